@@ -1,0 +1,45 @@
+# Two commands do everything on a fresh machine: `make demo` and `make test`.
+PYTHON ?= python3
+VENV   := .venv
+BIN    := $(VENV)/bin
+UV     := $(shell command -v uv 2>/dev/null || echo .tools/bin/uv)
+DEMO   := build/demo
+
+.PHONY: demo test faults lint lock clean setup
+
+setup: $(VENV)/.installed
+
+.tools/bin/uv:
+	$(PYTHON) -m pip install --quiet --disable-pip-version-check --target .tools uv
+
+$(VENV)/.installed: pyproject.toml requirements.lock | $(if $(filter .tools/%,$(UV)),.tools/bin/uv)
+	$(UV) venv --quiet --allow-existing --python $(PYTHON) $(VENV)
+	$(UV) pip install --quiet --python $(BIN)/python --constraint requirements.lock --editable '.[train,dev]'
+	touch $@
+
+demo: setup
+	rm -rf $(DEMO)
+	$(BIN)/maskgen run --dataset sample --output $(DEMO)/shards --method rbd --background tiled
+	$(BIN)/maskgen verify $(DEMO)/shards --full
+	$(BIN)/maskgen preview $(DEMO)/shards --output $(DEMO)/preview.png
+	$(BIN)/python -m maskgen.loaders $(DEMO)/shards --batch-size 4
+	@echo "The contact sheet (photo | mask | overlay | background): $(DEMO)/preview.png"
+
+test: setup
+	$(BIN)/python -m pytest
+
+# The full figures of the fault tests (an hour); `make test` runs a small form of each.
+faults: setup
+	$(BIN)/python -m pytest tests/faults --faults=full
+
+lint: setup
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+
+lock:
+	$(UV) pip compile --no-emit-index-url --no-header --generate-hashes --python-version 3.11 --universal --all-extras pyproject.toml --output-file requirements.lock
+
+clean:
+	rm -rf build .venv .tools

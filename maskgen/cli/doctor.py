@@ -1,0 +1,89 @@
+"""`maskgen doctor`."""
+
+from __future__ import annotations
+
+import json
+import os
+import platform
+import shutil
+from importlib import metadata
+
+import click
+
+from maskgen.cli.options import json_option, size_text
+
+_BASE = ("numpy", "scipy", "scikit-image", "opencv-python-headless", "pillow", "pyarrow", "click")
+_EXTRAS = {
+    "train": ("torch", "torchvision", "nvidia-dali-cuda130"),
+    "onnx": ("onnx", "onnxruntime"),
+    "cloud": ("obstore",),
+    "ray": ("ray",),
+}
+
+
+@click.command("doctor", short_help="What is installed here, and how to install the rest.")
+@json_option
+def command(as_json: bool) -> None:
+    """Check this machine: packages, GPU, memory, disk; say which line installs what is missing.
+
+    Exit status 3 when maskgen cannot work here.
+    """
+    from maskgen import __version__
+
+    facts = {
+        "maskgen": __version__,
+        "python": platform.python_version(),
+        "cores": len(os.sched_getaffinity(0)),
+        "memory_bytes": os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES"),
+        "free_bytes": shutil.disk_usage(".").free,
+        "packages": {name: _version(name) for names in (_BASE, *_EXTRAS.values()) for name in names},
+        "opencv_conflict": _opencv_conflict(),
+        "gpu": _gpu(),
+    }
+    broken = [name for name in _BASE if not _version(name)]
+    click.echo(json.dumps(facts) if as_json else _text(facts))
+    raise SystemExit(3 if broken or facts["opencv_conflict"] else 0)
+
+
+def _version(name: str) -> str:
+    try:
+        return metadata.version(name)
+    except metadata.PackageNotFoundError:
+        return ""
+
+
+def _opencv_conflict() -> list[str]:
+    """Distributions that all install the package cv2; more than one overwrite each other."""
+    names = (
+        "opencv-python",
+        "opencv-python-headless",
+        "opencv-contrib-python",
+        "opencv-contrib-python-headless",
+    )
+    found = [name for name in names if _version(name)]
+    return found if len(found) > 1 else []
+
+
+def _gpu() -> str:
+    if not _version("torch"):
+        return "unknown: torch is not installed"
+    import torch
+
+    return torch.cuda.get_device_name(0) if torch.cuda.is_available() else "none: torch sees no CUDA device"
+
+
+def _text(facts: dict[str, object]) -> str:
+    lines = [f"{name:14} {facts[name]}" for name in ("maskgen", "python", "cores", "gpu")]
+    lines += [
+        f"{name[:-6]:14} {size_text(float(str(facts[name])))}" for name in ("memory_bytes", "free_bytes")
+    ]
+    lines += [f"{name:24} {_version(name) or 'MISSING: pip install maskgen'}" for name in _BASE]
+    for extra, names in _EXTRAS.items():
+        for name in names:
+            hint = f'not installed: pip install "maskgen[{extra}]"'
+            lines.append(f"{name:24} {_version(name) or hint}")
+    if facts["opencv_conflict"]:
+        lines.append(
+            f"several distributions install cv2: {facts['opencv_conflict']}; keep opencv-python-headless only"
+        )
+    return "\n".join(lines)

@@ -1,0 +1,49 @@
+"""`maskgen info`."""
+
+from __future__ import annotations
+
+import json
+from collections import Counter
+from pathlib import Path
+from typing import Any
+
+import click
+
+from maskgen.cli.options import data_argument, json_option, size_text
+
+
+@click.command("info", short_help="What a data set holds, how it was made.")
+@data_argument
+@json_option
+def command(data: Path, as_json: bool) -> None:
+    """What the data set in folder DATA holds: counts, members, options, versions, mask coverage, background kinds."""
+    from maskgen.shards import manifest, table
+
+    whole = manifest.read(data)
+    areas: list[float] = []
+    kinds: Counter[str] = Counter()
+    for record in whole.shards:
+        rows = table.read(data / f"{record.name}.parquet", ["status", "fg_area", "background"]).to_pylist()
+        good = [row for row in rows if row["status"] == "ok"]
+        areas += [row["fg_area"] for row in good]
+        kinds.update(row["background"] for row in good)
+    facts: dict[str, Any] = {
+        "format": whole.format,
+        "shards": len(whole.shards),
+        "samples": whole.samples,
+        "failed": whole.failed,
+        "bytes": whole.tar_bytes,
+        "complete": whole.complete,
+        "members": list(whole.members),
+        "mean_fg_area": round(sum(areas) / len(areas), 4) if areas else None,
+        "empty_masks": sum(area == 0 for area in areas),
+        "backgrounds": dict(sorted(kinds.items())),
+        **whole.identity,
+    }
+    if as_json:
+        click.echo(json.dumps(facts))
+        return
+    for name, value in facts.items():
+        text = " ".join(f"{k}={v}" for k, v in value.items()) if isinstance(value, dict) else value
+        text = " ".join(text) if isinstance(text, list) else text
+        click.echo(f"{name:14} {size_text(value) if name == 'bytes' else text}")

@@ -1,0 +1,105 @@
+"""`maskgen plan`."""
+
+from __future__ import annotations
+
+import json
+import shutil
+import tempfile
+import time
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import click
+
+from maskgen.cli.options import config_from, json_option, run_options, size_text, time_text
+
+_PROBES = 6
+
+
+@click.command("plan", short_help="Show shards, sizes and a time estimate without making anything.")
+@run_options
+@json_option
+def command(config_file: Path | None, as_json: bool, **values: Any) -> None:
+    """Show what `maskgen run` with the same options would make: shards, bytes, time, first keys.
+
+    Time and bytes come from running a few of the images.
+    """
+    from maskgen.config import resolved
+    from maskgen.methods import METHODS
+    from maskgen.pipelines.plan import prepare
+    from maskgen.shards.plan import shard_rows
+
+    output = str(values.get("output") or "")
+    with tempfile.TemporaryDirectory() as scratch:
+        config = config_from({**values, "output": scratch}, config_file)
+        config = resolved(config, METHODS[config.method].threshold)
+        plan = prepare(config)
+        keys = [image.sample.key for image in shard_rows(Path(scratch), 0)[:5]]
+        bytes_each, seconds_each = _probe(config, plan, Path(scratch))
+    workers = config.workers or len(_cores())
+    facts: dict[str, Any] = {
+        "images": plan.images,
+        "shards": len(plan.shards),
+        "first_shard": plan.shards[0].name,
+        "last_shard": plan.shards[-1].name,
+        "source_bytes": plan.source_bytes,
+        "estimated_bytes": round(bytes_each * plan.images),
+        "estimated_seconds": round(seconds_each * plan.images / workers, 1),
+        "workers": workers,
+        "first_keys": keys,
+        "members": list(plan.members),
+        "fingerprint": plan.fingerprint,
+        "notes": list(plan.notes),
+    }
+    if output:
+        facts["free_bytes"] = shutil.disk_usage(_existing(Path(output))).free
+    if as_json:
+        click.echo(json.dumps(facts))
+        return
+    _print(facts)
+
+
+def _print(facts: dict[str, Any]) -> None:
+    free = f" ({size_text(facts['free_bytes'])} free)" if "free_bytes" in facts else ""
+    click.echo(f"images      {facts['images']} ({size_text(facts['source_bytes'])} of source)")
+    click.echo(f"shards      {facts['shards']}: {facts['first_shard']} .. {facts['last_shard']}")
+    click.echo(f"disk        about {size_text(facts['estimated_bytes'])} needed{free}")
+    click.echo(f"time        about {time_text(facts['estimated_seconds'])} with {facts['workers']} workers")
+    click.echo(f"members     {' '.join(facts['members'])}")
+    click.echo(f"first keys  {' '.join(facts['first_keys'])}")
+    click.echo(f"fingerprint {facts['fingerprint']}")
+    for note in facts["notes"]:
+        click.echo(f"note        {note}")
+    if facts.get("free_bytes", facts["estimated_bytes"]) < facts["estimated_bytes"]:
+        click.echo("maskgen: the disk is too small for this plan", err=True)
+
+
+def _probe(config: Any, plan: Any, folder: Path) -> tuple[float, float]:
+    """Bytes and seconds per image, from a few images spread over the plan, in this process."""
+    from maskgen.pipelines.stages import Quarantined, Stages
+    from maskgen.shards.plan import shard_rows
+
+    stages = Stages(replace(config), plan.members)
+    total, seconds, count = 0, 0.0, 0
+    for number in sorted({round(i * (len(plan.shards) - 1) / _PROBES) for i in range(_PROBES + 1)}):
+        rows = shard_rows(folder, number)
+        for image in rows[:: max(1, len(rows) // 3)][:3]:
+            started = time.perf_counter()
+            result = stages.finish(stages.mask(stages.decode(image)))
+            if not isinstance(result, Quarantined):
+                total += sum(len(data) + 512 + -len(data) % 512 for _, data in result[0].members)
+                seconds += time.perf_counter() - started if count else 0.0  # the first one pays the imports
+                count += 1
+    return total / max(1, count), seconds / max(1, count - 1)
+
+
+def _cores() -> set[int]:
+    import os
+
+    return os.sched_getaffinity(0)
+
+
+def _existing(path: Path) -> Path:
+    """The nearest folder above that exists."""
+    return path if path.exists() else _existing(path.resolve().parent)

@@ -1,0 +1,44 @@
+"""`maskgen show`."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import click
+
+from maskgen.cli.options import data_argument, json_option
+from maskgen.errors import UsageError
+
+
+@click.command("show", short_help="One sample: where it lies, its facts, its files.")
+@data_argument
+@click.argument("key")
+@click.option(
+    "--extract",
+    type=click.Path(file_okay=False, path_type=Path),
+    help="Write the sample's members into this folder.",
+)
+@json_option
+def command(data: Path, key: str, extract: Path | None, as_json: bool) -> None:
+    """Where sample KEY of the data set in folder DATA lies, and its facts; with --extract also its files."""
+    from maskgen.shards import manifest, reader, table
+    from maskgen.shards.naming import JSON
+
+    whole = manifest.read(data)
+    for record in whole.shards:
+        rows = table.read(data / f"{record.name}.parquet").to_pylist()
+        row = next((row for row in rows if row["key"] == key), None)
+        if row is None:
+            continue
+        facts = {"shard": record.name, **{name: value for name, value in row.items() if value is not None}}
+        if row["status"] == "ok":
+            sample = next(reader.read_samples(data, record, whole.members, {key}))
+            facts["json"] = json.loads(sample.members[JSON])
+            if extract:
+                extract.mkdir(parents=True, exist_ok=True)
+                for ext, content in sample.members.items():
+                    (extract / f"{key}.{ext}").write_bytes(content)
+        click.echo(json.dumps(facts) if as_json else json.dumps(facts, indent=2))
+        return
+    raise UsageError(f"no sample {key!r}", where=str(data), remedy="maskgen status lists quarantined keys")

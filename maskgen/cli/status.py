@@ -1,0 +1,50 @@
+"""`maskgen status`."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import click
+
+from maskgen.cli.options import data_argument, json_option
+
+_SHOWN = 20
+
+
+@click.command("status", short_help="How far a run is, and what is in quarantine.")
+@data_argument
+@json_option
+def command(data: Path, as_json: bool) -> None:
+    """How far the run in folder DATA is, and every quarantined image with its reason.
+
+    Without --json the first 20 quarantined images are printed.
+    """
+    from maskgen.pipelines.run import failures
+    from maskgen.shards import manifest
+    from maskgen.shards.plan import read_plan
+
+    head = read_plan(data)
+    whole = manifest.build(data, head)
+    failed = list(failures(data))
+    facts = {
+        "planned": whole.planned,
+        "samples": whole.samples,
+        "failed": whole.failed,
+        "shards_done": len(whole.shards),
+        "shards": len(head.shards),
+        "complete": whole.complete,
+        "notes": list(head.notes),
+    }
+    if as_json:
+        click.echo(json.dumps({**facts, "failures": failed}))
+        return
+    state = "complete" if whole.complete else "not complete: run the same command again to resume"
+    click.echo(f"{len(whole.shards)} of {len(head.shards)} shards, {state}")
+    click.echo(f"{whole.samples} samples, {whole.failed} quarantined, {whole.planned} planned")
+    for note in head.notes:
+        click.echo(f"note: {note}")
+    for row in failed[:_SHOWN]:
+        click.echo(f"{row['shard']} {row['key']} ({row['path']}): {row['error']}")
+    if len(failed) > _SHOWN:
+        click.echo(f"... {len(failed) - _SHOWN} more: --json lists all")

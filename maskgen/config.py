@@ -1,0 +1,192 @@
+"""The one description of a stage-one run, from which the command line, the file and the fingerprint are made."""
+
+from __future__ import annotations
+
+import dataclasses
+import difflib
+import hashlib
+import json
+import tomllib
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from maskgen.errors import UsageError
+
+DATASETS = ("imagenet", "coco", "jft", "webdataset", "folder", "sample")
+METHODS = ("rbd", "mr", "u2net", "u2netp", "box")
+BACKGROUNDS = ("tiled", "telea", "none")
+LAYOUTS = ("full", "sidecar")
+
+
+def _option(
+    default: Any,
+    text: str,
+    *,
+    choices: tuple[str, ...] = (),
+    result: bool = True,
+    minimum: float | None = None,
+) -> Any:
+    """A field with its help text, its choices, its lower bound and whether it changes the output bytes."""
+    metadata = {"help": text, "choices": choices, "result": result, "minimum": minimum}
+    if default is dataclasses.MISSING:
+        return field(metadata=metadata)
+    return field(default=default, metadata=metadata)
+
+
+@dataclass(frozen=True, kw_only=True)
+class RunConfig:
+    """Options of `maskgen run`. A field's ``result`` flag says whether it changes the shards' bytes."""
+
+    dataset: str = _option(dataclasses.MISSING, "Kind of source.", choices=DATASETS)
+    input: str = _option("", "Folder or file that holds the source (not needed for `sample`).", result=False)
+    output: str = _option(dataclasses.MISSING, "Folder for the shards.", result=False)
+    method: str = _option(
+        "rbd", "Mask method (box: a centred box, to measure everything else).", choices=METHODS
+    )
+    weights: str = _option(
+        "", "Checkpoint of a learned method; its SHA-256 is part of the fingerprint.", result=False
+    )
+    background: str = _option("tiled", "How the foreground is replaced.", choices=BACKGROUNDS)
+    layout: str = _option("full", "full, or sidecar: the same without the photos.", choices=LAYOUTS)
+    shard_size: int = _option(1000, "Planned samples per shard.", minimum=1)
+    split: str = _option("train", "Split of the source: train or val.", choices=("train", "val"))
+    labels: str = _option(
+        "auto",
+        "Labels of `folder`: from the first folder level, or none.",
+        choices=("auto", "folder", "none"),
+    )
+    image_feature: str = _option("image/encoded", "TFRecord feature with the image bytes.")
+    label_feature: str = _option("image/class/label", "TFRecord feature with the label.")
+    name_feature: str = _option("image/filename", "TFRecord feature with the image's name.")
+    limit: int = _option(0, "Take only the first N images (0: all).", minimum=0)
+    short_side: int = _option(0, "Store photos resized to this short side, px (0: as they are).", minimum=0)
+    mask_side: int = _option(0, "Store masks with this long side, px (0: the photo's size).", minimum=0)
+    background_side: int = _option(
+        0, "Store backgrounds with this short side, px (0: the photo's size).", minimum=0
+    )
+    binary: bool = _option(False, "Store 1-bit masks instead of soft 8-bit ones.")
+    threshold: float = _option(
+        0.0, "Mask value from which a pixel is foreground (0: the method's own).", minimum=0
+    )
+    resize: str = _option(
+        "official", "Resize kernel of the learned methods' input.", choices=("official", "antialias")
+    )
+    jpeg_quality: int = _option(95, "JPEG quality of re-encoded photos.", minimum=1)
+    background_quality: int = _option(90, "JPEG quality of backgrounds.", minimum=1)
+    max_bytes: int = _option(64 << 20, "Refuse image files above this many bytes.", minimum=1)
+    max_pixels: int = _option(64_000_000, "Refuse images above this many pixels.", minimum=1)
+    max_side: int = _option(32_768, "Refuse images with a side above this many pixels.", minimum=1)
+    device: str = _option("cpu", "Device of the learned methods.", choices=("cpu", "cuda"))
+    workers: int = _option(0, "Worker processes (0: one per core).", result=False, minimum=0)
+    max_failures: str = _option(
+        "1%", "Failure budget, a count or a share: above it the exit status is 1.", result=False
+    )
+    image_timeout: float = _option(
+        120.0, "Seconds after which one image counts as hung.", result=False, minimum=0.1
+    )
+
+    def fingerprint_fields(self) -> dict[str, Any]:
+        """The options that change the output bytes, by name."""
+        return {f.name: getattr(self, f.name) for f in dataclasses.fields(self) if f.metadata["result"]}
+
+
+def resolved(config: RunConfig, threshold: float) -> RunConfig:
+    """The configuration with the method's own threshold in place of 0."""
+    return config if config.threshold else dataclasses.replace(config, threshold=threshold)
+
+
+def digest(value: Any) -> str:
+    """SHA-256 hex of a JSON value in canonical form (sorted keys, no spaces)."""
+    text = json.dumps(value, sort_keys=True, separators=(",", ":"), ensure_ascii=True)
+    return hashlib.sha256(text.encode()).hexdigest()
+
+
+def differences(old: dict[str, Any], new: dict[str, Any]) -> list[str]:
+    """One line per field that differs between two flat or nested mappings, ``name: old -> new``."""
+    lines = []
+    for name in sorted(old.keys() | new.keys()):
+        before, after = old.get(name), new.get(name)
+        if isinstance(before, dict) and isinstance(after, dict):
+            lines += [f"{name}.{line}" for line in differences(before, after)]
+        elif before != after:
+            lines.append(f"{name}: {before!r} -> {after!r}")
+    return lines
+
+
+def nearest(name: str, known: list[str]) -> str:
+    """The known name most like `name`, as words for an error; empty when none is close."""
+    match = difflib.get_close_matches(name, known, n=1, cutoff=0.5)
+    return f"did you mean {match[0]!r}?" if match else f"known: {', '.join(sorted(known))}"
+
+
+def load_file(path: Path) -> dict[str, Any]:
+    """Options from a TOML file, checked by name (dashes and underscores are equal).
+
+    Raises:
+        UsageError: the file cannot be read, or holds a name that is no option.
+    """
+    try:
+        raw = tomllib.loads(path.read_text())
+    except (OSError, tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise UsageError("cannot read the configuration", where=str(path), cause=str(error)) from error
+    known = [f.name for f in dataclasses.fields(RunConfig)]
+    values = {}
+    for name, value in raw.items():
+        plain = name.replace("-", "_")
+        if plain not in known:
+            raise UsageError(f"unknown option {name!r}", where=str(path), remedy=nearest(plain, known))
+        values[plain] = value
+    return values
+
+
+def make_config(values: dict[str, Any]) -> RunConfig:
+    """A checked RunConfig.
+
+    Raises:
+        UsageError: an unknown name, a wrong type, a value outside its choices or below its bound.
+    """
+    known = {f.name: f for f in dataclasses.fields(RunConfig)}
+    for name, value in values.items():
+        if name not in known:
+            raise UsageError(f"unknown option {name!r}", remedy=nearest(name, list(known)))
+        _check(known[name], value)
+    missing = [n for n, f in known.items() if f.default is dataclasses.MISSING and n not in values]
+    if missing:
+        raise UsageError(f"missing option --{missing[0].replace('_', '-')}")
+    config = RunConfig(**values)
+    parse_budget(config.max_failures)
+    return config
+
+
+_TYPES: dict[str, tuple[type, ...]] = {"str": (str,), "int": (int,), "float": (int, float), "bool": (bool,)}
+
+
+def _check(option: dataclasses.Field[Any], value: Any) -> None:
+    name = "--" + option.name.replace("_", "-")
+    wanted = _TYPES[str(option.type)]
+    if not isinstance(value, wanted) or (isinstance(value, bool) and option.type != "bool"):
+        raise UsageError(f"{name} takes a value of type {option.type}, got {value!r}")
+    choices, minimum = option.metadata["choices"], option.metadata["minimum"]
+    if choices and value not in choices:
+        raise UsageError(f"{name} got {value!r}", remedy=nearest(str(value), list(choices)))
+    if minimum is not None and not value >= minimum:
+        raise UsageError(f"{name} must be at least {minimum}, got {value!r}")
+
+
+def parse_budget(text: str) -> tuple[float, bool]:
+    """A failure budget as (number, is_share): ``"1%"`` is (0.01, True), ``"20"`` is (20.0, False).
+
+    Raises:
+        UsageError: neither a count nor a percentage.
+    """
+    share = text.strip().endswith("%")
+    try:
+        number = float(text.strip().rstrip("%"))
+    except ValueError:
+        number = -1.0
+    if not (0 <= number < float("inf")) or (share and number > 100):
+        raise UsageError(
+            f"--max-failures takes a count or a percentage, got {text!r}", remedy="for example 20 or 1%"
+        )
+    return (number / 100, True) if share else (number, False)

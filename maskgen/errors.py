@@ -1,0 +1,92 @@
+"""Every error a user can meet: what, which key or file, the likely cause, what to do next."""
+
+from __future__ import annotations
+
+from typing import Any, ClassVar
+
+EXIT_DONE = 0
+EXIT_FAULTS = 1
+EXIT_USAGE = 2
+EXIT_ENVIRONMENT = 3
+EXIT_INTERRUPTED = 75
+
+
+class MaskgenError(Exception):
+    """An error with the four parts a user needs to act on it.
+
+    Args:
+        what: what went wrong, as a sentence without its full stop.
+        where: the key, file or option concerned; empty when there is none.
+        cause: the likely cause; empty when `what` already says it.
+        remedy: what to do next; empty when there is nothing to do.
+    """
+
+    exit_code: ClassVar[int] = EXIT_FAULTS
+
+    def __init__(self, what: str, *, where: str = "", cause: str = "", remedy: str = "") -> None:
+        super().__init__(what, where, cause, remedy)
+        self.what = what
+        self.where = where
+        self.cause = cause
+        self.remedy = remedy
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return (_rebuild, (type(self), self.what, self.where, self.cause, self.remedy))
+
+    def __str__(self) -> str:
+        parts = [self.what + (f": {self.where}" if self.where else "")]
+        if self.cause:
+            parts.append(f"Likely cause: {self.cause}.")
+        if self.remedy:
+            parts.append(f"Next: {self.remedy}.")
+        return "\n  ".join(parts)
+
+
+class UsageError(MaskgenError):
+    """Wrong options, configuration or fingerprint (exit 2)."""
+
+    exit_code = EXIT_USAGE
+
+
+class EnvironmentFault(MaskgenError):
+    """Disk, GPU, permission or a missing package (exit 3)."""
+
+    exit_code = EXIT_ENVIRONMENT
+
+
+class ShardFault(MaskgenError):
+    """A shard, index, table or manifest that is not what its record says (exit 1)."""
+
+
+class SourceFault(MaskgenError):
+    """An input container (tar, zip, TFRecord, annotations) that cannot be read as a whole (exit 2)."""
+
+    exit_code = EXIT_USAGE
+
+
+class Interrupted(MaskgenError):
+    """Stopped by a signal; the same command resumes (exit 75)."""
+
+    exit_code = EXIT_INTERRUPTED
+
+
+class ImageFault(MaskgenError):
+    """One image that cannot become a sample; it is quarantined and the run goes on.
+
+    Args:
+        reason: a short stable slug, for example ``truncated`` or ``too-many-pixels``.
+        detail: the measured facts, for example ``20000x20000 px, cap 64000000``.
+    """
+
+    def __init__(self, reason: str, detail: str = "") -> None:
+        super().__init__(f"{reason}: {detail}" if detail else reason)
+        self.reason = reason
+        self.detail = detail
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return (ImageFault, (self.reason, self.detail))
+
+
+def _rebuild(kind: type[MaskgenError], what: str, where: str, cause: str, remedy: str) -> MaskgenError:
+    """Errors cross process borders with their keyword arguments."""
+    return kind(what, where=where, cause=cause, remedy=remedy)

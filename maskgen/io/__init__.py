@@ -1,0 +1,1 @@
+"""Effects at the edges: atomic files, bounded decode, encode."""

@@ -1,0 +1,229 @@
+"""Files that appear whole or not at all: partial file, fsync, link, fsync of the folder."""
+
+from __future__ import annotations
+
+import contextlib
+import errno
+import fcntl
+import hashlib
+import os
+import secrets
+import shutil
+import socket
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from types import TracebackType
+from typing import BinaryIO, Self
+
+from maskgen.errors import EnvironmentFault
+
+LEASE_S = 24 * 3600.0
+_DISK = {
+    errno.ENOSPC,
+    errno.EDQUOT,
+    errno.EIO,
+    errno.EROFS,
+    errno.EACCES,
+    errno.EPERM,
+    errno.EMFILE,
+    errno.ENFILE,
+}
+
+
+@contextlib.contextmanager
+def disk_errors(path: Path, needed_bytes: int = 0) -> Iterator[None]:
+    """Turn a full, broken or read-only disk into an EnvironmentFault that names the sizes and the remedy."""
+    try:
+        yield
+    except OSError as error:
+        if error.errno not in _DISK:
+            raise
+        raise EnvironmentFault(
+            f"cannot write ({os.strerror(error.errno or 0)})",
+            where=str(path),
+            cause=_space(path, needed_bytes) if error.errno in (errno.ENOSPC, errno.EDQUOT) else "",
+            remedy="free space or mend the folder, then run the same command again: it resumes",
+        ) from error
+
+
+def _space(path: Path, needed_bytes: int) -> str:
+    try:
+        free = shutil.disk_usage(path.parent).free
+    except OSError:
+        return "the disk is full"
+    need = f", {needed_bytes:,} bytes were needed" if needed_bytes else ""
+    return f"{free:,} bytes are free{need}"
+
+
+def partial_name(final: Path) -> Path:
+    """A name for the unfinished file, in the same folder, that says which process owns it."""
+    return final.with_name(
+        f".{final.name}.{socket.gethostname()}-{os.getpid()}-{secrets.token_hex(4)}.partial"
+    )
+
+
+def fsync_folder(folder: Path) -> None:
+    """Make the folder's entries durable."""
+    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+class PartialFile:
+    """A file under construction: bytes are counted and hashed as they are written.
+
+    Used as a context; unless `publish` was called, leaving it removes the partial file.
+    """
+
+    def __init__(self, final: Path) -> None:
+        self.final = final
+        self.path = partial_name(final)
+        self.size = 0
+        self._hash = hashlib.sha256()
+        with disk_errors(final):
+            self._file: BinaryIO = open(self.path, "xb", buffering=0)  # noqa: SIM115, PTH123 - closed in __exit__
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._file.close()
+        with contextlib.suppress(OSError):
+            os.unlink(self.path)
+
+    def write(self, data: bytes | bytearray | memoryview) -> None:
+        """Append all of `data`.
+
+        Raises:
+            EnvironmentFault: the disk is full or broken.
+        """
+        view = memoryview(data)
+        with disk_errors(self.final, len(view)):
+            while view:
+                view = view[self._write_some(view) :]
+
+    closed = False  # with flush, close and tell: what pyarrow asks of a file
+
+    def flush(self) -> None:
+        """Nothing is buffered here."""
+
+    def close(self) -> None:
+        """Leaving the context closes the file; a writer stacked on top must not."""
+
+    def tell(self) -> int:
+        """Bytes written so far."""
+        return self.size
+
+    def restart(self) -> None:
+        """Drop what has been written."""
+        with disk_errors(self.final):
+            self._file.seek(0)
+            self._file.truncate()
+        self.size, self._hash = 0, hashlib.sha256()
+
+    def _write_some(self, view: memoryview) -> int:
+        count = self._file.write(view) or 0
+        self._hash.update(view[:count])
+        self.size += count
+        return count
+
+    @property
+    def sha256(self) -> str:
+        """Hex digest of what has been written so far."""
+        return self._hash.hexdigest()
+
+    def sync(self) -> None:
+        """Make the content durable; the file still has its partial name."""
+        with disk_errors(self.final):
+            os.fsync(self._file.fileno())
+
+    def publish(self) -> bool:
+        """Give the synced file its final name; the caller syncs the folder and holds its lock.
+
+        An equal file under that name is kept; a different one is debris of an attempt that was never
+        committed (the caller has checked that there is no commit record), and is replaced.
+
+        Returns:
+            Whether debris was replaced.
+        """
+        with disk_errors(self.final):
+            try:
+                os.link(self.path, self.final)
+            except FileExistsError:
+                if file_sha256(self.final) == self.sha256:
+                    return False
+                os.replace(self.path, self.final)
+                return True
+            return False
+
+
+def file_sha256(path: Path) -> str:
+    """Hex digest of a file's content."""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def write_atomic(path: Path, data: bytes) -> None:
+    """Replace `path` by `data`: readers see the old or the new content, never a part.
+
+    Raises:
+        EnvironmentFault: the disk is full, broken or read-only.
+    """
+    with PartialFile(path) as partial:
+        partial.write(data)
+        partial.sync()
+        with disk_errors(path):
+            os.replace(partial.path, path)
+            fsync_folder(path.parent)
+
+
+@contextlib.contextmanager
+def folder_lock(folder: Path) -> Iterator[None]:
+    """Hold the advisory lock of a folder; it leaves no file behind and dies with the process."""
+    with disk_errors(folder):
+        descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        with contextlib.suppress(OSError):  # a file system without flock: commits stay idempotent
+            fcntl.flock(descriptor, fcntl.LOCK_EX)
+        yield
+    finally:
+        os.close(descriptor)
+
+
+def sweep_partials(folder: Path, now: float | None = None) -> int:
+    """Remove unfinished files of dead processes of this host, and of any host once older than a day.
+
+    Returns:
+        How many were removed.
+    """
+    removed = 0
+    for path in folder.glob(".*.partial"):
+        with contextlib.suppress(OSError):
+            if _abandoned(path, time.time() if now is None else now):
+                os.unlink(path)
+                removed += 1
+    return removed
+
+
+def _abandoned(path: Path, now: float) -> bool:
+    host, _, rest = path.name.removesuffix(".partial").rpartition(".")[2].rpartition("-")[0].rpartition("-")
+    owner = rest
+    if now - path.stat().st_mtime > LEASE_S:
+        return True
+    own_host = socket.gethostname().rpartition(".")[2]
+    return host == own_host and owner.isdigit() and not _alive(int(owner))
+
+
+def _alive(pid: int) -> bool:
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    except PermissionError:
+        return True
+    return True

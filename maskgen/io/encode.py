@@ -1,0 +1,116 @@
+"""Deterministic encoders and the resizing that precedes them."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, TypeVar
+
+import cv2
+import numpy as np
+
+from maskgen.errors import ImageFault
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from maskgen.types import RGB
+
+Mask = TypeVar("Mask", np.uint8, np.float32)
+
+_MAX_SIDE_PX = 65_500  # libjpeg's own limit
+
+
+def encode_jpeg(image: RGB, quality: int) -> bytes:
+    """Encode as a baseline 4:2:0 JPEG without metadata; equal input gives equal bytes.
+
+    Args:
+        image: (H, W, 3) uint8 RGB.
+        quality: libjpeg quality, 1..100.
+
+    Raises:
+        ImageFault: ``unencodable``, a side of zero or above 65,500 px, or the encoder's own failure.
+    """
+    settings = [
+        *(cv2.IMWRITE_JPEG_QUALITY, quality),
+        *(cv2.IMWRITE_JPEG_SAMPLING_FACTOR, cv2.IMWRITE_JPEG_SAMPLING_FACTOR_420),
+        *(cv2.IMWRITE_JPEG_PROGRESSIVE, 0),
+        *(cv2.IMWRITE_JPEG_OPTIMIZE, 0),
+        *(cv2.IMWRITE_JPEG_RST_INTERVAL, 0),
+    ]
+    _check_encodable(image, 3)
+    return _encode(".jpg", np.asarray(cv2.cvtColor(image, cv2.COLOR_RGB2BGR), np.uint8), settings)
+
+
+def encode_mask_png(mask_u8: NDArray[np.uint8], binary: bool) -> bytes:
+    """Encode a mask as a grey PNG; equal input gives equal bytes.
+
+    Args:
+        mask_u8: (H, W) uint8, 255 is foreground.
+        binary: store 1 bit per pixel; the mask must hold only 0 and 255.
+
+    Raises:
+        ImageFault: ``unencodable``, a side of zero or above 65,500 px, a value between 0 and 255 in a
+            binary mask, or the encoder's own failure.
+    """
+    # Run lengths beat the other strategies on masks, and the level does not matter to them.
+    settings = [
+        *(cv2.IMWRITE_PNG_COMPRESSION, 1),
+        *(cv2.IMWRITE_PNG_STRATEGY, cv2.IMWRITE_PNG_STRATEGY_RLE),
+        *(cv2.IMWRITE_PNG_FILTER, cv2.IMWRITE_PNG_FILTER_SUB),
+    ]
+    _check_encodable(mask_u8, 2)
+    if binary:
+        if ((mask_u8 != 0) & (mask_u8 != 255)).any():
+            raise ImageFault("unencodable", "a binary mask holds values between 0 and 255")
+        settings = [cv2.IMWRITE_PNG_BILEVEL, 1]
+    return _encode(".png", mask_u8, settings)
+
+
+def _check_encodable(array: NDArray[np.uint8], dimensions: int) -> None:
+    fits = array.dtype == np.uint8 and array.ndim == dimensions and array.shape[2:] in ((), (3,))
+    if not fits or not all(1 <= side <= _MAX_SIDE_PX for side in array.shape[:2]):
+        raise ImageFault("unencodable", f"an array of shape {array.shape} and type {array.dtype}")
+
+
+def _encode(suffix: str, array: NDArray[np.uint8], settings: list[int]) -> bytes:
+    try:
+        done, encoded = cv2.imencode(suffix, array, settings)
+    except cv2.error as error:
+        raise ImageFault("unencodable", str(error)[:200]) from error
+    if not done:
+        raise ImageFault("unencodable", f"the {suffix} encoder refused an array of shape {array.shape}")
+    return bytes(encoded)
+
+
+def resize_short_side(image: RGB, side: int) -> RGB:
+    """Shrink an image to a short side of `side` px by area averaging; smaller ones stay as they are.
+
+    Args:
+        image: (H, W, 3) uint8 RGB.
+        side: wanted short side, px; 0 keeps the size.
+
+    Returns:
+        (H', W', 3) uint8 RGB, the aspect ratio kept to half a pixel.
+    """
+    height, width = image.shape[:2]
+    short = min(height, width)
+    if side < 1 or short <= side:
+        return image
+    new = (round(width * side / short), round(height * side / short))
+    return np.asarray(cv2.resize(image, new, interpolation=cv2.INTER_AREA), np.uint8)
+
+
+def resize_mask(mask: NDArray[Mask], size: tuple[int, int]) -> NDArray[Mask]:
+    """Resize a mask, by area averaging where it shrinks and bilinearly where it grows.
+
+    Args:
+        mask: (H, W) uint8 in 0..255 or float32 in [0, 1].
+        size: wanted (height, width), px, each at least 1.
+
+    Returns:
+        (height, width) of the same type and range.
+    """
+    if mask.shape == tuple(size):
+        return mask
+    shrinks = size[0] * size[1] < mask.shape[0] * mask.shape[1]
+    kernel = cv2.INTER_AREA if shrinks else cv2.INTER_LINEAR
+    return np.asarray(cv2.resize(mask, (size[1], size[0]), interpolation=kernel), mask.dtype)

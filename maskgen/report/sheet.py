@@ -1,0 +1,121 @@
+"""Contact sheets: photo | mask | overlay | background, one sample per row, several columns of rows."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from maskgen.io.stored import decode_mask, decode_photo
+from maskgen.shards import naming, reader
+from maskgen.shards.manifest import Manifest
+from maskgen.shards.record import Record
+from maskgen.shards.sample import cut_level, hard_mask
+from maskgen.types import RGB, HardMask
+
+CELL = 160
+_GAP = 4
+_TEXT = 16
+_TINT = np.array([230, 30, 60], np.float32)
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """One sample of a sheet: its key and its pictures, each (H, W, 3) uint8 RGB."""
+
+    key: str
+    pictures: tuple[RGB, ...]
+
+
+def spread(data: Path, whole: Manifest, count: int) -> Iterator[Row]:
+    """Rows of `count` samples at equal distances over a data set.
+
+    Raises:
+        ShardFault: a shard is not as recorded.
+    """
+    wanted = np.unique(
+        np.linspace(0, max(0, whole.samples - 1), min(count, whole.samples)).round().astype(int)
+    )
+    first = 0
+    parts = tuple(ext for ext in whole.members if ext in (naming.PHOTO, naming.MASK, naming.BACKGROUND))
+    for record in whole.shards:
+        inside = set((wanted[(wanted >= first) & (wanted < first + record.samples)] - first).tolist())
+        first += record.samples
+        yield from _rows(data, record, parts, inside, whole)
+
+
+def _rows(
+    data: Path, record: Record, parts: tuple[str, ...], inside: set[int], whole: Manifest
+) -> Iterator[Row]:
+    if not inside:
+        return
+    binary = whole.identity["options"]["binary"]
+    level = 128 if binary else cut_level(whole.threshold)
+    for number, sample in enumerate(reader.read_samples(data, record, parts)):
+        if number in inside:
+            yield _row(sample, level)
+
+
+def _row(sample: reader.SampleBytes, level: int) -> Row:
+    parts = sample.members
+    mask = decode_mask(parts[naming.MASK])
+    pictures: list[RGB] = [np.repeat(mask[..., None], 3, axis=2)]
+    if naming.PHOTO in parts:
+        photo = decode_photo(parts[naming.PHOTO])
+        hard = hard_mask(mask, level, (photo.shape[0], photo.shape[1]))
+        pictures = [photo, *pictures, overlay(photo, hard)]
+    if naming.BACKGROUND in parts:
+        pictures.append(decode_photo(parts[naming.BACKGROUND]))
+    return Row(sample.key, tuple(pictures))
+
+
+def overlay(photo: RGB, hard: HardMask) -> RGB:
+    """The photo with its foreground tinted.
+
+    Args:
+        photo: (H, W, 3) uint8 RGB.
+        hard: (H, W) bool.
+
+    Returns:
+        (H, W, 3) uint8 RGB.
+    """
+    tinted = photo.astype(np.float32)
+    tinted[hard] = 0.5 * tinted[hard] + 0.5 * _TINT
+    return tinted.astype(np.uint8)
+
+
+def contact_sheet(rows: Sequence[Row]) -> bytes:
+    """A PNG of all rows, in as many columns as keep it about as wide as high."""
+    width = max((len(row.pictures) for row in rows), default=1) * (CELL + _GAP) + _GAP
+    height = CELL + _TEXT + _GAP
+    columns = max(1, round((len(rows) * height / width) ** 0.5))
+    lines = -(-len(rows) // columns)
+    sheet = np.full((max(1, lines) * height + _GAP, columns * width, 3), 255, np.uint8)
+    for number, row in enumerate(rows):
+        line, column = divmod(number, columns)
+        _draw(sheet[line * height + _GAP : (line + 1) * height + _GAP, column * width + _GAP :], row)
+    done, data = cv2.imencode(".png", cv2.cvtColor(sheet, cv2.COLOR_RGB2BGR))
+    if not done:  # pragma: no cover - OpenCV refuses no plain array
+        raise ValueError("OpenCV could not write the contact sheet")
+    return bytes(data)
+
+
+def _draw(area: NDArray[np.uint8], row: Row) -> None:
+    for number, picture in enumerate(row.pictures):
+        small = _fit(picture)
+        left = number * (CELL + _GAP)
+        area[: small.shape[0], left : left + small.shape[1]] = small
+    cv2.putText(
+        area, row.key[:60], (0, CELL + 12), cv2.FONT_HERSHEY_SIMPLEX, 0.4, (40, 40, 40), 1, cv2.LINE_AA
+    )
+
+
+def _fit(picture: RGB) -> RGB:
+    scale = CELL / max(picture.shape[:2])
+    size = (max(1, round(picture.shape[1] * scale)), max(1, round(picture.shape[0] * scale)))
+    kernel = cv2.INTER_AREA if scale < 1 else cv2.INTER_LINEAR
+    return np.asarray(cv2.resize(picture, size, interpolation=kernel), np.uint8)

@@ -1,0 +1,149 @@
+"""The manifest: a pure merge of the plan's identity and the shards' commit records."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from maskgen.config import digest
+from maskgen.errors import ShardFault
+from maskgen.io.atomic import folder_lock, write_atomic
+from maskgen.shards import naming, sealed
+from maskgen.shards.plan import Plan, read_plan
+from maskgen.shards.record import FileFact, Record, read_records
+
+
+@dataclass(frozen=True, slots=True)
+class Manifest:
+    """What a data set holds.
+
+    Args:
+        format: version of the shard format.
+        identity: options, versions, weights and plan digest the bytes depend on.
+        members: extensions that every sample has, in tar order.
+        planned: images of the plan.
+        complete: whether every planned shard is committed.
+        shards: the commit records, by name.
+    """
+
+    format: int
+    identity: dict[str, Any]
+    members: tuple[str, ...]
+    planned: int
+    complete: bool
+    shards: tuple[Record, ...]
+
+    @property
+    def samples(self) -> int:
+        """Samples in all shards."""
+        return sum(record.samples for record in self.shards)
+
+    @property
+    def failed(self) -> int:
+        """Quarantined images of all shards."""
+        return sum(record.failed for record in self.shards)
+
+    @property
+    def tar_bytes(self) -> int:
+        """Size of all tars."""
+        return sum(record.files["tar"].bytes for record in self.shards if "tar" in record.files)
+
+    @property
+    def threshold(self) -> float:
+        """Mask value from which a pixel is foreground."""
+        return float(self.identity["options"]["threshold"])
+
+    def render(self) -> bytes:
+        """The bytes of ``manifest.json``."""
+        shards = [
+            {
+                "name": record.name,
+                "samples": record.samples,
+                "failed": record.failed,
+                **{f"{suffix}_{part}": getattr(fact, part) for suffix, fact in sorted(record.files.items())
+                   for part in ("bytes", "sha256")},
+            }
+            for record in self.shards
+        ]  # fmt: skip
+        totals = {
+            "planned": self.planned,
+            "samples": self.samples,
+            "failed": self.failed,
+            "bytes": self.tar_bytes,
+        }
+        return sealed.render(
+            {
+                "format": self.format,
+                "fingerprint": digest(self.identity),
+                "identity": self.identity,
+                "members": self.members,
+                "complete": self.complete,
+                "shards": shards,
+                "totals": totals,
+            }
+        )
+
+
+def build(output: Path, plan: Plan | None = None) -> Manifest:
+    """Merge the records of an output folder.
+
+    Raises:
+        ShardFault: the plan or a record is damaged, or a record is not of this plan.
+    """
+    plan = plan or read_plan(output)
+    planned = {shard.name: shard.images for shard in plan.shards}
+    records = tuple(read_records(output))
+    for record in records:
+        if (
+            record.fingerprint != plan.fingerprint
+            or planned.get(record.name) != record.samples + record.failed
+        ):
+            raise ShardFault(
+                "a commit record is not of this plan", where=record.name, remedy="maskgen verify --repair"
+            )
+    complete = len(records) == len(planned)
+    return Manifest(naming.FORMAT_VERSION, plan.identity, plan.members, plan.images, complete, records)
+
+
+def write(output: Path, plan: Plan | None = None) -> Manifest:
+    """Build the manifest and put it in place; of several writers the last one sees every record."""
+    with folder_lock(output / naming.RECORDS):
+        manifest = build(output, plan)
+        write_atomic(output / naming.MANIFEST, manifest.render())
+    return manifest
+
+
+def read(output: Path) -> Manifest:
+    """Read ``manifest.json``.
+
+    Raises:
+        ShardFault: absent, damaged, or of another format version.
+    """
+    if not (output / naming.MANIFEST).is_file():
+        raise ShardFault(
+            "no manifest.json here",
+            where=str(output),
+            cause="not a folder that maskgen run wrote, or the run has not ended",
+            remedy="run the same maskgen run command again",
+        )
+    raw = sealed.read(output / naming.MANIFEST)
+    if raw.get("format") != naming.FORMAT_VERSION:
+        raise ShardFault(
+            f"shard format {raw.get('format')!r} is not {naming.FORMAT_VERSION}", where=str(output)
+        )
+    try:
+        fingerprint = raw["fingerprint"]
+        shards = tuple(_record(row, fingerprint) for row in raw["shards"])
+        members, planned = tuple(raw["members"]), int(raw["totals"]["planned"])
+        manifest = Manifest(raw["format"], raw["identity"], members, planned, bool(raw["complete"]), shards)
+    except (KeyError, TypeError) as error:
+        raise ShardFault("the manifest has other fields", where=str(output), cause=repr(error)) from error
+    return manifest
+
+
+def _record(row: dict[str, Any], fingerprint: str) -> Record:
+    files = {
+        s: FileFact(row[f"{s}_bytes"], row[f"{s}_sha256"]) for s in naming.SUFFIXES if f"{s}_bytes" in row
+    }
+    return Record(row["name"], row["samples"], row["failed"], fingerprint, files)

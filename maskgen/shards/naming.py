@@ -1,0 +1,58 @@
+"""Names: keys, shard names and the members of a sample."""
+
+from __future__ import annotations
+
+import hashlib
+import re
+import unicodedata
+
+FORMAT_VERSION = 1
+
+KEY = re.compile(r"[A-Za-z0-9_-]+\Z")
+MAX_KEY = 90  # a USTAR name holds 100 bytes; the longest extension is ".mask.png"
+
+PHOTO, MASK, BACKGROUND, JSON, CLASS, SAT, FG, META = (
+    "jpg", "mask.png", "bg.jpg", "json", "cls", "sat", "fg", "meta",
+)  # fmt: skip
+MEMBERS = (PHOTO, MASK, BACKGROUND, JSON, CLASS, SAT, FG, META)
+
+MANIFEST = "manifest.json"
+PLAN = "plan.json"
+PLAN_TABLE = "plan.parquet"
+RECORDS = "records"
+LOG = "run.log.jsonl"
+SUFFIXES = ("tar", "idx", "parquet")
+
+
+def members(*, photo: bool, background: bool, classes: bool) -> tuple[str, ...]:
+    """The extensions that every sample of a data set has, in tar order."""
+    absent = {PHOTO: not photo, BACKGROUND: not background, CLASS: not classes}
+    return tuple(member for member in MEMBERS if not absent.get(member, False))
+
+
+def safe_key(name: str) -> str:
+    """A key of ``[A-Za-z0-9_-]+``, at most 90 characters, from any name.
+
+    Accents fall away, every other character becomes ``_``; a name that is too long, or of which nothing is
+    left, gets a hash of the whole.
+    """
+    plain = unicodedata.normalize("NFKD", name).encode("ascii", "ignore").decode()
+    key = re.sub(r"[^A-Za-z0-9_-]", "_", plain)
+    if not key.strip("_") or len(key) > MAX_KEY:
+        return f"{key[: MAX_KEY - 13].strip('_') or 'image'}_{short_hash(name)}"
+    return key
+
+
+def repaired_key(key: str, path: str) -> str:
+    """The key of a sample whose plain key is already taken: the same with a hash of its original path."""
+    return f"{key[: MAX_KEY - 13]}_{short_hash(path)}"
+
+
+def short_hash(text: str) -> str:
+    """Twelve hex digits of the SHA-256 of a text."""
+    return hashlib.sha256(text.encode("utf-8", "surrogateescape")).hexdigest()[:12]
+
+
+def shard_name(dataset: str, split: str, number: int) -> str:
+    """A shard's stem, for example ``imagenet-train-000012``."""
+    return f"{dataset}-{split}-{number:06d}"

@@ -1,0 +1,133 @@
+"""The plan as it lies in the output folder: which shard holds which images, and what the run depends on."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from maskgen.config import digest
+from maskgen.errors import ShardFault
+from maskgen.shards import naming, sealed
+from maskgen.shards.sample import SampleId
+from maskgen.types import ByteRef, Label
+
+ROWS = pa.schema(
+    [
+        pa.field("key", pa.string(), nullable=False),
+        pa.field("path", pa.string(), nullable=False),
+        pa.field("label", pa.string(), nullable=False),  # JSON
+        pa.field("file", pa.string(), nullable=False),
+        pa.field("offset", pa.int64(), nullable=False),
+        pa.field("size", pa.int64(), nullable=False),
+        pa.field("codec", pa.string(), nullable=False),
+        pa.field("member", pa.string(), nullable=False),
+    ]
+)
+
+
+class PlannedShard(NamedTuple):
+    """A shard of the plan: its stem, its number of images, and the digest of its rows."""
+
+    name: str
+    images: int
+    digest: str
+
+
+class PlannedImage(NamedTuple):
+    """A row of the plan: the sample to be, and where its bytes lie."""
+
+    sample: SampleId
+    ref: ByteRef
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """The head of the plan; the rows are in ``plan.parquet``, one row group per shard.
+
+    Args:
+        identity: everything the bytes of the shards depend on: options, versions, weights, plan digest.
+        members: extensions that every sample has, in tar order.
+        images: planned images.
+        source_bytes: their size as files.
+        shards: the shard table.
+        notes: what the source left out, as sentences.
+    """
+
+    identity: dict[str, Any]
+    members: tuple[str, ...]
+    images: int
+    source_bytes: int
+    shards: tuple[PlannedShard, ...]
+    notes: tuple[str, ...]
+
+    @property
+    def fingerprint(self) -> str:
+        """SHA-256 of the identity."""
+        return digest(self.identity)
+
+    def render(self) -> bytes:
+        """The bytes of ``plan.json``."""
+        return sealed.render(asdict(self))
+
+
+def read_plan(output: Path) -> Plan:
+    """Read ``plan.json``.
+
+    Raises:
+        ShardFault: absent or damaged.
+    """
+    raw = sealed.read(output / naming.PLAN)
+    try:
+        shards = tuple(PlannedShard(*row) for row in raw.pop("shards"))
+        return Plan(**{**raw, "members": tuple(raw["members"]), "notes": tuple(raw["notes"])}, shards=shards)
+    except (KeyError, TypeError) as error:
+        raise ShardFault("the plan has other fields", where=naming.PLAN, cause=repr(error)) from error
+
+
+def to_row(image: PlannedImage) -> dict[str, Any]:
+    """A planned image as a row of the table."""
+    sample, ref = image
+    return {
+        "key": sample.key, "path": sample.path, "label": json.dumps(sample.label),
+        "file": ref.file, "offset": ref.offset, "size": ref.size, "codec": ref.codec, "member": ref.member,
+    }  # fmt: skip
+
+
+def from_row(row: dict[str, Any]) -> PlannedImage:
+    """The inverse of `to_row`."""
+    raw = json.loads(row["label"])
+    label: Label = tuple(raw) if isinstance(raw, list) else raw
+    ref = ByteRef(row["file"], row["offset"], row["size"], row["codec"], row["member"])
+    return PlannedImage(SampleId(row["key"], label, row["path"]), ref)
+
+
+def shard_rows(output: Path, number: int) -> list[PlannedImage]:
+    """The planned images of one shard; only its row group is read.
+
+    Raises:
+        ShardFault: the table is damaged or shorter.
+    """
+    path = output / naming.PLAN_TABLE
+    try:
+        with pq.ParquetFile(path, memory_map=False, pre_buffer=False) as file:
+            rows = file.read_row_group(number, use_threads=False).to_pylist()
+        return [from_row(row) for row in rows]
+    except (pa.ArrowException, OSError, ValueError, IndexError) as error:
+        raise ShardFault("cannot read the plan's table", where=path.name, cause=str(error)) from error
+
+
+def rows_digest(rows: list[dict[str, Any]]) -> str:
+    """The digest of a shard's rows."""
+    return digest(rows)
+
+
+def all_images(output: Path, plan: Plan) -> Iterator[PlannedImage]:
+    """Every planned image, shard by shard."""
+    for number in range(len(plan.shards)):
+        yield from shard_rows(output, number)

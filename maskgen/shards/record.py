@@ -1,0 +1,76 @@
+"""Commit records: the last thing written of a shard; a shard without one does not exist."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+from maskgen.errors import ShardFault
+from maskgen.shards import sealed
+from maskgen.shards.naming import RECORDS, SUFFIXES
+
+
+@dataclass(frozen=True, slots=True)
+class FileFact:
+    """Size in bytes and SHA-256 of one file of a shard."""
+
+    bytes: int
+    sha256: str
+
+
+@dataclass(frozen=True, slots=True)
+class Record:
+    """What is known of a committed shard; nothing in it depends on time, machine or order.
+
+    Args:
+        name: the shard's stem.
+        samples: samples in the tar.
+        failed: quarantined images, listed in the table.
+        fingerprint: of the run's configuration, plan and library versions.
+        files: by suffix; a shard without samples has no tar and no index.
+    """
+
+    name: str
+    samples: int
+    failed: int
+    fingerprint: str
+    files: dict[str, FileFact]
+
+    def render(self) -> bytes:
+        """The record's bytes."""
+        return sealed.render(asdict(self))
+
+
+def record_path(output: Path, name: str) -> Path:
+    """Where the record of a shard lies."""
+    return output / RECORDS / f"{name}.json"
+
+
+def parse(data: bytes, where: str) -> Record:
+    """Read a record's bytes.
+
+    Raises:
+        ShardFault: damaged, or the record of another shard.
+    """
+    raw = sealed.parse(data, where)
+    try:
+        files = {suffix: FileFact(**fact) for suffix, fact in raw.pop("files").items()}
+        record = Record(**raw, files=files)
+    except (KeyError, TypeError, AttributeError) as error:
+        raise ShardFault("a commit record has other fields", where=where, cause=repr(error)) from error
+    if f"{record.name}.json" != where or not set(files) <= set(SUFFIXES):
+        raise ShardFault(
+            "a commit record belongs to another shard", where=where, remedy="maskgen verify --repair"
+        )
+    return record
+
+
+def read_records(output: Path) -> Iterator[Record]:
+    """All records of an output folder, by name.
+
+    Raises:
+        ShardFault: one is damaged.
+    """
+    for path in sorted((output / RECORDS).glob("*.json")):
+        yield parse(path.read_bytes(), path.name)

@@ -1,0 +1,146 @@
+"""One sample: from arrays to the members of the tar and the row of the table."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from maskgen.config import RunConfig
+from maskgen.io.encode import encode_jpeg, encode_mask_png, resize_mask, resize_short_side
+from maskgen.shards import coverage, naming
+from maskgen.types import RGB, Box, Filled, HardMask, Label, SoftMask
+
+
+@dataclass(frozen=True, slots=True)
+class MaskPair:
+    """A mask as it is stored and what counts as foreground at the photo's size.
+
+    Args:
+        stored: (h, w) uint8, soft 0..255, or 0 and 255 when binary.
+        hard: (H, W) bool at the size of the stored photo, made from `stored` alone.
+    """
+
+    stored: NDArray[np.uint8]
+    hard: HardMask
+
+
+@dataclass(frozen=True, slots=True)
+class SampleId:
+    """What the plan knows of a sample: its key, label and original path."""
+
+    key: str
+    label: Label
+    path: str
+
+
+@dataclass(frozen=True, slots=True)
+class Encoded:
+    """A finished sample: its members in tar order as (extension, bytes), and its row for the table."""
+
+    key: str
+    members: tuple[tuple[str, bytes], ...]
+    row: dict[str, Any]
+
+
+def cut_level(threshold: float) -> int:
+    """The smallest stored mask value, 1..255, that counts as foreground."""
+    return min(255, max(1, round(threshold * 255)))
+
+
+def store_mask(mask: SoftMask, threshold: float, config: RunConfig) -> MaskPair:
+    """Quantise and, when asked, binarise and shrink a mask; the hard mask is made from what is stored.
+
+    Args:
+        mask: (H, W) float32 in [0, 1].
+        threshold: mask value from which a pixel is foreground.
+        config: `binary` and `mask_side` are read.
+
+    Raises:
+        ValueError: the mask is not finite: the method is at fault.
+    """
+    if not np.isfinite(mask).all():
+        raise ValueError("the method returned a mask with values that are not finite")
+    stored = np.rint(np.clip(mask, 0, 1) * 255).astype(np.uint8)
+    size = mask.shape
+    level = cut_level(threshold)
+    side = config.mask_side
+    if side and max(size) > side:
+        scale = side / max(size)
+        stored = resize_mask(stored, (max(1, round(size[0] * scale)), max(1, round(size[1] * scale))))
+    if config.binary:
+        stored = np.where(stored >= level, np.uint8(255), np.uint8(0))
+        level = 128
+    return MaskPair(stored, hard_mask(stored, level, (size[0], size[1])))
+
+
+def hard_mask(stored: NDArray[np.uint8], level: int, size: tuple[int, int]) -> HardMask:
+    """The (H, W) bool foreground at `size` of a stored (h, w) uint8 mask."""
+    full = stored if stored.shape == size else resize_mask(stored, size)
+    hard: HardMask = full >= level
+    return hard
+
+
+def encode_sample(
+    sample: SampleId,
+    photo: tuple[RGB, bytes | None],
+    masks: MaskPair,
+    filled: Filled | None,
+    free: Box,
+    config: RunConfig,
+) -> Encoded:
+    """Encode one sample.
+
+    Args:
+        sample: key, label and path.
+        photo: the upright (H, W, 3) uint8 RGB image, and the source's bytes when they may be stored as they are.
+        masks: the stored and the hard mask.
+        filled: the background, or None without one.
+        free: the largest rectangle without foreground, px.
+        config: layout, qualities and sizes are read.
+
+    Raises:
+        ImageFault: an encoder refused the image.
+    """
+    image, verbatim = photo
+    height, width = image.shape[:2]
+    box, area = coverage.foreground_box(masks.hard), float(masks.hard.mean())
+    how = filled.how if filled else "none"
+    facts = {
+        "key": sample.key,
+        "source": sample.path,
+        "width": width,
+        "height": height,
+        "label": list(sample.label) if isinstance(sample.label, tuple) else sample.label,
+        "method": config.method,
+        "threshold": config.threshold,
+        "fg_area": round(area, 6),
+        "fg_box": list(box),
+        "background": how,
+        "verbatim": verbatim is not None,
+    }
+    parts: dict[str, bytes] = {}
+    if config.layout == "full":
+        parts[naming.PHOTO] = verbatim or encode_jpeg(image, config.jpeg_quality)
+    parts[naming.MASK] = encode_mask_png(masks.stored, binary=config.binary)
+    if filled:
+        background = filled.image
+        if config.background_side:
+            background = resize_short_side(background, config.background_side)
+        parts[naming.BACKGROUND] = encode_jpeg(background, config.background_quality)
+    parts[naming.JSON] = json.dumps(facts, ensure_ascii=True, separators=(",", ":")).encode()
+    if isinstance(sample.label, int):
+        parts[naming.CLASS] = str(sample.label).encode()
+    parts[naming.SAT] = coverage.summed_area_table(masks.hard).astype("<u2").tobytes()
+    parts[naming.FG] = coverage.small_mask(masks.stored).tobytes()
+    parts[naming.META] = coverage.pack_meta((height, width), box, free, sample.label, area)
+    row = {
+        "key": sample.key, "path": sample.path, "status": "ok", "error": "", "width": width, "height": height,
+        "fg_area": round(area, 6), "fg_box": list(box), "background": how, "verbatim": verbatim is not None,
+        "mask_sha256": hashlib.sha256(masks.stored.tobytes()).hexdigest(),
+    }  # fmt: skip
+    return Encoded(sample.key, tuple(parts.items()), row)

@@ -1,0 +1,64 @@
+"""The Parquet table of a shard: one row per planned image, finished or quarantined, in plan order."""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from maskgen.errors import ShardFault
+from maskgen.shards.naming import MEMBERS
+
+
+def column(ext: str, part: str) -> str:
+    """The column of a member's offset or size, for example ``mask_png_offset``."""
+    return f"{ext.replace('.', '_')}_{part}"
+
+
+SCHEMA = pa.schema(
+    [
+        pa.field("key", pa.string(), nullable=False),
+        pa.field("path", pa.string(), nullable=False),
+        pa.field("status", pa.string(), nullable=False),  # ok or failed
+        pa.field("error", pa.string(), nullable=False),  # "reason: detail"
+        pa.field("label", pa.string()),  # JSON
+        pa.field("width", pa.int32()),
+        pa.field("height", pa.int32()),
+        pa.field("fg_area", pa.float64()),
+        pa.field("fg_box", pa.list_(pa.int32())),
+        pa.field("background", pa.string()),
+        pa.field("verbatim", pa.bool_()),
+        pa.field("source_sha256", pa.string()),
+        pa.field("mask_sha256", pa.string()),  # of the stored mask's pixels
+        pa.field("sha256", pa.string()),  # of the members' contents, in order
+    ]
+    + [pa.field(column(ext, part), pa.int64()) for ext in MEMBERS for part in ("offset", "size")]
+)
+
+
+def render(rows: Sequence[dict[str, Any]]) -> bytes:
+    """The table's bytes; the same rows and library version give the same bytes."""
+    sink = io.BytesIO()
+    pq.write_table(pa.Table.from_pylist(list(rows), schema=SCHEMA), sink, compression="zstd")
+    return sink.getvalue()
+
+
+def read(path: Path, columns: Sequence[str] | None = None) -> pa.Table:
+    """Read a shard's table.
+
+    Raises:
+        ShardFault: not a table with these columns.
+    """
+    try:
+        # Without threads: those of the Parquet reader can outlive the interpreter, which then aborts.
+        with pq.ParquetFile(io.BytesIO(path.read_bytes()), pre_buffer=False) as file:
+            table = file.read(columns=list(columns) if columns else None, use_threads=False)
+    except (pa.ArrowException, OSError, ValueError) as error:
+        raise ShardFault("cannot read the table", where=path.name, cause=str(error)) from error
+    if columns is None and not table.schema.equals(SCHEMA):
+        raise ShardFault("the table has other columns", where=path.name, cause="damage or another version")
+    return table

@@ -1,0 +1,226 @@
+"""Checking a data set against its manifest: sizes, hashes, structure, and on request every pixel."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from maskgen.errors import ImageFault, MaskgenError, ShardFault
+from maskgen.io.atomic import file_sha256
+from maskgen.io.stored import decode_mask, decode_photo
+from maskgen.shards import coverage, index, manifest, naming, plan, table, tar
+from maskgen.shards.commit import withdraw
+from maskgen.shards.reader import SampleBytes, check_size, read_samples
+from maskgen.shards.record import Record, parse
+from maskgen.shards.sample import cut_level, hard_mask
+
+LEVELS = ("quick", "hashes", "full")
+
+
+@dataclass(frozen=True, slots=True)
+class Fault:
+    """Something wrong: the shard or file it is in, and a sentence."""
+
+    where: str
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class Report:
+    """What `verify` found."""
+
+    level: str
+    shards: int
+    samples: int
+    failed: int
+    faults: tuple[Fault, ...]
+
+
+def verify(output: Path, level: str = "hashes", tick: Callable[[int], None] = lambda _: None) -> Report:
+    """Check a data set.
+
+    Args:
+        output: its folder.
+        level: ``quick`` (files, sizes, seals, counts), ``hashes`` (every byte of every file, and that tar,
+            index and table say the same) or ``full`` (every sample decoded and its loader members recomputed).
+        tick: called with the number of shards done.
+
+    Returns:
+        All faults found; none means that the data set is what its manifest says.
+    """
+    try:
+        whole = manifest.read(output)
+    except ShardFault as fault:
+        return Report(level, 0, 0, 0, (Fault(naming.MANIFEST, str(fault)),))
+    faults = list(_folder(output, whole))
+    for count, record in enumerate(whole.shards, 1):
+        faults += _guard(record, partial(_shard, output, record, whole, level))
+        tick(count)
+    return Report(level, len(whole.shards), whole.samples, whole.failed, tuple(faults))
+
+
+def _guard(record: Record, check: Callable[[], Iterator[str]]) -> Iterator[Fault]:
+    try:
+        for text in check():
+            yield Fault(record.name, text)
+    except (MaskgenError, OSError) as error:
+        yield Fault(record.name, str(error))
+
+
+def _folder(output: Path, whole: manifest.Manifest) -> Iterator[Fault]:
+    """Faults between the manifest, the plan, the records and what lies in the folder."""
+    if not whole.complete:
+        yield Fault(
+            naming.MANIFEST,
+            f"the run has not ended: {whole.samples + whole.failed} of {whole.planned} images",
+        )
+    known = {f"{record.name}.{suffix}" for record in whole.shards for suffix in record.files}
+    known |= {naming.PLAN_TABLE}
+    for path in sorted(p for suffix in naming.SUFFIXES for p in output.glob(f"*.{suffix}")):
+        if path.name not in known:
+            yield Fault(path.name, "a file that the manifest does not know")
+    for path in sorted(output.glob("manifest*.json")):
+        if path.name != naming.MANIFEST:
+            yield Fault(path.name, "a second manifest")
+    if (output / naming.PLAN).exists() or (output / naming.RECORDS).exists():
+        yield from _against_records(output, whole)
+
+
+def _against_records(output: Path, whole: manifest.Manifest) -> Iterator[Fault]:
+    try:
+        head = plan.read_plan(output)
+        if manifest.build(output, head).render() != whole.render():
+            yield Fault(naming.MANIFEST, "the manifest is not the merge of the plan and the commit records")
+        for number, shard in enumerate(head.shards):
+            rows = [plan.to_row(image) for image in plan.shard_rows(output, number)]
+            if plan.rows_digest(rows) != shard.digest:
+                yield Fault(naming.PLAN_TABLE, f"the rows of shard {shard.name} are not those planned")
+    except ShardFault as fault:
+        yield Fault(fault.where or naming.PLAN, str(fault))
+
+
+def _shard(output: Path, record: Record, whole: manifest.Manifest, level: str) -> Iterator[str]:
+    check_size(output, record)
+    if level == "quick":
+        return
+    damaged = [
+        s for s, fact in record.files.items() if file_sha256(output / f"{record.name}.{s}") != fact.sha256
+    ]
+    yield from (f"the {suffix} file has another SHA-256 than recorded" for suffix in damaged)
+    if damaged:
+        return
+    yield from _structure(output, record, whole.members)
+    if level == "full" and "tar" in record.files:
+        config = whole.identity["options"]
+        for sample in read_samples(output, record, whole.members):
+            yield from (f"{sample.key}: {text}" for text in check_sample(sample, config))
+
+
+def _structure(output: Path, record: Record, members: tuple[str, ...]) -> Iterator[str]:
+    """Tar, index and table must say the same."""
+    rows = table.read(output / f"{record.name}.parquet").to_pylist()
+    good = [row for row in rows if row["status"] == "ok"]
+    if (len(good), len(rows) - len(good)) != (record.samples, record.failed):
+        yield f"the table has {len(good)} + {len(rows) - len(good)} rows, {record.samples} + {record.failed} recorded"
+    if "tar" not in record.files:
+        return
+    samples = index.group(tar.read_members(output / f"{record.name}.tar"), record.name)
+    if samples != index.parse(output / f"{record.name}.idx"):
+        yield "the index does not fit the tar"
+    if samples != [_row_index(row, members) for row in good]:
+        yield "the table does not fit the tar"
+
+
+def _row_index(row: dict[str, Any], members: tuple[str, ...]) -> index.SampleIndex:
+    columns = ((ext, row[table.column(ext, "offset")], row[table.column(ext, "size")]) for ext in members)
+    return row["key"], tuple(tar.Member(*values) for values in columns)
+
+
+def check_sample(sample: SampleBytes, options: dict[str, Any]) -> Iterator[str]:
+    """Decode a sample and recompute what its loader members must be.
+
+    Args:
+        sample: all its members.
+        options: the run's options, from the manifest.
+    """
+    parts = sample.members
+    try:
+        facts = json.loads(parts[naming.JSON])
+        size = (int(facts["height"]), int(facts["width"]))
+        stored = decode_mask(parts[naming.MASK])
+        for ext in (naming.PHOTO, naming.BACKGROUND):
+            if ext in parts:
+                yield from _check_picture(ext, decode_photo(parts[ext]).shape[:2], size, options)
+    except (ImageFault, KeyError, ValueError) as error:
+        yield f"cannot be decoded ({error})"
+        return
+    hard = hard_mask(stored, 128 if options["binary"] else cut_level(options["threshold"]), size)
+    if coverage.summed_area_table(hard).astype("<u2").tobytes() != parts[naming.SAT]:
+        yield "the summed-area table is not that of the mask"
+    if coverage.small_mask(stored).tobytes() != parts[naming.FG]:
+        yield "the small mask is not that of the mask"
+    yield from _check_meta(parts, facts, hard)
+
+
+def _check_picture(
+    ext: str, shape: tuple[int, ...], size: tuple[int, int], options: dict[str, Any]
+) -> Iterator[str]:
+    if ext == naming.BACKGROUND and options["background_side"]:
+        return
+    if tuple(shape) != size:
+        yield f"{ext} is {shape[1]}x{shape[0]} px, the sample {size[1]}x{size[0]}"
+
+
+def _check_meta(parts: dict[str, bytes], facts: dict[str, Any], hard: np.ndarray[Any, Any]) -> Iterator[str]:
+    meta = coverage.unpack_meta(parts[naming.META])
+    box = coverage.foreground_box(hard)
+    if tuple(meta[f"fg_{edge}"] for edge in ("y0", "x0", "y1", "x1")) != box or facts["fg_box"] != list(box):
+        yield "the foreground box is not that of the mask"
+    if abs(float(hard.mean()) - facts["fg_area"]) > 1e-6:
+        yield "the foreground area is not that of the mask"
+    if hard[meta["bg_y0"] : meta["bg_y1"], meta["bg_x0"] : meta["bg_x1"]].any():
+        yield "the background rectangle holds foreground"
+
+
+def repair(output: Path) -> list[str]:
+    """Withdraw every shard that does not verify, and rebuild the manifest; `maskgen run` makes them again.
+
+    Returns:
+        The stems of the withdrawn shards.
+
+    Raises:
+        ShardFault: the plan itself is damaged: only a new run helps.
+        EnvironmentFault: the folder cannot be written.
+    """
+    head = plan.read_plan(output)
+    withdrawn = list(_unsound_records(output, head))
+    whole = manifest.build(output, head)
+    for record in whole.shards:
+        if list(_guard(record, partial(_shard, output, record, whole, "full"))):
+            withdraw(output, record.name)
+            withdrawn.append(record.name)
+    manifest.write(output, head)
+    return sorted(withdrawn)
+
+
+def _unsound_records(output: Path, head: plan.Plan) -> Iterator[str]:
+    """Withdraw shards whose record is damaged or of another plan, before the sound ones are looked at."""
+    planned = {shard.name: shard.images for shard in head.shards}
+    for path in sorted((output / naming.RECORDS).glob("*.json")):
+        try:
+            record = parse(path.read_bytes(), path.name)
+            sound = (
+                record.fingerprint == head.fingerprint
+                and planned.get(record.name) == record.samples + record.failed
+            )
+        except ShardFault:
+            sound = False
+        if not sound:
+            withdraw(output, path.stem)
+            yield path.stem

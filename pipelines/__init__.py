@@ -1,0 +1,1 @@
+"""Stage one, offline: source -> plan -> worker -> committed shards."""

@@ -1,0 +1,1 @@
+"""Where the shards are made: `local` runs worker processes on this machine."""

@@ -1,0 +1,203 @@
+"""A whole run: plan, resume, execute, merge the manifest, judge the failures."""
+
+from __future__ import annotations
+
+import json
+import os
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from maskgen.config import RunConfig, parse_budget, resolved
+from maskgen.errors import EXIT_DONE, EXIT_FAULTS, ShardFault
+from maskgen.io.atomic import sweep_partials
+from maskgen.methods import METHODS
+from maskgen.pipelines.executors.local import LocalExecutor
+from maskgen.pipelines.plan import prepare
+from maskgen.pipelines.shard import ShardJob, ShardResult
+from maskgen.pipelines.signals import StopSignals
+from maskgen.pipelines.stages import Stages
+from maskgen.pipelines.worker import StagesFactory
+from maskgen.shards import manifest, naming, table
+from maskgen.shards.commit import withdraw
+from maskgen.shards.plan import Plan, read_plan
+from maskgen.shards.reader import check_size
+from maskgen.shards.record import Record, read_records
+
+
+@dataclass(frozen=True, slots=True)
+class Progress:
+    """How far a run is.
+
+    Args:
+        planned: images of this run's shards.
+        done: finished or quarantined images, those of earlier runs included.
+        failed: quarantined images of committed shards.
+        resumed: images that earlier runs had committed.
+        seconds: since the first worker started.
+    """
+
+    planned: int
+    done: int
+    failed: int
+    resumed: int
+    seconds: float
+
+    @property
+    def rate(self) -> float:
+        """Images per second of this run."""
+        return (self.done - self.resumed) / self.seconds if self.seconds > 0 else 0.0
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What a run has done."""
+
+    manifest: manifest.Manifest
+    progress: Progress
+    exit_code: int
+    seconds_by_lane: dict[str, float]
+
+
+@dataclass(frozen=True, slots=True)
+class RunOptions:
+    """What steers a run without touching its bytes.
+
+    Args:
+        retry_failed: make the shards that hold quarantined images again.
+        task: (i, n): make only the shards whose number is i modulo n.
+        make_stages: builds the stages in the workers.
+        report: called about twice a second.
+        stop: signals that the caller listens to already; None to listen here.
+    """
+
+    retry_failed: bool = False
+    task: tuple[int, int] = (0, 1)
+    make_stages: StagesFactory = Stages
+    report: Callable[[Progress], None] = lambda _: None
+    stop: StopSignals | None = None
+
+
+def run(config: RunConfig, options: RunOptions | None = None) -> Outcome:
+    """Make every shard of the plan that is not committed yet. Run again to resume.
+
+    Raises:
+        UsageError: other settings than those the folder was made with.
+        EnvironmentFault: disk, package, GPU.
+        Interrupted: a signal; what is committed stays.
+    """
+    options = options or RunOptions()
+    with options.stop or StopSignals() as stop:
+        return _run(config, options, stop)
+
+
+def _run(config: RunConfig, options: RunOptions, stop: StopSignals) -> Outcome:
+    config = resolved(config, METHODS[config.method].threshold)
+    plan = prepare(config)
+    output = Path(config.output)
+    tally = _Tally(plan, options, _committed(output, plan, retry=options.retry_failed))
+    jobs = [
+        ShardJob(output, number, shard.name, plan.members, plan.fingerprint)
+        for number, shard in enumerate(plan.shards)
+        if number % options.task[1] == options.task[0] and shard.name not in tally.records
+    ]
+    workers = min(config.workers or len(os.sched_getaffinity(0)), max(1, len(jobs)))
+    stop.at_once = False
+    try:
+        executor = LocalExecutor(config, workers, options.make_stages, tally.tick, stop)
+        for result in executor.run(jobs):
+            tally.add(result, output)
+    finally:
+        sweep_partials(output)
+        sweep_partials(output / naming.RECORDS)
+        whole = manifest.write(output, plan)
+    return Outcome(whole, tally.progress(0), _verdict(config, whole), tally.seconds)
+
+
+@dataclass
+class _Tally:
+    """The run's counts as shards come in."""
+
+    plan: Plan
+    options: RunOptions
+    records: dict[str, Record]
+    started: float = field(default_factory=time.monotonic)
+    seconds: dict[str, float] = field(default_factory=dict)
+    resumed: int = 0
+
+    def __post_init__(self) -> None:
+        self.resumed = self._done()
+
+    def _done(self) -> int:
+        return sum(record.samples + record.failed for record in self.records.values())
+
+    def add(self, result: ShardResult, output: Path) -> None:
+        self.records[result.record.name] = result.record
+        for lane, seconds in result.seconds.items():
+            self.seconds[lane] = self.seconds.get(lane, 0.0) + seconds
+        _log(output, result)
+
+    def progress(self, running: int) -> Progress:
+        failed = sum(record.failed for record in self.records.values())
+        seconds = time.monotonic() - self.started
+        return Progress(self.plan.images, self._done() + running, failed, self.resumed, seconds)
+
+    def tick(self, running: int) -> None:
+        self.options.report(self.progress(running))
+
+
+def _committed(output: Path, plan: Plan, *, retry: bool) -> dict[str, Record]:
+    """Records of the shards that are done; those to be retried are withdrawn."""
+    done = {}
+    for record in read_records(output):
+        if record.fingerprint != plan.fingerprint:
+            raise ShardFault(
+                "a commit record is of another run", where=record.name, remedy="maskgen verify --repair"
+            )
+        if retry and record.failed:
+            withdraw(output, record.name)
+            continue
+        check_size(output, record)
+        done[record.name] = record
+    return done
+
+
+def _log(output: Path, result: ShardResult) -> None:
+    """Append one line of times per shard; no hash covers this file."""
+    line = {
+        "time": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime()),
+        "shard": result.record.name,
+        "samples": result.record.samples,
+        "failed": result.record.failed,
+        "seconds": {lane: round(value, 3) for lane, value in result.seconds.items()},
+    }
+    with (output / naming.LOG).open("a") as file:
+        file.write(json.dumps(line) + "\n")
+
+
+def _verdict(config: RunConfig, whole: manifest.Manifest) -> int:
+    number, is_share = parse_budget(config.max_failures)
+    budget = number * whole.planned if is_share else number
+    return EXIT_FAULTS if whole.failed > budget else EXIT_DONE
+
+
+def failures(output: Path) -> Iterator[dict[str, str]]:
+    """Every quarantined image of a data set: shard, key, path and error.
+
+    Raises:
+        ShardFault: a record or a table is damaged.
+    """
+    for record in manifest.build(output, read_plan(output)).shards:
+        if record.failed:
+            rows = table.read(
+                output / f"{record.name}.parquet", ["key", "path", "status", "error"]
+            ).to_pylist()
+            for row in rows:
+                if row["status"] == "failed":
+                    yield {
+                        "shard": record.name,
+                        "key": row["key"],
+                        "path": row["path"],
+                        "error": row["error"],
+                    }

@@ -1,0 +1,71 @@
+"""Where photos come from: each source lists one kind of place in a fixed order, without decoding anything."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+from maskgen.config import RunConfig
+from maskgen.errors import UsageError
+from maskgen.pipelines.sources.coco import coco
+from maskgen.pipelines.sources.folder import folder
+from maskgen.pipelines.sources.imagenet import imagenet
+from maskgen.pipelines.sources.jft import jft
+from maskgen.pipelines.sources.listing import Listing, SourceOptions
+from maskgen.pipelines.sources.reading import ByteReader
+from maskgen.pipelines.sources.sample import sample, sample_folder
+from maskgen.pipelines.sources.webdataset import webdataset
+from maskgen.types import Source
+
+__all__ = ["SOURCES", "ByteReader", "Listing", "SourceOptions", "open_source", "source_root"]
+
+SOURCES: dict[str, Callable[[SourceOptions], Source]] = {
+    "imagenet": imagenet,
+    "coco": coco,
+    "jft": jft,
+    "webdataset": webdataset,
+    "folder": folder,
+    "sample": sample,
+}
+
+
+def source_root(config: RunConfig) -> Path:
+    """The folder that every `ByteRef.file` of this run is relative to.
+
+    Raises:
+        UsageError: no input, or nothing is there.
+    """
+    if config.dataset == "sample":
+        return sample_folder()
+    place = Path(config.input)
+    if not config.input:
+        raise UsageError(
+            f"--dataset {config.dataset} needs --input", remedy="give the folder or file of the photos"
+        )
+    is_pattern = config.dataset == "jft" and any(sign in place.name for sign in "*?[")
+    if not place.exists() and not (is_pattern and place.parent.is_dir()):
+        raise UsageError(
+            "the input is not there", where=config.input, remedy="check --input; addresses are not read"
+        )
+    return place if place.is_dir() else place.parent
+
+
+def open_source(config: RunConfig) -> Source:
+    """The source that the configuration names.
+
+    Raises:
+        UsageError: unknown data set, no input, or nothing is there.
+    """
+    if config.dataset not in SOURCES:
+        raise UsageError(f"unknown data set {config.dataset!r}", remedy=f"one of {', '.join(SOURCES)}")
+    root = source_root(config)
+    options = SourceOptions(
+        input=root if config.dataset == "sample" else Path(config.input),
+        root=root,
+        split=config.split,
+        labels=config.labels,
+        image_feature=config.image_feature,
+        label_feature=config.label_feature,
+        name_feature=config.name_feature,
+    )
+    return SOURCES[config.dataset](options)

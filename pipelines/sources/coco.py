@@ -1,0 +1,163 @@
+"""MS COCO and COCO-style sets: a folder or zip of photos, with or without an instances file."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from maskgen.errors import SourceFault
+from maskgen.pipelines.sources.jsonstream import array_elements
+from maskgen.pipelines.sources.listing import (
+    Listing,
+    Notes,
+    Photo,
+    SourceOptions,
+    is_image_name,
+    relative,
+    shown,
+    split_name,
+    tree_photos,
+)
+from maskgen.pipelines.sources.zips import zip_members
+from maskgen.types import ByteRef, Label, SourceItem
+
+_YEARS = ("2017", "2014")
+_MAX_IMAGES = 20_000_000
+_INT64 = 1 << 63
+
+
+def coco(options: SourceOptions) -> Listing:
+    """The photos of one split, sorted by file name, with the sorted distinct category ids of their annotations.
+
+    The photos lie in ``{split}2017/`` (or 2014), ``images/{split}2017/``, ``{split}2017.zip``, ``images/``, or the
+    input is itself such a folder or zip. Labels come from ``annotations/instances_{split}2017.json`` or
+    ``instances.json`` beside them; without one they are None, and an image without any object has ``()``.
+    """
+    return Listing(lambda notes: _items(options, notes))
+
+
+def _items(options: SourceOptions, notes: Notes) -> Iterator[SourceItem]:
+    photos = _find_photos(options)
+    annotations = _find_annotations(options, photos)
+    labels = _labels(annotations) if annotations else {}
+    folder = split_name(photos.name)[0]
+    for photo, file_name in _photos(photos, options, notes):
+        label: Label = None
+        if annotations:
+            known = labels.pop(file_name if file_name in labels else f"{folder}/{file_name}", None)
+            label = None if known is None else tuple(sorted(known))
+            if known is None:
+                notes.add(f"photos are not in {annotations.name} and have no label", photo.path)
+        yield SourceItem(photo.name, photo.ref, label, photo.path)
+    if annotations and labels:
+        notes.add(f"images of {annotations.name} are not on disk", shown(min(labels)), len(labels))
+    if not annotations:
+        notes.add("instances files found: no labels", "looked for annotations/instances_*.json", 0)
+
+
+def _find_photos(options: SourceOptions) -> Path:
+    place, split = options.input, options.split
+    if place.is_file():
+        return place
+    for year in _YEARS:
+        for inner in (
+            f"{split}{year}",
+            f"images/{split}{year}",
+            f"{split}{year}.zip",
+            f"images/{split}{year}.zip",
+        ):
+            if (place / inner).exists():
+                return place / inner
+    other = {"train": "val", "val": "train"}[split]
+    if any((place / f"{other}{year}{end}").exists() for year in _YEARS for end in ("", ".zip")):
+        raise SourceFault(
+            f"no {split}2017 folder or zip here, only {other}",
+            where=str(place),
+            remedy=f"give --split {other}, or the folder that holds {split}2017",
+        )
+    return place / "images" if (place / "images").is_dir() else place
+
+
+def _find_annotations(options: SourceOptions, photos: Path) -> Path | None:
+    stem = split_name(photos.name)[0]
+    names = [f"instances_{stem}.json"] if stem[-4:] in _YEARS else ["instances.json"]
+    folders = [photos.parent, photos.parent.parent] if photos != options.root else [photos, photos.parent]
+    if stem[-4:] not in _YEARS:
+        names += [f"instances_{options.split}{year}.json" for year in _YEARS]
+    for folder in folders:
+        for inner in ("annotations", "."):
+            for name in names:
+                if (folder / inner / name).is_file():
+                    return folder / inner / name
+    return None
+
+
+def _labels(path: Path) -> dict[str, set[int]]:
+    """Category ids by file name; the images may follow the annotations in the file, or lead."""
+    names: dict[int, str] = {}
+    categories: dict[int, set[int]] = {}
+    for key, element in array_elements(path):
+        if key == "images":
+            names[_integer(element, "id", path)] = _file_name(element, path)
+        elif key == "annotations":
+            categories.setdefault(_integer(element, "image_id", path), set()).add(
+                _integer(element, "category_id", path)
+            )
+        if len(names) + len(categories) > _MAX_IMAGES:
+            raise SourceFault(f"more than {_MAX_IMAGES} images in one file", where=str(path))
+    labels: dict[str, set[int]] = {}
+    for image, name in names.items():
+        labels.setdefault(name, set()).update(categories.pop(image, ()))
+    if categories:
+        raise SourceFault(
+            "annotations of images that the file does not list",
+            where=str(path),
+            cause=f"{len(categories)} image ids, the first is {min(categories)}",
+        )
+    return labels
+
+
+def _integer(element: Any, name: str, path: Path) -> int:
+    value = element.get(name) if isinstance(element, dict) else None
+    if type(value) is not int or not -_INT64 <= value < _INT64:
+        raise SourceFault(f"an entry without an integer {name!r}", where=str(path), cause=str(element)[:100])
+    return value
+
+
+def _file_name(element: Any, path: Path) -> str:
+    name = element.get("file_name")
+    if not isinstance(name, str):
+        raise SourceFault("an image without 'file_name'", where=str(path), cause=str(element)[:100])
+    return name.removeprefix("./")
+
+
+def _photos(photos: Path, options: SourceOptions, notes: Notes) -> Iterator[tuple[Photo, str]]:
+    """Every photo with its name as the instances file has it."""
+    if photos.is_file():
+        yield from _zip_photos(photos, options, notes)
+        return
+    prefix = relative(photos, options.root)
+    prefix = f"{prefix}/" if prefix else ""
+    for photo in tree_photos(photos, prefix, notes):
+        inner = photo.ref.file.removeprefix(prefix)
+        yield Photo(shown(split_name(inner)[0]), photo.ref, photo.path), inner
+
+
+def _zip_photos(path: Path, options: SourceOptions, notes: Notes) -> Iterator[tuple[Photo, str]]:
+    file = relative(path, options.root)
+    folder = split_name(path.name)[0] + "/"
+    members = sorted(zip_members(path), key=lambda m: m.name.removeprefix(folder).encode("utf-8", "replace"))
+    last = None
+    for member in members:
+        if not member.plain or not is_image_name(member.name) or member.name.startswith("__MACOSX/"):
+            notes.add("zip members that are no image files were left out", f"{file}/{member.name}")
+            continue
+        if member.name == last:
+            raise SourceFault(
+                f"the zip has two members {last!r}", where=str(path), remedy="download or write it again"
+            )
+        last = member.name
+        inner = member.name.removeprefix(folder)
+        ref = ByteRef(file, member.offset, member.size, "zip", member.name)
+        yield Photo(split_name(inner)[0], ref, f"{file}/{member.name}"), inner

@@ -1,0 +1,169 @@
+"""JFT-like shards: TFRecord files of `tf.train.Example` with encoded images."""
+
+from __future__ import annotations
+
+import fnmatch
+import re
+from collections import defaultdict
+from collections.abc import Iterator
+from pathlib import Path
+
+from maskgen.errors import SourceFault
+from maskgen.pipelines.sources.listing import (
+    Listing,
+    Notes,
+    SourceOptions,
+    entries,
+    is_image_name,
+    relative,
+    split_name,
+)
+from maskgen.pipelines.sources.tfrecord import Feature, Record, feature_names, features, records
+from maskgen.types import ByteRef, Label, SourceItem
+
+_SET = re.compile(r"(.*)-(\d{5,})-of-(\d{5,})")
+_EXTENSIONS = ("record", "tfrecord", "tfrecords")
+_MAX_NAMED = 5
+_ABSENT = Feature("", [], [])
+
+
+def jft(options: SourceOptions) -> Listing:
+    """Every record of one TFRecord file, of a set ``name-?????-of-?????``, or of a folder of either.
+
+    All checksums are verified while listing. The reference points at the image inside the record. Labels: one
+    integer, or the sorted distinct integers of several. The name is the name feature without its folder and its
+    image extension, else ``<file stem>_<record number>``.
+    """
+    return Listing(lambda notes: _items(options, notes))
+
+
+def _items(options: SourceOptions, notes: Notes) -> Iterator[SourceItem]:
+    for path in _files(options):
+        file, count = relative(path, options.root), 0
+        for record in records(path):
+            count += 1
+            yield from _record_items(record, path, file, options, notes)
+        if not count:
+            notes.add("files hold no record", file)
+
+
+def _files(options: SourceOptions) -> list[Path]:
+    """The files, sorted; every member of each set present."""
+    place = options.input
+    if place.is_file():
+        return [place]
+    folder, pattern = (place, "*") if place.is_dir() else (place.parent, place.name)
+    names = [e.name for e in entries(folder) if e.kind == "file" and fnmatch.fnmatchcase(e.name, pattern)]
+    sets: dict[tuple[str, int], set[int]] = defaultdict(set)
+    for name in names:
+        if match := _SET.fullmatch(name):
+            sets[match[1], int(match[3])].add(int(match[2]))
+    if sets:
+        chosen = _choose(sets, options)
+        _check_complete(chosen, sets[chosen], folder)
+        names = [n for n in names if (m := _SET.fullmatch(n)) and (m[1], int(m[3])) == chosen]
+    else:
+        names = [name for name in names if pattern != "*" or split_name(name)[1] in _EXTENSIONS]
+    if not names:
+        raise SourceFault(
+            "no TFRecord file here",
+            where=str(place),
+            cause="none is named name-?????-of-????? or *.record, *.tfrecord, *.tfrecords",
+            remedy="give one file, or a pattern in quotes",
+        )
+    return [folder / name for name in names]
+
+
+def _choose(sets: dict[tuple[str, int], set[int]], options: SourceOptions) -> tuple[str, int]:
+    """The only set, or the only one whose name tells the split."""
+    found = sorted(sets)
+    if len(found) > 1:
+        found = [key for key in found if options.split in key[0]]
+    if len(found) != 1:
+        listed = ", ".join(f"{name}-?????-of-{total:05d}" for name, total in sorted(sets)[:_MAX_NAMED])
+        raise SourceFault(
+            f"several sets of files, and not exactly one is named {options.split!r}",
+            where=str(options.input),
+            cause=listed,
+            remedy="give one of these patterns in quotes as --input",
+        )
+    return found[0]
+
+
+def _check_complete(chosen: tuple[str, int], present: set[int], folder: Path) -> None:
+    name, total = chosen
+    if max(present) >= total:
+        raise SourceFault(
+            f"a file numbered {max(present)} in a set of {total}",
+            where=f"{folder}/{name}",
+            cause="two sets are mixed",
+        )
+    missing = total - len(present)
+    if missing:
+        first = [number for number in range(min(total, len(present) + _MAX_NAMED)) if number not in present]
+        listed = ", ".join(f"{name}-{number:05d}-of-{total:05d}" for number in first[:_MAX_NAMED])
+        raise SourceFault(
+            f"{missing} of the set's {total} files are missing",
+            where=str(folder),
+            cause=f"an unfinished copy; not here: {listed}",
+            remedy="copy the rest, or give single files",
+        )
+
+
+def _record_items(
+    record: Record, path: Path, file: str, options: SourceOptions, notes: Notes
+) -> Iterator[SourceItem]:
+    where = f"{file}#{record.number}"
+    wanted = frozenset({options.image_feature, options.label_feature, options.name_feature})
+    try:
+        found = features(record.data, wanted)
+    except ValueError as error:
+        raise SourceFault(
+            f"record {record.number} at byte {record.offset - 12} is no tf.train.Example",
+            where=str(path),
+            cause=str(error),
+        ) from error
+    image = found.get(options.image_feature, _ABSENT)
+    if not image.spans:
+        if not record.number:
+            raise _no_image(record, path, options)
+        notes.add("records without an image were left out", where)
+        return
+    if len(image.spans) > 1:
+        notes.add("records hold several images, of which the first is taken", where)
+    start, end = image.spans[0]
+    label = _label(found.get(options.label_feature, _ABSENT), where, notes)
+    name = _name(found.get(options.name_feature, _ABSENT), record.data)
+    yield SourceItem(
+        name or f"{Path(file).stem}_{record.number:08d}",
+        ByteRef(file, record.offset + start, end - start),
+        label,
+        where,
+    )
+
+
+def _no_image(record: Record, path: Path, options: SourceOptions) -> SourceFault:
+    names = feature_names(record.data)
+    return SourceFault(
+        f"the first record has no bytes in the feature {options.image_feature!r}",
+        where=str(path),
+        cause=f"its features are {', '.join(names[:20]) or 'none'}",
+        remedy="name the one with the encoded image by --image-feature",
+    )
+
+
+def _label(feature: Feature, where: str, notes: Notes) -> Label:
+    if feature.kind not in ("int64", ""):
+        notes.add(f"labels are {feature.kind}, not integers: unlabelled", where)
+    values = tuple(sorted(set(feature.integers)))
+    return values[0] if len(values) == 1 else values or None
+
+
+def _name(feature: Feature, data: bytes) -> str:
+    """The name feature without folder and image extension; empty when there is none."""
+    if not feature.spans:
+        return ""
+    start, end = feature.spans[0]
+    text = data[start : min(end, start + 4096)].replace(b"\\", b"/").decode("utf-8", "backslashreplace")
+    name = text.rsplit("/", 1)[-1].strip()
+    return split_name(name)[0] if is_image_name(name) else name

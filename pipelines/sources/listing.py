@@ -1,0 +1,209 @@
+"""What every source shares: options, notes on what was left out, and sorted walks of folders.
+
+Order is that of the bytes of the relative path, whatever the file system's own order or the locale.
+"""
+
+from __future__ import annotations
+
+import os
+import stat
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import NamedTuple
+
+from maskgen.errors import SourceFault
+from maskgen.types import ByteRef, SourceItem
+
+IMAGE_EXTENSIONS = frozenset({"jpg", "jpeg", "png", "webp", "bmp", "gif", "tif", "tiff", "jfif", "avif"})
+"""Names that may be images; what a file really holds is judged later by its first bytes."""
+
+LEFT_OUT = "broken links, special files or names that are not UTF-8 were left out"
+
+
+@dataclass(frozen=True, kw_only=True)
+class SourceOptions:
+    """What a source needs to know.
+
+    Args:
+        input: folder or file of the source; for TFRecords also a pattern such as ``name-?????-of-?????``.
+        root: the folder that every `ByteRef.file` is relative to.
+        split: ``train`` or ``val``.
+        labels: ``folder`` to number first-level folders, ``auto`` or ``none``.
+        image_feature: TFRecord feature with the image bytes.
+        label_feature: TFRecord feature with the label.
+        name_feature: TFRecord feature with the image's name.
+    """
+
+    input: Path
+    root: Path
+    split: str = "train"
+    labels: str = "auto"
+    image_feature: str = "image/encoded"
+    label_feature: str = "image/class/label"
+    name_feature: str = "image/filename"
+
+
+class Notes:
+    """Counts of what a listing left out or assumed, each with its first example."""
+
+    def __init__(self) -> None:
+        self._counts: dict[str, int] = {}
+        self._examples: dict[str, str] = {}
+
+    def add(self, fact: str, example: str, count: int = 1) -> None:
+        """Count `fact` (a plural noun phrase); keep the first example."""
+        self._counts[fact] = self._counts.get(fact, 0) + count
+        self._examples.setdefault(fact, example)
+
+    def lines(self) -> list[str]:
+        """One sentence per fact, in the order they were met."""
+        return [f"{count} {fact} (first: {self._examples[fact]})" for fact, count in self._counts.items()]
+
+
+class Listing:
+    """A source made from a function that lists it; every call of `items` lists anew.
+
+    Args:
+        listing: yields the items in their fixed order and adds to the notes it is given.
+        names_are_keys: True when two equal names are an error.
+    """
+
+    def __init__(
+        self, listing: Callable[[Notes], Iterator[SourceItem]], *, names_are_keys: bool = False
+    ) -> None:
+        self.names_are_keys = names_are_keys
+        self._listing = listing
+        self._notes = Notes()
+
+    @property
+    def notes(self) -> list[str]:
+        """What was left out or assumed, complete once `items` is exhausted."""
+        return self._notes.lines()
+
+    def items(self) -> Iterator[SourceItem]:
+        """Yield every image in a fixed order, without decoding any.
+
+        Raises:
+            SourceFault: the place cannot be listed as a whole; the words say which file and why.
+        """
+        self._notes = Notes()
+        return self._listing(self._notes)
+
+
+class Photo(NamedTuple):
+    """One image file or tar member: its name without extension, its bytes, and its path in words."""
+
+    name: str
+    ref: ByteRef
+    path: str
+
+
+class Entry(NamedTuple):
+    """One visible entry of a folder; `size` in bytes, links followed."""
+
+    name: str
+    kind: str
+    size: int
+
+
+def shown(name: str) -> str:
+    """A name as text that any writer can store: what is no Unicode character is written out as an escape."""
+    return name.encode("utf-8", "backslashreplace").decode()
+
+
+def split_name(name: str) -> tuple[str, str]:
+    """``("a.b", "jpg")`` of ``"a.b.JPG"``; no extension gives an empty second part."""
+    stem, dot, extension = name.rpartition(".")
+    return (stem, extension.lower()) if dot and stem and "/" not in extension else (name, "")
+
+
+def is_image_name(name: str) -> bool:
+    """Whether the extension is one of `IMAGE_EXTENSIONS`, in any case."""
+    return split_name(name)[1] in IMAGE_EXTENSIONS
+
+
+def entries(folder: Path) -> list[Entry]:
+    """The visible entries of one folder, sorted so that a depth-first walk gives sorted paths.
+
+    Returns:
+        Entries of kind ``file``, ``folder``, ``linked folder`` or ``unreadable``.
+
+    Raises:
+        SourceFault: the folder cannot be read.
+    """
+    try:
+        with os.scandir(folder) as scan:
+            found = [_entry(item) for item in scan if not item.name.startswith(".")]
+    except OSError as error:
+        raise SourceFault(
+            "cannot list a folder",
+            where=str(folder),
+            cause=str(error.strerror),
+            remedy="check its permissions",
+        ) from error
+    found.sort(key=lambda e: os.fsencode(e.name) + (b"" if e.kind == "file" else b"/"))
+    return found
+
+
+def _entry(item: os.DirEntry[str]) -> Entry:
+    try:
+        status = item.stat()
+        item.name.encode()
+    except (OSError, UnicodeEncodeError):
+        return Entry(item.name, "unreadable", 0)
+    if stat.S_ISDIR(status.st_mode):
+        return Entry(item.name, "linked folder" if item.is_symlink() else "folder", 0)
+    if not stat.S_ISREG(status.st_mode):
+        return Entry(item.name, "unreadable", 0)
+    return Entry(item.name, "file", status.st_size)
+
+
+def folder_photos(folder: Path, prefix: str, notes: Notes) -> list[Photo]:
+    """The image files of one folder, not of those below it; `prefix` is its path from the root."""
+    photos = []
+    for entry in entries(folder):
+        path = f"{prefix}{entry.name}"
+        if entry.kind == "file":
+            photos += _photos(path, entry.size, notes)
+        elif entry.kind == "unreadable":
+            notes.add(LEFT_OUT, shown(path))
+    return photos
+
+
+def tree_photos(root: Path, prefix: str, notes: Notes) -> Iterator[Photo]:
+    """The image files of a whole tree in the order of their paths' bytes.
+
+    Links to files are followed, links to folders are not: they may leave the tree or loop.
+    """
+    stack = [(prefix, iter(entries(root)))]
+    while stack:
+        above, remaining = stack[-1]
+        entry = next(remaining, None)
+        if entry is None:
+            stack.pop()
+            continue
+        path = f"{above}{entry.name}"
+        if entry.kind == "folder":
+            stack.append((path + "/", iter(entries(root / path[len(prefix) :]))))
+        elif entry.kind == "file":
+            yield from _photos(path, entry.size, notes)
+        elif entry.kind == "linked folder":
+            notes.add("links to folders were not followed", shown(path))
+        else:
+            notes.add(LEFT_OUT, shown(path))
+
+
+def _photos(path: str, size: int, notes: Notes) -> list[Photo]:
+    """The photo of one file as a list of one, or none when it has no image's name."""
+    if not is_image_name(path):
+        notes.add("files without an image extension were left out", shown(path))
+        return []
+    name = split_name(path.rsplit("/", 1)[-1])[0]
+    return [Photo(shown(name), ByteRef(path, 0, size), shown(path))]
+
+
+def relative(path: Path, root: Path) -> str:
+    """The path from the root with forward slashes; empty for the root itself."""
+    text = path.relative_to(root).as_posix()
+    return "" if text == "." else text

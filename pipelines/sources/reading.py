@@ -1,0 +1,112 @@
+"""The bytes behind a `ByteRef`, read with bounded memory and a bounded number of open files."""
+
+from __future__ import annotations
+
+import os
+import stat
+from collections import OrderedDict
+from pathlib import Path
+
+from maskgen.errors import ImageFault, SourceFault
+from maskgen.pipelines.sources.gzips import ContainerFault, GzipStream
+from maskgen.pipelines.sources.tars import slice_reader
+from maskgen.pipelines.sources.zips import read_member
+from maskgen.types import ByteRef
+
+_MAX_FILES = 16
+_MAX_STREAMS = 2
+
+
+class ByteReader:
+    """Reads images by reference; cheap to make, so that each worker process makes its own.
+
+    References into a gzip stream are fast in their own order only: going back starts the stream again.
+
+    Args:
+        root: the folder that every `ByteRef.file` is relative to.
+        max_bytes: refuse larger images before reading them.
+    """
+
+    def __init__(self, root: Path, max_bytes: int) -> None:
+        self._root = root
+        self._max_bytes = max_bytes
+        self._files: OrderedDict[str, int] = OrderedDict()
+        self._streams: OrderedDict[str, GzipStream] = OrderedDict()
+
+    def read(self, ref: ByteRef) -> bytes:
+        """Exactly `ref.size` bytes.
+
+        Raises:
+            ImageFault: ``too-many-bytes``, ``truncated-source``, ``corrupt-source``, ``unsupported-source``,
+                ``gzip-bomb`` or ``unreadable`` (vanished, no permission, input/output error).
+            SourceFault: the reference is not one that a source makes.
+        """
+        if ref.codec not in ("", "gzip", "zip") or ref.size < 0 or ref.offset < 0 or not _is_inside(ref.file):
+            raise SourceFault(
+                "a plan refers to bytes that no source has", where=str(ref), remedy="make the plan again"
+            )
+        if ref.size > self._max_bytes:
+            raise ImageFault("too-many-bytes", f"{ref.size} bytes, cap {self._max_bytes}")
+        try:
+            data = self._read(ref)
+        except ContainerFault as error:
+            self._forget(ref.file)  # the answer must not depend on what was read before
+            raise ImageFault(error.reason, f"{ref.file}: {error.detail}") from error
+        except OSError as error:
+            self._forget(ref.file)
+            raise ImageFault("unreadable", f"{ref.file}: {error.strerror or error}") from error
+        if len(data) != ref.size:
+            raise ImageFault(
+                "truncated-source", f"{ref.file}: {len(data)} of {ref.size} bytes at {ref.offset}"
+            )
+        return data
+
+    def close(self) -> None:
+        """Close every open file."""
+        for name in [*self._files, *self._streams]:
+            self._forget(name)
+
+    def _read(self, ref: ByteRef) -> bytes:
+        if ref.codec == "gzip":
+            return self._stream(ref.file).read_at(ref.offset, ref.size)
+        read_at = slice_reader(self._file(ref.file))
+        return read_member(read_at, ref) if ref.codec == "zip" else read_at(ref.offset, ref.size)
+
+    def _file(self, name: str) -> int:
+        if name in self._files:
+            self._files.move_to_end(name)
+            return self._files[name]
+        while len(self._files) >= _MAX_FILES:
+            os.close(self._files.popitem(last=False)[1])
+        # Non-blocking: opening a pipe that took the file's place must not hang.
+        descriptor = os.open(self._root / name, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
+        self._files[name] = descriptor
+        _check_regular(os.fstat(descriptor))
+        return descriptor
+
+    def _stream(self, name: str) -> GzipStream:
+        if name in self._streams:
+            self._streams.move_to_end(name)
+            return self._streams[name]
+        while len(self._streams) >= _MAX_STREAMS:
+            self._streams.popitem(last=False)[1].close()
+        _check_regular((self._root / name).stat())
+        self._streams[name] = GzipStream(self._root / name)
+        return self._streams[name]
+
+    def _forget(self, name: str) -> None:
+        """Close what is open of one file, so that the next read opens it afresh."""
+        if name in self._files:
+            os.close(self._files.pop(name))
+        if name in self._streams:
+            self._streams.pop(name).close()
+
+
+def _is_inside(file: str) -> bool:
+    """Whether a path is relative and stays below the root."""
+    return not file.startswith("/") and ".." not in file.split("/") and "\0" not in file
+
+
+def _check_regular(status: os.stat_result) -> None:
+    if not stat.S_ISREG(status.st_mode):
+        raise OSError("not a regular file")

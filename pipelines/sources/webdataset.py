@@ -1,0 +1,134 @@
+"""Existing WebDataset shards: tars whose adjacent members of one key are a sample."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from maskgen.errors import SourceFault
+from maskgen.pipelines.sources.listing import Listing, Notes, SourceOptions, entries, relative, shown
+from maskgen.pipelines.sources.tars import ReadAt, TarMember, is_gzip, tar_members
+from maskgen.types import ByteRef, Label, SourceItem
+
+_IMAGES = ("jpg", "jpeg", "png", "webp")
+_LABELS = ("cls", "json")
+_MAX_LABEL_BYTES = 1 << 20
+_MAX_PARTS = 1000
+_INT64 = 1 << 63
+
+
+@dataclass(slots=True)
+class _Sample:
+    """The members of one key that matter here, by extension."""
+
+    key: str
+    images: dict[str, TarMember] = field(default_factory=dict)
+    labels: dict[str, bytes] = field(default_factory=dict)
+    seen: set[str] = field(default_factory=set)
+
+
+def webdataset(options: SourceOptions) -> Listing:
+    """Every sample with a photo (``jpg``, ``jpeg``, ``png``, ``webp``, the first of them) of one tar or a folder of tars.
+
+    The name is webdataset's key: the member's path up to the first dot of its last part. Labels come from ``.cls``
+    (an ASCII integer) or the ``label`` of ``.json`` (an integer or a list of them).
+    """
+    return Listing(lambda notes: _items(options, notes), names_are_keys=True)
+
+
+def _items(options: SourceOptions, notes: Notes) -> Iterator[SourceItem]:
+    for path in _tars(options.input):
+        yield from _tar_items(path, relative(path, options.root), notes)
+
+
+def _tars(place: Path) -> list[Path]:
+    if place.is_file():
+        return [place]
+    names = [entry.name for entry in entries(place) if entry.kind == "file"]
+    tars = [place / name for name in names if name.lower().endswith((".tar", ".tar.gz", ".tgz"))]
+    if not tars:
+        raise SourceFault(
+            "no .tar, .tar.gz or .tgz file here", where=str(place), remedy="give the folder of the shards"
+        )
+    return tars
+
+
+def _tar_items(path: Path, file: str, notes: Notes) -> Iterator[SourceItem]:
+    sample: _Sample | None = None
+    codec = "gzip" if is_gzip(path) else ""
+    for member, read_at in tar_members(path):
+        key, extension = _key(member.name)
+        if not member.plain or not key:
+            if not member.folder:
+                notes.add(
+                    "tar members that are no files of a sample were left out", f"{file}/{shown(member.name)}"
+                )
+            continue
+        if sample is None or sample.key != key:
+            yield from _finish(sample, file, codec, notes)
+            sample = _Sample(key)
+        _add(sample, extension, member, read_at, str(path))
+    yield from _finish(sample, file, codec, notes)
+
+
+def _key(name: str) -> tuple[str, str]:
+    """Key and lower-case extension at the first dot of the last path part; empty when it has none."""
+    folder, slash, base = name.rpartition("/")
+    stem, dot, extension = base.partition(".")
+    return (f"{folder}{slash}{stem}", extension.lower()) if stem and dot else ("", "")
+
+
+def _add(sample: _Sample, extension: str, member: TarMember, read_at: ReadAt, where: str) -> None:
+    if extension in sample.seen:
+        raise SourceFault(
+            f"the sample {shown(sample.key)!r} has two members .{extension}",
+            where=where,
+            cause="two samples of the same key, or an archive that was appended to",
+            remedy="write the shard again with unique keys",
+        )
+    sample.seen.add(extension)
+    if len(sample.seen) > _MAX_PARTS:
+        raise SourceFault(f"the sample {shown(sample.key)!r} has more than {_MAX_PARTS} members", where=where)
+    if extension in _IMAGES:
+        sample.images[extension] = member
+    elif extension in _LABELS and member.size <= _MAX_LABEL_BYTES:
+        sample.labels[extension] = read_at(member.offset, member.size)
+
+
+def _finish(sample: _Sample | None, file: str, codec: str, notes: Notes) -> Iterator[SourceItem]:
+    if sample is None:
+        return
+    key = shown(sample.key)
+    extension = next((e for e in _IMAGES if e in sample.images), None)
+    if extension is None:
+        notes.add("samples without a jpg, jpeg, png or webp were left out", f"{file}/{key}")
+        return
+    member = sample.images[extension]
+    label = _label(sample.labels)
+    if sample.labels and label is None:
+        notes.add("samples have no integer label in .cls or .json", f"{file}/{key}")
+    ref = ByteRef(file, member.offset, member.size, codec)
+    yield SourceItem(key, ref, label, f"{file}/{shown(member.name)}")
+
+
+def _label(parts: dict[str, bytes]) -> Label:
+    if "cls" in parts:
+        text = parts["cls"].strip()[:20]
+        digits = text.removeprefix(b"-")
+        return _checked(int(text)) if digits.isdigit() else None
+    try:
+        value = json.loads(parts.get("json", b"null"))
+    except (ValueError, RecursionError):
+        return None
+    label = value.get("label") if isinstance(value, dict) else None
+    if isinstance(label, list):
+        numbers = [_checked(one) for one in label]
+        return None if None in numbers else tuple(n for n in numbers if n is not None)
+    return _checked(label)
+
+
+def _checked(value: object) -> int | None:
+    """The value when it is an integer of 64 bits."""
+    return value if type(value) is int and -_INT64 <= value < _INT64 else None

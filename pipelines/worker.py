@@ -1,0 +1,98 @@
+"""The worker process: takes jobs from its pipe, makes shards, and dies with its parent."""
+
+from __future__ import annotations
+
+import contextlib
+import ctypes
+import os
+import signal
+import traceback
+from collections.abc import Callable, MutableSequence
+from dataclasses import dataclass
+from multiprocessing.connection import Connection
+from typing import TypeAlias
+
+from maskgen.config import RunConfig
+from maskgen.errors import MaskgenError
+from maskgen.pipelines.shard import Lanes, ShardJob, ShardResult, make_shard, try_image
+from maskgen.pipelines.stages import Stages
+from maskgen.shards.plan import shard_rows
+
+_PR_SET_PDEATHSIG = 1
+
+
+@dataclass(frozen=True, slots=True)
+class Trial:
+    """Try single images of a shard, to find the one that killed a worker.
+
+    Args:
+        job: the shard.
+        indices: the suspects, as indices in the shard.
+        found: whether an earlier trial has convicted one of them already.
+    """
+
+    job: ShardJob
+    indices: tuple[int, ...]
+    found: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class TrialResult:
+    """All images of a trial went through."""
+
+    number: int
+
+
+Task: TypeAlias = ShardJob | Trial
+Answer: TypeAlias = ShardResult | TrialResult | MaskgenError
+StagesFactory: TypeAlias = Callable[[RunConfig, tuple[str, ...]], Stages]
+
+
+def serve(
+    pipe: Connection,
+    slots: MutableSequence[float],
+    config: RunConfig,
+    make_stages: StagesFactory,
+    parent: int,
+) -> None:
+    """Answer tasks until the pipe closes. The entry point of a worker process."""
+    _die_with(parent)
+    for name in (signal.SIGINT, signal.SIGTERM, signal.SIGUSR1):
+        signal.signal(name, signal.SIG_IGN)  # the parent decides: finish the shard, or be killed
+    import cv2
+
+    cv2.setNumThreads(1)
+    lanes = Lanes(slots)
+    stages: Stages | None = None
+    with contextlib.suppress(EOFError, BrokenPipeError, ConnectionResetError):
+        while True:
+            task: Task = pipe.recv()
+            job = task.job if isinstance(task, Trial) else task
+            try:
+                stages = stages or make_stages(config, job.members)
+                pipe.send(_answer(task, stages, lanes))
+            except MaskgenError as error:
+                pipe.send(error)
+            except Exception as error:  # noqa: BLE001 - reported by the parent, which ends the run
+                text = "".join(traceback.format_exception(error)[-6:])
+                pipe.send(
+                    MaskgenError(
+                        f"a worker failed ({type(error).__name__}: {error})", where=job.name, cause=text
+                    )
+                )
+
+
+def _answer(task: Task, stages: Stages, lanes: Lanes) -> Answer:
+    if isinstance(task, ShardJob):
+        return make_shard(task, shard_rows(task.output, task.number), stages, lanes)
+    images = shard_rows(task.job.output, task.job.number)
+    for index in task.indices:
+        try_image(task.job, index, images, stages, lanes)
+    return TrialResult(task.job.number)
+
+
+def _die_with(parent: int) -> None:
+    """Be killed when the parent dies, also when it is killed itself (Linux)."""
+    ctypes.CDLL(None, use_errno=True).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0)
+    if os.getppid() != parent:
+        os._exit(0)

@@ -1,0 +1,52 @@
+from __future__ import annotations
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from maskgen.shards import naming, tar
+
+
+@given(st.text(max_size=300))
+def test_any_name_becomes_a_key_that_fits_a_tar(name: str) -> None:
+    key = naming.safe_key(name)
+    assert naming.KEY.match(key)
+    assert len(key) <= naming.MAX_KEY
+    for ext in naming.MEMBERS:
+        tar.header(f"{key}.{ext}", 0)
+
+
+@pytest.mark.parametrize(
+    ("name", "key"),
+    [
+        ("n01440764_10026", "n01440764_10026"),
+        ("000000000009", "000000000009"),
+        ("a/b c.v1", "a_b_c_v1"),
+        ("Zoë", "Zoe"),
+    ],
+)
+def test_plain_names_stay_readable(name: str, key: str) -> None:
+    assert naming.safe_key(name) == key
+
+
+def test_long_and_empty_names_stay_apart() -> None:
+    names = ["a" * 200, "a" * 199 + "b", "日本", "日木", "", "___"]
+    keys = [naming.safe_key(name) for name in names]
+    assert len(set(keys)) == len(names)
+
+
+def test_repaired_keys_differ_by_path_and_fit() -> None:
+    one, two = naming.repaired_key("k" * 90, "a/x.jpg"), naming.repaired_key("k" * 90, "b/x.jpg")
+    assert one != two
+    assert all(naming.KEY.match(key) and len(key) <= naming.MAX_KEY for key in (one, two))
+
+
+def test_members_in_tar_order() -> None:
+    assert naming.members(photo=True, background=True, classes=True) == naming.MEMBERS
+    assert naming.members(photo=False, background=False, classes=False) == (
+        "mask.png",
+        "json",
+        "sat",
+        "fg",
+        "meta",
+    )

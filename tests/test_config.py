@@ -1,0 +1,67 @@
+from __future__ import annotations
+
+import dataclasses
+from pathlib import Path
+
+import pytest
+
+from maskgen import config
+from maskgen.errors import UsageError
+
+GIVEN = {"dataset": "folder", "output": "out"}
+
+
+def test_unknown_names_are_answered_with_the_nearest(tmp_path: Path) -> None:
+    with pytest.raises(UsageError, match="did you mean 'shard_size'"):
+        config.make_config({**GIVEN, "shard_sise": 3})
+    path = tmp_path / "run.toml"
+    path.write_text("shard-sise = 3\n")
+    with pytest.raises(UsageError, match="did you mean 'shard_size'"):
+        config.load_file(path)
+
+
+def test_file_values_are_checked_like_the_command_lines(tmp_path: Path) -> None:
+    path = tmp_path / "run.toml"
+    path.write_text('shard-size = 7\nmethod = "mr"\nbinary = true\n')
+    made = config.make_config({**GIVEN, **config.load_file(path)})
+    assert (made.shard_size, made.method, made.binary) == (7, "mr", True)
+    path.write_text("shard_size = [")
+    with pytest.raises(UsageError, match="cannot read the configuration"):
+        config.load_file(path)
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [{"shard_size": 0}, {"shard_size": "7"}, {"shard_size": True}, {"method": "rdb"}, {"threshold": float("nan")},
+     {"max_failures": "many"}, {"max_failures": "101%"}, {"binary": 1}],
+)  # fmt: skip
+def test_wrong_values_are_refused(wrong: dict[str, object]) -> None:
+    with pytest.raises(UsageError):
+        config.make_config({**GIVEN, **wrong})
+
+
+def test_budgets() -> None:
+    assert config.parse_budget("1%") == (0.01, True)
+    assert config.parse_budget("20") == (20.0, False)
+
+
+def test_only_result_changing_options_are_in_the_fingerprint() -> None:
+    fields = config.make_config(GIVEN).fingerprint_fields()
+    free = {"input", "output", "weights", "workers", "max_failures", "image_timeout"}
+    assert fields.keys() == {field.name for field in dataclasses.fields(config.RunConfig)} - free
+
+
+def test_differences_name_every_field_once() -> None:
+    old = {"a": 1, "b": {"c": 2, "d": 3}, "gone": 0}
+    new = {"a": 1, "b": {"c": 2, "d": 4}, "new": 5}
+    assert config.differences(old, new) == ["b.d: 3 -> 4", "gone: 0 -> None", "new: None -> 5"]
+
+
+def test_choices_match_the_registries() -> None:
+    from maskgen.backgrounds import BACKGROUNDS
+    from maskgen.methods import METHODS
+    from maskgen.pipelines.sources import SOURCES
+
+    assert set(config.METHODS) == set(METHODS)
+    assert set(config.BACKGROUNDS) == {*BACKGROUNDS, "none"}
+    assert set(config.DATASETS) == set(SOURCES)

@@ -1,0 +1,36 @@
+from __future__ import annotations
+
+import pickle
+
+import pytest
+
+from maskgen import errors
+
+
+def test_an_error_says_what_where_why_and_what_next() -> None:
+    error = errors.UsageError("no such thing", where="a.jpg", cause="a typo", remedy="look again")
+    assert str(error) == "no such thing: a.jpg\n  Likely cause: a typo.\n  Next: look again."
+
+
+@pytest.mark.parametrize(
+    ("kind", "status"),
+    [
+        (errors.MaskgenError, 1),
+        (errors.ShardFault, 1),
+        (errors.UsageError, 2),
+        (errors.SourceFault, 2),
+        (errors.EnvironmentFault, 3),
+        (errors.Interrupted, 75),
+    ],
+)
+def test_exit_status_and_process_borders(kind: type[errors.MaskgenError], status: int) -> None:
+    error = kind("what", where="where", cause="cause", remedy="remedy")
+    assert error.exit_code == status
+    copy = pickle.loads(pickle.dumps(error))
+    assert type(copy) is kind
+    assert str(copy) == str(error)
+
+
+def test_image_faults_cross_process_borders() -> None:
+    copy = pickle.loads(pickle.dumps(errors.ImageFault("truncated", "5 of 9 bytes")))
+    assert (copy.reason, copy.detail, str(copy)) == ("truncated", "5 of 9 bytes", "truncated: 5 of 9 bytes")

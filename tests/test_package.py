@@ -1,0 +1,59 @@
+"""The package as others see it: what an import pulls in, what a wheel holds, which way imports point."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+import zipfile
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[1]
+HEAVY = ("torch", "nvidia", "zarr", "click", "numpy", "cv2", "pyarrow")
+
+
+def modules_after(statement: str) -> set[str]:
+    code = f"{statement}\nimport sys; print('\\n'.join(sys.modules))"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, cwd="/")
+    return set(done.stdout.split())
+
+
+def test_importing_maskgen_pulls_nothing_heavy() -> None:
+    assert not modules_after("import maskgen") & set(HEAVY)
+
+
+def test_the_command_line_pulls_no_array_library() -> None:
+    pulled = modules_after("from maskgen.cli import cli; cli.main(['--help'], standalone_mode=False)")
+    assert "click" in pulled
+    assert not pulled & {"torch", "nvidia", "zarr", "numpy", "cv2", "pyarrow"}
+
+
+def test_mask_readers_need_no_torch_or_dali() -> None:
+    assert not modules_after("import maskgen.loaders.masks") & {"torch", "nvidia"}
+
+
+def test_training_free_methods_need_no_torch() -> None:
+    statement = "from maskgen.methods import METHODS, MethodOptions\nfor n in ('rbd', 'mr', 'box'): METHODS[n].make(MethodOptions())"
+    assert not modules_after(statement) & {"torch", "nvidia"}
+
+
+@pytest.mark.slow
+def test_the_wheel_puts_one_name_into_site_packages(tmp_path: Path) -> None:
+    pytest.importorskip("pip")
+    build = [sys.executable, "-m", "pip", "wheel", "--no-deps", "--quiet", "--wheel-dir", str(tmp_path), str(ROOT)]
+    subprocess.run(build, check=True, capture_output=True)
+    (wheel,) = tmp_path.glob("*.whl")
+    names = zipfile.ZipFile(wheel).namelist()
+    top = {name.split("/")[0] for name in names if ".dist-info/" not in name}
+    assert top == {"maskgen"}
+    for inside in ("loaders/__init__.py", "pipelines/run.py", "trainers/__init__.py", "py.typed"):
+        assert f"maskgen/{inside}" in names
+
+
+def test_no_machine_path_or_lock_of_hosts_is_tracked() -> None:
+    tracked = subprocess.run(["git", "ls-files"], cwd=ROOT, capture_output=True, text=True, check=True).stdout.split()
+    assert "uv.lock" not in tracked
+    lock = (ROOT / "requirements.lock").read_text()
+    assert "--hash=sha256:" in lock
+    assert "://" not in lock

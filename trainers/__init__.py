@@ -1,0 +1,1 @@
+"""Stage two: the self-supervised trainers. Their command line is here; no method has landed yet."""
