@@ -21,8 +21,9 @@ PNG_MAGIC = b"\x89PNG\r\n\x1a\n"
 _SOI, _EOI, _SOS, _APP0, _APP14, _COM = 0xD8, 0xD9, 0xDA, 0xE0, 0xEE, 0xFE
 _WITHOUT_LENGTH = frozenset({0x01, *range(0xD0, _EOI + 1)})
 _MARKER = re.compile(rb"\xff[\x01-\xfe]")
-# In a scan, 0xFF is data when 0x00 follows, and 0xD0..0xD7 restart it; anything else defined ends it.
-_AFTER_SCAN = re.compile(rb"\xff[\xc4\xcc\xd9-\xdd\xe0-\xef\xfe]")
+# In a scan, 0xFF is data when 0x00 follows, and 0xD0..0xD7 restart it; anything else ends it.
+_AFTER_SCAN = re.compile(rb"\xff[\x01-\xcf\xd8-\xfe]")
+_BETWEEN_SCANS = frozenset({0xC4, 0xCC, *range(_SOS, 0xDE), *range(_APP0, 0xF0), _COM})
 
 
 class Block(NamedTuple):
@@ -78,14 +79,29 @@ def jpeg_layout(data: bytes) -> JpegLayout:
     raise ImageFault("bad-header", f"more than {MAX_BLOCKS} JPEG segments before the image data")
 
 
-def jpeg_end(data: bytes, scan: int) -> int:
-    """Offset behind the end-of-image marker that closes the scan at `scan`; 0 when there is none."""
-    pos = scan
+def jpeg_end(data: bytes, scan: int, progressive: bool) -> tuple[int, bool]:
+    """Where a JPEG ends, and whether nothing stands in its scans that does not belong there.
+
+    Decoders differ on stray markers: some give up, some return the picture as far as it went.
+
+    Args:
+        data: the whole file.
+        scan: offset of the first entropy-coded byte; 0 when there is none.
+        progressive: whether further scans may follow the first.
+
+    Returns:
+        The offset behind the end-of-image marker that closes the scans, 0 when there is none;
+        and False when a marker was met that cannot follow a scan, or a second scan.
+    """
+    pos, clean = scan, True
     while pos and (found := _AFTER_SCAN.search(data, pos)):
-        if data[found.end() - 1] == _EOI:
-            return found.end()
-        pos = _segment_stop(data, found.end())
-    return 0
+        marker = data[found.end() - 1]
+        if marker == _EOI:
+            return found.end(), clean
+        known = marker in _BETWEEN_SCANS
+        pos = _segment_stop(data, found.end()) if known else found.end()
+        clean = clean and known and (progressive or marker != _SOS)
+    return 0, clean
 
 
 def _segment_stop(data: bytes, pos: int) -> int:

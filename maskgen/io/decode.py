@@ -76,7 +76,8 @@ def decode(data: bytes, limits: Limits) -> Photo:
     header = read_header(data)
     _check_size(header, limits)
     try:
-        stored = _DECODERS[header.format](data, header)
+        stored, verbatim = _decode_stored(data, header)
+        image = _upright(stored, header.orientation)
     except ImageFault:
         raise
     except Exception as error:  # a decoder may raise anything on a broken file, MemoryError included
@@ -84,7 +85,7 @@ def decode(data: bytes, limits: Limits) -> Photo:
     if stored.shape != (header.height, header.width, 3):
         size = f"{stored.shape[1]}x{stored.shape[0]}"
         raise ImageFault("undecodable", f"{size} px decoded, {header.width}x{header.height} px announced")
-    return Photo(_upright(stored, header.orientation), header.plain, header.format)
+    return Photo(image, verbatim, header.format)
 
 
 def _check_size(header: Header, limits: Limits) -> None:
@@ -95,22 +96,27 @@ def _check_size(header: Header, limits: Limits) -> None:
         raise ImageFault("too-many-pixels", f"{size}, cap {limits.max_pixels}")
 
 
-def _decode_jpeg(data: bytes, header: Header) -> RGB:
-    end = jpeg_end(data, header.scan)
+def _decode_stored(data: bytes, header: Header) -> tuple[RGB, bool]:
+    """The pixels as stored, (header.height, header.width, 3), and whether the bytes may be kept."""
+    if header.format == "png":
+        return _decode_png(data, header), False
+    if header.format == "webp":
+        return _flatten(WebPImageFile(io.BytesIO(strip_webp(data)))), False
+    end, clean = jpeg_end(data, header.scan, header.progressive)
     if not end:
         raise ImageFault("truncated", f"no end-of-image marker in {len(data)} bytes of JPEG")
-    if not header.plain:
-        return _flatten(JpegImageFile(io.BytesIO(strip_jpeg(data, jpeg_layout(data), end))))
+    if header.plain and clean:
+        return _decode_plain_jpeg(data), True
+    return _flatten(JpegImageFile(io.BytesIO(strip_jpeg(data, jpeg_layout(data), end)))), False
+
+
+def _decode_plain_jpeg(data: bytes) -> RGB:
     # The orientation is 1 here; ignoring it also keeps cv2 from parsing the metadata.
     flags = cv2.IMREAD_COLOR_RGB | cv2.IMREAD_IGNORE_ORIENTATION
     image = cv2.imdecode(np.frombuffer(data, np.uint8), flags)
     if image is None:
         raise ImageFault("undecodable", "the JPEG decoder gave up on the image data")
     return np.asarray(image, np.uint8)
-
-
-def _decode_webp(data: bytes, header: Header) -> RGB:  # noqa: ARG001
-    return _flatten(WebPImageFile(io.BytesIO(strip_webp(data))))
 
 
 def _decode_png(data: bytes, header: Header) -> RGB:
@@ -205,10 +211,3 @@ def _upright(image: RGB, orientation: int) -> RGB:
     """The stored image turned by its EXIF orientation (1..8)."""
     turn = _TURNS.get(orientation)
     return image if turn is None else np.asarray(turn(image), np.uint8)
-
-
-_DECODERS: dict[str, Callable[[bytes, Header], RGB]] = {
-    "jpeg": _decode_jpeg,
-    "png": _decode_png,
-    "webp": _decode_webp,
-}

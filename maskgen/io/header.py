@@ -35,6 +35,7 @@ class Header:
         plain: an upright 8-bit grey or YCbCr JPEG that every reader shows alike, whatever it does with EXIF.
         orientation: EXIF orientation, 1..8; 1 when absent or unreadable.
         scan: offset of a JPEG's first entropy-coded byte; 0 for the other formats or when it is missing.
+        progressive: whether a JPEG comes in several scans by design.
     """
 
     format: str
@@ -45,6 +46,7 @@ class Header:
     plain: bool
     orientation: int
     scan: int = 0
+    progressive: bool = False
 
 
 def read_header(data: bytes) -> Header:
@@ -83,6 +85,9 @@ def _read_jpeg(data: bytes) -> Header:
     if len(frame) < 6 or len(frame) < 6 + 3 * frame[5]:
         raise ImageFault("bad-header", f"a JPEG frame header of {len(frame)} bytes")
     orientation, upright = _jpeg_orientation(data, layout)
+    progressive, scan_header = marker == 0xC2, layout.segments[-1]
+    # A sequential JPEG in one scan per component is legal, rare, and not read by every decoder.
+    whole = layout.scan > 0 and (progressive or data[scan_header.start] == frame[5])
     ordinary = marker <= 0xC2 and frame[0] == 8 and _ordinary_colours(data, layout, frame)
     return Header(
         format="jpeg",
@@ -90,9 +95,10 @@ def _read_jpeg(data: bytes) -> Header:
         height=int.from_bytes(frame[1:3], "big"),
         components=frame[5],
         bits=frame[0],
-        plain=ordinary and upright and layout.clean and layout.scan > 0,
+        plain=ordinary and upright and layout.clean and whole,
         orientation=orientation,
         scan=layout.scan,
+        progressive=progressive,
     )
 
 

@@ -13,6 +13,7 @@ from maskgen.pipelines.sources.listing import (
     Notes,
     Photo,
     SourceOptions,
+    is_hidden,
     is_image_name,
     relative,
     shown,
@@ -150,7 +151,7 @@ def _zip_photos(path: Path, options: SourceOptions, notes: Notes) -> Iterator[tu
     members = sorted(zip_members(path), key=lambda m: m.name.removeprefix(folder).encode("utf-8", "replace"))
     last = None
     for member in members:
-        if not member.plain or not is_image_name(member.name) or member.name.startswith("__MACOSX/"):
+        if not member.plain or not is_image_name(member.name) or is_hidden(member.name):
             notes.add("zip members that are no image files were left out", f"{file}/{member.name}")
             continue
         if member.name == last:

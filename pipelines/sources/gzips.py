@@ -9,6 +9,7 @@ _CHUNK_BYTES = 1 << 18
 _GRACE_BYTES = 16 << 20
 _MAX_RATIO = 100
 _MAX_TOTAL_BYTES = 1 << 40
+_MAX_EMPTY_MEMBERS = 1000
 
 
 class ContainerFault(Exception):
@@ -68,6 +69,7 @@ class GzipStream:
         self._pending = b""
         self._position = 0
         self._consumed = 0
+        self._empty = 0
 
     def _produce(self, limit: int) -> bytes:
         """The next 1 to `limit` decompressed bytes; empty at the end of the stream."""
@@ -81,6 +83,7 @@ class GzipStream:
                 raise ContainerFault("corrupt-source", f"gzip: {error}") from error
             self._pending = self._inflate.unused_data if self._inflate.eof else self._inflate.unconsumed_tail
             if data:
+                self._empty = 0
                 self._position += len(data)
                 self._check_growth()
                 return data
@@ -95,6 +98,9 @@ class GzipStream:
                 self._pending = b""
                 return False
             rest = more.lstrip(b"\0")
+        self._empty += 1
+        if self._empty > _MAX_EMPTY_MEMBERS:
+            raise ContainerFault("gzip-bomb", f"{_MAX_EMPTY_MEMBERS} gzip members in a row hold nothing")
         self._pending = rest
         self._inflate = zlib.decompressobj(wbits=31)
         return True

@@ -17,6 +17,7 @@ from maskgen.pipelines.sources.listing import (
     SourceOptions,
     entries,
     folder_photos,
+    is_hidden,
     is_image_name,
     relative,
     shown,
@@ -127,7 +128,7 @@ def _tar_photos(members: list[TarMember], file: str, path: str, notes: Notes) ->
     photos: list[Photo] = []
     for member in sorted(members, key=lambda m: os.fsencode(m.name)):
         where = f"{path}/{shown(member.name)}"
-        if member.plain and is_image_name(member.name):
+        if member.plain and is_image_name(member.name) and not is_hidden(member.name):
             if photos and photos[-1].path == where:
                 raise SourceFault(f"the archive has two members {shown(member.name)!r}", where=path)
             name = shown(split_name(member.name.rsplit("/", 1)[-1])[0])

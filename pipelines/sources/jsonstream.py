@@ -12,6 +12,7 @@ from maskgen.errors import SourceFault
 
 _CHUNK_CHARACTERS = 1 << 20
 _MAX_ELEMENT_CHARACTERS = 64 << 20
+_NUMBER_GOES_ON = ("", ".", "e", "E")
 _BLANK = re.compile(r"[ \t\r\n]*")
 
 
@@ -96,8 +97,8 @@ class _Scanner:
                 if not self._grow():
                     raise
                 continue
-            # A number at the window's end may go on in the next piece.
-            if end == len(self._text) and self._grow():
+            # A number cut by the window's end goes on in the next piece: "0." reads as 0 and a dot.
+            if self._text[end : end + 1] in _NUMBER_GOES_ON and self._grow():
                 continue
             self._at = end
             return value

@@ -123,6 +123,11 @@ def is_image_name(name: str) -> bool:
     return split_name(name)[1] in IMAGE_EXTENSIONS
 
 
+def is_hidden(name: str) -> bool:
+    """Whether the last part of a member's name begins with a dot, as the copies of attributes do that macOS adds."""
+    return name.rsplit("/", 1)[-1].startswith(".")
+
+
 def entries(folder: Path) -> list[Entry]:
     """The visible entries of one folder, sorted so that a depth-first walk gives sorted paths.
 

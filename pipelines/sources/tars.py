@@ -27,7 +27,7 @@ _MAX_TAIL_BYTES = 4 << 20
 _MAX_EXTENSIONS = 8
 _MAX_MEMBER_BYTES = 1 << 50
 _OCTAL = re.compile(rb"[ \0]*([0-7]*)[ \0]*")
-_REGULAR = "0\0 7"
+_REGULAR = "0\x007"
 """Type flags of plain files (7: contiguous), NUL in old archives."""
 _NO_DATA = "123456"
 """Links, devices, folders and pipes: their size field never means bytes that follow."""

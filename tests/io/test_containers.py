@@ -90,8 +90,8 @@ def test_the_end_of_a_jpeg_is_its_own(progressive: bool) -> None:
     layout = jpeg_layout(data)
     assert layout.clean
     assert layout.segments[-1].kind == b"\xda"
-    assert jpeg_end(data, layout.scan) == len(data)
-    assert jpeg_end(data + b"trailer \xff\xd9", layout.scan) == len(data)
+    assert jpeg_end(data, layout.scan, progressive) == (len(data), True)
+    assert jpeg_end(data + b"trailer \xff\xd9", layout.scan, progressive) == (len(data), True)
 
 
 def test_an_end_marker_inside_a_comment_between_scans_is_not_the_end() -> None:
@@ -100,8 +100,24 @@ def test_an_end_marker_inside_a_comment_between_scans_is_not_the_end() -> None:
     comment = b"\xff\xfe\0\x08ab\xff\xd9cd"
     longer = data[:second_scan] + comment + data[second_scan:]
     scan = jpeg_layout(longer).scan
-    assert jpeg_end(longer, scan) == len(longer)
-    assert jpeg_end(longer[:-2], scan) == 0
+    assert jpeg_end(longer, scan, True) == (len(longer), True)
+    assert jpeg_end(longer[:-2], scan, True)[0] == 0
+
+
+@pytest.mark.parametrize("marker", [0x02, 0xBF, 0xC0, 0xD8, 0xF0])
+def test_a_marker_that_cannot_follow_a_scan_is_told(marker: int) -> None:
+    data = written("JPEG")
+    scan = jpeg_layout(data).scan
+    stray = data[: scan + 40] + bytes([0xFF, marker]) + data[scan + 40 :]
+    assert jpeg_end(stray, scan, False) == (len(stray), False)
+
+
+def test_a_second_scan_is_told_unless_the_jpeg_is_progressive() -> None:
+    data = written("JPEG")
+    scan = jpeg_layout(data).scan
+    twice = data[:-2] + data[data.rindex(b"\xff\xda", 0, scan) : -2] + b"\xff\xd9"
+    assert jpeg_end(twice, scan, True) == (len(twice), True)
+    assert jpeg_end(twice, scan, False) == (len(twice), False)
 
 
 @pytest.mark.parametrize("junk", [b"\0\1\2", b"\xff", b"\xff\0", b"\xff\xd0"])
@@ -115,7 +131,7 @@ def test_junk_between_segments_is_stepped_over_and_told(junk: bytes) -> None:
 def test_stripping_a_jpeg_keeps_its_pixels_and_drops_its_metadata() -> None:
     data = written("JPEG", comment=b"COMMENT", icc_profile=b"ICC" * 99, exif=b"Exif\0\0" + tiff([]))
     layout = jpeg_layout(data)
-    bare = strip_jpeg(data, layout, jpeg_end(data, layout.scan))
+    bare = strip_jpeg(data, layout, jpeg_end(data, layout.scan, False)[0])
     image = Image.open(io.BytesIO(bare))
     assert not {"comment", "exif", "icc_profile"} & set(image.info)
     assert np.array_equal(np.asarray(image), np.asarray(Image.open(io.BytesIO(data))))

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import shutil
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
@@ -13,7 +12,6 @@ import pytest
 from numpy.typing import NDArray
 
 from maskgen.config import RunConfig, digest
-from maskgen.errors import MaskgenError
 from maskgen.io.encode import encode_jpeg
 from maskgen.shards import manifest, naming
 from maskgen.shards.commit import ShardWriter
@@ -99,7 +97,9 @@ def build(path: Path, recipe: Recipe, *, commit: int | None = None) -> Drawn:
     (path / naming.RECORDS).mkdir(parents=True)
     starts = range(0, recipe.samples, recipe.shard_size)
     shards = tuple(
-        PlannedShard(naming.shard_name("drawn", "train", i), min(recipe.shard_size, recipe.samples - start), "0")
+        PlannedShard(
+            naming.shard_name("drawn", "train", i), min(recipe.shard_size, recipe.samples - start), "0"
+        )
         for i, start in enumerate(starts)
     )
     identity = {"options": config.fingerprint_fields(), "versions": {}, "plan": digest([recipe.seed])}

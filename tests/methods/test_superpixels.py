@@ -22,14 +22,15 @@ def blotches(height: int, width: int, seed: int = 0) -> RGB:
 
 
 def test_segment_is_scikit_images_slic_where_that_does_not_stretch_the_photo() -> None:
-    image = blotches(150, 220)
-    peer = slic(
-        image, n_segments=55, compactness=20, max_num_iter=10, sigma=0, start_label=0, min_size_factor=0.25
-    )
-    found = segment(image, 55)
-    # OpenCV's CIELAB is within 0.4 of scikit-image's, so a few boundary pixels move.
-    assert found.max() == peer.max()
-    assert (found == peer).mean() > 0.93
+    image = blotches(150, 220, seed=1)
+
+    def agreement(compactness: float) -> float:
+        peer = slic(image, 55, compactness, max_num_iter=10, sigma=0, start_label=0, min_size_factor=0.25)
+        return float((segment(image, 55) == peer).mean())
+
+    # OpenCV's CIELAB is within 0.4 of scikit-image's, so some boundary pixels move.
+    assert agreement(20) > 0.9
+    assert max(agreement(15), agreement(27)) < 0.8
 
 
 def test_segment_does_not_depend_on_the_photos_own_range() -> None:

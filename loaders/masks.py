@@ -1,0 +1,136 @@
+"""The masks of a data set for other projects: numpy and cv2 only, neither torch nor DALI."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from maskgen.errors import ImageFault, ShardFault
+from maskgen.io.stored import decode_mask
+from maskgen.loaders.dataset import Dataset, Shard, open_dataset, read_member
+from maskgen.shards import naming
+
+
+class MaskReader:
+    """The masks of a folder of shards, by key or in order.
+
+    ``for key, mask in MaskReader(folder)`` yields every mask in the order of the shards; ``reader[key]`` reads
+    one. Masks are (h, w) uint8, 255 is foreground: soft values, or 0 and 255 where they were stored binary. They
+    cover the whole upright photo and may be stored smaller than it. No file stays open, so a reader may be
+    shared with forked or spawned workers.
+
+    Args:
+        path: the folder, see `open_dataset`, which checks it first.
+        allow_incomplete: accept a run that has not ended.
+
+    Raises:
+        ShardFault: the folder is not what its manifest says.
+        UsageError: the run has not ended.
+    """
+
+    def __init__(self, path: str | Path, *, allow_incomplete: bool = False) -> None:
+        self.dataset: Dataset = open_dataset(path, allow_incomplete=allow_incomplete)
+
+    def __len__(self) -> int:
+        return self.dataset.samples
+
+    def __iter__(self) -> Iterator[tuple[str, NDArray[np.uint8]]]:
+        """Yield (key, (h, w) uint8 mask) in the order of the shards.
+
+        Raises:
+            ShardFault: a tar was changed since the folder was opened, or a mask cannot be decoded.
+        """
+        column = self.dataset.members.index(naming.MASK)
+        for shard in self.dataset.shards:
+            with self.dataset.descriptor(shard) as tar:
+                for row, key in enumerate(shard.keys.tolist()):
+                    data = read_member(tar, shard, row, column, naming.MASK)
+                    yield key.decode(), _decode(data, shard, row)
+
+    def __contains__(self, key: object) -> bool:
+        return isinstance(key, str) and self._find(key) is not None
+
+    def __getitem__(self, key: str) -> NDArray[np.uint8]:
+        """The (h, w) uint8 mask of a sample.
+
+        Raises:
+            KeyError: no such sample.
+            ShardFault: the tar was changed since the folder was opened, or the mask cannot be decoded.
+        """
+        shard, row = self._place(key)
+        return _decode(self._read(shard, row, naming.MASK), shard, row)
+
+    def keys(self) -> Iterator[str]:
+        """The keys in the order of the shards."""
+        for shard in self.dataset.shards:
+            yield from (key.decode() for key in shard.keys.tolist())
+
+    def record(self, key: str) -> dict[str, Any]:
+        """What the sample's JSON says: source, width, height, label, method, threshold, fg_area, fg_box, background.
+
+        Raises:
+            KeyError: no such sample.
+            ShardFault: the tar was changed since the folder was opened, or the JSON is damaged.
+        """
+        shard, row = self._place(key)
+        try:
+            facts: dict[str, Any] = json.loads(self._read(shard, row, naming.JSON))
+        except ValueError as error:
+            raise _damaged(shard, row, naming.JSON, error) from error
+        return facts
+
+    def _read(self, shard: Shard, row: int, ext: str) -> bytes:
+        with self.dataset.descriptor(shard) as tar:
+            return read_member(tar, shard, row, self.dataset.members.index(ext), ext)
+
+    def __getstate__(self) -> dict[str, Any]:
+        """A copy for a worker leaves the sorted keys behind; they are made again where they are needed."""
+        return {"dataset": self.dataset}
+
+    @cached_property
+    def _sorted(self) -> tuple[NDArray[np.bytes_], NDArray[np.intp]]:
+        """All keys in byte order, and the number of each one's sample; 30 bytes a sample instead of a dict's 200."""
+        keys = np.concatenate([np.zeros(0, "S1"), *(shard.keys for shard in self.dataset.shards)])
+        order = np.argsort(keys, kind="stable")
+        return keys[order], order
+
+    def _find(self, key: str) -> tuple[Shard, int] | None:
+        keys, order = self._sorted
+        try:
+            place = int(np.searchsorted(keys, key.encode("ascii")))
+        except UnicodeEncodeError:
+            return None
+        if place == len(keys) or keys[place] != key.encode():
+            return None
+        number = int(order[place])
+        firsts = [shard.first for shard in self.dataset.shards]
+        shard = self.dataset.shards[int(np.searchsorted(firsts, number, side="right")) - 1]
+        return shard, number - shard.first
+
+    def _place(self, key: str) -> tuple[Shard, int]:
+        place = self._find(key)
+        if place is None:
+            raise KeyError(key)
+        return place
+
+
+def _decode(data: bytes, shard: Shard, row: int) -> NDArray[np.uint8]:
+    try:
+        return decode_mask(data)
+    except ImageFault as error:
+        raise _damaged(shard, row, naming.MASK, error) from error
+
+
+def _damaged(shard: Shard, row: int, ext: str, error: Exception) -> ShardFault:
+    return ShardFault(
+        "a member is damaged",
+        where=f"{shard.name}.tar {shard.keys[row].decode()}.{ext}",
+        cause=str(error),
+        remedy="maskgen verify --full lists all damage",
+    )

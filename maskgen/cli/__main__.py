@@ -1,0 +1,5 @@
+"""`python -m maskgen.cli`."""
+
+from maskgen.cli import main
+
+main()
