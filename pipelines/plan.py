@@ -16,7 +16,7 @@ import pyarrow.parquet as pq
 
 from maskgen.config import RunConfig, differences, digest
 from maskgen.errors import SourceFault, UsageError
-from maskgen.io.atomic import PartialFile, folder_lock, fsync_folder, sweep_partials
+from maskgen.io.atomic import PartialFile, folder_lock, fsync_folder, make_folder, sweep_partials
 from maskgen.pipelines.identity import identity
 from maskgen.pipelines.sources import open_source
 from maskgen.shards import naming
@@ -77,7 +77,8 @@ def _check_folders(config: RunConfig) -> None:
                 "--output lies inside --input", where=config.output, remedy="choose a folder beside it"
             )
     try:
-        (output / naming.RECORDS).mkdir(parents=True, exist_ok=True)
+        make_folder(output)
+        make_folder(output / naming.RECORDS)
     except OSError as error:
         raise UsageError("cannot make the output folder", where=config.output, cause=str(error)) from error
     sweep_partials(output)

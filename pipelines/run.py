@@ -11,7 +11,7 @@ from pathlib import Path
 
 from maskgen.config import RunConfig, parse_budget, resolved
 from maskgen.errors import EXIT_DONE, EXIT_FAULTS, ShardFault
-from maskgen.io.atomic import sweep_partials
+from maskgen.io.atomic import disk_errors, sweep_partials
 from maskgen.methods import METHODS
 from maskgen.pipelines.executors.local import LocalExecutor
 from maskgen.pipelines.plan import prepare
@@ -172,7 +172,8 @@ def _log(output: Path, result: ShardResult) -> None:
         "failed": result.record.failed,
         "seconds": {lane: round(value, 3) for lane, value in result.seconds.items()},
     }
-    with (output / naming.LOG).open("a") as file:
+    path = output / naming.LOG
+    with disk_errors(path), path.open("a") as file:
         file.write(json.dumps(line) + "\n")
 
 

@@ -7,25 +7,25 @@ from pathlib import Path
 
 from maskgen.config import RunConfig
 from maskgen.errors import UsageError
-from maskgen.pipelines.sources.coco import coco
-from maskgen.pipelines.sources.folder import folder
-from maskgen.pipelines.sources.imagenet import imagenet
-from maskgen.pipelines.sources.jft import jft
+from maskgen.pipelines.sources.coco import open_coco
+from maskgen.pipelines.sources.folder import open_folder
+from maskgen.pipelines.sources.imagenet import open_imagenet
+from maskgen.pipelines.sources.jft import open_jft
 from maskgen.pipelines.sources.listing import Listing, SourceOptions
 from maskgen.pipelines.sources.reading import ByteReader
-from maskgen.pipelines.sources.sample import sample, sample_folder
-from maskgen.pipelines.sources.webdataset import webdataset
+from maskgen.pipelines.sources.sample import open_sample, sample_folder
+from maskgen.pipelines.sources.webdataset import open_webdataset
 from maskgen.types import Source
 
 __all__ = ["SOURCES", "ByteReader", "Listing", "SourceOptions", "open_source", "source_root"]
 
 SOURCES: dict[str, Callable[[SourceOptions], Source]] = {
-    "imagenet": imagenet,
-    "coco": coco,
-    "jft": jft,
-    "webdataset": webdataset,
-    "folder": folder,
-    "sample": sample,
+    "imagenet": open_imagenet,
+    "coco": open_coco,
+    "jft": open_jft,
+    "webdataset": open_webdataset,
+    "folder": open_folder,
+    "sample": open_sample,
 }
 
 

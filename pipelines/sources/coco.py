@@ -28,7 +28,7 @@ _MAX_IMAGES = 20_000_000
 _INT64 = 1 << 63
 
 
-def coco(options: SourceOptions) -> Listing:
+def open_coco(options: SourceOptions) -> Listing:
     """The photos of one split, sorted by file name, with the sorted distinct category ids of their annotations.
 
     The photos lie in ``{split}2017/`` (or 2014), ``images/{split}2017/``, ``{split}2017.zip``, ``images/``, or the
@@ -83,7 +83,8 @@ def _find_photos(options: SourceOptions) -> Path:
 def _find_annotations(options: SourceOptions, photos: Path) -> Path | None:
     stem = split_name(photos.name)[0]
     names = [f"instances_{stem}.json"] if stem[-4:] in _YEARS else ["instances.json"]
-    folders = [photos.parent, photos.parent.parent] if photos != options.root else [photos, photos.parent]
+    folders = [photos.parent] if photos != options.root else [photos, photos.parent]
+    folders += [photos.parent.parent] if photos.parent.name == "images" else []
     if stem[-4:] not in _YEARS:
         names += [f"instances_{options.split}{year}.json" for year in _YEARS]
     for folder in folders:
@@ -127,7 +128,7 @@ def _integer(element: Any, name: str, path: Path) -> int:
 
 
 def _file_name(element: Any, path: Path) -> str:
-    name = element.get("file_name")
+    name = element.get("file_name") if isinstance(element, dict) else None
     if not isinstance(name, str):
         raise SourceFault("an image without 'file_name'", where=str(path), cause=str(element)[:100])
     return name.removeprefix("./")

@@ -17,7 +17,7 @@ from maskgen.pipelines.sources.listing import (
 from maskgen.types import SourceItem
 
 
-def folder(options: SourceOptions) -> Listing:
+def open_folder(options: SourceOptions) -> Listing:
     """Every file with an image's extension below the input, sorted by the bytes of its relative path.
 
     Names are relative paths without extension. Labels: with ``--labels folder`` the position of the first-level

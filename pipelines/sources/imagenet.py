@@ -15,6 +15,7 @@ from maskgen.pipelines.sources.listing import (
     Notes,
     Photo,
     SourceOptions,
+    containers,
     entries,
     folder_photos,
     is_hidden,
@@ -30,7 +31,7 @@ _WNID = re.compile(r"n\d{8}")
 _CLASS_TAR = re.compile(r"(?:\./)?(n\d{8})\.tar")
 
 
-def imagenet(options: SourceOptions) -> Listing:
+def open_imagenet(options: SourceOptions) -> Listing:
     """The photos of one split, by class and then by file name; the label is the class's place among the sorted wnids.
 
     Layouts: ``{split}/<wnid>/*.JPEG`` (also below ``ILSVRC/Data/CLS-LOC``, with an ``images`` folder in each class as
@@ -85,10 +86,9 @@ def _classes(place: Path, root: Path, notes: Notes) -> dict[str, Callable[[], li
         for member in _class_tars(place):
             found[member[0]] = partial(_class_tar_photos, place, root, member[1], notes)
         return dict(sorted(found.items()))
-    for entry in entries(place):
-        # A linked class folder is how subsets such as ImageNet-100 are made; one level cannot loop.
-        if entry.kind in ("folder", "linked folder") and _WNID.fullmatch(entry.name):
-            found[entry.name] = partial(_class_folder_photos, place / entry.name, root, notes)
+    # A linked class folder is how subsets such as ImageNet-100 are made; one level cannot loop.
+    for wnid in containers(place, lambda name: bool(_WNID.fullmatch(name)), ("folder", "linked folder")):
+        found[wnid] = partial(_class_folder_photos, place / wnid, root, notes)
     return found
 
 

@@ -7,13 +7,14 @@ import re
 from collections import defaultdict
 from collections.abc import Iterator
 from pathlib import Path
+from typing import NamedTuple
 
 from maskgen.errors import SourceFault
 from maskgen.pipelines.sources.listing import (
     Listing,
     Notes,
     SourceOptions,
-    entries,
+    containers,
     is_image_name,
     relative,
     split_name,
@@ -21,13 +22,27 @@ from maskgen.pipelines.sources.listing import (
 from maskgen.pipelines.sources.tfrecord import Feature, Record, feature_names, features, records
 from maskgen.types import ByteRef, Label, SourceItem
 
-_SET = re.compile(r"(.*)-(\d{5,})-of-(\d{5,})")
+_SET = re.compile(r"(.*)-(\d{5,})-of-(\d{5,})(\.record|\.tfrecords?)?")
 _EXTENSIONS = ("record", "tfrecord", "tfrecords")
 _MAX_NAMED = 5
+
+
+class _Set(NamedTuple):
+    """Files ``name-?????-of-total`` with one extension or none."""
+
+    name: str
+    total: int
+    extension: str
+
+    def file(self, number: str) -> str:
+        """The name of one member."""
+        return f"{self.name}-{number}-of-{self.total:05d}{self.extension}"
+
+
 _ABSENT = Feature("", [], [])
 
 
-def jft(options: SourceOptions) -> Listing:
+def open_jft(options: SourceOptions) -> Listing:
     """Every record of one TFRecord file, of a set ``name-?????-of-?????``, or of a folder of either.
 
     All checksums are verified while listing. The reference points at the image inside the record. Labels: one
@@ -38,7 +53,7 @@ def jft(options: SourceOptions) -> Listing:
 
 
 def _items(options: SourceOptions, notes: Notes) -> Iterator[SourceItem]:
-    for path in _files(options):
+    for path in _files(options, notes):
         file, count = relative(path, options.root), 0
         for record in records(path):
             count += 1
@@ -47,23 +62,29 @@ def _items(options: SourceOptions, notes: Notes) -> Iterator[SourceItem]:
             notes.add("files hold no record", file)
 
 
-def _files(options: SourceOptions) -> list[Path]:
+def _files(options: SourceOptions, notes: Notes) -> list[Path]:
     """The files, sorted; every member of each set present."""
     place = options.input
     if place.is_file():
         return [place]
     folder, pattern = (place, "*") if place.is_dir() else (place.parent, place.name)
-    names = [e.name for e in entries(folder) if e.kind == "file" and fnmatch.fnmatchcase(e.name, pattern)]
-    sets: dict[tuple[str, int], set[int]] = defaultdict(set)
+    any_name = pattern == "*"
+    names = containers(
+        folder,
+        lambda n: (
+            is_tfrecord_name(n) if any_name else fnmatch.fnmatchcase(n, pattern) and not n.startswith(".")
+        ),
+    )
+    sets: dict[_Set, set[int]] = defaultdict(set)
     for name in names:
         if match := _SET.fullmatch(name):
-            sets[match[1], int(match[3])].add(int(match[2]))
+            sets[_set_of(match)].add(int(match[2]))
     if sets:
         chosen = _choose(sets, options)
         _check_complete(chosen, sets[chosen], folder)
-        names = [n for n in names if (m := _SET.fullmatch(n)) and (m[1], int(m[3])) == chosen]
-    else:
-        names = [name for name in names if pattern != "*" or split_name(name)[1] in _EXTENSIONS]
+        for name in [name for name in names if not _SET.fullmatch(name)]:
+            notes.add("files beside the set were left out", name)
+        names = [name for name in names if (match := _SET.fullmatch(name)) and _set_of(match) == chosen]
     if not names:
         raise SourceFault(
             "no TFRecord file here",
@@ -74,13 +95,22 @@ def _files(options: SourceOptions) -> list[Path]:
     return [folder / name for name in names]
 
 
-def _choose(sets: dict[tuple[str, int], set[int]], options: SourceOptions) -> tuple[str, int]:
+def is_tfrecord_name(name: str) -> bool:
+    """Whether a file is a member of a set, or has the extension of TFRecord files."""
+    return bool(_SET.fullmatch(name)) or split_name(name)[1] in _EXTENSIONS
+
+
+def _set_of(match: re.Match[str]) -> _Set:
+    return _Set(match[1], int(match[3]), match[4] or "")
+
+
+def _choose(sets: dict[_Set, set[int]], options: SourceOptions) -> _Set:
     """The only set, or the only one whose name tells the split."""
     found = sorted(sets)
     if len(found) > 1:
-        found = [key for key in found if options.split in key[0]]
+        found = [one for one in found if options.split in one.name]
     if len(found) != 1:
-        listed = ", ".join(f"{name}-?????-of-{total:05d}" for name, total in sorted(sets)[:_MAX_NAMED])
+        listed = ", ".join(one.file("?????") for one in sorted(sets)[:_MAX_NAMED])
         raise SourceFault(
             f"several sets of files, and not exactly one is named {options.split!r}",
             where=str(options.input),
@@ -90,18 +120,18 @@ def _choose(sets: dict[tuple[str, int], set[int]], options: SourceOptions) -> tu
     return found[0]
 
 
-def _check_complete(chosen: tuple[str, int], present: set[int], folder: Path) -> None:
-    name, total = chosen
+def _check_complete(chosen: _Set, present: set[int], folder: Path) -> None:
+    total = chosen.total
     if max(present) >= total:
         raise SourceFault(
             f"a file numbered {max(present)} in a set of {total}",
-            where=f"{folder}/{name}",
+            where=str(folder / chosen.file("?????")),
             cause="two sets are mixed",
         )
     missing = total - len(present)
     if missing:
         first = [number for number in range(min(total, len(present) + _MAX_NAMED)) if number not in present]
-        listed = ", ".join(f"{name}-{number:05d}-of-{total:05d}" for number in first[:_MAX_NAMED])
+        listed = ", ".join(chosen.file(f"{number:05d}") for number in first[:_MAX_NAMED])
         raise SourceFault(
             f"{missing} of the set's {total} files are missing",
             where=str(folder),

@@ -151,6 +151,24 @@ def entries(folder: Path) -> list[Entry]:
     return found
 
 
+def containers(folder: Path, wanted: Callable[[str], bool], kinds: tuple[str, ...] = ("file",)) -> list[str]:
+    """The sorted names of the wanted entries of a folder, none of which may be missing without a word.
+
+    Raises:
+        SourceFault: a wanted one is a broken link, a special file, or named in no UTF-8.
+    """
+    found = [entry for entry in entries(folder) if wanted(entry.name)]
+    for entry in found:
+        if entry.kind == "unreadable":
+            raise SourceFault(
+                "a part of the data set cannot be read",
+                where=str(folder / shown(entry.name)),
+                cause="a broken link, a special file, or a name that is not UTF-8",
+                remedy="mend or remove it",
+            )
+    return [entry.name for entry in found if entry.kind in kinds]
+
+
 def _entry(item: os.DirEntry[str]) -> Entry:
     try:
         status = item.stat()

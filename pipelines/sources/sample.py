@@ -39,7 +39,7 @@ def sample_folder() -> Path:
     return Path(spec.origin).parent / "data"
 
 
-def sample(options: SourceOptions) -> Listing:
+def open_sample(options: SourceOptions) -> Listing:
     """The photos named in `PHOTOS`, without labels."""
     return Listing(lambda notes: _items(options.root, notes))
 

@@ -154,9 +154,9 @@ def _fault(where: str, cause: str) -> SourceFault:
 def _check_header(header: bytes, where: str, position: int) -> tuple[str, int]:
     """The type flag and size of a header block whose checksum holds."""
     blank = header[:148] + b" " * 8 + header[156:]
-    signed = sum(byte - 256 if byte > 127 else byte for byte in blank) if max(blank) > 127 else sum(blank)
-    stated = _number(header[148:156])
-    if stated not in (sum(blank), signed):
+    stated, total = _number(header[148:156]), sum(blank)
+    # Some old writers summed signed bytes.
+    if stated != total and stated != total - 256 * sum(byte > 127 for byte in blank):
         raise _fault(where, f"the header checksum at byte {position} is wrong")
     size = _number(header[124:136])
     if size is None or size > _MAX_MEMBER_BYTES:

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from maskgen.errors import SourceFault
-from maskgen.pipelines.sources.listing import Listing, Notes, SourceOptions, entries, relative, shown
+from maskgen.pipelines.sources.listing import Listing, Notes, SourceOptions, containers, relative, shown
 from maskgen.pipelines.sources.tars import ReadAt, TarMember, is_gzip, tar_members
 from maskgen.types import ByteRef, Label, SourceItem
 
@@ -29,7 +29,7 @@ class _Sample:
     seen: set[str] = field(default_factory=set)
 
 
-def webdataset(options: SourceOptions) -> Listing:
+def open_webdataset(options: SourceOptions) -> Listing:
     """Every sample with a photo (``jpg``, ``jpeg``, ``png``, ``webp``, the first of them) of one tar or a folder of tars.
 
     The name is webdataset's key: the member's path up to the first dot of its last part. Labels come from ``.cls``
@@ -46,8 +46,8 @@ def _items(options: SourceOptions, notes: Notes) -> Iterator[SourceItem]:
 def _tars(place: Path) -> list[Path]:
     if place.is_file():
         return [place]
-    names = [entry.name for entry in entries(place) if entry.kind == "file"]
-    tars = [place / name for name in names if name.lower().endswith((".tar", ".tar.gz", ".tgz"))]
+    names = containers(place, lambda name: name.lower().endswith((".tar", ".tar.gz", ".tgz")))
+    tars = [place / name for name in names]
     if not tars:
         raise SourceFault(
             "no .tar, .tar.gz or .tgz file here", where=str(place), remedy="give the folder of the shards"

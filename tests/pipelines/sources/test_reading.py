@@ -111,7 +111,7 @@ def test_handles_stay_few(tmp_path: Path) -> None:
         (tmp_path / f"{n}.gz").write_bytes(gzip.compress(b"%d" % n))
     reader = ByteReader(tmp_path, 1000)
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
-    before = len(os.listdir("/proc/self/fd"))
+    before = len(list(Path("/proc/self/fd").iterdir()))
     resource.setrlimit(resource.RLIMIT_NOFILE, (before + 25, hard))
     try:
         for n in [*range(200), *range(0, 200, 7)]:
@@ -119,7 +119,7 @@ def test_handles_stay_few(tmp_path: Path) -> None:
             assert reader.read(ByteRef(f"{n}", 0, len(text))) == text
             assert reader.read(ByteRef(f"{n}.gz", 0, len(text), "gzip")) == text
         reader.close()
-        assert len(os.listdir("/proc/self/fd")) == before
+        assert len(list(Path("/proc/self/fd").iterdir())) == before
     finally:
         resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
 
