@@ -78,6 +78,9 @@ class RunConfig:
     max_pixels: int = _option(64_000_000, "Refuse images above this many pixels.", minimum=1)
     max_side: int = _option(32_768, "Refuse images with a side above this many pixels.", minimum=1)
     device: str = _option("cpu", "Device of the learned methods.", choices=("cpu", "cuda"))
+    executor: str = _option(
+        "local", "Where the shards are made: local, processes on this machine.", choices=("local",), result=False
+    )
     workers: int = _option(0, "Worker processes (0: one per core).", result=False, minimum=0)
     max_failures: str = _option(
         "1%", "Failure budget, a count or a share: above it the exit status is 1.", result=False

@@ -22,7 +22,10 @@ LEASE_S = 24 * 3600.0
 _DISK = {
     errno.ENOSPC,
     errno.EDQUOT,
+    errno.EFBIG,
     errno.EIO,
+    errno.ENOENT,  # the folder was taken away under us
+    errno.ESTALE,
     errno.EROFS,
     errno.EACCES,
     errno.EPERM,
@@ -58,18 +61,43 @@ def _space(path: Path, needed_bytes: int) -> str:
 
 def partial_name(final: Path) -> Path:
     """A name for the unfinished file, in the same folder, that says which process owns it."""
-    return final.with_name(
-        f".{final.name}.{socket.gethostname()}-{os.getpid()}-{secrets.token_hex(4)}.partial"
-    )
+    return final.with_name(f".{final.name}.{_host()}-{os.getpid()}-{secrets.token_hex(4)}.partial")
+
+
+def _host() -> str:
+    """This machine's name without dots: two hosts of one domain must not look alike in a partial name."""
+    return socket.gethostname().replace(".", "_")
 
 
 def fsync_folder(folder: Path) -> None:
-    """Make the folder's entries durable."""
-    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
+    """Make the folder's entries durable.
+
+    Raises:
+        EnvironmentFault: the disk is full or broken.
+    """
+    with disk_errors(folder):
+        descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
+        try:
+            os.fsync(descriptor)
+        finally:
+            os.close(descriptor)
+
+
+def make_folder(folder: Path) -> None:
+    """Make a folder and those above it, durably: a synced file in a folder that is lost is lost with it.
+
+    The entry of a folder that is there already is synced too: who made it may have been killed before that.
+
+    Raises:
+        EnvironmentFault: no permission, or the disk is full, broken or read-only.
+        OSError: a file of that name is in the way.
+    """
+    if not folder.is_dir():
+        make_folder(folder.parent)
+        with disk_errors(folder):
+            folder.mkdir(exist_ok=True)
+    if os.access(folder.parent, os.R_OK):  # a folder may be open to entries and closed to readers
+        fsync_folder(folder.parent)
 
 
 class PartialFile:
@@ -215,8 +243,7 @@ def _abandoned(path: Path, now: float) -> bool:
     owner = rest
     if now - path.stat().st_mtime > LEASE_S:
         return True
-    own_host = socket.gethostname().rpartition(".")[2]
-    return host == own_host and owner.isdigit() and not _alive(int(owner))
+    return host == _host() and owner.isdigit() and not _alive(int(owner))
 
 
 def _alive(pid: int) -> bool:

@@ -14,7 +14,15 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
 MAX_BLOCKS = 65_536
-"""Most segments or chunks walked in one file: a 64 MiB PNG with chunks of 1 KiB still passes."""
+"""Most chunks walked in one PNG or WebP file: 64 MiB in chunks of 1 KiB still pass."""
+
+MAX_SEGMENTS = 16_384
+"""Most segments walked before a JPEG's image data: 1 GiB of metadata in full segments."""
+
+MAX_JUNK_BYTES = 65_536
+"""Most bytes skipped in search of the next JPEG segment."""
+
+_MAX_PALETTE_BYTES = 768
 
 PNG_MAGIC = b"\x89PNG\r\n\x1a\n"
 
@@ -53,12 +61,12 @@ def jpeg_layout(data: bytes) -> JpegLayout:
     """Walk a JPEG's markers up to its first scan; bytes between segments are skipped, as libjpeg does.
 
     Raises:
-        ImageFault: ``bad-header``, more than `MAX_BLOCKS` segments.
+        ImageFault: ``bad-header``, more than `MAX_SEGMENTS` segments.
     """
     segments: list[Block] = []
     pos, clean = 2, True
-    for _ in range(MAX_BLOCKS):
-        found = _MARKER.search(data, pos)
+    for _ in range(MAX_SEGMENTS):
+        found = _MARKER.search(data, pos, pos + MAX_JUNK_BYTES)
         if found is None:
             return JpegLayout(tuple(segments), 0, clean)
         clean = clean and found.start() == pos
@@ -76,7 +84,7 @@ def jpeg_layout(data: bytes) -> JpegLayout:
         if marker == _SOS:
             return JpegLayout(tuple(segments), stop, clean)
         pos = stop
-    raise ImageFault("bad-header", f"more than {MAX_BLOCKS} JPEG segments before the image data")
+    raise ImageFault("bad-header", f"more than {MAX_SEGMENTS} JPEG segments before the image data")
 
 
 def jpeg_end(data: bytes, scan: int, progressive: bool) -> tuple[int, bool]:
@@ -87,11 +95,11 @@ def jpeg_end(data: bytes, scan: int, progressive: bool) -> tuple[int, bool]:
     Args:
         data: the whole file.
         scan: offset of the first entropy-coded byte; 0 when there is none.
-        progressive: whether further scans may follow the first.
+        progressive: whether further tables and scans may follow the first.
 
     Returns:
         The offset behind the end-of-image marker that closes the scans, 0 when there is none;
-        and False when a marker was met that cannot follow a scan, or a second scan.
+        and False when a marker was met that has no place behind a scan.
     """
     pos, clean = scan, True
     while pos and (found := _AFTER_SCAN.search(data, pos)):
@@ -100,7 +108,7 @@ def jpeg_end(data: bytes, scan: int, progressive: bool) -> tuple[int, bool]:
             return found.end(), clean
         known = marker in _BETWEEN_SCANS
         pos = _segment_stop(data, found.end()) if known else found.end()
-        clean = clean and known and (progressive or marker != _SOS)
+        clean = clean and known and progressive
     return 0, clean
 
 
@@ -169,6 +177,8 @@ def strip_png(data: bytes) -> tuple[bytes, list[Block]]:
             kept.append(chunk)
     if not image_data or data.find(b"\0\0\0\0IEND", image_data[-1].stop) < 0:
         raise ImageFault("truncated", f"no end chunk in {len(data)} bytes of PNG")
+    if any(chunk.stop - chunk.start > _MAX_PALETTE_BYTES for chunk in kept):
+        raise ImageFault("undecodable", f"a PNG palette of more than {_MAX_PALETTE_BYTES} bytes")
     for chunk in kept + image_data:
         if not png_checksum_holds(data, chunk):
             raise ImageFault("undecodable", f"the PNG chunk {chunk.kind.decode()} fails its checksum")
@@ -241,7 +251,7 @@ def exif_orientation(block: bytes) -> tuple[int, bool]:
         tag, kind, number, value = struct.unpack_from(order + "HHIH", tiff, entry)
         if tag == 0x0112:
             # Cameras without a sensor write 0, "unknown", which all readers take as upright.
-            found.append((value or 1, kind == 3 and number == 1 and value <= 8))
+            found.append((value, kind == 3 and number == 1 and value <= 8))
     if not found:
         return 1, inside == count
     value, well_formed = found[0]

@@ -32,7 +32,8 @@ class Header:
         height: stored height, px, before the orientation is applied.
         components: values per pixel as stored (a palette index is one).
         bits: bits per value.
-        plain: an upright 8-bit grey or YCbCr JPEG that every reader shows alike, whatever it does with EXIF.
+        plain: an upright 8-bit grey or YCbCr JPEG that every reader shows alike, whatever it does with
+            EXIF, with at most 16 MiB of metadata.
         orientation: EXIF orientation, 1..8; 1 when absent or unreadable.
         scan: offset of a JPEG's first entropy-coded byte; 0 for the other formats or when it is missing.
         progressive: whether a JPEG comes in several scans by design.
@@ -52,7 +53,7 @@ class Header:
 def read_header(data: bytes) -> Header:
     """Read the header of a JPEG, PNG or WebP file, told apart by their first bytes.
 
-    Bounded: at most 65,536 segments or chunks are stepped over and nothing is decompressed.
+    Bounded: at most 16,384 JPEG segments or 65,536 chunks are stepped over and nothing is decompressed.
     The orientation comes from EXIF alone, as in cv2, DALI and web browsers, never from XMP.
 
     Args:
@@ -71,6 +72,7 @@ def read_header(data: bytes) -> Header:
     raise ImageFault("format-not-allowed", _describe(data))
 
 
+_MAX_METADATA_BYTES = 16 << 20  # decoders copy it, and nobody wants more of it in a shard
 _FRAME_HEADERS = frozenset(range(0xC0, 0xD0)) - {0xC4, 0xC8, 0xCC}
 _XMP_NAME = b"http://ns.adobe.com/xap/1.0/\0"
 _XMP_ORIENTATION = re.compile(rb"tiff:Orientation(?:\s*=\s*[\"']|>)\s*([0-9]+)")
@@ -86,8 +88,9 @@ def _read_jpeg(data: bytes) -> Header:
         raise ImageFault("bad-header", f"a JPEG frame header of {len(frame)} bytes")
     orientation, upright = _jpeg_orientation(data, layout)
     progressive, scan_header = marker == 0xC2, layout.segments[-1]
+    whole = 0 < layout.scan <= _MAX_METADATA_BYTES
     # A sequential JPEG in one scan per component is legal, rare, and not read by every decoder.
-    whole = layout.scan > 0 and (progressive or data[scan_header.start] == frame[5])
+    whole = whole and (progressive or data[scan_header.start] == frame[5])
     ordinary = marker <= 0xC2 and frame[0] == 8 and _ordinary_colours(data, layout, frame)
     return Header(
         format="jpeg",

@@ -12,6 +12,8 @@ from PIL import Image
 from maskgen.errors import ImageFault
 from maskgen.io.containers import (
     MAX_BLOCKS,
+    MAX_JUNK_BYTES,
+    MAX_SEGMENTS,
     PNG_MAGIC,
     exif_orientation,
     jpeg_end,
@@ -128,6 +130,12 @@ def test_junk_between_segments_is_stepped_over_and_told(junk: bytes) -> None:
     assert [s.kind for s in layout.segments] == [s.kind for s in jpeg_layout(data).segments]
 
 
+def test_junk_is_searched_only_so_far() -> None:
+    data = written("JPEG")
+    assert jpeg_layout(data[:2] + bytes(MAX_JUNK_BYTES - 2) + data[2:]).scan
+    assert not jpeg_layout(data[:2] + bytes(MAX_JUNK_BYTES) + data[2:]).segments
+
+
 def test_stripping_a_jpeg_keeps_its_pixels_and_drops_its_metadata() -> None:
     data = written("JPEG", comment=b"COMMENT", icc_profile=b"ICC" * 99, exif=b"Exif\0\0" + tiff([]))
     layout = jpeg_layout(data)
@@ -172,8 +180,8 @@ def test_stripping_a_webp_keeps_the_first_frame_only() -> None:
     [
         (lambda d: list(png_chunks(d)), PNG_MAGIC + (b"\0\0\0\0tEXt" + b"\0" * 4) * (MAX_BLOCKS + 1)),
         (lambda d: list(webp_chunks(d)), b"RIFF\xff\xff\xff\x7fWEBP" + b"XXXX\0\0\0\0" * (MAX_BLOCKS + 1)),
-        (jpeg_layout, b"\xff\xd8" + b"\xff\xfe\0\2" * (MAX_BLOCKS + 1)),
-        (jpeg_layout, b"\xff\xd8" + b"\xff\xd0" * (MAX_BLOCKS + 1)),
+        (jpeg_layout, b"\xff\xd8" + b"\xff\xfe\0\2" * (MAX_SEGMENTS + 1)),
+        (jpeg_layout, b"\xff\xd8" + b"\xff\xd0" * (MAX_SEGMENTS + 1)),
     ],
     ids=["png", "webp", "jpeg-comments", "jpeg-restarts"],
 )

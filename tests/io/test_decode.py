@@ -144,8 +144,9 @@ def test_alpha_goes_on_white(format_: str) -> None:
     assert largest_difference(over_white(independent), over_white(rgba)) <= 1
 
 
+@pytest.mark.parametrize("key", [0, 1])
 @pytest.mark.parametrize("bits", [1, 2, 4, 8, 16])
-def test_a_transparent_grey_becomes_white(bits: int) -> None:
+def test_a_transparent_grey_becomes_white(bits: int, key: int) -> None:
     top = 2**bits - 1
     levels = np.array([0, 1, top], np.int64)
     if bits == 16:
@@ -153,9 +154,10 @@ def test_a_transparent_grey_becomes_white(bits: int) -> None:
     else:
         packed = sum(int(v) << (32 - bits * (i + 1)) for i, v in enumerate(levels))
         raw = b"\0" + packed.to_bytes(4, "big")[: (3 * bits + 7) // 8]
-    data = png((3, 1), bits, 0, raw, png_chunk(b"tRNS", struct.pack(">H", 0)))
+    data = png((3, 1), bits, 0, raw, png_chunk(b"tRNS", struct.pack(">H", key)))
     second = 1 * 255 // top if bits < 16 else 0
-    assert decode(data, LIMITS).image[0, :, 0].tolist() == [255, second, 255]
+    expected = [255, second, 255] if key == 0 else [0, 255, 255]
+    assert decode(data, LIMITS).image[0, :, 0].tolist() == expected
 
 
 def test_a_transparent_colour_and_palette_entry_become_white() -> None:
@@ -188,6 +190,13 @@ def test_interlaced_png_whole_and_short(size: tuple[int, int]) -> None:
     raw = b"".join(rows(pixels[y::dy, x::dx]) for x, y, dx, dy in PASSES if pixels[y::dy, x::dx].size)
     assert np.array_equal(decode(png(size, 8, 2, raw, interlace=1), LIMITS).image, pixels)
     assert reason(png(size, 8, 2, raw[:-1], interlace=1)) in ("truncated", "undecodable")
+
+
+def test_interlaced_png_without_its_last_pass() -> None:
+    pixels = np.full((1, 8, 3), 9, np.uint8)
+    passes = [rows(pixels[y::dy, x::dx]) for x, y, dx, dy in PASSES if pixels[y::dy, x::dx].size]
+    assert np.array_equal(decode(png((8, 1), 8, 2, b"".join(passes), interlace=1), LIMITS).image, pixels)
+    assert reason(png((8, 1), 8, 2, b"".join(passes[:-1]), interlace=1)) == "truncated"
 
 
 def test_black_last_row_is_no_truncation_but_a_short_stream_is() -> None:
