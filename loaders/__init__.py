@@ -5,8 +5,9 @@ Importing this package imports neither torch nor DALI; `DaliLoader` does when it
 
 from maskgen.loaders.crops import centre_crops, constrained_crops, coverage
 from maskgen.loaders.dali import Batch, DaliLoader
-from maskgen.loaders.dataset import Dataset, Shard, open_dataset
+from maskgen.loaders.dataset import Dataset, open_dataset
 from maskgen.loaders.masks import MaskReader
+from maskgen.loaders.shard import Shard
 from maskgen.loaders.views import View
 
 __all__ = [

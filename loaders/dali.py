@@ -78,10 +78,10 @@ class DaliLoader:
     ) -> None:
         _check(dataset, batch_size, seed, device, threads)
         _require_dali()
-        self.dataset = dataset
-        self.batch_size = batch_size
         from maskgen.loaders import graph
 
+        self.dataset = dataset
+        self.batch_size = batch_size
         gpu = device == "gpu"
         self._build = partial(
             graph.build, dataset, batch_size, view, gpu=gpu, threads=threads, shuffle_buffer=shuffle_buffer
@@ -106,7 +106,8 @@ class DaliLoader:
     def _restart(self) -> None:
         self._restarts += 1
         seed = int(np.random.SeedSequence([self._seed, self._restarts]).generate_state(1)[0])
-        self._pipeline: Any = self._build(seed=seed)
+        self._pipeline: Any = None  # the old one gives its memory back first
+        self._pipeline = self._build(seed=seed)
         self._open = False
         found = self._pipeline.reader_meta(READER)["epoch_size"]
         if found != self.dataset.samples:

@@ -13,7 +13,8 @@ from numpy.typing import NDArray
 
 from maskgen.errors import ImageFault, ShardFault
 from maskgen.io.stored import decode_mask
-from maskgen.loaders.dataset import Dataset, Shard, open_dataset, read_member
+from maskgen.loaders.dataset import Dataset, open_dataset
+from maskgen.loaders.shard import Shard, read_member
 from maskgen.shards import naming
 
 

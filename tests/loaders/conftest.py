@@ -50,6 +50,8 @@ class Recipe:
     empty: tuple[int, ...] = ()
     failed: tuple[int, ...] = ()
     seed: int = 0
+    repeat_keys_after: int = 1000
+    reverse_keys: bool = False
     options: dict[str, object] = field(default_factory=dict)
 
     @property
@@ -85,7 +87,13 @@ def draw(number: int, recipe: Recipe) -> Drawing:
         inside = np.zeros_like(inside)
     image = np.stack([20 + 215 * inside, 255 * x / width, 255 * y / height], axis=-1)
     label = int(rng.integers(0, 10)) if recipe.labelled else None
-    return Drawing(f"s{number:04d}", label, np.rint(image).astype(np.uint8), inside.astype(np.float32))
+    shown = 1000 - number if recipe.reverse_keys else number % recipe.repeat_keys_after
+    return Drawing(
+        f"s{shown:04d}",
+        label,
+        np.rint(image).astype(np.uint8),
+        inside.astype(np.float32),
+    )
 
 
 def build(path: Path, recipe: Recipe, *, commit: int | None = None) -> Drawn:

@@ -1,0 +1,132 @@
+from __future__ import annotations
+
+import pickle
+import subprocess
+import sys
+from typing import Any
+
+import numpy as np
+import pytest
+
+from maskgen.errors import ShardFault, UsageError
+from maskgen.loaders import MaskReader
+
+
+def stored(drawing: Any) -> Any:
+    return np.rint(drawing.mask * 255).astype(np.uint8)
+
+
+def test_masks_come_in_order_and_bit_equal(drawn: Any) -> None:
+    reader = MaskReader(drawn.path)
+    pairs = list(reader)
+    assert [key for key, _ in pairs] == [d.key for d in drawn.drawings] == list(reader.keys())
+    assert len(reader) == len(pairs) == 21
+    for (_, mask), drawing in zip(pairs, drawn.drawings, strict=True):
+        assert mask.dtype == np.uint8
+        assert (mask == stored(drawing)).all()
+
+
+def test_random_access_gives_the_same(drawn: Any) -> None:
+    reader = MaskReader(drawn.path)
+    for drawing in reversed(drawn.drawings):
+        assert drawing.key in reader
+        assert (reader[drawing.key] == stored(drawing)).all()
+
+
+def test_binary_masks_and_smaller_ones(builder: Any) -> None:
+    built = builder(samples=5, shard_size=2, options={"binary": True, "mask_side": 60})
+    reader = MaskReader(built.path)
+    for drawing in built.drawings:
+        mask = reader[drawing.key]
+        assert max(mask.shape) == 60
+        assert set(np.unique(mask)) == {0, 255}
+        assert abs((mask > 0).mean() - (drawing.mask >= 0.5).mean()) < 0.02
+
+
+@pytest.mark.parametrize("key", ["s0009", "s000", "s00000", "", "zzz", "ä", "a/b", "s0000\0"])
+def test_unknown_keys(drawn: Any, key: str) -> None:
+    reader = MaskReader(drawn.path)
+    assert key not in reader
+    with pytest.raises(KeyError):
+        reader[key]
+    with pytest.raises(KeyError):
+        reader.record(key)
+
+
+def test_a_number_is_no_key(drawn: Any) -> None:
+    assert 3 not in MaskReader(drawn.path)
+
+
+def test_record(drawn: Any) -> None:
+    facts = MaskReader(drawn.path).record("s0007")
+    drawing = drawn.by_key("s0007")
+    assert (facts["height"], facts["width"]) == drawing.size
+    assert facts["label"] == drawing.label
+    assert facts["fg_area"] == pytest.approx((stored(drawing) >= 128).mean(), abs=1e-6)
+
+
+def test_reader_travels_to_workers(drawn: Any) -> None:
+    reader = MaskReader(drawn.path)
+    assert "s0001" in reader
+    again = pickle.loads(pickle.dumps(reader))
+    assert (again["s0013"] == reader["s0013"]).all()
+
+
+def test_keys_need_not_be_sorted(builder: Any) -> None:
+    built = builder(samples=6, shard_size=4, failed=(0,), reverse_keys=True)
+    reader = MaskReader(built.path)
+    assert list(reader.keys()) == [d.key for d in built.drawings] != sorted(reader.keys())
+    for drawing in built.drawings:
+        assert (reader[drawing.key] == stored(drawing)).all()
+
+
+def test_damaged_mask_is_named(copy: Any) -> None:
+    reader = MaskReader(copy.path)
+    shard = reader.dataset.shards[0]
+    with reader.dataset.tar(shard).open("r+b") as file:
+        file.seek(int(shard.offsets[1, 1]) + 50)
+        file.write(bytes(int(shard.sizes[1, 1]) - 50))
+    with pytest.raises(ShardFault, match=r"s0001\.mask\.png"):
+        reader["s0001"]
+    with pytest.raises(ShardFault, match=r"s0001\.mask\.png"):
+        list(reader)
+
+
+def test_damaged_record_is_named(copy: Any) -> None:
+    reader = MaskReader(copy.path)
+    shard = reader.dataset.shards[0]
+    with reader.dataset.tar(shard).open("r+b") as file:
+        file.seek(int(shard.offsets[1, 3]))
+        file.write(b"\xff")
+    with pytest.raises(ShardFault, match=r"s0001\.json"):
+        reader.record("s0001")
+
+
+def test_folder_is_checked_first(copy: Any) -> None:
+    copy.shards()[0].unlink()
+    with pytest.raises(ShardFault, match="missing"):
+        MaskReader(copy.path)
+
+
+def test_unended_run(builder: Any) -> None:
+    built = builder(samples=4, shard_size=2, commit=1)
+    with pytest.raises(UsageError):
+        MaskReader(built.path)
+    assert len(MaskReader(built.path, allow_incomplete=True)) == 2
+
+
+def test_empty_data_set(builder: Any) -> None:
+    reader = MaskReader(builder(samples=2, failed=(0, 1)).path)
+    assert list(reader) == []
+    assert "s0000" not in reader
+
+
+def test_neither_torch_nor_dali_is_imported(drawn: Any) -> None:
+    program = (
+        "import sys; from maskgen.loaders import MaskReader; print(sum(1 for _ in MaskReader(sys.argv[1])));"
+        "print(sorted({'torch', 'nvidia', 'torchvision', 'click'} & set(sys.modules)))"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", program, str(drawn.path)], capture_output=True, text=True, check=True
+    )
+    assert done.stdout.split("\n")[:2] == ["21", "[]"]
