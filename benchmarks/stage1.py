@@ -20,9 +20,6 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
-for variable in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS"):
-    os.environ.setdefault(variable, "1")
-
 import cv2
 
 from maskgen.config import RunConfig, make_config, resolved
@@ -43,7 +40,10 @@ def sample_photos(folder: Path) -> Path:
     folder.mkdir()
     for name in PHOTOS:
         image = cv2.imread(str(sample_folder() / name))
-        cv2.imwrite(str(folder / f"{Path(name).stem}.jpg"), cv2.resize(image, (400, 300), interpolation=cv2.INTER_AREA))
+        cv2.imwrite(
+            str(folder / f"{Path(name).stem}.jpg"),
+            cv2.resize(image, (400, 300), interpolation=cv2.INTER_AREA),
+        )
     return folder
 
 
@@ -64,7 +64,9 @@ def part_rates(config: RunConfig, members: tuple[str, ...], barrier: object, res
     stages = Stages(config, members)
     folder = Path(config.input)
     files = sorted(folder.iterdir())[: max(1, min(300, len(list(folder.iterdir()))))]
-    images = [PlannedImage(SampleId(p.stem, None, p.name), ByteRef(p.name, 0, p.stat().st_size)) for p in files]
+    images = [
+        PlannedImage(SampleId(p.stem, None, p.name), ByteRef(p.name, 0, p.stat().st_size)) for p in files
+    ]
     photos = [stages.decode(image) for image in images]
     masked = [stages.mask(photo) for photo in photos]
     finished = [stages.finish(one) for one in masked]
@@ -104,7 +106,9 @@ def measure_parts(config: RunConfig, members: tuple[str, ...], workers: int) -> 
     """Images per second of each part, all processes together."""
     context = multiprocessing.get_context("spawn")
     barrier, results = context.Barrier(workers), context.Queue()
-    processes = [context.Process(target=part_rates, args=(config, members, barrier, results)) for _ in range(workers)]
+    processes = [
+        context.Process(target=part_rates, args=(config, members, barrier, results)) for _ in range(workers)
+    ]
     for process in processes:
         process.start()
     rates = dict.fromkeys(PARTS, 0.0)
@@ -117,7 +121,9 @@ def measure_parts(config: RunConfig, members: tuple[str, ...], workers: int) -> 
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("photos", nargs="?", type=Path)
     parser.add_argument("--images", type=int, default=4000)
     parser.add_argument("--method", default="box")
@@ -130,7 +136,12 @@ def main() -> None:
         folder = Path(scratch)
         photos = given.photos or sample_photos(folder / "photos")
         source = spread(photos, folder / "source", given.images)
-        values = {"dataset": "folder", "input": str(source), "output": str(folder / "shards"), "method": given.method}
+        values = {
+            "dataset": "folder",
+            "input": str(source),
+            "output": str(folder / "shards"),
+            "method": given.method,
+        }
         values |= {"weights": given.weights, "background": given.background, "workers": given.workers}
         config = resolved(make_config({**values, "shard_size": 500}), METHODS[given.method].threshold)
         members = ("jpg", "mask.png", "bg.jpg", "json", "sat", "fg", "meta")
@@ -154,7 +165,9 @@ def main() -> None:
     for part, rate in rates.items():
         print(f"{part:12} {rate:9.1f} images/s")
     print(f"end to end / slowest part ({slowest}): {facts['end_to_end_of_slowest']}")
-    print(f"end to end / all parts one after the other on the same cores: {facts['end_to_end_of_all_parts_in_turn']}")
+    print(
+        f"end to end / all parts one after the other on the same cores: {facts['end_to_end_of_all_parts_in_turn']}"
+    )
 
 
 if __name__ == "__main__":

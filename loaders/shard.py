@@ -93,9 +93,12 @@ def open_shard(path: Path, record: Record, members: tuple[str, ...], first: int)
     good = rows.filter(pc.equal(rows["status"], "ok"))
     if (good.num_rows, rows.num_rows) != (record.samples, record.samples + record.failed):
         raise _contradiction(record, "the table counts other samples than the manifest")
-    values = [np.asarray(good[place].to_numpy(), np.int64) for place in places]
+    values = [np.asarray(good[place].fill_null(-1).to_numpy(), np.int64) for place in places]
     columns = np.stack(values, axis=1)
-    keys = np.array(good["key"].to_pylist(), dtype=np.bytes_)
+    names = good["key"].to_pylist()
+    if not all(naming.KEY.match(name) for name in names):
+        raise _contradiction(record, "a key in the table breaks the key rule")
+    keys = np.array(names, dtype=np.bytes_)
     shard = Shard(record.name, first, keys, columns[:, : len(members)], columns[:, len(members) :])
     if record.samples:
         _check_layout(record, shard, members)

@@ -15,7 +15,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from maskgen.config import RunConfig, differences, digest
-from maskgen.errors import SourceFault, UsageError
+from maskgen.errors import ShardFault, SourceFault, UsageError
 from maskgen.io.atomic import PartialFile, folder_lock, fsync_folder, make_folder, sweep_partials
 from maskgen.pipelines.identity import identity
 from maskgen.pipelines.sources import open_source
@@ -30,6 +30,7 @@ from maskgen.shards.plan import (
     shard_rows,
     to_row,
 )
+from maskgen.shards.record import read_records
 from maskgen.shards.sample import SampleId
 from maskgen.types import Source, SourceItem
 
@@ -38,6 +39,8 @@ _MAX_NOTES = 100
 
 def prepare(config: RunConfig) -> Plan:
     """The plan of this run, written to the output folder, or equal to the one that is there already.
+
+    A damaged plan in the folder is replaced when the commit records, or what is left of it, are of this run.
 
     Args:
         config: resolved (its threshold is the method's own when not given).
@@ -54,9 +57,6 @@ def prepare(config: RunConfig) -> Plan:
         plan = write_rows(source, config, rows)
         rows.sync()
         with folder_lock(output / naming.RECORDS):
-            if (output / naming.PLAN).exists():
-                _compare(plan, output)
-                return plan
             _refuse_foreign(output, plan)
             rows.publish()
             fsync_folder(output)
@@ -86,6 +86,16 @@ def _check_folders(config: RunConfig) -> None:
 
 
 def _refuse_foreign(output: Path, plan: Plan) -> None:
+    """Refuse a folder that holds anything of another run."""
+    try:
+        _compare(plan, read_plan(output), output)
+    except ShardFault:  # no plan, or a damaged one
+        own = [record.fingerprint == plan.fingerprint for record in read_records(output)]
+        if not own or not all(own):
+            _refuse_shards(output, plan)
+
+
+def _refuse_shards(output: Path, plan: Plan) -> None:
     for shard in plan.shards:
         for suffix in naming.SUFFIXES:
             path = output / f"{shard.name}.{suffix}"
@@ -97,9 +107,8 @@ def _refuse_foreign(output: Path, plan: Plan) -> None:
                 )
 
 
-def _compare(plan: Plan, output: Path) -> None:
+def _compare(plan: Plan, old: Plan, output: Path) -> None:
     """Refuse to go on when anything that shapes the bytes has changed since the folder's plan was made."""
-    old = read_plan(output)
     lines = differences(old.identity, plan.identity)
     if not lines:
         return
@@ -195,7 +204,8 @@ def _one_pass(source: Source, config: RunConfig, keys: _Keys, table: PartialFile
         photo=config.layout == "full", background=config.background != "none", classes=classes
     )
     facts = identity(config, digest([list(shard) for shard in shards]))
-    return Plan(facts, members, sum(shard.images for shard in shards), source_bytes, tuple(shards), notes)
+    total = sum(shard.images for shard in shards)
+    return Plan(facts, members, total, source_bytes, tuple(shards), notes, table.sha256)
 
 
 def _batches(source: Source, config: RunConfig, keys: _Keys) -> Iterator[list[PlannedImage]]:

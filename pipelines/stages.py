@@ -70,6 +70,10 @@ class Stages:
         self._method = method or METHODS[config.method].make(options)
         self._background = BACKGROUNDS.get(config.background)
 
+    def close(self) -> None:
+        """Close the source's files."""
+        self._reader.close()
+
     def decode(self, image: PlannedImage) -> Decoded | Quarantined:
         """Read, check and decode an image's bytes, and resize it when the data set stores smaller photos."""
         sample = image.sample

@@ -10,6 +10,7 @@ import click
 
 from maskgen.cli.options import data_argument, json_option
 from maskgen.errors import EXIT_FAULTS
+from maskgen.shards import naming
 
 
 @click.command("verify", short_help="Check shards against their manifest.")
@@ -25,12 +26,14 @@ def command(data: Path, level: str | None, repair: bool, as_json: bool) -> None:
 
     Exit status 1 when faults were found.
     """
-    from maskgen.shards import verify
+    from maskgen.shards import strays, verify
 
     if repair:
         withdrawn = verify.repair(data)
         for name in withdrawn:
             click.echo(f"withdrawn: {name}")
+        for name in strays.set_aside(data):
+            click.echo(f"moved to {naming.SET_ASIDE}/: {name}")
         click.echo(
             f"{len(withdrawn)} shards withdrawn"
             + ("; run maskgen run again to make them" if withdrawn else "")

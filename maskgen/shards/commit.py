@@ -124,7 +124,9 @@ class ShardWriter:
 
     def _check_tar(self) -> None:
         """Walk the partial tar as a reader would, before anybody can see it."""
-        if index.group(tar.read_members(self._tar.path), self._name) != self._index:
+        with disk_errors(self._tar.final):
+            members = tar.read_members(self._tar.path)
+        if index.group(members, self._name) != self._index:
             raise ShardFault(
                 "the tar just written reads back differently", where=self._name, cause="a failing disk"
             )
@@ -145,7 +147,8 @@ class ShardWriter:
             if suffix in files:
                 files[suffix].publish()
             else:  # a shard without samples, after a killed attempt that had some
-                (self._output / f"{self._name}.{suffix}").unlink(missing_ok=True)
+                with disk_errors(path):
+                    (self._output / f"{self._name}.{suffix}").unlink(missing_ok=True)
         fsync_folder(self._output)
         with PartialFile(path) as partial:
             partial.write(record.render())

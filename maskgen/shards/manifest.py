@@ -11,7 +11,7 @@ from maskgen.errors import ShardFault
 from maskgen.io.atomic import folder_lock, write_atomic
 from maskgen.shards import naming, sealed
 from maskgen.shards.plan import Plan, read_plan
-from maskgen.shards.record import FileFact, Record, read_records
+from maskgen.shards.record import FileFact, Record, check_types, read_records
 
 
 @dataclass(frozen=True, slots=True)
@@ -137,8 +137,12 @@ def read(output: Path) -> Manifest:
         shards = tuple(_record(row, fingerprint) for row in raw["shards"])
         members, planned = tuple(raw["members"]), int(raw["totals"]["planned"])
         manifest = Manifest(raw["format"], raw["identity"], members, planned, bool(raw["complete"]), shards)
-    except (KeyError, TypeError) as error:
+        names = [record.name for record in shards]
+        sound = manifest.render() == sealed.render(raw) and names == sorted(set(names))
+    except (KeyError, TypeError, ValueError) as error:
         raise ShardFault("the manifest has other fields", where=str(output), cause=repr(error)) from error
+    if not sound:
+        raise ShardFault("the manifest contradicts itself", where=naming.MANIFEST, cause="a hand edit")
     return manifest
 
 
@@ -146,4 +150,6 @@ def _record(row: dict[str, Any], fingerprint: str) -> Record:
     files = {
         s: FileFact(row[f"{s}_bytes"], row[f"{s}_sha256"]) for s in naming.SUFFIXES if f"{s}_bytes" in row
     }
-    return Record(row["name"], row["samples"], row["failed"], fingerprint, files)
+    record = Record(row["name"], row["samples"], row["failed"], fingerprint, files)
+    check_types(record, naming.MANIFEST)
+    return record

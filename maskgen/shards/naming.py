@@ -20,6 +20,7 @@ MANIFEST = "manifest.json"
 PLAN = "plan.json"
 PLAN_TABLE = "plan.parquet"
 RECORDS = "records"
+SET_ASIDE = "set-aside"
 LOG = "run.log.jsonl"
 SUFFIXES = ("tar", "idx", "parquet")
 

@@ -57,6 +57,7 @@ class Plan:
         source_bytes: their size as files.
         shards: the shard table.
         notes: what the source left out, as sentences.
+        table_sha256: of ``plan.parquet``.
     """
 
     identity: dict[str, Any]
@@ -65,6 +66,7 @@ class Plan:
     source_bytes: int
     shards: tuple[PlannedShard, ...]
     notes: tuple[str, ...]
+    table_sha256: str = ""
 
     @property
     def fingerprint(self) -> str:
@@ -118,7 +120,7 @@ def shard_rows(output: Path, number: int) -> list[PlannedImage]:
         with pq.ParquetFile(path, memory_map=False, pre_buffer=False) as file:
             rows = file.read_row_group(number, use_threads=False).to_pylist()
         return [from_row(row) for row in rows]
-    except (pa.ArrowException, OSError, ValueError, IndexError) as error:
+    except (pa.ArrowException, OSError, ValueError, TypeError, LookupError) as error:
         raise ShardFault("cannot read the plan's table", where=path.name, cause=str(error)) from error
 
 

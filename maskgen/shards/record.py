@@ -8,7 +8,7 @@ from pathlib import Path
 
 from maskgen.errors import ShardFault
 from maskgen.shards import sealed
-from maskgen.shards.naming import RECORDS, SUFFIXES
+from maskgen.shards.naming import KEY, RECORDS, SUFFIXES
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,7 +63,23 @@ def parse(data: bytes, where: str) -> Record:
         raise ShardFault(
             "a commit record belongs to another shard", where=where, remedy="maskgen verify --repair"
         )
+    check_types(record, where)
     return record
+
+
+def check_types(record: Record, where: str) -> None:
+    """Make sure that names are names and counts are counts: a seal proves a file whole, not honest.
+
+    Raises:
+        ShardFault: a name that is a path, a negative count, or another type.
+    """
+    counts = [record.samples, record.failed, *(fact.bytes for fact in record.files.values())]
+    texts = [record.name, record.fingerprint, *(fact.sha256 for fact in record.files.values())]
+    typed = all(type(count) is int for count in counts) and all(type(text) is str for text in texts)
+    if not typed or min(counts) < 0 or not KEY.match(record.name):
+        raise ShardFault(
+            "a shard's entry is not one this tool writes", where=f"{where} {str(record.name)[:100]!r}"
+        )
 
 
 def read_records(output: Path) -> Iterator[Record]:

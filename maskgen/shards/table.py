@@ -56,9 +56,11 @@ def read(path: Path, columns: Sequence[str] | None = None) -> pa.Table:
     try:
         # Without threads: those of the Parquet reader can outlive the interpreter, which then aborts.
         with pq.ParquetFile(io.BytesIO(path.read_bytes()), pre_buffer=False) as file:
+            sound = file.schema_arrow.equals(SCHEMA)
             table = file.read(columns=list(columns) if columns else None, use_threads=False)
+        table.validate(full=True)  # text that is no UTF-8 would fail where it is used
     except (pa.ArrowException, OSError, ValueError) as error:
         raise ShardFault("cannot read the table", where=path.name, cause=str(error)) from error
-    if columns is None and not table.schema.equals(SCHEMA):
+    if not sound:
         raise ShardFault("the table has other columns", where=path.name, cause="damage or another version")
     return table

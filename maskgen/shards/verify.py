@@ -14,7 +14,7 @@ import numpy as np
 from maskgen.errors import ImageFault, MaskgenError, ShardFault
 from maskgen.io.atomic import file_sha256
 from maskgen.io.stored import decode_mask, decode_photo
-from maskgen.shards import coverage, index, manifest, naming, plan, table, tar
+from maskgen.shards import coverage, index, manifest, naming, plan, strays, table, tar
 from maskgen.shards.commit import withdraw
 from maskgen.shards.reader import SampleBytes, check_size, read_samples
 from maskgen.shards.record import Record, parse
@@ -71,6 +71,8 @@ def _guard(record: Record, check: Callable[[], Iterator[str]]) -> Iterator[Fault
             yield Fault(record.name, text)
     except (MaskgenError, OSError) as error:
         yield Fault(record.name, str(error))
+    except Exception as error:  # noqa: BLE001 - a hostile shard must not end the check of the others
+        yield Fault(record.name, f"cannot be checked ({type(error).__name__}: {error})")
 
 
 def _folder(output: Path, whole: manifest.Manifest) -> Iterator[Fault]:
@@ -80,14 +82,7 @@ def _folder(output: Path, whole: manifest.Manifest) -> Iterator[Fault]:
             naming.MANIFEST,
             f"the run has not ended: {whole.samples + whole.failed} of {whole.planned} images",
         )
-    known = {f"{record.name}.{suffix}" for record in whole.shards for suffix in record.files}
-    known |= {naming.PLAN_TABLE}
-    for path in sorted(p for suffix in naming.SUFFIXES for p in output.glob(f"*.{suffix}")):
-        if path.name not in known:
-            yield Fault(path.name, "a file that the manifest does not know")
-    for path in sorted(output.glob("manifest*.json")):
-        if path.name != naming.MANIFEST:
-            yield Fault(path.name, "a second manifest")
+    yield from (Fault(path.name, text) for path, text in strays.find(output, whole.shards))
     if (output / naming.PLAN).exists() or (output / naming.RECORDS).exists():
         yield from _against_records(output, whole)
 
@@ -97,12 +92,15 @@ def _against_records(output: Path, whole: manifest.Manifest) -> Iterator[Fault]:
         head = plan.read_plan(output)
         if manifest.build(output, head).render() != whole.render():
             yield Fault(naming.MANIFEST, "the manifest is not the merge of the plan and the commit records")
+        if head.table_sha256 and file_sha256(output / naming.PLAN_TABLE) != head.table_sha256:
+            yield Fault(naming.PLAN_TABLE, "the plan's table has another SHA-256 than recorded")
+            return
         for number, shard in enumerate(head.shards):
             rows = [plan.to_row(image) for image in plan.shard_rows(output, number)]
             if plan.rows_digest(rows) != shard.digest:
                 yield Fault(naming.PLAN_TABLE, f"the rows of shard {shard.name} are not those planned")
-    except ShardFault as fault:
-        yield Fault(fault.where or naming.PLAN, str(fault))
+    except (ShardFault, OSError) as fault:
+        yield Fault(naming.PLAN, str(fault))
 
 
 def _shard(output: Path, record: Record, whole: manifest.Manifest, level: str) -> Iterator[str]:
@@ -152,7 +150,7 @@ def check_sample(sample: SampleBytes, options: dict[str, Any]) -> Iterator[str]:
     parts = sample.members
     try:
         facts = json.loads(parts[naming.JSON])
-        size = (int(facts["height"]), int(facts["width"]))
+        size = _stated_size(facts, options)
         stored = decode_mask(parts[naming.MASK])
         for ext in (naming.PHOTO, naming.BACKGROUND):
             if ext in parts:
@@ -166,6 +164,14 @@ def check_sample(sample: SampleBytes, options: dict[str, Any]) -> Iterator[str]:
     if coverage.small_mask(stored).tobytes() != parts[naming.FG]:
         yield "the small mask is not that of the mask"
     yield from _check_meta(parts, facts, hard)
+
+
+def _stated_size(facts: dict[str, Any], options: dict[str, Any]) -> tuple[int, int]:
+    """(height, width), px, before anything of that size is made."""
+    height, width = facts["height"], facts["width"]
+    if type(height) is not int or type(width) is not int or not 0 < height * width <= options["max_pixels"]:
+        raise ValueError(f"its JSON states {width}x{height} px")
+    return height, width
 
 
 def _check_picture(

@@ -6,6 +6,7 @@ Order is that of the bytes of the relative path, whatever the file system's own 
 from __future__ import annotations
 
 import os
+import re
 import stat
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -17,6 +18,8 @@ from maskgen.types import ByteRef, SourceItem
 
 IMAGE_EXTENSIONS = frozenset({"jpg", "jpeg", "png", "webp", "bmp", "gif", "tif", "tiff", "jfif", "avif"})
 """Names that may be images; what a file really holds is judged later by its first bytes."""
+
+_CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f]")
 
 LEFT_OUT = "broken links, special files or names that are not UTF-8 were left out"
 
@@ -108,8 +111,12 @@ class Entry(NamedTuple):
 
 
 def shown(name: str) -> str:
-    """A name as text that any writer can store: what is no Unicode character is written out as an escape."""
-    return name.encode("utf-8", "backslashreplace").decode()
+    """A name as text that any writer can store and any terminal can show.
+
+    What is no Unicode character, or controls a terminal, is written out as an escape.
+    """
+    text = name.encode("utf-8", "backslashreplace").decode()
+    return _CONTROL.sub(lambda found: f"\\x{ord(found[0]):02x}", text)
 
 
 def split_name(name: str) -> tuple[str, str]:

@@ -14,7 +14,9 @@ pytestmark = pytest.mark.faults
 
 def test_every_crash_point_of_a_commit_is_safe(tmp_path: Path) -> None:
     script = Path(__file__).with_name("crash_at.py")
-    done = subprocess.run([sys.executable, str(script), str(tmp_path)], capture_output=True, text=True, check=True)
+    done = subprocess.run(
+        [sys.executable, str(script), str(tmp_path)], capture_output=True, text=True, check=True
+    )
     counts = json.loads(done.stdout)
     assert counts["points"] > 50
     assert counts["torn"] == 0

@@ -111,7 +111,7 @@ def test_sigterm_stops_within_20_seconds_and_leaves_nothing_behind(
 ) -> None:
     want, seconds = undisturbed
     draw = random.Random(SEED + 2)
-    shm = set(os.listdir("/dev/shm"))
+    shm = set(Path("/dev/shm").iterdir())
     stopped = 0
     for number in range(50 if full_faults else 4):
         output = tmp_path / str(number)
@@ -131,7 +131,7 @@ def test_sigterm_stops_within_20_seconds_and_leaves_nothing_behind(
             assert b"run the same command again" in errors
         assert finish(start, output) == want
     assert stopped
-    assert set(os.listdir("/dev/shm")) <= shm
+    assert set(Path("/dev/shm").iterdir()) <= shm
 
 
 def nobody_left(group: int) -> bool:

@@ -24,7 +24,9 @@ pytestmark = pytest.mark.faults
 def config(tmp_path: Path, **options: object) -> RunConfig:
     source = make_photos(tmp_path / "photos")
     given = {"dataset": "folder", "input": str(source), "output": str(tmp_path / "shards"), "method": "box"}
-    return make_config({**given, "shard_size": 9, "max_failures": "100%", "image_timeout": 2.0, "workers": 2, **options})
+    return make_config(
+        {**given, "shard_size": 9, "max_failures": "100%", "image_timeout": 2.0, "workers": 2, **options}
+    )
 
 
 def test_exactly_the_poisoned_images_fail(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

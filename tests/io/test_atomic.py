@@ -14,12 +14,16 @@ from maskgen.errors import EnvironmentFault
 from maskgen.io import atomic
 
 
+def names(folder: Path) -> list[str]:
+    return [path.name for path in folder.iterdir()]
+
+
 def test_write_atomic_replaces_and_leaves_nothing_else(tmp_path: Path) -> None:
     target = tmp_path / "a.json"
     atomic.write_atomic(target, b"one")
     atomic.write_atomic(target, b"two")
     assert target.read_bytes() == b"two"
-    assert os.listdir(tmp_path) == ["a.json"]
+    assert names(tmp_path) == ["a.json"]
 
 
 def test_partial_file_counts_and_hashes(tmp_path: Path) -> None:
@@ -32,14 +36,18 @@ def test_partial_file_counts_and_hashes(tmp_path: Path) -> None:
         assert not (tmp_path / "x.tar").exists()
         partial.publish()
     assert (tmp_path / "x.tar").stat().st_size == 70_003
-    assert os.listdir(tmp_path) == ["x.tar"]
+    assert names(tmp_path) == ["x.tar"]
 
 
 def test_an_error_leaves_no_partial_file(tmp_path: Path) -> None:
-    with pytest.raises(RuntimeError), atomic.PartialFile(tmp_path / "x.tar") as partial:
-        partial.write(b"abc")
-        raise RuntimeError
-    assert os.listdir(tmp_path) == []
+    def fail() -> None:
+        with atomic.PartialFile(tmp_path / "x.tar") as partial:
+            partial.write(b"abc")
+            raise RuntimeError
+
+    with pytest.raises(RuntimeError):
+        fail()
+    assert names(tmp_path) == []
 
 
 def test_publish_keeps_an_equal_file_and_replaces_debris(tmp_path: Path) -> None:
@@ -104,9 +112,11 @@ def test_partial_names_are_recognised_by_the_sweep(tmp_path: Path) -> None:
 
 def test_folder_lock_excludes_other_processes(tmp_path: Path) -> None:
     code = "import fcntl, os, sys; d = os.open(sys.argv[1], os.O_RDONLY); fcntl.flock(d, fcntl.LOCK_EX | fcntl.LOCK_NB)"
+
+    def taken() -> bool:
+        other = [sys.executable, "-c", code, str(tmp_path)]
+        return subprocess.run(other, stderr=subprocess.DEVNULL, check=False).returncode != 0
+
     with atomic.folder_lock(tmp_path):
-        assert (
-            subprocess.run([sys.executable, "-c", code, str(tmp_path)], stderr=subprocess.DEVNULL).returncode
-            != 0
-        )
-    assert subprocess.run([sys.executable, "-c", code, str(tmp_path)]).returncode == 0
+        assert taken()
+    assert not taken()
