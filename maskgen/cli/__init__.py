@@ -19,6 +19,8 @@ COMMANDS = {
     "info": "What a data set holds, how it was made.",
     "show": "One sample: where it lies, its facts, its files.",
     "preview": "A contact sheet: photo | mask | overlay | background.",
+    "eval": "Masks against true masks: F, E, S, MAE, IoU.",
+    "compare": "Several mask sets against one truth: a table, and a sheet of disputes.",
     "doctor": "What is installed here, and how to install the rest.",
 }
 

@@ -43,14 +43,14 @@ def _task(_context: click.Context, _option: click.Parameter, value: str) -> tupl
 def command(
     config_file: Path | None, retry_failed: bool, task: tuple[int, int], as_json: bool, **values: Any
 ) -> None:
-    r"""Make mask shards from photos.
+    """Make mask shards from photos.
 
     The same command resumes an interrupted run; the shards' bytes do not depend on workers, order or kills.
 
     \b
     maskgen run --dataset folder --input photos/ --output shards/
     maskgen run --dataset imagenet --input /data/imagenet --output shards/ --method u2netp --weights u2netp.pth
-    """
+    """  # noqa: D301 - click reads the \b
     from maskgen.pipelines.signals import StopSignals
 
     with StopSignals() as stop:

@@ -1,1 +1,1 @@
-"""Pictures for people: contact sheets."""
+"""Pictures and figures for people: contact sheets, measures of masks against truth."""

@@ -1,4 +1,4 @@
-"""Contact sheets: photo | mask | overlay | background, one sample per row, several columns of rows."""
+"""Contact sheets: one sample per row, its pictures side by side, several columns of rows."""
 
 from __future__ import annotations
 
@@ -20,6 +20,7 @@ from maskgen.types import RGB, HardMask
 CELL = 160
 _GAP = 4
 _TEXT = 16
+_TITLE = 22  # characters above a picture
 _TINT = np.array([230, 30, 60], np.float32)
 
 
@@ -63,7 +64,7 @@ def _rows(
 def _row(sample: reader.SampleBytes, level: int) -> Row:
     parts = sample.members
     mask = decode_mask(parts[naming.MASK])
-    pictures: list[RGB] = [np.repeat(mask[..., None], 3, axis=2)]
+    pictures: list[RGB] = [grey(mask)]
     if naming.PHOTO in parts:
         photo = decode_photo(parts[naming.PHOTO])
         hard = hard_mask(mask, level, (photo.shape[0], photo.shape[1]))
@@ -71,6 +72,11 @@ def _row(sample: reader.SampleBytes, level: int) -> Row:
     if naming.BACKGROUND in parts:
         pictures.append(decode_photo(parts[naming.BACKGROUND]))
     return Row(sample.key, tuple(pictures))
+
+
+def grey(levels: NDArray[np.uint8]) -> RGB:
+    """(H, W) uint8 levels as an (H, W, 3) uint8 grey picture."""
+    return np.repeat(levels[..., None], 3, axis=2)
 
 
 def overlay(photo: RGB, hard: HardMask) -> RGB:
@@ -88,16 +94,25 @@ def overlay(photo: RGB, hard: HardMask) -> RGB:
     return tinted.astype(np.uint8)
 
 
-def contact_sheet(rows: Sequence[Row]) -> bytes:
-    """A PNG of all rows, in as many columns as keep it about as wide as high."""
+def contact_sheet(rows: Sequence[Row], titles: Sequence[str] = ()) -> bytes:
+    """A PNG of all rows, in as many columns as keep it about as wide as high.
+
+    Args:
+        rows: samples with equally many pictures.
+        titles: what each picture of a row is, written above every column.
+    """
     width = max((len(row.pictures) for row in rows), default=1) * (CELL + _GAP) + _GAP
     height = CELL + _TEXT + _GAP
     columns = max(1, round((len(rows) * height / width) ** 0.5))
     lines = -(-len(rows) // columns)
-    sheet = np.full((max(1, lines) * height + _GAP, columns * width, 3), 255, np.uint8)
+    head = _GAP + (_TEXT if titles else 0)
+    sheet = np.full((max(1, lines) * height + head, columns * width, 3), 255, np.uint8)
+    for column in range(columns):
+        for number, title in enumerate(titles):
+            _write(sheet[:head], title[:_TITLE], column * width + _GAP + number * (CELL + _GAP))
     for number, row in enumerate(rows):
         line, column = divmod(number, columns)
-        _draw(sheet[line * height + _GAP : (line + 1) * height + _GAP, column * width + _GAP :], row)
+        _draw(sheet[line * height + head : (line + 1) * height + head, column * width + _GAP :], row)
     done, data = cv2.imencode(".png", cv2.cvtColor(sheet, cv2.COLOR_RGB2BGR))
     if not done:  # pragma: no cover - OpenCV refuses no plain array
         raise ValueError("OpenCV could not write the contact sheet")
@@ -106,15 +121,18 @@ def contact_sheet(rows: Sequence[Row]) -> bytes:
 
 def _draw(area: NDArray[np.uint8], row: Row) -> None:
     for number, picture in enumerate(row.pictures):
-        small = _fit(picture)
+        small = fit(picture)
         left = number * (CELL + _GAP)
         area[: small.shape[0], left : left + small.shape[1]] = small
-    cv2.putText(
-        area, row.key[:60], (0, CELL + 12), cv2.FONT_HERSHEY_SIMPLEX, 0.4, (40, 40, 40), 1, cv2.LINE_AA
-    )
+    _write(area[CELL:], row.key[:60], 0)
 
 
-def _fit(picture: RGB) -> RGB:
+def _write(area: NDArray[np.uint8], text: str, left: int) -> None:
+    cv2.putText(area, text, (left, 12), cv2.FONT_HERSHEY_SIMPLEX, 0.4, (40, 40, 40), 1, cv2.LINE_AA)
+
+
+def fit(picture: RGB) -> RGB:
+    """A picture at the size it has in a sheet: its longer side is `CELL` px."""
     scale = CELL / max(picture.shape[:2])
     size = (max(1, round(picture.shape[1] * scale)), max(1, round(picture.shape[0] * scale)))
     kernel = cv2.INTER_AREA if scale < 1 else cv2.INTER_LINEAR

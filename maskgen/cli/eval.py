@@ -1,0 +1,172 @@
+"""`maskgen eval`."""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, TypeVar
+
+import click
+
+from maskgen.cli.options import json_option
+
+if TYPE_CHECKING:
+    from maskgen.report.evaluate import Evaluation
+    from maskgen.report.pairs import MaskSet, Pairing
+
+F = TypeVar("F", bound=Callable[..., Any])
+_LINE_EVERY_S = 30.0
+_WIDTH = 24  # characters of the bar
+
+
+def measure_options(function: F) -> F:
+    """The options that `eval` and `compare` share; they change which pairs are held against each other, and how."""
+    options = (
+        click.option(
+            "--truth",
+            required=True,
+            type=click.Path(exists=True, path_type=Path),
+            help="Folder of masks (foreground above 128), or a COCO instances_*.json.",
+        ),
+        click.option(
+            "--binarise-at",
+            "threshold",
+            type=click.FloatRange(0, 1, min_open=True),
+            help="Mask value that counts as foreground for IoU.  [default: the data set's threshold, or 0.5]",
+        ),
+        click.option(
+            "--normalise",
+            is_flag=True,
+            help="Stretch each map to its own minimum and maximum first, as some toolboxes do.",
+        ),
+        click.option("--allow-missing", is_flag=True, help="Evaluate the pairs there are; count the rest."),
+        click.option("--skip-empty", is_flag=True, help="Leave out truths without foreground; count them."),
+        click.option(
+            "--workers",
+            type=click.IntRange(1),
+            help="Processes; the result does not depend on it.  [default: cores]",
+        ),
+    )
+    for option in reversed(options):
+        function = option(function)
+    return function
+
+
+@click.command("eval", short_help="Masks against true masks: F, E, S, MAE, IoU.")
+@click.option(
+    "--masks",
+    required=True,
+    type=click.Path(exists=True, file_okay=False, path_type=Path),
+    help="Folder of grey PNG or JPEG maps, or of shards.",
+)
+@measure_options
+@click.option(
+    "--per-image",
+    type=click.Path(dir_okay=False, path_type=Path),
+    help="Write each image's measures into this Parquet file.",
+)
+@json_option
+def command(masks: Path, per_image: Path | None, as_json: bool, **how: Any) -> None:
+    """Hold masks against true masks.
+
+    Pairs by file stem; masks in shards by key or original file name. Maps are resized to the truth's size and not
+    stretched unless --normalise is given. Every measure is a mean over images, but:
+
+    \b
+    max_f            F of the mean precision and recall, best of 256 thresholds (BASNet, U2-Net)
+    max_f_per_image  mean F at the best of 256 thresholds (PySODMetrics)
+    e_measure        mean over images and 256 thresholds; max_e: best threshold; adaptive_e: twice the mean value
+
+    F has beta^2 = 0.3, weighted_f beta = 1. COCO: the truth is all instances together; crowds are ignored.
+    """  # noqa: D301 - click wants the character itself
+    from maskgen.io.atomic import write_atomic
+    from maskgen.report import summary
+
+    found = evaluate_sets([masks], **how)
+    facts = {**summary.summarise(found.evaluation), **found.facts(0)}
+    if per_image:
+        per_image.parent.mkdir(parents=True, exist_ok=True)
+        write_atomic(per_image, summary.per_image(found.evaluation))
+    if as_json:
+        click.echo(json.dumps(facts))
+        return
+    for name, value in facts.items():
+        click.echo(f"{name:15} {format(value, '.4f') if isinstance(value, float) else value}")
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """An evaluation of one or more mask sets."""
+
+    sets: list[MaskSet]
+    pairing: Pairing
+    evaluation: Evaluation
+    normalise: bool
+
+    def facts(self, number: int) -> dict[str, Any]:
+        """How mask set `number` was evaluated, and what was left out."""
+        return {
+            "iou_threshold": self.sets[number].threshold,
+            "normalised": self.normalise,
+            "unpaired_masks": len(self.pairing.lone_masks[number]),
+            "unpaired_truths": len(self.pairing.lone_truths),
+            "empty_truths": len(self.evaluation.empty),
+        }
+
+
+def evaluate_sets(
+    masks: list[Path],
+    *,
+    truth: Path,
+    threshold: float | None,
+    normalise: bool,
+    allow_missing: bool,
+    skip_empty: bool,
+    workers: int | None,
+) -> Found:
+    """Pair the mask sets with the truth and evaluate all pairs, with a progress bar.
+
+    Raises:
+        MaskgenError: what does not pair, or cannot be read.
+    """
+    from maskgen.report import pairs
+    from maskgen.report.evaluate import Settings, evaluate
+
+    sets = [pairs.open_masks(path, threshold) for path in masks]
+    pairing = pairs.pair(pairs.open_truths(truth), sets)
+    pairs.require_pairs(pairing, sets, truth, allow_missing=allow_missing)
+    settings = Settings(tuple(one.cut for one in sets), normalise, skip_empty)
+    bar = _Bar(len(pairing.pairs))
+    try:
+        evaluation = evaluate(pairing.pairs, settings, workers or len(os.sched_getaffinity(0)), bar.show)
+    finally:
+        bar.close()
+    return Found(sets, pairing, evaluation, normalise)
+
+
+class _Bar:
+    """A progress bar on a terminal, a line every 30 s elsewhere; both on stderr."""
+
+    def __init__(self, total: int) -> None:
+        self._total = total
+        self._terminal = sys.stderr.isatty()
+        self._last = time.monotonic()
+
+    def show(self, done: int) -> None:
+        now = time.monotonic()
+        if now - self._last < (0.2 if self._terminal else _LINE_EVERY_S):
+            return
+        self._last = now
+        text = f"{done}/{self._total} images"
+        full = _WIDTH * done // self._total
+        bar = f"\r\033[K[{'#' * full}{'.' * (_WIDTH - full)}] {text}"
+        click.echo(bar if self._terminal else text, err=True, nl=not self._terminal)
+
+    def close(self) -> None:
+        if self._terminal:
+            click.echo("\r\033[K", err=True, nl=False)
