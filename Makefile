@@ -30,7 +30,7 @@ test: setup
 
 # The full figures of the fault tests (an hour); `make test` runs a small form of each.
 faults: setup
-	$(BIN)/python -m pytest tests/faults --faults=full
+	$(BIN)/python -m pytest tests/faults --faults=full -n 0 --timeout 7200 -o faulthandler_timeout=0
 
 lint: setup
 	$(BIN)/ruff check .
