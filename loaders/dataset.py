@@ -17,7 +17,6 @@ from maskgen.loaders.shard import COPY_AGAIN, FIXED_BYTES, Shard, check_hash, op
 from maskgen.shards import manifest, naming
 from maskgen.shards.manifest import Manifest
 from maskgen.shards.record import Record
-from maskgen.shards.sample import cut_level
 
 _NEEDED = (naming.MASK, naming.JSON, *FIXED_BYTES)
 
@@ -54,7 +53,7 @@ class Dataset:
     @property
     def level(self) -> int:
         """The smallest stored mask value, 1..255, that counts as foreground."""
-        return 128 if self.manifest.identity["options"]["binary"] else cut_level(self.threshold)
+        return self.manifest.level
 
     def tar(self, shard: Shard) -> Path:
         """The tar of a shard."""

@@ -14,7 +14,7 @@ from maskgen.io.stored import decode_mask, decode_photo
 from maskgen.shards import naming, reader
 from maskgen.shards.manifest import Manifest
 from maskgen.shards.record import Record
-from maskgen.shards.sample import cut_level, hard_mask
+from maskgen.shards.sample import hard_mask
 from maskgen.types import RGB, HardMask
 
 CELL = 160
@@ -54,11 +54,9 @@ def _rows(
 ) -> Iterator[Row]:
     if not inside:
         return
-    binary = whole.identity["options"]["binary"]
-    level = 128 if binary else cut_level(whole.threshold)
     for number, sample in enumerate(reader.read_samples(data, record, parts)):
         if number in inside:
-            yield _row(sample, level)
+            yield _row(sample, whole.level)
 
 
 def _row(sample: reader.SampleBytes, level: int) -> Row:

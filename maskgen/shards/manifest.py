@@ -12,6 +12,7 @@ from maskgen.io.atomic import folder_lock, write_atomic
 from maskgen.shards import naming, sealed
 from maskgen.shards.plan import Plan, read_plan
 from maskgen.shards.record import FileFact, Record, check_types, read_records
+from maskgen.shards.sample import cut_level
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,6 +54,11 @@ class Manifest:
     def threshold(self) -> float:
         """Mask value from which a pixel is foreground."""
         return float(self.identity["options"]["threshold"])
+
+    @property
+    def level(self) -> int:
+        """The smallest stored mask value, 1..255, that counts as foreground."""
+        return cut_level(self.threshold, binary=self.identity["options"]["binary"])
 
     def render(self) -> bytes:
         """The bytes of ``manifest.json``."""

@@ -47,9 +47,9 @@ class Encoded:
     row: dict[str, Any]
 
 
-def cut_level(threshold: float) -> int:
-    """The smallest stored mask value, 1..255, that counts as foreground."""
-    return min(255, max(1, round(threshold * 255)))
+def cut_level(threshold: float, *, binary: bool = False) -> int:
+    """The smallest stored mask value, 1..255, that counts as foreground; 128 where masks are stored binary."""
+    return 128 if binary else min(255, max(1, round(threshold * 255)))
 
 
 def store_mask(mask: SoftMask, threshold: float, config: RunConfig) -> MaskPair:

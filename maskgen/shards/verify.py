@@ -158,7 +158,7 @@ def check_sample(sample: SampleBytes, options: dict[str, Any]) -> Iterator[str]:
     except (ImageFault, KeyError, ValueError) as error:
         yield f"cannot be decoded ({error})"
         return
-    hard = hard_mask(stored, 128 if options["binary"] else cut_level(options["threshold"]), size)
+    hard = hard_mask(stored, cut_level(options["threshold"], binary=options["binary"]), size)
     if coverage.summed_area_table(hard).astype("<u2").tobytes() != parts[naming.SAT]:
         yield "the summed-area table is not that of the mask"
     if coverage.small_mask(stored).tobytes() != parts[naming.FG]:
