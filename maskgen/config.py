@@ -14,7 +14,7 @@ from typing import Any
 from maskgen.errors import UsageError
 
 DATASETS = ("imagenet", "coco", "jft", "webdataset", "folder", "sample")
-METHODS = ("rbd", "mr", "u2net", "u2netp", "box")
+METHODS = ("rbd", "mr", "dsr", "mc", "u2net", "u2netp", "box")
 BACKGROUNDS = ("tiled", "telea", "none")
 LAYOUTS = ("full", "sidecar")
 

@@ -54,6 +54,18 @@ def _mr(options: MethodOptions) -> Method:  # noqa: ARG001
     return mr
 
 
+def _dsr(options: MethodOptions) -> Method:  # noqa: ARG001
+    from maskgen.methods.dsr import dsr
+
+    return dsr
+
+
+def _mc(options: MethodOptions) -> Method:  # noqa: ARG001
+    from maskgen.methods.mc import mc
+
+    return mc
+
+
 def _box(options: MethodOptions) -> Method:  # noqa: ARG001
     from maskgen.methods.box import box
 
@@ -81,6 +93,15 @@ METHODS: dict[str, MethodSpec] = {
     ),
     "mr": MethodSpec(
         _mr, 0.30, "MR, manifold ranking (Yang et al., CVPR 2013); no weights", _PRIOR_LIBRARIES
+    ),
+    "dsr": MethodSpec(
+        _dsr,
+        0.23,
+        "DSR, dense and sparse reconstruction (Li et al., ICCV 2013); no weights",
+        _PRIOR_LIBRARIES,
+    ),
+    "mc": MethodSpec(
+        _mc, 0.31, "MC, absorbing Markov chain (Jiang et al., ICCV 2013); no weights", _PRIOR_LIBRARIES
     ),
     "u2net": MethodSpec(
         _u2net, 0.5, "U²-Net (Qin et al., 2020); needs --weights", _NET_LIBRARIES, needs_weights=True

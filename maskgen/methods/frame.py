@@ -1,4 +1,4 @@
-"""What a border prior may look at: the photo at its working size, without an artificial frame."""
+"""Artificial frames around photos: every border prior would take one for the background."""
 
 from __future__ import annotations
 
@@ -10,49 +10,13 @@ import numpy as np
 from maskgen.types import Box
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
     from numpy.typing import NDArray
 
-    from maskgen.types import RGB, SoftMask
+    from maskgen.types import RGB
 
-WORKING_SIDE_PX = 400  # the papers' constants (600 px per superpixel, 8 px border) are tuned for 400 x 300
 FRAME_BAND_PX = 30
 FRAME_DENSITY = 0.6
 FRAME_SPREAD = 12.0  # standard deviation, grey levels, up to which JPEG noise still counts as one colour
-
-
-def at_working_size(image: RGB, saliency: Callable[[RGB], NDArray[Any]]) -> SoftMask:
-    """Run `saliency` on the photo shrunk to a long side of 400 px and freed of its frame.
-
-    Args:
-        image: (H, W, 3) uint8 RGB of any size; smaller photos are worked as they are.
-        saliency: maps an (h, w, 3) uint8 RGB image to an (h, w) map in [0, 1].
-
-    Returns:
-        (H, W) float32 in [0, 1]; a removed frame is 0.
-    """
-    height, width = image.shape[:2]
-    working = shrink(image, WORKING_SIDE_PX)
-    y0, x0, y1, x1 = find_frame(working)
-    mask: SoftMask = np.zeros(working.shape[:2], np.float32)
-    mask[y0:y1, x0:x1] = saliency(np.ascontiguousarray(working[y0:y1, x0:x1]))
-    if working is not image:
-        mask = cv2.resize(mask, (width, height), interpolation=cv2.INTER_LINEAR).astype(
-            np.float32, copy=False
-        )
-    return np.clip(mask, 0, 1, out=mask)
-
-
-def shrink(image: RGB, long_side_px: int) -> RGB:
-    """Area-average `image` to a long side of `long_side_px`; return it as it is when it is not larger."""
-    height, width = image.shape[:2]
-    scale = long_side_px / max(height, width)
-    if scale >= 1:
-        return image
-    size = (max(1, round(width * scale)), max(1, round(height * scale)))
-    resized = cv2.resize(np.ascontiguousarray(image), size, interpolation=cv2.INTER_AREA)
-    return resized.astype(np.uint8, copy=False)
 
 
 def find_frame(image: RGB) -> Box:

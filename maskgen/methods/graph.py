@@ -9,10 +9,13 @@ from scipy.sparse import csr_array
 from scipy.sparse.csgraph import dijkstra
 from scipy.spatial.distance import cdist
 
+THETA = 10.0  # 1/sigma² of MR and MC, for distances stretched to [0, 1]
+LEAST_WEIGHT = 1e-5
+
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    from maskgen.methods.superpixels import Labels
+    from maskgen.methods.slic import Labels
 
 
 def adjacency(labels: Labels, count: int, *, diagonal: bool) -> NDArray[np.bool_]:
@@ -82,6 +85,23 @@ def similarity(distance: NDArray[np.float64], sigma: float) -> NDArray[np.float6
     """exp(-d²/2σ²), and 0 beyond 3σ: the cut that the RBD release applies to each of its Gaussians."""
     sigma = max(sigma, 1e-6)  # a plain image has σ = 0: equal colours stay alike, others are not
     return np.where(distance > 3 * sigma, 0.0, np.exp(-0.5 * np.square(np.minimum(distance / sigma, 4))))
+
+
+def affinity(colour: NDArray[np.float64], edges: NDArray[np.bool_]) -> NDArray[np.float64]:
+    """exp(-10 d) + 1e-5 on the edges, d stretched to [0, 1] over them (equation 4 of MR; MC the same).
+
+    Args:
+        colour: (N, N) CIELAB distances.
+        edges: (N, N) bool, symmetric, no self loops.
+
+    Returns:
+        (N, N) float64, 0 off the edges; all 0 when all the edges are equally long and rank nothing.
+    """
+    weights = np.zeros_like(colour)
+    lengths = minmax(colour[edges]) if edges.any() else np.zeros(0)
+    if lengths.any():
+        weights[edges] = np.exp(-THETA * lengths) + LEAST_WEIGHT
+    return weights
 
 
 def minmax(values: NDArray[np.float64]) -> NDArray[np.float64]:

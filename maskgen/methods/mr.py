@@ -10,26 +10,28 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from maskgen.methods.frame import at_working_size
-from maskgen.methods.graph import adjacency, distances, minmax, two_hop, with_clique
-from maskgen.methods.superpixels import mean_lab, members, segment
+from maskgen.methods.graph import adjacency, affinity, distances, minmax, two_hop, with_clique
+from maskgen.methods.scene import Scene, prepare, restore
+from maskgen.methods.superpixels import mean_lab, members
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from maskgen.types import RGB, SoftMask
 
-SUPERPIXELS = 200
-THETA = 10.0  # 1/sigma² of the paper, for distances stretched to [0, 1]
+SUPERPIXELS = 250
 ALPHA = 0.99
-LEAST_WEIGHT = 1e-5
 
 
 def mr(image: RGB) -> SoftMask:
     """Saliency by manifold ranking, both stages of the paper.
 
-    Worked at a long side of 400 px; a frame is 0 in the result. Deviation: frames are found by the Sobel rule of the
-    RBD release, whose port of MR does the same, not by Canny edges; on 333 ECSSD photos the two differ on three.
+    Worked at a long side of 400 px; a frame is 0 in the result. The paper has 200 superpixels; the released maps of
+    the RBD toolbox have one per 600 px, 300 in 500 x 375. With the 250 of MC, whose segmentation is shared, the mean
+    correlation with the released maps of 40 PASCAL-S photos is .932, with 200 it is .869, because the second stage
+    turns over on some of them (.944 after `restore`). On 333 ECSSD photos 250 score IoU .667 to .658 at the same maxF
+    and MAE. Deviation: frames are found by the Sobel rule of the RBD release, whose port of MR does the same, not by
+    Canny edges; on 333 ECSSD photos the two differ on three.
 
     Args:
         image: (H, W, 3) uint8 RGB, any size from 1 x 1.
@@ -37,15 +39,17 @@ def mr(image: RGB) -> SoftMask:
     Returns:
         (H, W) float32 in [0, 1]; all 0 when nothing stands out, as in a plain image.
     """
-    return at_working_size(image, _saliency)
+    scene = prepare(image)
+    return restore(scene, mr_map(scene))
 
 
-def _saliency(image: RGB) -> NDArray[np.float64]:
-    labels = segment(image, SUPERPIXELS)
+def mr_map(scene: Scene) -> NDArray[np.float64]:
+    """`mr` on a prepared photo: the map of `scene.image`, (h, w) float64 in [0, 1]."""
+    labels = scene.labels(SUPERPIXELS)
     count = int(labels.max()) + 1
     sides = np.stack([members(side, count) for side in (labels[0], labels[-1], labels[:, 0], labels[:, -1])])
     border = np.asarray(sides.any(axis=0), np.bool_)
-    colour = distances(mean_lab(image, labels))
+    colour = distances(mean_lab(scene.image, labels))
     weights = affinity(colour, ranking_graph(adjacency(labels, count, diagonal=True), border))
     if not weights.any():
         return np.zeros(labels.shape)
@@ -63,23 +67,6 @@ def ranking_graph(neighbours: NDArray[np.bool_], border: NDArray[np.bool_]) -> N
         border: (N,) bool.
     """
     return two_hop(with_clique(neighbours, border))
-
-
-def affinity(colour: NDArray[np.float64], edges: NDArray[np.bool_]) -> NDArray[np.float64]:
-    """exp(-10 d) + 1e-5 on the edges, d stretched to [0, 1] over them (equation 4).
-
-    Args:
-        colour: (N, N) CIELAB distances.
-        edges: (N, N) bool, symmetric, no self loops.
-
-    Returns:
-        (N, N) float64, 0 off the edges; all 0 when all the edges are equally long and rank nothing.
-    """
-    weights = np.zeros_like(colour)
-    lengths = minmax(colour[edges]) if edges.any() else np.zeros(0)
-    if lengths.any():
-        weights[edges] = np.exp(-THETA * lengths) + LEAST_WEIGHT
-    return weights
 
 
 def ranking_matrix(weights: NDArray[np.float64]) -> NDArray[np.float64]:

@@ -11,7 +11,6 @@ from typing import TYPE_CHECKING, NamedTuple
 import cv2
 import numpy as np
 
-from maskgen.methods.frame import at_working_size
 from maskgen.methods.graph import (
     adjacency,
     distances,
@@ -21,14 +20,15 @@ from maskgen.methods.graph import (
     two_hop,
     with_clique,
 )
-from maskgen.methods.superpixels import border_members, mean_lab, mean_position, segment
+from maskgen.methods.scene import Scene, prepare, restore
+from maskgen.methods.superpixels import border_members, mean_lab, mean_position
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from maskgen.types import RGB, SoftMask
 
-SUPERPIXEL_AREA_PX = 600
+SUPERPIXELS_ALONG = 20
 BORDER_BAND_PX = 8
 SPATIAL_SIGMA = 0.4  # the release; the paper says 0.25
 CERTAIN_CONNECTIVITY = 3.0
@@ -54,7 +54,11 @@ class ColourScales(NamedTuple):
 def rbd(image: RGB) -> SoftMask:
     """Saliency by robust background detection, "wCtr*" of the paper.
 
-    Worked at a long side of 400 px after the release's frame removal; a frame is 0 in the result.
+    Worked at a long side of 400 px after the release's frame removal; a frame is 0 in the result. The release cuts
+    600 px superpixels whatever the photo's size, 300 of them in 500 x 375; here twenty fit on the long side, which
+    is the same there and does not depend on the size. On 333 ECSSD photos of 400 x 300, where the release has 200,
+    300 score MAE .1169 to .1186 and the same maxF (.818), and the correlation with the released maps of 40
+    PASCAL-S photos is .943 to .926 (.953 after `restore`).
 
     Args:
         image: (H, W, 3) uint8 RGB, any size from 1 x 1.
@@ -62,19 +66,21 @@ def rbd(image: RGB) -> SoftMask:
     Returns:
         (H, W) float32 in [0, 1]; all 0 when nothing stands out, as in a plain image.
     """
-    return at_working_size(image, _saliency)
+    scene = prepare(image)
+    return restore(scene, rbd_map(scene))
 
 
-def _saliency(image: RGB) -> NDArray[np.float64]:
-    height, width = image.shape[:2]
-    labels = segment(image, round(height * width / SUPERPIXEL_AREA_PX))
+def rbd_map(scene: Scene) -> NDArray[np.float64]:
+    """`rbd` on a prepared photo: the map of `scene.image`, (h, w) float64 in [0, 1]."""
+    height, width = scene.image.shape[:2]
+    labels = scene.labels(scene.count_along(SUPERPIXELS_ALONG))
     count = int(labels.max()) + 1
     if count < 2:
         return np.zeros((height, width))
     border = border_members(labels, count, _band_px(height, width))
     neighbours = adjacency(labels, count, diagonal=False)
     near = two_hop(neighbours)
-    colour = distances(mean_lab(image, labels))
+    colour = distances(mean_lab(scene.image, labels))
     scales = colour_scales(colour, neighbours, near)
 
     geodesic = geodesic_distances(

@@ -111,6 +111,7 @@ def nothing_half_made(output: Path) -> None:
                 assert file_sha256(output / f"{record.name}.{suffix}") == fact.sha256
 
 
+@pytest.mark.timeout(3600)
 def test_full_disk_at_random_sizes(
     start: Callable[..., Ended],
     disk: Callable[[str], Path],

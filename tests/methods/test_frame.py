@@ -1,4 +1,4 @@
-"""Frame removal against known frames, and the working size against its contract."""
+"""Frame removal against known frames and the definition of its edges."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from maskgen.methods.frame import at_working_size, find_frame, shrink, sobel_edges
+from maskgen.methods.frame import find_frame, sobel_edges
 from maskgen.types import RGB
 
 
@@ -100,40 +100,3 @@ def test_sobel_edges_follow_their_definition(seed: int) -> None:
     expected = brute_sobel_edges(grey)
     assert expected.any()
     assert np.array_equal(sobel_edges(grey), expected)
-
-
-@pytest.mark.parametrize(
-    ("shape", "working"),
-    [
-        ((300, 400), (300, 400)),
-        ((4000, 3000), (400, 300)),
-        ((401, 7), (400, 7)),
-        ((1, 8000), (1, 400)),
-        ((5, 9), (5, 9)),
-    ],
-)
-def test_only_larger_photos_are_shrunk(shape: tuple[int, int], working: tuple[int, int]) -> None:
-    assert shrink(np.full((*shape, 3), 50, np.uint8), 400).shape == (*working, 3)
-
-
-def test_shrinking_averages_areas() -> None:
-    image = texture(800, 600)
-    expected = image.reshape(400, 2, 300, 2, 3).mean(axis=(1, 3))
-    assert np.abs(shrink(image, 400) - expected).max() <= 0.5
-
-
-def test_the_map_comes_back_at_the_photos_size_with_an_empty_frame() -> None:
-    image = framed(texture(1440, 1960), 80, 80, 80, 80, 0)
-    seen: list[tuple[int, ...]] = []
-
-    def everything(inside: RGB) -> NDArray[np.float64]:
-        seen.append(inside.shape)
-        return np.ones(inside.shape[:2])
-
-    mask = at_working_size(image, everything)
-    assert mask.shape == image.shape[:2]
-    assert mask.dtype == np.float32
-    assert all(0 <= whole - 2 * 15 - part <= 4 for whole, part in zip((302, 400), seen[0], strict=False))
-    assert not mask[:70].any()
-    assert not mask[:, -70:].any()
-    assert (mask[95:-95, 95:-95] == 1).all()

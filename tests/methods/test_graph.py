@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from maskgen.methods.graph import (
     adjacency,
+    affinity,
     distances,
     geodesic_distances,
     minmax,
@@ -94,3 +95,19 @@ def test_minmax_stretches_and_keeps_the_order() -> None:
 def test_minmax_of_equal_values_up_to_rounding_is_zero(value: float) -> None:
     assert not minmax(np.array([value, np.nextafter(value, np.inf), value])).any() or value == 0
     assert not minmax(np.full(4, value)).any()
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_affinity_falls_with_distance_stretched_over_the_edges(seed: int) -> None:
+    edges = random_graph(seed)
+    raw = 50 * np.random.default_rng(seed + 9).random((12, 12))
+    colour = raw + raw.T
+    lengths = [colour[i, j] for i, j in np.argwhere(edges)]
+    found = affinity(colour, edges)
+    for i, j in itertools.product(range(12), repeat=2):
+        stretched = (colour[i, j] - min(lengths)) / (max(lengths) - min(lengths))
+        assert found[i, j] == pytest.approx(np.exp(-10 * stretched) + 1e-5 if edges[i, j] else 0)
+
+
+def test_edges_all_of_one_length_rank_nothing() -> None:
+    assert not affinity(np.full((12, 12), 3.0), random_graph(0)).any()

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from maskgen.methods.mr import affinity, background_stage, ranking_graph, ranking_matrix
+from maskgen.methods.mr import background_stage, ranking_graph, ranking_matrix
 
 N = 13
 
@@ -34,22 +34,6 @@ def test_border_nodes_reach_the_neighbours_of_all_border_nodes() -> None:
     found = ranking_graph(neighbours, border)
     assert {(int(i), int(j)) for i, j in np.argwhere(np.triu(found))} == linked
     assert np.array_equal(found, found.T)
-
-
-@pytest.mark.parametrize("seed", range(4))
-def test_affinity_falls_with_distance_stretched_over_the_edges(seed: int) -> None:
-    edges = random_edges(seed)
-    raw = 50 * np.random.default_rng(seed + 9).random((N, N))
-    colour = raw + raw.T
-    lengths = [colour[i, j] for i, j in np.argwhere(edges)]
-    found = affinity(colour, edges)
-    for i, j in itertools.product(range(N), repeat=2):
-        stretched = (colour[i, j] - min(lengths)) / (max(lengths) - min(lengths))
-        assert found[i, j] == pytest.approx(np.exp(-10 * stretched) + 1e-5 if edges[i, j] else 0)
-
-
-def test_edges_all_of_one_length_rank_nothing() -> None:
-    assert not affinity(np.full((N, N), 3.0), random_edges(0)).any()
 
 
 @pytest.mark.parametrize("seed", range(4))

@@ -1,4 +1,4 @@
-"""Superpixels against scikit-image's own SLIC, loops over pixels and connected components."""
+"""What is read from superpixels, against loops over pixels and published colour values."""
 
 from __future__ import annotations
 
@@ -6,9 +6,8 @@ import numpy as np
 import pytest
 from scipy import ndimage
 from skimage.color import rgb2lab
-from skimage.segmentation import slic
 
-from maskgen.methods.superpixels import border_members, mean_lab, mean_position, members, segment
+from maskgen.methods.superpixels import border_members, mean_lab, mean_over, mean_position, members
 from maskgen.types import RGB
 
 
@@ -19,41 +18,6 @@ def blotches(height: int, width: int, seed: int = 0) -> RGB:
     picture = smooth / smooth.std() + 0.15 * rng.normal(size=smooth.shape)
     low, high = picture.min(), picture.max()
     return np.rint(255 * (picture - low) / (high - low)).astype(np.uint8)
-
-
-def test_segment_is_scikit_images_slic_where_that_does_not_stretch_the_photo() -> None:
-    image = blotches(150, 220, seed=1)
-
-    def agreement(compactness: float) -> float:
-        peer = slic(image, 55, compactness, max_num_iter=10, sigma=0, start_label=0, min_size_factor=0.25)
-        return float((segment(image, 55) == peer).mean())
-
-    # OpenCV's CIELAB is within 0.4 of scikit-image's, so some boundary pixels move.
-    assert agreement(20) > 0.9
-    assert max(agreement(15), agreement(27)) < 0.8
-
-
-def test_segment_does_not_depend_on_the_photos_own_range() -> None:
-    image = (blotches(120, 160) // 8 + 100).astype(np.uint8)
-    plain = segment(image, 40)
-    with_extremes = image.copy()
-    with_extremes[0, 0], with_extremes[0, 1] = 0, 255
-    assert (plain == segment(with_extremes, 40)).mean() > 0.95
-
-
-@pytest.mark.parametrize(
-    ("shape", "count"), [((100, 150), 25), ((90, 31), 200), ((1, 400), 20), ((400, 1), 200)]
-)
-def test_superpixels_are_numbered_without_gaps_and_in_one_piece(shape: tuple[int, int], count: int) -> None:
-    labels = segment(blotches(*shape, seed=1), count)
-    assert labels.shape == shape
-    assert labels.dtype == np.int32
-    assert np.array_equal(np.unique(labels), np.arange(labels.max() + 1))
-    assert all(ndimage.label(labels == label)[1] == 1 for label in range(labels.max() + 1))
-
-
-def test_fewer_pixels_than_superpixels_get_one_each() -> None:
-    assert segment(blotches(4, 5), 3).tolist() == np.arange(20).reshape(4, 5).tolist()
 
 
 def test_colour_is_the_lab_of_the_mean_and_place_is_the_centroid() -> None:
@@ -84,3 +48,10 @@ def test_border_members_are_the_labels_within_the_band(band: int) -> None:
 
 def test_members_lists_the_labels_of_a_region() -> None:
     assert members(np.array([[3, 0], [3, 3]], np.int32), 5).tolist() == [True, False, False, True, False]
+
+
+def test_mean_over_is_the_mean_of_each_superpixels_pixels() -> None:
+    values = np.random.default_rng(3).random((20, 30, 5)).astype(np.float32)
+    labels = np.random.default_rng(4).integers(0, 6, (20, 30)).astype(np.int32)
+    expected = [values[labels == label].mean(axis=0) for label in range(6)]
+    assert np.allclose(mean_over(values, labels), expected, rtol=1e-5)

@@ -1,0 +1,200 @@
+"""SLIC superpixels (Achanta, Shaji, Smith, Lucchi, Fua and Süsstrunk, TPAMI 2012), one matrix product a step."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+if TYPE_CHECKING:
+    from maskgen.types import RGB
+
+Labels: TypeAlias = NDArray[np.int32]
+"""(H, W) int32: each pixel's superpixel, 0 .. N-1, none empty."""
+
+COMPACTNESS = 20.0
+ITERATIONS = 10
+MIN_SUPERPIXELS = 20
+MIN_CELL_PX = 8
+FAR = 1e9  # score of a neighbour outside the grid
+
+
+class Grid(NamedTuple):
+    """Where the seeds lie: one at the middle of each of rows x columns equal cells.
+
+    Args:
+        rows: cells from top to bottom.
+        columns: cells from left to right.
+        side_px: the length S that the compactness is measured against, px of the image.
+        cell_px: side of a cell in the smaller image that the clustering works on, px of that image.
+    """
+
+    rows: int
+    columns: int
+    side_px: float
+    cell_px: int
+
+
+def segment(image: RGB, count: int, compactness: float = COMPACTNESS) -> Labels:
+    """Cluster pixels by d_lab² + (m/S)² d_xy², S² = HW/count, in ten k-means steps; join pieces below S²/4.
+
+    Deviations from the release. A pixel is compared with the seeds of its own and the eight next cells, not with all
+    seeds that have come within S of it, so that a step is one batched matrix product. The clustering works at half
+    size and its labels are enlarged by nearest neighbour. A seed starts as its cell's mean, not as one pixel.
+    Together a sixth of the time of scikit-image's SLIC; RBD and MR score the same with either (maxF within .01 on
+    111 ECSSD photos, which is what a change of the superpixel count moves it by).
+
+    Args:
+        image: (H, W, 3) uint8 RGB.
+        count: superpixels asked for; fewer or more may come out. At least 20 are used, at most one per pixel.
+        compactness: m of the paper, in CIELAB units.
+
+    Returns:
+        (H, W) int32 labels 0 .. N-1, none empty, each in one piece.
+    """
+    height, width = image.shape[:2]
+    count = max(count, MIN_SUPERPIXELS)
+    if count >= height * width:
+        return np.arange(height * width, dtype=np.int32).reshape(height, width)
+    grid = seed_grid(height, width, count)
+    features = cell_features(image, grid, compactness)
+    labels = cluster(features, neighbour_cells(grid), ITERATIONS)
+    side = grid.cell_px
+    tiled = labels.reshape(grid.rows, grid.columns, side, side).transpose(0, 2, 1, 3)
+    joined = join_small_pieces(tiled.reshape(grid.rows * side, grid.columns * side), side * side // 4)
+    rows = np.arange(height) * joined.shape[0] // height
+    columns = np.arange(width) * joined.shape[1] // width
+    return joined[np.ix_(rows, columns)]
+
+
+def seed_grid(height: int, width: int, count: int) -> Grid:
+    """Lay about `count` seeds on an image of height x width px."""
+    side = float(np.sqrt(height * width / count))
+    if min(height, width) < side:  # a strip narrower than one superpixel is cut along its length only
+        side = max(height, width) / count
+    rows, columns = max(1, round(height / side)), max(1, round(width / side))
+    cell = min(max(round(side / 2), MIN_CELL_PX), height // rows, width // columns)
+    return Grid(rows, columns, side, max(1, cell))
+
+
+def cell_features(image: RGB, grid: Grid, compactness: float) -> NDArray[np.float32]:
+    """What the clustering compares, cell by cell.
+
+    Args:
+        image: (H, W, 3) uint8 RGB.
+        grid: the cells.
+        compactness: m of the paper.
+
+    Returns:
+        (cells, 6, P) float32 of each cell's P pixels: L, a, b, y and x times m/S, and 1.
+    """
+    rows, columns, side, cell = grid
+    small = cv2.resize(
+        np.ascontiguousarray(image), (columns * cell, rows * cell), interpolation=cv2.INTER_AREA
+    )
+    lab = cv2.cvtColor(small.astype(np.float32) / 255, cv2.COLOR_RGB2LAB)
+    features = np.empty((rows, columns, 6, cell, cell), np.float32)
+    features[:, :, :3] = lab.reshape(rows, cell, columns, cell, 3).transpose(0, 2, 4, 1, 3)
+    y = np.arange(rows * cell, dtype=np.float32) * (compactness / side * image.shape[0] / (rows * cell))
+    x = np.arange(columns * cell, dtype=np.float32) * (compactness / side * image.shape[1] / (columns * cell))
+    features[:, :, 3] = y.reshape(rows, 1, cell, 1)
+    features[:, :, 4] = x.reshape(1, columns, 1, cell)
+    features[:, :, 5] = 1
+    return features.reshape(rows * columns, 6, cell * cell)
+
+
+def neighbour_cells(grid: Grid) -> NDArray[np.int32]:
+    """Each cell and its eight neighbours, (cells, 9) int32, itself first; outside the grid the number of cells."""
+    rows, columns = grid.rows, grid.columns
+    numbers = np.arange(rows * columns, dtype=np.int32).reshape(rows, columns)
+    padded = np.pad(numbers, 1, constant_values=rows * columns)
+    shifts = [padded[dy : dy + rows, dx : dx + columns].ravel() for dy in (1, 0, 2) for dx in (1, 0, 2)]
+    return np.stack(shifts, axis=1)
+
+
+def cluster(
+    features: NDArray[np.float32], neighbours: NDArray[np.int32], iterations: int
+) -> NDArray[np.int32]:
+    """k-means in which each pixel chooses among the clusters of its own and the neighbouring cells.
+
+    Args:
+        features: (cells, 6, P) float32, the last of the six 1.
+        neighbours: (cells, 9) int32.
+        iterations: assignment steps.
+
+    Returns:
+        (cells, P) int32 cluster of each pixel.
+    """
+    cells = len(features)
+    by_channel = np.ascontiguousarray(features[:, :5].transpose(1, 0, 2)).reshape(5, -1)
+    centres = features[:, :5].mean(axis=2)
+    labels = assign(features, centres, neighbours)
+    for _ in range(iterations - 1):
+        chosen = labels.ravel()
+        size = np.bincount(chosen, minlength=cells)
+        sums = np.stack([np.bincount(chosen, values, cells) for values in by_channel], axis=1)
+        centres = np.where(size[:, None] > 0, sums / np.maximum(size, 1)[:, None], centres)
+        labels = assign(features, centres.astype(np.float32), neighbours)
+    return labels
+
+
+def assign(
+    features: NDArray[np.float32], centres: NDArray[np.float32], neighbours: NDArray[np.int32]
+) -> NDArray[np.int32]:
+    """The nearest of nine centres for every pixel: argmin |c|² - 2 c·p, which is |p - c|² less |p|².
+
+    Args:
+        features: (cells, 6, P) float32, the last of the six 1.
+        centres: (cells, 5) float32.
+        neighbours: (cells, 9) int32; an entry equal to the number of cells is never chosen.
+
+    Returns:
+        (cells, P) int32.
+    """
+    scoring = np.zeros((len(centres) + 1, 6), np.float32)
+    scoring[:-1, :5] = -2 * centres
+    scoring[:-1, 5] = np.square(centres).sum(axis=1)
+    scoring[-1, 5] = FAR
+    scores = scoring[neighbours] @ features
+    best = scores[:, 0].copy()
+    labels = np.repeat(neighbours[:, :1], features.shape[2], axis=1)
+    for k in range(1, 9):
+        nearer = scores[:, k] < best
+        np.copyto(best, scores[:, k], where=nearer)
+        np.copyto(labels, neighbours[:, k : k + 1], where=nearer)
+    return labels
+
+
+def join_small_pieces(labels: NDArray[np.int32], area_px: int) -> Labels:
+    """Give each connected piece of at most `area_px` pixels to the piece above or left of its first pixel.
+
+    Larger pieces of one cluster become superpixels of their own, as in the release.
+
+    Args:
+        labels: (H, W) int32, clusters that may lie in several pieces.
+        area_px: largest area of a piece that is given away.
+
+    Returns:
+        (H, W) int32, 0 .. N-1, every one 4-connected.
+    """
+    from skimage.measure import label
+
+    pieces = np.asarray(label(labels, connectivity=1, background=-1)) - 1  # type: ignore[no-untyped-call]
+    flat = pieces.ravel()
+    size = np.bincount(flat)
+    first = np.empty(size.size, np.int64)
+    first[flat[::-1]] = np.arange(flat.size)[::-1]
+    before = np.where(first >= labels.shape[1], first - labels.shape[1], first - 1)
+    target = np.where((size <= area_px) & (first > 0), flat[before], np.arange(size.size))
+    while not np.array_equal(target, target[target]):  # small pieces in a row: follow them to a large one
+        target = target[target]
+    return without_gaps(target[pieces])
+
+
+def without_gaps(labels: NDArray[Any]) -> Labels:
+    """Renumber labels 0 .. N-1 in their order."""
+    used = np.bincount(labels.ravel()) > 0
+    renumbered: Labels = (np.cumsum(used, dtype=np.int32) - 1)[labels]
+    return renumbered
