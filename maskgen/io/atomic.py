@@ -170,14 +170,21 @@ class PartialFile:
         with disk_errors(self.final):
             os.fsync(self._file.fileno())
 
-    def publish(self) -> bool:
+    def publish(self, *, replace: bool = True) -> bool:
         """Give the synced file its final name; the caller syncs the folder and holds its lock.
 
         An equal file under that name is kept; a different one is debris of an attempt that was never
         committed (the caller has checked that there is no commit record), and is replaced.
 
+        Args:
+            replace: whether a different file may be replaced.
+
         Returns:
             Whether debris was replaced.
+
+        Raises:
+            FileExistsError: a different file is there and may not be replaced.
+            EnvironmentFault: the disk is full, broken or read-only.
         """
         with disk_errors(self.final):
             try:
@@ -185,6 +192,8 @@ class PartialFile:
             except FileExistsError:
                 if file_sha256(self.final) == self.sha256:
                     return False
+                if not replace:
+                    raise
                 os.replace(self.path, self.final)
                 return True
             return False

@@ -134,14 +134,8 @@ class ShardWriter:
     def _publish(self, record: Record, files: dict[str, PartialFile]) -> bool:
         path = record_path(self._output, self._name)
         if path.exists():
-            committed = parse(path.read_bytes(), path.name)
-            if committed != record:
-                raise ShardFault(
-                    "the shard is committed already, with other content",
-                    where=self._name,
-                    cause="another run with a transient failure (a time-out, memory) in one of the two",
-                    remedy="maskgen verify, then maskgen run --retry-failed",
-                )
+            if parse(path.read_bytes(), path.name) != record:
+                raise _other_content(self._name)
             return False
         for suffix in SUFFIXES:
             if suffix in files:
@@ -153,9 +147,21 @@ class ShardWriter:
         with PartialFile(path) as partial:
             partial.write(record.render())
             partial.sync()
-            partial.publish()
+            try:
+                partial.publish(replace=False)
+            except FileExistsError as error:  # a rival on a file system without locks
+                raise _other_content(self._name) from error
             fsync_folder(path.parent)
         return True
+
+
+def _other_content(name: str) -> ShardFault:
+    return ShardFault(
+        "the shard is committed already, with other content",
+        where=name,
+        cause="another run with a transient failure (a time-out, memory) in one of the two",
+        remedy="maskgen verify, then maskgen run --retry-failed",
+    )
 
 
 def withdraw(output: Path, name: str) -> None:

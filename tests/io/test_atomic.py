@@ -63,6 +63,16 @@ def test_publish_keeps_an_equal_file_and_replaces_debris(tmp_path: Path) -> None
         assert (target.stat().st_ino == inode) is not replaced
 
 
+def test_publish_may_be_forbidden_to_replace(tmp_path: Path) -> None:
+    target = tmp_path / "x.json"
+    target.write_bytes(b"theirs")
+    with atomic.PartialFile(target) as partial:
+        partial.write(b"ours")
+        with pytest.raises(FileExistsError):
+            partial.publish(replace=False)
+    assert target.read_bytes() == b"theirs"
+
+
 def test_full_disk_is_an_environment_fault_with_sizes(tmp_path: Path) -> None:
     with (
         pytest.raises(EnvironmentFault, match=r"No space left") as caught,
