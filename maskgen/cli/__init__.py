@@ -9,7 +9,7 @@ import sys
 import click
 
 from maskgen import __version__
-from maskgen.errors import EXIT_INTERRUPTED, MaskgenError
+from maskgen.errors import EXIT_ENVIRONMENT, EXIT_INTERRUPTED, MaskgenError
 
 COMMANDS = {
     "run": "Make mask shards from photos; run again to resume.",
@@ -81,4 +81,11 @@ def main() -> None:
     except BrokenPipeError:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         status = 0
+    except OSError as error:  # a file or folder given on the command line, or the disk under it
+        place = f": {error.filename}" if error.filename else ""
+        click.echo(
+            f"maskgen: {error.strerror or error}{place}\n  Next: check the path, its permissions and the disk.",
+            err=True,
+        )
+        status = EXIT_ENVIRONMENT
     sys.exit(status if isinstance(status, int) else 0)

@@ -4,11 +4,16 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
 from maskgen.cli.options import data_argument, json_option
 from maskgen.errors import UsageError
+from maskgen.io.atomic import make_folder, write_atomic
+
+if TYPE_CHECKING:
+    from maskgen.shards.reader import SampleBytes
 
 
 @click.command("show", short_help="One sample: where it lies, its facts, its files.")
@@ -36,9 +41,13 @@ def command(data: Path, key: str, extract: Path | None, as_json: bool) -> None:
             sample = next(reader.read_samples(data, record, whole.members, {key}))
             facts["json"] = json.loads(sample.members[JSON])
             if extract:
-                extract.mkdir(parents=True, exist_ok=True)
-                for ext, content in sample.members.items():
-                    (extract / f"{key}.{ext}").write_bytes(content)
+                _extract(sample, extract)
         click.echo(json.dumps(facts) if as_json else json.dumps(facts, indent=2))
         return
     raise UsageError(f"no sample {key!r}", where=str(data), remedy="maskgen status lists quarantined keys")
+
+
+def _extract(sample: SampleBytes, folder: Path) -> None:
+    make_folder(folder)
+    for ext, content in sample.members.items():
+        write_atomic(folder / f"{sample.key}.{ext}", content)

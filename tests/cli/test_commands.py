@@ -216,3 +216,16 @@ def test_doctor_reports_this_machine(call: Call) -> None:
     assert facts["packages"]["numpy"] == np.__version__
     assert facts["cores"] >= 1
     assert call("doctor")[0] == 0
+
+
+def test_a_path_that_cannot_be_written_is_an_environment_fault(
+    call: Call, data: Path, tmp_path: Path
+) -> None:
+    (tmp_path / "file").touch()
+    status, _, err = call("show", data, "p2", "--extract", tmp_path / "file" / "x")
+    assert status == 3
+    assert "file" in err
+    assert "Traceback" not in err
+    status, _, err = call("preview", data, "--output", tmp_path / "file" / "sheet.png")
+    assert status == 3
+    assert "Next: " in err
