@@ -14,7 +14,8 @@ from typing import Any
 from maskgen.errors import UsageError
 
 DATASETS = ("imagenet", "coco", "jft", "webdataset", "folder", "sample")
-METHODS = ("rbd", "mr", "dsr", "mc", "u2net", "u2netp", "box")
+METHODS = ("rbd", "mr", "dsr", "mc", "vote", "u2net", "u2netp", "box")
+REFINEMENTS = ("auto", "crf", "guided", "none")
 BACKGROUNDS = ("tiled", "telea", "none")
 LAYOUTS = ("full", "sidecar")
 
@@ -46,6 +47,11 @@ class RunConfig:
     )
     weights: str = _option(
         "", "Checkpoint of a learned method; its SHA-256 is part of the fingerprint.", result=False
+    )
+    refine: str = _option(
+        "auto",
+        "What moves the masks onto the photo's edges (auto: crf for vote, else none).",
+        choices=REFINEMENTS,
     )
     background: str = _option("tiled", "How the foreground is replaced.", choices=BACKGROUNDS)
     layout: str = _option("full", "full, or sidecar: the same without the photos.", choices=LAYOUTS)
@@ -79,7 +85,10 @@ class RunConfig:
     max_side: int = _option(32_768, "Refuse images with a side above this many pixels.", minimum=1)
     device: str = _option("cpu", "Device of the learned methods.", choices=("cpu", "cuda"))
     executor: str = _option(
-        "local", "Where the shards are made: local, processes on this machine.", choices=("local",), result=False
+        "local",
+        "Where the shards are made: local, processes on this machine.",
+        choices=("local",),
+        result=False,
     )
     workers: int = _option(0, "Worker processes (0: one per core).", result=False, minimum=0)
     max_failures: str = _option(

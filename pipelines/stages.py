@@ -14,7 +14,7 @@ from maskgen.config import RunConfig
 from maskgen.errors import ImageFault, MaskgenError
 from maskgen.io.decode import Limits, decode
 from maskgen.io.encode import resize_short_side
-from maskgen.methods import METHODS, MethodOptions
+from maskgen.methods import MethodOptions, make_method
 from maskgen.pipelines.sources import source_root
 from maskgen.pipelines.sources.reading import ByteReader
 from maskgen.shards import naming
@@ -66,8 +66,8 @@ class Stages:
         self._classes = naming.CLASS in members
         self._limits = Limits(config.max_bytes, config.max_pixels, config.max_side)
         self._reader = ByteReader(Path(source_root(config)), config.max_bytes)
-        options = MethodOptions(config.weights, config.resize, config.device)
-        self._method = method or METHODS[config.method].make(options)
+        options = MethodOptions(config.weights, config.resize, config.device, config.refine)
+        self._method = method or make_method(config.method, options)
         self._background = BACKGROUNDS.get(config.background)
 
     def close(self) -> None:

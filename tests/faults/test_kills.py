@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import random
+import re
 import signal
 import subprocess
 import sys
@@ -116,7 +117,8 @@ def test_sigterm_stops_within_20_seconds_and_leaves_nothing_behind(
     for number in range(50 if full_faults else 4):
         output = tmp_path / str(number)
         process = start(output)
-        time.sleep(0.3 + draw.uniform(0.0, 0.8) * seconds)
+        wait_until_it_listens(process.pid)
+        time.sleep(draw.uniform(0.0, 0.8) * seconds)
         asked = time.monotonic()
         (os.killpg if number % 2 else os.kill)(
             process.pid, draw.choice([signal.SIGTERM, signal.SIGINT, signal.SIGUSR1])
@@ -132,6 +134,18 @@ def test_sigterm_stops_within_20_seconds_and_leaves_nothing_behind(
         assert finish(start, output) == want
     assert stopped
     assert set(Path("/dev/shm").iterdir()) <= shm
+
+
+def wait_until_it_listens(pid: int) -> None:
+    """Until the interpreter has started and the command has installed its handlers, a signal simply kills it."""
+    wanted = 1 << (signal.SIGUSR1 - 1)
+    deadline = time.monotonic() + 60
+    while time.monotonic() < deadline:
+        caught = re.search(r"SigCgt:\s*(\w+)", Path(f"/proc/{pid}/status").read_text())
+        if caught and int(caught[1], 16) & wanted:
+            return
+        time.sleep(0.005)
+    raise AssertionError("the run never listened for signals")
 
 
 def nobody_left(group: int) -> bool:

@@ -1,0 +1,46 @@
+"""What may follow any method: a dense CRF or a guided filter."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING, TypeAlias
+
+from maskgen.errors import UsageError
+from maskgen.methods.refine_crf import refine_crf
+from maskgen.methods.refine_guided import refine_guided
+from maskgen.types import RGB, SoftMask
+
+if TYPE_CHECKING:
+    from maskgen.types import Method
+
+Refinement: TypeAlias = Callable[[RGB, SoftMask, float], SoftMask]
+
+
+def _guided(image: RGB, mask: SoftMask, threshold: float) -> SoftMask:  # noqa: ARG001 - a mean keeps the threshold
+    return refine_guided(image, mask)
+
+
+REFINEMENTS: dict[str, Refinement] = {"crf": refine_crf, "guided": _guided}
+
+
+def refined(method: Method, refinement: str, threshold: float) -> Method:
+    """The method, followed by a refinement.
+
+    Args:
+        method: any mask method.
+        refinement: ``crf`` or ``guided``.
+        threshold: value from which a pixel of the method's masks is foreground; it holds for the refined masks too.
+
+    Raises:
+        UsageError: no such refinement.
+    """
+    if refinement not in REFINEMENTS:
+        raise UsageError(
+            f"--refine got {refinement!r}", remedy=f"known: auto, none, {', '.join(REFINEMENTS)}"
+        )
+    refine = REFINEMENTS[refinement]
+
+    def run(image: RGB) -> SoftMask:
+        return refine(image, method(image), threshold)
+
+    return run
