@@ -115,7 +115,7 @@ class MaskReader:
         return shard, number - shard.first
 
     def _place(self, key: str) -> tuple[Shard, int]:
-        place = self._find(key)
+        place = self._find(key) if isinstance(key, str) else None
         if place is None:
             raise KeyError(key)
         return place

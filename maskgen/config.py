@@ -27,9 +27,10 @@ def _option(
     choices: tuple[str, ...] = (),
     result: bool = True,
     minimum: float | None = None,
+    maximum: float = 10**12,
 ) -> Any:
-    """A field with its help text, its choices, its lower bound and whether it changes the output bytes."""
-    metadata = {"help": text, "choices": choices, "result": result, "minimum": minimum}
+    """A field with its help text, its choices, its bounds and whether it changes the output bytes."""
+    metadata = {"help": text, "choices": choices, "result": result, "minimum": minimum, "maximum": maximum}
     if default is dataclasses.MISSING:
         return field(metadata=metadata)
     return field(default=default, metadata=metadata)
@@ -43,7 +44,7 @@ class RunConfig:
     input: str = _option("", "Folder or file that holds the source (not needed for `sample`).", result=False)
     output: str = _option(dataclasses.MISSING, "Folder for the shards.", result=False)
     method: str = _option(
-        "rbd", "Mask method (box: a centred box, to measure everything else).", choices=METHODS
+        "vote", "Mask method (box: a centred box, to measure everything else).", choices=METHODS
     )
     weights: str = _option(
         "", "Checkpoint of a learned method; its SHA-256 is part of the fingerprint.", result=False
@@ -73,13 +74,13 @@ class RunConfig:
     )
     binary: bool = _option(False, "Store 1-bit masks instead of soft 8-bit ones.")
     threshold: float = _option(
-        0.0, "Mask value from which a pixel is foreground (0: the method's own).", minimum=0
+        0.0, "Mask value from which a pixel is foreground (0: the method's own).", minimum=0, maximum=1
     )
     resize: str = _option(
         "official", "Resize kernel of the learned methods' input.", choices=("official", "antialias")
     )
-    jpeg_quality: int = _option(95, "JPEG quality of re-encoded photos.", minimum=1)
-    background_quality: int = _option(90, "JPEG quality of backgrounds.", minimum=1)
+    jpeg_quality: int = _option(95, "JPEG quality of re-encoded photos.", minimum=1, maximum=100)
+    background_quality: int = _option(90, "JPEG quality of backgrounds.", minimum=1, maximum=100)
     max_bytes: int = _option(64 << 20, "Refuse image files above this many bytes.", minimum=1)
     max_pixels: int = _option(64_000_000, "Refuse images above this many pixels.", minimum=1)
     max_side: int = _option(32_768, "Refuse images with a side above this many pixels.", minimum=1)
@@ -167,6 +168,8 @@ def make_config(values: dict[str, Any]) -> RunConfig:
     if missing:
         raise UsageError(f"missing option --{missing[0].replace('_', '-')}")
     config = RunConfig(**values)
+    if not config.output:
+        raise UsageError("--output is empty", remedy="name the folder for the shards")
     parse_budget(config.max_failures)
     return config
 
@@ -182,8 +185,8 @@ def _check(option: dataclasses.Field[Any], value: Any) -> None:
     choices, minimum = option.metadata["choices"], option.metadata["minimum"]
     if choices and value not in choices:
         raise UsageError(f"{name} got {value!r}", remedy=nearest(str(value), list(choices)))
-    if minimum is not None and not value >= minimum:
-        raise UsageError(f"{name} must be at least {minimum}, got {value!r}")
+    if minimum is not None and not minimum <= value <= option.metadata["maximum"]:
+        raise UsageError(f"{name} must be {minimum} to {option.metadata['maximum']}, got {value!r}")
 
 
 def parse_budget(text: str) -> tuple[float, bool]:

@@ -105,6 +105,13 @@ def _refuse_shards(output: Path, plan: Plan) -> None:
                     where=str(path),
                     remedy="choose an empty folder",
                 )
+    for name in (naming.PLAN, naming.MANIFEST):
+        if (output / name).exists():
+            raise UsageError(
+                "the output folder holds a file of that name that is not this run's",
+                where=str(output / name),
+                remedy="choose an empty folder",
+            )
 
 
 def _compare(plan: Plan, old: Plan, output: Path) -> None:

@@ -58,6 +58,7 @@ class Outcome:
     progress: Progress
     exit_code: int
     seconds_by_lane: dict[str, float]
+    notes: tuple[str, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,7 +113,7 @@ def _run(config: RunConfig, options: RunOptions, stop: StopSignals) -> Outcome:
         sweep_partials(output)
         sweep_partials(output / naming.RECORDS)
         whole = manifest.write(output, plan)
-    return Outcome(whole, tally.progress(0), _verdict(config, whole), tally.seconds)
+    return Outcome(whole, tally.progress(0), _verdict(config, whole), tally.seconds, plan.notes)
 
 
 @dataclass

@@ -67,7 +67,9 @@ def cli() -> None:
 def main() -> None:
     """The `maskgen` command."""
     try:
-        status = cli.main(standalone_mode=False)
+        with cli.make_context("maskgen", sys.argv[1:]) as context:
+            status = cli.invoke(context)
+        sys.stdout.flush()
     except click.exceptions.Exit as stop:
         status = stop.exit_code
     except click.Abort:
@@ -80,7 +82,7 @@ def main() -> None:
         status = error.exit_code
     except BrokenPipeError:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        status = 0
+        status = 141  # as any tool whose reader has gone
     except OSError as error:  # a file or folder given on the command line, or the disk under it
         place = f": {error.filename}" if error.filename else ""
         click.echo(

@@ -60,6 +60,8 @@ def command(
         bar = _Bar()
         outcome = run(config, RunOptions(retry_failed=retry_failed, task=task, report=bar.show, stop=stop))
         bar.close()
+    for note in outcome.notes:
+        click.echo(f"maskgen: note: {note}", err=True)
     _print(outcome, config.output, as_json=as_json)
     if outcome.exit_code == EXIT_FAULTS:
         click.echo(
