@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import multiprocessing
-import os
 import signal
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
@@ -18,12 +17,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from maskgen.errors import EnvironmentFault, UsageError
+from maskgen.io.processes import one_thread_each
 from maskgen.report.measures import Measures, level_values, measure
 from maskgen.report.pairs import Pair
 from maskgen.report.pictures import Blob, read_map, read_truth
 
 _CHUNK = 8  # pairs per task; fixed, because the sums of curves are added chunk by chunk
-_THREADS = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "NUMEXPR_NUM_THREADS")
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,7 +113,7 @@ def _parts(chunks: Sequence[Sequence[Pair]], settings: Settings, workers: int) -
         yield from map(_evaluate_chunk, chunks, repeat(settings))
         return
     context = multiprocessing.get_context("spawn")
-    with _one_thread_each(), ProcessPoolExecutor(workers, context, initializer=_start) as pool:
+    with one_thread_each(), ProcessPoolExecutor(workers, context, initializer=_start) as pool:
         try:
             with _deaf_children():
                 parts = pool.map(_evaluate_chunk, chunks, repeat(settings))
@@ -125,18 +124,6 @@ def _parts(chunks: Sequence[Sequence[Pair]], settings: Settings, workers: int) -
             ) from error
         finally:
             pool.shutdown(cancel_futures=True)
-
-
-@contextlib.contextmanager
-def _one_thread_each() -> Iterator[None]:
-    """Processes started here get one BLAS and OpenMP thread each, unless the user has said otherwise."""
-    added = [name for name in _THREADS if name not in os.environ]
-    os.environ.update(dict.fromkeys(added, "1"))
-    try:
-        yield
-    finally:
-        for name in added:
-            del os.environ[name]
 
 
 @contextlib.contextmanager

@@ -15,6 +15,7 @@ from typing import Any
 
 from maskgen.config import RunConfig
 from maskgen.errors import EnvironmentFault, MaskgenError
+from maskgen.io.processes import one_thread_each
 from maskgen.pipelines.shard import DONE, LANES, SLOTS, ShardJob, ShardResult
 from maskgen.pipelines.signals import interrupted
 from maskgen.pipelines.stages import Stages
@@ -24,7 +25,6 @@ GRACE_S = 15.0  # after a signal: time to finish shards; with the kill and the s
 _POLL_S = 0.5
 _FRUITLESS = 2  # crashes without a convicted image before a shard is run one image at a time
 _ATTEMPTS = 4  # as many before the run is given up
-_THREADS = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "NUMEXPR_NUM_THREADS")
 
 
 @dataclass
@@ -114,7 +114,7 @@ class LocalExecutor:
         process = context.Process(
             target=serve, args=(theirs, slots, self.config, self.make_stages, os.getpid()), daemon=True
         )
-        with _one_thread_each():
+        with one_thread_each():
             process.start()
         theirs.close()
         return _Worker(process, ours, slots)
@@ -194,15 +194,3 @@ class LocalExecutor:
 def _cause(process: BaseProcess) -> str:
     code = process.exitcode or 0
     return f"the worker was killed by signal {-code}" if code < 0 else f"the worker exited with status {code}"
-
-
-@contextlib.contextmanager
-def _one_thread_each() -> Iterator[None]:
-    """Processes started here get one BLAS and OpenMP thread each, unless the user has said otherwise."""
-    added = [name for name in _THREADS if name not in os.environ]
-    os.environ.update(dict.fromkeys(added, "1"))
-    try:
-        yield
-    finally:
-        for name in added:
-            del os.environ[name]
