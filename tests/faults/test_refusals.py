@@ -90,6 +90,18 @@ def test_a_folder_with_foreign_shards_is_refused(given: dict[str, object], tmp_p
     assert (folder / "folder-train-000000.tar").read_bytes() == b"precious"
 
 
+@pytest.mark.parametrize("name", ["manifest.json", "plan.json"])
+def test_a_folder_with_a_foreign_manifest_or_plan_is_refused(
+    given: dict[str, object], tmp_path: Path, name: str
+) -> None:
+    folder = tmp_path / "mine"
+    folder.mkdir()
+    (folder / name).write_text('{"precious": true}')
+    with pytest.raises(UsageError, match="not this run's"):
+        run(make_config({**given, "output": str(folder)}))
+    assert (folder / name).read_text() == '{"precious": true}'
+
+
 def test_output_inside_input_is_refused(given: dict[str, object]) -> None:
     for output in (str(given["input"]), f"{given['input']}/shards"):
         with pytest.raises(UsageError, match="lies inside --input"):

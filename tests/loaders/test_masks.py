@@ -54,7 +54,10 @@ def test_unknown_keys(drawn: Any, key: str) -> None:
 
 
 def test_a_number_is_no_key(drawn: Any) -> None:
-    assert 3 not in MaskReader(drawn.path)
+    reader = MaskReader(drawn.path)
+    assert 3 not in reader
+    with pytest.raises(KeyError):
+        reader[3]  # type: ignore[index]
 
 
 def test_record(drawn: Any) -> None:
