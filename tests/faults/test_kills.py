@@ -94,9 +94,10 @@ def test_a_chain_of_kills_ends_with_the_same_bytes(
     draw = random.Random(SEED + 1)
     output = tmp_path / "shards"
     kills, done = 0, 0
-    for _ in range(50 if full_faults else 5):
+    for number in range(50 if full_faults else 5):
         process = start(output)
-        time.sleep(draw.uniform(0.5, 1.0) * seconds)
+        wait_until_it_listens(process.pid)  # so the first kill comes before any worker has started
+        time.sleep(draw.uniform(0.3, 0.8) * seconds if number else 0)
         os.killpg(process.pid, signal.SIGKILL)
         status(process)
         kills += process.returncode == -signal.SIGKILL
@@ -118,7 +119,7 @@ def test_sigterm_stops_within_20_seconds_and_leaves_nothing_behind(
         output = tmp_path / str(number)
         process = start(output)
         wait_until_it_listens(process.pid)
-        time.sleep(draw.uniform(0.0, 0.8) * seconds)
+        time.sleep(draw.uniform(0.0, 0.8) * seconds if number else 0)
         asked = time.monotonic()
         (os.killpg if number % 2 else os.kill)(
             process.pid, draw.choice([signal.SIGTERM, signal.SIGINT, signal.SIGUSR1])
