@@ -8,7 +8,6 @@ from array import array
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pyarrow as pa
@@ -27,7 +26,6 @@ from maskgen.shards.plan import (
     PlannedShard,
     read_plan,
     rows_digest,
-    shard_rows,
     to_row,
 )
 from maskgen.shards.record import read_records
@@ -221,8 +219,3 @@ def _batches(source: Source, config: RunConfig, keys: _Keys) -> Iterator[list[Pl
         items = itertools.islice(items, config.limit)
     while batch := list(itertools.islice(items, config.shard_size)):
         yield [PlannedImage(SampleId(keys.key(item), item.label, item.path), item.ref) for item in batch]
-
-
-def preview_rows(output: Path, count: int) -> list[dict[str, Any]]:
-    """The first planned images as plain rows."""
-    return [to_row(image) for image in shard_rows(output, 0)[:count]]

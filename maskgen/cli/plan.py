@@ -6,7 +6,6 @@ import json
 import shutil
 import tempfile
 import time
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -80,7 +79,7 @@ def _probe(config: Any, plan: Any, folder: Path) -> tuple[float, float]:
     from maskgen.pipelines.stages import Quarantined, Stages
     from maskgen.shards.plan import shard_rows
 
-    stages = Stages(replace(config), plan.members)
+    stages = Stages(config, plan.members)
     total, seconds, count = 0, 0.0, 0
     for number in sorted({round(i * (len(plan.shards) - 1) / _PROBES) for i in range(_PROBES + 1)}):
         rows = shard_rows(folder, number)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -127,9 +126,3 @@ def shard_rows(output: Path, number: int) -> list[PlannedImage]:
 def rows_digest(rows: list[dict[str, Any]]) -> str:
     """The digest of a shard's rows."""
     return digest(rows)
-
-
-def all_images(output: Path, plan: Plan) -> Iterator[PlannedImage]:
-    """Every planned image, shard by shard."""
-    for number in range(len(plan.shards)):
-        yield from shard_rows(output, number)
