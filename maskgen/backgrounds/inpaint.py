@@ -22,8 +22,8 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 SHRINK = 4
-RADIUS_PX = 3
-"""Telea's neighbourhood, in pixels of the small image."""
+RADIUS_PX = 2
+"""Telea's neighbourhood, in pixels of the small image: 8 px of the photo, closest to a radius of 9 at full size."""
 SEAM_PX = 2
 """Half the width of the seam over which the photo passes into the fill."""
 
@@ -32,8 +32,9 @@ def telea(image: RGB, mask: HardMask) -> Filled:
     """The photo with its foreground inpainted from what surrounds it.
 
     Telea, An image inpainting technique based on the fast marching method, J. Graphics Tools 9(1), 2004, in OpenCV's
-    form. Deviation: it runs at a quarter of the size (4 ms instead of 24 ms at 500x375) with known pixels averaged
-    apart from the hole's, so that no foreground colour enters the average.
+    form. Deviation: it runs at a quarter of the size with known pixels averaged apart from the hole's, so that no
+    foreground colour enters the average. On 25 ImageNet photos it takes 2.4 ms, full size 207 ms with radius 9 and
+    29 ms with radius 3; inside the hole the PSNR against these is 33.4 and 29.3 dB (median).
 
     The hole is the mask grown by `region.margin_px` (1 % of the longer side, at least 2 px): there the photo has no
     weight at all. Around the hole, photo and fill are blended over 4 px, both free of foreground. The region is the

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
 from typing import TYPE_CHECKING
 
 import cv2
@@ -47,19 +48,30 @@ def _taken_cells(mask: HardMask, rows: NDArray[np.intp], columns: NDArray[np.int
 
 def _largest_free_cells(taken: HardMask, rows: NDArray[np.intp], columns: NDArray[np.intp]) -> Box:
     """The free box of largest pixel area between two grid rows and two grid columns; the first of equals."""
-    above = np.zeros((len(rows), taken.shape[1]), np.int16)
+    above = np.zeros((len(rows), taken.shape[1]), np.int8)
     np.cumsum(taken, axis=0, out=above[1:])
-    first, last = np.triu_indices(len(rows), 1)
-    free = above[first] == above[last]
-    # For each pair of rows and each column: where the run of free columns that ends here began.
-    start = np.maximum.accumulate(np.where(free, 0, columns[1:]), axis=1)
-    area = (columns[1:] - start) * (rows[last] - rows[first])[:, None]
-    pair, column = np.unravel_index(int(area.argmax()), area.shape)
-    if area[pair, column] <= 0:
+    first, last = _row_pairs(len(rows))
+    free = np.ascontiguousarray((above.take(first, axis=0) == above.take(last, axis=0)).T)
+    right = columns[1:, None].astype(np.int32)
+    # For each column and each pair of rows: where the run of free columns that ends here began.
+    start = np.where(free, np.int32(0), right)
+    for column in range(1, len(start)):  # four times as fast as maximum.accumulate
+        np.maximum(start[column - 1], start[column], out=start[column])
+    area = (right - start) * (rows[last] - rows[first]).astype(np.int32)
+    pair = int(area.max(axis=0).argmax())
+    column = int(area[:, pair].argmax())
+    if area[column, pair] <= 0:
         return Box(0, 0, 0, 0)
     return Box(
-        int(rows[first[pair]]), int(start[pair, column]), int(rows[last[pair]]), int(columns[column + 1])
+        int(rows[first[pair]]), int(start[column, pair]), int(rows[last[pair]]), int(columns[column + 1])
     )
+
+
+@lru_cache
+def _row_pairs(count: int) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
+    """The upper and the lower one of every two of `count` grid rows."""
+    first, last = np.triu_indices(count, 1)
+    return first, last
 
 
 def _widen(mask: HardMask, box: Box) -> Box:

@@ -15,6 +15,8 @@ from maskgen.io.atomic import make_folder, write_atomic
 if TYPE_CHECKING:
     from maskgen.shards.reader import SampleBytes
 
+WHOLE_BACKGROUND = "background.png"
+
 
 @click.command("show", short_help="One sample: where it lies, its facts, its files.")
 @data_argument
@@ -22,7 +24,7 @@ if TYPE_CHECKING:
 @click.option(
     "--extract",
     type=click.Path(file_okay=False, path_type=Path),
-    help="Write the sample's members into this folder.",
+    help="Write the sample's members into this folder, and the whole background where a patch is stored.",
 )
 @json_option
 def command(data: Path, key: str, extract: Path | None, as_json: bool) -> None:
@@ -51,3 +53,21 @@ def _extract(sample: SampleBytes, folder: Path) -> None:
     make_folder(folder)
     for ext, content in sample.members.items():
         write_atomic(folder / f"{sample.key}.{ext}", content)
+    whole = _whole_background(sample)
+    if whole:
+        write_atomic(folder / f"{sample.key}.{WHOLE_BACKGROUND}", whole)
+
+
+def _whole_background(sample: SampleBytes) -> bytes:
+    """The photo with its stored patch pasted, as a PNG; empty where the background is whole, or the photo elsewhere."""
+    import cv2
+
+    from maskgen.shards import naming, patch
+
+    members = sample.members
+    if naming.PHOTO not in members or naming.BACKGROUND not in members:
+        return b""
+    if patch.background_box(members[naming.META]) == (0, 0, *patch.photo_size(members[naming.META])):
+        return b""
+    image = cv2.cvtColor(patch.read_background(members), cv2.COLOR_RGB2BGR)
+    return bytes(cv2.imencode(".png", image)[1])

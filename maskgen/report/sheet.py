@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from maskgen.io.stored import decode_mask, decode_photo
-from maskgen.shards import naming, reader
+from maskgen.shards import naming, patch, reader
 from maskgen.shards.manifest import Manifest
 from maskgen.shards.record import Record
 from maskgen.shards.sample import hard_mask
@@ -21,6 +21,8 @@ CELL = 160
 _GAP = 4
 _TEXT = 16
 _TITLE = 22  # characters above a picture
+_SHOWN = (naming.PHOTO, naming.MASK, naming.BACKGROUND, naming.META)
+_GREY = 127  # where the photo of a patch is not at hand
 _TINT = np.array([230, 30, 60], np.float32)
 
 
@@ -42,7 +44,7 @@ def spread(data: Path, whole: Manifest, count: int) -> Iterator[Row]:
         np.linspace(0, max(0, whole.samples - 1), min(count, whole.samples)).round().astype(int)
     )
     first = 0
-    parts = tuple(ext for ext in whole.members if ext in (naming.PHOTO, naming.MASK, naming.BACKGROUND))
+    parts = tuple(ext for ext in whole.members if ext in _SHOWN)
     for record in whole.shards:
         inside = set((wanted[(wanted >= first) & (wanted < first + record.samples)] - first).tolist())
         first += record.samples
@@ -56,20 +58,38 @@ def _rows(
         return
     for number, sample in enumerate(reader.read_samples(data, record, parts)):
         if number in inside:
-            yield _row(sample, whole.level)
+            yield sample_row(sample, whole.level)
 
 
-def _row(sample: reader.SampleBytes, level: int) -> Row:
+def sample_row(sample: reader.SampleBytes, level: int) -> Row:
+    """The pictures of one sample: photo, mask, overlay and the whole background, as far as they are stored.
+
+    Args:
+        sample: its photo, mask, background and meta.
+        level: smallest mask value that counts as foreground.
+
+    Raises:
+        ImageFault: a member cannot be decoded.
+        ShardFault: the members contradict each other.
+    """
     parts = sample.members
     mask = decode_mask(parts[naming.MASK])
     pictures: list[RGB] = [grey(mask)]
+    photo = None
     if naming.PHOTO in parts:
         photo = decode_photo(parts[naming.PHOTO])
         hard = hard_mask(mask, level, (photo.shape[0], photo.shape[1]))
         pictures = [photo, *pictures, overlay(photo, hard)]
     if naming.BACKGROUND in parts:
-        pictures.append(decode_photo(parts[naming.BACKGROUND]))
+        pictures.append(_background(parts, photo))
     return Row(sample.key, tuple(pictures))
+
+
+def _background(parts: dict[str, bytes], photo: RGB | None) -> RGB:
+    """The whole background; a patch whose photo is not at hand lies on grey."""
+    if photo is None:
+        photo = np.full((*patch.photo_size(parts[naming.META]), 3), _GREY, np.uint8)
+    return patch.read_background(parts, photo)
 
 
 def grey(levels: NDArray[np.uint8]) -> RGB:
@@ -92,12 +112,13 @@ def overlay(photo: RGB, hard: HardMask) -> RGB:
     return tinted.astype(np.uint8)
 
 
-def contact_sheet(rows: Sequence[Row], titles: Sequence[str] = ()) -> bytes:
-    """A PNG of all rows, in as many columns as keep it about as wide as high.
+def contact_sheet(rows: Sequence[Row], titles: Sequence[str] = (), ending: str = ".png") -> bytes:
+    """A picture of all rows, in as many columns as keep it about as wide as high.
 
     Args:
         rows: samples with equally many pictures.
         titles: what each picture of a row is, written above every column.
+        ending: ``.png``, ``.jpg`` or ``.jpeg``: what the bytes are.
     """
     width = max((len(row.pictures) for row in rows), default=1) * (CELL + _GAP) + _GAP
     height = CELL + _TEXT + _GAP
@@ -111,7 +132,7 @@ def contact_sheet(rows: Sequence[Row], titles: Sequence[str] = ()) -> bytes:
     for number, row in enumerate(rows):
         line, column = divmod(number, columns)
         _draw(sheet[line * height + head : (line + 1) * height + head, column * width + _GAP :], row)
-    done, data = cv2.imencode(".png", cv2.cvtColor(sheet, cv2.COLOR_RGB2BGR))
+    done, data = cv2.imencode(ending, cv2.cvtColor(sheet, cv2.COLOR_RGB2BGR))
     if not done:  # pragma: no cover - OpenCV refuses no plain array
         raise ValueError("OpenCV could not write the contact sheet")
     return bytes(data)
@@ -126,6 +147,7 @@ def _draw(area: NDArray[np.uint8], row: Row) -> None:
 
 
 def _write(area: NDArray[np.uint8], text: str, left: int) -> None:
+    text = text.encode("utf-8", "backslashreplace").decode()  # OpenCV crashes on what is no Unicode
     cv2.putText(area, text, (left, 12), cv2.FONT_HERSHEY_SIMPLEX, 0.4, (40, 40, 40), 1, cv2.LINE_AA)
 
 

@@ -14,7 +14,8 @@ FG_SIDE = 128
 SAT_SCALE = 65535
 META_FIELDS = (
     "version", "height", "width", "fg_y0", "fg_x0", "fg_y1", "fg_x1",
-    "bg_y0", "bg_x0", "bg_y1", "bg_x1", "label", "fg_area_ppm",
+    "free_y0", "free_x0", "free_y1", "free_x1", "label", "fg_area_ppm",
+    "bg_y0", "bg_x0", "bg_y1", "bg_x1",
 )  # fmt: skip
 
 
@@ -31,7 +32,7 @@ def summed_area_table(mask: HardMask) -> NDArray[np.uint16]:
         (33, 33) uint16.
     """
     height, width = mask.shape
-    integral = cv2.integral(mask.view(np.uint8))
+    integral = np.asarray(cv2.integral(mask.view(np.uint8)), np.int32)
     total = int(integral[-1, -1])
     if not total:
         return np.zeros((GRID + 1, GRID + 1), np.uint16)
@@ -40,13 +41,12 @@ def summed_area_table(mask: HardMask) -> NDArray[np.uint16]:
     return np.rint(table * (SAT_SCALE / total)).astype(np.uint16)
 
 
-def _at_lines(integral: NDArray[np.generic], length: int) -> NDArray[np.float64]:
+def _at_lines(integral: NDArray[np.int32] | NDArray[np.float64], length: int) -> NDArray[np.float64]:
     """Rows of an integral image at GRID + 1 equally spaced, possibly fractional positions."""
     position = np.arange(GRID + 1) * (length / GRID)
     low = np.minimum(position.astype(np.int64), length - 1)
     share = (position - low)[:, None]
-    values = integral.astype(np.float64, copy=False)
-    result: NDArray[np.float64] = values[low] * (1 - share) + values[low + 1] * share
+    result: NDArray[np.float64] = integral[low] * (1 - share) + integral[low + 1] * share
     return result
 
 
@@ -57,15 +57,14 @@ def small_mask(mask: NDArray[np.uint8]) -> NDArray[np.uint8]:
 
 def foreground_box(mask: HardMask) -> Box:
     """The smallest box around the foreground of an (H, W) bool mask; zeros when there is none."""
-    rows = np.flatnonzero(mask.any(axis=1))
-    if not rows.size:
-        return Box(0, 0, 0, 0)
-    columns = np.flatnonzero(mask.any(axis=0))
-    return Box(int(rows[0]), int(columns[0]), int(rows[-1]) + 1, int(columns[-1]) + 1)
+    x, y, width, height = cv2.boundingRect(np.ascontiguousarray(mask).view(np.uint8))
+    return Box(y, x, y + height, x + width) if width else Box(0, 0, 0, 0)
 
 
-def pack_meta(size: tuple[int, int], foreground: Box, free: Box, label: Label, area: float) -> bytes:
-    """The KEY.meta member: 13 little-endian int32, in the order of META_FIELDS.
+def pack_meta(
+    size: tuple[int, int], foreground: Box, free: Box, label: Label, area: float, background: Box
+) -> bytes:
+    """The KEY.meta member: 17 little-endian int32, in the order of META_FIELDS.
 
     Args:
         size: (height, width) of the stored photo, px.
@@ -73,9 +72,10 @@ def pack_meta(size: tuple[int, int], foreground: Box, free: Box, label: Label, a
         free: the largest rectangle without foreground, px.
         label: a class index; -1 is stored when there is none or several.
         area: share of foreground pixels in [0, 1], stored in parts per million.
+        background: where KEY.bg.jpg lies on the photo, px; all zero without one.
     """
     single = label if isinstance(label, int) else -1
-    values = [FORMAT_VERSION, *size, *foreground, *free, single, round(area * 1e6)]
+    values = [FORMAT_VERSION, *size, *foreground, *free, single, round(area * 1e6), *background]
     return np.asarray(values, "<i4").tobytes()
 
 
@@ -83,6 +83,6 @@ def unpack_meta(data: bytes) -> dict[str, int]:
     """The fields of a KEY.meta member by name.
 
     Raises:
-        ValueError: not 13 int32.
+        ValueError: not 17 int32.
     """
     return dict(zip(META_FIELDS, np.frombuffer(data, "<i4").tolist(), strict=True))

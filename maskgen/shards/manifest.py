@@ -136,7 +136,10 @@ def read(output: Path) -> Manifest:
     raw = sealed.read(output / naming.MANIFEST)
     if raw.get("format") != naming.FORMAT_VERSION:
         raise ShardFault(
-            f"shard format {raw.get('format')!r} is not {naming.FORMAT_VERSION}", where=str(output)
+            f"shard format {raw.get('format')!r} is not {naming.FORMAT_VERSION}",
+            where=str(output),
+            cause="another version of maskgen made it",
+            remedy="read it with that version, or make it again",
         )
     try:
         fingerprint = raw["fingerprint"]

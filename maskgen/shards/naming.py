@@ -6,7 +6,7 @@ import hashlib
 import re
 import unicodedata
 
-FORMAT_VERSION = 1
+FORMAT_VERSION = 2
 
 KEY = re.compile(r"[A-Za-z0-9_-]+\Z")
 MAX_KEY = 90  # a USTAR name holds 100 bytes; the longest extension is ".mask.png"

@@ -9,6 +9,7 @@ from typing import Any
 from maskgen.config import digest
 from maskgen.errors import ShardFault
 
+MEND = "copy the data set again, or where it was made: maskgen verify --repair, then maskgen run"
 _SEAL = "seal"
 
 
@@ -28,10 +29,13 @@ def parse(data: bytes, where: str) -> dict[str, Any]:
         value.pop(_SEAL)
         sound = render(value) == data
     except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
-        raise ShardFault("a file is damaged", where=where, cause=repr(error)) from error
+        raise ShardFault("a file is damaged", where=where, cause=repr(error), remedy=MEND) from error
     if not sound:
         raise ShardFault(
-            "a file is damaged: its seal does not fit", where=where, cause="bit rot or a hand edit"
+            "a file is damaged: its seal does not fit",
+            where=where,
+            cause="bit rot or a hand edit",
+            remedy=MEND,
         )
     return dict(value)
 
@@ -45,5 +49,5 @@ def read(path: Path) -> dict[str, Any]:
     try:
         data = path.read_bytes()
     except OSError as error:
-        raise ShardFault("cannot read a file of the data set", where=path.name, cause=str(error)) from error
+        raise ShardFault("cannot read a file of the data set", where=path.name, cause=str(error), remedy=MEND) from error
     return parse(data, path.name)

@@ -12,6 +12,7 @@ import pyarrow.parquet as pq
 
 from maskgen.errors import ShardFault
 from maskgen.shards.naming import MEMBERS
+from maskgen.shards.sealed import MEND
 
 
 def column(ext: str, part: str) -> str:
@@ -60,7 +61,7 @@ def read(path: Path, columns: Sequence[str] | None = None) -> pa.Table:
             table = file.read(columns=list(columns) if columns else None, use_threads=False)
         table.validate(full=True)  # text that is no UTF-8 would fail where it is used
     except (pa.ArrowException, OSError, ValueError) as error:
-        raise ShardFault("cannot read the table", where=path.name, cause=str(error)) from error
+        raise ShardFault("cannot read the table", where=path.name, cause=str(error), remedy=MEND) from error
     if not sound:
         raise ShardFault("the table has other columns", where=path.name, cause="damage or another version")
     return table

@@ -9,16 +9,15 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
 from maskgen.errors import ImageFault, MaskgenError, ShardFault
 from maskgen.io.atomic import file_sha256
 from maskgen.io.stored import decode_mask, decode_photo
-from maskgen.shards import coverage, index, manifest, naming, plan, strays, table, tar
+from maskgen.shards import coverage, index, manifest, naming, patch, plan, strays, table, tar
 from maskgen.shards.commit import withdraw
 from maskgen.shards.reader import SampleBytes, check_size, read_samples
 from maskgen.shards.record import Record, parse
 from maskgen.shards.sample import cut_level, hard_mask
+from maskgen.types import Box, HardMask
 
 LEVELS = ("quick", "hashes", "full")
 
@@ -152,10 +151,13 @@ def check_sample(sample: SampleBytes, options: dict[str, Any]) -> Iterator[str]:
         facts = json.loads(parts[naming.JSON])
         size = _stated_size(facts, options)
         stored = decode_mask(parts[naming.MASK])
-        for ext in (naming.PHOTO, naming.BACKGROUND):
-            if ext in parts:
-                yield from _check_picture(ext, decode_photo(parts[ext]).shape[:2], size, options)
-    except (ImageFault, KeyError, ValueError) as error:
+        if naming.PHOTO in parts:
+            yield from _check_picture(naming.PHOTO, parts, size)
+        place = patch.background_box(parts[naming.META])
+        if naming.BACKGROUND in parts:
+            wanted = patch.stored_size(place, size, options["background_side"])
+            yield from _check_picture(naming.BACKGROUND, parts, wanted)
+    except (ImageFault, ShardFault, KeyError, ValueError) as error:
         yield f"cannot be decoded ({error})"
         return
     hard = hard_mask(stored, cut_level(options["threshold"], binary=options["binary"]), size)
@@ -164,6 +166,7 @@ def check_sample(sample: SampleBytes, options: dict[str, Any]) -> Iterator[str]:
     if coverage.small_mask(stored).tobytes() != parts[naming.FG]:
         yield "the small mask is not that of the mask"
     yield from _check_meta(parts, facts, hard)
+    yield from _check_place(place, facts, hard, options)
 
 
 def _stated_size(facts: dict[str, Any], options: dict[str, Any]) -> tuple[int, int]:
@@ -174,24 +177,38 @@ def _stated_size(facts: dict[str, Any], options: dict[str, Any]) -> tuple[int, i
     return height, width
 
 
-def _check_picture(
-    ext: str, shape: tuple[int, ...], size: tuple[int, int], options: dict[str, Any]
-) -> Iterator[str]:
-    if ext == naming.BACKGROUND and options["background_side"]:
-        return
-    if tuple(shape) != size:
-        yield f"{ext} is {shape[1]}x{shape[0]} px, the sample {size[1]}x{size[0]}"
+def _check_picture(ext: str, parts: dict[str, bytes], size: tuple[int, int]) -> Iterator[str]:
+    height, width = decode_photo(parts[ext]).shape[:2]
+    if (height, width) != size:
+        yield f"{ext} is {width}x{height} px, not {size[1]}x{size[0]}"
 
 
-def _check_meta(parts: dict[str, bytes], facts: dict[str, Any], hard: np.ndarray[Any, Any]) -> Iterator[str]:
+def _check_place(place: Box, facts: dict[str, Any], hard: HardMask, options: dict[str, Any]) -> Iterator[str]:
+    """The stored background must lie on the photo, where the store says, and cover the foreground."""
+    height, width = hard.shape
+    if facts["bg_box"] != list(place):
+        yield "the background's place is not the same in JSON and meta"
+    if options["background"] == "none":
+        sound = not any(place)
+    else:
+        inside = min(place) >= 0 and place.y1 <= height and place.x1 <= width and place.area > 0
+        whole = options["background_store"] == "patch" or place == Box(0, 0, height, width)
+        box = coverage.foreground_box(hard)
+        covered = place.y0 <= box.y0 and place.x0 <= box.x0 and place.y1 >= box.y1 and place.x1 >= box.x1
+        sound = inside and whole and (covered or not box.area)
+    if not sound:
+        yield "the background does not lie where it must"
+
+
+def _check_meta(parts: dict[str, bytes], facts: dict[str, Any], hard: HardMask) -> Iterator[str]:
     meta = coverage.unpack_meta(parts[naming.META])
     box = coverage.foreground_box(hard)
     if tuple(meta[f"fg_{edge}"] for edge in ("y0", "x0", "y1", "x1")) != box or facts["fg_box"] != list(box):
         yield "the foreground box is not that of the mask"
     if abs(float(hard.mean()) - facts["fg_area"]) > 1e-6:
         yield "the foreground area is not that of the mask"
-    if hard[meta["bg_y0"] : meta["bg_y1"], meta["bg_x0"] : meta["bg_x1"]].any():
-        yield "the background rectangle holds foreground"
+    if hard[meta["free_y0"] : meta["free_y1"], meta["free_x0"] : meta["free_x1"]].any():
+        yield "the rectangle without foreground holds some"
 
 
 def repair(output: Path) -> list[str]:

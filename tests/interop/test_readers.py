@@ -214,4 +214,4 @@ def test_raw_members_are_little_endian_arrays_of_the_mask(shards: Path) -> None:
         assert (np.diff(table.astype(int), axis=0) >= 0).all()
         assert (np.diff(table.astype(int), axis=1) >= 0).all()
         assert abs(small.mean() - sample.mask.mean()) < 1.5
-        assert (meta.size, tuple(meta[1:3])) == (13, sample.photo.shape[:2])
+        assert (meta.size, tuple(meta[1:3])) == (17, sample.photo.shape[:2])

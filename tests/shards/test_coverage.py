@@ -47,8 +47,8 @@ def test_small_mask_keeps_the_mean() -> None:
 
 
 def test_meta_round_trip() -> None:
-    data = coverage.pack_meta((375, 500), Box(1, 2, 3, 4), Box(5, 6, 7, 8), 17, 0.25)
-    assert len(data) == 13 * 4
+    data = coverage.pack_meta((375, 500), Box(1, 2, 3, 4), Box(5, 6, 7, 8), 17, 0.25, Box(9, 10, 11, 12))
+    assert len(data) == 17 * 4
     fields = coverage.unpack_meta(data)
     assert (fields["height"], fields["width"], fields["label"], fields["fg_area_ppm"]) == (
         375,
@@ -56,10 +56,11 @@ def test_meta_round_trip() -> None:
         17,
         250_000,
     )
-    assert tuple(fields[f"bg_{e}"] for e in ("y0", "x0", "y1", "x1")) == (5, 6, 7, 8)
-    assert (
-        coverage.unpack_meta(coverage.pack_meta((1, 1), Box(0, 0, 0, 0), Box(0, 0, 1, 1), (3, 4), 0))["label"]
-        == -1
-    )
+    for name, box in (("fg", (1, 2, 3, 4)), ("free", (5, 6, 7, 8)), ("bg", (9, 10, 11, 12))):
+        assert tuple(fields[f"{name}_{edge}"] for edge in ("y0", "x0", "y1", "x1")) == box
+    # The positions are the contract: readers without this package count on them.
+    assert np.frombuffer(data, "<i4").tolist() == [2, 375, 500, *range(1, 9), 17, 250_000, *range(9, 13)]
+    several = coverage.pack_meta((1, 1), Box(0, 0, 0, 0), Box(0, 0, 1, 1), (3, 4), 0, Box(0, 0, 0, 0))
+    assert coverage.unpack_meta(several)["label"] == -1
     with pytest.raises(ValueError):
         coverage.unpack_meta(data[:-4])

@@ -1,0 +1,43 @@
+"""`maskgen show --extract`: every member, and the whole background of a patch."""
+
+from __future__ import annotations
+
+import json
+import sys
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+
+from maskgen.cli import main
+
+
+def run_main(monkeypatch: pytest.MonkeyPatch, *words: str) -> None:
+    monkeypatch.setattr(sys, "argv", ["maskgen", *words])
+    with pytest.raises(SystemExit) as stop:
+        main()
+    assert not stop.value.code
+
+
+@pytest.mark.parametrize("store", ["full", "patch"])
+def test_extracted_files_hold_the_whole_background(
+    store: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    shards, out = tmp_path / "shards", tmp_path / "out"
+    options = ["--method", "box", "--limit", "1", "--workers", "1", "--background-store", store]
+    run_main(monkeypatch, "run", "--dataset", "sample", "--output", str(shards), *options)
+    key = next(shards.glob("*.idx")).read_text().splitlines()[1].split()[3].partition(".")[0]
+    capsys.readouterr()
+    run_main(monkeypatch, "show", str(shards), key, "--extract", str(out), "--json")
+    facts = json.loads(capsys.readouterr().out)["json"]
+    assert (out / f"{key}.background.png").exists() == (store == "patch")
+    whole = out / f"{key}.{'bg.jpg' if store == 'full' else 'background.png'}"
+    background, photo = cv2.imread(str(whole)), cv2.imread(str(out / f"{key}.jpg"))
+    assert background.shape == photo.shape == (facts["height"], facts["width"], 3)
+    if store == "patch":
+        y0, x0, y1, x1 = facts["bg_box"]
+        inside = np.zeros(photo.shape[:2], bool)
+        inside[y0:y1, x0:x1] = True
+        assert (background[~inside] == photo[~inside]).all()
+        assert (background[inside] != photo[inside]).mean() > 0.5

@@ -1,0 +1,190 @@
+"""Samples under every way to store them: their places agree, `verify` accepts them and finds what was moved."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import cv2
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from hypothesis.extra import numpy as hnp
+from numpy.typing import NDArray
+
+from maskgen.backgrounds import BACKGROUNDS
+from maskgen.backgrounds.rectangle import largest_free_rectangle
+from maskgen.config import RunConfig, make_config
+from maskgen.io.encode import encode_jpeg
+from maskgen.io.stored import decode_photo
+from maskgen.shards import coverage, patch
+from maskgen.shards.reader import SampleBytes
+from maskgen.shards.sample import SampleId, encode_sample, store_mask
+from maskgen.shards.verify import check_sample
+from maskgen.types import Box
+
+H, W = 120, 181
+THRESHOLD = 0.4
+NOWHERE = [0, 0, 0, 0]
+
+
+def config_of(**options: object) -> RunConfig:
+    return make_config(
+        {"dataset": "sample", "output": "out", "method": "box", "threshold": THRESHOLD, **options}
+    )
+
+
+def photo() -> tuple[NDArray[np.uint8], bytes]:
+    y, x = np.mgrid[0:H, 0:W]
+    data = encode_jpeg(np.stack([x % 200, y, (x + y) % 250], axis=2).astype(np.uint8), 95)
+    return decode_photo(data), data
+
+
+def blob(*, empty: bool = False) -> NDArray[np.float32]:
+    y, x = np.mgrid[0:H, 0:W]
+    soft = 1 / (1 + np.exp((np.hypot(y - 50, x - 80) - 25) / 3))
+    return (soft * (not empty)).astype(np.float32)
+
+
+def make(config: RunConfig, *, empty: bool = False) -> dict[str, bytes]:
+    image, data = photo()
+    pair = store_mask(blob(empty=empty), THRESHOLD, config)
+    background = BACKGROUNDS.get(config.background)
+    filled = background(image, pair.hard) if background else None
+    free = largest_free_rectangle(pair.hard)
+    return dict(encode_sample(SampleId("k", 4, "k.jpg"), (image, data), pair, filled, free, config).members)
+
+
+def faults(parts: dict[str, bytes], config: RunConfig) -> list[str]:
+    options: dict[str, Any] = config.fingerprint_fields()
+    return list(check_sample(SampleBytes("k", parts), options))
+
+
+OPTIONS: tuple[dict[str, object], ...] = (
+    {},
+    {"background_store": "patch"},
+    {"background_store": "patch", "background_side": 60},
+    {"background_store": "patch", "layout": "sidecar"},
+    {"background_store": "patch", "background": "telea", "mask_side": 80},
+    {"background_side": 60, "binary": True},
+    {"background": "none", "background_store": "patch"},
+)
+
+
+@pytest.mark.parametrize("options", OPTIONS, ids=str)
+@pytest.mark.parametrize("empty", [False, True])
+def test_every_store_verifies_and_says_where_its_background_lies(
+    options: dict[str, object], empty: bool
+) -> None:
+    config = config_of(**options)
+    parts = make(config, empty=empty)
+    assert faults(parts, config) == []
+    place = patch.background_box(parts["meta"])
+    facts = json.loads(parts["json"])
+    assert facts["bg_box"] == list(place)
+    if config.background == "none":
+        assert "bg.jpg" not in parts
+        assert facts["bg_box"] == NOWHERE
+    elif config.background_store == "full":
+        assert place == (0, 0, H, W)
+    elif empty:
+        assert place == (0, 0, 16, 16)
+    else:
+        box = facts["fg_box"]
+        assert place[0] < box[0]
+        assert place[3] > box[3]
+        assert 0 < place.area < H * W
+    if config.background_side:
+        stored, short = decode_photo(parts["bg.jpg"]), 60 / H
+        assert stored.shape[:2] == pytest.approx(
+            ((place.y1 - place.y0) * short, (place.x1 - place.x0) * short), abs=1
+        )
+
+
+def test_a_patch_is_a_part_of_the_same_background() -> None:
+    patched, full = (
+        make(config_of(background_store=store, background_quality=100)) for store in ("patch", "full")
+    )
+    assert len(patched["bg.jpg"]) < len(full["bg.jpg"])
+    difference = patch.read_background(patched).astype(int) - patch.read_background(full)
+    assert np.abs(difference).mean() < 1
+
+
+def moved(parts: dict[str, bytes], box: Box, *, in_json: bool = True) -> dict[str, bytes]:
+    meta = np.frombuffer(parts["meta"], "<i4").copy()
+    meta[13:17] = box
+    facts = json.loads(parts["json"])
+    if in_json:
+        facts["bg_box"] = list(box)
+    return {**parts, "meta": meta.tobytes(), "json": json.dumps(facts).encode()}
+
+
+@pytest.mark.parametrize("store", ["full", "patch"])
+@pytest.mark.parametrize("shift", [(1, 0), (0, -3), (500, 0), (-500, 0)])
+def test_a_background_moved_on_its_photo_is_found(store: str, shift: tuple[int, int]) -> None:
+    config = config_of(background_store=store)
+    parts = make(config)
+    y0, x0, y1, x1 = patch.background_box(parts["meta"])
+    box = Box(y0 + shift[0], x0 + shift[1], y1 + shift[0], x1 + shift[1])
+    assert "JSON and meta" in " ".join(faults(moved(parts, box, in_json=False), config))
+    if store == "full" or abs(shift[0]) == 500:
+        assert "does not lie" in " ".join(faults(moved(parts, box), config))
+
+
+def test_a_background_of_another_size_or_off_the_foreground_is_found() -> None:
+    config = config_of(background_store="patch")
+    parts = make(config)
+    y0, x0, y1, x1 = patch.background_box(parts["meta"])
+    wider = moved(parts, Box(y0, x0, y1, x1 + 1))
+    assert any(fault.startswith("bg.jpg is") for fault in faults(wider, config))
+    beside = moved(parts, Box(0, 0, y1 - y0, x1 - x0))
+    assert faults(beside, config) == ["the background does not lie where it must"]
+    assert faults(moved(parts, Box(0, 0, 0, 0)), config) != []
+    assert any(
+        "cannot be decoded" in fault for fault in faults({**parts, "meta": parts["meta"][:52]}, config)
+    )
+
+
+@given(
+    hnp.arrays(
+        np.float32, hnp.array_shapes(min_dims=2, max_dims=2, max_side=40),
+        elements=st.floats(-2, 3, width=32) | st.integers(0, 510).map(lambda n: float(np.float32(n / 510))),
+    )
+)  # fmt: skip
+def test_masks_are_rounded_to_the_nearest_level(mask: NDArray[np.float32]) -> None:
+    config = config_of()
+    want = np.rint(np.clip(mask, 0, 1) * np.float32(255)).astype(np.uint8)
+    assert (store_mask(mask, THRESHOLD, config).stored == want).all()
+    assert (store_mask(np.asfortranarray(mask), THRESHOLD, config).stored == want).all()
+    assert (store_mask(mask[::-1], THRESHOLD, config).stored == want[::-1]).all()
+
+
+@pytest.mark.parametrize("value", [np.nan, np.inf, -np.inf])
+def test_a_mask_that_is_not_finite_is_refused(value: float) -> None:
+    mask = np.full((50, 70), 0.5, np.float32)
+    mask[49, 69] = value
+    with pytest.raises(ValueError, match="not finite"):
+        store_mask(mask, THRESHOLD, config_of())
+
+
+def test_what_counts_as_foreground_comes_from_what_is_stored() -> None:
+    for options in ({}, {"mask_side": 60}, {"binary": True, "mask_side": 60}):
+        pair = store_mask(blob(), THRESHOLD, config_of(**options))
+        level = 128 if options.get("binary") else round(THRESHOLD * 255)
+        full = cv2.resize(pair.stored, (W, H), interpolation=cv2.INTER_LINEAR)
+        assert (pair.hard == (full >= level)).all()
+        exact = blob() >= THRESHOLD
+        assert (pair.hard & exact).sum() / (pair.hard | exact).sum() > 0.95
+
+
+def test_the_area_and_box_are_those_of_the_mask() -> None:
+    parts = make(config_of())
+    hard = np.rint(blob() * 255) >= round(THRESHOLD * 255)
+    rows, columns = np.nonzero(hard)
+    facts = json.loads(parts["json"])
+    assert facts["fg_area"] == pytest.approx(hard.mean(), abs=1e-6)
+    assert facts["fg_box"] == [rows.min(), columns.min(), rows.max() + 1, columns.max() + 1]
+    meta = coverage.unpack_meta(parts["meta"])
+    assert meta["version"] == 2
+    assert not hard[meta["free_y0"] : meta["free_y1"], meta["free_x0"] : meta["free_x1"]].any()
