@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from maskgen.cli.eval import evaluate_sets, measure_options
-from maskgen.cli.options import json_option
+from maskgen.cli.options import ENDINGS, OutputFile, json_option
 
 if TYPE_CHECKING:
     from maskgen.cli.eval import Found
@@ -35,8 +35,8 @@ def _runs(_context: click.Context, _parameter: click.Parameter, values: tuple[st
 @measure_options
 @click.option(
     "--output",
-    type=click.Path(dir_okay=False, path_type=Path),
-    help="Write a contact sheet (PNG): photo | truth | each mask set.",
+    type=OutputFile(*ENDINGS),
+    help="Write a contact sheet (PNG or JPEG, by its ending): photo | truth | each mask set.",
 )
 @click.option(
     "--photos",
@@ -59,31 +59,37 @@ def command(
     """  # noqa: D301 - click wants the character itself
     from maskgen.report import summary
 
+    if photos and not output:
+        raise click.UsageError("--photos is for the sheet: give its --output as well")
     found = evaluate_sets(list(runs.values()), **how)
     facts = {
         name: {**summary.summarise(found.evaluation, number), **found.facts(number)}
         for number, name in enumerate(runs)
     }
+    found.print_doubts()
     if output:
         _write_sheet(found, list(runs), output, photos, count)
     if as_json:
         click.echo(json.dumps({"images": len(found.evaluation.scores), "runs": facts}))
         return
     click.echo(summary.as_table(facts))
-    click.echo(f"{len(found.evaluation.scores)} images" + (f"; {output}" if output else ""))
+    click.echo(
+        f"{len(found.evaluation.scores)} images" + (f"; {click.format_filename(output)}" if output else "")
+    )
 
 
 def _write_sheet(found: Found, names: list[str], output: Path, photos: Path | None, count: int) -> None:
     from maskgen.io.atomic import write_atomic
-    from maskgen.report import comparison, pairs
+    from maskgen.report import comparison
+    from maskgen.report.folder import pictures
     from maskgen.report.sheet import contact_sheet
 
-    folder = pairs.pictures(photos) if photos else {}
+    folder = pictures(photos) if photos else {}
     shown = comparison.disputed(found.evaluation, found.pairing, count)
     views = [comparison.photo_of(pair, folder) for pair, _ in shown]
     if not all(views):
         click.echo("maskgen: no photos in these masks; --photos DIR shows them", err=True)
         views = [None] * len(views)
     rows = [comparison.sheet_row(pair, apart, view) for (pair, apart), view in zip(shown, views, strict=True)]
-    output.parent.mkdir(parents=True, exist_ok=True)
-    write_atomic(output, contact_sheet(rows, comparison.titles(names, photo=all(views))))
+    titles = comparison.titles(names, photo=all(views))
+    write_atomic(output, contact_sheet(rows, titles, output.suffix.lower()))

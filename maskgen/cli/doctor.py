@@ -14,8 +14,9 @@ from maskgen.cli.options import json_option, size_text
 
 _BASE = ("numpy", "scipy", "scikit-image", "opencv-python-headless", "pillow", "pyarrow", "click")
 _EXTRAS = {
-    "train": ("torch", "torchvision", "nvidia-dali-cuda130"),
+    "train": ("torch", "torchvision", "nvidia-dali-cuda130", "safetensors"),
     "onnx": ("onnx", "onnxruntime"),
+    "openvino": ("openvino",),
     "cloud": ("obstore",),
     "ray": ("ray",),
 }
@@ -77,10 +78,12 @@ def _text(facts: dict[str, object]) -> str:
     lines += [
         f"{name[:-6]:14} {size_text(float(str(facts[name])))}" for name in ("memory_bytes", "free_bytes")
     ]
-    lines += [f"{name:24} {_version(name) or 'MISSING: pip install maskgen'}" for name in _BASE]
+    lines += [
+        f"{name:24} {_version(name) or 'MISSING: pip install . (in a clone of maskgen)'}" for name in _BASE
+    ]
     for extra, names in _EXTRAS.items():
         for name in names:
-            hint = f'not installed: pip install "maskgen[{extra}]"'
+            hint = f'not installed: pip install ".[{extra}]" (in a clone of maskgen)'
             lines.append(f"{name:24} {_version(name) or hint}")
     if facts["opencv_conflict"]:
         lines.append(

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-import sys
-import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,15 +11,15 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
-from maskgen.cli.options import json_option
+from maskgen.cli.options import OutputFile, json_option
+from maskgen.cli.progress import ProgressBar
+from maskgen.errors import Interrupted
 
 if TYPE_CHECKING:
     from maskgen.report.evaluate import Evaluation
     from maskgen.report.pairs import MaskSet, Pairing
 
 F = TypeVar("F", bound=Callable[..., Any])
-_LINE_EVERY_S = 30.0
-_WIDTH = 24  # characters of the bar
 
 
 def measure_options(function: F) -> F:
@@ -67,8 +65,8 @@ def measure_options(function: F) -> F:
 @measure_options
 @click.option(
     "--per-image",
-    type=click.Path(dir_okay=False, path_type=Path),
-    help="Write each image's measures into this Parquet file.",
+    type=OutputFile(".parquet"),
+    help="Write each image's measures into this .parquet file.",
 )
 @json_option
 def command(masks: Path, per_image: Path | None, as_json: bool, **how: Any) -> None:
@@ -89,8 +87,8 @@ def command(masks: Path, per_image: Path | None, as_json: bool, **how: Any) -> N
 
     found = evaluate_sets([masks], **how)
     facts = {**summary.summarise(found.evaluation), **found.facts(0)}
+    found.print_doubts()
     if per_image:
-        per_image.parent.mkdir(parents=True, exist_ok=True)
         write_atomic(per_image, summary.per_image(found.evaluation))
     if as_json:
         click.echo(json.dumps(facts))
@@ -118,6 +116,14 @@ class Found:
             "empty_truths": len(self.evaluation.empty),
         }
 
+    def print_doubts(self) -> None:
+        """Say on stderr which masks look unlike masks."""
+        from maskgen.report.summary import doubt
+
+        for number, one in enumerate(self.sets):
+            if text := doubt(self.evaluation, number):
+                click.echo(f"maskgen: note: {one.where}: {text}", err=True)
+
 
 def evaluate_sets(
     masks: list[Path],
@@ -134,39 +140,24 @@ def evaluate_sets(
     Raises:
         MaskgenError: what does not pair, or cannot be read.
     """
+    from maskgen.pipelines.signals import StopSignals
     from maskgen.report import pairs
     from maskgen.report.evaluate import Settings, evaluate
 
-    sets = [pairs.open_masks(path, threshold) for path in masks]
-    pairing = pairs.pair(pairs.open_truths(truth), sets)
-    pairs.require_pairs(pairing, sets, truth, allow_missing=allow_missing)
-    settings = Settings(tuple(one.cut for one in sets), normalise, skip_empty)
-    bar = _Bar(len(pairing.pairs))
     try:
-        evaluation = evaluate(pairing.pairs, settings, workers or len(os.sched_getaffinity(0)), bar.show)
-    finally:
-        bar.close()
+        with StopSignals():
+            sets = [pairs.open_masks(path, threshold) for path in masks]
+            pairing = pairs.pair(pairs.open_truths(truth), sets)
+            pairs.require_pairs(pairing, sets, truth, allow_missing=allow_missing)
+            settings = Settings(tuple(one.cut for one in sets), normalise, skip_empty)
+            total = len(pairing.pairs)
+            with ProgressBar() as bar:
+                evaluation = evaluate(
+                    pairing.pairs,
+                    settings,
+                    workers or len(os.sched_getaffinity(0)),
+                    lambda done: bar.show(done, total, f"{done}/{total} images"),
+                )
+    except Interrupted as error:
+        raise Interrupted(error.what, remedy="run the same command again; it starts anew") from error
     return Found(sets, pairing, evaluation, normalise)
-
-
-class _Bar:
-    """A progress bar on a terminal, a line every 30 s elsewhere; both on stderr."""
-
-    def __init__(self, total: int) -> None:
-        self._total = total
-        self._terminal = sys.stderr.isatty()
-        self._last = time.monotonic()
-
-    def show(self, done: int) -> None:
-        now = time.monotonic()
-        if now - self._last < (0.2 if self._terminal else _LINE_EVERY_S):
-            return
-        self._last = now
-        text = f"{done}/{self._total} images"
-        full = _WIDTH * done // self._total
-        bar = f"\r\033[K[{'#' * full}{'.' * (_WIDTH - full)}] {text}"
-        click.echo(bar if self._terminal else text, err=True, nl=not self._terminal)
-
-    def close(self) -> None:
-        if self._terminal:
-            click.echo("\r\033[K", err=True, nl=False)

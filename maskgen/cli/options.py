@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Callable
+import os
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any, TypeVar
 
 import click
 
 from maskgen.config import RunConfig, load_file, make_config
+from maskgen.errors import EnvironmentFault
 
 F = TypeVar("F", bound=Callable[..., Any])
 _KINDS: dict[str, Any] = {"str": str, "int": int, "float": float}
@@ -48,6 +50,63 @@ def config_from(values: dict[str, Any], config_file: Path | None, **defaults: An
     """
     given = {name: value for name, value in values.items() if value is not None}
     return make_config({**defaults, **(load_file(config_file) if config_file else {}), **given})
+
+
+ENDINGS = (".png", ".jpg", ".jpeg")
+"""Of a picture to write."""
+
+_OF_NETWORKS = (
+    "weights", "weights_sha256", "network", "runtime", "precision", "force_precision", "compile", "model_process",
+    "batch_size", "resize", "device", "devices",
+)  # fmt: skip
+_OF_BACKGROUNDS = ("background_side", "background_store", "background_quality")
+_OF_TFRECORDS = ("image_feature", "label_feature", "name_feature")
+
+
+def without_effect(config: RunConfig) -> Iterator[str]:
+    """A sentence for each kind of option that was given and that this run does not use."""
+    from maskgen.methods import METHODS
+
+    fields = dataclasses.fields(RunConfig)
+    given = {option.name for option in fields if getattr(config, option.name) != option.default}
+    rules = (
+        (METHODS[config.method].needs_weights, _OF_NETWORKS, f"{config.method} has no network"),
+        (config.method == "onnx", ("network",), "it describes an onnx model"),
+        (config.device == "cuda", ("devices",), "the device is the CPU"),
+        (config.background != "none", _OF_BACKGROUNDS, "no backgrounds are made"),
+        (config.dataset == "folder", ("labels",), "the data set is no folder"),
+        (config.dataset == "jft", _OF_TFRECORDS, "the data set is not jft"),
+    )
+    for used, names, why in rules:
+        unused = [] if used else [name for name in names if name in given]
+        given -= set(unused)
+        if unused:
+            flags = ", ".join("--" + name.replace("_", "-") for name in unused)
+            yield f"{flags}: no effect, {why}"
+
+
+class OutputFile(click.Path):
+    """A file to write, refused before the work unless its ending says what will be in it.
+
+    Args:
+        endings: the endings that are allowed.
+    """
+
+    def __init__(self, *endings: str) -> None:
+        super().__init__(dir_okay=False, writable=True, path_type=Path)
+        self._endings = endings
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Path:
+        """The path, after its folder has been made."""
+        path = Path(os.fsdecode(super().convert(value, param, ctx)))
+        if path.suffix.lower() not in self._endings:
+            self.fail(f"{str(path)!r} does not end in {' or '.join(self._endings)}", param, ctx)
+        path.parent.mkdir(parents=True, exist_ok=True)
+        if not os.access(path.parent, os.W_OK):
+            raise EnvironmentFault(
+                "cannot write into a folder", where=str(path.parent), cause="no permission"
+            )
+        return path
 
 
 def data_argument(function: F) -> F:

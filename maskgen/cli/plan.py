@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 import shutil
 import tempfile
@@ -24,15 +25,14 @@ def command(config_file: Path | None, as_json: bool, **values: Any) -> None:
 
     Time and bytes come from running a few of the images.
     """
-    from maskgen.config import resolved
-    from maskgen.methods import METHODS
+    from maskgen.pipelines.identity import resolve
     from maskgen.pipelines.plan import prepare
     from maskgen.shards.plan import shard_rows
 
     output = str(values.get("output") or "")
     with tempfile.TemporaryDirectory() as scratch:
         config = config_from({**values, "output": scratch}, config_file)
-        config = resolved(config, METHODS[config.method].threshold)
+        config = resolve(config)
         plan = prepare(config)
         keys = [image.sample.key for image in shard_rows(Path(scratch), 0)[:5]]
         bytes_each, seconds_each = _probe(config, plan, Path(scratch))
@@ -77,15 +77,17 @@ def _print(facts: dict[str, Any]) -> None:
 def _probe(config: Any, plan: Any, folder: Path) -> tuple[float, float]:
     """Bytes and seconds per image, from a few images spread over the plan, in this process."""
     from maskgen.pipelines.stages import Quarantined, Stages
+    from maskgen.pipelines.watch import IDLE, Watch
     from maskgen.shards.plan import shard_rows
 
-    stages = Stages(config, plan.members)
+    stages = Stages(dataclasses.replace(config, model_process="off"), plan.members)
+    watch = Watch(list(IDLE))
     total, seconds, count = 0, 0.0, 0
     for number in sorted({round(i * (len(plan.shards) - 1) / _PROBES) for i in range(_PROBES + 1)}):
         rows = shard_rows(folder, number)
         for image in rows[:: max(1, len(rows) // 3)][:3]:
             started = time.perf_counter()
-            result = stages.finish(stages.mask(stages.decode(image)))
+            result = stages.finish(stages.mask(stages.decode(image)), watch)
             if not isinstance(result, Quarantined):
                 total += sum(len(data) + 512 + -len(data) % 512 for _, data in result[0].members)
                 seconds += time.perf_counter() - started if count else 0.0  # the first one pays the imports

@@ -8,6 +8,7 @@ from pathlib import Path
 import click
 
 from maskgen.cli.options import data_argument, json_option
+from maskgen.errors import UsageError
 
 _SHOWN = 20
 
@@ -21,9 +22,11 @@ def command(data: Path, as_json: bool) -> None:
     Without --json the first 20 quarantined images are printed.
     """
     from maskgen.pipelines.run import failures
-    from maskgen.shards import manifest
+    from maskgen.shards import manifest, naming
     from maskgen.shards.plan import read_plan
 
+    if not (data / naming.PLAN).is_file():
+        raise _no_run(data, copied=(data / naming.MANIFEST).is_file())
     head = read_plan(data)
     whole = manifest.build(data, head)
     failed = list(failures(data))
@@ -48,3 +51,19 @@ def command(data: Path, as_json: bool) -> None:
         click.echo(f"{row['shard']} {row['key']} ({row['path']}): {row['error']}")
     if len(failed) > _SHOWN:
         click.echo(f"... {len(failed) - _SHOWN} more: --json lists all")
+
+
+def _no_run(data: Path, *, copied: bool) -> UsageError:
+    if copied:
+        return UsageError(
+            "no run is here, only its shards",
+            where=str(data),
+            cause="a copy without plan.json, which status compares the shards with",
+            remedy="maskgen info and maskgen verify say what the copy holds",
+        )
+    return UsageError(
+        "no run is here",
+        where=str(data),
+        cause="not the --output of a maskgen run",
+        remedy="give the folder that holds plan.json",
+    )

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import json
-import sys
 from pathlib import Path
 
 import click
 
 from maskgen.cli.options import data_argument, json_option
+from maskgen.cli.progress import ProgressBar
 from maskgen.errors import EXIT_FAULTS
 from maskgen.shards import naming
 
@@ -39,7 +39,10 @@ def command(data: Path, level: str | None, repair: bool, as_json: bool) -> None:
             + ("; run maskgen run again to make them" if withdrawn else "")
         )
         return
-    report = verify.verify(data, level or "hashes", _tick if sys.stderr.isatty() else lambda _: None)
+    with ProgressBar() as bar:
+        report = verify.verify(
+            data, level or "hashes", lambda count: bar.show(count, 0, f"{count} shards checked")
+        )
     if as_json:
         faults = [{"where": fault.where, "text": fault.text} for fault in report.faults]
         facts = {
@@ -56,7 +59,3 @@ def command(data: Path, level: str | None, repair: bool, as_json: bool) -> None:
             f"{report.shards} shards, {report.samples} samples checked ({report.level}): {len(report.faults)} faults"
         )
     raise SystemExit(EXIT_FAULTS if report.faults else 0)
-
-
-def _tick(count: int) -> None:
-    click.echo(f"\r\033[K{count} shards", err=True, nl=False)

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import contextlib
 import multiprocessing
+import os
 import signal
+import threading
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
@@ -17,7 +19,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from maskgen.errors import EnvironmentFault, UsageError
-from maskgen.io.processes import one_thread_each
+from maskgen.io.processes import worker_environment
 from maskgen.report.measures import Measures, level_values, measure
 from maskgen.report.pairs import Pair
 from maskgen.report.pictures import Blob, read_map, read_truth
@@ -104,7 +106,11 @@ def evaluate(
         total += part.curves
         tick(len(scores) + len(empty))
     if not scores:
-        raise UsageError("no truth has any foreground", cause="wrong masks, or masks of 0 and 1")
+        raise UsageError(
+            f"none of the {len(empty)} truths has any foreground",
+            cause="masks of 0 and 1 instead of 0 and 255, or annotations without instances",
+            remedy="mend the truths",
+        )
     return Evaluation(tuple(scores), tuple(empty), total / len(scores))
 
 
@@ -113,7 +119,7 @@ def _parts(chunks: Sequence[Sequence[Pair]], settings: Settings, workers: int) -
         yield from map(_evaluate_chunk, chunks, repeat(settings))
         return
     context = multiprocessing.get_context("spawn")
-    with one_thread_each(), ProcessPoolExecutor(workers, context, initializer=_start) as pool:
+    with worker_environment(), ProcessPoolExecutor(workers, context, initializer=_start) as pool:
         try:
             with _deaf_children():
                 parts = pool.map(_evaluate_chunk, chunks, repeat(settings))
@@ -138,6 +144,15 @@ def _deaf_children() -> Iterator[None]:
 
 def _start() -> None:
     cv2.setNumThreads(1)
+    threading.Thread(target=_die_with_parent, daemon=True).start()
+
+
+def _die_with_parent() -> None:
+    """A killed parent leaves the pool's queue open, so its children would wait for ever."""
+    parent = multiprocessing.parent_process()
+    if parent is not None:
+        parent.join()
+        os._exit(1)
 
 
 def _evaluate_chunk(pairs: Sequence[Pair], settings: Settings) -> _Part:

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 from typing import NamedTuple
 
 from maskgen.errors import ShardFault, UsageError
 from maskgen.report.coco import read_instances
+from maskgen.report.folder import pictures
+from maskgen.report.names import name_of
 from maskgen.report.pictures import Blob, Truth
 from maskgen.shards import manifest, naming, reader, table
 from maskgen.shards.manifest import Manifest
@@ -18,7 +21,6 @@ from maskgen.shards.sample import cut_level
 HALF = 0.5
 """The threshold where no data set states one."""
 
-_ENDINGS = frozenset((".png", ".jpg", ".jpeg"))
 _NAMED = 5  # names in a message
 
 
@@ -97,29 +99,11 @@ def open_truths(path: Path) -> Mapping[str, Truth]:
         UsageError: no truth in it, or two with one stem.
         SourceFault: not COCO's annotations.
     """
-    return pictures(path) if path.is_dir() else read_instances(path)
-
-
-def pictures(path: Path) -> dict[str, Blob]:
-    """The PNG and JPEG files of a folder and the folders below, by stem, sorted.
-
-    Raises:
-        UsageError: there is none, or two have one stem.
-    """
-    found: dict[str, Blob] = {}
-    for file in sorted(path.rglob("*")):
-        if file.suffix.lower() not in _ENDINGS or file.name.startswith(".") or not file.is_file():
-            continue
-        if file.stem in found:
-            raise UsageError(
-                f"two files are named {file.stem!r}",
-                where=f"{found[file.stem]} and {file}",
-                remedy="give a folder that holds each image once",
-            )
-        found[file.stem] = Blob(str(file))
-    if not found:
-        raise UsageError("no PNG or JPEG file in this folder", where=str(path))
-    return found
+    truths: Mapping[str, Truth]
+    truths = pictures(path) if path.is_dir() else read_instances(path)
+    if not truths:
+        raise UsageError("no image in these annotations", where=str(path))
+    return truths
 
 
 def _open_shards(path: Path) -> tuple[float, list[MaskEntry]]:
@@ -149,7 +133,7 @@ def _entry(tar: Path, row: dict[str, object]) -> MaskEntry:
     mask, photo = (_member(tar, row, key, ext) for ext in (naming.MASK, naming.PHOTO))
     if mask is None:
         raise ShardFault("the table knows no mask", where=f"{tar.name} {key}", remedy="maskgen verify")
-    stem = PurePosixPath(str(row["path"])).stem
+    stem = name_of(str(row["path"]))
     return MaskEntry((key, stem) if stem != key else (key,), mask, photo)
 
 
@@ -198,19 +182,38 @@ def require_pairs(pairing: Pairing, sets: Sequence[MaskSet], truth: Path, *, all
     Raises:
         UsageError: with the numbers and first names of both sides.
     """
-    lone = [(names, f"masks without truth in {masks.where}") for names, masks in
+    lone = [(names, "mask", f"without truth in {masks.where}") for names, masks in
             zip(pairing.lone_masks, sets, strict=True)]  # fmt: skip
-    lone.append((pairing.lone_truths, f"truths without mask in {truth}"))
-    if pairing.pairs and (allow_missing or not any(names for names, _ in lone)):
+    lone.append((pairing.lone_truths, "truth", f"without mask in {truth}"))
+    if pairing.pairs and (allow_missing or not any(names for names, _, _ in lone)):
         return
-    told = "; ".join(f"{len(names)} {what} ({_first(names)})" for names, what in lone if names)
+    told = [
+        f"{len(names)} {kind}{'s' * (len(names) > 1)} {what} ({_first(names)})"
+        for names, kind, what in lone
+        if names
+    ]
+    common = [_common_ending(names, pairing.lone_truths) for names in pairing.lone_masks]
+    common += [_common_ending(pairing.lone_truths, names) for names in pairing.lone_masks]
+    endings = [ending for ending in common if ending]
+    remedy = f"rename the files without {endings[0]!r}" if endings else "mend the names"
+    if pairing.pairs:
+        remedy += f", or evaluate the {len(pairing.pairs)} pairs with --allow-missing"
+    elif not endings:
+        remedy += ": masks and truths pair by file stem, shards also by key"
+    nothing = "no truth has a mask" + (" in every set" if len(sets) > 1 else "")
     raise UsageError(
-        "masks and truths do not pair up" if pairing.pairs else "no truth has a mask in every set",
-        cause=told,
-        remedy=f"mend the names, or evaluate the {len(pairing.pairs)} pairs with --allow-missing"
-        if pairing.pairs
-        else "masks and truths pair by file stem, shards also by key",
+        "masks and truths do not pair up" if pairing.pairs else nothing,
+        cause="; ".join(told),
+        remedy=remedy,
     )
+
+
+def _common_ending(names: Sequence[str], wanted: Sequence[str]) -> str:
+    """What most of `names` have behind the name that they would pair by, as in 12_mask; empty when nothing."""
+    known = set(wanted)
+    endings = Counter(name[n:] for name in names for n in range(1, len(name)) if name[:n] in known)
+    ending, count = max(endings.items(), key=lambda item: item[1], default=("", 0))
+    return ending if 2 * count > len(names) else ""
 
 
 def _first(names: Sequence[str]) -> str:

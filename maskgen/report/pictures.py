@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+import io
 from pathlib import Path
 from typing import NamedTuple, TypeAlias
 
 import cv2
 import numpy as np
 from numpy.typing import NDArray
+from PIL.Image import Image
+from PIL.PngImagePlugin import PngImageFile
+from PIL.WebPImagePlugin import WebPImageFile
 
 from maskgen.errors import ImageFault, ShardFault, UsageError
+from maskgen.io.containers import png_chunks, strip_png, strip_webp
 from maskgen.io.decode import Limits, decode
 from maskgen.io.encode import resize_mask
 from maskgen.io.header import read_header
@@ -19,7 +24,15 @@ from maskgen.types import RGB, HardMask
 
 _TRUE_ABOVE = 128  # a truth pixel is foreground above it, as in every toolbox of the field
 _MAX_STRETCH = 0.01  # relative difference of aspect ratios
+_MAX_COLOUR = 16  # levels between two channels of a grey picture that went through a colour JPEG
+_PALETTE = 3  # PNG's colour type
 _LIMITS = Limits(max_bytes=1 << 28, max_pixels=1 << 27, max_side=1 << 16)
+_REMEDIES = {
+    "transparency": "write it again as an 8-bit grey PNG",
+    "colour": "write it again as an 8-bit grey PNG, 255 for foreground",
+    "too-many-pixels": "make it smaller",
+    "side-too-long": "make it smaller",
+}
 
 
 class Blob(NamedTuple):
@@ -109,7 +122,7 @@ def read_photo(blob: Blob) -> RGB:
 
 
 def _read_grey(blob: Blob) -> NDArray[np.uint8]:
-    """(H, W) uint8; colours become their luma, transparency is refused because it could mean either."""
+    """(H, W) uint8; colours and transparency are refused, because nobody knows what they are meant to say."""
     data = blob.read()
     try:
         if blob.size >= 0:
@@ -120,16 +133,42 @@ def _read_grey(blob: Blob) -> NDArray[np.uint8]:
             raise ShardFault(
                 "cannot read a mask", where=str(blob), cause=str(error), remedy="maskgen verify"
             ) from error
+        remedy = _REMEDIES.get(error.reason, "replace it")
         raise UsageError(
             "cannot read a mask",
             where=str(blob),
             cause=str(error),
-            remedy="write it again as an 8-bit grey PNG, or remove it and give --allow-missing",
+            remedy=f"{remedy}, or remove it and give --allow-missing",
         ) from error
 
 
 def _decode_grey(data: bytes) -> NDArray[np.uint8]:
-    header = read_header(data)
-    if header.format == "png" and header.components in (2, 4):
+    image = decode(data, _LIMITS).image
+    if not _opaque(data):
         raise ImageFault("transparency", "a mask is one grey channel")
-    return np.asarray(cv2.cvtColor(decode(data, _LIMITS).image, cv2.COLOR_RGB2GRAY), np.uint8)
+    red, green, blue = cv2.split(image)
+    apart = max(int(cv2.absdiff(red, other).max()) for other in (green, blue))
+    if apart > _MAX_COLOUR:
+        raise ImageFault(
+            "colour", f"two channels are {apart} levels apart, as in a photo or a coloured label map"
+        )
+    return np.asarray(cv2.cvtColor(image, cv2.COLOR_RGB2GRAY), np.uint8)
+
+
+def _opaque(data: bytes) -> bool:
+    """Whether every pixel of a picture that `decode` could read is opaque, if it can say otherwise at all."""
+    header = read_header(data)
+    if header.format == "jpeg":
+        return True
+    if header.format == "webp":
+        return _least_alpha(WebPImageFile(io.BytesIO(strip_webp(data)))) == 255
+    marked = any(chunk.kind == b"tRNS" for chunk in png_chunks(data))
+    if marked and data[25] != _PALETTE:
+        return False
+    if not marked and header.components in (1, 3):
+        return True
+    return _least_alpha(PngImageFile(io.BytesIO(strip_png(data)[0]))) == 255
+
+
+def _least_alpha(image: Image) -> int:
+    return int(image.convert("RGBA").getchannel("A").getextrema()[0])  # type: ignore[arg-type] # one channel

@@ -48,6 +48,18 @@ def summarise(evaluation: Evaluation, number: int = 0) -> dict[str, float | int]
     }
 
 
+def doubt(evaluation: Evaluation, number: int = 0) -> str:
+    """Why the masks of a set may not be what they should be, as words; empty when they look sound."""
+    _, recall, _, _ = evaluation.curves[number]
+    if not recall[1:].any():
+        return "every mask is 0 wherever its truth is foreground"
+    if not recall[2:].any():
+        return (
+            "no mask is above 1 of 255 where its truth is foreground: masks of 0 and 1 instead of 0 and 255?"
+        )
+    return ""
+
+
 def per_image(evaluation: Evaluation, number: int = 0) -> bytes:
     """A Parquet table: name, height, width and the measures that are means over images."""
     scores = evaluation.scores

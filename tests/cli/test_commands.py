@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
+import subprocess
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -151,6 +153,57 @@ def test_preview_draws_photo_mask_overlay_background(call: Call, data: Path, tmp
     sheet = cv2.imread(str(tmp_path / "a" / "sheet.png"))
     assert sheet.shape[1] > 4 * 160
     assert sheet.std() > 10
+
+
+def test_preview_writes_what_the_ending_says(call: Call, data: Path, tmp_path: Path) -> None:
+    for name, magic in (("s.png", b"\x89PNG"), ("s.jpg", b"\xff\xd8\xff"), ("s.JPEG", b"\xff\xd8\xff")):
+        assert call("preview", data, "--output", tmp_path / name)[0] == 0
+        assert (tmp_path / name).read_bytes().startswith(magic)
+    manifest = (data / "manifest.json").read_bytes()
+    for path in (tmp_path / "s.gif", tmp_path / "sheet", data / "manifest.json"):
+        status, _, err = call("preview", data, "--output", path)
+        assert status == 2
+        assert "does not end in .png or .jpg or .jpeg" in err
+    assert (data / "manifest.json").read_bytes() == manifest
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["s.JPEG", "s.jpg", "s.png"]
+
+
+def test_status_of_a_copy_without_its_plan(call: Call, data: Path, tmp_path: Path) -> None:
+    copy = shutil.copytree(data, tmp_path / "copy")
+    (copy / "plan.json").unlink()
+    status, _, err = call("status", copy)
+    assert status == 2
+    assert "no run is here, only its shards" in err
+    assert "maskgen info and maskgen verify" in err
+    assert call("info", copy)[0] == 0
+    status, _, err = call("status", data.parent / "photos")
+    assert status == 2
+    assert "no run is here: " in err
+    assert "--output of a maskgen run" in err
+
+
+def test_options_without_effect_are_named_once(call: Call, data: Path, tmp_path: Path) -> None:
+    words = options(data.parent)
+    words[words.index("--output") + 1] = str(tmp_path / "s")
+    unused = ["--weights", "none.pth", "--device", "cuda", "--resize", "antialias"]
+    status, _, err = call(
+        "run", *words, "--limit", "2", *unused, "--background", "none", "--background-side", "9"
+    )
+    assert status == 0
+    assert err.splitlines() == [
+        "maskgen: note: --weights, --resize, --device: no effect, box has no network",
+        "maskgen: note: --background-side: no effect, no backgrounds are made",
+    ]
+    status, _, err = call("run", *words, "--limit", "2", "--device", "cpu")
+    assert "no effect" not in err  # what is said anyway is no news
+
+
+def test_the_package_runs_as_a_module() -> None:
+    for module in ("maskgen", "maskgen.cli"):
+        done = subprocess.run(
+            [sys.executable, "-m", module, "--version"], capture_output=True, text=True, check=True
+        )
+        assert done.stdout == f"maskgen, version {__version__}\n"
 
 
 def test_plan_estimates_without_writing(call: Call, data: Path, tmp_path: Path) -> None:

@@ -87,6 +87,38 @@ def test_the_sheet_begins_with_the_widest_dispute(runs: Path) -> None:
     assert [int(image[second + 5, 10 + step * n]) for n in (0, 1, 2, 3)] == [30, 255, 204, 255]
 
 
+def test_a_sheet_may_be_a_jpeg(runs: Path) -> None:
+    arguments = (f"one={runs}/one", f"two={runs}/two", "--truth", runs / "truth", "--workers", 1)
+    for name, magic in (("sheet.png", b"\x89PNG"), ("sheet.JPG", b"\xff\xd8\xff")):
+        assert call(*arguments, "--photos", runs / "photos", "--output", runs / name).exit_code == 0
+        assert (runs / name).read_bytes().startswith(magic)
+    png, jpeg = (cv2.imread(str(runs / name)).astype(int) for name in ("sheet.png", "sheet.JPG"))
+    assert np.abs(png - jpeg).mean() < 5
+    found = call(*arguments, "--output", runs / "truth" / "a.tif")
+    assert found.exit_code == 2
+    assert "does not end in .png or .jpg or .jpeg" in found.stderr
+    assert not (runs / "truth" / "a.tif").exists()
+
+
+def test_photos_without_a_sheet_are_a_mistake(runs: Path) -> None:
+    found = call(f"one={runs}/one", "--truth", runs / "truth", "--photos", runs / "photos")
+    assert found.exit_code == 2
+    assert "give its --output" in found.stderr
+
+
+def test_a_name_that_is_no_unicode_is_drawn(tmp_path: Path) -> None:
+    # OpenCV ends the whole process on such a text.
+    picture = cv2.imencode(".png", flat(255))[1].tobytes()
+    for folder in ("truth", "one"):
+        (tmp_path / folder).mkdir()
+        (tmp_path / folder / "a\udcff.png").write_bytes(picture)  # the byte ff in the file system
+    arguments = ("--truth", tmp_path / "truth", "--output", tmp_path / "sheet.png", "--workers", 1)
+    found = call(f"one\udcff={tmp_path}/one", *arguments, "--json")
+    assert found.exit_code == 0
+    assert json.loads(found.stdout)["images"] == 1
+    assert cv2.imread(str(tmp_path / "sheet.png")) is not None
+
+
 def test_without_photos_the_sheet_says_so(runs: Path) -> None:
     arguments = (f"one={runs}/one", f"two={runs}/two", "--truth", runs / "truth", "--workers", 1)
     found = call(*arguments, "--output", runs / "sheet.png")
@@ -105,7 +137,7 @@ def test_a_photo_that_is_not_there_is_named(runs: Path) -> None:
 def test_only_images_that_all_have_are_compared(runs: Path) -> None:
     (runs / "two" / "c.png").unlink()
     arguments = (f"one={runs}/one", f"two={runs}/two", "--truth", runs / "truth", "--json", "--workers", 1)
-    with pytest.raises(UsageError, match=r"1 truths without mask .*\(c\)"):
+    with pytest.raises(UsageError, match=r"1 truth without mask .*\(c\)"):
         call(*arguments)
     found = json.loads(call(*arguments, "--allow-missing").stdout)
     assert [run["images"] for run in found["runs"].values()] == [2, 2]

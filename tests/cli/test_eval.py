@@ -1,7 +1,12 @@
 from __future__ import annotations
 
+import contextlib
 import json
 import shutil
+import signal
+import subprocess
+import sys
+import time
 from pathlib import Path
 from typing import Any
 
@@ -115,11 +120,81 @@ def test_missing_pairs_stop_it_unless_allowed(ecssd: Path, tmp_path: Path) -> No
     shutil.copytree(ecssd / "ground_truth_mask", tmp_path / "truth")
     (tmp_path / "truth" / f"{KEYS[0]}.png").rename(tmp_path / "truth" / "stray.png")
     arguments = ("--masks", ecssd / "shards", "--truth", tmp_path / "truth")
-    with pytest.raises(UsageError, match=rf"1 masks without truth .*\({KEYS[0]}\).*\(stray\)") as caught:
+    with pytest.raises(UsageError, match=rf"1 mask without truth .*\({KEYS[0]}\).*\(stray\)") as caught:
         facts(*arguments)
     assert caught.value.exit_code == 2
     found = facts(*arguments, "--allow-missing")
     assert (found["images"], found["unpaired_masks"], found["unpaired_truths"]) == (9, 1, 1)
+
+
+def test_the_table_of_images_never_replaces_a_mask(ecssd: Path) -> None:
+    truth = ecssd / "ground_truth_mask" / f"{KEYS[0]}.png"
+    before = truth.read_bytes()
+    arguments = ("eval", "--masks", ecssd / "maps", "--truth", truth.parent, "--per-image", truth)
+    found = CliRunner().invoke(cli, [str(word) for word in arguments])
+    assert found.exit_code == 2
+    assert "does not end in .parquet" in found.stderr
+    assert truth.read_bytes() == before
+
+
+def test_an_output_that_cannot_be_written_stops_it_before_the_work(ecssd: Path, tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    (tmp_path / "none").mkdir()  # without masks, which would be the next thing to fail
+    arguments = ("--masks", tmp_path / "none", "--truth", ecssd / "ground_truth_mask")
+    with pytest.raises(OSError, match="file"):
+        facts(*arguments, "--per-image", tmp_path / "file" / "x.parquet")
+
+
+@pytest.mark.parametrize(
+    ("scale", "told"), [(255, ""), (1, "masks of 0 and 1 instead of 0 and 255?"), (0, "every mask is 0")]
+)
+def test_masks_that_are_unlike_masks_are_doubted(tmp_path: Path, scale: int, told: str) -> None:
+    square = np.zeros((30, 40), np.uint8)
+    square[5:20, 5:20] = 1
+    for folder, factor in (("masks", scale), ("truth", 255)):
+        (tmp_path / folder).mkdir()
+        for name in "ab":
+            cv2.imwrite(str(tmp_path / folder / f"{name}.png"), square * factor)
+    arguments = ("eval", "--masks", tmp_path / "masks", "--truth", tmp_path / "truth", "--workers", 1)
+    found = CliRunner().invoke(cli, [str(word) for word in arguments])
+    assert found.exit_code == 0
+    assert (told in found.stderr) if told else not found.stderr
+    assert f"note: {tmp_path}/masks" in found.stderr or not told
+
+
+def children(pid: int) -> list[int]:
+    with contextlib.suppress(OSError):
+        return [int(word) for word in Path(f"/proc/{pid}/task/{pid}/children").read_text().split()]
+    return []
+
+
+def alive(pid: int) -> bool:
+    with contextlib.suppress(OSError):
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
+    return False
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGKILL])
+def test_a_signal_ends_it_with_its_workers(tmp_path: Path, number: signal.Signals) -> None:
+    cv2.imwrite(str(tmp_path / "big.png"), np.tri(1500, dtype=np.uint8) * 255)
+    (tmp_path / "masks").mkdir()
+    for index in range(400):  # a minute of work
+        (tmp_path / "masks" / f"{index}.png").symlink_to(tmp_path / "big.png")
+    words = ["eval", "--masks", tmp_path / "masks", "--truth", tmp_path / "masks", "--workers", "2"]
+    command = [sys.executable, "-m", "maskgen", *map(str, words)]
+    process = subprocess.Popen(
+        command, start_new_session=True, stderr=subprocess.PIPE, stdout=subprocess.PIPE
+    )
+    while len(workers := children(process.pid)) < 3:  # with multiprocessing's resource tracker
+        assert process.poll() is None
+        time.sleep(0.05)
+    process.send_signal(number)
+    _, err = process.communicate()
+    assert process.returncode == (-signal.SIGKILL if number == signal.SIGKILL else 75)
+    assert b"Traceback" not in err
+    assert (b"it starts anew" in err) == (number != signal.SIGKILL)
+    while any(alive(pid) for pid in workers):  # for ever, were they not told
+        time.sleep(0.05)
 
 
 def test_empty_truths_stop_it_unless_skipped(ecssd: Path, tmp_path: Path) -> None:

@@ -13,8 +13,6 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-
-sys.path.insert(0, str(Path(__file__).parent))  # the worker processes import it too
 from photos import hashes, make_photos
 
 pytestmark = pytest.mark.faults

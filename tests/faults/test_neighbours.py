@@ -4,13 +4,10 @@ from __future__ import annotations
 
 import random
 import shutil
-import sys
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-
-sys.path.insert(0, str(Path(__file__).parent))
 from photos import make_photos
 
 from maskgen.pipelines.run import Outcome, failures

@@ -2,14 +2,11 @@
 
 from __future__ import annotations
 
-import sys
 from collections import Counter
 from pathlib import Path
 
-import pytest
-
-sys.path.insert(0, str(Path(__file__).parent))  # the worker processes import these too
 import poison
+import pytest
 from photos import BROKEN, hashes, make_photos
 
 from maskgen.config import RunConfig, make_config

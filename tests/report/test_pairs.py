@@ -1,12 +1,14 @@
 from __future__ import annotations
 
 import json
+import tracemalloc
 from pathlib import Path
 
 import cv2
 import numpy as np
 import pytest
 from numpy.typing import NDArray
+from PIL import Image
 from pycocotools import mask as oracle
 
 from maskgen.errors import ShardFault, SourceFault, UsageError
@@ -69,7 +71,7 @@ def test_left_overs_are_named_both_ways(tmp_path: Path) -> None:
     text = str(caught.value)
     assert "7 masks without truth" in text
     assert "(m0, m1, m2, m3, m4, ...)" in text
-    assert "1 truths without mask" in text
+    assert "1 truth without mask" in text
     assert "(t)" in text
     assert "--allow-missing" in text
     pairs.require_pairs(found, sets, truth, allow_missing=True)
@@ -91,6 +93,80 @@ def test_two_files_of_one_stem_are_refused(tmp_path: Path) -> None:
 def test_a_folder_without_pictures_is_refused(tmp_path: Path) -> None:
     with pytest.raises(UsageError, match="no PNG or JPEG"):
         pairs.open_masks(tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("file", "told"),
+    [
+        ("a.bmp", "1 .bmp"),
+        ("x-000000.tar", "shards without their manifest"),
+        ("manifest.json", "only masks may be given as shards"),
+        ("", "it is empty"),
+    ],
+)
+def test_a_folder_without_pictures_says_what_it_holds(tmp_path: Path, file: str, told: str) -> None:
+    if file:
+        (tmp_path / file).write_bytes(b"BM")
+    with pytest.raises(UsageError, match=told):
+        pairs.open_truths(tmp_path)
+
+
+def test_links_to_folders_are_not_followed_but_named(tmp_path: Path) -> None:
+    write(tmp_path / "far", a=half())
+    (tmp_path / "near").mkdir()
+    (tmp_path / "near" / "train").symlink_to(tmp_path / "far")
+    with pytest.raises(UsageError, match="links to folders, as train, are not followed"):
+        pairs.open_truths(tmp_path / "near")
+
+
+@pytest.mark.parametrize(
+    ("masks", "truths", "ending"),
+    [
+        (("1_mask", "2_mask", "3_mask"), ("1", "2", "3"), "_mask"),
+        (("1", "2"), ("1_gt", "2_gt"), "_gt"),
+        (("1_rbd", "2_mr", "30_sf"), ("1", "2", "30"), ""),
+        (("a", "b"), ("c", "d"), ""),
+    ],
+)
+def test_a_common_ending_of_the_names_is_found(
+    tmp_path: Path, masks: tuple[str, ...], truths: tuple[str, ...], ending: str
+) -> None:
+    write(tmp_path / "m", **dict.fromkeys(masks, half()))
+    write(tmp_path / "t", **dict.fromkeys(truths, half()))
+    sets = [pairs.open_masks(tmp_path / "m")]
+    found = pairs.pair(pairs.open_truths(tmp_path / "t"), sets)
+    with pytest.raises(UsageError) as caught:
+        pairs.require_pairs(found, sets, tmp_path / "t", allow_missing=False)
+    assert caught.value.what == "no truth has a mask"
+    assert ("rename the files without" in caught.value.remedy) == bool(ending)
+    assert repr(ending) in caught.value.remedy or not ending
+
+
+def test_one_name_in_two_spellings_of_unicode_is_one_name(tmp_path: Path) -> None:
+    composed, taken_apart = "caf\u00e9", "cafe\u0301"
+    masks = write(tmp_path / "m", **{composed: half()})
+    truth = write(tmp_path / "t", **{taken_apart: half()})
+    assert [pair.name for pair in paired(masks, truth).pairs] == [composed]
+    path = coco(
+        tmp_path / "i.json",
+        [],
+        images=[{"id": 7, "file_name": taken_apart + ".jpg", "height": 24, "width": 32}],
+    )
+    assert [pair.name for pair in paired(masks, path).pairs] == [composed]
+    write(masks, **{taken_apart: half()})
+    with pytest.raises(UsageError, match="two files are named"):
+        pairs.open_masks(masks)
+
+
+def test_names_that_are_no_unicode_can_be_printed(tmp_path: Path) -> None:
+    for folder in ("m", "t"):
+        write(tmp_path / folder, a=half())
+        (tmp_path / folder / "a.png").rename(
+            tmp_path / folder / "a\udcff.png"
+        )  # the byte ff in the file system
+    found = paired(tmp_path / "m", tmp_path / "t")
+    assert [pair.name.encode() for pair in found.pairs] == [b"a\\udcff"]
+    assert evaluate(found.pairs, Settings((128,))).scores[0].measures[0].iou == 1
 
 
 def test_only_what_every_set_has_is_paired(tmp_path: Path) -> None:
@@ -138,6 +214,62 @@ def test_the_map_takes_the_size_of_the_truth(tmp_path: Path) -> None:
     found = read_map(Blob(str(tmp_path / "m.png")), (24, 32), Blob("t.png"))
     assert found.shape == (24, 32)
     assert (found[:, [0, 14, 17, 31]] == [0, 0, 255, 255]).all()
+
+
+def pillow(levels: NDArray[np.uint8], kind: str) -> Image.Image:
+    """The same mask as other programs write it."""
+    grey = Image.fromarray(levels)
+    opaque, hidden = Image.new("L", grey.size, 255), Image.new("L", grey.size, 0)
+    match kind:
+        case "opaque RGBA" | "hidden RGBA":
+            return Image.merge("RGBA", (grey, grey, grey, opaque if kind.startswith("opaque") else hidden))
+        case "opaque LA" | "hidden LA":
+            return Image.merge("LA", (grey, opaque if kind.startswith("opaque") else hidden))
+        case "mask in the alpha channel":
+            return Image.merge("LA", (hidden, grey))
+    palette = Image.fromarray((levels > 0).astype(np.uint8))
+    palette.putpalette([0, 0, 0] + ([128, 0, 0] if kind == "red palette" else [255, 255, 255]))
+    return palette
+
+
+@pytest.mark.parametrize("kind", ["opaque RGBA", "opaque LA", "grey palette"])
+def test_a_mask_that_is_grey_and_opaque_is_read_however_it_is_stored(tmp_path: Path, kind: str) -> None:
+    pillow(half(), kind).save(tmp_path / "m.png")
+    assert (read_map(Blob(str(tmp_path / "m.png")), SIZE, Blob("t")) == half()).all()
+    truth, _ = read_truth(Blob(str(tmp_path / "m.png")))
+    assert (truth == (half() > 0)).all()
+
+
+@pytest.mark.parametrize("kind", ["hidden RGBA", "hidden LA", "mask in the alpha channel"])
+def test_transparency_is_refused_because_it_could_mean_either(tmp_path: Path, kind: str) -> None:
+    pillow(half(), kind).save(tmp_path / "m.png")
+    with pytest.raises(UsageError, match=r"m\.png.*\n.*transparency"):
+        read_map(Blob(str(tmp_path / "m.png")), SIZE, Blob("t"))
+
+
+def test_a_transparent_background_colour_is_refused(tmp_path: Path) -> None:
+    # Painted white, as a photo's is, the background would become the foreground.
+    Image.fromarray(half()).save(tmp_path / "grey.png", transparency=0)
+    pillow(half(), "grey palette").save(tmp_path / "palette.png", transparency=0)
+    for name in ("grey", "palette"):
+        with pytest.raises(UsageError, match="transparency"):
+            read_truth(Blob(str(tmp_path / f"{name}.png")))
+
+
+def test_photos_and_coloured_label_maps_are_refused(tmp_path: Path) -> None:
+    pillow(half(), "red palette").save(tmp_path / "labels.png")
+    colours = np.random.default_rng(0).integers(0, 256, (24, 32, 3)).astype(np.uint8)
+    Image.fromarray(colours).save(tmp_path / "photo.jpg")
+    for name in ("labels.png", "photo.jpg"):
+        with pytest.raises(UsageError, match="colour: two channels are"):
+            read_truth(Blob(str(tmp_path / name)))
+
+
+def test_a_grey_mask_in_a_colour_jpeg_is_no_photo(tmp_path: Path) -> None:
+    levels = np.asarray(Image.fromarray(grid(3)).resize((320, 240)))
+    Image.fromarray(np.repeat(levels[..., None], 3, axis=2)).save(tmp_path / "m.jpg", quality=60)
+    found = read_map(Blob(str(tmp_path / "m.jpg")), (240, 320), Blob("t"))
+    assert np.abs(found.astype(int) - levels).mean() < 10
 
 
 def test_a_colour_file_is_read_by_its_luma(tmp_path: Path) -> None:
@@ -224,7 +356,7 @@ def test_an_empty_truth_is_an_error_or_left_out(tmp_path: Path, workers: int) ->
 
 def test_nothing_but_empty_truths_is_an_error(tmp_path: Path) -> None:
     found = paired(write(tmp_path / "m", a=grid(0)), write(tmp_path / "t", a=np.zeros(SIZE, np.uint8)))
-    with pytest.raises(UsageError, match="no truth has any foreground"):
+    with pytest.raises(UsageError, match="none of the 1 truths has any foreground"):
         evaluate(found.pairs, Settings((128,), skip_empty=True))
 
 
@@ -301,6 +433,49 @@ def test_a_map_is_neither_praised_nor_blamed_in_a_crowd(tmp_path: Path) -> None:
 def test_broken_segmentations_are_refused(segmentation: object) -> None:
     with pytest.raises(SourceFault, match=r"cannot draw a COCO segmentation: photo\.jpg"):
         union([segmentation], (20, 30), "photo.jpg")
+
+
+@pytest.mark.parametrize(
+    ("text", "cause"),
+    [
+        ("[" * 100_000, "recursion"),
+        ("[]", "no object with images and annotations"),
+        (
+            '{"images": [], "annotations": [{"image_id": 8, "segmentation": []}]}',
+            "image 8, which is not listed",
+        ),
+        ('{"images": []}', "no 'annotations'"),
+        ("\x89PNG\r\n", "Expecting value"),
+    ],
+)
+def test_what_is_wrong_with_annotations_is_said(tmp_path: Path, text: str, cause: str) -> None:
+    path = tmp_path / "i.json"
+    path.write_text(text)
+    with pytest.raises(SourceFault, match=cause):
+        read_instances(path)
+
+
+def test_bytes_that_are_no_text_are_refused(tmp_path: Path) -> None:
+    write(tmp_path, a=half())
+    with pytest.raises(SourceFault, match="not a text file"):
+        pairs.open_truths(tmp_path / "a.png")
+
+
+def test_annotations_without_images_are_refused(tmp_path: Path) -> None:
+    with pytest.raises(UsageError, match="no image in these annotations"):
+        pairs.open_truths(coco(tmp_path / "i.json", [], images=[]))
+
+
+def test_annotations_take_a_few_times_their_size_of_memory(tmp_path: Path) -> None:
+    polygon = [round(100 + number * 0.37, 2) for number in range(60)]
+    path = coco(tmp_path / "i.json", [{"image_id": 7, "iscrowd": 0, "segmentation": [polygon]}] * 5000)
+    tracemalloc.start()
+    (truth,) = read_instances(path).values()
+    _, peak = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert len(truth.instances) == 5000
+    assert list(truth.instances[0][0]) == polygon
+    assert peak < 4 * path.stat().st_size  # lists of floats take 5.4 times
 
 
 def test_broken_annotations_are_refused(tmp_path: Path) -> None:

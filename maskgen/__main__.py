@@ -1,0 +1,5 @@
+"""`python -m maskgen`."""
+
+from maskgen.cli import main
+
+main()
