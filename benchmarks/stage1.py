@@ -1,38 +1,39 @@
-"""Images per second of each part of stage one, and end to end, in one run.
+"""Stage one end to end: against the method alone, against each part, and against the obvious pipeline, in one run.
 
-    python benchmarks/stage1.py [PHOTOS] [--images 2000] [--method box] [--workers 2]
+    python benchmarks/stage1.py [PHOTOS] [--images 2000] [--method box] [--weights FILE] [--workers 2] [--baseline]
 
 PHOTOS is a folder of JPEGs (the photos that scikit-image ships when not given, resized to 400x300). Every part is
-timed alone on `workers` processes at once, as often as the parts of a run are, so that all rates are of the same
-cores; then `maskgen run` makes real shards from the same photos.
+timed alone on `workers` processes at once; then `maskgen run` makes real shards from the same photos. `--baseline`
+also times what one would write first: webdataset -> DataLoader with `workers` workers -> mask and background in the
+main process -> webdataset's TarWriter, with the same method and the same background.
 """
 
 from __future__ import annotations
 
 import argparse
+import io
 import itertools
 import json
-import multiprocessing
 import os
 import shutil
+import subprocess
+import sys
 import tempfile
 import time
-from collections.abc import Callable
+from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import cv2
+import numpy as np
+from PIL import Image
 
-from maskgen.config import RunConfig, make_config, resolved
-from maskgen.methods import METHODS
-from maskgen.pipelines.run import run
+from maskgen.backgrounds import BACKGROUNDS
+from maskgen.config import make_config
+from maskgen.methods import make_method
+from maskgen.pipelines.bench import PARTS, part_rates, photos_of
+from maskgen.pipelines.identity import method_options, resolve
 from maskgen.pipelines.sources.sample import PHOTOS, sample_folder
-from maskgen.pipelines.stages import Stages
-from maskgen.shards.commit import ShardWriter
-from maskgen.shards.plan import PlannedImage
-from maskgen.shards.sample import SampleId, encode_sample, store_mask
-from maskgen.types import Box, ByteRef
-
-PARTS = ("decode", "method", "background", "encode", "tar")
 
 
 def sample_photos(folder: Path) -> Path:
@@ -58,66 +59,67 @@ def spread(photos: Path, folder: Path, count: int) -> Path:
     return folder
 
 
-def part_rates(config: RunConfig, members: tuple[str, ...], barrier: object, results: object) -> None:
-    """Time each part on this process's share of the photos; all processes start each part together."""
-    cv2.setNumThreads(1)
-    stages = Stages(config, members)
-    folder = Path(config.input)
-    files = sorted(folder.iterdir())[: max(1, min(300, len(list(folder.iterdir()))))]
-    images = [
-        PlannedImage(SampleId(p.stem, None, p.name), ByteRef(p.name, 0, p.stat().st_size)) for p in files
-    ]
-    photos = [stages.decode(image) for image in images]
-    masked = [stages.mask(photo) for photo in photos]
-    finished = [stages.finish(one) for one in masked]
-    halves = [_fill(stages, one, config) for one in masked]
-    scratch = Path(tempfile.mkdtemp(dir=Path(config.output).parent))
-
-    def tar() -> None:
-        with ShardWriter(scratch, f"{os.getpid()}", members, "") as writer:
-            for sample, sha256 in finished:
-                writer.add(sample, None, sha256)
-
-    work: dict[str, Callable[[], object]] = {
-        "decode": lambda: [stages.decode(image) for image in images],
-        "method": lambda: [stages.mask(photo) for photo in photos],
-        "background": lambda: [_fill(stages, one, config) for one in masked],
-        "encode": lambda: [encode_sample(*half, config) for half in halves],
-        "tar": tar,
-    }
-    for part in PARTS:
-        barrier.wait()
-        started, rounds = time.perf_counter(), 0
-        while time.perf_counter() - started < 2.0:
-            work[part]()
-            rounds += 1
-        results.put((part, rounds * len(images) / (time.perf_counter() - started)))
-    shutil.rmtree(scratch)
+def whole_run(arguments: list[str]) -> dict[str, Any]:
+    """`maskgen run` as a user starts it; its totals and the wall seconds of the whole command."""
+    started = time.perf_counter()
+    command = [sys.executable, "-m", "maskgen.cli", "run", *arguments, "--json"]
+    done = subprocess.run(command, check=True, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL)
+    return {**json.loads(done.stdout), "wall_s": time.perf_counter() - started}
 
 
-def _fill(stages: Stages, masked: object, config: RunConfig) -> tuple[object, ...]:
-    photo = masked.photo
-    masks = store_mask(masked.mask, config.threshold, config)
-    filled = stages._background(photo.image, masks.hard) if stages._background else None
-    return photo.sample, (photo.image, photo.verbatim), masks, filled, Box(0, 0, 1, 1)
+def obvious_pipeline(source: Path, folder: Path, config: Any) -> float:
+    """Images per second of webdataset -> DataLoader -> TarWriter, the tars of the input made beforehand."""
+    import webdataset as wds
+    from torch.utils.data import DataLoader
+
+    folder.mkdir()
+    files = sorted(source.iterdir())
+    shards = [files[start : start + 500] for start in range(0, len(files), 500)]
+    for number, part in enumerate(shards):
+        with wds.TarWriter(str(folder / f"in-{number:04d}.tar")) as tar:
+            for path in part:
+                tar.write({"__key__": path.stem, "jpg": path.read_bytes()})
+    urls = [str(path) for path in sorted(folder.glob("in-*.tar"))]
+    method = make_method(config.method, method_options(config))
+    background = BACKGROUNDS[config.background]
+    started = time.perf_counter()
+    dataset = wds.WebDataset(urls, shardshuffle=False).decode("torchrgb").to_tuple("__key__", "jpg")
+    loader = DataLoader(dataset, batch_size=None, num_workers=min(config.workers, len(urls)))
+    count = 0
+    with wds.TarWriter(str(folder / "out.tar")) as tar:
+        for key, tensor in loader:
+            image = (tensor.permute(1, 2, 0).numpy() * 255).astype(np.uint8)
+            mask = method(image)
+            filled = background(image, mask >= config.threshold)
+            photo, small, fill = io.BytesIO(), io.BytesIO(), io.BytesIO()
+            Image.fromarray(image).save(photo, "JPEG", quality=95)
+            Image.fromarray((mask * 255).astype(np.uint8)).save(small, "PNG")
+            Image.fromarray(filled.image).save(fill, "JPEG", quality=90)
+            parts = {"jpg": photo, "mask.png": small, "bg.jpg": fill}
+            tar.write({"__key__": key, **{ext: part.getvalue() for ext, part in parts.items()}})
+            count += 1
+    return count / (time.perf_counter() - started)
 
 
-def measure_parts(config: RunConfig, members: tuple[str, ...], workers: int) -> dict[str, float]:
-    """Images per second of each part, all processes together."""
-    context = multiprocessing.get_context("spawn")
-    barrier, results = context.Barrier(workers), context.Queue()
-    processes = [
-        context.Process(target=part_rates, args=(config, members, barrier, results)) for _ in range(workers)
-    ]
-    for process in processes:
-        process.start()
-    rates = dict.fromkeys(PARTS, 0.0)
-    for _ in range(workers * len(PARTS)):
-        part, rate = results.get()
-        rates[part] += rate
-    for process in processes:
-        process.join()
-    return rates
+def figures(given: argparse.Namespace, folder: Path) -> Iterator[tuple[str, float]]:
+    """Name and value of every figure, as they are measured."""
+    photos = given.photos or sample_photos(folder / "photos")
+    source = spread(photos, folder / "source", given.images)
+    values = {
+        "dataset": "folder", "input": str(source), "method": given.method, "weights": given.weights,
+        "background": given.background, "runtime": given.runtime, "precision": given.precision,
+    }  # fmt: skip
+    config = resolve(make_config({**values, "output": str(folder / "parts"), "workers": given.workers}))
+    rates = part_rates(config, photos_of(source), given.workers, seconds=3.0)
+    yield from rates.items()
+    yield "all parts in turn", 1 / sum(1 / rates[part] for part in PARTS)
+    arguments = [part for name, value in values.items() if value for part in (f"--{name}", str(value))]
+    arguments += ["--workers", str(given.workers), "--shard-size", "100"]
+    totals = whole_run([*arguments, "--output", str(folder / "shards")])
+    yield "end to end, without start-up", totals["images_per_s"]
+    yield "end to end, whole command", totals["samples"] / totals["wall_s"]
+    if given.baseline:
+        yield "webdataset -> DataLoader -> TarWriter", obvious_pipeline(source, folder / "obvious", config)
 
 
 def main() -> None:
@@ -128,46 +130,25 @@ def main() -> None:
     parser.add_argument("--images", type=int, default=4000)
     parser.add_argument("--method", default="box")
     parser.add_argument("--weights", default="")
+    parser.add_argument("--runtime", default="auto")
+    parser.add_argument("--precision", default="auto")
     parser.add_argument("--background", default="tiled")
     parser.add_argument("--workers", type=int, default=len(os.sched_getaffinity(0)))
-    parser.add_argument("--json", action="store_true")
+    parser.add_argument("--baseline", action="store_true")
     given = parser.parse_args()
+    found: dict[str, float] = {}
     with tempfile.TemporaryDirectory() as scratch:
-        folder = Path(scratch)
-        photos = given.photos or sample_photos(folder / "photos")
-        source = spread(photos, folder / "source", given.images)
-        values = {
-            "dataset": "folder",
-            "input": str(source),
-            "output": str(folder / "shards"),
-            "method": given.method,
-        }
-        values |= {"weights": given.weights, "background": given.background, "workers": given.workers}
-        config = resolved(make_config({**values, "shard_size": 500}), METHODS[given.method].threshold)
-        members = ("jpg", "mask.png", "bg.jpg", "json", "sat", "fg", "meta")
-        members = tuple(ext for ext in members if given.background != "none" or ext != "bg.jpg")
-        rates = measure_parts(config, members, given.workers)
-        outcome = run(config)
-    rates["end to end"] = outcome.progress.rate
-    slowest = min(PARTS, key=lambda part: rates[part])
-    together = 1 / sum(1 / rates[part] for part in PARTS)
-    facts = {
-        "images_per_s": {part: round(rate, 1) for part, rate in rates.items()},
-        "slowest": slowest,
-        "end_to_end_of_slowest": round(rates["end to end"] / rates[slowest], 3),
-        "end_to_end_of_all_parts_in_turn": round(rates["end to end"] / together, 3),
-        "workers": given.workers,
-        "images": outcome.manifest.samples,
-    }
-    if given.json:
-        print(json.dumps(facts))
-        return
-    for part, rate in rates.items():
-        print(f"{part:12} {rate:9.1f} images/s")
-    print(f"end to end / slowest part ({slowest}): {facts['end_to_end_of_slowest']}")
-    print(
-        f"end to end / all parts one after the other on the same cores: {facts['end_to_end_of_all_parts_in_turn']}"
-    )
+        for name, rate in figures(given, Path(scratch)):
+            found[name] = rate
+            print(f"{name:40} {rate:9.2f} images/s", flush=True)
+    whole = found["end to end, without start-up"]
+    print(f"end to end / method alone                {whole / found['method']:9.3f}")
+    print(f"end to end / all parts in turn           {whole / found['all parts in turn']:9.3f}")
+    if given.baseline:
+        print(
+            f"end to end / the obvious pipeline        "
+            f"{whole / found['webdataset -> DataLoader -> TarWriter']:9.2f}"
+        )
 
 
 if __name__ == "__main__":

@@ -14,7 +14,9 @@ from typing import Any
 from maskgen.errors import UsageError
 
 DATASETS = ("imagenet", "coco", "jft", "webdataset", "folder", "sample")
-METHODS = ("rbd", "mr", "dsr", "mc", "vote", "u2net", "u2netp", "box")
+METHODS = ("rbd", "mr", "dsr", "mc", "vote", "u2net", "u2netp", "onnx", "box")
+RUNTIMES = ("auto", "torch", "openvino", "onnxruntime")
+PRECISIONS = ("auto", "fp32", "tf32", "fp16", "bf16", "mixed")
 REFINEMENTS = ("auto", "crf", "guided", "none")
 BACKGROUNDS = ("tiled", "telea", "none")
 LAYOUTS = ("full", "sidecar")
@@ -47,7 +49,36 @@ class RunConfig:
         "vote", "Mask method (box: a centred box, to measure everything else).", choices=METHODS
     )
     weights: str = _option(
-        "", "Checkpoint of a learned method; its SHA-256 is part of the fingerprint.", result=False
+        "",
+        "Checkpoint of a learned method, a path or an https:// address; its SHA-256 is part of the fingerprint.",
+        result=False,
+    )
+    weights_sha256: str = _option(
+        "", "SHA-256 that the checkpoint must have; needed for an address.", result=False
+    )
+    network: str = _option(
+        "",
+        "Input and output of an `onnx` model: a known name (u2net, isnet, birefnet, inspyrenet) or a TOML file.",
+    )
+    runtime: str = _option(
+        "auto",
+        "What runs a learned method (auto: torch on a GPU; else openvino, onnxruntime or torch, what is there).",
+        choices=RUNTIMES,
+    )
+    precision: str = _option(
+        "auto", "Arithmetic of a learned method (auto: fp16 on a GPU, fp32 on a CPU).", choices=PRECISIONS
+    )
+    force_precision: bool = _option(
+        False, "Go on with a precision whose masks differ from fp32 (IoU below .99).", result=False
+    )
+    compile: bool = _option(False, "Compile a torch network with torch.compile (a minute at the start).")
+    model_process: str = _option(
+        "auto",
+        "Run the network in one process per device, fed by the workers (auto: on a GPU), or in every worker.",
+        choices=("auto", "on", "off"),
+    )
+    batch_size: int = _option(
+        0, "Images per call of a learned method (0: 1 on a CPU, 32 on a GPU).", minimum=0, maximum=1024
     )
     refine: str = _option(
         "auto",
@@ -72,6 +103,11 @@ class RunConfig:
     background_side: int = _option(
         0, "Store backgrounds with this short side, px (0: the photo's size).", minimum=0
     )
+    background_store: str = _option(
+        "full",
+        "full: the whole background; patch: only the box that differs from the photo, pasted when read.",
+        choices=("full", "patch"),
+    )
     binary: bool = _option(False, "Store 1-bit masks instead of soft 8-bit ones.")
     threshold: float = _option(
         0.0, "Mask value from which a pixel is foreground (0: the method's own).", minimum=0, maximum=1
@@ -85,6 +121,9 @@ class RunConfig:
     max_pixels: int = _option(64_000_000, "Refuse images above this many pixels.", minimum=1)
     max_side: int = _option(32_768, "Refuse images with a side above this many pixels.", minimum=1)
     device: str = _option("cpu", "Device of the learned methods.", choices=("cpu", "cuda"))
+    devices: str = _option(
+        "0", "GPUs for --device cuda, by number: 0,1 runs one model process on each.", result=False
+    )
     executor: str = _option(
         "local",
         "Where the shards are made: local, processes on this machine.",
@@ -102,11 +141,6 @@ class RunConfig:
     def fingerprint_fields(self) -> dict[str, Any]:
         """The options that change the output bytes, by name."""
         return {f.name: getattr(self, f.name) for f in dataclasses.fields(self) if f.metadata["result"]}
-
-
-def resolved(config: RunConfig, threshold: float) -> RunConfig:
-    """The configuration with the method's own threshold in place of 0."""
-    return config if config.threshold else dataclasses.replace(config, threshold=threshold)
 
 
 def digest(value: Any) -> str:

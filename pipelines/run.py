@@ -2,19 +2,20 @@
 
 from __future__ import annotations
 
-import json
 import os
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from maskgen.config import RunConfig, parse_budget, resolved
-from maskgen.errors import EXIT_DONE, EXIT_FAULTS, ShardFault
-from maskgen.io.atomic import disk_errors, sweep_partials
-from maskgen.methods import METHODS
+from maskgen.config import RunConfig, parse_budget
+from maskgen.errors import EXIT_DONE, EXIT_FAULTS, Interrupted, MaskgenError, ShardFault
+from maskgen.io.atomic import sweep_partials
 from maskgen.pipelines.executors.local import LocalExecutor
+from maskgen.pipelines.identity import resolve
 from maskgen.pipelines.plan import prepare
+from maskgen.pipelines.precision_check import check_precision_of
+from maskgen.pipelines.runlog import append_log
 from maskgen.pipelines.shard import ShardJob, ShardResult
 from maskgen.pipelines.signals import StopSignals
 from maskgen.pipelines.stages import Stages
@@ -36,6 +37,7 @@ class Progress:
         failed: quarantined images of committed shards.
         resumed: images that earlier runs had committed.
         seconds: since the first worker started.
+        device_use: share of that time that each device was busy: that of the model processes, or of the cores.
     """
 
     planned: int
@@ -43,6 +45,7 @@ class Progress:
     failed: int
     resumed: int
     seconds: float
+    device_use: dict[str, float] = field(default_factory=dict)
 
     @property
     def rate(self) -> float:
@@ -57,7 +60,8 @@ class Outcome:
     manifest: manifest.Manifest
     progress: Progress
     exit_code: int
-    seconds_by_lane: dict[str, float]
+    seconds_by_stage: dict[str, float]
+    workers: int
     notes: tuple[str, ...]
 
 
@@ -94,7 +98,7 @@ def run(config: RunConfig, options: RunOptions | None = None) -> Outcome:
 
 
 def _run(config: RunConfig, options: RunOptions, stop: StopSignals) -> Outcome:
-    config = resolved(config, METHODS[config.method].threshold)
+    config = resolve(config)
     plan = prepare(config)
     output = Path(config.output)
     tally = _Tally(plan, options, _committed(output, plan, retry=options.retry_failed))
@@ -104,16 +108,37 @@ def _run(config: RunConfig, options: RunOptions, stop: StopSignals) -> Outcome:
         if number % options.task[1] == options.task[0] and shard.name not in tally.records
     ]
     workers = min(config.workers or len(os.sched_getaffinity(0)), max(1, len(jobs)))
-    stop.at_once = False
     try:
+        if jobs:
+            check_precision_of(config, output)
+        stop.at_once = False
         executor = LocalExecutor(config, workers, options.make_stages, tally.tick, stop)
         for result in executor.run(jobs):
             tally.add(result, output)
+    except Interrupted:
+        raise
+    except MaskgenError:
+        _forget_a_run_that_made_nothing(output)
+        raise
     finally:
-        sweep_partials(output)
-        sweep_partials(output / naming.RECORDS)
-        whole = manifest.write(output, plan)
-    return Outcome(whole, tally.progress(0), _verdict(config, whole), tally.seconds, plan.notes)
+        _end(output, plan)
+    whole = manifest.read(output)
+    return Outcome(whole, tally.progress(0), _verdict(config, whole), tally.seconds, workers, plan.notes)
+
+
+def _end(output: Path, plan: Plan) -> None:
+    """Leave no partial file, and a manifest of what is committed, however the run has ended."""
+    sweep_partials(output)
+    sweep_partials(output / naming.RECORDS)
+    if (output / naming.PLAN).exists():
+        manifest.write(output, plan)
+
+
+def _forget_a_run_that_made_nothing(output: Path) -> None:
+    """Without its plan the folder is free for a run with the right weights or precision."""
+    if not any((output / naming.RECORDS).glob("*.json")):
+        for name in (naming.MANIFEST, naming.PLAN, naming.PLAN_TABLE):
+            (output / name).unlink(missing_ok=True)
 
 
 @dataclass
@@ -126,6 +151,7 @@ class _Tally:
     started: float = field(default_factory=time.monotonic)
     seconds: dict[str, float] = field(default_factory=dict)
     resumed: int = 0
+    device_use: dict[str, float] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         self.resumed = self._done()
@@ -135,16 +161,18 @@ class _Tally:
 
     def add(self, result: ShardResult, output: Path) -> None:
         self.records[result.record.name] = result.record
-        for lane, seconds in result.seconds.items():
-            self.seconds[lane] = self.seconds.get(lane, 0.0) + seconds
+        for stage, seconds in result.seconds.items():
+            self.seconds[stage] = self.seconds.get(stage, 0.0) + seconds
         _log(output, result)
 
     def progress(self, running: int) -> Progress:
         failed = sum(record.failed for record in self.records.values())
         seconds = time.monotonic() - self.started
-        return Progress(self.plan.images, self._done() + running, failed, self.resumed, seconds)
+        done = self._done() + running
+        return Progress(self.plan.images, done, failed, self.resumed, seconds, self.device_use)
 
-    def tick(self, running: int) -> None:
+    def tick(self, running: int, device_use: dict[str, float]) -> None:
+        self.device_use = device_use
         self.options.report(self.progress(running))
 
 
@@ -165,17 +193,13 @@ def _committed(output: Path, plan: Plan, *, retry: bool) -> dict[str, Record]:
 
 
 def _log(output: Path, result: ShardResult) -> None:
-    """Append one line of times per shard; no hash covers this file."""
-    line = {
-        "time": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime()),
+    facts = {
         "shard": result.record.name,
         "samples": result.record.samples,
         "failed": result.record.failed,
-        "seconds": {lane: round(value, 3) for lane, value in result.seconds.items()},
+        "seconds": {stage: round(value, 3) for stage, value in result.seconds.items()},
     }
-    path = output / naming.LOG
-    with disk_errors(path), path.open("a") as file:
-        file.write(json.dumps(line) + "\n")
+    append_log(output, facts)
 
 
 def _verdict(config: RunConfig, whole: manifest.Manifest) -> int:

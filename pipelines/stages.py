@@ -1,4 +1,4 @@
-"""The three stages of one image: decode, mask, finish. Pure given the configuration and the source's bytes."""
+"""The stages of one image: decode, mask, background, encode. Pure given the configuration and the source's bytes."""
 
 from __future__ import annotations
 
@@ -6,7 +6,10 @@ import hashlib
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TypeVar
+from typing import Any, NamedTuple, TypeVar
+
+import numpy as np
+from numpy.typing import NDArray
 
 from maskgen.backgrounds import BACKGROUNDS
 from maskgen.backgrounds.rectangle import largest_free_rectangle
@@ -14,13 +17,17 @@ from maskgen.config import RunConfig
 from maskgen.errors import ImageFault, MaskgenError
 from maskgen.io.decode import Limits, decode
 from maskgen.io.encode import resize_short_side
-from maskgen.methods import MethodOptions, make_method
+from maskgen.methods import METHODS, make_method, network_input
+from maskgen.methods.refinement import REFINEMENTS
+from maskgen.pipelines.identity import method_options
+from maskgen.pipelines.model_process import RemoteNetwork
 from maskgen.pipelines.sources import source_root
 from maskgen.pipelines.sources.reading import ByteReader
+from maskgen.pipelines.watch import Watch
 from maskgen.shards import naming
 from maskgen.shards.plan import PlannedImage
-from maskgen.shards.sample import Encoded, SampleId, encode_sample, store_mask
-from maskgen.types import RGB, Method, SoftMask
+from maskgen.shards.sample import Encoded, MaskPair, SampleId, encode_sample, store_mask
+from maskgen.types import RGB, Box, Filled, Method, SoftMask
 
 T = TypeVar("T")
 
@@ -43,6 +50,14 @@ class Masked:
     mask: SoftMask
 
 
+class Replaced(NamedTuple):
+    """A mask as it is stored, the photo without its foreground, and its largest free rectangle."""
+
+    masks: MaskPair
+    filled: Filled | None
+    free: Box
+
+
 @dataclass(frozen=True, slots=True)
 class Quarantined:
     """An image that cannot become a sample, with the reason as ``slug: detail``."""
@@ -59,6 +74,9 @@ class Stages:
         config: resolved.
         members: extensions that every sample has.
         method: overrides the configured method (fault tests).
+
+    Attributes:
+        remote: the connection to a model process after `connect`; None when the method runs here.
     """
 
     def __init__(self, config: RunConfig, members: tuple[str, ...], method: Method | None = None) -> None:
@@ -66,13 +84,26 @@ class Stages:
         self._classes = naming.CLASS in members
         self._limits = Limits(config.max_bytes, config.max_pixels, config.max_side)
         self._reader = ByteReader(Path(source_root(config)), config.max_bytes)
-        options = MethodOptions(config.weights, config.resize, config.device, config.refine)
-        self._method = method or make_method(config.method, options)
         self._background = BACKGROUNDS.get(config.background)
+        self.remote: RemoteNetwork | None = None
+        if config.model_process == "on" and method is None:
+            self._input = network_input(config.method, method_options(config))
+        else:
+            self._method = method or make_method(config.method, method_options(config))
+
+    def connect(self, address: str) -> None:
+        """Let a model process run the network.
+
+        Raises:
+            EnvironmentFault: it is gone.
+        """
+        self.remote = RemoteNetwork(address, self._input)
 
     def close(self) -> None:
-        """Close the source's files."""
+        """Close the source's files, and leave the model process."""
         self._reader.close()
+        if self.remote:
+            self.remote.close()
 
     def decode(self, image: PlannedImage) -> Decoded | Quarantined:
         """Read, check and decode an image's bytes, and resize it when the data set stores smaller photos."""
@@ -97,19 +128,61 @@ class Stages:
             return photo
         return _guarded("method-error", photo, lambda: Masked(photo, self._method(photo.image)))
 
-    def finish(self, masked: Masked | Quarantined) -> tuple[Encoded, str] | Quarantined:
+    def prepare(self, photo: Decoded | Quarantined, pixels: NDArray[Any]) -> Decoded | Quarantined:
+        """Write the network's input of a photo into its (S, S, 3) place of a slot."""
+        if isinstance(photo, Quarantined):
+            pixels[:] = 0
+            return photo
+
+        def work() -> Decoded:
+            pixels[:] = self._input.prepare(photo.image)
+            return photo
+
+        return _guarded("method-error", photo, work)
+
+    def mask_from(self, photo: Decoded | Quarantined, small: NDArray[np.float32]) -> Masked | Quarantined:
+        """Finish the mask from the network's (S, S) map."""
+        if isinstance(photo, Quarantined):
+            return photo
+        return _guarded("method-error", photo, lambda: Masked(photo, self._finished_mask(photo.image, small)))
+
+    def _finished_mask(self, image: RGB, small: NDArray[np.float32]) -> SoftMask:
+        if not np.isfinite(small).all():
+            raise ImageFault("non-finite-mask", "the network's map holds NaN or infinity")
+        mask = self._input.finish(small, image.shape[0], image.shape[1])
+        spec, refine = METHODS[self._config.method], self._config.refine
+        refine = spec.refine if refine == "auto" else refine
+        return mask if refine == "none" else REFINEMENTS[refine](image, mask, spec.threshold)
+
+    def finish(self, masked: Masked | Quarantined, watch: Watch) -> tuple[Encoded, str] | Quarantined:
         """Make the background and encode the sample; returned with the source's SHA-256."""
         if isinstance(masked, Quarantined):
             return masked
-        return _guarded("background-error", masked.photo, lambda: self._encode(masked))
+        return _guarded("background-error", masked.photo, lambda: self._encode(masked, watch))
 
-    def _encode(self, masked: Masked) -> tuple[Encoded, str]:
-        photo, config = masked.photo, self._config
-        masks = store_mask(masked.mask, config.threshold, config)
-        filled = self._background(photo.image, masks.hard) if self._background else None
-        free = largest_free_rectangle(masks.hard)
-        encoded = encode_sample(photo.sample, (photo.image, photo.verbatim), masks, filled, free, config)
-        return encoded, photo.sha256
+    def _encode(self, masked: Masked, watch: Watch) -> tuple[Encoded, str]:
+        with watch.stage("background"):
+            filled = self.fill(masked)
+        with watch.stage("encode"):
+            encoded = self.encode(masked, filled)
+        return encoded, masked.photo.sha256
+
+    def fill(self, masked: Masked) -> Replaced:
+        """The stored mask, the background, and the largest rectangle without foreground."""
+        masks = store_mask(masked.mask, self._config.threshold, self._config)
+        filled = self._background(masked.photo.image, masks.hard) if self._background else None
+        return Replaced(masks, filled, largest_free_rectangle(masks.hard))
+
+    def encode(self, masked: Masked, replaced: Replaced) -> Encoded:
+        """The sample's members and its row of the table.
+
+        Raises:
+            ImageFault: an encoder refused the image.
+        """
+        photo = masked.photo
+        pixels = (photo.image, photo.verbatim)
+        masks, filled, free = replaced
+        return encode_sample(photo.sample, pixels, masks, filled, free, self._config)
 
 
 def _guarded(slug: str, photo: Decoded, work: Callable[[], T]) -> T | Quarantined:

@@ -14,8 +14,9 @@ from typing import TypeAlias
 
 from maskgen.config import RunConfig
 from maskgen.errors import MaskgenError
-from maskgen.pipelines.shard import Lanes, ShardJob, ShardResult, make_shard, try_image
+from maskgen.pipelines.shard import ShardJob, ShardResult, make_shard, try_image
 from maskgen.pipelines.stages import Stages
+from maskgen.pipelines.watch import Watch
 from maskgen.shards.plan import shard_rows
 
 _PR_SET_PDEATHSIG = 1
@@ -23,22 +24,20 @@ _PR_SET_PDEATHSIG = 1
 
 @dataclass(frozen=True, slots=True)
 class Trial:
-    """Try single images of a shard, to find the one that killed a worker.
+    """Try one image of a shard alone: did it kill the worker?
 
     Args:
         job: the shard.
-        indices: the suspects, as indices in the shard.
-        found: whether an earlier trial has convicted one of them already.
+        index: the suspect's index in the shard.
     """
 
     job: ShardJob
-    indices: tuple[int, ...]
-    found: bool = False
+    index: int
 
 
 @dataclass(frozen=True, slots=True)
 class TrialResult:
-    """All images of a trial went through."""
+    """The suspect went through."""
 
     number: int
 
@@ -54,23 +53,36 @@ def serve(
     config: RunConfig,
     make_stages: StagesFactory,
     parent: int,
+    model_address: str = "",
 ) -> None:
-    """Answer tasks until the pipe closes. The entry point of a worker process."""
-    _die_with(parent)
+    """Answer tasks until the pipe closes. The entry point of a worker process.
+
+    Args:
+        pipe: tasks come in, answers go out.
+        slots: of this worker's watch.
+        config: resolved.
+        make_stages: builds the stages.
+        parent: the process whose death ends this one.
+        model_address: of the model process that runs the network; empty when the workers do.
+    """
+    die_with(parent)
     for name in (signal.SIGINT, signal.SIGTERM, signal.SIGUSR1):
         signal.signal(name, signal.SIG_IGN)  # the parent decides: finish the shard, or be killed
     import cv2
 
     cv2.setNumThreads(1)
-    lanes = Lanes(slots)
+    watch = Watch(slots)
     stages: Stages | None = None
     with contextlib.suppress(EOFError, BrokenPipeError, ConnectionResetError):
         while True:
             task: Task = pipe.recv()
             job = task.job if isinstance(task, Trial) else task
             try:
-                stages = stages or make_stages(config, job.members)
-                pipe.send(_answer(task, stages, lanes))
+                if stages is None:
+                    stages = make_stages(config, job.members)
+                    if model_address:
+                        stages.connect(model_address)
+                pipe.send(_answer(task, stages, watch))
             except MaskgenError as error:
                 pipe.send(error)
             except Exception as error:  # noqa: BLE001 - reported by the parent, which ends the run
@@ -82,16 +94,15 @@ def serve(
                 )
 
 
-def _answer(task: Task, stages: Stages, lanes: Lanes) -> Answer:
+def _answer(task: Task, stages: Stages, watch: Watch) -> Answer:
     if isinstance(task, ShardJob):
-        return make_shard(task, shard_rows(task.output, task.number), stages, lanes)
+        return make_shard(task, shard_rows(task.output, task.number), stages, watch)
     images = shard_rows(task.job.output, task.job.number)
-    for index in task.indices:
-        try_image(task.job, index, images, stages, lanes)
+    try_image(task.job, task.index, images, stages, watch)
     return TrialResult(task.job.number)
 
 
-def _die_with(parent: int) -> None:
+def die_with(parent: int) -> None:
     """Be killed when the parent dies, also when it is killed itself (Linux)."""
     ctypes.CDLL(None, use_errno=True).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0)
     if os.getppid() != parent:

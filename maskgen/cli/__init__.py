@@ -21,6 +21,8 @@ COMMANDS = {
     "preview": "A contact sheet: photo | mask | overlay | background.",
     "eval": "Masks against true masks: F, E, S, MAE, IoU.",
     "compare": "Several mask sets against one truth: a table, and a sheet of disputes.",
+    "export-onnx": "A U²-Net checkpoint as an ONNX model, checked against torch.",
+    "bench": "How fast each part is on this machine, and which settings follow.",
     "doctor": "What is installed here, and how to install the rest.",
 }
 
@@ -34,7 +36,8 @@ class _Commands(click.Group):
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:  # noqa: ARG002
         if cmd_name not in COMMANDS:
             return None
-        command: click.Command = importlib.import_module(f"maskgen.cli.{cmd_name}").command
+        module = importlib.import_module(f"maskgen.cli.{cmd_name.replace('-', '_')}")
+        command: click.Command = module.command
         return command
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:  # noqa: ARG002
@@ -72,7 +75,7 @@ def main() -> None:
         sys.stdout.flush()
     except click.exceptions.Exit as stop:
         status = stop.exit_code
-    except click.Abort:
+    except (click.Abort, KeyboardInterrupt):
         status = EXIT_INTERRUPTED
     except click.ClickException as error:
         error.show()

@@ -2,20 +2,17 @@
 
 from __future__ import annotations
 
-import sys
-import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
-from maskgen.cli.options import config_from, run_options, size_text, time_text
+from maskgen.cli.options import config_from, run_options, size_text, time_text, without_effect
+from maskgen.cli.progress import ProgressBar
 from maskgen.errors import EXIT_FAULTS
 
 if TYPE_CHECKING:
     from maskgen.pipelines.run import Outcome, Progress
-
-_LINE_EVERY_S = 30.0
 
 
 def _task(_context: click.Context, _option: click.Parameter, value: str) -> tuple[int, int]:
@@ -39,9 +36,15 @@ def _task(_context: click.Context, _option: click.Parameter, value: str) -> tupl
     default="0/1",
     help="Make only every N-th shard, from the i-th on (arrays of jobs).",
 )
+@click.option("--profile", is_flag=True, help="Say at the end where the workers' time went.")
 @click.option("--json", "as_json", is_flag=True, help="Print the totals as one JSON object.")
 def command(
-    config_file: Path | None, retry_failed: bool, task: tuple[int, int], as_json: bool, **values: Any
+    config_file: Path | None,
+    retry_failed: bool,
+    task: tuple[int, int],
+    profile: bool,
+    as_json: bool,
+    **values: Any,
 ) -> None:
     """Make mask shards from photos.
 
@@ -57,12 +60,22 @@ def command(
         config = config_from(values, config_file)
         from maskgen.pipelines.run import RunOptions, run
 
-        bar = _Bar()
-        outcome = run(config, RunOptions(retry_failed=retry_failed, task=task, report=bar.show, stop=stop))
-        bar.close()
+        for note in without_effect(config):
+            click.echo(f"maskgen: note: {note}", err=True)
+        with ProgressBar() as bar:
+            options = RunOptions(
+                retry_failed=retry_failed,
+                task=task,
+                report=lambda at: bar.show(at.done, at.planned, progress_text(at)),
+                stop=stop,
+            )
+            outcome = run(config, options)
     for note in outcome.notes:
         click.echo(f"maskgen: note: {note}", err=True)
     _print(outcome, config.output, as_json=as_json)
+    if profile:
+        for line in profile_lines(outcome):
+            click.echo(line, err=True)
     if outcome.exit_code == EXIT_FAULTS:
         click.echo(
             f"maskgen: over the failure budget of {config.max_failures}: maskgen status {config.output}",
@@ -79,7 +92,9 @@ def _print(outcome: Outcome, output: str, *, as_json: bool) -> None:
         facts = {
             "planned": whole.planned, "samples": whole.samples, "failed": whole.failed, "shards": len(whole.shards),
             "bytes": whole.tar_bytes, "complete": whole.complete, "seconds": round(progress.seconds, 3),
-            "images_per_s": round(progress.rate, 2), "resumed": progress.resumed,
+            "images_per_s": round(progress.rate, 2), "resumed": progress.resumed, "workers": outcome.workers,
+            "seconds_by_stage": {name: round(value, 3) for name, value in outcome.seconds_by_stage.items()},
+            "device_use": {name: round(share, 3) for name, share in progress.device_use.items()},
         }  # fmt: skip
         click.echo(json.dumps(facts))
         return
@@ -91,32 +106,27 @@ def _print(outcome: Outcome, output: str, *, as_json: bool) -> None:
     )
 
 
-class _Bar:
-    """A progress bar on a terminal, a line every 30 s elsewhere; both on stderr."""
-
-    def __init__(self) -> None:
-        self._terminal = sys.stderr.isatty()
-        self._last = time.monotonic()
-
-    def show(self, progress: Progress) -> None:
-        now = time.monotonic()
-        if now - self._last < (0.5 if self._terminal else _LINE_EVERY_S):
-            return
-        self._last = now
-        left = (progress.planned - progress.done) / progress.rate if progress.rate else 0.0
-        text = (
-            f"{progress.done}/{progress.planned} images, {progress.rate:.1f}/s, "
-            f"{time_text(left)} left, {progress.failed} quarantined"
+def profile_lines(outcome: Outcome) -> list[str]:
+    """Where the workers' time went, a line per stage; `method` includes waiting for a model process."""
+    made = outcome.progress.done - outcome.progress.resumed
+    whole = outcome.progress.seconds * outcome.workers
+    rows = dict(outcome.seconds_by_stage)
+    rows["start, end, idle"] = max(0.0, whole - sum(rows.values()))
+    lines = [f"{outcome.workers} workers, {time_text(outcome.progress.seconds)}, {made} images"]
+    for name, seconds in rows.items():
+        each = 1000 * seconds / max(1, made)
+        lines.append(
+            f"  {name:18}{seconds:9.2f} s {seconds / max(whole, 1e-9):6.1%} {each:8.2f} ms per image"
         )
-        click.echo(
-            f"\r\033[K{_bar(progress)} {text}" if self._terminal else text, err=True, nl=not self._terminal
-        )
-
-    def close(self) -> None:
-        if self._terminal:
-            click.echo("\r\033[K", err=True, nl=False)
+    lines += [f"  {name:18}{share:.0%} busy" for name, share in outcome.progress.device_use.items()]
+    return lines
 
 
-def _bar(progress: Progress, width: int = 24) -> str:
-    full = int(width * progress.done / max(1, progress.planned))
-    return f"[{'#' * full}{'.' * (width - full)}]"
+def progress_text(progress: Progress) -> str:
+    """How far a run is, as words; devices with the share of the time that they are busy."""
+    parts = [f"{progress.done}/{progress.planned} images, {progress.rate:.1f}/s"]
+    if progress.rate:
+        parts.append(f"{time_text((progress.planned - progress.done) / progress.rate)} left")
+    parts.append(f"{progress.failed} quarantined")
+    parts += [f"{device} {share:.0%} busy" for device, share in progress.device_use.items()]
+    return ", ".join(parts)

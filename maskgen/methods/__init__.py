@@ -5,7 +5,21 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 
+from maskgen.methods.loading import load_network, network_input, resolve_network
+from maskgen.methods.precision import PrecisionReport, check_precision
 from maskgen.types import Method
+
+__all__ = [
+    "METHODS",
+    "MethodOptions",
+    "MethodSpec",
+    "PrecisionReport",
+    "check_precision",
+    "load_network",
+    "make_method",
+    "network_input",
+    "resolve_network",
+]
 
 
 @dataclass(frozen=True, slots=True)
@@ -15,14 +29,22 @@ class MethodOptions:
     Args:
         weights: path of the checkpoint.
         resize: ``official`` or ``antialias``, the kernel of the network's input.
-        device: ``cpu`` or ``cuda``.
+        device: ``cpu`` or ``cuda``, or one GPU as ``cuda:1``.
         refine: ``crf``, ``guided``, ``none``, or ``auto``: the method's own choice.
+        runtime: ``torch``, ``openvino`` or ``onnxruntime``, or ``auto``: the fastest that is installed.
+        precision: ``fp32``, ``tf32``, ``fp16``, ``bf16`` or ``mixed``, or ``auto``.
+        network: of `onnx`: a known name or the path of a TOML file that declares input and output.
+        compile: whether torch.compile is used.
     """
 
     weights: str = ""
     resize: str = "official"
     device: str = "cpu"
     refine: str = "auto"
+    runtime: str = "auto"
+    precision: str = "auto"
+    network: str = ""
+    compile: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,6 +58,8 @@ class MethodSpec:
         libraries: distributions whose version changes the result; part of the fingerprint.
         needs_weights: whether `--weights` must be given.
         refine: the refinement that `--refine auto` stands for.
+        network: whether it is a learned method: `network_input`, `load_network`, `resolve_network` and
+            `check_precision` know it, and the runtime is one more library.
     """
 
     make: Callable[[MethodOptions], Method]
@@ -44,6 +68,7 @@ class MethodSpec:
     libraries: tuple[str, ...]
     needs_weights: bool = False
     refine: str = "none"
+    network: bool = False
 
 
 def _rbd(options: MethodOptions) -> Method:  # noqa: ARG001
@@ -83,19 +108,32 @@ def _box(options: MethodOptions) -> Method:  # noqa: ARG001
 
 
 def _u2net(options: MethodOptions) -> Method:
-    from maskgen.methods.u2net import load_u2net
-
-    return load_u2net("u2net", options)
+    return _network("u2net", options)
 
 
 def _u2netp(options: MethodOptions) -> Method:
-    from maskgen.methods.u2net import load_u2net
+    return _network("u2netp", options)
 
-    return load_u2net("u2netp", options)
+
+def _onnx(options: MethodOptions) -> Method:
+    return _network("onnx", options)
+
+
+def _network(name: str, options: MethodOptions) -> Method:
+    from maskgen.methods.network import NetworkMethod
+
+    options = resolve_network(name, options)
+    return NetworkMethod(network_input(name, options), load_network(name, options))
 
 
 _PRIOR_LIBRARIES = ("numpy", "scipy", "scikit-image", "opencv-python-headless")
-_NET_LIBRARIES = ("numpy", "scipy", "opencv-python-headless", "torch")  # scipy: --refine crf
+_ONNX_LIBRARIES = (
+    "numpy",
+    "scipy",
+    "opencv-python-headless",
+    "pillow",
+)  # and the runtime; scipy: --refine crf
+_NET_LIBRARIES = (*_ONNX_LIBRARIES, "torch")  # which reads the weights whatever runs the network
 
 METHODS: dict[str, MethodSpec] = {
     "rbd": MethodSpec(
@@ -121,10 +159,28 @@ METHODS: dict[str, MethodSpec] = {
         refine="crf",
     ),
     "u2net": MethodSpec(
-        _u2net, 0.5, "U²-Net (Qin et al., 2020); needs --weights", _NET_LIBRARIES, needs_weights=True
+        _u2net,
+        0.5,
+        "U²-Net (Qin et al., 2020); needs --weights",
+        _NET_LIBRARIES,
+        needs_weights=True,
+        network=True,
     ),
     "u2netp": MethodSpec(
-        _u2netp, 0.5, "U²-Net-p, 4.7 MB; needs --weights", _NET_LIBRARIES, needs_weights=True
+        _u2netp,
+        0.5,
+        "U²-Net-p, 4.7 MB; needs --weights",
+        _NET_LIBRARIES,
+        needs_weights=True,
+        network=True,
+    ),
+    "onnx": MethodSpec(
+        _onnx,
+        0.5,
+        "any saliency network as an ONNX file; needs --weights and --network",
+        _ONNX_LIBRARIES,
+        needs_weights=True,
+        network=True,
     ),
     "box": MethodSpec(_box, 0.5, "a centred box, to measure everything but the method", ("numpy", "scipy")),
 }

@@ -11,41 +11,32 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field, replace
 from multiprocessing.connection import Connection, wait
 from multiprocessing.process import BaseProcess
+from pathlib import Path
 from typing import Any
 
 from maskgen.config import RunConfig
 from maskgen.errors import EnvironmentFault, MaskgenError
-from maskgen.io.processes import one_thread_each
-from maskgen.pipelines.shard import DONE, LANES, SLOTS, ShardJob, ShardResult
+from maskgen.io.processes import worker_environment
+from maskgen.pipelines.executors.models import ModelProcesses
+from maskgen.pipelines.shard import ShardJob, ShardResult
 from maskgen.pipelines.signals import interrupted
 from maskgen.pipelines.stages import Stages
+from maskgen.pipelines.watch import IDLE, busy_for, busy_image, finished_images
 from maskgen.pipelines.worker import Answer, StagesFactory, Task, Trial, serve
 
 GRACE_S = 15.0  # after a signal: time to finish shards; with the kill and the sweep it stays below 20 s
 _POLL_S = 0.5
-_FRUITLESS = 2  # crashes without a convicted image before a shard is run one image at a time
-_ATTEMPTS = 4  # as many before the run is given up
+_ATTEMPTS = 4  # crashes of a shard without an image to blame before the run is given up
 
 
 @dataclass
 class _Worker:
-    """One process, its pipe, its lanes, and the task it is on."""
+    """One process, its pipe, its watch's slots, and the task it is on."""
 
     process: BaseProcess
     pipe: Connection
     slots: Any
     task: Task | None = None
-
-    def busy_images(self) -> tuple[int, ...]:
-        """Indices of the images that its stages are on."""
-        return tuple(
-            sorted({int(self.slots[2 * lane]) for lane in range(len(LANES)) if self.slots[2 * lane] >= 0})
-        )
-
-    def hung_for(self, now: float) -> float:
-        """Seconds that the slowest stage has been on its image."""
-        since = [self.slots[2 * lane + 1] for lane in range(len(LANES)) if self.slots[2 * lane] >= 0]
-        return now - min(since) if since else 0.0
 
 
 @dataclass
@@ -56,17 +47,20 @@ class LocalExecutor:
         config: resolved.
         workers: number of processes.
         make_stages: builds the stages inside a worker; a module-level function.
-        tick: called about twice a second with the number of images finished in running shards.
+        tick: called about twice a second with the number of images finished in running shards, and the share of
+            the time that each device has been busy.
         stop: asked on every tick; 0 go on, 1 finish the running shards, 2 drop them now.
     """
 
     config: RunConfig
     workers: int
     make_stages: StagesFactory = Stages
-    tick: Callable[[int], None] = lambda _: None
+    tick: Callable[[int, dict[str, float]], None] = lambda *_: None
     stop: Callable[[], int] = lambda: 0
+    _models: ModelProcesses | None = None
     _pool: list[_Worker] = field(default_factory=list)
     _queue: deque[Task] = field(default_factory=deque)
+    _started: float = field(default_factory=time.monotonic)
     _fruitless: dict[int, int] = field(default_factory=dict)
 
     def run(self, jobs: list[ShardJob]) -> Iterator[ShardResult]:
@@ -79,6 +73,8 @@ class LocalExecutor:
         self._queue.extend(jobs)
         deadline: float | None = None
         try:
+            if self.config.model_process == "on" and jobs:
+                self._models = ModelProcesses(self.config)
             while self._queue or any(worker.task for worker in self._pool):
                 order = self.stop()
                 if order:
@@ -89,7 +85,8 @@ class LocalExecutor:
                     self._hand_out()
                 yield from self._collect()
                 self._watch()
-                self.tick(sum(int(w.slots[DONE]) for w in self._pool if isinstance(w.task, ShardJob)))
+                running = [w.slots for w in self._pool if isinstance(w.task, ShardJob)]
+                self.tick(sum(finished_images(slots) for slots in running), self._use())
         finally:
             self._close()
 
@@ -110,11 +107,14 @@ class LocalExecutor:
     def _start(self) -> _Worker:
         context = multiprocessing.get_context("spawn")
         ours, theirs = context.Pipe()
-        slots = context.RawArray("d", [-1.0, 0.0] * len(LANES) + [0.0] * (SLOTS - 2 * len(LANES)))
+        slots = context.RawArray("d", IDLE)
+        address = self._models.address() if self._models else ""
         process = context.Process(
-            target=serve, args=(theirs, slots, self.config, self.make_stages, os.getpid()), daemon=True
+            target=serve,
+            args=(theirs, slots, self.config, self.make_stages, os.getpid(), address),
+            daemon=True,
         )
-        with one_thread_each():
+        with worker_environment():
             process.start()
         theirs.close()
         return _Worker(process, ours, slots)
@@ -131,16 +131,16 @@ class LocalExecutor:
                 raise answer
             if isinstance(answer, ShardResult):
                 yield answer
-            elif isinstance(task, Trial) and task.found:
-                self._queue.appendleft(task.job)
             elif isinstance(task, Trial):
                 self._try_again(task.job, "no single image is to blame")
 
     def _watch(self) -> None:
         """Replace workers that died or hang, and find the image that is to blame."""
+        if self._models:
+            self._models.check()
         now = time.monotonic()
         for worker in list(self._pool):
-            hung = worker.hung_for(now) > self.config.image_timeout
+            hung = busy_for(worker.slots, now) > self.config.image_timeout
             if worker.process.is_alive() and not hung:
                 continue
             worker.process.kill()
@@ -153,22 +153,19 @@ class LocalExecutor:
                 else f"crash: {_cause(worker.process)}"
             )
             if worker.task is not None:
-                self._blame(worker.task, worker.busy_images(), reason)
+                self._blame(worker.task, busy_image(worker.slots), reason)
 
-    def _blame(self, task: Task, busy: tuple[int, ...], reason: str) -> None:
-        """A worker died on this task: find the image at fault, or convict it when it was alone."""
-        job = task.job if isinstance(task, Trial) else task
-        if not busy:
-            self._try_again(job, reason)
-        elif not (isinstance(task, Trial) or job.serial):
-            self._queue.appendleft(Trial(job, busy))
+    def _blame(self, task: Task, busy: int | None, reason: str) -> None:
+        """A worker died on this task: try the image it was on alone, and convict it when it kills again."""
+        if busy is None:
+            self._try_again(task.job if isinstance(task, Trial) else task, reason)
+        elif isinstance(task, Trial):
+            self._queue.appendleft(replace(task.job, convicted={**task.job.convicted, task.index: reason}))
         else:
-            job = replace(job, convicted={**job.convicted, busy[0]: reason})
-            rest = tuple(i for i in task.indices if i > busy[0]) if isinstance(task, Trial) else ()
-            self._queue.appendleft(Trial(job, rest, found=True) if rest else job)
+            self._queue.appendleft(Trial(task, busy))
 
     def _try_again(self, job: ShardJob, cause: str) -> None:
-        """No image is to blame: run the shard again, then one image at a time, then give up."""
+        """No image is to blame: run the shard again, and give up after a few times."""
         count = self._fruitless[job.number] = self._fruitless.get(job.number, 0) + 1
         if count > _ATTEMPTS:
             raise EnvironmentFault(
@@ -177,7 +174,14 @@ class LocalExecutor:
                 cause="too little memory for this many workers",
                 remedy="run again with fewer --workers",
             )
-        self._queue.appendleft(replace(job, serial=count >= _FRUITLESS))
+        self._queue.appendleft(job)
+
+    def _use(self) -> dict[str, float]:
+        """Share of the time since the start that each device has been busy."""
+        if self._models:
+            return self._models.use()
+        passed = (time.monotonic() - self._started) * max(1, len(self._pool))
+        return {"cpu": min(1.0, sum(_cpu_seconds(worker.process) for worker in self._pool) / passed)}
 
     def _close(self) -> None:
         for worker in self._pool:
@@ -189,6 +193,17 @@ class LocalExecutor:
             worker.process.kill()
             worker.process.join()
         self._pool.clear()
+        if self._models:
+            self._models.close()
+
+
+def _cpu_seconds(process: BaseProcess) -> float:
+    """CPU time that a process has used; 0 when it has ended."""
+    try:
+        fields = Path(f"/proc/{process.pid}/stat").read_text().rpartition(")")[2].split()
+    except OSError:
+        return 0.0
+    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
 
 
 def _cause(process: BaseProcess) -> str:

@@ -16,8 +16,9 @@ from photos import hashes, make_photos
 
 from maskgen.config import RunConfig, make_config
 from maskgen.pipelines import run as running
-from maskgen.pipelines.shard import SLOTS, Lanes, ShardJob, ShardResult, make_shard
+from maskgen.pipelines.shard import ShardJob, ShardResult, make_shard
 from maskgen.pipelines.stages import Stages
+from maskgen.pipelines.watch import IDLE, Watch
 from maskgen.shards.plan import shard_rows
 
 MakeSet = Callable[..., running.Outcome]
@@ -34,7 +35,7 @@ class InlineExecutor:
     def run(self, jobs: list[ShardJob]) -> Iterator[ShardResult]:
         for job in jobs:
             with contextlib.closing(self._make_stages(self._config, job.members)) as stages:
-                yield make_shard(job, shard_rows(job.output, job.number), stages, Lanes([0.0] * SLOTS))
+                yield make_shard(job, shard_rows(job.output, job.number), stages, Watch(list(IDLE)))
 
 
 @pytest.fixture(scope="session")

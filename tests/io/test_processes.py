@@ -6,7 +6,7 @@ import sys
 
 import pytest
 
-from maskgen.io.processes import one_thread_each
+from maskgen.io.processes import worker_environment
 
 
 def child_sees(name: str) -> str:
@@ -19,7 +19,7 @@ def child_sees(name: str) -> str:
 def test_children_get_one_thread_and_the_users_word_wins(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("OMP_NUM_THREADS", "5")
     monkeypatch.delenv("OPENBLAS_NUM_THREADS", raising=False)
-    with one_thread_each():
+    with worker_environment():
         assert (child_sees("OMP_NUM_THREADS"), child_sees("OPENBLAS_NUM_THREADS")) == ("5", "1")
     assert "OPENBLAS_NUM_THREADS" not in os.environ
     assert os.environ["OMP_NUM_THREADS"] == "5"

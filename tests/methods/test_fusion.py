@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import cv2
 import numpy as np
 import pytest
+from click.testing import CliRunner
 from numpy.typing import NDArray
 
+from maskgen.cli import cli
+from maskgen.loaders import MaskReader
 from maskgen.methods import METHODS, MethodOptions, make_method
 from maskgen.methods.fusion import Thresholds, fuse, hard_vote, vote
 from maskgen.report.measures import f_score, measure
@@ -30,6 +35,35 @@ def test_a_hard_vote_by_hand() -> None:
     # 1.5 times the means: .469, .559, .566, .461
     assert hard_vote(maps).tolist() == [[0.25, 0.0, 0.75, 0.0]]
     assert hard_vote(maps, Thresholds(0.1, 0.1, 0.1, 0.95)).tolist() == [[0.75, 0.75, 0.75, 0.0]]
+
+
+def test_the_lines_of_the_docs_vote_with_the_data_sets_own_means(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    Path("photos").mkdir()
+    photo, _ = drawn_disc()
+    for number in range(3):
+        moved = np.roll(photo[: 200 - 9 * number], 20 * number, axis=1)
+        cv2.imwrite(f"photos/p{number}.png", moved)
+    names = ("rbd", "mr", "mc", "dsr")
+    for name in names:
+        words = f"run --dataset folder --input photos --output shards-{name} --method {name} --background none --workers 1"
+        assert CliRunner().invoke(cli, words.split(), catch_exceptions=False).exit_code == 0
+    page = (Path(__file__).resolve().parents[2] / "docs" / "methods.md").read_text()
+    (lines,) = re.findall(r"^```python\n(.*?)^```", page, re.MULTILINE | re.DOTALL)
+    found: dict[str, Any] = {}
+    exec(lines, found)  # what the page tells people to run
+
+    masks = [dict(MaskReader(f"shards-{name}")) for name in names]
+    means = [sum(mask.mean() for mask in prior.values()) / 3 for prior in masks]
+    assert sorted(found["votes"]) == ["p0", "p1", "p2"]
+    for key, votes in found["votes"].items():
+        counted = sum(
+            (prior[key] >= 1.5 * mean) & (prior[key] > 0) for prior, mean in zip(masks, means, strict=True)
+        )
+        assert (votes * 4 == counted).all()
+        assert 0 < (votes == 1).mean() < 0.5
 
 
 def test_thresholds_are_those_of_the_methods() -> None:

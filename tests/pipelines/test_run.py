@@ -14,7 +14,7 @@ import pytest
 from PIL import Image
 
 from maskgen.config import make_config
-from maskgen.errors import EXIT_DONE, EXIT_FAULTS
+from maskgen.errors import EXIT_DONE, EXIT_FAULTS, UsageError
 from maskgen.pipelines.run import Outcome, failures, run
 from maskgen.shards import coverage, manifest, reader
 from maskgen.shards.reader import SampleBytes
@@ -100,7 +100,7 @@ def test_samples_keep_what_the_contract_promises(sample_shards: Path) -> None:
         assert len(parts["fg"]) == 128 * 128
         meta = coverage.unpack_meta(parts["meta"])
         assert (meta["height"], meta["width"], meta["label"]) == (facts["height"], facts["width"], -1)
-        assert not hard[meta["bg_y0"] : meta["bg_y1"], meta["bg_x0"] : meta["bg_x1"]].any()
+        assert not hard[meta["free_y0"] : meta["free_y1"], meta["free_x0"] : meta["free_x1"]].any()
 
 
 def test_plain_jpegs_are_stored_byte_for_byte(sample_shards: Path) -> None:
@@ -182,3 +182,19 @@ def test_imagenet_oddities_are_all_decoded(tmp_path: Path) -> None:
     }
     assert (found["5"]["width"], found["5"]["height"]) == (60, 80)
     assert all(s.members["cls"] == b"0" for s in samples(tmp_path / "s"))
+
+
+def test_a_run_that_could_make_nothing_leaves_the_folder_free_for_one_with_the_right_weights(
+    shared_data: Path, tmp_path: Path
+) -> None:
+    torch = pytest.importorskip("torch")
+    good = shared_data / "weights" / "u2netp" / "u2netp_from_fp16.pth"
+    broken = tmp_path / "u2netp.pth"
+    state = torch.load(good, weights_only=True)
+    torch.save({**state, "outconv.weight": state["outconv.weight"] * float("nan")}, broken)
+    output = tmp_path / "shards"
+    values = {"dataset": "sample", "output": str(output), "method": "u2netp", "limit": 1, "workers": 1}
+    with pytest.raises(UsageError, match="not finite"):
+        run(make_config({**values, "weights": str(broken)}))
+    assert not list(output.glob("*.json"))
+    assert run(make_config({**values, "weights": str(good)})).manifest.samples == 1

@@ -1,0 +1,100 @@
+"""`maskgen export-onnx`."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from maskgen.cli.options import json_option, size_text
+from maskgen.errors import EnvironmentFault, UsageError
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+_PHOTOS = ("astronaut.png", "coffee.png")
+
+
+@click.command("export-onnx", short_help="A U²-Net checkpoint as an ONNX model, checked against torch.")
+@click.option("--method", type=click.Choice(["u2net", "u2netp"]), required=True, help="Which network.")
+@click.option("--weights", required=True, help="Its checkpoint, a path or an https:// address.")
+@click.option(
+    "--weights-sha256", default="", help="SHA-256 that the checkpoint must have; needed for an address."
+)
+@click.option(
+    "--output", required=True, type=click.Path(dir_okay=False, path_type=Path), help="The ONNX file to write."
+)
+@click.option(
+    "--side", type=click.IntRange(32, 2048), default=320, help="Side of the input, px.  [default: 320]"
+)
+@click.option("--force", is_flag=True, help="Replace a file that is there.")
+@json_option
+def command(
+    method: str, weights: str, weights_sha256: str, output: Path, side: int, force: bool, as_json: bool
+) -> None:
+    """Write U²-Net as an ONNX model with a free batch axis.
+
+    The model is run on two of scikit-image's photos by ONNX Runtime or OpenVINO before it is written; when its
+    saliency differs from torch's by more than 0.0001 anywhere, nothing is written.
+
+    \b
+    maskgen export-onnx --method u2netp --weights u2netp.pth --output u2netp.onnx
+    maskgen run --method onnx --weights u2netp.onnx --network u2net ...
+    """  # noqa: D301 - click wants the character itself
+    from maskgen.io.atomic import write_atomic
+    from maskgen.io.download import weights_file
+
+    if output.exists() and not force:
+        raise UsageError("there is a file already", where=str(output), remedy="--force replaces it")
+    model, error = _exported(method, weights_file(weights, weights_sha256), side)
+    output.parent.mkdir(parents=True, exist_ok=True)
+    write_atomic(output, model)
+    if as_json:
+        sha256 = hashlib.sha256(model).hexdigest()
+        facts = {"output": str(output), "bytes": len(model), "sha256": sha256, "max_error": error}
+        click.echo(json.dumps(facts))
+        return
+    click.echo(f"{output}: {size_text(len(model))}, at most {error:.1e} from torch on {len(_PHOTOS)} photos")
+
+
+def _exported(method: str, weights: Path, side: int) -> tuple[bytes, float]:
+    """The model, and how far its saliency is from torch's.
+
+    Raises:
+        EnvironmentFault: a package is missing, or the model is further from torch than it may be.
+        UsageError: the weights are not those of the network.
+    """
+    try:
+        import maskgen.methods.onnx_export as export
+        from maskgen.methods.u2net_weights import load_network
+    except ImportError as error:
+        remedy = "pip install 'maskgen[train,onnx]'"
+        raise EnvironmentFault("the export needs torch", cause=str(error), remedy=remedy) from error
+    network = load_network(method, weights)
+    model = export.u2net_to_onnx(network, side, method)
+    difference = export.export_error(network, model, _photos(side))
+    if difference > export.MAX_ERROR:
+        raise EnvironmentFault(
+            f"the exported model is {difference:.1e} from torch, at most {export.MAX_ERROR:.0e} is right",
+            cause="a fault in this version of torch or of the runtime",
+            remedy="try another version; nothing was written",
+        )
+    return model, difference
+
+
+def _photos(side: int) -> NDArray[Any]:
+    """(2, side, side, 3) pixels as the network wants them."""
+    import numpy as np
+
+    from maskgen.io.decode import Limits, decode
+    from maskgen.methods.onnx_model import KNOWN
+    from maskgen.pipelines.sources.sample import sample_folder
+
+    how = replace(KNOWN["u2net"].input, side=side)
+    limits = Limits(max_bytes=1 << 24, max_pixels=1 << 24, max_side=1 << 14)
+    photos = [decode((sample_folder() / name).read_bytes(), limits).image for name in _PHOTOS]
+    return np.stack([how.prepare(photo) for photo in photos])

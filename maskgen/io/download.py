@@ -1,0 +1,224 @@
+"""Weights by address: https only, of a known SHA-256, kept in a cache folder."""
+
+from __future__ import annotations
+
+import ipaddress
+import os
+import re
+import urllib.error
+import urllib.parse
+import urllib.request
+from collections.abc import Callable
+from http.client import HTTPException, HTTPMessage
+from pathlib import Path
+from typing import IO, Any
+
+from maskgen.errors import EnvironmentFault, UsageError
+from maskgen.io.atomic import PartialFile, file_sha256, fsync_folder, make_folder, sweep_partials
+
+MAX_BYTES = 4 << 30
+TIMEOUT_S = 30.0
+"""Without a byte, not of the whole transfer."""
+CHUNK_BYTES = 1 << 20
+
+Progress = Callable[[int, int], None]
+"""Called with the bytes received so far and the bytes expected (0: unknown)."""
+
+
+def weights_file(weights: str, sha256: str = "", progress: Progress | None = None) -> Path:
+    """The local file of weights given by path or address.
+
+    Args:
+        weights: a path, or an https:// address.
+        sha256: hex digest that the file must have; needed for an address.
+        progress: told how far a download is.
+
+    Raises:
+        UsageError: no such file, another SHA-256, or what `fetch` refuses.
+        EnvironmentFault: the download failed.
+    """
+    if is_address(weights):
+        return fetch(weights, sha256, progress=progress)
+    path = Path(weights)
+    if not path.is_file():
+        raise UsageError("there is no such weights file", where=weights, remedy="check --weights")
+    if sha256:
+        wanted, found = _digest(sha256), file_sha256(path)
+        if found != wanted:
+            raise _other_bytes(weights, wanted, found)
+    return path
+
+
+def is_address(text: str) -> bool:
+    """Whether `text` is an address and not a path."""
+    return "://" in text
+
+
+def cache_folder() -> Path:
+    """Where downloaded weights are kept: below XDG_CACHE_HOME, or ~/.cache."""
+    given = os.environ.get("XDG_CACHE_HOME", "")
+    base = Path(given) if Path(given).is_absolute() else Path.home() / ".cache"
+    return base / "maskgen" / "weights"
+
+
+def fetch(
+    address: str,
+    sha256: str,
+    folder: Path | None = None,
+    *,
+    max_bytes: int = MAX_BYTES,
+    progress: Progress | None = None,
+) -> Path:
+    """Download a file once; later calls find it in the cache by its SHA-256, without the network.
+
+    The file appears whole and with the right content or not at all. A cached file that has rotted is fetched again.
+
+    Args:
+        address: https://...; http:// only of this machine itself (a mirror behind a tunnel).
+        sha256: hex digest of the content.
+        folder: the cache, `cache_folder()` by default.
+        max_bytes: refuse more than this.
+        progress: told how far the download is.
+
+    Raises:
+        UsageError: a refused or wrong address, no or a wrong SHA-256, a file that is too large.
+        EnvironmentFault: no connection, one that broke off, or a full disk.
+    """
+    _require_safe(address)
+    if not sha256:
+        raise UsageError(
+            "weights from an address need their SHA-256",
+            where=_shown(address),
+            remedy="give --weights-sha256 (from the publisher, or sha256sum of a copy that you trust)",
+        )
+    wanted = _digest(sha256)
+    folder = folder or cache_folder()
+    final = folder / _file_name(address, wanted)
+    if final.is_file() and file_sha256(final) == wanted:
+        return final
+    make_folder(folder)
+    sweep_partials(folder)
+    with PartialFile(final) as partial:
+        try:
+            _receive(address, partial, max_bytes, progress)
+        except (urllib.error.URLError, HTTPException, OSError) as error:
+            raise _failed(address, error, final) from error
+        if partial.sha256 != wanted:
+            raise _other_bytes(_shown(address), wanted, partial.sha256)
+        partial.sync()
+        partial.publish()
+        fsync_folder(folder)
+    return final
+
+
+def _receive(address: str, partial: PartialFile, max_bytes: int, progress: Progress | None) -> None:
+    """Stream the answer into the partial file."""
+    request = urllib.request.Request(address, headers={"User-Agent": "maskgen"})  # noqa: S310 - checked by the caller
+    with _opener(address).open(request, timeout=TIMEOUT_S) as answer:
+        expected = int(answer.length or 0)
+        _require_size(address, expected, max_bytes)
+        while chunk := answer.read(CHUNK_BYTES):
+            _require_size(address, partial.size + len(chunk), max_bytes)
+            partial.write(chunk)
+            if progress:
+                progress(partial.size, expected)
+    if expected and partial.size < expected:
+        raise ConnectionError(f"it broke off after {partial.size:,} of {expected:,} bytes")
+
+
+def _require_size(address: str, size: int, max_bytes: int) -> None:
+    if size > max_bytes:
+        raise UsageError(f"the download is larger than {max_bytes:,} bytes", where=_shown(address))
+
+
+class _SafeRedirects(urllib.request.HTTPRedirectHandler):
+    """Follows redirects to addresses that may be asked for directly, and to no others."""
+
+    def redirect_request(
+        self,
+        req: urllib.request.Request,
+        fp: IO[bytes],
+        code: int,
+        msg: str,
+        headers: HTTPMessage,
+        newurl: str,
+    ) -> urllib.request.Request | None:
+        try:
+            _require_safe(newurl, from_loopback=_is_loopback(req.full_url))
+        except UsageError:
+            fp.close()  # urllib leaves that to whoever stops it
+            raise
+        return super().redirect_request(req, fp, code, msg, headers, newurl)
+
+
+def _opener(address: str) -> urllib.request.OpenerDirector:
+    handlers: list[Any] = [_SafeRedirects()]
+    if _is_loopback(address):
+        handlers.append(urllib.request.ProxyHandler({}))  # a proxy's loopback is another machine
+    return urllib.request.build_opener(*handlers)
+
+
+def _require_safe(address: str, *, from_loopback: bool = True) -> None:
+    parts = urllib.parse.urlsplit(address)
+    scheme_fits = parts.scheme == "https" or (
+        parts.scheme == "http" and from_loopback and _is_loopback(address)
+    )
+    if not scheme_fits or not parts.hostname:
+        raise UsageError("weights are fetched from https:// addresses only", where=_shown(address))
+    if parts.username or parts.password:
+        raise UsageError("an address with a user name or password is refused", where=_shown(address))
+
+
+def _is_loopback(address: str) -> bool:
+    host = urllib.parse.urlsplit(address).hostname or ""
+    try:
+        return host == "localhost" or ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return False
+
+
+def _shown(address: str) -> str:
+    """The address without what may be secret in it."""
+    parts = urllib.parse.urlsplit(address)
+    return urllib.parse.urlunsplit((parts.scheme, parts.netloc.rpartition("@")[2], parts.path, "", ""))
+
+
+def _digest(sha256: str) -> str:
+    if not re.fullmatch("[0-9a-fA-F]{64}", sha256):
+        raise UsageError(
+            f"a SHA-256 is 64 hexadecimal digits, got {sha256!r}", remedy="check --weights-sha256"
+        )
+    return sha256.lower()
+
+
+def _file_name(address: str, sha256: str) -> str:
+    """``u2netp-1a2b3c4d5e6f7081.pth``: for people, and one for every content."""
+    name = Path(urllib.parse.unquote(urllib.parse.urlsplit(address).path)).name
+    stem, suffix = (re.sub("[^A-Za-z0-9_-]+", "_", part) for part in (Path(name).stem, Path(name).suffix[1:]))
+    return f"{stem[:80] or 'weights'}-{sha256[:16]}" + (f".{suffix[:16]}" if suffix else "")
+
+
+def _failed(address: str, error: Exception, final: Path) -> UsageError | EnvironmentFault:
+    """What to tell about a transfer that failed."""
+    if isinstance(error, urllib.error.HTTPError):
+        error.close()
+        passing = error.code >= 500 or error.code in (408, 425, 429)
+        kind = EnvironmentFault if passing else UsageError
+        cause = " ".join(f"status {error.code}: {error.reason}".split()).rstrip(".")
+        return kind("the server does not give the weights", where=_shown(address), cause=cause)
+    reason = getattr(error, "reason", None) or error
+    return EnvironmentFault(
+        "the weights cannot be downloaded",
+        where=_shown(address),
+        cause=f"{type(reason).__name__}: {reason}".removesuffix(": "),
+        remedy=f"try again, or fetch them elsewhere and copy them to {final}, or give their path with --weights",
+    )
+
+
+def _other_bytes(where: str, wanted: str, found: str) -> UsageError:
+    return UsageError(
+        "the weights do not have the SHA-256 that was given",
+        where=where,
+        cause=f"wanted {wanted}, found {found}",
+        remedy="check --weights-sha256 and where the weights come from; they were not used",
+    )

@@ -1,0 +1,1 @@
+"""What runs a learned network: torch, OpenVINO or ONNX Runtime."""

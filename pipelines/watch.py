@@ -1,0 +1,70 @@
+"""What a process is busy with and where its time goes, in memory that the supervising process can read."""
+
+from __future__ import annotations
+
+import contextlib
+import time
+from collections.abc import Iterator, MutableSequence
+
+STAGES = ("decode", "method", "background", "encode", "write")
+_INDEX, _SINCE, _DONE = 0, 1, 2
+SLOTS = 3
+IDLE = (-1.0, 0.0, 0.0)
+"""A fresh watch's slots."""
+
+
+class Watch:
+    """One worker's current image, its finished images, and the seconds of each stage.
+
+    Args:
+        slots: SLOTS doubles: the image's index in the shard (-1 when none), the time it was taken up, and the
+            number of finished images of the shard.
+    """
+
+    def __init__(self, slots: MutableSequence[float]) -> None:
+        self._slots = slots
+        self.seconds = dict.fromkeys(STAGES, 0.0)
+
+    def begin_shard(self) -> None:
+        """Idle, nothing finished, all stages at zero."""
+        self._slots[_INDEX] = -1.0
+        self._slots[_DONE] = 0.0
+        self.seconds = dict.fromkeys(STAGES, 0.0)
+
+    @contextlib.contextmanager
+    def image(self, index: int) -> Iterator[None]:
+        """Work on one image: a crash or a hang inside is this image's."""
+        self._slots[_SINCE] = time.monotonic()
+        self._slots[_INDEX] = float(index)
+        try:
+            yield
+        finally:
+            self._slots[_INDEX] = -1.0
+
+    @contextlib.contextmanager
+    def stage(self, name: str) -> Iterator[None]:
+        """Count the time inside to a stage of STAGES."""
+        started = time.perf_counter()
+        try:
+            yield
+        finally:
+            self.seconds[name] += time.perf_counter() - started
+
+    def finished(self, count: int) -> None:
+        """Say how many images of the shard are in the tar or in quarantine."""
+        self._slots[_DONE] = float(count)
+
+
+def busy_image(slots: MutableSequence[float]) -> int | None:
+    """Index of the image that a worker is on, or None."""
+    return int(slots[_INDEX]) if slots[_INDEX] >= 0 else None
+
+
+def busy_for(slots: MutableSequence[float], now: float) -> float:
+    """Seconds that a worker has been on its image."""
+    return now - slots[_SINCE] if slots[_INDEX] >= 0 else 0.0
+
+
+def finished_images(slots: MutableSequence[float]) -> int:
+    """Images of the running shard that are done."""
+    return int(slots[_DONE])
