@@ -113,7 +113,9 @@ class RunConfig:
         0.0, "Mask value from which a pixel is foreground (0: the method's own).", minimum=0, maximum=1
     )
     resize: str = _option(
-        "official", "Resize kernel of the learned methods' input.", choices=("official", "antialias")
+        "antialias",
+        "Resize kernel of u2net's and u2netp's input (official: that of the authors' own results).",
+        choices=("antialias", "official"),
     )
     jpeg_quality: int = _option(95, "JPEG quality of re-encoded photos.", minimum=1, maximum=100)
     background_quality: int = _option(90, "JPEG quality of backgrounds.", minimum=1, maximum=100)

@@ -79,13 +79,23 @@ def versions(config: RunConfig) -> dict[str, str]:
     found = {"maskgen": __version__}
     for name in sorted(names):
         try:
-            found[name] = metadata.version(name)
+            found[name] = _version(name)
         except metadata.PackageNotFoundError as error:
             raise EnvironmentFault(
                 f"--method {config.method} needs the package {name}",
                 remedy=f'pip install "maskgen[{_EXTRAS.get(name, "train")}]"',
             ) from error
     return found
+
+
+def _version(name: str) -> str:
+    """Of an installed distribution; ONNX Runtime's build for GPUs has a name of its own."""
+    try:
+        return metadata.version(name)
+    except metadata.PackageNotFoundError:
+        if name != "onnxruntime":
+            raise
+        return metadata.version("onnxruntime-gpu")
 
 
 def identity(config: RunConfig, plan_digest: str) -> dict[str, Any]:

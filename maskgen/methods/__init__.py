@@ -38,7 +38,7 @@ class MethodOptions:
     """
 
     weights: str = ""
-    resize: str = "official"
+    resize: str = "antialias"
     device: str = "cpu"
     refine: str = "auto"
     runtime: str = "auto"

@@ -589,7 +589,9 @@ def test_the_exported_network_makes_the_masks_of_torch(
     path.write_bytes(u2net_to_onnx(load_network("u2netp", weights), 320))
     options = {"runtime": runtime, "precision": "fp32", "network": "u2net", "weights": str(path)}
     ours = make_method("onnx", MethodOptions(**options))
-    torchs = make_method("u2netp", MethodOptions(weights=str(weights), runtime="torch", precision="fp32"))
+    torchs = make_method(
+        "u2netp", MethodOptions(weights=str(weights), runtime="torch", precision="fp32", resize="official")
+    )
     photos = sorted((shared_data / "ecssd/images").iterdir())[::60]
     assert len(photos) == 6
     for photo in photos:

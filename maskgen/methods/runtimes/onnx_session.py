@@ -15,6 +15,7 @@ from maskgen.errors import EnvironmentFault, UsageError
 from maskgen.methods.onnx_file import ModelFile, read_model
 from maskgen.methods.onnx_model import Declared, NetworkOutput, fitted
 from maskgen.methods.onnx_network import OnnxNetwork, Run
+from maskgen.methods.runtimes.openvino_import import import_openvino
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -168,7 +169,7 @@ def _no_cuda(cause: str) -> EnvironmentFault:
 
 
 def _openvino(file: ModelFile, index: int, shape: tuple[int, ...], precision: str) -> Run:
-    openvino = importlib.import_module("openvino")
+    openvino = import_openvino()
     core = openvino.Core()
     model = core.read_model(file.data)
     model.reshape({model.inputs[0]: list(shape)})
