@@ -185,7 +185,7 @@ def test_status_of_a_copy_without_its_plan(call: Call, data: Path, tmp_path: Pat
 def test_options_without_effect_are_named_once(call: Call, data: Path, tmp_path: Path) -> None:
     words = options(data.parent)
     words[words.index("--output") + 1] = str(tmp_path / "s")
-    unused = ["--weights", "none.pth", "--device", "cuda", "--resize", "antialias"]
+    unused = ["--weights", "none.pth", "--device", "cuda", "--resize", "official"]
     status, _, err = call(
         "run", *words, "--limit", "2", *unused, "--background", "none", "--background-side", "9"
     )

@@ -169,7 +169,7 @@ def test_the_exported_real_network_makes_the_same_shards_masks(
     source = ("--dataset", "folder", "--labels", "none", "--input", tmp_path / "photos", "--workers", "1")
     found = []
     for more in (
-        ("--method", "u2netp", "--weights", real),
+        ("--method", "u2netp", "--weights", real, "--resize", "official"),
         ("--method", "onnx", "--weights", model, "--network", "u2net"),
     ):
         output = tmp_path / more[1]
