@@ -1,24 +1,44 @@
-"""Stage two: shards as batches of views (DALI), or as masks for other projects (numpy).
+"""Stage two: shards as batches of views (DALI, or torch as its reference), or as masks for other projects (numpy).
 
-Importing this package imports neither torch nor DALI; `DaliLoader` does when it is made.
+Importing this package imports neither torch nor DALI; the loaders do when they are made.
 """
 
-from maskgen.loaders.crops import centre_crops, constrained_crops, coverage
-from maskgen.loaders.dali import Batch, DaliLoader
+from maskgen.loaders.batch import Batch
+from maskgen.loaders.crops import choose_crops, coverage
+from maskgen.loaders.dali import DaliLoader
 from maskgen.loaders.dataset import Dataset, open_dataset
 from maskgen.loaders.masks import MaskReader
+from maskgen.loaders.recipes import RECIPES
 from maskgen.loaders.shard import Shard
-from maskgen.loaders.views import View
+from maskgen.loaders.torch_loader import TorchLoader
+from maskgen.loaders.views import (
+    NO_PHOTOMETRIC,
+    Background,
+    Corruption,
+    Crop,
+    Negative,
+    Photometric,
+    Recipe,
+    View,
+)
 
 __all__ = [
+    "NO_PHOTOMETRIC",
+    "RECIPES",
+    "Background",
     "Batch",
+    "Corruption",
+    "Crop",
     "DaliLoader",
     "Dataset",
     "MaskReader",
+    "Negative",
+    "Photometric",
+    "Recipe",
     "Shard",
+    "TorchLoader",
     "View",
-    "centre_crops",
-    "constrained_crops",
+    "choose_crops",
     "coverage",
     "open_dataset",
 ]

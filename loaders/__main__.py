@@ -7,9 +7,13 @@ import sys
 from collections.abc import Iterator, Sequence
 
 from maskgen.errors import MaskgenError
-from maskgen.loaders.dali import DEVICES, Batch, DaliLoader
+from maskgen.loaders.batch import Batch
+from maskgen.loaders.dali import DEVICES, DaliLoader
 from maskgen.loaders.dataset import Dataset, open_dataset
-from maskgen.loaders.views import View
+from maskgen.loaders.recipes import RECIPES
+
+BACKGROUNDS = ("its own background", "a grey background", "the background of another photo")
+DEFAULT = "mocov2-bg-swaps"
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -17,52 +21,61 @@ def main(arguments: Sequence[str] | None = None) -> int:
     options = _parser().parse_args(arguments)
     try:
         dataset = open_dataset(options.folder)
-        view = View(size=options.size, fg_min=options.fg_min, bg_rm_p=options.bg_rm_p)
-        loader = DaliLoader(dataset, options.batch_size, view=view, seed=options.seed, device=options.device)
+        loader = DaliLoader(
+            dataset, options.batch_size, recipe=RECIPES[options.recipe], seed=options.seed, device=options.device,
+            last="partial", on_error=options.on_error,
+        )  # fmt: skip
         batch = next(iter(loader))
     except MaskgenError as error:
         print(f"maskgen.loaders: {error}", file=sys.stderr)
         return error.exit_code
-    print("\n".join(describe(dataset, view, batch)))
+    print("\n".join(describe(dataset, options.recipe, batch)))
+    if loader.skipped:
+        print(f"{loader.skipped} damaged samples were replaced:", *loader.reader.broken.values(), sep="\n  ")
     return 0
 
 
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="python -m maskgen.loaders", description=main.__doc__)
     parser.add_argument("folder", help="folder that maskgen run wrote")
+    parser.add_argument("--recipe", choices=RECIPES, default=DEFAULT, help=f"views (default {DEFAULT})")
     parser.add_argument("--batch-size", type=int, default=4, help="images (default 4)")
-    parser.add_argument("--size", type=int, default=224, help="side of a view, px (default 224)")
-    parser.add_argument(
-        "--fg-min", type=float, default=0.0, help="share of the foreground in a crop (default 0)"
-    )
-    parser.add_argument(
-        "--bg-rm-p",
-        type=float,
-        default=0.5,
-        help="probability of a grey background (default 0.5: some in every batch)",
-    )
     parser.add_argument("--seed", type=int, default=0, help="of order, crops and coins (default 0)")
     parser.add_argument("--device", choices=DEVICES, default="cpu", help="default cpu")
+    parser.add_argument("--on-error", choices=("raise", "skip"), default="raise", help="default raise")
     return parser
 
 
-def describe(dataset: Dataset, view: View, batch: Batch) -> Iterator[str]:
+def describe(dataset: Dataset, recipe: str, batch: Batch) -> Iterator[str]:
     """A batch as lines of text."""
     yield f"{dataset.samples} samples in {len(dataset.shards)} shards: {', '.join(dataset.members)}"
-    yield f"one batch through DALI, threshold {dataset.threshold:g}, fg_min {view.fg_min:g}:"
-    for name in ("image", "mask", "box", "label"):
-        tensor = batch[name]
-        yield f"  {name:6}{tuple(tensor.shape)!s:20}{str(tensor.dtype).removeprefix('torch.'):9}" + (
-            f"{int(tensor.min())}..{int(tensor.max())}" if name in ("image", "mask") else ""
-        )
-    shown = (batch["mask"] > 0).float().mean(dim=(1, 2, 3)).tolist()
-    rows = zip(batch["key"], batch["box"].tolist(), batch["removed"].tolist(), shown, strict=True)
-    for key, (y, x, height, width), removed, share in rows:
-        yield (
-            f"  {key}: rows {y:.2f}-{y + height:.2f}, columns {x:.2f}-{x + width:.2f} of the photo, "
-            f"{share:.0%} foreground{', background removed' if removed else ''}"
-        )
-    yield f"  background removed in {int(batch['removed'].sum())} of {len(batch['key'])} (p = {view.bg_rm_p:g})"
+    yield f"one batch of {recipe} through DALI:"
+    yield from _tensors(batch)
+    for row, key in enumerate(batch["key"]):
+        yield f"  {key}:"
+        for view, ((y, x, height, width), flip, kind) in enumerate(
+            zip(batch["boxes"][row].tolist(), batch["flips"][row], batch["replaced"][row], strict=True)
+        ):
+            yield (
+                f"    view {view}: rows {y:.2f}-{y + height:.2f}, columns {x:.2f}-{x + width:.2f} of the photo"
+                f"{', flipped' if flip else ''}, {BACKGROUNDS[int(kind)]}"
+            )
+        if batch["negative_source"] is not None and batch["matched"] is not None:
+            source = batch["key"][int(batch["negative_source"][row])]
+            where = "view 0's background" if batch["matched"][row] else "its own background"
+            yield f"    negative: {source} on {where}"
+
+
+def _tensors(batch: Batch) -> Iterator[str]:
+    """A line for each of a batch's tensors."""
+    for name, value in batch.items():
+        parts = value if isinstance(value, tuple) else (value,)
+        for index, part in enumerate(parts):
+            if part is None or isinstance(part, list):
+                continue
+            of = f"{name}[{index}]" if isinstance(value, tuple) else name
+            shape, kind = tuple(part.shape), str(part.dtype).removeprefix("torch.")
+            yield f"  {of:17}{shape!s:20}{kind}"
 
 
 if __name__ == "__main__":

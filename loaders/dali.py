@@ -2,67 +2,99 @@
 
 from __future__ import annotations
 
-import re
-from collections.abc import Iterator
-from functools import partial
-from typing import TYPE_CHECKING, Any, TypedDict
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
 
-import numpy as np
-
-from maskgen.errors import EnvironmentFault, ShardFault, UsageError
-from maskgen.loaders.views import OUTPUTS, READER
+from maskgen.errors import EnvironmentFault, UsageError
+from maskgen.loaders.batch import Batch
+from maskgen.loaders.order import LoaderState, Order, Schedule
+from maskgen.loaders.samples import SampleReader
+from maskgen.loaders.torch_loader import DTYPES
+from maskgen.loaders.views import Recipe, View
 from maskgen.shards import naming
-from maskgen.shards.coverage import META_FIELDS
 
 if TYPE_CHECKING:
-    from torch import Tensor
+    import numpy as np
+    from numpy.typing import NDArray
 
     from maskgen.loaders.dataset import Dataset
-    from maskgen.loaders.views import View
+    from maskgen.loaders.finish import Finish
+    from maskgen.loaders.stream import Stream
 
 DEVICES = ("cpu", "gpu")
-_LABEL = META_FIELDS.index("label")
 
 
-class Batch(TypedDict):
-    """One batch: views of B images, B as asked except in the last batch of an epoch, which may be smaller.
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Options:
+    """How a `DaliLoader` makes its batches; see there.
 
-    Keys:
-        image: (B, 3, S, S) uint8 RGB.
-        mask: (B, 1, S, S) uint8, 255 where the view shows foreground, 0 elsewhere.
-        box: (B, 4) float32 on the CPU, the crop (y0, x0, height, width) relative to the photo.
-        label: (B,) int64 on the CPU, -1 without a single label.
-        removed: (B,) bool on the CPU, whether the background was replaced by grey.
-        key: the B samples' keys.
+    Raises:
+        UsageError: a value out of its range.
     """
 
-    image: Tensor
-    mask: Tensor
-    box: Tensor
-    label: Tensor
-    removed: Tensor
-    key: list[str]
+    device: str
+    threads: int
+    prefetch: int
+    output: str
+    channels_last: bool
+    operators: bool
+    tile: bool
+
+    def __post_init__(self) -> None:
+        numbers = self.threads >= 1 and self.prefetch >= 1
+        if not numbers or self.device not in DEVICES or self.output not in DTYPES:
+            raise UsageError(
+                f"DaliLoader(device={self.device!r}, threads={self.threads}, prefetch={self.prefetch}, "
+                f"output={self.output!r}) is out of range",
+                remedy=f"device cpu or gpu, threads and prefetch from 1, output one of {', '.join(DTYPES)}",
+            )
+
+    def check(self, dataset: Dataset) -> None:
+        """Refuse what the data set cannot give.
+
+        Raises:
+            UsageError: `tile` without tiled backgrounds, or with DALI's operators.
+        """
+        made = dataset.manifest.identity["options"].get("background")
+        if self.tile and (made != "tiled" or self.operators):
+            raise UsageError(
+                "DaliLoader(tile=True) is for tiled backgrounds and for the CPU's own graph",
+                where=f"backgrounds: {made}",
+                remedy="tile=False",
+            )
 
 
 class DaliLoader:
-    """Shuffled epochs of batches; each sample exactly once per epoch.
+    """Shuffled epochs of batches of views, made by DALI.
 
-    ``for batch in loader`` is one epoch; the same seed gives the same batches on the same device. The order is
-    drawn within a buffer, and the order of the shards anew in each epoch. Leaving an epoch before its end makes
-    the next one start from a new pipeline with an order of its own.
+    ``for batch in loader`` is one epoch. What a batch holds is a function of (seed, epoch, step, rank, world) alone, and
+    all ranks make the same number of steps. An error costs one batch at most: the next call of ``next`` goes on
+    behind it. Beginning an iteration ends an earlier one, and begins the next epoch; after `set_epoch` or
+    `load_state_dict` it begins where they say. Not for use by two threads at once.
 
     Args:
         dataset: from `open_dataset`.
-        batch_size: images per batch.
-        view: what to make of each image.
-        seed: of the order, the crops and the coins, 0 or above.
-        device: ``cpu``, or ``gpu`` to decode, resize and compose on the GPU and to hand out GPU tensors.
-        threads: CPU threads of DALI.
-        shuffle_buffer: samples among which the next one is drawn.
+        batch_size: images per batch and rank.
+        recipe: what to make of each image, or a sequence of views.
+        seed: of the order and of all draws.
+        device: ``cpu``, or ``gpu`` to decode and compute on torch's current GPU and to hand out GPU tensors.
+        threads: CPU threads of DALI and of its graph.
+        rank: 0..world-1.
+        world: ranks that share each epoch.
+        last: ``drop``, ``pad`` or ``partial``, see `Schedule`.
+        on_error: ``raise``, or ``skip`` to put other samples in the place of damaged ones.
+        prefetch: batches in flight in DALI; as many more are read ahead.
+        output: ``uint8``, or ``float32``, ``float16`` or ``bfloat16`` normalised with ImageNet's mean and deviation.
+        channels_last: pictures in torch's channels-last memory format; on a CPU this saves a little time.
+        operators: on a CPU, use DALI's own operators as on a GPU, which takes several times as long.
+        tile: with DALI's decoder on a CPU, repeat the photo's own strip over its foreground where a background of
+            another photo is shown, as ``--background tiled`` did, instead of decoding the stored one: the same
+            picture but for the stored one's JPEG noise.
 
     Raises:
         EnvironmentFault: DALI or torch is not installed.
-        UsageError: the data set has no photos (layout `sidecar`) or no samples, or an option is out of range.
+        UsageError: an option is out of range, or the data set lacks a member that the recipe needs.
     """
 
     def __init__(
@@ -70,102 +102,134 @@ class DaliLoader:
         dataset: Dataset,
         batch_size: int,
         *,
-        view: View,
+        recipe: Recipe | Sequence[View],
         seed: int,
         device: str = "cpu",
         threads: int = 2,
-        shuffle_buffer: int = 4096,
+        rank: int = 0,
+        world: int = 1,
+        last: str = "drop",
+        on_error: str = "raise",
+        prefetch: int = 2,
+        output: str = "uint8",
+        channels_last: bool = False,
+        operators: bool = False,
+        tile: bool = False,
     ) -> None:
-        _check(dataset, batch_size, seed, device, threads)
-        _require_dali()
-        from maskgen.loaders import graph
-
+        self._options = Options(
+            device=device, threads=threads, prefetch=prefetch, output=output, channels_last=channels_last,
+            operators=operators or device == "gpu", tile=tile,
+        )  # fmt: skip
         self.dataset = dataset
-        self.batch_size = batch_size
-        gpu = device == "gpu"
-        self._build = partial(
-            graph.build, dataset, batch_size, view, gpu=gpu, threads=threads, shuffle_buffer=shuffle_buffer
-        )
-        self._seed = seed
-        self._restarts = -1
-        self._epoch = 0
-        self._open = False
-        self._restart()
+        self.recipe = recipe if isinstance(recipe, Recipe) else Recipe(views=tuple(recipe))
+        self._schedule = Schedule(dataset.samples, batch_size, rank, world, last)
+        backgrounds = (naming.BACKGROUND,) if self.recipe.needs_backgrounds else ()
+        self.reader = SampleReader(dataset, (naming.PHOTO, *backgrounds), on_error=on_error)
+        self._options.check(dataset)
+        _require_dali()
+        self._seed, self._epoch, self._step = seed, 0, 0
+        self._begun, self._turn = False, 0
+        self._stream, self._finish = self._open()
+
+    def _open(self) -> tuple[Stream, Finish]:
+        from maskgen.loaders.finish import Finish
+        from maskgen.loaders.stream import open_stream
+
+        stream = open_stream(self.reader, self.recipe, self._schedule.batch_size, self._options)
+        return stream, Finish(self.recipe, self.dataset, self._options)
 
     def __len__(self) -> int:
-        """Batches per epoch."""
-        return (self.dataset.samples + self.batch_size - 1) // self.batch_size
+        """Steps of an epoch, on every rank."""
+        return self._schedule.steps
+
+    @property
+    def skipped(self) -> int:
+        """Damaged samples found so far; `reader.broken` says which, and why."""
+        return self.reader.skipped
+
+    def set_epoch(self, epoch: int) -> None:
+        """The next iteration is this epoch from its beginning; from where it was left if that was just loaded.
+
+        Raises:
+            UsageError: `epoch` is below 0.
+        """
+        if epoch < 0:
+            raise UsageError(f"set_epoch({epoch}) is out of range", remedy="epochs count from 0")
+        if self._begun or epoch != self._epoch:
+            self._epoch, self._step = epoch, 0
+        self._begun = False
+
+    def state_dict(self) -> dict[str, Any]:
+        """Where the epoch stands, counted in batches handed out; plain numbers and strings."""
+        order = self.dataset.order(self._seed, self._epoch)
+        done = self._schedule.samples_after(self._step)
+        return LoaderState(self._seed, self._epoch, done, self.dataset.fingerprint, order.name).to_dict()
+
+    def load_state_dict(self, state: dict[str, Any]) -> None:
+        """Let the next iteration go on exactly where `state_dict` was taken.
+
+        The number of ranks may differ if the global batch size is the same or divides the old one.
+
+        Raises:
+            UsageError: the state is of another data set or order, or stands between two global batches of this size.
+        """
+        loaded = LoaderState.from_dict(state)
+        loaded.check(self.dataset.fingerprint, self.dataset.order(loaded.seed, loaded.epoch).name)
+        step = self._schedule.step_after(loaded.samples_done)
+        self._seed, self._epoch, self._step = loaded.seed, loaded.epoch, step
+        if step == len(self):
+            self._epoch, self._step = loaded.epoch + 1, 0
+        self._begun = False
+        self._turn += 1
 
     def __iter__(self) -> Iterator[Batch]:
-        """Begin an epoch; an iterator of an earlier one ends."""
-        if self._open:
-            self._restart()
-        self._epoch += 1
-        return _Epoch(self, self._epoch)
+        """Begin an iteration, and end an earlier one."""
+        if self._begun:
+            self._epoch, self._step = self._epoch + 1, 0
+        self._begun = True
+        order = self.dataset.order(self._seed, self._epoch)
+        self._stream.begin(_requests(self._schedule, order, (self._seed, self._epoch), self._step))
+        self._turn += 1
+        return _Iteration(self, self._turn)
 
-    def _restart(self) -> None:
-        self._restarts += 1
-        seed = int(np.random.SeedSequence([self._seed, self._restarts]).generate_state(1)[0])
-        self._pipeline: Any = None  # the old one gives its memory back first
-        self._pipeline = self._build(seed=seed)
-        self._open = False
-        found = self._pipeline.reader_meta(READER)["epoch_size"]
-        if found != self.dataset.samples:
-            raise ShardFault(
-                f"DALI sees {found} samples, the manifest counts {self.dataset.samples}",
-                where=str(self.dataset.path),
-                cause="the data set was changed after it was opened",
-                remedy="open it again",
-            )
+    def close(self) -> None:
+        """End the iteration, wait for what is in flight and close the files; a new iteration opens them again."""
+        self._turn += 1
+        self._stream.begin(iter(()))
+        self.reader.close()
 
-    def _batch(self, epoch: int, step: int) -> Batch:
-        """Batch `step` of `epoch`; a batch that fails is spent, and the next call goes on behind it."""
-        if epoch != self._epoch or step == len(self):
+    def _next(self, turn: int) -> Batch:
+        if turn != self._turn or self._step >= len(self):
             raise StopIteration
-        self._open = step + 1 < len(self)
-        try:
-            outputs = dict(zip(OUTPUTS, self._pipeline.run(), strict=True))
-        except RuntimeError as error:
-            fault = _as_fault(error, str(self.dataset.path))
-            if fault is None:
-                raise
-            raise fault from error
-        return _to_batch(outputs, min(self.batch_size, self.dataset.samples - step * self.batch_size))
+        self._step += 1
+        if not self._schedule.positions(self._step - 1).size:
+            return self._finish.nothing()
+        feed, outputs = next(self._stream)
+        return self._finish(feed, outputs)
 
 
-class _Epoch:
-    """Iterator over one epoch; after an error, `next` gives the batch behind the bad one."""
+def _requests(
+    schedule: Schedule, order: Order, stream: tuple[int, int], step: int
+) -> Iterator[tuple[NDArray[np.int64], int, int]]:
+    """The samples of this rank's batches from a step on, with seed and epoch; a rank may have none at the last one."""
+    for later in range(step, schedule.steps):
+        samples = schedule.batch(order, later)
+        if samples.size:
+            yield samples, *stream
 
-    def __init__(self, loader: DaliLoader, epoch: int) -> None:
+
+class _Iteration:
+    """One epoch, or the rest of one; it outlives errors."""
+
+    def __init__(self, loader: DaliLoader, turn: int) -> None:
         self._loader = loader
-        self._epoch = epoch
-        self._step = -1
+        self._turn = turn
 
     def __iter__(self) -> Iterator[Batch]:
         return self
 
     def __next__(self) -> Batch:
-        self._step = min(self._step + 1, len(self._loader))
-        return self._loader._batch(self._epoch, self._step)
-
-
-def _check(dataset: Dataset, batch_size: int, seed: int, device: str, threads: int) -> None:
-    place = str(dataset.path)
-    if naming.PHOTO not in dataset.members:
-        raise UsageError(
-            "the shards hold no photos (layout sidecar), and this loader cannot join them with others yet",
-            where=place,
-            remedy="make them with --layout full, or read the masks with MaskReader",
-        )
-    if not dataset.samples:
-        raise UsageError(
-            "the data set has no samples", where=place, remedy="maskgen status lists the failures"
-        )
-    if batch_size < 1 or threads < 1 or seed < 0 or device not in DEVICES:
-        raise UsageError(
-            f"DaliLoader(batch_size={batch_size}, seed={seed}, device={device!r}, threads={threads}) is out of range",
-            remedy="sizes and threads from 1, the seed from 0, device cpu or gpu",
-        )
+        return self._loader._next(self._turn)
 
 
 def _require_dali() -> None:
@@ -176,40 +240,5 @@ def _require_dali() -> None:
         raise EnvironmentFault(
             "the loader needs DALI and torch",
             where=str(error),
-            remedy='pip install "maskgen[train]" (Linux), or read the masks with MaskReader',
+            remedy='pip install "maskgen[train]" (Linux), take TorchLoader, or read the masks with MaskReader',
         ) from error
-
-
-_MEMBER = re.compile(r"([^\s/]+\.tar):(\d+):([A-Za-z0-9_.-]+)")
-
-
-def _as_fault(error: RuntimeError, folder: str) -> ShardFault | None:
-    """DALI's decoding error as one of ours, with the member where DALI names it; None for any other error."""
-    if "decoders.image" not in str(error):
-        return None
-    found = _MEMBER.search(str(error))
-    return ShardFault(
-        "a photo cannot be decoded, and its batch is lost",
-        where="{0} {2} at byte {1}".format(*found.groups()) if found else folder,
-        cause="damage after the shard was made",
-        remedy="maskgen verify --full names every damaged sample; next() goes on behind this batch",
-    )
-
-
-def _to_batch(outputs: dict[str, Any], count: int) -> Batch:
-    """Copies of DALI's buffers, which it fills again, without the padding of the last batch."""
-    from torch.utils.dlpack import from_dlpack
-
-    def tensor(name: str) -> Tensor:
-        shared: Tensor = from_dlpack(outputs[name].as_tensor())
-        return shared[:count].clone()
-
-    sources = [np.asarray(outputs["source"].at(i)).tobytes().decode() for i in range(count)]
-    return Batch(
-        image=tensor("image"),
-        mask=tensor("mask"),
-        box=tensor("box"),
-        label=tensor("meta")[:, _LABEL].long(),
-        removed=tensor("removed").bool(),
-        key=[source.rpartition(":")[2].partition(".")[0] for source in sources],
-    )

@@ -3,22 +3,31 @@
 from __future__ import annotations
 
 import contextlib
+import errno
+import hashlib
 import os
-from collections.abc import Iterator, Sequence
+import re
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from maskgen.errors import ShardFault, UsageError
-from maskgen.loaders.shard import COPY_AGAIN, FIXED_BYTES, Shard, check_hash, open_shard
-from maskgen.shards import manifest, naming
+from maskgen.errors import EnvironmentFault, ShardFault, UsageError
+from maskgen.loaders.cache import TarCache, open_cache
+from maskgen.loaders.checks import check_folder, check_unique, read_manifest
+from maskgen.loaders.order import GlobalOrder, Order, WindowOrder
+from maskgen.loaders.photos import Photos
+from maskgen.loaders.shard import COPY_AGAIN, Shard, check_hash, open_shard
+from maskgen.loaders.sidecar import join
 from maskgen.shards.manifest import Manifest
-from maskgen.shards.record import Record
 
-_NEEDED = (naming.MASK, naming.JSON, *FIXED_BYTES)
+_SHUFFLE = re.compile(r"global|shards(?::([1-9][0-9]{0,5}))?")
+_WINDOW = 16
+_OPENERS = 8
+_EXHAUSTED = {errno.EMFILE, errno.ENFILE}
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -26,19 +35,29 @@ class Dataset:
     """An open data set; make it with `open_dataset`.
 
     Args:
-        path: its folder.
+        path: its folder; of a remote one, the folder of its files in the cache.
         manifest: what it holds.
         shards: the shards that have samples, in order.
+        firsts: (S + 1,) int64, number of each shard's first sample, and the number of samples.
+        fingerprint: SHA-256 of all that decides which sample has which number; `LoaderState` keeps it.
+        photos: where the photos lie, of a sidecar data set that was opened with them.
+        cache: of a remote data set.
+        window: shards per window of the order, 0 for a global shuffle.
     """
 
     path: Path
     manifest: Manifest
     shards: tuple[Shard, ...]
+    firsts: NDArray[np.int64]
+    fingerprint: str
+    photos: Photos | None = None
+    cache: TarCache | None = None
+    window: int = 0
 
     @property
     def samples(self) -> int:
         """Samples in all shards."""
-        return self.manifest.samples
+        return int(self.firsts[-1])
 
     @property
     def members(self) -> tuple[str, ...]:
@@ -55,31 +74,79 @@ class Dataset:
         """The smallest stored mask value, 1..255, that counts as foreground."""
         return self.manifest.level
 
-    def tar(self, shard: Shard) -> Path:
-        """The tar of a shard."""
-        return self.path / f"{shard.name}.tar"
+    def order(self, seed: int, epoch: int) -> Order:
+        """The order of an epoch: ``order[positions]`` gives sample numbers."""
+        if self.window:
+            return WindowOrder(self.firsts, seed, epoch, self.window)
+        return GlobalOrder(self.samples, seed, epoch)
 
-    @contextlib.contextmanager
-    def descriptor(self, shard: Shard) -> Iterator[int]:
-        """A shard's tar, open for `read_member`.
+    def shard_numbers(self, samples: NDArray[np.int64]) -> NDArray[np.int64]:
+        """Which of `shards` each sample lies in, int64 of the same shape.
+
+        Raises:
+            IndexError: a number outside 0..samples-1.
+        """
+        if samples.size and not (samples.min() >= 0 and samples.max() < self.samples):
+            raise IndexError(f"samples {samples.min()}..{samples.max()} of {self.samples}")
+        return np.searchsorted(self.firsts, samples, side="right") - 1
+
+    def locate(self, sample: int) -> tuple[Shard, int]:
+        """The shard of a sample, and its row there."""
+        number = int(self.shard_numbers(np.array([sample]))[0])
+        return self.shards[number], sample - int(self.firsts[number])
+
+    def keys(self, samples: NDArray[np.int64]) -> list[str]:
+        """The keys of samples."""
+        shards = self.shard_numbers(samples)
+        rows = zip(shards.tolist(), (samples - self.firsts[shards]).tolist(), strict=True)
+        return [self.shards[shard].keys[row].decode() for shard, row in rows]
+
+    def tar(self, shard: Shard) -> Path:
+        """The tar of a shard; of a remote data set it may not be there yet, see `open_tar`."""
+        return self.path / shard.tar_name
+
+    def open_tar(self, shard: Shard) -> int:
+        """A descriptor of a shard's tar, which is fetched first where the data set is remote; the caller closes it.
 
         Raises:
             ShardFault: it cannot be opened any more.
+            EnvironmentFault: it cannot be fetched, or no descriptor is left.
         """
+        if self.cache is not None:
+            return self.cache.open_tar(shard)
         path = self.tar(shard)
         try:
-            descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+            return os.open(path, os.O_RDONLY | os.O_CLOEXEC)
         except OSError as error:
+            if error.errno in _EXHAUSTED:
+                raise EnvironmentFault(
+                    "too many open files", where=path.name, remedy="raise ulimit -n, or pass open_files="
+                ) from error
             raise ShardFault(
                 "cannot open a tar", where=path.name, cause=str(error), remedy=COPY_AGAIN
             ) from error
+
+    @contextlib.contextmanager
+    def descriptor(self, shard: Shard) -> Iterator[int]:
+        """A shard's tar, open for `read_member`; see `open_tar`."""
+        descriptor = self.open_tar(shard)
         try:
             yield descriptor
         finally:
             os.close(descriptor)
 
 
-def open_dataset(path: str | Path, *, allow_incomplete: bool = False, check_hashes: bool = False) -> Dataset:
+def open_dataset(
+    path: str | Path,
+    *,
+    allow_incomplete: bool = False,
+    check_hashes: bool = False,
+    photos: str | Path | None = None,
+    unfit_photos: str = "refuse",
+    cache: str | Path | None = None,
+    cache_bytes: int | None = None,
+    shuffle: str = "global",
+) -> Dataset:
     """Open a folder that `maskgen run` wrote, or a copy of its manifest, tars, indexes and tables.
 
     Checked before anything is handed out: the manifest's seal and sums; that no shard is missing, extra, renamed
@@ -89,95 +156,70 @@ def open_dataset(path: str | Path, *, allow_incomplete: bool = False, check_hash
     with `check_hashes` only (it reads every byte).
 
     Args:
-        path: the folder.
+        path: the folder, or its address in an object store (``s3://bucket/prefix``, ``gs://...``).
         allow_incomplete: accept a run that has not ended; files it has not committed yet are left alone.
-        check_hashes: also compare the SHA-256 of every tar.
+        check_hashes: also compare the SHA-256 of every tar, and of every photo with `photos`.
+        photos: for shards without photos (layout sidecar): the folder of the originals, which is what the run had as
+            --input. The photo of every sample is found now, by the path in its table, or by key where the tars were
+            renamed; a few photos of each shard are compared with their masks' sizes.
+        unfit_photos: what to do about originals that are no upright plain JPEG of the size their mask was made for:
+            ``refuse`` to open, or ``drop`` their samples.
+        cache: a folder on a local disk that tars are fetched into when they are needed, checked by size and SHA-256.
+            Required for addresses; a slow shared folder may have one too. Processes may share it.
+        cache_bytes: the most that this cache may hold, bytes; the tars used longest ago go first, never one that is
+            being read. None: as much as the disk has.
+        shuffle: ``global``: any sample may stand anywhere in an epoch, which needs a cache for all tars; or
+            ``shards:K`` (K is 16 when left out): shards in random order, samples shuffled within windows of K shards,
+            which needs a cache for two windows.
 
     Raises:
-        ShardFault: something is not what the manifest says.
-        UsageError: the run has not ended, and `allow_incomplete` is off.
+        ShardFault: something is not what the manifest says, or a photo is missing.
+        UsageError: the run has not ended and `allow_incomplete` is off, the cache is too small for the order, or an
+            option is out of range.
+        EnvironmentFault: the store cannot be reached, or the disk is full.
     """
-    path = Path(path)
-    whole = _read_manifest(path)
+    window = _window(shuffle, unfit_photos)
+    tars = open_cache(path, cache, cache_bytes)
+    path = tars.folder if tars else Path(path)
+    whole = read_manifest(path)
     if not whole.complete and not allow_incomplete:
         raise UsageError(
             f"the run has not ended: {whole.samples + whole.failed} of {whole.planned} images are done",
             where=str(path),
             remedy="run the same maskgen run command again, or open the folder with allow_incomplete=True",
         )
-    _check_folder(path, whole)
-    shards: list[Shard] = []
-    for record in whole.shards:
-        first = shards[-1].first + len(shards[-1].keys) if shards else 0
-        shard = open_shard(path, record, whole.members, first)
-        if check_hashes and "tar" in record.files:
-            check_hash(path / f"{record.name}.tar", record.files["tar"].sha256)
-        if record.samples:
-            shards.append(shard)
-    _check_unique(shards)
-    return Dataset(path, whole, tuple(shards))
+    check_folder(tars.prepare(whole, window) if tars else sorted(p.name for p in path.iterdir()), whole)
+    shards = _open_shards(path, whole, remote=tars is not None)
+    check_unique(shards)
+    firsts = np.cumsum([0] + [len(shard.keys) for shard in shards])
+    fingerprint = hashlib.sha256(whole.render()).hexdigest()
+    dataset = Dataset(path, whole, tuple(shards), firsts, fingerprint, cache=tars, window=window)
+    if photos is not None:
+        dataset = join(dataset, Path(photos), check_hashes=check_hashes, drop=unfit_photos == "drop")
+    if check_hashes:
+        for shard in shards:
+            with dataset.descriptor(shard):  # a remote one is fetched, and checked on its way
+                check_hash(dataset.tar(shard), shard.sha256)
+    return dataset
 
 
-def _read_manifest(path: Path) -> Manifest:
-    whole = manifest.read(path)
-    names = [record.name for record in whole.shards]
-    known = tuple(ext for ext in naming.MEMBERS if ext in whole.members)
-    done = whole.samples + whole.failed
-    sound = (
-        whole.render() == (path / naming.MANIFEST).read_bytes()
-        and names == sorted(set(names))
-        and whole.members == known
-        and set(_NEEDED) <= set(known)
-        and (done == whole.planned if whole.complete else done <= whole.planned)
-        and all(set(record.files) == set(_suffixes(record)) for record in whole.shards)
-        and _has_threshold(whole)
-    )
-    if not sound:
-        raise ShardFault(
-            "the manifest contradicts itself", where=naming.MANIFEST, cause="a hand edit", remedy=COPY_AGAIN
+def _window(shuffle: str, unfit_photos: str) -> int:
+    """Shards per window, 0 for a global shuffle."""
+    match = _SHUFFLE.fullmatch(shuffle)
+    if match is None or unfit_photos not in ("refuse", "drop"):
+        raise UsageError(
+            f"open_dataset(shuffle={shuffle!r}, unfit_photos={unfit_photos!r}) is out of range",
+            remedy="shuffle is global, shards or shards:K; unfit_photos is refuse or drop",
         )
-    return whole
+    return 0 if shuffle == "global" else int(match[1] or _WINDOW)
 
 
-def _suffixes(record: Record) -> tuple[str, ...]:
-    return naming.SUFFIXES if record.samples else ("parquet",)
+def _open_shards(path: Path, whole: Manifest, *, remote: bool) -> list[Shard]:
+    """The shards that have samples; several are checked at a time, as most of it waits for the disk or hashes."""
+    firsts = np.cumsum([0] + [record.samples for record in whole.shards]).tolist()
 
+    def opened(number: int) -> Shard:
+        return open_shard(path, whole.shards[number], whole.members, firsts[number], remote=remote)
 
-def _has_threshold(whole: Manifest) -> bool:
-    options = whole.identity.get("options") if isinstance(whole.identity, dict) else None
-    if not isinstance(options, dict):
-        return False
-    return isinstance(options.get("threshold"), float | int) and isinstance(options.get("binary"), bool)
-
-
-def _check_folder(path: Path, whole: Manifest) -> None:
-    """One manifest, and no shard that it does not know; of an unended run, fresh shards may lie there."""
-    for found in sorted(path.iterdir()):
-        other = "manifest" in found.name.lower() and not found.name.startswith(".")
-        if other and found.name != naming.MANIFEST:
-            raise ShardFault(
-                "there is a second manifest",
-                where=found.name,
-                cause="two data sets copied into one folder",
-                remedy="keep each data set in a folder of its own",
-            )
-    known = {f"{record.name}.{suffix}" for record in whole.shards for suffix in record.files}
-    known.add(naming.PLAN_TABLE)
-    for found in sorted(p for suffix in naming.SUFFIXES for p in path.glob(f"*.{suffix}")):
-        if found.name not in known and whole.complete:
-            raise ShardFault(
-                "the manifest knows no such file",
-                where=found.name,
-                cause="a renamed shard, or one of another data set",
-                remedy="move it away, or copy the data set again",
-            )
-
-
-def _check_unique(shards: Sequence[Shard]) -> None:
-    """DALI drops one of two equal keys with a warning only."""
-    if not shards:
-        return
-    keys = np.sort(np.concatenate([shard.keys for shard in shards]))
-    twice: NDArray[Any] = keys[1:][keys[1:] == keys[:-1]]
-    if twice.size:
-        raise ShardFault("a key appears in two samples", where=twice[0].decode(), remedy=COPY_AGAIN)
+    with ThreadPoolExecutor(_OPENERS) as pool:
+        return [shard for shard in pool.map(opened, range(len(whole.shards))) if len(shard.keys)]

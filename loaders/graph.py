@@ -1,137 +1,134 @@
-"""The DALI graph of a view: read, choose the crop from the table, decode once, resize the crop, remove backgrounds.
+"""The DALI graph of a recipe: decode once, then cut, compose, colour and blur every view. Nothing in it is random.
 
-Importing this module imports DALI.
+Two graphs make the same pictures of the same inputs. `_rendered` (CPU) leaves all that follows the decoder to one
+python_function, `render.Renderer`. `operators.graph` (GPU, or CPU) uses DALI's own operators, several times slower
+on a CPU. Importing this module imports DALI.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from functools import partial
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 from nvidia.dali import fn as dali_fn
-from nvidia.dali import math as dali_math
 from nvidia.dali import types as dali_types
 from nvidia.dali.pipeline import pipeline_def
 
-from maskgen.loaders.crops import TRIES, UNIFORMS, constrained_crops
-from maskgen.loaders.dataset import Dataset
-from maskgen.loaders.views import READER, View
-from maskgen.shards import coverage, naming
+from maskgen.loaders import plan
+from maskgen.loaders.draws import DONOR
+from maskgen.loaders.operators import ViewGraph
+from maskgen.loaders.render import Renderer
+from maskgen.loaders.views import Recipe
+from maskgen.shards import coverage
 
 # DALI's own annotations know neither its element types nor half of its return types.
 fn: Any = dali_fn
-math: Any = dali_math
 types: Any = dali_types
+
+PHOTO, PLAN, MASK, DONORS, SHOWN = "photo", "plan", "mask", "donors", "shown"
 
 
 def build(
-    dataset: Dataset, batch_size: int, view: View, *, seed: int, gpu: bool, threads: int, shuffle_buffer: int
-) -> Any:
-    """A built pipeline with the outputs named in views.OUTPUTS.
+    recipe: Recipe, batch_size: int, *, level: int, patched: bool = False, gpu: int | None = None, threads: int = 2,
+    operators: bool = False, prefetch: int = 2, channels_last: bool = False,
+) -> Any:  # fmt: skip
+    """A built pipeline with the outputs of `plan.outputs` and the following inputs, all fed with `feed_input`.
+
+    ``photo``: B encoded JPEGs. ``plan``: (B, V, 37) float32, see `plan.pack`; for the graph of operators
+    `plan.by_photo`. ``mask``: (B, 128, 128) uint8, when the recipe needs masks. Backgrounds, when it needs them: for
+    the rendered graph ``donors``, B encoded JPEGs, and ``shown``, (B,) bool, which of them are real; for the graph of
+    operators ``donors0``, ``donors1``, ... for each view that may show one, B encoded JPEGs, real in rows of kind 2.
 
     Args:
-        dataset: an open data set with photos and at least one sample.
-        batch_size: images per batch.
-        view: what to make of each image.
-        seed: of the order, the crops and the coins.
-        gpu: decode and resize on the GPU.
+        recipe: what to make.
+        batch_size: the most rows of a batch.
+        level: the smallest mask value that counts as foreground, 1..255.
+        patched: the stored backgrounds are patches that lie on their photos.
+        gpu: number of the GPU that decodes and computes; None: the CPU.
         threads: CPU threads.
-        shuffle_buffer: samples among which the next one is drawn.
+        operators: take the graph of operators on a CPU as well.
+        prefetch: batches in flight.
+        channels_last: pictures as (S, S, 3).
     """
-    reader = {
-        "paths": [str(dataset.tar(shard)) for shard in dataset.shards],
-        "index_paths": [str(dataset.tar(shard).with_suffix(".idx")) for shard in dataset.shards],
-        "initial_fill": max(1, min(shuffle_buffer, dataset.samples)),
-        "shuffle_after_epoch_seed": seed,
+    options: dict[str, Any] = {
+        "batch_size": batch_size,
+        "num_threads": threads,
+        "device_id": gpu,
+        "prefetch_queue_depth": prefetch,
     }
-    pipeline: Any = _graph(
-        reader, view, dataset.level, gpu, batch_size=batch_size, num_threads=threads, seed=seed,
-        device_id=0 if gpu else None,
-    )  # fmt: skip
+    pipeline: Any
+    if gpu is not None or operators:
+        pipeline = _operated(recipe, level, patched, gpu is not None, channels_last, **options)
+    else:
+        renderer = Renderer(recipe, level, threads=threads, channels_last=channels_last)
+        pipeline = _rendered(recipe, renderer, **options)
     pipeline.build()
     return pipeline
 
 
-@pipeline_def(enable_conditionals=True)
-def _graph(reader: dict[str, Any], view: View, level: int, gpu: bool) -> tuple[Any, ...]:
-    encoded, table, small, meta = fn.readers.webdataset(
-        **reader,
-        ext=[naming.PHOTO, naming.SAT, naming.FG, naming.META],
-        dtypes=[types.UINT8, types.UINT16, types.UINT8, types.INT32],
-        missing_component_behavior="error",
-        random_shuffle=True,
-        shuffle_after_epoch=True,  # the order of the tars
-        pad_last_batch=True,  # an epoch never reaches into the next one
-        name=READER,
+def build_decoder(*, gpu: int | None) -> Any:
+    """A pipeline that only decodes ``photo``, one at a time: it tells which photo of a batch cannot be decoded."""
+    pipeline: Any = _decoder(
+        gpu is not None, batch_size=1, num_threads=1, device_id=gpu, prefetch_queue_depth=1
     )
-    source = fn.get_property(encoded, key="source_info")
-    # DALI saves its own random numbers in a checkpoint, not those of Python: numpy only applies the rule.
-    uniforms = fn.random.uniform(range=[0.0, 1.0], shape=[TRIES * UNIFORMS])
-    box = fn.python_function(
-        table, meta, uniforms, function=partial(_choose, view), num_outputs=1, batch_processing=True
-    )
-    photo = fn.decoders.image(
+    pipeline.build()
+    return pipeline
+
+
+def donor_input(view: int) -> str:
+    """Name of the input with the backgrounds that a view of the graph of operators shows."""
+    return f"{DONORS}{view}"
+
+
+def _input(name: str, dtype: Any, ndim: int) -> Any:
+    return fn.external_source(name=name, dtype=dtype, ndim=ndim, no_copy=True)
+
+
+def _decode(encoded: Any, *, gpu: bool) -> Any:
+    return fn.decoders.image(
         encoded, device="mixed" if gpu else "cpu", output_type=types.RGB, adjust_orientation=False
     )
-    if gpu:
-        small = small.gpu()
-    image = _cut(photo, box, view.size)
-    soft = _cut(
-        fn.reshape(small, shape=[coverage.FG_SIDE, coverage.FG_SIDE, 1], layout="HWC"), box, view.size
-    )
-    mask = fn.cast(soft >= level, dtype=types.UINT8) * types.Constant(255).uint8()
-    # Without any foreground the view would become a flat grey: such a photo stays as it is.
-    removed = fn.random.coin_flip(probability=view.bg_rm_p, dtype=types.BOOL) & (table[-1] > 0)
-    grey = _grey(view)
-    if removed:
-        image = (
-            _blend(image, soft, grey, level, view.softness) if view.softness else _replace(image, mask, grey)
-        )
-    image, mask = (fn.transpose(part, perm=[2, 0, 1]) for part in (image, mask))
-    return image, mask, box, removed, meta, source
 
 
-def _cut(picture: Any, box: Any, size: int) -> Any:
-    """The (size, size) view of a box; picture and box are in relative coordinates, so sizes may differ."""
-    return fn.resize(
-        picture, size=[size, size], roi_start=box[:2], roi_end=box[:2] + box[2:], roi_relative=True
-    )
+@pipeline_def
+def _decoder(gpu: bool) -> Any:
+    return _decode(_input(PHOTO, types.UINT8, 1), gpu=gpu)
 
 
-def _grey(view: View) -> Any:
-    if view.grey is None:
-        return fn.random.uniform(values=[float(v) for v in range(256)], dtype=types.UINT8)
-    return types.Constant(round(view.grey * 255)).uint8()
+@pipeline_def(enable_conditionals=True)
+def _rendered(recipe: Recipe, renderer: Renderer) -> Any:
+    inputs = [_decode(_input(PHOTO, types.UINT8, 1), gpu=False), _input(PLAN, types.FLOAT, 2)]
+    if recipe.needs_masks:
+        inputs.append(_input(MASK, types.UINT8, 2))
+    if recipe.needs_backgrounds:
+        encoded, shown = _input(DONORS, types.UINT8, 1), _input(SHOWN, types.BOOL, 0)
+        if shown:
+            pictures = _decode(encoded, gpu=False)
+        else:
+            pictures = types.Constant(np.zeros((1, 1, 3), np.uint8), layout="HWC", device="cpu")
+        inputs.append(pictures)
+    count = len(plan.outputs(recipe))
+    made = fn.python_function(*inputs, function=renderer.batch, num_outputs=count, batch_processing=True)
+    return tuple(made) if count > 1 else made
 
 
-def _replace(image: Any, mask: Any, grey: Any) -> Any:
-    """Grey where the mask is 0, the image where it is 255, in bits alone: cheaper than a multiplication."""
-    return image ^ ((image ^ grey) & (mask ^ types.Constant(255).uint8()))
-
-
-def _blend(image: Any, soft: Any, grey: Any, level: int, softness: float) -> Any:
-    """The image faded into grey over mask values within softness / 2 of the threshold."""
-    share = math.clamp((soft - float(level)) / (255.0 * softness) + 0.5, 0.0, 1.0)
-    return fn.cast(image * share + grey * (1.0 - share), dtype=types.UINT8)
-
-
-def _choose(
-    view: View, tables: Sequence[NDArray[np.uint16]], metas: Sequence[NDArray[np.int32]],
-    uniforms: Sequence[NDArray[np.float32]],
-) -> list[NDArray[np.float32]]:  # fmt: skip
-    """Boxes of a batch; the arguments are lists of arrays, one per sample."""
-    lines = coverage.GRID + 1
-    height = coverage.META_FIELDS.index("height")
-    return list(
-        constrained_crops(
-            np.stack(tables).reshape(-1, lines, lines),
-            np.stack(metas)[:, height : height + 2],
-            np.stack(uniforms).reshape(-1, TRIES, UNIFORMS),
-            scale=view.scale,
-            ratio=view.ratio,
-            fg_min=view.fg_min,
-        )
-    )
+@pipeline_def(enable_conditionals=True)
+def _operated(recipe: Recipe, level: int, patched: bool, gpu: bool, channels_last: bool) -> Any:
+    photo = _decode(_input(PHOTO, types.UINT8, 1), gpu=gpu)
+    rows = _input(PLAN, types.FLOAT, 2)
+    mask = None
+    if recipe.needs_masks:
+        square = [coverage.FG_SIDE, coverage.FG_SIDE, 1]
+        mask = fn.reshape(_input(MASK, types.UINT8, 2), shape=square, layout="HWC")
+        mask = mask.gpu() if gpu else mask
+    made = []
+    for index, view in enumerate(plan.all_views(recipe)):
+        kinds = plan.kinds(recipe, index)
+        graph = ViewGraph(view, rows[index], kinds=kinds, level=level, gpu=gpu)
+        if DONOR in kinds:
+            encoded = _input(donor_input(index), types.UINT8, 1)
+            graph.lend(encoded, photo if patched else None)
+        made += graph.outputs(photo, mask)
+    if channels_last:
+        return tuple(made)
+    return tuple(fn.transpose(part, perm=[2, 0, 1]) for part in made)

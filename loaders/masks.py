@@ -1,4 +1,4 @@
-"""The masks of a data set for other projects: numpy and cv2 only, neither torch nor DALI."""
+"""The masks of a data set for other projects: as numpy arrays, torch tensors or COCO run lengths."""
 
 from __future__ import annotations
 
@@ -6,28 +6,49 @@ import json
 from collections.abc import Iterator
 from functools import cached_property
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any, TypedDict
 
 import numpy as np
 from numpy.typing import NDArray
 
-from maskgen.errors import ImageFault, ShardFault
+from maskgen.errors import EnvironmentFault, ImageFault, ShardFault
 from maskgen.io.stored import decode_mask
 from maskgen.loaders.dataset import Dataset, open_dataset
+from maskgen.loaders.rle import compress_counts, encode_counts
 from maskgen.loaders.shard import Shard, read_member
-from maskgen.shards import naming
+from maskgen.shards import coverage, naming
+from maskgen.shards.sample import hard_mask
+from maskgen.types import HardMask
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+MAX_PIXELS = 1 << 28
+"""A size above this is damage."""
+
+
+class Rle(TypedDict):
+    """A mask as COCO stores it.
+
+    Keys:
+        size: [height, width], px.
+        counts: run lengths in column order, background first: compressed to a string, or as a list.
+    """
+
+    size: list[int]
+    counts: str | list[int]
 
 
 class MaskReader:
-    """The masks of a folder of shards, by key or in order.
+    """The masks of a data set, by key or in order; numpy and cv2 are enough.
 
     ``for key, mask in MaskReader(folder)`` yields every mask in the order of the shards; ``reader[key]`` reads
     one. Masks are (h, w) uint8, 255 is foreground: soft values, or 0 and 255 where they were stored binary. They
-    cover the whole upright photo and may be stored smaller than it. No file stays open, so a reader may be
-    shared with forked or spawned workers.
+    cover the whole upright photo and may be stored smaller than it; `hard` and `rle` have the photo's size. No file
+    stays open, so a reader may be shared with forked or spawned workers.
 
     Args:
-        path: the folder, see `open_dataset`, which checks it first.
+        data: the folder, see `open_dataset`, which checks it first; or an open data set.
         allow_incomplete: accept a run that has not ended.
 
     Raises:
@@ -35,8 +56,10 @@ class MaskReader:
         UsageError: the run has not ended.
     """
 
-    def __init__(self, path: str | Path, *, allow_incomplete: bool = False) -> None:
-        self.dataset: Dataset = open_dataset(path, allow_incomplete=allow_incomplete)
+    def __init__(self, data: str | Path | Dataset, *, allow_incomplete: bool = False) -> None:
+        if not isinstance(data, Dataset):
+            data = open_dataset(data, allow_incomplete=allow_incomplete)
+        self.dataset: Dataset = data
 
     def __len__(self) -> int:
         return self.dataset.samples
@@ -71,6 +94,51 @@ class MaskReader:
         """The keys in the order of the shards."""
         for shard in self.dataset.shards:
             yield from (key.decode() for key in shard.keys.tolist())
+
+    def torch(self, key: str) -> Tensor:
+        """The mask of a sample as a (h, w) uint8 tensor on the CPU.
+
+        Raises:
+            KeyError: no such sample.
+            ShardFault: the tar was changed since the folder was opened, or the mask cannot be decoded.
+            EnvironmentFault: torch is not installed.
+        """
+        try:
+            from torch import from_numpy
+        except ImportError as error:
+            raise EnvironmentFault(
+                "a tensor needs torch", remedy='pip install "maskgen[train]", or take reader[key]'
+            ) from error
+        return from_numpy(self[key])
+
+    def hard(self, key: str) -> HardMask:
+        """The foreground of a sample at its photo's size, (H, W) bool: the pixels that the shards' boxes count.
+
+        Raises:
+            KeyError: no such sample.
+            ShardFault: the tar was changed since the folder was opened, or a member is damaged.
+        """
+        shard, row = self._place(key)
+        meta = coverage.unpack_meta(self._read(shard, row, naming.META))
+        height, width = meta["height"], meta["width"]
+        if min(height, width) < 1 or height * width > MAX_PIXELS:
+            raise _damaged(shard, row, naming.META, ValueError(f"a photo of {width}x{height} px"))
+        return hard_mask(self[key], self.dataset.level, (height, width))
+
+    def rle(self, key: str, *, compressed: bool = True) -> Rle:
+        """The foreground of a sample in COCO's run lengths, as pycocotools reads and writes them.
+
+        Args:
+            key: of the sample.
+            compressed: the counts as COCO's string; otherwise as a list of integers.
+
+        Raises:
+            KeyError: no such sample.
+            ShardFault: the tar was changed since the folder was opened, or a member is damaged.
+        """
+        mask = self.hard(key)
+        counts = encode_counts(mask)
+        return Rle(size=list(mask.shape), counts=compress_counts(counts) if compressed else counts.tolist())
 
     def record(self, key: str) -> dict[str, Any]:
         """What the sample's JSON says: source, width, height, label, method, threshold, fg_area, fg_box, background.
@@ -110,9 +178,7 @@ class MaskReader:
         if place == len(keys) or keys[place] != key.encode():
             return None
         number = int(order[place])
-        firsts = [shard.first for shard in self.dataset.shards]
-        shard = self.dataset.shards[int(np.searchsorted(firsts, number, side="right")) - 1]
-        return shard, number - shard.first
+        return self.dataset.locate(number)
 
     def _place(self, key: str) -> tuple[Shard, int]:
         place = self._find(key) if isinstance(key, str) else None

@@ -9,9 +9,11 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from maskgen.cli.options import config_from, json_option, run_options
+from maskgen.cli.options import config_from, data_argument, json_option, run_options
+from maskgen.cli.recipes import open_with_photos, photos_option, recipe_named
 
 if TYPE_CHECKING:
+    from maskgen.loaders.bench import LoaderRate
     from maskgen.pipelines.bench import RuntimeRate
 
 
@@ -75,3 +77,81 @@ def _line(one: RuntimeRate) -> str:
     if one.why_not:
         return f"{name:24}{one.why_not}"
     return f"{name:24}{one.rate:8.2f} images/s per core, IoU {one.iou:.4f} with fp32"
+
+
+@command.command("loader")
+@data_argument
+@click.option(
+    "--recipe",
+    "names",
+    multiple=True,
+    default=("mocov2", "mocov2-bg-rm", "mocov2-bg-random", "mocov2-bg-swaps"),
+    help="May be given several times; `maskgen preview --views list` names them.  [default: mocov2 and its three bg-]",
+)
+@click.option(
+    "--batch-size", type=click.IntRange(2, 8192), default=64, help="Images per batch.  [default: 64]"
+)
+@click.option(
+    "--threads",
+    type=click.IntRange(1, 512),
+    default=None,
+    help="CPU threads.  [default: one per core]",
+)
+@click.option("--device", type=click.Choice(["cpu", "gpu"]), default="cpu", help="[default: cpu]")
+@click.option(
+    "--seconds", type=click.FloatRange(0.1, 600), default=5.0, help="Time for each figure.  [default: 5]"
+)
+@click.option("--torch", "torch", is_flag=True, help="Also measure the loader without DALI.")
+@photos_option
+@json_option
+def loader(data: Path, names: tuple[str, ...], photos: Path | None, as_json: bool, **given: Any) -> None:
+    """How many images per second the loader gives a trainer, for each recipe, and what decoding alone allows.
+
+    \b
+    maskgen bench loader shards/ --recipe mocov2 --recipe relicv2 --threads 8
+    """  # noqa: D301 - click reads the \b
+    import dataclasses
+
+    recipes = {name: recipe_named(name) for name in names}
+    dataset = open_with_photos(data, photos)
+    from maskgen.loaders import bench
+
+    available = bench.cores()
+    threads = given["threads"] or available
+    setting = bench.LoaderSetting(
+        dataset=dataset, batch_size=given["batch_size"], threads=threads, device=given["device"]
+    )
+    rates = bench.loader_rates(setting, recipes, given["seconds"], torch=given["torch"])
+    said = bench.advice(setting, rates, available, bench.short_side(dataset))
+    if as_json:
+        facts = {
+            "samples": dataset.samples,
+            "batch_size": setting.batch_size,
+            "threads": threads,
+            "cores": available,
+            "device": setting.device,
+            "rates": [dataclasses.asdict(rate) for rate in rates],
+            "advice": said,
+        }
+        click.echo(json.dumps(facts))
+        return
+    click.echo(
+        f"{dataset.samples} photos, batches of {setting.batch_size}, {threads} threads, {setting.device}"
+    )
+    for line in _rate_lines(rates):
+        click.echo(line)
+    for sentence in said:
+        click.echo(sentence)
+
+
+def _rate_lines(rates: list[LoaderRate]) -> list[str]:
+    lines = [
+        f"  {'recipe':18}{'loader':8}{'images/s':>10}{'views/s':>10}{'CPU ms/image':>14}{'of decoding':>13}"
+    ]
+    for rate in rates:
+        views = f"{rate.views_per_s:10.1f}" if rate.views_per_s else f"{'':10}"
+        lines.append(
+            f"  {rate.recipe:18}{rate.loader:8}{rate.images_per_s:10.1f}{views}{rate.cpu_ms:14.2f}"
+            f"{rate.of_decode:13.1%}"
+        )
+    return lines

@@ -62,7 +62,8 @@ def _list_recipes(context: click.Context, _: click.Parameter, value: str | None)
 @photos_option
 @click.pass_context
 def command(
-    context: click.Context, data: Path, output: Path, count: int, views: str | None, photos: Path | None, **shown: int
+    context: click.Context, /, data: Path, output: Path, count: int, views: str | None, photos: Path | None,
+    **shown: int,
 ) -> None:  # fmt: skip
     """Draw a contact sheet of samples spread over the data set in folder DATA: photo | mask | overlay | background.
 

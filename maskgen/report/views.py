@@ -25,8 +25,7 @@ COLOURS: tuple[Colour, ...] = (
 )  # fmt: skip
 _GAP = 6
 _TEXT = 16
-_FONT = 0.38
-_LETTER_PX = 7  # about the width of one
+_FACE, _FONT = cv2.FONT_HERSHEY_SIMPLEX, 0.38
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,7 +33,7 @@ class Cell:
     """One picture of a grid.
 
     Args:
-        picture: (H, W, 3) uint8 RGB, no larger than a cell; drawn as it is.
+        picture: (H, W, 3) uint8 RGB, no larger than its column is wide and its row is high; drawn as it is.
         caption: written below it.
         marked: framed, with its caption in the frame's colour.
     """
@@ -45,55 +44,60 @@ class Cell:
 
 
 @dataclass(frozen=True, slots=True)
-class Title:
-    """What a column shows, and the colour it is written in."""
+class Column:
+    """A column of a grid.
 
-    text: str
+    Args:
+        title: what it shows.
+        width: of its pictures and captions, px.
+        colour: of its title.
+    """
+
+    title: str
+    width: int = CELL
     colour: Colour = BLACK
 
 
-def place(row: int, column: int, cell: int = CELL) -> tuple[int, int]:
-    """(y, x), px, of the top left pixel of a cell's picture."""
-    return _GAP + _TEXT + row * (cell + _TEXT + _GAP), _GAP + column * (cell + _GAP)
+def place(columns: Sequence[Column], row: int, column: int, height: int = CELL) -> tuple[int, int]:
+    """(y, x), px, of the top left pixel of a cell's picture, with rows of this height."""
+    left = sum(one.width + _GAP for one in columns[:column])
+    return _GAP + _TEXT + row * (height + _TEXT + _GAP), _GAP + left
 
 
-def draw_grid(titles: Sequence[Title], rows: Sequence[Sequence[Cell]], *, cell: int = CELL) -> RGB:
+def draw_grid(columns: Sequence[Column], rows: Sequence[Sequence[Cell]], height: int = CELL) -> RGB:
     """The grid as a picture.
 
     Args:
-        titles: one for each column.
-        rows: cells, each row as many as there are titles.
-        cell: side of the square that each picture has, px.
+        columns: from left to right.
+        rows: as many cells in each as there are columns.
+        height: of the highest picture, px.
 
     Returns:
         (H, W, 3) uint8 RGB.
     """
-    height, width = place(len(rows), len(titles), cell)
-    sheet = np.full((height, width, 3), 255, np.uint8)
-    for column, title in enumerate(titles):
-        _write(sheet, title.text, place(0, column, cell), title.colour, cell=cell, above=True)
+    sheet = np.full((*place(columns, len(rows), len(columns), height), 3), 255, np.uint8)
+    for number, column in enumerate(columns):
+        y, x = place(columns, 0, number, height)
+        _write(sheet, column.title, (y - 5, x), column.colour, column.width)
     for number, row in enumerate(rows):
-        for column, one in enumerate(row):
-            _draw(sheet, one, place(number, column, cell), cell)
+        for position, (cell, column) in enumerate(zip(row, columns, strict=True)):
+            _draw(sheet, cell, place(columns, number, position, height), column.width)
     return sheet
 
 
-def _draw(sheet: RGB, one: Cell, corner: tuple[int, int], cell: int) -> None:
-    (y, x), (height, width) = corner, one.picture.shape[:2]
-    sheet[y : y + height, x : x + width] = one.picture
-    if one.marked:
-        cv2.rectangle(sheet, (x - 3, y - 3), (x + width + 2, y + height + 2), MARK, 2)
-    _write(sheet, one.caption, (y + cell, x), MARK if one.marked else BLACK, cell=cell)
+def _draw(sheet: RGB, cell: Cell, corner: tuple[int, int], width: int) -> None:
+    (y, x), (tall, wide) = corner, cell.picture.shape[:2]
+    sheet[y : y + tall, x : x + wide] = cell.picture
+    if cell.marked:
+        cv2.rectangle(sheet, (x - 3, y - 3), (x + wide + 2, y + tall + 2), MARK, 2)
+    _write(sheet, cell.caption, (y + tall + 13, x), MARK if cell.marked else BLACK, width)
 
 
-def _write(
-    sheet: RGB, text: str, corner: tuple[int, int], colour: Colour, *, cell: int, above: bool = False
-) -> None:
+def _write(sheet: RGB, text: str, foot: tuple[int, int], colour: Colour, width: int) -> None:
     plain = text.encode("ascii", "backslashreplace").decode()  # OpenCV's fonts know no more
-    y, x = corner
-    origin = (x, y - 5 if above else y + 12)
-    shown = plain[: cell // _LETTER_PX]
-    cv2.putText(sheet, shown, origin, cv2.FONT_HERSHEY_SIMPLEX, _FONT, colour, 1, cv2.LINE_AA)
+    while plain and cv2.getTextSize(plain, _FACE, _FONT, 1)[0][0] > width:
+        plain = plain[:-1]
+    cv2.putText(sheet, plain, foot[::-1], _FACE, _FONT, colour, 1, cv2.LINE_AA)
 
 
 def scaled(picture: NDArray[np.uint8], size: tuple[int, int]) -> NDArray[np.uint8]:

@@ -10,7 +10,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 from numpy.typing import NDArray
+from scipy import ndimage
 
+from maskgen.backgrounds.tiled import tiled
 from maskgen.config import RunConfig, digest
 from maskgen.io.encode import encode_jpeg
 from maskgen.shards import manifest, naming
@@ -42,7 +44,7 @@ class Drawing:
 
 @dataclass(frozen=True)
 class Recipe:
-    """What the data set is to look like."""
+    """What the data set is to look like; `texture` is the deviation of grain laid over the photos, in levels."""
 
     samples: int = 22
     shard_size: int = 6
@@ -52,6 +54,8 @@ class Recipe:
     seed: int = 0
     repeat_keys_after: int = 1000
     reverse_keys: bool = False
+    texture: float = 0.0
+    tiled: bool = False
     options: dict[str, object] = field(default_factory=dict)
 
     @property
@@ -86,6 +90,9 @@ def draw(number: int, recipe: Recipe) -> Drawing:
     if number in recipe.empty:
         inside = np.zeros_like(inside)
     image = np.stack([20 + 215 * inside, 255 * x / width, 255 * y / height], axis=-1)
+    if recipe.texture:
+        grain = ndimage.gaussian_filter(rng.normal(size=image.shape), (1, 1, 0))
+        image = np.clip(image + recipe.texture * grain / grain.std(), 0, 255)
     label = int(rng.integers(0, 10)) if recipe.labelled else None
     shown = 1000 - number if recipe.reverse_keys else number % recipe.repeat_keys_after
     return Drawing(
@@ -116,21 +123,26 @@ def build(path: Path, recipe: Recipe, *, commit: int | None = None) -> Drawn:
     for shard, start in list(zip(shards, starts, strict=True))[:commit]:
         with ShardWriter(path, shard.name, members, plan.fingerprint) as writer:
             for number in range(start, start + shard.images):
-                _add(writer, drawings[number], config, failed=number in recipe.failed)
+                _add(writer, drawings[number], config, failed=number in recipe.failed, tiles=recipe.tiled)
             writer.commit()
     manifest.write(path, plan)
     good = [drawing for number, drawing in enumerate(drawings) if number not in recipe.failed]
     return Drawn(path, tuple(good))
 
 
-def _add(writer: ShardWriter, drawing: Drawing, config: RunConfig, *, failed: bool) -> None:
+def _filled(drawing: Drawing, config: RunConfig, *, tiles: bool) -> Filled:
+    if tiles:
+        return tiled(drawing.image, drawing.mask >= config.threshold)
+    return Filled(np.full_like(drawing.image, 90), "flat", Box(0, 0, *drawing.size))
+
+
+def _add(writer: ShardWriter, drawing: Drawing, config: RunConfig, *, failed: bool, tiles: bool) -> None:
     sample = SampleId(drawing.key, drawing.label, f"{drawing.key}.jpg")
     if failed:
         writer.quarantine(sample, "truncated: drawn so", None)
         return
     masks = store_mask(drawing.mask, config.threshold, config)
-    flat = np.full_like(drawing.image, 90)
-    filled = Filled(flat, "flat", Box(0, 0, *drawing.size)) if config.background != "none" else None
+    filled = _filled(drawing, config, tiles=tiles) if config.background != "none" else None
     photo = (drawing.image, encode_jpeg(drawing.image, 97))
     writer.add(encode_sample(sample, photo, masks, filled, Box(0, 0, 1, 1), config), drawing.label, "0" * 64)
 
@@ -139,6 +151,13 @@ def _add(writer: ShardWriter, drawing: Drawing, config: RunConfig, *, failed: bo
 def drawn(tmp_path_factory: pytest.TempPathFactory) -> Drawn:
     """22 labelled samples in four shards, one of them without foreground, one image in quarantine; read only."""
     return build(tmp_path_factory.mktemp("drawn") / "shards", Recipe(empty=(4,), failed=(9,)))
+
+
+@pytest.fixture(scope="session")
+def grained(tmp_path_factory: pytest.TempPathFactory) -> Drawn:
+    """24 photos with grain and tiled backgrounds of their own, in three shards; read only."""
+    recipe = Recipe(samples=24, shard_size=8, texture=30, tiled=True, empty=(3,))
+    return build(tmp_path_factory.mktemp("grained") / "shards", recipe)
 
 
 @pytest.fixture

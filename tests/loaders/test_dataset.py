@@ -14,7 +14,7 @@ import pytest
 from maskgen.errors import MaskgenError, ShardFault, UsageError
 from maskgen.io.atomic import file_sha256
 from maskgen.loaders import open_dataset
-from maskgen.shards import index, table, tar
+from maskgen.shards import index, naming, table, tar
 
 ROUNDS = 150
 
@@ -235,7 +235,7 @@ def test_stale_index_that_somebody_also_put_into_the_manifest(copy: Any, reseale
         ("members", lambda raw: raw["members"].remove("cls")),
         ("unknown member", lambda raw: raw["members"].append("txt")),
         ("path", lambda raw: raw["shards"][0].update(name="../drawn-train-000000")),
-        ("version", lambda raw: raw.update(format=2)),
+        ("version", lambda raw: raw.update(format=naming.FORMAT_VERSION + 1)),
         ("fingerprint", lambda raw: raw.update(fingerprint="0" * 64)),
         ("an index less", lambda raw: [raw["shards"][1].pop(f"idx_{part}") for part in ("bytes", "sha256")]),
         ("no threshold", lambda raw: raw["identity"]["options"].pop("threshold")),
@@ -351,3 +351,42 @@ def test_tar_changed_after_opening(copy: Any) -> None:
     file.unlink()
     with pytest.raises(ShardFault, match="cannot open"), dataset.descriptor(shard):
         pass
+
+
+def test_numbers_keys_and_places_agree(drawn: Any) -> None:
+    dataset = open_dataset(drawn.path)
+    numbers = np.arange(dataset.samples)
+    assert dataset.keys(numbers) == [drawing.key for drawing in drawn.drawings]
+    for number in numbers.tolist():
+        shard, row = dataset.locate(number)
+        assert shard.first + row == number
+        assert shard.keys[row].decode() == drawn.drawings[number].key
+        for column in range(len(dataset.members)):
+            assert shard.place(row, column) == (shard.offsets[row, column], shard.sizes[row, column])
+    for outside in (-1, 21):
+        with pytest.raises(IndexError):
+            dataset.locate(outside)
+
+
+def test_orders_of_an_open_data_set(drawn: Any) -> None:
+    everything = np.arange(21)
+    for shuffle, name in (("global", "global"), ("shards", "shards:16"), ("shards:2", "shards:2")):
+        dataset = open_dataset(drawn.path, shuffle=shuffle)
+        order = dataset.order(4, 1)
+        assert order.name == name
+        assert sorted(order[everything].tolist()) == everything.tolist()
+        assert (order[everything] == open_dataset(drawn.path, shuffle=shuffle).order(4, 1)[everything]).all()
+        assert (order[everything] != dataset.order(4, 2)[everything]).any()
+
+
+def test_fingerprint_is_of_the_content_not_of_the_place(drawn: Any, copy: Any, builder: Any) -> None:
+    assert open_dataset(drawn.path).fingerprint == open_dataset(copy.path).fingerprint
+    assert open_dataset(builder(samples=22, seed=1).path).fingerprint != open_dataset(copy.path).fingerprint
+
+
+def test_shard_of_quarantined_images_only_between_others(builder: Any) -> None:
+    """It has a table and no tar; numbers go on behind it."""
+    dataset = open_dataset(builder(samples=9, shard_size=3, failed=(3, 4, 5)).path, shuffle="shards:1")
+    assert dataset.firsts.tolist() == [0, 3, 6]
+    assert dataset.keys(np.array([2, 3])) == ["s0002", "s0006"]
+    assert sorted(dataset.order(0, 0)[np.arange(6)].tolist()) == list(range(6))

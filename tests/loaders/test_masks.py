@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import json
 import pickle
 import subprocess
 import sys
@@ -133,3 +134,84 @@ def test_neither_torch_nor_dali_is_imported(drawn: Any) -> None:
         [sys.executable, "-c", program, str(drawn.path)], capture_output=True, text=True, check=True
     )
     assert done.stdout.split("\n")[:2] == ["21", "[]"]
+
+
+def test_tensor_is_the_array(drawn: Any) -> None:
+    reader = MaskReader(drawn.path)
+    tensor = reader.torch("s0007")
+    assert str(tensor.dtype) == "torch.uint8"
+    assert (tensor.numpy() == reader["s0007"]).all()
+    with pytest.raises(KeyError):
+        reader.torch("nothing")
+
+
+@pytest.mark.parametrize("options", [{}, {"binary": True}, {"mask_side": 60}, {"threshold": 0.25}])
+def test_hard_masks_have_the_photos_size_and_the_recorded_area_and_box(builder: Any, options: Any) -> None:
+    built = builder(samples=6, shard_size=4, empty=(2,), options=options)
+    reader = MaskReader(built.path)
+    for drawing in built.drawings:
+        hard, facts = reader.hard(drawing.key), reader.record(drawing.key)
+        assert (hard.shape, hard.dtype) == (drawing.size, np.bool_)
+        assert hard.mean() == pytest.approx(facts["fg_area"], abs=1e-6)
+        rows, columns = np.flatnonzero(hard.any(1)), np.flatnonzero(hard.any(0))
+        box = [rows[0], columns[0], rows[-1] + 1, columns[-1] + 1] if rows.size else [0, 0, 0, 0]
+        assert box == facts["fg_box"]
+        if "mask_side" not in options:
+            assert (hard == (drawing.mask >= facts["threshold"] - 0.5 / 255)).mean() > 0.999
+
+
+@pytest.mark.filterwarnings("ignore:__array__ implementation:DeprecationWarning")  # in pycocotools
+@pytest.mark.parametrize("options", [{}, {"mask_side": 60, "binary": True}])
+def test_run_lengths_are_those_of_pycocotools(builder: Any, options: Any) -> None:
+    from pycocotools import mask as coco
+
+    built = builder(samples=6, shard_size=4, empty=(2,), options=options)
+    reader = MaskReader(built.path)
+    for drawing in built.drawings:
+        hard = reader.hard(drawing.key)
+        theirs = coco.encode(np.asfortranarray(hard.astype(np.uint8)))
+        assert reader.rle(drawing.key) == {"size": theirs["size"], "counts": theirs["counts"].decode()}
+        listed = reader.rle(drawing.key, compressed=False)
+        assert (coco.decode(coco.frPyObjects(listed, *listed["size"])) == hard).all()
+        assert json.loads(json.dumps(listed)) == listed
+
+
+def test_reader_of_an_open_data_set(drawn: Any) -> None:
+    from maskgen.loaders import open_dataset
+
+    reader = MaskReader(open_dataset(drawn.path))
+    assert (reader["s0003"] == MaskReader(drawn.path)["s0003"]).all()
+
+
+@pytest.mark.parametrize("value", [b"\xff\xff\xff\x7f", b"\0\0\0\0", b"\xff\xff\xff\xff"])
+def test_damaged_size_is_named(copy: Any, value: bytes) -> None:
+    reader = MaskReader(copy.path)
+    shard = reader.dataset.shards[0]
+    with reader.dataset.tar(shard).open("r+b") as file:
+        file.seek(int(shard.offsets[1, shard.members.index("meta")]) + 4)
+        file.write(value)
+    with pytest.raises(ShardFault, match=r"s0001\.meta"):
+        reader.rle("s0001")
+
+
+def test_workers_of_a_torch_loader_share_a_reader(drawn: Any) -> None:
+    from torch.utils.data import DataLoader
+
+    reader = MaskReader(drawn.path)
+    keys = [drawing.key for drawing in drawn.drawings]
+    for context in ("fork", "spawn"):
+        loader = DataLoader(
+            keys, batch_size=4, num_workers=2, multiprocessing_context=context, collate_fn=MasksOf(reader)
+        )
+        found = dict(pair for batch in loader for pair in batch)
+        assert all((found[key] == reader[key]).all() for key in keys)
+
+
+class MasksOf:
+    """What a worker does with a list of keys."""
+
+    def __init__(self, reader: MaskReader) -> None:
+        self.reader = reader
+
+    def __call__(self, keys: list[str]) -> list[tuple[str, Any]]:
+        return [(key, self.reader[key]) for key in keys]

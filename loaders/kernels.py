@@ -1,0 +1,143 @@
+"""The steps of a view for the CPU graph: cv2, and torch's antialiased resize of uint8.
+
+They give up Python's lock while they work. `reference` has the same steps written for clearness; the measured
+differences stand with each function.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from functools import lru_cache
+from math import ceil
+from typing import Any
+
+import cv2
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from maskgen.shards.patch import paste_background
+from maskgen.types import Box
+
+Picture = NDArray[np.uint8]
+
+_resize: Any = torch.ops.aten._upsample_bilinear2d_aa.out
+
+
+def cut(photo: Picture, roi: Sequence[float], size: int) -> Picture:
+    """A crop of a photo, resized with an antialiasing triangle filter.
+
+    The filter of Pillow's, torchvision's and DALI's antialiased linear resize. It reads nothing outside the crop, as
+    torchvision, where DALI reads the photo's pixels around it: in the 2 px along the border of a view its values
+    may differ from DALI's, elsewhere by at most 1.
+
+    Args:
+        photo: (H, W, 3) uint8 RGB.
+        roi: (y0, x0, y1, x1) relative to the photo, rounded to whole pixels of it; x0 > x1 flips the view.
+        size: side of the result, px.
+
+    Returns:
+        (size, size, 3) uint8, contiguous.
+    """
+    height, width = photo.shape[:2]
+    left, right = sorted((roi[1], roi[3]))
+    crop = torch.from_numpy(photo)[_pixels(roi[0], roi[2], height), _pixels(left, right, width)]
+    view = np.empty((size, size, 3), np.uint8)
+    # Into an interleaved buffer: left to itself the operator gives planes, and turning them costs as much again.
+    _resize(_planes(crop), [size, size], False, None, None, out=_planes(torch.from_numpy(view)))
+    return np.asarray(cv2.flip(view, 1), np.uint8) if roi[1] > roi[3] else view
+
+
+def _planes(picture: torch.Tensor) -> torch.Tensor:
+    """An (H, W, 3) tensor seen as (1, 3, H, W)."""
+    return picture.permute(2, 0, 1)[None]
+
+
+def _pixels(low: float, high: float, length: int) -> slice:
+    """At least one pixel of `length`."""
+    first = min(round(low * length), length - 1)
+    return slice(first, max(round(high * length), first + 1))
+
+
+def cut_mask(mask: Picture, roi: Sequence[float], size: int) -> Picture:
+    """The same crop of an (h, w) uint8 soft mask that shows the whole photo: (size, size) uint8.
+
+    Bilinear at exact fractions of a pixel, without antialiasing: most views enlarge the 128 x 128 mask.
+    """
+    height, width = mask.shape
+    down, across = (roi[2] - roi[0]) * height / size, (roi[3] - roi[1]) * width / size
+    first, start = roi[0] * height + down / 2 - 0.5, roi[1] * width + across / 2 - 0.5
+    matrix = np.array([[across, 0, start], [0, down, first]])
+    how = cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP
+    warped = cv2.warpAffine(mask, matrix, (size, size), flags=how, borderMode=cv2.BORDER_REPLICATE)
+    return np.asarray(warped, np.uint8)
+
+
+def pixel_box(photo: Picture, place: Sequence[float]) -> Box:
+    """A (y0, x0, y1, x1) relative to a photo, in its pixels."""
+    height, width = photo.shape[:2]
+    return Box(
+        round(place[0] * height), round(place[1] * width), round(place[2] * height), round(place[3] * width)
+    )
+
+
+def paste(photo: Picture, patch: Picture, place: Sequence[float]) -> Picture:
+    """A copy of an (H, W, 3) photo with a patch over the box `place`, (y0, x0, y1, x1) relative to it."""
+    return paste_background(photo, patch, pixel_box(photo, place))
+
+
+def photometric(
+    picture: Picture, matrix: NDArray[np.float32] | None, sigma: float, solarise: float, threshold: int
+) -> Picture:
+    """Colour, blur and solarise a (S, S, 3) uint8 picture; each step rounds and cuts to 0..255.
+
+    Args:
+        picture: not changed, and given back where nothing is to be done.
+        matrix: (3, 4) float32, see `draws.colour_matrix`; None: keep the colours.
+        sigma: of the blur, px; 0: none.
+        solarise: not 0: invert values from `threshold` on.
+        threshold: 0..256.
+    """
+    if matrix is not None:
+        picture = np.asarray(cv2.transform(picture, matrix), np.uint8)
+    if sigma > 0:
+        picture = blur(picture, sigma)
+    if solarise:
+        picture = np.asarray(cv2.LUT(picture, _solarising(threshold)), np.uint8)
+    return picture
+
+
+def blur(picture: Picture, sigma: float) -> Picture:
+    """Gaussian blur with a window of 2 ⌈3σ⌉ + 1 px, mirrored at the border, within 1 of `fn.gaussian_blur`."""
+    window = gaussian(sigma)
+    return np.asarray(cv2.sepFilter2D(picture, cv2.CV_8U, window, window, borderType=cv2.BORDER_REFLECT_101))
+
+
+@lru_cache(maxsize=4096)
+def gaussian(sigma: float) -> NDArray[np.float32]:
+    """(2 ⌈3σ⌉ + 1,) float32 samples of the normal law, which sum to 1."""
+    steps = np.arange(-ceil(3 * sigma), ceil(3 * sigma) + 1)
+    density = np.exp(-(steps**2) / (2 * sigma * sigma))
+    return np.asarray(density / density.sum(), np.float32)
+
+
+@lru_cache(maxsize=64)
+def _solarising(threshold: int) -> Picture:
+    levels = np.arange(256, dtype=np.uint8)
+    return np.where(levels >= threshold, 255 - levels, levels).astype(np.uint8)
+
+
+def hard(soft: Picture, level: int) -> Picture:
+    """255 where a soft mask is at least `level`, else 0."""
+    return np.asarray(cv2.threshold(soft, level - 1, 255, cv2.THRESH_BINARY)[1], np.uint8)
+
+
+def compose(picture: Picture, background: Picture, mask: Picture) -> Picture:
+    """The picture where the mask is not 0, else the background, which is overwritten."""
+    return np.asarray(cv2.copyTo(picture, mask, background), np.uint8)
+
+
+def blend(picture: Picture, background: Picture, soft: Picture, level: int, softness: float) -> Picture:
+    """The picture faded into the background over mask values within softness / 2 of the threshold."""
+    share = np.clip((soft.astype(np.float32) - level) / (255 * softness) + 0.5, 0, 1)[..., None]
+    return np.asarray(np.rint(picture * share + background * (1 - share)), np.uint8)

@@ -1,0 +1,49 @@
+"""Tiled backgrounds made anew from the decoded photo, which saves their second decoding; see `backgrounds.tiled`."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from maskgen.backgrounds.region import grow_box, margin_px
+from maskgen.backgrounds.tiled import repeat, widest_strip
+from maskgen.shards.coverage import META_FIELDS
+from maskgen.types import RGB, Box
+
+_BOX = slice(META_FIELDS.index("fg_y0"), META_FIELDS.index("fg_x1") + 1)
+_SIZE = slice(META_FIELDS.index("height"), META_FIELDS.index("width") + 1)
+
+
+class Tiling(NamedTuple):
+    """How a photo's foreground was covered.
+
+    Args:
+        region: the box that was covered, px of the photo.
+        strip: the box beside it that was repeated over it.
+    """
+
+    region: Box
+    strip: Box
+
+
+def tiling(meta: NDArray[np.int32]) -> Tiling | None:
+    """How `backgrounds.tiled` covered the foreground of a photo with this (17,) meta row.
+
+    None where it did anything else: no foreground, or no strip beside it.
+    """
+    height, width = (int(side) for side in meta[_SIZE])
+    inner = Box(*(int(edge) for edge in meta[_BOX]))
+    if not inner.area:
+        return None
+    region = grow_box(inner, margin_px((height, width)), (height, width))
+    how, strip = widest_strip(region, (height, width))
+    return Tiling(region, strip) if how else None
+
+
+def tile(photo: RGB, region: Box, strip: Box) -> RGB:
+    """A copy of an (H, W, 3) photo with repeats of `strip` over `region`."""
+    whole = photo.copy()
+    repeat(photo, strip, whole, region)
+    return whole
