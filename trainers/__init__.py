@@ -1,1 +1,1 @@
-"""Stage two: the self-supervised trainers. Their command line is here; no method has landed yet."""
+"""Stage two: self-supervised training on shards, and its evaluation. Importing this package imports no torch."""

@@ -1,0 +1,199 @@
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from maskgen.errors import EXIT_ENVIRONMENT, EXIT_USAGE
+from maskgen.trainers import cli
+from maskgen.trainers.presets import PRESETS
+from maskgen.trainers.settings import claim, read_config
+
+
+def call(capsys: pytest.CaptureFixture[str], tool: str, *arguments: str) -> tuple[int, str, str]:
+    """Exit status, stdout and stderr of a command in this process."""
+    command = {"train-ssl": cli.train_cli, "eval-ssl": cli.eval_cli}[tool]
+    with pytest.raises(SystemExit) as end:
+        cli._main(command, tool, list(arguments))
+    said = capsys.readouterr()
+    assert isinstance(end.value.code, int)
+    return end.value.code, said.out, said.err
+
+
+@pytest.fixture(scope="module")
+def trained(shards: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A finished run of one epoch."""
+    output = tmp_path_factory.mktemp("cli") / "run"
+    with pytest.raises(SystemExit) as end:
+        cli._main(cli.train_cli, "train-ssl", _arguments(shards, output))
+    assert end.value.code == 0
+    return output
+
+
+def _arguments(shards: Path, output: Path, *more: str) -> list[str]:
+    places = ["--data", str(shards), "--output", str(output), "--loader", "torch"]
+    return ["simsiam", *places, "--preset", "smoke", "--set", "epochs=1", "--set", "batch-size=18", *more]
+
+
+@pytest.mark.parametrize("module", ["torch", "nvidia", "cv2", "pyarrow"])
+def test_help_imports_nothing_heavy(module: str) -> None:
+    code = f"import sys; from maskgen.trainers.cli import train; sys.argv = ['train-ssl', '--help']\ntry: train()\nexcept SystemExit: pass\nassert {module!r} not in sys.modules"  # fmt: skip
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    assert "knn-moco" in done.stdout
+
+
+def test_presets_are_listed_with_their_papers(capsys: pytest.CaptureFixture[str]) -> None:
+    status, out, _ = call(capsys, "train-ssl", "presets")
+    assert status == 0
+    assert len(out.splitlines()) == sum(len(named) for named in PRESETS.values())
+    status, out, _ = call(capsys, "train-ssl", "presets", "cast", "coco-200")
+    assert "clip_norm = 2.0" in out
+    assert "# fingerprint " in out
+    status, _, err = call(capsys, "train-ssl", "presets", "byoll")
+    assert status == EXIT_USAGE
+    assert "did you mean 'byol'" in err
+
+
+def test_a_run_leaves_its_configuration_metrics_checkpoint_and_backbone(trained: Path) -> None:
+    assert sorted(path.name for path in trained.iterdir()) == [
+        "backbone.safetensors", "checkpoints", "config.json", "metrics.jsonl",
+    ]  # fmt: skip
+    config = read_config(trained)
+    assert config["preset"]["batch_size"] == 18
+    assert config["precision"] == "fp32"
+
+
+def test_the_resolved_configuration_is_printed(
+    shards: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    status, out, _ = call(capsys, "train-ssl", *_arguments(shards, tmp_path / "run"))
+    assert status == 0
+    assert "batch_size = 18  # set by you" in out
+    assert "precision = auto" in out
+    assert "step 3  epoch 1.00  loss " in out
+
+
+def test_a_finished_run_has_nothing_to_do(
+    trained: Path, shards: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    before = (trained / "metrics.jsonl").read_text().splitlines()
+    status, _, err = call(capsys, "train-ssl", *_arguments(shards, trained))
+    assert status == 0
+    assert "step 3 of 3" in err
+    after = (trained / "metrics.jsonl").read_text().splitlines()
+    assert after[: len(before)] == before
+    assert all("loss" not in json.loads(line) for line in after[len(before) :])
+
+
+@pytest.mark.parametrize(
+    ("more", "told"),
+    [
+        (["--set", "lr=0.2"], "preset.lr: 0.05 -> 0.2"),
+        (["--seed", "4"], "seed: 0 -> 4"),
+        (["--precision", "bf16"], "precision: 'fp32' -> 'bf16'"),
+        (["--set", "view_px=48"], "preset.views.views.0.size: 32 -> 48"),
+    ],
+)
+def test_another_configuration_is_refused_by_its_differences(
+    more: list[str], told: str, trained: Path, shards: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    status, _, err = call(capsys, "train-ssl", *_arguments(shards, trained, *more))
+    assert status == EXIT_USAGE
+    assert told in err
+
+
+@pytest.mark.parametrize(
+    ("more", "told"),
+    [
+        (["--set", "lrr=0.2"], "did you mean 'lr'"),
+        (["--set", "lr"], "--set takes name=value"),
+        (["--set", "queue=5"], "simsiam does not use it"),
+        (["--resume", "never"], "holds a run already"),
+        (["--preset", "smok"], "did you mean 'smoke'"),
+        (["--accumulate", "4"], "does not divide"),
+    ],
+)
+def test_mistakes_are_named(
+    more: list[str], told: str, trained: Path, shards: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    status, _, err = call(capsys, "train-ssl", *_arguments(shards, trained, *more))
+    assert status == EXIT_USAGE
+    assert told in err
+
+
+def test_a_gpu_that_is_not_there_is_an_environment_fault(
+    shards: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    import torch
+
+    if torch.cuda.is_available():
+        pytest.skip("there is a GPU")
+    status, _, err = call(capsys, "train-ssl", *_arguments(shards, tmp_path / "run", "--device", "cuda"))
+    assert status == EXIT_ENVIRONMENT
+    assert "no GPU" in err
+    assert not (tmp_path / "run").exists()
+
+
+def test_a_foreign_folder_and_an_edited_configuration_are_refused(tmp_path: Path) -> None:
+    from maskgen.errors import UsageError
+
+    (tmp_path / "notes.txt").write_text("mine")
+    with pytest.raises(UsageError, match="holds no run"):
+        claim(tmp_path, {"seed": 0})
+    assert not claim(tmp_path / "new", {"seed": 0})
+    assert claim(tmp_path / "new", {"seed": 0})
+    file = tmp_path / "new" / "config.json"
+    file.write_text(file.read_text().replace('"seed": 0', '"seed": 1'))
+    with pytest.raises(UsageError, match="changed by hand"):
+        claim(tmp_path / "new", {"seed": 1})
+
+
+def test_knn_and_linear_from_the_command_line(
+    trained: Path, shards: Path, photo_folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    common = ["--checkpoint", str(trained), "--output", str(tmp_path)]
+    status, out, _ = call(capsys, "eval-ssl", "knn", *common, "--data", str(shards), "--k", "5,10")
+    assert status == 0
+    result = json.loads((tmp_path / "knn.json").read_text())
+    assert f"knn_5              {result['knn_5']:.4f}" in out
+    assert result["test"] == "leave one out"
+    assert result["knn_5"] > 0.5  # of three classes; colours alone tell most
+    linear = ["linear", *common, "--data", str(photo_folder), "--epochs", "4", "--lr", "0.1,1"]
+    status, _, err = call(capsys, "eval-ssl", *linear, "--views", "2", "--head-batch", "8")
+    assert status == 0
+    assert "epoch 4/4" in err
+    found = json.loads((tmp_path / "linear.json").read_text())
+    assert found["lr"] in (0.1, 1)
+    assert set(found["chosen_by"]) == {"0.1", "1"}
+    assert (found["images"], found["test_images"], found["top5"]) == (39, 11, 1.0)
+    assert (
+        len(list((tmp_path / "features").glob("*.npy"))) == 1 + 2 + 2
+    )  # knn, held-out and chosen-on, passes
+
+
+def test_fresh_passes_for_each_epoch_do_not_pile_up(
+    trained: Path, photo_folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    common = ["--checkpoint", str(trained / "backbone.safetensors"), "--output", str(tmp_path)]
+    linear = ["linear", *common, "--data", str(photo_folder), "--test", str(photo_folder), "--epochs", "3"]
+    status, _, _ = call(capsys, "eval-ssl", *linear, "--protocol", "byol")
+    assert status == 0
+    assert len(list((tmp_path / "features").glob("*.npy"))) == 2  # the test images, the last pass
+
+
+def test_export_says_what_it_wrote(trained: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    target = tmp_path / "new" / "b.safetensors"
+    status, out, _ = call(
+        capsys, "train-ssl", "export", "--checkpoint", str(trained), "--output", str(target)
+    )
+    assert status == 0
+    assert "tiny" in out
+    assert target.exists()
+    wrong = ["export", "--checkpoint", str(trained), "--output", str(target), "--format", "detectron2"]
+    status, _, err = call(capsys, "train-ssl", *wrong)
+    assert status == EXIT_USAGE
+    assert ".pth" in err

@@ -1,0 +1,14 @@
+"""``python -m maskgen.trainers METHOD ...`` is `train-ssl`, ``python -m maskgen.trainers eval ...`` is `eval-ssl`: for torchrun."""
+
+from __future__ import annotations
+
+import sys
+
+from maskgen.trainers.cli import evaluate, train
+
+if __name__ == "__main__":
+    if sys.argv[1:2] == ["eval"]:
+        del sys.argv[1]
+        evaluate()
+    else:
+        train()

@@ -1,0 +1,125 @@
+"""What ranks do together. Without an initialised process group every function is that of one rank.
+
+All ranks are expected to hold batches of the same size, as the loaders give them.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import torch
+import torch.distributed as dist
+from torch import Tensor, nn
+
+SYNC_ALL = -1
+"""`synchronise_batchnorm(group=SYNC_ALL)`: statistics over all ranks."""
+
+
+def _together() -> bool:
+    return dist.is_available() and dist.is_initialized()
+
+
+def rank() -> int:
+    """This process's rank, 0 without a process group."""
+    return dist.get_rank() if _together() else 0
+
+
+def world() -> int:
+    """The number of ranks, 1 without a process group."""
+    return dist.get_world_size() if _together() else 1
+
+
+def own_rows(rows: Tensor) -> Tensor:
+    """This rank's (B, ...) part of (W·B, ...) rows that were gathered in rank order."""
+    size = len(rows) // world()
+    return rows[rank() * size : (rank() + 1) * size]
+
+
+def all_gather(rows: Tensor) -> Tensor:
+    """(B, ...) of each rank to (W·B, ...) in rank order, without a gradient."""
+    if world() == 1:
+        return rows.detach()
+    rows = rows.detach().contiguous()
+    parts = [torch.empty_like(rows) for _ in range(world())]
+    dist.all_gather(parts, rows)
+    return torch.cat(parts)
+
+
+def all_gather_with_grad(rows: Tensor) -> Tensor:
+    """(B, ...) of each rank to (W·B, ...) in rank order; gradients of all ranks' losses flow back and are summed.
+
+    DDP then divides by the number of ranks, which makes it the gradient of the mean of the ranks' losses.
+    """
+    return rows if world() == 1 else _Gather.apply(rows)
+
+
+class _Gather(torch.autograd.Function):
+    @staticmethod
+    def forward(_ctx: Any, rows: Tensor) -> Tensor:
+        return all_gather(rows)
+
+    @staticmethod
+    def backward(_ctx: Any, *grads: Tensor) -> Tensor:
+        (grad,) = grads
+        total = grad.contiguous().clone()
+        dist.all_reduce(total)
+        return own_rows(total)
+
+
+def all_sum(value: Tensor) -> Tensor:
+    """The sum of a tensor over ranks, without a gradient; the argument stays as it is."""
+    if world() == 1:
+        return value.detach()
+    total = value.detach().clone()
+    dist.all_reduce(total)
+    return total
+
+
+def step_generator(step: int, stream: int = 0) -> torch.Generator:
+    """A CPU generator that is a function of the step alone, so that all ranks, and a resumed run, draw the same."""
+    generator = torch.Generator()
+    return generator.manual_seed((step * 0x9E3779B97F4A7C15 + stream * 0xBF58476D1CE4E5B9 + 1) % 2**63)
+
+
+def _permutation(rows: int, step: int) -> Tensor:
+    return torch.randperm(rows, generator=step_generator(step, stream=1))
+
+
+def shuffle(rows: Tensor, step: int) -> Tensor:
+    """MoCo's batch shuffle: (B, ...) of each rank, dealt out anew over all ranks (He et al. 2020, 3.3).
+
+    BatchNorm then sees a key among other images than its query, and cannot tell the positive by its statistics.
+    """
+    everything = all_gather(rows)
+    order = own_rows(_permutation(len(everything), step))
+    return everything[order.to(rows.device)]
+
+
+def unshuffle(rows: Tensor, step: int) -> Tensor:
+    """The inverse of `shuffle` with the same step, for (B, ...) of each rank."""
+    everything = all_gather(rows)
+    order = own_rows(_permutation(len(everything), step).argsort())
+    return everything[order.to(rows.device)]
+
+
+def synchronise_batchnorm(module: nn.Module, group: int) -> nn.Module:
+    """Let BatchNorm take its statistics over ranks, where that is possible: on CUDA, with more than one rank.
+
+    torch's SyncBatchNorm refuses CPU tensors with gloo, so on a CPU each rank keeps its own statistics.
+
+    Args:
+        module: whose parameters lie on the device that they stay on.
+        group: ranks that share statistics; `SYNC_ALL`: all; 0 or 1: none.
+
+    Returns:
+        The module, its BatchNorm layers replaced.
+    """
+    on_gpu = any(parameter.is_cuda for parameter in module.parameters())
+    if world() == 1 or group in (0, 1) or not on_gpu:
+        return module
+    size = world() if group == SYNC_ALL else min(group, world())
+    starts = range(0, world(), size)
+    groups = [dist.new_group(list(range(start, min(start + size, world())))) for start in starts]
+    convert: Any = nn.SyncBatchNorm.convert_sync_batchnorm
+    converted: nn.Module = convert(module, groups[rank() // size])
+    return converted

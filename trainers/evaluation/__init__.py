@@ -1,0 +1,1 @@
+"""Frozen features judged by labels: kNN and linear classifiers."""

@@ -1,0 +1,60 @@
+"""SwAV: Sinkhorn codes and the swapped prediction."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+
+import torch
+from torch import Tensor
+from torch.nn import functional
+
+from maskgen.trainers.losses.precision import in_float32
+
+
+def _as_it_is(value: Tensor) -> Tensor:
+    return value
+
+
+@torch.no_grad()
+@in_float32
+def sinkhorn(
+    scores: Tensor, epsilon: float, iterations: int, total: Callable[[Tensor], Tensor] = _as_it_is
+) -> Tensor:
+    """Soft codes that use all prototypes equally often (Caron et al. 2020, eq. 3-5, listing in appendix A).
+
+    Args:
+        scores: (N, K) cosines of N samples and K prototypes; exp(-2 / epsilon) must not be 0 in float32.
+        epsilon: of the entropy.
+        iterations: of Sinkhorn-Knopp, from 1.
+        total: sums a tensor over ranks; then the codes are those of the joint batch.
+
+    Returns:
+        (N, K) float32, rows sum to 1, columns to about N_total / K.
+    """
+    codes = torch.exp((scores - 1) / epsilon)  # a common factor cancels; scores up to 1 cannot overflow
+    samples = total(scores.new_tensor(float(len(scores))))
+    for _ in range(iterations):
+        codes = codes / (total(codes.sum(dim=0, keepdim=True)) * scores.shape[1])
+        codes = codes / (codes.sum(dim=1, keepdim=True) * samples)
+    return codes * samples
+
+
+@in_float32
+def swav_loss(scores: Sequence[Tensor], codes: Sequence[Tensor], temperature: float) -> Tensor:
+    """The swapped prediction over crops (Caron et al. 2020, eq. 2 and 6).
+
+    mean over crops a with codes, mean over the other crops v, of -mean_i sum_k q_a log softmax(scores_v / t).
+
+    Args:
+        scores: V tensors (B, K), the crops' cosines with the prototypes.
+        codes: A <= V tensors (B, K), the codes of the first A crops.
+        temperature: t.
+    """
+    predictions = [functional.log_softmax(score / temperature, dim=1) for score in scores]
+    losses = [
+        -(code.detach() * prediction).sum(dim=1).mean()
+        for assigned, code in enumerate(codes)
+        for crop, prediction in enumerate(predictions)
+        if crop != assigned
+    ]
+    return torch.stack(losses).mean()

@@ -1,0 +1,128 @@
+"""What every method is: networks and buffers with a forward pass that gives one loss."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from torch import Tensor, nn
+
+from maskgen.errors import UsageError
+from maskgen.trainers.backbones import backbone
+from maskgen.trainers.batch import Views
+from maskgen.trainers.presets import Preset
+
+
+@dataclass(frozen=True)
+class Progress:
+    """Where training stands.
+
+    Args:
+        step: optimiser steps done, from 0.
+        steps: of the whole run.
+        epoch: epochs done, with the fraction of the current one.
+    """
+
+    step: int
+    steps: int
+    epoch: float
+
+
+@dataclass
+class StepOutput:
+    """A step's loss, and detached scalars to log."""
+
+    loss: Tensor
+    metrics: dict[str, Tensor] = field(default_factory=dict)
+
+
+class Method(nn.Module):
+    """One self-supervised method. A step is before_step, forward, backward, the optimiser, after_step.
+
+    Networks, queues and counters are parameters and persistent buffers: `state_dict` is complete between steps.
+    `forward` holds all that needs gradients, so that DDP can wrap it. DDP need not send buffers before each forward
+    (``forward_sync_buffers=False``, before torch 2.15 ``broadcast_buffers=False``): the queues are the same on every
+    rank anyhow. What is random within a step follows from its number.
+
+    Args:
+        preset: the settings.
+        classes: of the labels; only the supervised control needs them.
+    """
+
+    backbone: nn.Module
+    """The online encoder, (B, 3, S, S) to (B, D)."""
+
+    def __init__(self, preset: Preset, *, classes: int = 0) -> None:
+        super().__init__()
+        self.preset = preset
+        self.classes = classes
+        self.backbone, self.dim = backbone(preset.backbone, zero_init_residual=preset.zero_init_residual)
+
+    def forward(self, views: Views, progress: Progress) -> StepOutput:
+        """The loss of one batch, or of this rank's part of it."""
+        raise NotImplementedError
+
+    def before_step(self, progress: Progress) -> None:
+        """What happens before the forward pass, without gradients."""
+
+    def after_step(self, progress: Progress) -> None:
+        """What happens after the optimiser's step, without gradients. Not called for a step that was given up."""
+
+    def features(self, images: Tensor) -> Tensor:
+        """(B, 3, S, S) normalised images to the backbone's (B, D), which evaluation uses."""
+        features: Tensor = self.backbone(images)
+        return features
+
+    def parameter_groups(self, preset: Preset) -> list[dict[str, Any]]:
+        """Parameter groups for the optimiser.
+
+        Each is ``params``, ``name``, ``weight_decay``, ``adapt`` (whether LARS or LARC scales it) and ``fixed_lr``
+        (whether its learning rate stays at the peak). With ``exclude_1d``, biases and norms have neither decay nor
+        scaling. Every trained parameter is in exactly one group.
+        """
+        kept = {id(parameter) for parameter in self.fixed_lr_parameters()}
+        groups: dict[tuple[bool, bool], list[nn.Parameter]] = {}
+        for parameter in self.parameters():
+            if parameter.requires_grad:
+                plain = preset.exclude_1d and parameter.ndim <= 1
+                groups.setdefault((plain, id(parameter) in kept), []).append(parameter)
+        return [
+            {
+                "params": parameters,
+                "name": ("norms and biases" if plain else "weights") + (", fixed rate" if fixed else ""),
+                "weight_decay": 0.0 if plain else preset.weight_decay,
+                "adapt": not plain,
+                "fixed_lr": fixed,
+            }
+            for (plain, fixed), parameters in groups.items()
+        ]
+
+    def fixed_lr_parameters(self) -> list[nn.Parameter]:
+        """Parameters whose learning rate does not follow the schedule."""
+        return []
+
+
+def need_views(views: Views, count: int, method: str) -> None:
+    """Refuse a batch with fewer views than the method compares.
+
+    Raises:
+        UsageError: there are fewer.
+    """
+    if len(views.views) < count:
+        raise UsageError(
+            f"{method} compares {count} views, the batch has {len(views.views)}",
+            remedy=f"take a recipe with {count} views or more",
+        )
+
+
+def present(parts: Sequence[Tensor | None], index: int, what: str) -> Tensor:
+    """A part of a batch that the method cannot do without.
+
+    Raises:
+        UsageError: the recipe does not make it.
+    """
+    part = parts[index] if index < len(parts) else None
+    if part is None:
+        raise UsageError(f"view {index} has no {what}", cause="the recipe does not ask for it")
+    return part

@@ -1,0 +1,60 @@
+"""BYOL (Grill et al. 2020), algorithm 1.
+
+for x in loader:
+    x_1, x_2 = aug_1(x), aug_2(x)
+    p_1, p_2 = q(g(f(x_1))), q(g(f(x_2)))
+    z_1, z_2 = g'(f'(x_1)), g'(f'(x_2))              # detached
+    loss = |p_1 - z_2|^2 + |p_2 - z_1|^2             # of vectors of length 1
+    update(f, g, q)
+    f', g' = tau f', g' + (1 - tau) f, g             # tau rises from 0.996 to 1
+
+Deviations: the target begins as a copy; the code gives it weights of its own. It runs its BatchNorm on the batch, as
+the code does.
+"""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor, nn
+
+from maskgen.trainers.batch import Views
+from maskgen.trainers.heads import mlp, unit
+from maskgen.trainers.losses import byol_loss
+from maskgen.trainers.methods.base import Method, Progress, StepOutput, need_views
+from maskgen.trainers.methods.momentum import follow, frozen_copy, rising_momentum
+from maskgen.trainers.presets import Preset
+
+
+def byol_heads(preset: Preset, dim: int) -> tuple[nn.Sequential, nn.Sequential]:
+    """Projector g and predictor q: linear, BatchNorm, ReLU, linear without a bias (section 3.3, code)."""
+    projector = mlp((dim, preset.head_hidden, preset.head_out), last_bias=False)
+    predictor = mlp((preset.head_out, preset.predictor_hidden, preset.head_out), last_bias=False)
+    return projector, predictor
+
+
+class Byol(Method):
+    """The online network predicts what the target network says of the other view."""
+
+    def __init__(self, preset: Preset, *, classes: int = 0) -> None:
+        super().__init__(preset, classes=classes)
+        self.projector, self.predictor = byol_heads(preset, self.dim)
+        self.target = frozen_copy(self.backbone, self.projector)
+
+    def forward(self, views: Views, progress: Progress) -> StepOutput:
+        """The sum of both directions, 0 to 8."""
+        need_views(views, 2, "BYOL")
+        x_1, x_2 = views.views[:2]
+        p_1, p_2 = self._predict(x_1), self._predict(x_2)
+        with torch.no_grad():
+            z_1, z_2 = self.target(x_1), self.target(x_2)
+        loss = byol_loss(p_1, z_2) + byol_loss(p_2, z_1)
+        return StepOutput(loss, {"spread": unit(z_1).std(dim=0).mean()})
+
+    def after_step(self, progress: Progress) -> None:
+        """The target follows the updated weights."""
+        tau = rising_momentum(self.preset.ema, self.preset.ema_final, progress.step, progress.steps)
+        follow(self.target, (self.backbone, self.projector), tau)
+
+    def _predict(self, x: Tensor) -> Tensor:
+        prediction: Tensor = self.predictor(self.projector(self.backbone(x)))
+        return prediction

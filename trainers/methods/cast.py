@@ -1,0 +1,83 @@
+"""CAST (Selvaraju et al. 2021), section 3, on MoCo.
+
+for x in loader:                                      # both crops hold a share phi of the saliency
+    f_k.params = m * f_k.params + (1 - m) * f_q.params
+    A = conv5(x_q); q = head(pool(A))
+    [k, k_m] = f_k(cat(x_k, x_k * M_k)).detach()      # in shuffled BatchNorm groups
+    alpha = mean over places of d(q·k_m) / dA; G = ReLU(sum_n alpha_n A_n)
+    loss = (info_nce(q, k, queue) + lambda (1 - cos(G, M_q))) / (1 + lambda)
+    update(f_q); enqueue(queue, k)
+
+Deviations: one query forward and one momentum update per step; the code does both twice, with m = 0.999, which is
+once with 0.998. Images without foreground have an attention weight of 0 instead of being exchanged for others. The
+division by 1 + lambda is the code's; `normalise_weights` turns it off. `attention_map` and `attention_over` choose
+between the paper's equations and the code.
+"""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+from torch.nn import functional
+
+from maskgen.trainers.backbones import feature_maps, pooled
+from maskgen.trainers.batch import Views
+from maskgen.trainers.heads import unit
+from maskgen.trainers.losses import (
+    attention_loss,
+    cross_entropy_at_zero,
+    grad_cam,
+    info_nce_logits,
+    rectified,
+    stretched,
+)
+from maskgen.trainers.methods.base import Method, Progress, StepOutput, need_views, present
+from maskgen.trainers.methods.crops import in_groups
+from maskgen.trainers.methods.mocov2 import MoCo
+from maskgen.trainers.presets import Preset
+
+
+class Cast(Method):
+    """MoCo that must look at the salient region to match the salient part of the key."""
+
+    def __init__(self, preset: Preset, *, classes: int = 0) -> None:
+        super().__init__(preset, classes=classes)
+        self.moco = MoCo(preset, self.backbone, self.dim)
+
+    def before_step(self, progress: Progress) -> None:
+        """The momentum update comes before the keys are made."""
+        self.moco.before_step(self.backbone)
+
+    def forward(self, views: Views, progress: Progress) -> StepOutput:
+        """The contrastive and the attention loss of view 0 (query) and view 1 (key)."""
+        need_views(views, 2, "CAST")
+        preset, (x_q, x_k) = self.preset, views.views[:2]
+        maps = in_groups(lambda part: feature_maps(self.backbone, part), x_q, self.moco.groups)
+        q = unit(self.moco.head(pooled(maps)))
+        x_m = present(views.masked, 1, "masked form")
+        k, k_m = self.moco.keys(torch.cat([x_k, x_m]), progress).chunk(2)
+        logits = info_nce_logits(q, k, self.moco.queue.rows, preset.temperature)
+        contrast = cross_entropy_at_zero(logits)
+        self.moco.queue.remember(k)
+        metrics = {
+            "contrast": contrast.detach(),
+            "accuracy": (logits.argmax(1) == 0).float().mean(),
+        }
+        weight = preset.attention_weight
+        if weight == 0:
+            return StepOutput(contrast, metrics)
+        attention = self._attention(grad_cam((q * k_m).sum(), maps), views)
+        loss = contrast + weight * attention
+        metrics["attention"] = attention.detach()
+        return StepOutput(loss / (1 + weight) if preset.normalise_weights else loss, metrics)
+
+    def after_step(self, progress: Progress) -> None:
+        """The queue takes the step's keys, not those of masked images."""
+        self.moco.queue.flush()
+
+    def _attention(self, cam: Tensor, views: Views) -> Tensor:
+        shown = stretched(cam) if self.preset.attention_map == "minmax" else rectified(cam)
+        mask = present(views.cam_masks, 0, "mask for Grad-CAM")
+        if mask.shape != cam.shape:  # shares of coarser cells
+            mask = functional.adaptive_avg_pool2d(mask[:, None], (cam.shape[1], cam.shape[2]))[:, 0]
+        return attention_loss(shown, mask, whole_batch=self.preset.attention_over == "batch")

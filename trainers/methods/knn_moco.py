@@ -1,0 +1,67 @@
+"""kNN-MoCo (Van Gansbeke et al. 2021), algorithm 2: MoCo with constrained multi-crop, A+ and neighbours.
+
+for x in loader:
+    g_m, h_m follow g, h
+    anchors_g = g_m(x_1); anchors = h_m(anchors_g)                  # the key view, plainly augmented
+    positives_g = g(x_0, x_2 .. x_5); positives = h(positives_g)    # small crops overlap the anchor; A+
+    loss = cross_entropy([positives·anchors, positives·queue] / t, 0)
+    neighbours = topk(cos(positives_g, queue_g), k)
+    loss += lambda * multi_label_cross_entropy(positives·queue / t, neighbours)
+    update(g, h); enqueue(queue, anchors); enqueue(queue_g, anchors_g)
+
+Deviations: of the two variants in appendix B and the code, the one that mines first, enqueues after, and begins with
+the neighbours after some epochs. The momentum update comes before the step, as in MoCo's code.
+"""
+
+from __future__ import annotations
+
+from maskgen.trainers.batch import Views
+from maskgen.trainers.heads import unit
+from maskgen.trainers.losses import cross_entropy_at_zero, info_nce_logits, knn_loss, nearest_in_queue
+from maskgen.trainers.methods.base import Method, Progress, StepOutput, need_views
+from maskgen.trainers.methods.crops import multi_crop
+from maskgen.trainers.methods.mocov2 import MoCo
+from maskgen.trainers.methods.momentum import Queue
+from maskgen.trainers.presets import Preset
+
+ANCHOR = 1
+"""The view that the momentum network sees and the queue keeps."""
+
+
+class KnnMoCo(Method):
+    """Positives match their anchor, and its like in the queue."""
+
+    def __init__(self, preset: Preset, *, classes: int = 0) -> None:
+        super().__init__(preset, classes=classes)
+        self.moco = MoCo(preset, self.backbone, self.dim)
+        self.feature_queue = Queue(preset.queue, self.dim)
+
+    def before_step(self, progress: Progress) -> None:
+        """The momentum update comes before the anchors are encoded."""
+        self.moco.before_step(self.backbone)
+        self.feature_queue.forget()
+
+    def forward(self, views: Views, progress: Progress) -> StepOutput:
+        """Instance discrimination of all positives, and from the start epoch on their neighbours."""
+        need_views(views, 2, "kNN-MoCo")
+        preset, queue = self.preset, self.moco.queue.rows
+        anchors, anchors_g = self.moco.keys_and_features(views.views[ANCHOR], progress)
+        crops = [view for index, view in enumerate(views.views) if index != ANCHOR]
+        positives_g = multi_crop(self.backbone, crops, self.moco.groups)
+        positives = unit(self.moco.head(positives_g))
+        logits = info_nce_logits(positives, anchors.repeat(len(crops), 1), queue, preset.temperature)
+        loss = instance = cross_entropy_at_zero(logits)
+        metrics = {"instance": instance.detach(), "accuracy": (logits.argmax(1) == 0).float().mean()}
+        if progress.epoch >= preset.neighbour_start_epoch:
+            nearest = nearest_in_queue(positives_g, self.feature_queue.rows, preset.neighbours)
+            neighbours = knn_loss(logits[:, 1:], nearest)
+            loss = instance + preset.neighbour_weight * neighbours
+            metrics["neighbours"] = neighbours.detach()
+        self.moco.queue.remember(anchors)
+        self.feature_queue.remember(anchors_g)
+        return StepOutput(loss, metrics)
+
+    def after_step(self, progress: Progress) -> None:
+        """Both queues take the step's anchors, in the same places."""
+        self.moco.queue.flush()
+        self.feature_queue.flush()

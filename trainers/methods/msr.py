@@ -1,0 +1,66 @@
+"""MSR (Bai et al. 2022), algorithm 1, on BYOL or on SimSiam.
+
+for k, x in enumerate(loader):
+    v_w, v_w' = weak(x), weak(x)                     # crop and flip
+    v_a, v_a' = aggressive(v_w), aggressive(v_w')    # the same crops, then colours and blur
+    z, z' = q(g(f(v_a))), q(g(f(v_a')))
+    xi, xi' = g_xi(f_xi(v_w)), g_xi(f_xi(v_w'))      # detached
+    b = beta (cos(pi k / K) + 1) / 2
+    loss = (1-b) L(z, xi') + b L(z, z') + (1-b) L(z', xi) + b L(z', z)      # targets detached
+    update(f, g, q); f_xi, g_xi follow
+
+On SimSiam there is no second network: f_xi and g_xi are f and g, and L is the negative cosine (appendix B).
+
+Deviations: with masks, backgrounds are replaced in the aggressive views alone. The momentum network follows at the
+start of a step, as in the code; the momentum then is that of this step's number.
+"""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+
+from maskgen.trainers.batch import Views
+from maskgen.trainers.heads import unit
+from maskgen.trainers.losses import msr_beta, msr_loss
+from maskgen.trainers.methods.base import Method, Progress, StepOutput, need_views, present
+from maskgen.trainers.methods.byol import byol_heads
+from maskgen.trainers.methods.momentum import follow, frozen_copy, rising_momentum
+from maskgen.trainers.methods.simsiam import siamese_heads
+from maskgen.trainers.presets import Preset
+
+
+class Msr(Method):
+    """Aggressive views predict weak ones, and each other ever less."""
+
+    def __init__(self, preset: Preset, *, classes: int = 0) -> None:
+        super().__init__(preset, classes=classes)
+        self._siamese = preset.framework == "simsiam"
+        heads = siamese_heads if self._siamese else byol_heads
+        self.projector, self.predictor = heads(preset, self.dim)
+        self.target = None if self._siamese else frozen_copy(self.backbone, self.projector)
+
+    def before_step(self, progress: Progress) -> None:
+        """The momentum network follows first."""
+        if self.target is not None:
+            tau = rising_momentum(self.preset.ema, self.preset.ema_final, progress.step, progress.steps)
+            follow(self.target, (self.backbone, self.projector), tau)
+
+    def forward(self, views: Views, progress: Progress) -> StepOutput:
+        """Equation 5 for views 0 and 1 and their weak forms."""
+        need_views(views, 2, "MSR")
+        z, other_z = (self.predictor(self.projector(self.backbone(v))) for v in views.views[:2])
+        weak = [present(views.weak, index, "weak view") for index in (0, 1)]
+        xi, other_xi = self._targets(weak[0]), self._targets(weak[1])
+        beta = msr_beta(self.preset.msr_beta, progress.step, progress.steps)
+        loss = msr_loss((z, other_z), (xi, other_xi), beta, cosine=self._siamese)
+        metrics = {"spread": unit(xi).std(dim=0).mean(), "beta": loss.new_tensor(beta).detach()}
+        return StepOutput(loss, metrics)
+
+    @torch.no_grad()
+    def _targets(self, weak: Tensor) -> Tensor:
+        if self.target is None:
+            made: Tensor = self.projector(self.backbone(weak))
+        else:
+            made = self.target(weak)
+        return made

@@ -1,0 +1,40 @@
+"""The supervised control of Ryali et al., section 2.3: cross-entropy on labels, from the same loader."""
+
+from __future__ import annotations
+
+from torch import nn
+from torch.nn import functional
+
+from maskgen.errors import UsageError
+from maskgen.trainers.batch import Views
+from maskgen.trainers.methods.base import Method, Progress, StepOutput
+from maskgen.trainers.presets import Preset
+
+
+class Supervised(Method):
+    """A linear classifier on the backbone. Images without a label (-1) do not count.
+
+    Raises:
+        UsageError: the number of classes is not given.
+    """
+
+    def __init__(self, preset: Preset, *, classes: int = 0) -> None:
+        if classes < 2:
+            raise UsageError(
+                f"supervised training got {classes} classes",
+                cause="the shards have no labels",
+                remedy="make shards from a labelled source",
+            )
+        super().__init__(preset, classes=classes)
+        self.classifier = nn.Linear(self.dim, classes)
+
+    def forward(self, views: Views, progress: Progress) -> StepOutput:
+        """The mean cross-entropy of view 0; 0 for a batch without any label."""
+        if views.label is None:
+            raise UsageError("the batch has no labels", remedy="make shards from a labelled source")
+        logits = self.classifier(self.backbone(views.views[0])).float()
+        known = views.label >= 0
+        total = functional.cross_entropy(logits, views.label, ignore_index=-1, reduction="sum")
+        hits = ((logits.argmax(1) == views.label) & known).sum()
+        count = known.sum().clamp_min(1)
+        return StepOutput(total / count, {"accuracy": (hits / count).detach()})

@@ -1,0 +1,117 @@
+"""A recipe of the loader, with a preset's changes to it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import cast, get_args
+
+from maskgen.config import nearest
+from maskgen.errors import UsageError
+from maskgen.loaders.recipes import RECIPES
+from maskgen.loaders.views import Background, Corruption, Crop, MaskChange, Place, Recipe, Replace, View
+
+
+@dataclass(frozen=True, kw_only=True)
+class ViewOptions:
+    """The part of a preset that shapes its views; see `Preset` for each field."""
+
+    recipe: str
+    view_px: int
+    small_px: int
+    background: str
+    background_p: float | None
+    background_place: str
+    background_small: bool
+    fg_min: float | None
+    overlap_min: float | None
+    negative_p: float | None
+    corruption: str
+    corruption_amount: float
+    cam_px: int
+
+
+def resolve_recipe(options: ViewOptions) -> Recipe:
+    """The recipe to give to a loader.
+
+    Raises:
+        UsageError: an unknown recipe or corruption, or parts that do not fit each other.
+    """
+    if options.recipe not in RECIPES:
+        raise UsageError(f"unknown recipe {options.recipe!r}", remedy=nearest(options.recipe, list(RECIPES)))
+    recipe = RECIPES[options.recipe]
+    largest = max(view.size for view in recipe.views)
+    negative = recipe.negative
+    if options.negative_p is not None and negative is None:
+        raise UsageError(
+            f"negative_p is set, but the recipe {options.recipe!r} has no matched negative",
+            remedy="set recipe=mocov2-bg-swaps",
+        )
+    if negative is not None:
+        p = negative.p if options.negative_p is None else options.negative_p
+        negative = replace(negative, p=p, view=_sized(_cropped(negative.view, options), options, True))
+    return replace(
+        recipe,
+        views=tuple(_changed(view, options, view.size == largest) for view in recipe.views),
+        negative=negative,
+        corruption=_corruption(options),
+    )
+
+
+def _changed(view: View, options: ViewOptions, large: bool) -> View:
+    if large:
+        view = _cropped(view, options)
+    if large or options.background_small:
+        view = replace(view, background=_background(view, options))
+    if options.overlap_min is not None and view.crop.overlap_of is not None:
+        view = replace(view, crop=replace(view.crop, overlap_min=options.overlap_min))
+    if view.cam_masks and options.cam_px:
+        view = replace(view, cam_masks=options.cam_px)
+    return _sized(view, options, large)
+
+
+def _sized(view: View, options: ViewOptions, large: bool) -> View:
+    size = (options.view_px if large else options.small_px) or view.size
+    return replace(view, size=size, cam_masks=min(view.cam_masks, size))
+
+
+def _cropped(view: View, options: ViewOptions) -> View:
+    """With fg_min 0, CAST's crop becomes MoCo's, as in its ablation (table 2a, phi = 0)."""
+    if options.fg_min is None:
+        return view
+    if options.fg_min == 0:
+        crop = Crop(scale=view.crop.scale, ratio=view.crop.ratio, iou=view.crop.iou)
+    else:
+        rule = view.crop.rule if view.crop.rule in ("phi", "overlap") else None
+        crop = replace(view.crop, fg_min=options.fg_min, rule=rule)
+    return replace(view, crop=crop)
+
+
+def _background(view: View, options: ViewOptions) -> Background:
+    """AutoAugment turns pictures where their masks would not follow, so there the place is before it."""
+    old = view.background
+    kind = old.replace if options.background == "recipe" else cast("Replace", options.background)
+    if kind == "none":
+        if options.background_p:
+            raise UsageError(
+                "background_p is set, but nothing replaces the background",
+                remedy="set background=grey or background=donor",
+            )
+        return Background()
+    place = old.place if options.background_place == "recipe" else cast("Place", options.background_place)
+    if options.background_place == "recipe" and view.photometric.auto_augment_p:
+        place = "before"
+    p = old.p if options.background_p is None else options.background_p
+    if p == 0 and options.background_p is None:
+        raise UsageError("background is set, but not its probability", remedy="set background_p=0.2")
+    return replace(old, replace=kind, p=p, place=place)
+
+
+def _corruption(options: ViewOptions) -> Corruption | None:
+    if options.corruption == "none":
+        return None
+    known = get_args(MaskChange)
+    if options.corruption not in known:
+        raise UsageError(
+            f"corruption got {options.corruption!r}", remedy=nearest(options.corruption, ["none", *known])
+        )
+    return Corruption(change=cast("MaskChange", options.corruption), amount=options.corruption_amount)

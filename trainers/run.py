@@ -1,0 +1,268 @@
+"""A whole training run: set up or resume, epochs, checkpoints, metrics, export."""
+
+from __future__ import annotations
+
+import os
+import platform
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+import torch.distributed as dist
+
+from maskgen.config import digest
+from maskgen.errors import EnvironmentFault
+from maskgen.loaders import Dataset
+from maskgen.loaders.batch import Batch
+from maskgen.trainers import checkpoint
+from maskgen.trainers.data import Loader, classes_of, loader_name, open_data, open_loader
+from maskgen.trainers.distributed import all_sum, rank, world
+from maskgen.trainers.evaluation.monitor import Monitor
+from maskgen.trainers.export import export
+from maskgen.trainers.loop import Training, prepare, train_step
+from maskgen.trainers.methods import StepOutput
+from maskgen.trainers.metrics import CollapseAlarm, MetricLog, Record, Stopwatch, spread
+from maskgen.trainers.presets import Preset
+from maskgen.trainers.settings import Config, Settings, claim, config_of
+from maskgen.trainers.stop import StopRequest, interrupted
+
+BACKBONE = "backbone.safetensors"
+_SPREAD_ROWS = 256
+
+Say = Callable[[str], None]
+
+
+@contextmanager
+def joined(device: str) -> Iterator[torch.device]:
+    """This process among those that torchrun started, if it did; gives the process's own device.
+
+    Raises:
+        EnvironmentFault: there is no GPU, or fewer than processes.
+    """
+    local, ranks = int(os.environ.get("LOCAL_RANK", "0")), int(os.environ.get("WORLD_SIZE", "1"))
+    if device == "cuda":
+        if torch.cuda.device_count() <= local:
+            raise EnvironmentFault(
+                f"process {local} of this machine has no GPU, torch sees {torch.cuda.device_count()}",
+                remedy="--device cpu, or fewer processes",
+            )
+        torch.cuda.set_device(local)
+    own = torch.device(device, local) if device == "cuda" else torch.device(device)
+    if ranks == 1 or dist.is_initialized():
+        yield own
+        return
+    dist.init_process_group("cpu:gloo,cuda:nccl" if device == "cuda" else "gloo")
+    try:
+        yield own
+    finally:
+        dist.destroy_process_group()
+
+
+def numerics(settings: Settings) -> None:
+    """Set torch's arithmetic: what fp32 may be rounded to, and whether sums have a fixed order."""
+    exact = settings.chosen_precision == "fp32"
+    torch.set_float32_matmul_precision("highest" if exact else "high")
+    torch.backends.cudnn.allow_tf32 = not exact
+    torch.backends.cudnn.benchmark = settings.device == "cuda" and not settings.deterministic
+    if settings.deterministic:
+        os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")
+    torch.use_deterministic_algorithms(settings.deterministic)
+
+
+@dataclass
+class Run:
+    """A training run in its folder; the same object on every rank, but only rank 0 writes."""
+
+    training: Training
+    loader: Loader
+    config: Config
+    monitor: Monitor | None
+    log: MetricLog | None
+    say: Say
+
+    def __post_init__(self) -> None:
+        self.watch, self.alarm = Stopwatch(), CollapseAlarm()
+
+    def fit(self, stop: StopRequest) -> None:
+        """All steps that are left.
+
+        Raises:
+            Interrupted: after a checkpoint, when a signal asked for it on any rank.
+        """
+        training = self.training
+        while training.step < training.rate.steps:
+            self.loader.set_epoch(training.step // training.rate.steps_per_epoch)
+            for batch in self._waited(iter(self.loader)):
+                self._step(batch)
+                if agreed(stop):
+                    self.save()
+                    raise interrupted()
+            self._epoch_end()
+
+    def _step(self, batch: Batch) -> None:
+        training, settings = self.training, self.training.settings
+        output = train_step(training, batch)
+        self.watch.add(len(batch["label"]) * world())
+        ends = training.step % training.rate.steps_per_epoch == 0
+        if training.step % settings.log_every == 0 or ends:
+            self._record(output, batch)
+        if settings.save_every and training.step % settings.save_every == 0 and not ends:
+            self.save()
+
+    def _epoch_end(self) -> None:
+        self.save()
+        training = self.training
+        epoch, every = training.step // training.rate.steps_per_epoch, training.settings.knn_every
+        if self.monitor is not None and (epoch % every == 0 or training.step == training.rate.steps):
+            with self.watch.paused():
+                found = self.monitor.measure(training.method)
+            self._write({"step": training.step, "epoch": float(epoch), **found})
+
+    def _record(self, output: StepOutput, batch: Batch) -> None:
+        training = self.training
+        training.check()
+        loss = float(all_sum(output.loss) / world())
+        rate = training.rate.at(training.step - 1)
+        with self.watch.paused():
+            width = self._spread(batch)
+        record = {"step": training.step, "epoch": training.progress.epoch, "loss": loss, "lr": rate}
+        own = {name: float(value) for name, value in output.metrics.items()}
+        self._write({**record, **self.watch.read(), "feature_std": width, **own, **self._odd()})
+        if self.alarm.hears(width):
+            self.say(
+                f"train-ssl: warning: the features have collapsed: their spread is {width:.2g} (0 is all alike)"
+            )
+
+    def _odd(self) -> Record:
+        """What is shown only where there is something to show."""
+        skipped, scaler = self.loader.skipped, self.training.scaler
+        odd: Record = {"skipped": skipped} if skipped else {}
+        return {**odd, "scale": scaler.get_scale()} if scaler.is_enabled() else odd
+
+    @torch.no_grad()
+    def _spread(self, batch: Batch) -> float:
+        from maskgen.trainers.batch import normalise
+
+        method, training = self.training.method, self.training
+        images = normalise(batch["views"][0][:_SPREAD_ROWS].to(training.device))
+        was = method.backbone.training
+        method.backbone.eval()
+        with torch.autocast(training.device.type, training.half, enabled=training.half is not None):
+            features = method.features(images)
+        method.backbone.train(was)
+        return spread(features)
+
+    def save(self) -> None:
+        """A checkpoint by rank 0; all ranks wait for it."""
+        training = self.training
+        training.check(weights=True)
+        with self.watch.paused():
+            if rank() == 0:
+                state = {"config": self.config, **training.state(), "loader": self.loader.state_dict()}
+                facts = {"fingerprint": digest(self.config), "epoch": training.progress.epoch}
+                checkpoint.save(
+                    training.settings.output / checkpoint.FOLDER, training.step, state, facts=facts
+                )
+            all_sum(torch.zeros(1))
+
+    def resume(self) -> bool:
+        """Go on from the newest whole checkpoint; whether there is one. Rank 0 decides which it is."""
+        folder = self.training.settings.output / checkpoint.FOLDER
+        found = (
+            checkpoint.newest(folder, lambda text: self.say(f"train-ssl: warning: {text}"))
+            if rank() == 0
+            else None
+        )
+        chosen = torch.tensor(found[1]["schedule"]["step"] if found else -1)
+        if (step := int(all_sum(chosen if rank() == 0 else torch.tensor(0)))) < 0:
+            return False
+        state = found[1] if found else checkpoint.load(checkpoint.path_of(folder, step))
+        self.training.load(state)
+        self.loader.load_state_dict(state["loader"])
+        return True
+
+    def _waited(self, batches: Iterator[Batch]) -> Iterator[Batch]:
+        while True:
+            with self.watch.waiting():
+                batch = next(batches, None)
+            if batch is None:
+                return
+            yield batch
+
+    def _write(self, record: Record) -> None:
+        if self.log is not None:
+            self.log.write(record)
+
+
+def agreed(stop: StopRequest) -> bool:
+    """Whether any rank was asked to stop: signals reach ranks in different steps."""
+    return bool(all_sum(torch.tensor(int(bool(stop)))))
+
+
+def train(preset: Preset, settings: Settings, *, say: Say, echo: Say = print) -> None:
+    """Run a preset on shards until its end; called again after an interruption, go on from the last checkpoint.
+
+    Writes config.json, metrics.jsonl, checkpoints/ and, at the end, backbone.safetensors into ``settings.output``.
+
+    Args:
+        preset: what to train.
+        settings: on what, where and how.
+        say: takes warnings and notes.
+        echo: takes the lines of metrics.
+
+    Raises:
+        MaskgenError: in all the ways that its kinds describe.
+    """
+    with StopRequest() as stop, joined(settings.device) as device:
+        numerics(settings)
+        dataset = open_data(settings)
+        config = config_of(preset, settings, data=dataset.fingerprint, order=dataset.order(0, 0).name)
+        run = _set_up(dataset, config, device, preset, settings, say if rank() == 0 else _silent)
+        try:
+            if rank() == 0:
+                claim(settings.output, config)
+            if run.resume():
+                run.say(f"train-ssl: going on from step {run.training.step} of {run.training.rate.steps}")
+            if rank() == 0:
+                run.log = _open_log(run.training, echo)
+            run.fit(stop)
+            if rank() == 0:
+                export(settings.output, settings.output / BACKBONE)
+        finally:
+            run.loader.close()
+            if run.log is not None:
+                run.log.close()
+
+
+def _silent(_text: str) -> None:
+    pass
+
+
+def _set_up(
+    dataset: Dataset, config: Config, device: torch.device, preset: Preset, settings: Settings, say: Say
+) -> Run:
+    loader = open_loader(dataset, preset, settings, rank=rank(), world=world())
+    classes = classes_of(dataset) if preset.method == "supervised" else 0
+    training = prepare(preset, settings, device, steps_per_epoch=len(loader), classes=classes)
+    monitor = Monitor.opened(dataset, preset, settings, device) if settings.knn_every else None
+    return Run(training, loader, config, monitor, None, say)
+
+
+def _open_log(training: Training, echo: Say) -> MetricLog:
+    settings = training.settings
+    log = MetricLog(settings.output, step=training.step, tensorboard=settings.tensorboard, echo=echo)
+    log.note({"step": training.step, "steps": training.rate.steps, **_machine(training)})
+    return log
+
+
+def _machine(training: Training) -> dict[str, Any]:
+    settings = training.settings
+    name = (
+        torch.cuda.get_device_name(training.device) if training.device.type == "cuda" else platform.machine()
+    )
+    return {
+        "device": name, "ranks": world(), "torch": torch.__version__, "loader": loader_name(settings),
+        "precision": settings.chosen_precision,
+    }  # fmt: skip
