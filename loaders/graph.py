@@ -7,7 +7,7 @@ on a CPU. Importing this module imports DALI.
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from nvidia.dali import fn as dali_fn
@@ -21,6 +21,9 @@ from maskgen.loaders.render import Renderer
 from maskgen.loaders.views import Recipe
 from maskgen.shards import coverage
 
+if TYPE_CHECKING:
+    from maskgen.loaders.dali import Options
+
 # DALI's own annotations know neither its element types nor half of its return types.
 fn: Any = dali_fn
 types: Any = dali_types
@@ -29,9 +32,14 @@ PHOTO, PLAN, MASK, DONORS, SHOWN = "photo", "plan", "mask", "donors", "shown"
 
 
 def build(
-    recipe: Recipe, batch_size: int, *, level: int, patched: bool = False, gpu: int | None = None, threads: int = 2,
-    operators: bool = False, prefetch: int = 2, channels_last: bool = False,
-) -> Any:  # fmt: skip
+    recipe: Recipe,
+    batch_size: int,
+    options: Options,
+    *,
+    level: int,
+    patched: bool = False,
+    gpu: int | None = None,
+) -> Any:
     """A built pipeline with the outputs of `plan.outputs` and the following inputs, all fed with `feed_input`.
 
     ``photo``: B encoded JPEGs. ``plan``: (B, V, 37) float32, see `plan.pack`; for the graph of operators
@@ -42,26 +50,24 @@ def build(
     Args:
         recipe: what to make.
         batch_size: the most rows of a batch.
+        options: of the loader.
         level: the smallest mask value that counts as foreground, 1..255.
         patched: the stored backgrounds are patches that lie on their photos.
         gpu: number of the GPU that decodes and computes; None: the CPU.
-        threads: CPU threads.
-        operators: take the graph of operators on a CPU as well.
-        prefetch: batches in flight.
-        channels_last: pictures as (S, S, 3).
     """
-    options: dict[str, Any] = {
+    common: dict[str, Any] = {
         "batch_size": batch_size,
-        "num_threads": threads,
+        "num_threads": options.threads,
         "device_id": gpu,
-        "prefetch_queue_depth": prefetch,
+        "prefetch_queue_depth": options.prefetch,
     }
+    last = options.channels_last
     pipeline: Any
-    if gpu is not None or operators:
-        pipeline = _operated(recipe, level, patched, gpu is not None, channels_last, **options)
+    if options.operators:
+        pipeline = _operated(recipe, level, patched, gpu is not None, last, **common)
     else:
-        renderer = Renderer(recipe, level, threads=threads, channels_last=channels_last)
-        pipeline = _rendered(recipe, renderer, **options)
+        renderer = Renderer(recipe, level, threads=options.threads, channels_last=last)
+        pipeline = _rendered(recipe, renderer, **common)
     pipeline.build()
     return pipeline
 

@@ -10,7 +10,6 @@ from __future__ import annotations
 import atexit
 import threading
 import weakref
-from collections import deque
 from collections.abc import Iterable
 from dataclasses import dataclass
 from queue import SimpleQueue
@@ -43,37 +42,52 @@ def land(pipeline: Any, flights: Iterable[Flight]) -> None:
             pipeline.release_outputs()
 
 
-def retire_with(owner: object, held: list[Any], flying: deque[Flight]) -> None:
-    """Retire the pipeline in `held` once `owner` is gone, or at the interpreter's end.
+def retire_with(owner: object, held: list[Any]) -> None:
+    """Retire the pipelines in `held` once `owner` is gone, or at the interpreter's end.
 
     Args:
-        owner: holds `held` and `flying`.
-        held: the pipeline, and behind it others that need no waiting for; no other reference to them may stay.
-        flying: what it has begun.
+        owner: holds `held`.
+        held: one pipeline that may have begun runs, and behind it others that have not; nothing else holds them.
     """
-    finalizer = weakref.finalize(owner, _RETIRED.put, (held, flying))
+    finalizer = weakref.finalize(owner, _RETIRED.put, held)
     finalizer.atexit = False
     with _STARTING:
         _FINALIZERS[:] = [other for other in _FINALIZERS if other.alive]
         _FINALIZERS.append(finalizer)
-        if len(_THREADS) == 0:
+        if not _THREADS:
             _THREADS.append(threading.Thread(target=_retire, name="maskgen-retire", daemon=True))
             _THREADS[0].start()
 
 
-_RETIRED: SimpleQueue[tuple[list[Any], deque[Flight]] | None] = SimpleQueue()
+def retire(held: list[Any]) -> None:
+    """Retire the pipelines in `held` now, and empty it."""
+    _RETIRED.put(list(held))
+    held.clear()
+
+
+_RETIRED: SimpleQueue[list[Any] | None] = SimpleQueue()
 _STARTING = threading.Lock()
 _THREADS: list[threading.Thread] = []
 _FINALIZERS: list[weakref.finalize[Any, Any]] = []
 
 
 def _retire() -> None:
-    while (item := _RETIRED.get()) is not None:
-        held, flying = item
-        land(held[0], flying)
-        flying.clear()
+    while (held := _RETIRED.get()) is not None:
+        _drain(held)
         held.clear()
-        del item, held, flying
+        del held
+
+
+def _drain(held: list[Any]) -> None:
+    """Wait until a pipeline has done what it has begun."""
+    while held:
+        try:
+            held[0].share_outputs()
+        except StopIteration:
+            return
+        except RuntimeError:
+            pass  # a batch that it could not decode
+        held[0].release_outputs()
 
 
 @atexit.register

@@ -4,18 +4,19 @@ from __future__ import annotations
 
 import itertools
 from collections import deque
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from maskgen.errors import EnvironmentFault
+from maskgen.errors import EnvironmentFault, UsageError
 from maskgen.loaders import graph
 from maskgen.loaders.feed import Feed, Feeder
-from maskgen.loaders.retire import Flight, land, retire_with
+from maskgen.loaders.retire import Flight, land, retire, retire_with
 from maskgen.loaders.samples import BrokenSample, SampleReader
 from maskgen.loaders.views import Recipe
 from maskgen.shards import naming
@@ -31,17 +32,19 @@ class Stream:
     """One pipeline and what is on its way through it.
 
     A thread reads and draws `depth` batches ahead of those `depth` that DALI works on. A batch that DALI cannot decode
-    comes back as an error in its own place; the pipeline itself goes on.
+    comes back as an error in its own place; the pipeline itself goes on. A KeyboardInterrupt may strike between any
+    two of DALI's calls, and pictures would then come with another batch's labels: `begin` takes a new pipeline then.
 
     Args:
-        pipeline: from `graph.build`, with a prefetch of `depth`.
+        build: makes the pipeline, with a prefetch of `depth`.
         feeder: makes its inputs.
         depth: batches in flight.
         gpu: number of the GPU that the pipeline uses.
     """
 
-    def __init__(self, pipeline: Any, feeder: Feeder, *, depth: int, gpu: int | None) -> None:
-        self._held = [pipeline]
+    def __init__(self, build: Callable[[], Any], feeder: Feeder, *, depth: int, gpu: int | None) -> None:
+        self._build = build
+        self._held = [build()]
         self._feeder = feeder
         self._depth = depth
         self._gpu = gpu
@@ -50,24 +53,48 @@ class Stream:
         self._flying: deque[Flight] = deque()
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="maskgen-reader")
         self._warm_up()
-        retire_with(self, self._held, self._flying)
+        self._busy = False
+        retire_with(self, self._held)
 
     def begin(self, requests: Iterator[Request]) -> None:
         """Drop what is on its way, and go on with these batches."""
+        interrupted, self._busy = self._busy, True
         for future in self._reading:
             future.cancel()
         self._reading.clear()
-        land(self._held[0], self._flying)
+        if interrupted:
+            retire(self._held)
+            self._held.append(self._build())
+            self._warm_up()
+        else:
+            land(self._held[0], self._flying)
         self._flying.clear()
         self._requests = requests
+        self._busy = False
+
+    def __iter__(self) -> Stream:
+        return self
 
     def __next__(self) -> tuple[Feed, list[Any]]:
         """The next batch: its feed and DALI's outputs, which stay valid as long as they are held.
 
         Raises:
             StopIteration: there is none.
+            UsageError: the call before was interrupted; only `begin` helps.
             MaskgenError: it could not be made; the next call goes on behind it.
         """
+        if self._busy:
+            raise UsageError("the iteration was interrupted", remedy="begin a new one")
+        self._busy = True  # and it stays so when a KeyboardInterrupt strikes
+        try:
+            landed = self._next()
+        except Exception:
+            self._busy = False
+            raise
+        self._busy = False
+        return landed
+
+    def _next(self) -> tuple[Feed, list[Any]]:
         self._fill()
         if not self._flying:
             raise StopIteration
@@ -160,9 +187,8 @@ def open_stream(reader: SampleReader, recipe: Recipe, batch_size: int, options: 
         gpu = torch.cuda.current_device()
     dataset = reader.dataset
     patched = dataset.manifest.identity["options"].get("background_store") == "patch"
-    pipeline = graph.build(
-        recipe, batch_size, level=dataset.level, patched=patched, gpu=gpu, threads=options.threads,
-        operators=options.operators, prefetch=options.prefetch, channels_last=options.channels_last,
+    build = partial(
+        graph.build, recipe, batch_size, options, level=dataset.level, patched=patched, gpu=gpu
     )  # fmt: skip
     feeder = Feeder(reader, recipe, operators=options.operators, tile=options.tile)
-    return Stream(pipeline, feeder, depth=options.prefetch, gpu=gpu)
+    return Stream(build, feeder, depth=options.prefetch, gpu=gpu)

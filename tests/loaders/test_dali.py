@@ -5,6 +5,7 @@ from __future__ import annotations
 import gc
 import itertools
 import random
+import signal
 import subprocess
 import sys
 import threading
@@ -515,6 +516,37 @@ def test_closed_loader_leaves_nothing_in_flight_and_can_go_on(drawn: Any) -> Non
     loader.close()
     assert list(epoch) == []
     assert len(keys(list(loader))) == 21
+
+
+def test_interrupts_never_mix_up_batches(drawn: Any) -> None:
+    """Ctrl-C at any moment, then a new iteration, as in a notebook."""
+    recipe, rng = (View(size=24), DONORS), random.Random(0)
+    expected = make(drawn.path, 3, recipe=recipe)
+    epochs = [list(expected) for _ in range(2)]
+    loader = make(drawn.path, 3, recipe=recipe, prefetch=2)
+    interrupted = 0
+
+    def strike(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    before = signal.signal(signal.SIGALRM, strike)
+    try:
+        for _ in range(60):
+            loader.set_epoch(0)
+            signal.setitimer(signal.ITIMER_REAL, rng.uniform(0.0005, 0.06))
+            try:
+                for _ in itertools.chain(loader, loader):
+                    pass
+                signal.setitimer(signal.ITIMER_REAL, 0)
+            except (KeyboardInterrupt, UsageError):
+                interrupted += 1
+            signal.setitimer(signal.ITIMER_REAL, 0)
+            loader.set_epoch(1)
+            assert all(map(equal, list(loader), epochs[1]))
+    finally:
+        signal.setitimer(signal.ITIMER_REAL, 0)
+        signal.signal(signal.SIGALRM, before)
+    assert interrupted > 20
 
 
 def test_loaders_side_by_side(drawn: Any) -> None:
