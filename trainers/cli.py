@@ -1,20 +1,18 @@
-"""`train-ssl` and `eval-ssl`. Nothing heavy is imported before a command runs: `--help` stays fast."""
+"""`train-ssl`, and the entry of `eval-ssl`. Nothing heavy is imported before a command runs: `--help` stays fast."""
 
 from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Callable
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any
 
 import click
 
 from maskgen import __version__
-from maskgen.errors import EXIT_ENVIRONMENT, EXIT_INTERRUPTED, EnvironmentFault, MaskgenError, UsageError
+from maskgen.errors import UsageError
+from maskgen.trainers.command import FOLDER, WIDE, require, run_command, say_aside
 
-F = TypeVar("F", bound=Callable[..., Any])
-_WIDE = {"help_option_names": ["-h", "--help"], "max_content_width": 110}
 _METHODS = {
     "mocov2": "MoCo v2, with the background augmentations of Ryali et al.",
     "simclr": "SimCLR.",
@@ -62,7 +60,7 @@ class _Methods(click.Group):
             ) from error
 
 
-@click.group(cls=_Methods, context_settings=_WIDE)
+@click.group(cls=_Methods, context_settings=WIDE)
 @click.version_option(__version__, prog_name="train-ssl")
 def train_cli() -> None:
     """Train a backbone without labels, on shards that `maskgen run` made. Run again to go on after an interruption.
@@ -74,11 +72,10 @@ def train_cli() -> None:
     """
 
 
-_FOLDER = click.Path(file_okay=False, path_type=Path)
 _RUN_OPTIONS = (
     click.option("--data", required=True, help="Folder of shards, or its address (s3://..., with --cache)."),
     click.option("--preset", required=True, help="Name of the settings, see `train-ssl presets`."),
-    click.option("--output", required=True, type=_FOLDER, help="Folder of the run."),
+    click.option("--output", required=True, type=FOLDER, help="Folder of the run."),
     click.option(
         "--set", "changes", multiple=True, metavar="NAME=VALUE", help="Change one setting; may be repeated."
     ),
@@ -161,17 +158,13 @@ def _train(
         raise UsageError(
             "the folder holds a run already", where=str(output), remedy="--resume auto, or another folder"
         )
-    _require("torch")
+    require("torch")
     from maskgen.trainers.run import train
 
     if os.environ.get("RANK", "0") == "0":
         click.echo(render(chosen))
         click.echo("\n".join(f"{name} = {value}" for name, value in vars(settings).items()))
-    train(chosen, settings, say=_say, echo=click.echo)
-
-
-def _say(text: str) -> None:
-    click.echo(text, err=True)
+    train(chosen, settings, say=say_aside, echo=click.echo)
 
 
 def _assignment(text: str) -> tuple[str, str]:
@@ -179,13 +172,6 @@ def _assignment(text: str) -> tuple[str, str]:
     if not equals:
         raise UsageError(f"--set takes name=value, got {text!r}")
     return name.strip(), value
-
-
-def _require(package: str) -> None:
-    try:
-        __import__(package)
-    except ImportError as error:
-        raise EnvironmentFault(f"this needs {package}", remedy='pip install "maskgen[train]"') from error
 
 
 @train_cli.command("presets")
@@ -223,7 +209,7 @@ def presets(method: str | None, name: str | None) -> None:
 )
 def export(checkpoint: Path, output: Path, kind: str) -> None:
     """Write the backbone for another project: no head, no classifier."""
-    _require("torch")
+    require("torch")
     from maskgen.trainers.export import export as write
 
     output.parent.mkdir(parents=True, exist_ok=True)
@@ -231,177 +217,13 @@ def export(checkpoint: Path, output: Path, kind: str) -> None:
         click.echo(f"{name:18} {value}")
 
 
-@click.group(context_settings=_WIDE)
-@click.version_option(__version__, prog_name="eval-ssl")
-def eval_cli() -> None:
-    """Judge a frozen backbone by labels. With several GPUs: torchrun --nproc-per-node 8 -m maskgen.trainers eval ...
-
-    Exit status as train-ssl.
-    """
-
-
-_QUESTION_OPTIONS = (
-    click.option(
-        "--checkpoint",
-        required=True,
-        type=click.Path(exists=True, path_type=Path),
-        help="A checkpoint, a run's folder, or an exported .safetensors.",
-    ),
-    click.option(
-        "--data",
-        required=True,
-        type=click.Path(exists=True, file_okay=False, path_type=Path),
-        help="Training images: shards, or one folder per class; or a folder that holds train and val.",
-    ),
-    click.option(
-        "--test",
-        type=click.Path(exists=True, file_okay=False, path_type=Path),
-        help="Test images.  [default: val beside train, else training images are held out]",
-    ),
-    click.option("--output", required=True, type=_FOLDER, help="Folder of results and features."),
-    click.option("--device", type=click.Choice(["cpu", "cuda"]), default="cpu", show_default=True),
-    click.option("--side", type=click.IntRange(0), default=0, help="Input side, px.  [default: the training views']"),
-    click.option(
-        "--share", type=click.FloatRange(0, 1), default=0.0,
-        help="Share of the short side that the centre crop keeps.  [default: 0.875; 1 up to 96 px]",
-    ),
-    click.option("--batch-size", type=click.IntRange(1), default=256, show_default=True, help="Images at once."),
-    click.option("--threads", type=click.IntRange(1), default=2, show_default=True, help="Threads that decode."),
-    click.option("--seed", type=click.IntRange(0), default=0, help="Of crops, heads, held-out images.  [default: 0]"),
-)  # fmt: skip
-
-
-def _question_options(function: F) -> F:
-    for option in reversed(_QUESTION_OPTIONS):
-        function = option(function)
-    return function
-
-
-def _numbers(_ctx: click.Context, parameter: click.Parameter, text: str) -> list[float]:
-    try:
-        found = [float(part) for part in text.split(",") if part.strip()]
-    except ValueError as error:
-        raise click.BadParameter(f"{text!r} is no list of numbers", param=parameter) from error
-    if any(number <= 0 for number in found):
-        raise click.BadParameter("numbers above 0", param=parameter)
-    return found
-
-
-@eval_cli.command("knn")
-@_question_options
-@click.option(
-    "--k", "ks", default="10,20,100,200", show_default=True, callback=_numbers, help="How many neighbours."
-)
-@click.option(
-    "--temperature",
-    type=click.FloatRange(0, min_open=True),
-    default=0.07,
-    show_default=True,
-    help="Of the votes.",
-)
-def knn(ks: list[float], temperature: float, **values: Any) -> None:
-    """Accuracy of weighted nearest neighbours."""
-
-    def work(question: Any, _stop: Any) -> dict[str, Any]:
-        from maskgen.trainers.evaluation.tasks import run_knn
-
-        return run_knn(question, ks=[int(k) for k in ks], temperature=temperature)
-
-    _evaluate(work, **values)
-
-
-@eval_cli.command("linear")
-@_question_options
-@click.option("--protocol", "name", default="moco", show_default=True, help="A paper's settings, see --list.")
-@click.option(
-    "--lr", "lrs", default="", callback=_numbers, help="Learning rates, for example 0.1,1,10; best is kept."
-)
-@click.option("--epochs", type=click.IntRange(1), help="In place of the protocol's.")
-@click.option("--head-batch", type=click.IntRange(1), help="Images per step, in place of the protocol's.")
-@click.option(
-    "--views", type=click.IntRange(-1), default=0,
-    help="Passes of random crops that are kept on disk and taken in turn; 0: a new one for each epoch, as in the "
-    "papers; -1: centre crops, one pass.",
-)  # fmt: skip
-@click.option(
-    "--list", "listed", is_flag=True, is_eager=True, expose_value=False, callback=lambda c, _p, v: _list(c, v)
-)
-def linear(
-    name: str, lrs: list[float], epochs: int | None, head_batch: int | None, views: int, **values: Any
-) -> None:
-    """Accuracy of a linear classifier trained on frozen features."""
-
-    def work(question: Any, stop: Any) -> dict[str, Any]:
-        from maskgen.trainers.evaluation.linear import protocol
-        from maskgen.trainers.evaluation.tasks import run_linear
-
-        law = protocol(name, epochs=epochs, batch_size=head_batch)
-        return run_linear(question, law, lrs=lrs, views=views, say=_say, stop=stop)
-
-    _evaluate(work, **values)
-
-
-def _list(context: click.Context, wanted: bool) -> None:
-    if not wanted:
-        return
-    _require("torch")
-    from maskgen.trainers.evaluation.linear import PROTOCOLS
-
-    for name, law in PROTOCOLS.items():
-        click.echo(f"{name:11} {law.epochs:4} epochs, batch {law.batch_size:4}, lr {law.lr:g}: {law.source}")
-    context.exit()
-
-
-def _evaluate(work: Callable[[Any, Any], dict[str, Any]], *, device: str, **values: Any) -> None:
-    _require("torch")
-    from maskgen.trainers.distributed import rank
-    from maskgen.trainers.evaluation.tasks import Question
-    from maskgen.trainers.run import joined
-    from maskgen.trainers.stop import StopRequest
-
-    with StopRequest() as stop, joined(device) as own:
-        precision = "bf16" if device == "cuda" else "fp32"
-        result = work(Question(device=own, precision=precision, **values), stop)
-        if rank() == 0:
-            for name, value in result.items():
-                click.echo(f"{name:18} {format(value, '.4f') if isinstance(value, float) else value}")
-
-
-def _main(command: click.Command, name: str, arguments: list[str]) -> None:
-    """Run a command; every error becomes a sentence on stderr and an exit status."""
-    try:
-        with command.make_context(name, arguments) as context:
-            command.invoke(context)
-        sys.stdout.flush()
-        status = 0
-    except click.exceptions.Exit as stop:
-        status = stop.exit_code
-    except (click.Abort, KeyboardInterrupt):
-        status = EXIT_INTERRUPTED
-    except click.ClickException as error:
-        error.show()
-        status = error.exit_code
-    except MaskgenError as error:
-        click.echo(f"{name}: {error}", err=True)
-        status = error.exit_code
-    except BrokenPipeError:
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        status = 141  # as any tool whose reader has gone
-    except OSError as error:
-        place = f": {error.filename}" if error.filename else ""
-        click.echo(
-            f"{name}: {error.strerror or error}{place}\n  Next: check the path, its permissions and the disk.",
-            err=True,
-        )
-        status = EXIT_ENVIRONMENT
-    sys.exit(status)
-
-
 def train() -> None:
     """The `train-ssl` command."""
-    _main(train_cli, "train-ssl", sys.argv[1:])
+    run_command(train_cli, "train-ssl", sys.argv[1:])
 
 
 def evaluate() -> None:
     """The `eval-ssl` command."""
-    _main(eval_cli, "eval-ssl", sys.argv[1:])
+    from maskgen.trainers.cli_eval import eval_cli
+
+    run_command(eval_cli, "eval-ssl", sys.argv[1:])

@@ -2,21 +2,18 @@
 
 from __future__ import annotations
 
-import os
 import platform
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
 import torch
-import torch.distributed as dist
 
 from maskgen.config import digest
-from maskgen.errors import EnvironmentFault
 from maskgen.loaders import Dataset
 from maskgen.loaders.batch import Batch
 from maskgen.trainers import checkpoint
+from maskgen.trainers.batch import normalise
 from maskgen.trainers.data import Loader, classes_of, loader_name, open_data, open_loader
 from maskgen.trainers.distributed import all_sum, rank, world
 from maskgen.trainers.evaluation.monitor import Monitor
@@ -24,6 +21,7 @@ from maskgen.trainers.export import export
 from maskgen.trainers.loop import Training, prepare, train_step
 from maskgen.trainers.methods import StepOutput
 from maskgen.trainers.metrics import CollapseAlarm, MetricLog, Record, Stopwatch, spread
+from maskgen.trainers.place import joined, numerics
 from maskgen.trainers.presets import Preset
 from maskgen.trainers.settings import Config, Settings, claim, config_of
 from maskgen.trainers.stop import StopRequest, interrupted
@@ -32,43 +30,6 @@ BACKBONE = "backbone.safetensors"
 _SPREAD_ROWS = 256
 
 Say = Callable[[str], None]
-
-
-@contextmanager
-def joined(device: str) -> Iterator[torch.device]:
-    """This process among those that torchrun started, if it did; gives the process's own device.
-
-    Raises:
-        EnvironmentFault: there is no GPU, or fewer than processes.
-    """
-    local, ranks = int(os.environ.get("LOCAL_RANK", "0")), int(os.environ.get("WORLD_SIZE", "1"))
-    if device == "cuda":
-        if torch.cuda.device_count() <= local:
-            raise EnvironmentFault(
-                f"process {local} of this machine has no GPU, torch sees {torch.cuda.device_count()}",
-                remedy="--device cpu, or fewer processes",
-            )
-        torch.cuda.set_device(local)
-    own = torch.device(device, local) if device == "cuda" else torch.device(device)
-    if ranks == 1 or dist.is_initialized():
-        yield own
-        return
-    dist.init_process_group("cpu:gloo,cuda:nccl" if device == "cuda" else "gloo")
-    try:
-        yield own
-    finally:
-        dist.destroy_process_group()
-
-
-def numerics(settings: Settings) -> None:
-    """Set torch's arithmetic: what fp32 may be rounded to, and whether sums have a fixed order."""
-    exact = settings.chosen_precision == "fp32"
-    torch.set_float32_matmul_precision("highest" if exact else "high")
-    torch.backends.cudnn.allow_tf32 = not exact
-    torch.backends.cudnn.benchmark = settings.device == "cuda" and not settings.deterministic
-    if settings.deterministic:
-        os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")
-    torch.use_deterministic_algorithms(settings.deterministic)
 
 
 @dataclass
@@ -143,8 +104,6 @@ class Run:
 
     @torch.no_grad()
     def _spread(self, batch: Batch) -> float:
-        from maskgen.trainers.batch import normalise
-
         method, training = self.training.method, self.training
         images = normalise(batch["views"][0][:_SPREAD_ROWS].to(training.device))
         was = method.backbone.training

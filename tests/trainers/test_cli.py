@@ -8,16 +8,18 @@ from pathlib import Path
 import pytest
 
 from maskgen.errors import EXIT_ENVIRONMENT, EXIT_USAGE
-from maskgen.trainers import cli
+from maskgen.trainers.cli import train_cli
+from maskgen.trainers.cli_eval import eval_cli
+from maskgen.trainers.command import run_command
 from maskgen.trainers.presets import PRESETS
 from maskgen.trainers.settings import claim, read_config
 
 
 def call(capsys: pytest.CaptureFixture[str], tool: str, *arguments: str) -> tuple[int, str, str]:
     """Exit status, stdout and stderr of a command in this process."""
-    command = {"train-ssl": cli.train_cli, "eval-ssl": cli.eval_cli}[tool]
+    command = {"train-ssl": train_cli, "eval-ssl": eval_cli}[tool]
     with pytest.raises(SystemExit) as end:
-        cli._main(command, tool, list(arguments))
+        run_command(command, tool, list(arguments))
     said = capsys.readouterr()
     assert isinstance(end.value.code, int)
     return end.value.code, said.out, said.err
@@ -28,7 +30,7 @@ def trained(shards: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A finished run of one epoch."""
     output = tmp_path_factory.mktemp("cli") / "run"
     with pytest.raises(SystemExit) as end:
-        cli._main(cli.train_cli, "train-ssl", _arguments(shards, output))
+        run_command(train_cli, "train-ssl", _arguments(shards, output))
     assert end.value.code == 0
     return output
 

@@ -16,7 +16,7 @@ from maskgen.errors import UsageError
 from maskgen.trainers import checkpoint
 from maskgen.trainers.evaluation.images import open_images
 from maskgen.trainers.evaluation.linear import PROTOCOLS, Protocol, Standard, protocol, top_k, train_heads
-from maskgen.trainers.evaluation.tasks import split
+from maskgen.trainers.evaluation.tasks import Question, run_linear, split
 from maskgen.trainers.methods import METHODS
 from maskgen.trainers.presets import find_preset
 from maskgen.trainers.settings import Settings, config_of
@@ -129,7 +129,11 @@ def test_two_processes_find_what_one_finds(photo_folder: Path, tmp_path: Path) -
     config = config_of(preset, Settings(data="", output=tmp_path), data="d", order="global")
     state = {"config": config, "method": method.state_dict(), "schedule": {"step": 1}}
     path = checkpoint.save(tmp_path / "run", 1, state)
-    launch = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node"]
+    common = {"checkpoint": path, "data": photo_folder, "test": None, "device": torch.device("cpu")}
+    law = protocol("moco", epochs=3, batch_size=13)
+    alone = Question(output=tmp_path / "one", **common)  # type: ignore[arg-type]
+    run_linear(alone, law, lrs=[0.1, 1.0], views=2, say=lambda _: None)
+    launch = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "2"]
     task = [
         "-m",
         "maskgen.trainers",
@@ -141,15 +145,12 @@ def test_two_processes_find_what_one_finds(photo_folder: Path, tmp_path: Path) -
         str(photo_folder),
     ]
     options = ["--epochs", "3", "--views", "2", "--lr", "0.1,1", "--head-batch", "13"]
-    found = []
-    for ranks in ("1", "2"):
-        command = [*launch, ranks, *task, *options, "--output", str(tmp_path / ranks)]
-        done = subprocess.run(
-            command, capture_output=True, text=True, check=False, env={**os.environ, "OMP_NUM_THREADS": "1"}
-        )
-        assert done.returncode == 0, done.stderr
-        found.append(json.loads((tmp_path / ranks / "linear.json").read_text()))
-        assert not list((tmp_path / ranks / "features").glob("*-of-*"))
-    assert found[0] == found[1]
-    one, two = (load_file(tmp_path / ranks / "linear.safetensors") for ranks in ("1", "2"))
+    command = [*launch, *task, *options, "--output", str(tmp_path / "two")]
+    environment = {**os.environ, "OMP_NUM_THREADS": "1"}
+    done = subprocess.run(command, capture_output=True, text=True, check=False, env=environment)
+    assert done.returncode == 0, done.stderr
+    assert not list((tmp_path / "two" / "features").glob("*-of-*"))
+    results = [json.loads((tmp_path / name / "linear.json").read_text()) for name in ("one", "two")]
+    assert results[0] == results[1]
+    one, two = (load_file(tmp_path / name / "linear.safetensors") for name in ("one", "two"))
     torch.testing.assert_close(one["weight"], two["weight"])

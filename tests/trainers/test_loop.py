@@ -13,11 +13,13 @@ import torch
 from maskgen.errors import MaskgenError, UsageError
 from maskgen.loaders.batch import Batch
 from maskgen.trainers import checkpoint
+from maskgen.trainers.batch import to_device
 from maskgen.trainers.data import classes_of, labels_of, open_data, open_loader
 from maskgen.trainers.loop import Training, part_of, prepare, seed_step, train_step
 from maskgen.trainers.metrics import read
+from maskgen.trainers.place import numerics
 from maskgen.trainers.presets import PRESETS, Preset, find_preset, with_overrides
-from maskgen.trainers.run import numerics, train
+from maskgen.trainers.run import train
 from maskgen.trainers.settings import Settings
 
 CPU = torch.device("cpu")
@@ -58,8 +60,6 @@ def test_a_step_is_torchs_own(shards: Path) -> None:
     ours, peer = (training(SIMSIAM, settings(shards)) for _ in range(2))
     ours.step = peer.step = 2
     train_step(ours, batch)
-    from maskgen.trainers.batch import to_device
-
     peer.method(to_device(batch), peer.progress).loss.backward()
     fixed = {id(p) for p in peer.method.fixed_lr_parameters()}
     with torch.no_grad():
@@ -75,8 +75,6 @@ def test_accumulated_parts_have_the_mean_gradient_of_their_losses(shards: Path) 
     batch = batch_of(shards, SIMSIAM)
     ours, peer = training(SIMSIAM, settings(shards, accumulate=4)), training(SIMSIAM, settings(shards))
     output = train_step(ours, batch)
-    from maskgen.trainers.batch import to_device
-
     views = to_device(batch)
     losses = [peer.method(part_of(views, start, start + 2), peer.progress).loss for start in range(0, 8, 2)]
     torch.stack(losses).mean().backward()
@@ -183,31 +181,33 @@ def test_a_run_learns_to_tell_its_photos_apart(shards: Path, tmp_path: Path) -> 
 @pytest.mark.slow
 def test_two_processes_of_torchrun_have_the_losses_of_one(shards: Path, tmp_path: Path) -> None:
     """The loader's rank layout, MoCo's shuffle over ranks, the gathered queue and DDP, on gloo."""
-    values = ["--set=batch_size=18", "--set=epochs=2", "--set=queue=54", "--set=bn_groups=2"]
-    options = [
+    changes = {"batch_size": "18", "epochs": "2", "queue": "54", "bn_groups": "2"}
+    how = Settings(data=str(shards), output=tmp_path / "one", loader="torch", log_every=1)
+    train(
+        with_overrides(find_preset("mocov2", "smoke"), changes), how, say=lambda _: None, echo=lambda _: None
+    )
+    launch = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "2"]
+    options = ["--preset", "smoke", "--data", str(shards), "--loader", "torch", "--log-every", "1"]
+    values = [f"--set={name}={value}" for name, value in changes.items()]
+    command = [
+        *launch,
+        "-m",
+        "maskgen.trainers",
         "mocov2",
-        "--preset",
-        "smoke",
-        "--data",
-        str(shards),
-        "--loader",
-        "torch",
-        "--log-every",
-        "1",
+        *options,
         *values,
+        "--output",
+        str(tmp_path / "two"),
     ]
-    launch = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node"]
     environment = {**os.environ, "OMP_NUM_THREADS": "1"}
-    for ranks in ("1", "2"):
-        command = [*launch, ranks, "-m", "maskgen.trainers", *options, "--output", str(tmp_path / ranks)]
-        done = subprocess.run(command, capture_output=True, text=True, env=environment, check=False)
-        assert done.returncode == 0, done.stderr
+    done = subprocess.run(command, capture_output=True, text=True, env=environment, check=False)
+    assert done.returncode == 0, done.stderr
     one, two = (
-        [record["loss"] for record in read(tmp_path / ranks / "metrics.jsonl") if "loss" in record]
-        for ranks in ("1", "2")
+        [record["loss"] for record in read(tmp_path / name / "metrics.jsonl") if "loss" in record]
+        for name in ("one", "two")
     )
     assert len(one) == 6
     assert two == pytest.approx(one, rel=1e-4)
-    queues = [checkpoint.newest(tmp_path / ranks / "checkpoints", pytest.fail) for ranks in ("1", "2")]
-    rows = [found[1]["method"]["moco.queue.rows"] for found in queues if found]
+    ends = [checkpoint.newest(tmp_path / name / "checkpoints", pytest.fail) for name in ("one", "two")]
+    rows = [found[1]["method"]["moco.queue.rows"] for found in ends if found]
     torch.testing.assert_close(rows[0], rows[1], rtol=1e-3, atol=1e-4)

@@ -109,7 +109,8 @@ def gathered(rows: Tensor, count: int) -> Tensor:
         return rows
     width = int(all_sum(torch.tensor(rows.shape[1] if rank() == 0 else 0)))
     whole = torch.zeros(count, width)
-    whole[torch.from_numpy(own_rows(count))] = rows
+    if len(rows):
+        whole[torch.from_numpy(own_rows(count))] = rows
     return all_sum(whole)
 
 

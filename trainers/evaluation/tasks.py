@@ -19,7 +19,7 @@ from maskgen.trainers.evaluation.encoder import Encoder, load_encoder
 from maskgen.trainers.evaluation.features import Extractor, FeatureStore, Law, default_share
 from maskgen.trainers.evaluation.images import Images, open_images
 from maskgen.trainers.evaluation.knn import knn_accuracy
-from maskgen.trainers.evaluation.linear import Protocol, Standard, top_k, train_heads
+from maskgen.trainers.evaluation.linear import Protocol, Report, Standard, top_k, train_heads
 from maskgen.trainers.stop import StopRequest, interrupted
 
 HELD_OUT = 0.2
@@ -186,15 +186,6 @@ def run_linear(
         for epoch in range(law.epochs):  # help to compute what rank 0 asks for, in its order
             passes(epoch)
         return {}
-
-    def report(epoch: int, losses: dict[float, float]) -> None:
-        say(
-            f"epoch {epoch + 1}/{law.epochs}  "
-            + "  ".join(f"lr {lr:g} loss {x:.4f}" for lr, x in losses.items())
-        )
-        if stop:
-            raise interrupted()
-
     heads, standard = train_heads(
         passes,
         bench.labels(train),
@@ -202,7 +193,7 @@ def run_linear(
         lrs=chosen,
         classes=bench.train.classes,
         seed=question.seed,
-        report=report,
+        report=_reporter(law, say, stop),
     )
     scores = {
         lr: top_k(head, standard, held[-1], bench.labels(choose or test))[0] for lr, head in heads.items()
@@ -222,6 +213,18 @@ def run_linear(
     _write(question.output / "linear.json", result)
     _write_head(question.output / "linear.safetensors", heads[best], standard, result)
     return result
+
+
+def _reporter(law: Protocol, say: Say, stop: StopRequest | None) -> Report:
+    def report(epoch: int, losses: dict[float, float]) -> None:
+        say(
+            f"epoch {epoch + 1}/{law.epochs}  "
+            + "  ".join(f"lr {lr:g} loss {x:.4f}" for lr, x in losses.items())
+        )
+        if stop:
+            raise interrupted()
+
+    return report
 
 
 class Passes:
