@@ -6,24 +6,22 @@ import contextlib
 import gc
 import os
 import time
-from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
+from collections.abc import Callable, Generator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from maskgen.errors import UsageError
 from maskgen.loaders.dali import DaliLoader
+from maskgen.loaders.decoding import decoded
 from maskgen.loaders.plan import all_views
 from maskgen.loaders.samples import SampleReader
 from maskgen.loaders.torch_loader import TorchLoader
 from maskgen.loaders.views import Recipe
-from maskgen.shards import naming
 from maskgen.shards.coverage import META_FIELDS
 
 if TYPE_CHECKING:
-    from numpy.typing import NDArray
-
     from maskgen.loaders.dataset import Dataset
 
 DECODE = ("decode", "dali")
@@ -107,7 +105,7 @@ def loader_rates(
         cases[name, "dali"] = lambda recipe=recipe: _epochs(DaliLoader, setting, recipe)  # type: ignore[misc]
         if torch:
             cases[name, "torch"] = lambda recipe=recipe: _epochs(TorchLoader, setting, recipe)  # type: ignore[misc]
-    cases[DECODE] = lambda: _decoded(setting)  # last in the first round: the loaders name what is missing
+    cases[DECODE] = lambda: decoded(setting)  # last in the first round: the loaders name what is missing
     spent = {case: _Spent() for case in cases}
     for number in range(_ROUNDS):
         for case in list(cases)[:: -1 if number % 2 else 1]:
@@ -175,75 +173,6 @@ def _epochs(kind: type[DaliLoader | TorchLoader], setting: LoaderSetting, recipe
             yield from loader
     finally:
         loader.close()
-
-
-def _decoded(setting: LoaderSetting) -> Batches:
-    """Batches of the photos' shapes: read and decoded, and nothing else."""
-    gpu = setting.device == "gpu"
-    reader = SampleReader(setting.dataset, (naming.PHOTO,), on_error="skip")
-    pipeline = _decoder(setting, gpu=gpu)
-    fed = []
-
-    def feed(samples: NDArray[np.int64]) -> None:
-        fed.append(reader.take(samples, (naming.PHOTO,)))  # DALI reads these bytes until the batch is out
-        pipeline.feed_input("photo", fed[-1].encoded[naming.PHOTO])
-
-    batches = _cycle(setting)
-    feed(next(batches))
-    feed(next(batches))
-    pipeline.schedule_run()  # the first time as many as it prefetches, two; then one each time
-    in_flight = 2
-    try:
-        for samples in batches:
-            yield pipeline.share_outputs()
-            pipeline.release_outputs()
-            in_flight -= 1
-            del fed[:-2]
-            feed(samples)
-            pipeline.schedule_run()
-            in_flight += 1
-    finally:
-        _drain(pipeline, in_flight)
-        reader.close()
-
-
-def _drain(pipeline: Any, in_flight: int) -> None:
-    pipeline.release_outputs()  # those handed out when the caller stopped
-    for _ in range(in_flight - 1):
-        pipeline.share_outputs()
-        pipeline.release_outputs()
-
-
-def _decoder(setting: LoaderSetting, *, gpu: bool) -> Any:
-    from nvidia.dali import fn as dali_fn
-    from nvidia.dali import types as dali_types
-    from nvidia.dali.pipeline import Pipeline
-
-    fn, types, make = (
-        cast("Any", part) for part in (dali_fn, dali_types, Pipeline)
-    )  # half of it has no types
-    number = None
-    if gpu:
-        import torch
-
-        number = torch.cuda.current_device()
-    pipeline: Any = make(setting.batch_size, setting.threads, number, prefetch_queue_depth=2)
-    with pipeline:
-        photo = fn.external_source(name="photo", dtype=types.UINT8, ndim=1, no_copy=True)
-        image = fn.decoders.image(
-            photo, device="mixed" if gpu else "cpu", output_type=types.RGB, adjust_orientation=False
-        )
-        pipeline.set_outputs(image.shape())  # nothing is copied out
-    pipeline.build()
-    return pipeline
-
-
-def _cycle(setting: LoaderSetting) -> Iterator[NDArray[np.int64]]:
-    order, step = setting.dataset.order(0, 0), 0
-    while True:
-        places = np.arange(step * setting.batch_size, (step + 1) * setting.batch_size)
-        yield np.asarray(order[places % setting.dataset.samples], np.int64)
-        step += 1
 
 
 def cores() -> int:

@@ -155,9 +155,9 @@ class DaliLoader:
         """
         if epoch < 0:
             raise UsageError(f"set_epoch({epoch}) is out of range", remedy="epochs count from 0")
-        if self._begun or epoch != self._epoch:
+        if (self._begun and self._taken) or epoch != self._epoch:
             self._epoch, self._step = epoch, 0
-        self._begun = False
+        self._begun = self._taken = False
 
     def state_dict(self) -> dict[str, Any]:
         """Where the epoch stands, counted in batches handed out; plain numbers and strings."""
@@ -184,9 +184,11 @@ class DaliLoader:
 
     def __iter__(self) -> Iterator[Batch]:
         """Begin an iteration, and end an earlier one."""
-        if self._begun:
+        if (
+            self._begun and self._taken
+        ):  # an iteration that gave nothing, as Lightning's first, begins no new epoch
             self._epoch, self._step = self._epoch + 1, 0
-        self._begun = True
+        self._begun, self._taken = True, False
         order = self.dataset.order(self._seed, self._epoch)
         self._stream.begin(_requests(self._schedule, order, (self._seed, self._epoch), self._step))
         self._turn += 1
@@ -202,6 +204,7 @@ class DaliLoader:
         if turn != self._turn or self._step >= len(self):
             raise StopIteration
         self._step += 1
+        self._taken = True
         if not self._schedule.positions(self._step - 1).size:
             return self._finish.nothing()
         feed, outputs = next(self._stream)

@@ -66,6 +66,13 @@ def first_batch(dataset: Dataset, recipe: Recipe, rows: int, seed: int) -> tuple
 
 
 def views_sheet(batch: Batch, recipe: Recipe, reader: SampleReader, *, seed: int, cell: int = CELL) -> RGB:
+    """The grid of `views_grid` as a picture, (H, W, 3) uint8 RGB; arguments as there."""
+    return draw_grid(*views_grid(batch, recipe, reader, seed=seed, cell=cell), cell)
+
+
+def views_grid(
+    batch: Batch, recipe: Recipe, reader: SampleReader, *, seed: int, cell: int = CELL
+) -> tuple[list[Column], list[list[Cell]]]:
     """A row for each photo of the first epoch's batch: the photo with its crops, its mask, and all that is made of it.
 
     Captions: the share of the photo's foreground that a crop holds; ``flip``; ``grey LEVEL`` or ``donor ROW`` for
@@ -80,7 +87,7 @@ def views_sheet(batch: Batch, recipe: Recipe, reader: SampleReader, *, seed: int
         cell: side of the largest view in the picture, px; the others are smaller in proportion.
 
     Returns:
-        (H, W, 3) uint8 RGB.
+        The columns, and the rows of cells.
     """
     samples = batch["sample"].numpy()
     small = reader.small(samples)
@@ -94,7 +101,7 @@ def views_sheet(batch: Batch, recipe: Recipe, reader: SampleReader, *, seed: int
         [*_source_cells(reader, small, batch, row, cell), *(output.cell(row) for output in outputs)]
         for row in range(len(samples))
     ]
-    return draw_grid(columns, rows, cell)
+    return columns, rows
 
 
 @dataclass(frozen=True, slots=True)

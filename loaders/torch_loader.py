@@ -84,7 +84,7 @@ class TorchLoader:
         _require_torch(device)
         self._device, self._output, self._channels_last = device, output, channels_last
         self._seed, self._epoch, self._step = seed, 0, 0
-        self._begun = False
+        self._begun = self._taken = False
         self._turn: object = None
         self._prefetch = prefetch
         self._rows = ThreadPoolExecutor(threads, thread_name_prefix="maskgen-views")
@@ -108,7 +108,7 @@ class TorchLoader:
         """
         if epoch < 0:
             raise UsageError(f"set_epoch({epoch}) is out of range", remedy="epochs count from 0")
-        if self._begun or epoch != self._epoch:
+        if (self._begun and self._taken) or epoch != self._epoch:
             self._epoch, self._step = epoch, 0
         self._begun = False
 
@@ -134,9 +134,11 @@ class TorchLoader:
 
     def __iter__(self) -> Iterator[Batch]:
         """Begin an iteration, and end an earlier one."""
-        if self._begun:
+        if (
+            self._begun and self._taken
+        ):  # an iteration that gave nothing, as Lightning's first, begins no new epoch
             self._epoch, self._step = self._epoch + 1, 0
-        self._begun = True
+        self._begun, self._taken = True, False
         self._drop()
         self._turn = turn = _Iteration(self)
         return turn
@@ -160,6 +162,7 @@ class TorchLoader:
         for step in ahead:
             self._waiting.append(self._ahead.submit(self.make, self._epoch, step))
         self._step += 1
+        self._taken = True
         return self._waiting.popleft().result()
 
     def make(self, epoch: int, step: int) -> Batch:

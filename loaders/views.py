@@ -246,7 +246,7 @@ class Negative:
     Args:
         p: probability that the negative's background matches the query's.
         view: of r; its size and photometric chain are those of the query. Of its background, min_area,
-            min_visible and softness apply.
+            min_visible and softness apply. It has no outputs but itself: no masks, weak or masked pictures.
 
     Raises:
         UsageError: a value out of its range.
@@ -257,7 +257,8 @@ class Negative:
 
     def __post_init__(self) -> None:
         law = self.view.background
-        plain = law.replace == "none" and law.place == "after"
+        more = self.view.masks or self.view.cam_masks or self.view.weak or self.view.masked
+        plain = law.replace == "none" and law.place == "after" and not more
         _check("Negative", (("p", self.p, _share(self.p)), ("view", self.view, plain)))
 
 

@@ -49,5 +49,7 @@ def read(path: Path) -> dict[str, Any]:
     try:
         data = path.read_bytes()
     except OSError as error:
-        raise ShardFault("cannot read a file of the data set", where=path.name, cause=str(error), remedy=MEND) from error
+        raise ShardFault(
+            "cannot read a file of the data set", where=path.name, cause=str(error), remedy=MEND
+        ) from error
     return parse(data, path.name)

@@ -676,3 +676,17 @@ def test_photometric_of_a_recipe_is_applied(drawn: Any) -> None:
     for batch in make(drawn.path, recipe=(grey,)):
         channels = batch["views"][0].float()
         assert (channels.amax(dim=1) - channels.amin(dim=1)).max() <= 2
+
+
+def test_an_iteration_that_gave_nothing_begins_no_new_epoch_and_loses_no_place(drawn: Any) -> None:
+    """Lightning makes an iterator for a look before the one that it uses, and calls set_epoch in between."""
+    loader, wanted = make(drawn.path), make(drawn.path)
+    first = [batch["key"] for batch in wanted]
+    iter(loader)
+    epoch = iter(loader)
+    assert [next(epoch)["key"], next(epoch)["key"]] == first[:2]
+    resumed = make(drawn.path)
+    resumed.load_state_dict(loader.state_dict())
+    iter(resumed)
+    resumed.set_epoch(0)
+    assert [batch["key"] for batch in resumed] == first[2:]

@@ -161,3 +161,9 @@ def test_the_mean_colour_becomes_zero_when_normalised() -> None:
 def test_no_photometric_has_no_chance_of_anything() -> None:
     chain = NO_PHOTOMETRIC
     assert not any((chain.jitter_p, chain.grey_p, chain.blur_p, chain.solarise_p, chain.auto_augment_p))
+
+
+@pytest.mark.parametrize("more", [{"masks": True}, {"weak": True}, {"masked": True}, {"cam_masks": 7}])
+def test_a_negative_has_no_further_outputs(more: dict[str, int]) -> None:
+    with pytest.raises(UsageError, match="view"):
+        Negative(view=View(**more))  # type: ignore[arg-type]

@@ -1,0 +1,162 @@
+"""`maskgen bench loader`: its figures hang together, and its advice follows from them."""
+
+from __future__ import annotations
+
+import json
+import shutil
+import sys
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+
+pytest.importorskip("nvidia.dali", reason="the loader that is measured is DALI's")
+pytest.importorskip("torch", reason="views are torch tensors")
+
+from maskgen.cli import main
+from maskgen.loaders import bench, open_dataset
+
+Call = Callable[..., tuple[int, str, str]]
+
+
+def run_main(*words: str | Path) -> int:
+    with pytest.MonkeyPatch.context() as patch, pytest.raises(SystemExit) as stop:  # noqa: PT012
+        patch.setattr(sys, "argv", ["maskgen", *(str(word) for word in words)])
+        main()
+    return int(stop.value.code or 0)
+
+
+@pytest.fixture
+def call(capfd: pytest.CaptureFixture[str]) -> Call:
+    def call(*words: str | Path) -> tuple[int, str, str]:
+        capfd.readouterr()
+        return run_main(*words), *capfd.readouterr()
+
+    return call
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Six photos, 90 x 120 to 100 x 120 px, with and without their photos in the shards."""
+    folder = tmp_path_factory.mktemp("bench")
+    (folder / "photos").mkdir()
+    rng = np.random.default_rng(0)
+    for number in range(6):
+        photo = cv2.resize(rng.integers(0, 255, (5, 5, 3)).astype(np.uint8), (120, 90 + 2 * number))
+        cv2.imwrite(str(folder / "photos" / f"p{number}.jpg"), photo)
+    for layout in ("full", "sidecar"):
+        place = ["--input", folder / "photos", "--output", folder / layout, "--layout", layout]
+        assert run_main("run", "--dataset", "folder", *place, "--method", "box", "--workers", "1") == 0
+    return folder
+
+
+QUICK = ("--batch-size", "3", "--seconds", "0.2")
+
+
+def test_figures_hang_together(call: Call, folder: Path) -> None:
+    recipes = ("--recipe", "mocov2-bg-swaps", "--recipe", "plain")
+    status, out, _ = call(
+        "bench", "loader", folder / "full", *QUICK, *recipes, "--threads", "1", "--torch", "--json"
+    )
+    assert status == 0
+    facts = json.loads(out)
+    assert (facts["samples"], facts["batch_size"], facts["threads"], facts["device"]) == (6, 3, 1, "cpu")
+    rates = {(rate["recipe"], rate["loader"]): rate for rate in facts["rates"]}
+    names = [(recipe, kind) for recipe in ("mocov2-bg-swaps", "plain") for kind in ("dali", "torch")]
+    assert list(rates) == [("decode", "dali"), *names]
+    for (recipe, _), rate in rates.items():
+        assert rate["images_per_s"] > 0
+        assert rate["cpu_ms"] > 0
+        views = {"decode": 0, "mocov2-bg-swaps": 3, "plain": 1}[recipe]
+        assert rate["views_per_s"] == pytest.approx(views * rate["images_per_s"])
+        limit = rates["decode", "dali"]["images_per_s"]
+        assert rate["of_decode"] == pytest.approx(rate["images_per_s"] / limit)
+    assert facts["advice"]
+
+
+def test_the_table_has_a_line_for_each_case(call: Call, folder: Path) -> None:
+    status, out, _ = call("bench", "loader", folder / "full", *QUICK, "--recipe", "msr")
+    assert status == 0
+    lines = [line.split() for line in out.splitlines()]
+    assert lines[0][:2] == ["6", "photos,"]
+    assert [line[:2] for line in lines[2:4]] == [["decode", "dali"], ["msr", "dali"]]
+    assert lines[2][-1] == "100.0%"
+
+
+def test_sidecar_shards_are_measured_with_their_originals(call: Call, folder: Path) -> None:
+    status, _, err = call("bench", "loader", folder / "sidecar", *QUICK)
+    assert status == 2
+    assert "--photos" in err
+    options = (*QUICK, "--recipe", "plain", "--photos", folder / "photos", "--json")
+    assert call("bench", "loader", folder / "sidecar", *options)[0] == 0
+
+
+def test_mistakes(call: Call, folder: Path) -> None:
+    status, _, err = call("bench", "loader", folder / "full", "--recipe", "mocov3")
+    assert status == 2
+    assert "did you mean 'mocov2'?" in err
+    status, _, err = call("bench", "loader", folder / "full")
+    assert status == 2
+    assert "a batch of 64 from 6 samples" in err
+    assert "--batch-size 6" in err
+
+
+def test_no_gpu_is_an_environment_fault(call: Call, folder: Path) -> None:
+    import torch
+
+    if torch.cuda.is_available():
+        pytest.skip("there is a GPU")
+    status, _, err = call("bench", "loader", folder / "full", *QUICK, "--recipe", "plain", "--device", "gpu")
+    assert status == 3
+    assert "GPU" in err
+
+
+def test_the_short_side_is_the_photos_median(folder: Path) -> None:
+    assert bench.short_side(open_dataset(folder / "full")) == 95
+
+
+def rates(cpu_ms: float, images_per_s: float) -> list[bench.LoaderRate]:
+    decode = bench.LoaderRate("decode", "dali", 1000.0, 0.0, 2.0, 1.0)
+    quick = bench.LoaderRate("plain", "dali", 900.0, 900.0, 2.2, 0.9)
+    slow = bench.LoaderRate("mocov2", "dali", images_per_s, 2 * images_per_s, cpu_ms, images_per_s / 1000)
+    ignored = bench.LoaderRate("mocov2", "torch", 10.0, 20.0, 90.0, 0.01)
+    return [decode, quick, slow, ignored]
+
+
+def test_advice_by_hand(folder: Path) -> None:
+    """4 ms of two cores are 500 images/s; half the side is a quarter of the pixels, so 2 ms become 0.5 ms."""
+    setting = bench.LoaderSetting(dataset=open_dataset(folder / "full"), batch_size=3, threads=2)
+    said = bench.advice(setting, rates(4.0, 500.0), 2, 200)
+    assert said == ["mocov2: 4.00 ms of a core per image, so that a core feeds 250 images/s."]
+    said = bench.advice(setting, rates(4.0, 500.0), 2, 512)
+    assert len(said) == 2
+    assert "--short-side 256" in said[1]
+    assert "about 1.6 times" in said[1]
+    said = bench.advice(setting, rates(4.0, 500.0), 8, 200)
+    assert "--threads 8" in said[1]
+    said = bench.advice(setting, rates(4.0, 250.0), 2, 200)
+    assert "Only 1.0 of 2 cores" in said[1]
+    on_gpu = replace(setting, device="gpu")
+    assert len(bench.advice(on_gpu, rates(4.0, 250.0), 2, 512)) == 1
+
+
+def test_a_photo_that_does_not_decode_is_named_a_fault(call: Call, folder: Path, tmp_path: Path) -> None:
+    """The loader replaces it; decoding alone says what to do."""
+    copy = Path(shutil.copytree(folder / "full", tmp_path / "copy"))
+    dataset = open_dataset(copy)
+    shard, row = dataset.locate(2)
+    offset, size = shard.place(row, dataset.members.index("jpg"))
+    with dataset.tar(shard).open("r+b") as file:
+        file.seek(offset)
+        tables = file.read(size).index(
+            b"\xff\xc4"
+        )  # the first Huffman table: a header that can be read, and no more
+        file.seek(offset + tables + 4)
+        file.write(b"\xff" * 40)
+    status, _, err = call("bench", "loader", copy, *QUICK, "--recipe", "plain")
+    assert status == 1
+    assert "cannot be decoded" in err
+    assert "maskgen verify --full" in err

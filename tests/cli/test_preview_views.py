@@ -1,0 +1,270 @@
+"""`maskgen preview --views`: the picture shows what the loader gives, and its captions say what was done."""
+
+from __future__ import annotations
+
+import re
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+
+pytest.importorskip("torch", reason="views are torch tensors")
+
+from maskgen.cli import main
+from maskgen.loaders import (
+    NO_PHOTOMETRIC,
+    RECIPES,
+    Background,
+    Crop,
+    MaskReader,
+    Negative,
+    Recipe,
+    View,
+    open_dataset,
+)
+from maskgen.loaders.samples import SampleReader
+from maskgen.loaders.sheet import first_batch, views_grid
+from maskgen.report.views import COLOURS, MARK, Cell
+
+Call = Callable[..., tuple[int, str, str]]
+Picture = NDArray[np.uint8]
+CELL, GAP, TEXT = 112, 6, 16
+
+
+def run_main(*words: str | Path) -> int:
+    with pytest.MonkeyPatch.context() as patch, pytest.raises(SystemExit) as stop:  # noqa: PT012
+        patch.setattr(sys, "argv", ["maskgen", *(str(word) for word in words)])
+        main()
+    return int(stop.value.code or 0)
+
+
+@pytest.fixture
+def call(capfd: pytest.CaptureFixture[str]) -> Call:
+    def call(*words: str | Path) -> tuple[int, str, str]:
+        capfd.readouterr()
+        return run_main(*words), *capfd.readouterr()
+
+    return call
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Ten photos of smooth colours, each its own, in shards of both layouts."""
+    folder = tmp_path_factory.mktemp("views")
+    (folder / "photos").mkdir()
+    rng = np.random.default_rng(0)
+    for number in range(10):
+        height, width = (int(v) for v in rng.integers(120, 200, 2))
+        coarse = rng.integers(0, 255, (4, 4, 3)).astype(np.uint8)
+        photo = cv2.resize(coarse, (width, height), interpolation=cv2.INTER_CUBIC)
+        cv2.imwrite(str(folder / "photos" / f"p{number}.jpg"), photo, [cv2.IMWRITE_JPEG_QUALITY, 97])
+    for layout in ("full", "sidecar"):
+        place = ["--input", folder / "photos", "--output", folder / layout, "--layout", layout]
+        assert run_main("run", "--dataset", "folder", *place, "--method", "box", "--workers", "1") == 0
+    return folder
+
+
+def cell_of(sheet: Picture, row: int, column: int, side: int = CELL) -> Picture:
+    y, x = GAP + TEXT + row * (CELL + TEXT + GAP), GAP + column * (CELL + GAP)
+    return sheet[y : y + side, x : x + side]
+
+
+def read(path: Path) -> Picture:
+    return np.asarray(cv2.imread(str(path), cv2.IMREAD_COLOR_RGB), np.uint8)
+
+
+def halved(picture: Picture) -> NDArray[np.float64]:
+    """(3, 224, 224) as (112, 112, 3), the means of 2 x 2 pixels."""
+    return picture.reshape(3, CELL, 2, CELL, 2).mean(axis=(2, 4)).transpose(1, 2, 0)
+
+
+def grid(
+    path: Path, recipe: Recipe, rows: int, seed: int = 0
+) -> tuple[list[str], list[list[Cell]], SampleReader]:
+    batch, reader = first_batch(open_dataset(path), recipe, rows, seed)
+    columns, cells = views_grid(batch, recipe, reader, seed=seed, cell=224)
+    return [column.title for column in columns], cells, reader
+
+
+def test_each_cell_is_the_loaders_tensor_made_smaller(call: Call, folder: Path, tmp_path: Path) -> None:
+    target = tmp_path / "views.png"
+    options = ("--views", "mocov2-bg-swaps", "--rows", "8", "--seed", "1", "--cell", str(CELL))
+    status, out, _ = call("preview", folder / "full", *options, "--output", target)
+    assert (status, out) == (0, f"{target}: 8 photos, mocov2-bg-swaps\n")
+    sheet = read(target)
+    assert sheet.shape[:2] == (GAP + TEXT + 8 * (CELL + TEXT + GAP), GAP + 5 * (CELL + GAP))
+    batch, _ = first_batch(open_dataset(folder / "full"), RECIPES["mocov2-bg-swaps"], 8, 1)
+    assert batch["negative"] is not None
+    assert batch["matched"] is not None
+    for column, pictures in enumerate((*batch["views"], batch["negative"]), start=2):
+        for row in range(8):
+            assert np.abs(cell_of(sheet, row, column) - halved(pictures[row].numpy())).max() <= 1
+    matched = batch["matched"].tolist()
+    assert set(matched) == {True, False}
+    for row, framed in enumerate(matched):
+        y, x = GAP + TEXT + row * (CELL + TEXT + GAP) - 3, GAP + 4 * (CELL + GAP) + CELL // 2
+        assert ((sheet[y, x] == MARK).all()) == framed
+
+
+def test_the_photos_carry_their_crops_and_masks(folder: Path) -> None:
+    recipe = RECIPES["swav"]
+    batch, reader = first_batch(open_dataset(folder / "full"), recipe, 5, 0)
+    _, cells = views_grid(batch, recipe, reader, seed=0, cell=400)
+    masks = MaskReader(folder / "full")
+    for row, (key, boxes) in enumerate(zip(batch["key"], batch["boxes"].tolist(), strict=True)):
+        photo, mask = cells[row][0].picture, cells[row][1].picture
+        height, width = photo.shape[:2]
+        y0, x0, tall, wide = boxes[-1]  # drawn over the others
+        corners = [(y0, x0), (y0 + tall, x0), (y0, x0 + wide), (y0 + tall, x0 + wide)]
+        for y, x in corners:
+            row_px, column_px = round(y * height), round(x * width)
+            near = photo[max(row_px - 2, 0) : row_px + 2, max(column_px - 2, 0) : column_px + 2]
+            assert (near == COLOURS[7]).all(axis=-1).any()
+        middle = photo[round((y0 + tall / 2) * height), round((x0 + wide / 2) * width)]
+        assert middle.tolist() != list(COLOURS[7])
+        stored = cv2.resize(masks[key], (width, height), interpolation=cv2.INTER_LINEAR)
+        assert ((mask[..., 0] >= 128) == (stored >= 128)).mean() > 0.97
+        assert cells[row][0].caption == f"{row}: {key}"
+
+
+def test_a_grey_caption_names_the_level_that_is_seen(folder: Path) -> None:
+    recipe = Recipe(views=(View(background=Background(replace="grey", p=0.5)),))
+    titles, cells, _ = grid(folder / "full", recipe, 10)
+    assert titles == ["photo, crops", "its mask", "view 0, 224 px"]
+    found = [re.search(r"grey (\d+)$", row[2].caption) for row in cells]
+    assert {match is None for match in found} == {True, False}
+    for match, row in zip(found, cells, strict=True):
+        levels, counts = np.unique(row[2].picture.reshape(-1, 3), axis=0, return_counts=True)
+        most = levels[counts.argmax()]
+        assert (counts.max() > 0.2 * 224**2) == (match is not None)
+        if match:
+            assert most.tolist() == [int(match[1])] * 3
+
+
+def whole(**options: object) -> View:
+    crop = Crop(scale=(1.0, 1.0), ratio=(0.5, 2.0))
+    return View(crop=crop, photometric=NO_PHOTOMETRIC, flip_p=0.0, **options)  # type: ignore[arg-type]
+
+
+def test_donor_captions_name_the_row_whose_background_is_seen(folder: Path) -> None:
+    recipe = Recipe(views=(whole(background=Background(replace="donor", p=1.0), masks=True),))
+    titles, cells, reader = grid(folder / "full", recipe, 10)
+    assert titles[2:] == ["view 0, 224 px", "mask 0"]
+    batch, _ = first_batch(open_dataset(folder / "full"), recipe, 10, 0)
+    for row in cells:
+        donor = int(re.fullmatch(r"fg \d+% donor (\d+)", row[2].caption)[1])  # type: ignore[index]
+        encoded = reader.encoded(int(batch["sample"][donor]), "bg.jpg")
+        picture = cv2.imdecode(encoded, cv2.IMREAD_COLOR_RGB)
+        y0, x0, tall, wide = batch["boxes"][donor, 0].numpy() * (*picture.shape[:2], *picture.shape[:2])
+        cut = picture[round(y0) : round(y0 + tall), round(x0) : round(x0 + wide)]
+        expected = cv2.resize(cut, (224, 224), interpolation=cv2.INTER_AREA).astype(int)
+        outside = row[3].picture[..., 0] == 0
+        assert outside.mean() > 0.2
+        assert np.abs(row[2].picture.astype(int) - expected)[outside].mean() < 6
+
+
+def test_captions_count_the_foreground_and_the_flips(folder: Path) -> None:
+    recipe = Recipe(views=(View(crop=Crop(scale=(0.1, 0.4))),))
+    _, cells, _ = grid(folder / "full", recipe, 10)
+    batch, _ = first_batch(open_dataset(folder / "full"), recipe, 10, 0)
+    masks = MaskReader(folder / "full")
+    for number, row in enumerate(cells):
+        mask = masks[batch["key"][number]] / 255
+        y0, x0, tall, wide = batch["boxes"][number, 0].numpy() * (*mask.shape, *mask.shape)
+        inside = mask[round(y0) : round(y0 + tall), round(x0) : round(x0 + wide)].sum() / mask.sum()
+        share, flipped = re.fullmatch(r"fg (\d+)%( flip)?", row[2].caption).groups()  # type: ignore[union-attr]
+        assert int(share) == pytest.approx(100 * inside, abs=4)
+        assert bool(flipped) == bool(batch["flips"][number, 0])
+
+
+def test_negative_captions_name_the_row_of_their_photo(folder: Path) -> None:
+    plain = whole()
+    recipe = Recipe(views=(plain, plain), negative=Negative(p=0.0, view=plain))
+    titles, cells, _ = grid(folder / "full", recipe, 6)
+    assert titles[-1] == "negative of view 0"
+    for row in cells:
+        source = int(re.fullmatch(r"photo (\d+)", row[-1].caption)[1])  # type: ignore[index]
+        assert (row[-1].picture == cells[source][2].picture).all()
+
+
+def test_every_output_has_a_column(folder: Path) -> None:
+    assert grid(folder / "full", RECIPES["cast"], 2)[0][2:] == [
+        "view 0, 224 px", "cam mask 0", "view 1, 224 px", "cam mask 1", "masked 1",
+    ]  # fmt: skip
+    titles, cells, _ = grid(folder / "full", RECIPES["msr"], 2)
+    assert titles[2:] == ["view 0, 224 px", "weak 0", "view 1, 224 px", "weak 1"]
+    _, cells, _ = grid(folder / "full", RECIPES["relicv2"], 2)
+    assert [cell.picture.shape[0] for cell in cells[0][2:]] == [224] * 4 + [96] * 2
+
+
+def test_without_dali_the_same_picture_comes_from_torch(
+    call: Call, folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pytest.importorskip("nvidia.dali", reason="two loaders are compared")
+    options = ("--views", "relicv2", "--rows", "3", "--cell", str(CELL))
+    assert call("preview", folder / "full", *options, "--output", tmp_path / "dali.png")[0] == 0
+    monkeypatch.setitem(sys.modules, "nvidia.dali", None)
+    assert call("preview", folder / "full", *options, "--output", tmp_path / "torch.png")[0] == 0
+    one, other = read(tmp_path / "dali.png").astype(int), read(tmp_path / "torch.png").astype(int)
+    assert one.shape == other.shape
+    assert np.abs(one - other).mean() < 0.5
+
+
+def test_fewer_samples_than_rows(folder: Path, call: Call, tmp_path: Path) -> None:
+    status, out, _ = call(
+        "preview", folder / "full", "--views", "msr", "--rows", "40", "--output", tmp_path / "v.jpg"
+    )
+    assert status == 0
+    assert "10 photos" in out
+
+
+def test_sidecar_shards_show_the_originals(call: Call, folder: Path, tmp_path: Path) -> None:
+    options = ("--views", "cast", "--rows", "3")
+    status, _, err = call("preview", folder / "sidecar", *options, "--output", tmp_path / "v.png")
+    assert status == 2
+    assert "no photos" in err
+    assert "--photos" in err
+    pictures = []
+    for layout, more in (("full", ()), ("sidecar", ("--photos", folder / "photos"))):
+        target = tmp_path / f"{layout}.png"
+        assert call("preview", folder / layout, *options, *more, "--output", target)[0] == 0
+        pictures.append(target.read_bytes())
+    assert pictures[0] == pictures[1]
+
+
+def test_damaged_samples_are_left_out_and_counted(call: Call, folder: Path, tmp_path: Path) -> None:
+    import shutil
+
+    copy = Path(shutil.copytree(folder / "full", tmp_path / "copy"))
+    dataset = open_dataset(copy)
+    shard, row = dataset.locate(4)
+    offset, _ = shard.place(row, dataset.members.index("jpg"))
+    tar = dataset.tar(shard)
+    with tar.open("r+b") as file:
+        file.seek(offset)
+        file.write(bytes(64))
+    options = ("--views", "plain", "--rows", "10", "--output", tmp_path / "v.png")
+    status, out, _ = call("preview", copy, *options)
+    assert status == 0
+    assert out.endswith("10 photos, plain, 1 damaged samples left out\n")
+
+
+def test_the_list_and_mistakes(call: Call, folder: Path, tmp_path: Path) -> None:
+    status, out, _ = call("preview", "--views", "list")
+    assert status == 0
+    assert [line.split()[0] for line in out.splitlines()] == list(RECIPES)
+    assert "2 x 224 px area 0.2-1 fg_min 0.1 another background p 0.2; a negative, matched with p 0.2" in out
+    assert "4 x 96 px area 0.05-0.14 over view 1" in out
+    target = ("--output", tmp_path / "v.png")
+    status, _, err = call("preview", folder / "full", "--views", "mocov2-bg-swap", *target)
+    assert status == 2
+    assert "did you mean 'mocov2-bg-swaps'?" in err
+    status, _, err = call("preview", folder / "full", "--rows", "3", "--photos", folder, *target)
+    assert (status, "--photos, --rows: only with --views" in err) == (2, True)
+    status, _, err = call("preview", folder / "full", "--views", "msr", "--count", "3", *target)
+    assert (status, "--count: not with --views" in err) == (2, True)
+    assert not (tmp_path / "v.png").exists()
