@@ -8,7 +8,9 @@ from maskgen.loaders.crops import choose_crops, coverage
 from maskgen.loaders.dali import DaliLoader
 from maskgen.loaders.dataset import Dataset, open_dataset
 from maskgen.loaders.masks import MaskReader
+from maskgen.loaders.order import LoaderState, Schedule
 from maskgen.loaders.recipes import RECIPES
+from maskgen.loaders.samples import BrokenSample, SampleReader
 from maskgen.loaders.shard import Shard
 from maskgen.loaders.torch_loader import TorchLoader
 from maskgen.loaders.views import (
@@ -27,14 +29,18 @@ __all__ = [
     "RECIPES",
     "Background",
     "Batch",
+    "BrokenSample",
     "Corruption",
     "Crop",
     "DaliLoader",
     "Dataset",
+    "LoaderState",
     "MaskReader",
     "Negative",
     "Photometric",
     "Recipe",
+    "SampleReader",
+    "Schedule",
     "Shard",
     "TorchLoader",
     "View",

@@ -128,7 +128,7 @@ class DaliLoader:
         self._options.check(dataset)
         _require_dali()
         self._seed, self._epoch, self._step = seed, 0, 0
-        self._begun, self._turn = False, 0
+        self._begun, self._taken, self._turn = False, False, 0
         self._stream, self._finish = self._open()
 
     def _open(self) -> tuple[Stream, Finish]:
@@ -179,7 +179,7 @@ class DaliLoader:
         self._seed, self._epoch, self._step = loaded.seed, loaded.epoch, step
         if step == len(self):
             self._epoch, self._step = loaded.epoch + 1, 0
-        self._begun = False
+        self._begun = self._taken = False
         self._turn += 1
 
     def __iter__(self) -> Iterator[Batch]:

@@ -91,7 +91,7 @@ class RunConfig:
     split: str = _option("train", "Split of the source: train or val.", choices=("train", "val"))
     labels: str = _option(
         "auto",
-        "Labels of `folder`: from the first folder level, or none.",
+        "Labels of `folder`: from the first folder level, or none; auto gives none.",
         choices=("auto", "folder", "none"),
     )
     image_feature: str = _option("image/encoded", "TFRecord feature with the image bytes.")

@@ -136,9 +136,11 @@ def _end(output: Path, plan: Plan) -> None:
 
 def _forget_a_run_that_made_nothing(output: Path) -> None:
     """Without its plan the folder is free for a run with the right weights or precision."""
-    if not any((output / naming.RECORDS).glob("*.json")):
-        for name in (naming.MANIFEST, naming.PLAN, naming.PLAN_TABLE):
-            (output / name).unlink(missing_ok=True)
+    made = [path for suffix in naming.SUFFIXES for path in output.glob(f"*.{suffix}")]
+    if any((output / naming.RECORDS).glob("*.json")) or any(path.name != naming.PLAN_TABLE for path in made):
+        return
+    for name in (naming.MANIFEST, naming.PLAN, naming.PLAN_TABLE):
+        (output / name).unlink(missing_ok=True)
 
 
 @dataclass

@@ -168,6 +168,12 @@ def children(pid: int) -> list[int]:
     return []
 
 
+def maps_of(pid: int) -> str:
+    with contextlib.suppress(OSError):
+        return Path(f"/proc/{pid}/maps").read_text()
+    return ""
+
+
 def alive(pid: int) -> bool:
     with contextlib.suppress(OSError):
         return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
@@ -186,6 +192,9 @@ def test_a_signal_ends_it_with_its_workers(tmp_path: Path, number: signal.Signal
         command, start_new_session=True, stderr=subprocess.PIPE, stdout=subprocess.PIPE
     )
     while len(workers := children(process.pid)) < 3:  # with multiprocessing's resource tracker
+        assert process.poll() is None
+        time.sleep(0.05)
+    while sum("cv2" in maps_of(pid) for pid in workers) < 2:  # both have read what they were started with
         assert process.poll() is None
         time.sleep(0.05)
     process.send_signal(number)
