@@ -30,7 +30,7 @@ _OPENERS = 8
 _EXHAUSTED = {errno.EMFILE, errno.ENFILE}
 
 
-@dataclass(frozen=True, slots=True, eq=False)
+@dataclass(frozen=True, slots=True, eq=False, repr=False)
 class Dataset:
     """An open data set; make it with `open_dataset`.
 
@@ -53,6 +53,9 @@ class Dataset:
     photos: Photos | None = None
     cache: TarCache | None = None
     window: int = 0
+
+    def __repr__(self) -> str:
+        return f"Dataset({str(self.path)!r}, {self.samples} samples in {len(self.shards)} shards)"
 
     @property
     def samples(self) -> int:

@@ -50,8 +50,11 @@ def stage1(config_file: Path | None, seconds: float, as_json: bool, **values: An
         files = bench.photos_of(source)
         config = dataclasses.replace(config, input=str(source))
         workers = config.workers or len(os.sched_getaffinity(0))
+        click.echo(f"each part on {workers} cores, about {5 * seconds + 15:.0f} s ...", err=True)
         rates = bench.part_rates(config, files, workers, seconds)
         learned = METHODS[config.method].network
+        if learned:
+            click.echo("each runtime and precision on one core, a minute or two ...", err=True)
         runtimes = bench.runtime_rates(config, files, seconds) if learned else []
     said = bench.advice(config, rates, runtimes, workers)
     if as_json:
