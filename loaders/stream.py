@@ -28,6 +28,10 @@ Request = tuple[NDArray[np.int64], int, int]
 """The samples of a batch, and seed and epoch of its draws."""
 
 
+def _reading_thread() -> ThreadPoolExecutor:
+    return ThreadPoolExecutor(1, thread_name_prefix="maskgen-reader")
+
+
 class Stream:
     """One pipeline and what is on its way through it.
 
@@ -51,7 +55,7 @@ class Stream:
         self._requests: Iterator[Request] = iter(())
         self._reading: deque[Future[Feed]] = deque()
         self._flying: deque[Flight] = deque()
-        self._thread = ThreadPoolExecutor(1, thread_name_prefix="maskgen-reader")
+        self._thread = _reading_thread()
         self._warm_up()
         self._busy = False
         retire_with(self, self._held)
@@ -63,6 +67,9 @@ class Stream:
             future.cancel()
         self._reading.clear()
         if interrupted:
+            self._thread = (
+                _reading_thread()
+            )  # the old one's locks may be held for ever; it ends with its owner
             retire(self._held)
             self._held.append(self._build())
             self._warm_up()
