@@ -15,7 +15,7 @@ from maskgen.errors import EnvironmentFault, UsageError
 from maskgen.methods.onnx_file import ModelFile, read_model
 from maskgen.methods.onnx_model import Declared, NetworkOutput, fitted
 from maskgen.methods.onnx_network import OnnxNetwork, Run
-from maskgen.methods.runtimes.openvino_import import import_openvino
+from maskgen.methods.runtimes.openvino_import import compile_model, openvino_core, run_of
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -169,28 +169,6 @@ def _no_cuda(cause: str) -> EnvironmentFault:
 
 
 def _openvino(file: ModelFile, index: int, shape: tuple[int, ...], precision: str) -> Run:
-    openvino = import_openvino()
-    core = openvino.Core()
-    model = core.read_model(file.data)
+    model = openvino_core().read_model(file.data)
     model.reshape({model.inputs[0]: list(shape)})
-    wanted = {"fp32": "f32", "bf16": "bf16", "fp16": "f16"}[precision]
-    settings: dict[str, Any] = {
-        "INFERENCE_PRECISION_HINT": wanted,
-        "NUM_STREAMS": "1",
-        "ENABLE_CPU_PINNING": False,  # several processes would all sit on the first core
-    }
-    if _single_thread():
-        settings["INFERENCE_NUM_THREADS"] = 1
-    compiled = core.compile_model(model, "CPU", settings)
-    got = compiled.get_property("INFERENCE_PRECISION_HINT").get_type_name()
-    if got != wanted:
-        raise EnvironmentFault(
-            f"this CPU has no {precision}", cause=f"OpenVINO took {got}", remedy="--precision fp32"
-        )
-    request = compiled.create_infer_request()
-
-    def run(x: NDArray[Any]) -> NDArray[Any]:
-        request.infer([x], share_inputs=True)
-        return np.array(request.get_output_tensor(index).data)
-
-    return run
+    return run_of(compile_model(model, precision), index)

@@ -7,7 +7,6 @@ for many seconds and start its usage statistics, and its graph keeps neither the
 from __future__ import annotations
 
 import importlib
-import os
 import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -18,24 +17,18 @@ from torch import nn
 
 from maskgen.errors import EnvironmentFault
 from maskgen.methods.onnx_model import NetworkOutput
-from maskgen.methods.onnx_network import OnnxNetwork, Run
-from maskgen.methods.runtimes.openvino_import import import_openvino
+from maskgen.methods.onnx_network import OnnxNetwork
+from maskgen.methods.runtimes.openvino_import import compile_model, import_openvino, openvino_core, run_of
 from maskgen.methods.u2net_network import DEPTH, ConvBlock, ResidualU, U2Net, fold_batch_norm, offset_blocks
 
 if TYPE_CHECKING:
-    from numpy.typing import NDArray
-
     from maskgen.methods.network import Infer, NetworkInput
 
-HINTS = {"fp32": "f32", "bf16": "bf16", "mixed": "bf16"}
 OPSET = "openvino.opset8"
 
 
 def openvino_infer(network: U2Net, input: NetworkInput, *, precision: str) -> Infer:  # noqa: A002
     """Compile a network for this CPU, one photo a call.
-
-    One thread when OMP_NUM_THREADS is 1, OpenVINO's own choice otherwise. The arithmetic is always set: left alone,
-    OpenVINO takes bfloat16 where the CPU has it.
 
     Args:
         network: with its weights, on the CPU; its batch norms are folded.
@@ -52,8 +45,13 @@ def openvino_infer(network: U2Net, input: NetworkInput, *, precision: str) -> In
     model = graph.model(network, input.side)
     if precision != "fp32":
         model = _marked(openvino, model, frozenset(graph.float32))
-    run = _compiled(openvino, model, HINTS[precision], len(kept))
-    return OnnxNetwork(run, input, NetworkOutput(0, "none", stretch=True), np.dtype(np.float32), 1)
+    compiled = compile_model(model, precision)
+    if kept and sum(one == "f32" for one in convolution_precisions(compiled)) != len(kept):
+        remedy = "--runtime torch, or another version of openvino"
+        raise EnvironmentFault("this OpenVINO does not keep the marked layers in float32", remedy=remedy)
+    return OnnxNetwork(
+        run_of(compiled, 0), input, NetworkOutput(0, "none", stretch=True), np.dtype(np.float32), 1
+    )
 
 
 class _Graph:
@@ -176,44 +174,7 @@ def _marked(openvino: Any, model: Any, names: frozenset[str]) -> Any:
                     notes = ET.SubElement(layer, "rt_info")
                 ET.SubElement(notes, "attribute", name="precise", version="0")
         data = np.frombuffer(weights.read_bytes(), np.uint8)
-        return openvino.Core().read_model(ET.tostring(tree.getroot()), openvino.Tensor(data))
-
-
-def _compiled(openvino: Any, model: Any, hint: str, kept: int) -> Run:
-    """A model's output as a function of its input.
-
-    Args:
-        openvino: the module.
-        model: of static shape.
-        hint: OpenVINO's name of the arithmetic.
-        kept: how many convolutions must be in float32 all the same.
-
-    Raises:
-        EnvironmentFault: the CPU or this OpenVINO does not do as asked.
-    """
-    settings: dict[str, Any] = {
-        "INFERENCE_PRECISION_HINT": hint,
-        "NUM_STREAMS": "1",
-        "ENABLE_CPU_PINNING": False,  # several processes would all sit on the first core
-    }
-    if os.environ.get("OMP_NUM_THREADS") == "1":
-        settings["INFERENCE_NUM_THREADS"] = 1
-    compiled = openvino.Core().compile_model(model, "CPU", settings)
-    got = compiled.get_property("INFERENCE_PRECISION_HINT").get_type_name()
-    if got != hint:
-        raise EnvironmentFault(
-            f"this CPU has no {hint}", cause=f"OpenVINO took {got}", remedy="--precision fp32"
-        )
-    if kept and sum(one == "f32" for one in convolution_precisions(compiled)) != kept:
-        remedy = "--runtime torch, or another version of openvino"
-        raise EnvironmentFault("this OpenVINO does not keep the marked layers in float32", remedy=remedy)
-    request = compiled.create_infer_request()
-
-    def run(x: NDArray[Any]) -> NDArray[Any]:
-        request.infer([x], share_inputs=True)
-        return np.array(request.get_output_tensor(0).data)
-
-    return run
+        return openvino_core().read_model(ET.tostring(tree.getroot()), openvino.Tensor(data))
 
 
 def convolution_precisions(compiled: Any) -> list[str]:
