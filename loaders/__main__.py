@@ -8,8 +8,9 @@ from collections.abc import Iterator, Sequence
 
 from maskgen.errors import MaskgenError
 from maskgen.loaders.batch import Batch
-from maskgen.loaders.dali import DEVICES, DaliLoader
+from maskgen.loaders.dali import DaliLoader
 from maskgen.loaders.dataset import Dataset, open_dataset
+from maskgen.loaders.epochs import DEVICES
 from maskgen.loaders.recipes import RECIPES
 
 BACKGROUNDS = ("its own background", "a grey background", "the background of another photo")

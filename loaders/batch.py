@@ -5,6 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, TypedDict
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     from torch import Tensor
 
 
@@ -45,3 +47,9 @@ class Batch(TypedDict):
     label: Tensor
     key: list[str]
     sample: Tensor
+
+
+def some(parts: Iterable[Tensor | None]) -> tuple[Tensor | None, ...] | None:
+    """The parts of V views, or None when no view has one."""
+    found = tuple(parts)
+    return None if all(part is None for part in found) else found

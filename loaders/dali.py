@@ -4,15 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from maskgen.errors import EnvironmentFault, UsageError
 from maskgen.loaders.batch import Batch
-from maskgen.loaders.order import LoaderState, Order, Schedule
-from maskgen.loaders.samples import SampleReader
-from maskgen.loaders.torch_loader import DTYPES
+from maskgen.loaders.epochs import EpochLoader, check_options
 from maskgen.loaders.views import Recipe, View
-from maskgen.shards import naming
 
 if TYPE_CHECKING:
     import numpy as np
@@ -20,9 +17,8 @@ if TYPE_CHECKING:
 
     from maskgen.loaders.dataset import Dataset
     from maskgen.loaders.finish import Finish
+    from maskgen.loaders.order import Order, Schedule
     from maskgen.loaders.stream import Stream
-
-DEVICES = ("cpu", "gpu")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -42,13 +38,9 @@ class Options:
     tile: bool
 
     def __post_init__(self) -> None:
-        numbers = self.threads >= 1 and self.prefetch >= 1
-        if not numbers or self.device not in DEVICES or self.output not in DTYPES:
-            raise UsageError(
-                f"DaliLoader(device={self.device!r}, threads={self.threads}, prefetch={self.prefetch}, "
-                f"output={self.output!r}) is out of range",
-                remedy=f"device cpu or gpu, threads and prefetch from 1, output one of {', '.join(DTYPES)}",
-            )
+        check_options(
+            "DaliLoader", device=self.device, threads=self.threads, prefetch=self.prefetch, output=self.output
+        )
 
     def check(self, dataset: Dataset) -> None:
         """Refuse what the data set cannot give.
@@ -65,7 +57,7 @@ class Options:
             )
 
 
-class DaliLoader:
+class DaliLoader(EpochLoader):
     """Shuffled epochs of batches of views, made by DALI.
 
     ``for batch in loader`` is one epoch. What a batch holds is a function of (seed, epoch, step, rank, world) alone, and
@@ -120,15 +112,18 @@ class DaliLoader:
             device=device, threads=threads, prefetch=prefetch, output=output, channels_last=channels_last,
             operators=operators or device == "gpu", tile=tile,
         )  # fmt: skip
-        self.dataset = dataset
-        self.recipe = recipe if isinstance(recipe, Recipe) else Recipe(views=tuple(recipe))
-        self._schedule = Schedule(dataset.samples, batch_size, rank, world, last)
-        backgrounds = (naming.BACKGROUND,) if self.recipe.needs_backgrounds else ()
-        self.reader = SampleReader(dataset, (naming.PHOTO, *backgrounds), on_error=on_error)
+        super().__init__(
+            dataset,
+            batch_size,
+            recipe=recipe,
+            seed=seed,
+            rank=rank,
+            world=world,
+            last=last,
+            on_error=on_error,
+        )
         self._options.check(dataset)
         _require_dali()
-        self._seed, self._epoch, self._step = seed, 0, 0
-        self._begun, self._taken, self._turn = False, False, 0
         self._stream, self._finish = self._open()
 
     def _open(self) -> tuple[Stream, Finish]:
@@ -138,101 +133,27 @@ class DaliLoader:
         stream = open_stream(self.reader, self.recipe, self._schedule.batch_size, self._options)
         return stream, Finish(self.recipe, self.dataset, self._options)
 
-    def __len__(self) -> int:
-        """Steps of an epoch, on every rank."""
-        return self._schedule.steps
-
-    @property
-    def skipped(self) -> int:
-        """Damaged samples found so far; `reader.broken` says which, and why."""
-        return self.reader.skipped
-
-    def set_epoch(self, epoch: int) -> None:
-        """The next iteration is this epoch from its beginning; from where it was left if that was just loaded.
-
-        Raises:
-            UsageError: `epoch` is below 0.
-        """
-        if epoch < 0:
-            raise UsageError(f"set_epoch({epoch}) is out of range", remedy="epochs count from 0")
-        if (self._begun and self._taken) or epoch != self._epoch:
-            self._epoch, self._step = epoch, 0
-        self._begun = self._taken = False
-
-    def state_dict(self) -> dict[str, Any]:
-        """Where the epoch stands, counted in batches handed out; plain numbers and strings."""
+    def _restart(self, steps: range, *, interrupted: bool) -> None:
         order = self.dataset.order(self._seed, self._epoch)
-        done = self._schedule.samples_after(self._step)
-        return LoaderState(self._seed, self._epoch, done, self.dataset.fingerprint, order.name).to_dict()
+        self._stream.begin(
+            _requests(self._schedule, order, (self._seed, self._epoch), steps), anew=interrupted
+        )
 
-    def load_state_dict(self, state: dict[str, Any]) -> None:
-        """Let the next iteration go on exactly where `state_dict` was taken.
-
-        The number of ranks may differ if the global batch size is the same or divides the old one.
-
-        Raises:
-            UsageError: the state is of another data set or order, or stands between two global batches of this size.
-        """
-        loaded = LoaderState.from_dict(state)
-        loaded.check(self.dataset.fingerprint, self.dataset.order(loaded.seed, loaded.epoch).name)
-        step = self._schedule.step_after(loaded.samples_done)
-        self._seed, self._epoch, self._step = loaded.seed, loaded.epoch, step
-        if step == len(self):
-            self._epoch, self._step = loaded.epoch + 1, 0
-        self._begun = self._taken = False
-        self._turn += 1
-
-    def __iter__(self) -> Iterator[Batch]:
-        """Begin an iteration, and end an earlier one."""
-        if (
-            self._begun and self._taken
-        ):  # an iteration that gave nothing, as Lightning's first, begins no new epoch
-            self._epoch, self._step = self._epoch + 1, 0
-        self._begun, self._taken = True, False
-        order = self.dataset.order(self._seed, self._epoch)
-        self._stream.begin(_requests(self._schedule, order, (self._seed, self._epoch), self._step))
-        self._turn += 1
-        return _Iteration(self, self._turn)
-
-    def close(self) -> None:
-        """End the iteration, wait for what is in flight and close the files; a new iteration opens them again."""
-        self._turn += 1
-        self._stream.begin(iter(()))
-        self.reader.close()
-
-    def _next(self, turn: int) -> Batch:
-        if turn != self._turn or self._step >= len(self):
-            raise StopIteration
-        self._step += 1
-        self._taken = True
-        if not self._schedule.positions(self._step - 1).size:
+    def _batch(self, step: int) -> Batch:
+        if not self._schedule.positions(step).size:
             return self._finish.nothing()
         feed, outputs = next(self._stream)
         return self._finish(feed, outputs)
 
 
 def _requests(
-    schedule: Schedule, order: Order, stream: tuple[int, int], step: int
+    schedule: Schedule, order: Order, stream: tuple[int, int], steps: range
 ) -> Iterator[tuple[NDArray[np.int64], int, int]]:
-    """The samples of this rank's batches from a step on, with seed and epoch; a rank may have none at the last one."""
-    for later in range(step, schedule.steps):
-        samples = schedule.batch(order, later)
+    """The samples of this rank's batches, with seed and epoch; a rank may have none at the last one."""
+    for step in steps:
+        samples = schedule.batch(order, step)
         if samples.size:
             yield samples, *stream
-
-
-class _Iteration:
-    """One epoch, or the rest of one; it outlives errors."""
-
-    def __init__(self, loader: DaliLoader, turn: int) -> None:
-        self._loader = loader
-        self._turn = turn
-
-    def __iter__(self) -> Iterator[Batch]:
-        return self
-
-    def __next__(self) -> Batch:
-        return self._loader._next(self._turn)
 
 
 def _require_dali() -> None:

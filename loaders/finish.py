@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
@@ -12,18 +11,17 @@ from torch import Tensor
 from torch.utils.dlpack import from_dlpack
 
 from maskgen.loaders import plan
-from maskgen.loaders.batch import Batch
+from maskgen.loaders.batch import Batch, some
+from maskgen.loaders.normalise import normalise
 from maskgen.loaders.plan import Output
-from maskgen.loaders.torch_loader import normalised
+from maskgen.loaders.rows import LABEL
 from maskgen.loaders.views import Recipe
-from maskgen.shards.coverage import META_FIELDS
 
 if TYPE_CHECKING:
     from maskgen.loaders.dali import Options
     from maskgen.loaders.dataset import Dataset
     from maskgen.loaders.feed import Feed
 
-_LABEL = META_FIELDS.index("label")
 Parts = tuple[Tensor | None, ...]
 
 
@@ -56,7 +54,7 @@ class Finish:
             replaced=np.stack([view.kind for view in draws.views], axis=1),
             source=draws.negative_source.astype(np.int64),
             matched=draws.matched,
-            label=small.meta[:, _LABEL].astype(np.int64),
+            label=small.meta[:, LABEL].astype(np.int64),
             sample=feed.taken.samples,
         )
         return self._batch(made, facts, turned=feed.by_photo)
@@ -88,7 +86,7 @@ class Finish:
             size = self._recipe.views[output.view].size
             return tensor.reshape(len(tensor), 1, size, size)
         tensor = tensor.permute(0, 3, 1, 2) if self._channels_last else tensor
-        return tensor if self._dtype == torch.uint8 else normalised(tensor, self._dtype)
+        return tensor if self._dtype == torch.uint8 else normalise(tensor, self._dtype)
 
     def _batch(self, made: dict[Output, Tensor], facts: _Facts, *, turned: bool) -> Batch:
         """`turned`: the negatives stand at the rows of their photos."""
@@ -104,13 +102,13 @@ class Finish:
         masks = of("masks")
         return Batch(
             views=tuple(made[Output("views", index)] for index in range(len(views))),
-            masks=_some(mask if view.masks else None for mask, view in zip(masks, views, strict=True)),
-            cam_masks=_some(
+            masks=some(mask if view.masks else None for mask, view in zip(masks, views, strict=True)),
+            cam_masks=some(
                 shrunk(mask, view.cam_masks) if mask is not None and view.cam_masks else None
                 for mask, view in zip(masks, views, strict=True)
             ),
-            weak=_some(of("weak")),
-            masked=_some(of("masked")),
+            weak=some(of("weak")),
+            masked=some(of("masked")),
             boxes=torch.from_numpy(facts.boxes),
             flips=torch.from_numpy(facts.flips),
             replaced=torch.from_numpy(facts.replaced),
@@ -133,11 +131,6 @@ class _Facts(NamedTuple):
     matched: NDArray[np.bool_]
     label: NDArray[np.int64]
     sample: NDArray[np.int64]
-
-
-def _some(parts: Iterable[Tensor | None]) -> Parts | None:
-    found = tuple(parts)
-    return None if all(part is None for part in found) else found
 
 
 def shrunk(masks: Tensor, side: int) -> Tensor:

@@ -136,7 +136,7 @@ def plausible(batch: Buffers, rows: NDArray[np.int64]) -> NDArray[np.bool_]:
     return rising & framed & whole & meta_holds(batch.meta[rows])
 
 
-HEIGHT, WIDTH = (coverage.META_FIELDS.index(name) for name in ("height", "width"))
+HEIGHT, WIDTH, LABEL = (coverage.META_FIELDS.index(name) for name in ("height", "width", "label"))
 _BOX = coverage.META_FIELDS.index("fg_y0")
 
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import itertools
 from collections import deque
 from collections.abc import Callable, Iterator
-from concurrent.futures import Future, ThreadPoolExecutor
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
@@ -13,8 +12,9 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from maskgen.errors import EnvironmentFault, UsageError
+from maskgen.errors import EnvironmentFault
 from maskgen.loaders import graph
+from maskgen.loaders.ahead import Job, WorkAhead
 from maskgen.loaders.feed import Feed, Feeder
 from maskgen.loaders.retire import Flight, land, retire, retire_with
 from maskgen.loaders.samples import BrokenSample, SampleReader
@@ -28,16 +28,12 @@ Request = tuple[NDArray[np.int64], int, int]
 """The samples of a batch, and seed and epoch of its draws."""
 
 
-def _reading_thread() -> ThreadPoolExecutor:
-    return ThreadPoolExecutor(1, thread_name_prefix="maskgen-reader")
-
-
 class Stream:
     """One pipeline and what is on its way through it.
 
     A thread reads and draws `depth` batches ahead of those `depth` that DALI works on. A batch that DALI cannot decode
     comes back as an error in its own place; the pipeline itself goes on. A KeyboardInterrupt may strike between any
-    two of DALI's calls, and pictures would then come with another batch's labels: `begin` takes a new pipeline then.
+    two of DALI's calls, and pictures would then come with another batch's labels: begin anew then.
 
     Args:
         build: makes the pipeline, with a prefetch of `depth`.
@@ -53,23 +49,24 @@ class Stream:
         self._depth = depth
         self._gpu = gpu
         self._requests: Iterator[Request] = iter(())
-        self._reading: deque[Future[Feed]] = deque()
+        self._reading: deque[Job[Feed]] = deque()
         self._flying: deque[Flight] = deque()
-        self._thread = _reading_thread()
+        self._thread = WorkAhead("maskgen-reader")
         self._warm_up()
-        self._busy = False
         retire_with(self, self._held)
 
-    def begin(self, requests: Iterator[Request]) -> None:
-        """Drop what is on its way, and go on with these batches."""
-        interrupted, self._busy = self._busy, True
-        for future in self._reading:
-            future.cancel()
+    def begin(self, requests: Iterator[Request], *, anew: bool = False) -> None:
+        """Drop what is on its way, wait for what is being read, and go on with these batches.
+
+        Args:
+            requests: what `next` gives from here on.
+            anew: with a new pipeline, as after an interruption.
+        """
+        for job in self._reading:
+            job.cancel()
         self._reading.clear()
-        if interrupted:
-            self._thread = (
-                _reading_thread()
-            )  # the old one's locks may be held for ever; it ends with its owner
+        self._thread.wait()
+        if anew:
             retire(self._held)
             self._held.append(self._build())
             self._warm_up()
@@ -77,7 +74,6 @@ class Stream:
             land(self._held[0], self._flying)
         self._flying.clear()
         self._requests = requests
-        self._busy = False
 
     def __iter__(self) -> Stream:
         return self
@@ -87,21 +83,8 @@ class Stream:
 
         Raises:
             StopIteration: there is none.
-            UsageError: the call before was interrupted; only `begin` helps.
             MaskgenError: it could not be made; the next call goes on behind it.
         """
-        if self._busy:
-            raise UsageError("the iteration was interrupted", remedy="begin a new one")
-        self._busy = True  # and it stays so when a KeyboardInterrupt strikes
-        try:
-            landed = self._next()
-        except Exception:
-            self._busy = False
-            raise
-        self._busy = False
-        return landed
-
-    def _next(self) -> tuple[Feed, list[Any]]:
         self._fill()
         if not self._flying:
             raise StopIteration
@@ -118,11 +101,16 @@ class Stream:
     def _fill(self) -> None:
         wanted = 2 * self._depth - len(self._flying) - len(self._reading)
         for request in itertools.islice(self._requests, max(0, wanted)):
-            self._reading.append(self._thread.submit(self._feeder.make, *request))
+            self._reading.append(self._thread.submit(partial(self._feeder.make, *request)))
         while self._reading and len(self._flying) < self._depth:
-            future = self._reading.popleft()
-            error = future.exception()
-            self._flying.append(Flight(error=error) if error is not None else self._started(future.result()))
+            self._flying.append(self._read(self._reading.popleft()))
+
+    def _read(self, job: Job[Feed]) -> Flight:
+        try:
+            feed = job.result()
+        except Exception as error:  # noqa: BLE001 - raised in its turn
+            return Flight(error=error)
+        return self._started(feed)
 
     def _started(self, feed: Feed) -> Flight:
         for name, data in feed.inputs.items():

@@ -2,24 +2,26 @@
 
 from __future__ import annotations
 
+import itertools
 from collections import deque
 from collections.abc import Iterator, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
-from typing import TYPE_CHECKING, Any
+from concurrent.futures import ThreadPoolExecutor
+from functools import partial
+from typing import TYPE_CHECKING
 
 import numpy as np
 
-from maskgen.errors import EnvironmentFault, UsageError
-from maskgen.loaders.batch import Batch
+from maskgen.errors import EnvironmentFault
+from maskgen.loaders.ahead import Job, WorkAhead
+from maskgen.loaders.batch import Batch, some
 from maskgen.loaders.corruption import corrupt
 from maskgen.loaders.draws import BatchDraws, draw
-from maskgen.loaders.order import LoaderState, Schedule
+from maskgen.loaders.epochs import EpochLoader, check_options
 from maskgen.loaders.pictures import Pictures
-from maskgen.loaders.rows import Taken
-from maskgen.loaders.samples import BrokenSample, SampleReader
+from maskgen.loaders.rows import LABEL, Taken
+from maskgen.loaders.samples import BrokenSample
 from maskgen.loaders.views import Recipe, View
 from maskgen.shards import naming
-from maskgen.shards.coverage import META_FIELDS
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -27,12 +29,8 @@ if TYPE_CHECKING:
     from maskgen.loaders.dataset import Dataset
     from maskgen.loaders.reference import Made
 
-DTYPES = ("uint8", "float32", "float16", "bfloat16")
-DEVICES = ("cpu", "gpu")
-_LABEL = META_FIELDS.index("label")
 
-
-class TorchLoader:
+class TorchLoader(EpochLoader):
     """The arguments, epochs and batches of `DaliLoader`, with views made by `reference` in threads.
 
     Where DALI reads the photo around a crop for the view's outermost pixels (on a GPU, or with `operators`), this
@@ -75,94 +73,34 @@ class TorchLoader:
         output: str = "uint8",
         channels_last: bool = False,
     ) -> None:
-        _check(device=device, threads=threads, prefetch=prefetch, output=output)
-        self.dataset = dataset
-        self.recipe = recipe if isinstance(recipe, Recipe) else Recipe(views=tuple(recipe))
-        self._schedule = Schedule(dataset.samples, batch_size, rank, world, last)
-        backgrounds = (naming.BACKGROUND,) if self.recipe.needs_backgrounds else ()
-        self.reader = SampleReader(dataset, (naming.PHOTO, *backgrounds), on_error=on_error)
+        check_options("TorchLoader", device=device, threads=threads, prefetch=prefetch, output=output)
+        super().__init__(
+            dataset,
+            batch_size,
+            recipe=recipe,
+            seed=seed,
+            rank=rank,
+            world=world,
+            last=last,
+            on_error=on_error,
+        )
         _require_torch(device)
         self._device, self._output, self._channels_last = device, output, channels_last
-        self._seed, self._epoch, self._step = seed, 0, 0
-        self._begun = self._taken = False
-        self._turn: object = None
         self._prefetch = prefetch
         self._rows = ThreadPoolExecutor(threads, thread_name_prefix="maskgen-views")
-        self._ahead = ThreadPoolExecutor(1, thread_name_prefix="maskgen-batches")
-        self._waiting: deque[Future[Batch]] = deque()
+        self._ahead = WorkAhead("maskgen-batches")
+        self._waiting: deque[Job[Batch]] = deque()
+        self._coming: Iterator[int] = iter(())
 
-    def __len__(self) -> int:
-        """Steps of an epoch, on every rank."""
-        return self._schedule.steps
-
-    @property
-    def skipped(self) -> int:
-        """Damaged samples found so far; `reader.broken` says which, and why."""
-        return self.reader.skipped
-
-    def set_epoch(self, epoch: int) -> None:
-        """The next iteration is this epoch from its beginning; from where it was left if that was just loaded.
-
-        Raises:
-            UsageError: `epoch` is below 0.
-        """
-        if epoch < 0:
-            raise UsageError(f"set_epoch({epoch}) is out of range", remedy="epochs count from 0")
-        if (self._begun and self._taken) or epoch != self._epoch:
-            self._epoch, self._step = epoch, 0
-        self._begun = False
-
-    def state_dict(self) -> dict[str, Any]:
-        """Where the epoch stands, counted in batches handed out; plain numbers and strings."""
-        order = self.dataset.order(self._seed, self._epoch)
-        done = self._schedule.samples_after(self._step)
-        return LoaderState(self._seed, self._epoch, done, self.dataset.fingerprint, order.name).to_dict()
-
-    def load_state_dict(self, state: dict[str, Any]) -> None:
-        """Let the next iteration go on exactly where `state_dict` was taken, of this loader or a `DaliLoader`.
-
-        Raises:
-            UsageError: the state is of another data set or order, or stands between two global batches of this size.
-        """
-        loaded = LoaderState.from_dict(state)
-        loaded.check(self.dataset.fingerprint, self.dataset.order(loaded.seed, loaded.epoch).name)
-        step = self._schedule.step_after(loaded.samples_done)
-        self._seed, self._epoch, self._step = loaded.seed, loaded.epoch, step
-        if step == len(self):
-            self._epoch, self._step = loaded.epoch + 1, 0
-        self._begun, self._turn = False, None
-
-    def __iter__(self) -> Iterator[Batch]:
-        """Begin an iteration, and end an earlier one."""
-        if (
-            self._begun and self._taken
-        ):  # an iteration that gave nothing, as Lightning's first, begins no new epoch
-            self._epoch, self._step = self._epoch + 1, 0
-        self._begun, self._taken = True, False
-        self._drop()
-        self._turn = turn = _Iteration(self)
-        return turn
-
-    def close(self) -> None:
-        """End the iteration and close the files; a new iteration opens them again."""
-        self._turn = None
-        self._drop()
-        self.reader.close()
-
-    def _drop(self) -> None:
+    def _restart(self, steps: range, *, interrupted: bool) -> None:  # noqa: ARG002 - it is whole at any time
         while self._waiting:
-            future = self._waiting.pop()
-            if not future.cancel():
-                future.exception()  # wait for it
+            self._waiting.pop().cancel()
+        self._ahead.wait()
+        self._coming = iter(steps)
 
-    def _next(self, turn: object) -> Batch:
-        if turn is not self._turn or self._step >= len(self):
-            raise StopIteration
-        ahead = range(self._step + len(self._waiting), min(self._step + self._prefetch + 1, len(self)))
-        for step in ahead:
-            self._waiting.append(self._ahead.submit(self.make, self._epoch, step))
-        self._step += 1
-        self._taken = True
+    def _batch(self, step: int) -> Batch:  # noqa: ARG002 - they come in order
+        for later in itertools.islice(self._coming, self._prefetch + 1 - len(self._waiting)):
+            self._waiting.append(self._ahead.submit(partial(self.make, self._epoch, later)))
         return self._waiting.popleft().result()
 
     def make(self, epoch: int, step: int) -> Batch:
@@ -188,9 +126,9 @@ class TorchLoader:
             except BrokenSample as fault:
                 self.reader.condemn(fault)  # raises, or the batch is made again without the sample
                 continue
-            return self._batch(rows, taken, draws)
+            return self._collated(rows, taken, draws)
 
-    def _batch(self, rows: list[list[Made]], taken: Taken, draws: BatchDraws) -> Batch:
+    def _collated(self, rows: list[list[Made]], taken: Taken, draws: BatchDraws) -> Batch:
         import torch
 
         columns = [list(column) for column in zip(*rows, strict=True)]
@@ -199,10 +137,10 @@ class TorchLoader:
         of = draws.views
         return Batch(
             views=tuple(self._pictures([made.view for made in column]) for column in columns),
-            masks=_some([self._stacked([made.mask for made in column]) for column in columns]),
-            cam_masks=_some([self._stacked([made.cam_mask for made in column]) for column in columns]),
-            weak=_some([self._finished(self._stacked([made.weak for made in column])) for column in columns]),
-            masked=_some(
+            masks=some([self._stacked([made.mask for made in column]) for column in columns]),
+            cam_masks=some([self._stacked([made.cam_mask for made in column]) for column in columns]),
+            weak=some([self._finished(self._stacked([made.weak for made in column])) for column in columns]),
+            masked=some(
                 [self._finished(self._stacked([made.masked for made in column])) for column in columns]
             ),
             boxes=torch.from_numpy(np.stack([view.box for view in of], axis=1)),
@@ -211,7 +149,7 @@ class TorchLoader:
             negative=self._finished(negative),
             negative_source=torch.from_numpy(draws.negative_source.astype(np.int64)) if swapped else None,
             matched=torch.from_numpy(draws.matched) if swapped else None,
-            label=torch.from_numpy(taken.small.meta[:, _LABEL].astype(np.int64)),
+            label=torch.from_numpy(taken.small.meta[:, LABEL].astype(np.int64)),
             key=self.dataset.keys(taken.samples),
             sample=torch.from_numpy(taken.samples),
         )
@@ -232,50 +170,17 @@ class TorchLoader:
     def _finished(self, pictures: Tensor | None) -> Tensor | None:
         import torch
 
+        from maskgen.loaders.normalise import normalise
+
         if pictures is None:
             return None
         if self._output != "uint8":
-            pictures = normalised(pictures, getattr(torch, self._output))
+            pictures = normalise(pictures, getattr(torch, self._output))
         return pictures.contiguous(memory_format=torch.channels_last) if self._channels_last else pictures
 
     @property
     def _target(self) -> str:
         return "cuda" if self._device == "gpu" else "cpu"
-
-
-class _Iteration:
-    """One epoch, or the rest of one; it outlives errors."""
-
-    def __init__(self, loader: TorchLoader) -> None:
-        self._loader = loader
-
-    def __iter__(self) -> Iterator[Batch]:
-        return self
-
-    def __next__(self) -> Batch:
-        return self._loader._next(self)
-
-
-def normalised(pictures: Tensor, dtype: Any) -> Tensor:
-    """(B, 3, S, S) uint8 as a float type, less ImageNet's mean and over its deviation."""
-    import torch
-
-    mean = torch.tensor((0.485, 0.456, 0.406), device=pictures.device)[:, None, None] * 255
-    deviation = torch.tensor((0.229, 0.224, 0.225), device=pictures.device)[:, None, None] * 255
-    return ((pictures.float() - mean) / deviation).to(dtype)
-
-
-def _some(parts: list[Tensor | None]) -> tuple[Tensor | None, ...] | None:
-    return None if all(part is None for part in parts) else tuple(parts)
-
-
-def _check(*, device: str, threads: int, prefetch: int, output: str) -> None:
-    if threads < 1 or prefetch < 1 or device not in DEVICES or output not in DTYPES:
-        raise UsageError(
-            f"TorchLoader(device={device!r}, threads={threads}, prefetch={prefetch}, output={output!r}) is out of "
-            "range",
-            remedy=f"device cpu or gpu, threads and prefetch from 1, output one of {', '.join(DTYPES)}",
-        )
 
 
 def _require_torch(device: str) -> None:

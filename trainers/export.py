@@ -13,8 +13,8 @@ from torch import Tensor
 
 from maskgen.errors import ShardFault, UsageError
 from maskgen.io.atomic import file_sha256, write_atomic
+from maskgen.loaders.normalise import DEVIATION, MEAN
 from maskgen.trainers import checkpoint
-from maskgen.trainers.batch import DEVIATION, MEAN
 
 FORMATS = ("torchvision", "timm", "detectron2")
 _PREFIX = "backbone."

@@ -12,8 +12,8 @@ import torch
 from maskgen.config import digest
 from maskgen.loaders import Dataset
 from maskgen.loaders.batch import Batch
+from maskgen.loaders.normalise import normalise
 from maskgen.trainers import checkpoint
-from maskgen.trainers.batch import normalise
 from maskgen.trainers.data import Loader, classes_of, loader_name, open_data, open_loader
 from maskgen.trainers.distributed import all_sum, rank, world
 from maskgen.trainers.evaluation.monitor import Monitor

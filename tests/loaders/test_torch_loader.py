@@ -14,10 +14,11 @@ from maskgen.errors import UsageError
 from maskgen.loaders import DaliLoader, open_dataset
 from maskgen.loaders.dataset import Dataset
 from maskgen.loaders.draws import DONOR, GREY, KEEP, draw
+from maskgen.loaders.normalise import normalise
 from maskgen.loaders.recipes import RECIPES
 from maskgen.loaders.reference import Sources, composite, cut, from_numpy, make_view
 from maskgen.loaders.samples import BrokenSample
-from maskgen.loaders.torch_loader import TorchLoader, normalised
+from maskgen.loaders.torch_loader import TorchLoader
 from maskgen.loaders.views import (
     NO_PHOTOMETRIC,
     Background,
@@ -172,7 +173,7 @@ def test_float_outputs_are_normalised(dataset: Dataset, output: str) -> None:
 
 def test_the_masked_background_is_nearly_zero_when_normalised() -> None:
     mean = torch.tensor([124, 116, 104], dtype=torch.uint8)[None, :, None, None].expand(1, 3, 2, 2)
-    assert normalised(mean, torch.float32).abs().max() < 0.01
+    assert normalise(mean, torch.float32).abs().max() < 0.01
 
 
 def noise(rng: np.random.Generator, height: int, width: int) -> torch.Tensor:

@@ -15,8 +15,8 @@ from torch import Tensor
 from maskgen.config import digest
 from maskgen.errors import ShardFault
 from maskgen.io.atomic import PartialFile, file_sha256, write_atomic
+from maskgen.loaders.normalise import normalise
 from maskgen.shards import sealed
-from maskgen.trainers.batch import normalise
 from maskgen.trainers.distributed import all_sum, rank, world
 from maskgen.trainers.evaluation.images import Images, Pixels, centre, random_crop
 
