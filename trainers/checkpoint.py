@@ -28,6 +28,8 @@ from maskgen.shards import sealed
 FOLDER = "checkpoints"
 VERSION = 1
 KEPT = 2
+ASIDE = ".damaged"
+"""Ending of damaged checkpoints that were passed over; they may be removed."""
 _NAME = re.compile(r"step-(\d{9})\.json")
 
 State = dict[str, Any]
@@ -90,6 +92,8 @@ def steps(folder: Path) -> list[int]:
 def newest(folder: Path, warn: Callable[[str], None]) -> tuple[Path, State] | None:
     """The last checkpoint that is whole, read onto the CPU; None when the run has none yet.
 
+    Damaged ones behind it are renamed to ``*.damaged``: each is warned about once and takes no whole one's place.
+
     Args:
         folder: of checkpoints.
         warn: told about each damaged one that was passed over.
@@ -98,12 +102,18 @@ def newest(folder: Path, warn: Callable[[str], None]) -> tuple[Path, State] | No
         ShardFault: there are checkpoints, and all are damaged.
     """
     found = steps(folder)
+    damaged: list[tuple[Path, ShardFault]] = []
     for step in reversed(found):
         path = path_of(folder, step)
         try:
-            return path, load(path)
+            state = load(path)
         except ShardFault as fault:
-            warn(f"{fault}\n  The one before it is used, if there is one.")
+            damaged.append((path, fault))
+            continue
+        for torn, reason in damaged:
+            _set_aside(torn)
+            warn(f"{reason}\n  It is now called {torn.name}{ASIDE}; the one of step {step} is used.")
+        return path, state
     if found:
         raise ShardFault(
             "no checkpoint is whole",
@@ -140,6 +150,13 @@ def load(path: Path) -> State:
         raise UsageError("a later version wrote this checkpoint", where=str(path), remedy="update maskgen")
     state: State = torch.load(path, map_location="cpu", weights_only=True)
     return state
+
+
+def _set_aside(path: Path) -> None:
+    """The side file goes first: without it the other does not count. On a read-only disk they stay as they are."""
+    for file in (_side(path), path):
+        with contextlib.suppress(OSError):
+            file.replace(file.with_name(file.name + ASIDE))
 
 
 def _side(path: Path) -> Path:

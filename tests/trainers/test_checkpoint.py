@@ -60,7 +60,7 @@ def test_a_torn_newest_falls_back_wherever_it_is_torn(tmp_path: Path, kind: str)
     """Row 21: a hundred offsets; the one before is used, with a warning, and nothing crashes."""
     checkpoint.save(tmp_path, 1, state(1))
     path = checkpoint.save(tmp_path, 2, state(2))
-    whole = path.read_bytes()
+    whole, side = path.read_bytes(), path.with_suffix(".json").read_bytes()
     for offset in np.linspace(0, len(whole) - 1, 100).astype(int).tolist():
         torn = bytearray(whole)
         if kind == "cut":
@@ -68,6 +68,7 @@ def test_a_torn_newest_falls_back_wherever_it_is_torn(tmp_path: Path, kind: str)
         else:
             torn[offset] = 0 if kind == "zeroed" and torn[offset] else torn[offset] ^ 0x40
         path.write_bytes(torn)
+        path.with_suffix(".json").write_bytes(side)
         warned: list[str] = []
         found = checkpoint.newest(tmp_path, warned.append)
         assert found is not None
@@ -88,6 +89,22 @@ def test_a_torn_side_file_falls_back_too(tmp_path: Path) -> None:
         assert (found[1]["schedule"]["step"], len(warned)) == (1, 1)
 
 
+def test_a_damaged_one_is_warned_about_once_and_takes_no_place(tmp_path: Path) -> None:
+    checkpoint.save(tmp_path, 1, state(1))
+    path = checkpoint.save(tmp_path, 2, state(2))
+    path.write_bytes(path.read_bytes()[:-1])
+    warned: list[str] = []
+    for _ in range(3):
+        found = checkpoint.newest(tmp_path, warned.append)
+        assert found is not None
+        assert found[1]["schedule"]["step"] == 1
+    assert len(warned) == 1
+    assert f"{path.name}.damaged" in warned[0]
+    assert path.with_name(path.name + ".damaged").exists()
+    checkpoint.save(tmp_path, 3, state(3))
+    assert checkpoint.steps(tmp_path) == [1, 3]
+
+
 def test_a_file_without_its_side_file_does_not_exist(tmp_path: Path) -> None:
     checkpoint.save(tmp_path, 1, state(1))
     checkpoint.save(tmp_path, 2, state(2)).with_suffix(".json").unlink()
@@ -100,6 +117,8 @@ def test_only_damaged_ones_are_an_error(tmp_path: Path) -> None:
     path = checkpoint.save(tmp_path, 1, state(1))
     path.write_bytes(path.read_bytes()[:-1])
     with pytest.raises(ShardFault, match="no checkpoint is whole"):
+        checkpoint.newest(tmp_path, lambda _: None)
+    with pytest.raises(ShardFault, match="no checkpoint is whole"):  # again: a restart must not begin anew
         checkpoint.newest(tmp_path, lambda _: None)
 
 

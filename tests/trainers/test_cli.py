@@ -48,6 +48,14 @@ def test_help_imports_nothing_heavy(module: str) -> None:
     assert "knn-moco" in done.stdout
 
 
+@pytest.mark.parametrize("module", ["torch", "nvidia", "cv2", "pyarrow", "scipy"])
+def test_listing_presets_imports_nothing_heavy(module: str) -> None:
+    code = f"import sys; from maskgen.trainers.cli import train; sys.argv = ['train-ssl', 'presets']\ntry: train()\nexcept SystemExit: pass\nassert {module!r} not in sys.modules"  # fmt: skip
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    assert "bg-swaps-220" in done.stdout
+
+
 def test_presets_are_listed_with_their_papers(capsys: pytest.CaptureFixture[str]) -> None:
     status, out, _ = call(capsys, "train-ssl", "presets")
     assert status == 0

@@ -109,7 +109,7 @@ def test_a_folder_and_its_shards_are_the_same_images(photo_folder: Path, shards:
 
 
 def test_a_folder_without_classes_is_refused(tmp_path: Path) -> None:
-    with pytest.raises(UsageError, match="no labelled images"):
+    with pytest.raises(UsageError, match=r"no labelled images(.|\n)*--labels folder"):
         open_images(tmp_path)
 
 

@@ -139,8 +139,10 @@ def swav_by_hand(method: Any, views: Views, queued: list[Tensor] | None = None) 
     total = 0.0
     for a in (0, 1):
         rows = z[a] if queued is None else torch.cat([queued[a], z[a]])
-        codes = torch.from_numpy(codes_by_hand((rows @ c.T).double().numpy(), 0.05))[-len(z[a]) :]
-        others = [z[v] @ c.T / 0.1 for v in range(len(z)) if v != a]
+        codes = torch.from_numpy(codes_by_hand((rows @ c.T).double().numpy(), method.preset.epsilon))[
+            -len(z[a]) :
+        ]
+        others = [z[v] @ c.T / method.preset.temperature for v in range(len(z)) if v != a]
         total += sum(-(codes * torch.log_softmax(s.double(), 1)).sum(1).mean().item() for s in others) / len(
             others
         )
@@ -180,7 +182,7 @@ def test_prototypes_are_unit_rows_and_stay_while_frozen(make_views: MakeViews) -
     for step in range(4):
         progress = Progress(step, 10, 0.0)
         method.before_step(progress)
-        torch.testing.assert_close(method.prototypes.weight.norm(dim=1), torch.ones(48))
+        torch.testing.assert_close(method.prototypes.weight.norm(dim=1), torch.ones(16))
         same = torch.allclose(method.prototypes.weight, before, atol=1e-6)
         assert same == (step <= 2)  # the steps 0 and 1 leave it, step 2 moves it
         optimizer.zero_grad()

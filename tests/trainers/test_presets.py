@@ -159,11 +159,13 @@ def test_values_are_set_by_type() -> None:
         ("temprature", "0.1", "did you mean 'temperature'"),
         ("prototypes", "10", "mocov2 does not use it"),
         ("lr", "fast", "lr takes a number, got 'fast'"),
-        ("lr", "nan", "lr must be at least 0"),
+        ("lr", "nan", "lr must be from 0 to 1e.12, got nan"),
         ("queue", "1.5", "queue takes a whole number"),
         ("nesterov", "perhaps", "nesterov takes true or false"),
         ("milestones", "a,b", "whole numbers such as 60,80"),
         ("ema", "1.1", "ema must be from 0 to 1"),
+        ("lr", "1e13", "lr must be from 0 to 1e.12, got 1"),
+        ("lr", "-1", "lr must be at least 0, got -1"),
         ("optimizer", "sdg", "did you mean 'sgd'"),
         ("recipe", "moco", "did you mean 'mocov2'"),
         ("background", "gray", "did you mean 'grey'"),
@@ -291,7 +293,11 @@ BY_LOADER = {"negative_p", "cam_px", "overlap_min"}
 @pytest.mark.parametrize("method", METHOD_NAMES)
 def test_a_method_reads_just_the_settings_that_name_it(method: str, make_views: Any) -> None:
     read: set[str] = set()
-    variants = {"msr": ({"framework": "byol"}, {"framework": "simsiam"}), "cast": ({"head": "mlp"},)}
+    variants = {
+        "msr": ({"framework": "byol"}, {"framework": "simsiam"}),
+        "cast": ({"head": "mlp"},),
+        "swav": ({"queue": "16"},),
+    }
     for changes in variants.get(method, ({},)):
         preset = with_overrides(PRESETS[method]["smoke"], changes)
         reader = Reader(preset)

@@ -64,10 +64,13 @@ def open_images(path: str | Path) -> Images:
     path = Path(path)
     found = of_shards(open_dataset(path)) if (path / naming.MANIFEST).exists() else of_folder(path)
     if not len(found):
+        shards = (path / naming.MANIFEST).exists()
         raise UsageError(
             "there are no labelled images",
             where=str(path),
-            remedy="labelled shards, or one folder for each class",
+            cause="the shards were made without labels" if shards else "it has no folder with pictures",
+            remedy="make the shards with `maskgen run --labels folder`, or give a folder that holds one folder of "
+            "pictures for each class",
         )
     return found
 

@@ -188,7 +188,7 @@ def _check(option: dataclasses.Field[Any], value: Any) -> None:
         raise UsageError(f"{option.name} got {value!r}", remedy=nearest(str(value), list(choices)))
     number = isinstance(value, int | float) and not isinstance(value, bool)
     if number and not low <= value <= high:
-        bounds = f"from {low:g} to {high:g}" if high < _INFINITE else f"at least {low:g}"
+        bounds = f"at least {low:g}" if high == _INFINITE and value < low else f"from {low:g} to {high:g}"
         raise UsageError(f"{option.name} must be {bounds}, got {value!r}")
 
 
