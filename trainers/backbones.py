@@ -117,7 +117,9 @@ def _of_timm(name: str) -> tuple[nn.Module, int]:
     try:
         timm = import_module("timm")
     except ImportError as error:
-        raise EnvironmentFault("this backbone needs timm", where=name, remedy='pip install "maskgen[timm]"') from error
+        raise EnvironmentFault(
+            "this backbone needs timm", where=name, remedy='pip install "maskgen[timm]"'
+        ) from error
     try:
         net: nn.Module = timm.create_model(name, pretrained=False, num_classes=0)
     except RuntimeError as error:

@@ -171,7 +171,8 @@ def _event_writer(folder: Path, step: int) -> Any:
         from torch.utils.tensorboard import SummaryWriter
     except ImportError as error:
         raise EnvironmentFault(
-            "TensorBoard is not installed", remedy='pip install "maskgen[tensorboard]", or leave --tensorboard out'
+            "TensorBoard is not installed",
+            remedy='pip install "maskgen[tensorboard]", or leave --tensorboard out',
         ) from error
     made: Any = SummaryWriter
     return made(str(folder), purge_step=step + 1)
