@@ -14,7 +14,7 @@ setup: $(VENV)/.installed
 
 $(VENV)/.installed: pyproject.toml requirements.lock | $(if $(filter .tools/%,$(UV)),.tools/bin/uv)
 	$(UV) venv --quiet --allow-existing --python $(PYTHON) $(VENV)
-	$(UV) pip install --quiet --python $(BIN)/python --constraint requirements.lock --editable '.[train,onnx,openvino,dev]'
+	$(UV) pip install --quiet --python $(BIN)/python --constraint requirements.lock --editable '.[train,onnx,openvino,deepusps,dev]'
 	touch $@
 
 demo: setup

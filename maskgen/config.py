@@ -14,7 +14,7 @@ from typing import Any
 from maskgen.errors import UsageError
 
 DATASETS = ("imagenet", "coco", "jft", "webdataset", "folder", "sample")
-METHODS = ("rbd", "mr", "dsr", "mc", "vote", "u2net", "u2netp", "onnx", "box")
+METHODS = ("rbd", "mr", "dsr", "mc", "vote", "u2net", "u2netp", "deepusps", "onnx", "box")
 RUNTIMES = ("auto", "torch", "openvino", "onnxruntime")
 PRECISIONS = ("auto", "fp32", "tf32", "fp16", "bf16", "mixed")
 REFINEMENTS = ("auto", "crf", "guided", "none")

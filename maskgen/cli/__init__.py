@@ -19,6 +19,7 @@ COMMANDS = {
     "info": "What a data set holds, how it was made.",
     "show": "One sample: where it lies, its facts, its files.",
     "preview": "A contact sheet: photo | mask | overlay | background.",
+    "deepusps": "Learn masks from unlabelled photos; run again to resume.",
     "eval": "Masks against true masks: F, E, S, MAE, IoU.",
     "compare": "Several mask sets against one truth: a table, and a sheet of disputes.",
     "export-onnx": "A U²-Net checkpoint as an ONNX model, checked against torch.",

@@ -29,6 +29,10 @@ class ProgressBar:
         return self
 
     def __exit__(self, *_: object) -> None:
+        self.clear()
+
+    def clear(self) -> None:
+        """Remove the line, so that something may be printed in its place."""
         if self._terminal:
             click.echo(_CLEAR, err=True, nl=False)
 

@@ -115,6 +115,10 @@ def _u2netp(options: MethodOptions) -> Method:
     return _network("u2netp", options)
 
 
+def _deepusps(options: MethodOptions) -> Method:
+    return _network("deepusps", options)
+
+
 def _onnx(options: MethodOptions) -> Method:
     return _network("onnx", options)
 
@@ -172,6 +176,15 @@ METHODS: dict[str, MethodSpec] = {
         "U²-Net-p, 4.7 MB; needs --weights",
         _NET_LIBRARIES,
         needs_weights=True,
+        network=True,
+    ),
+    "deepusps": MethodSpec(
+        _deepusps,
+        0.5,
+        "DeepUSPS (Nguyen et al., NeurIPS 2019), learnt from the priors; needs --weights",
+        _NET_LIBRARIES,
+        needs_weights=True,
+        refine="crf",  # as in the released test
         network=True,
     ),
     "onnx": MethodSpec(

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 from maskgen.config import nearest
 from maskgen.errors import EnvironmentFault, UsageError
+from maskgen.methods import deepusps
 
 if TYPE_CHECKING:
     from maskgen.methods import MethodOptions
@@ -70,6 +71,8 @@ def network_input(name: str, options: MethodOptions) -> NetworkInput:
         UsageError: an unknown kernel, or a declaration that cannot be read or does not fit the model.
         EnvironmentFault: the package onnx is not installed (`onnx` alone).
     """
+    if name == "deepusps":
+        return deepusps.deepusps_input(options)
     if name != "onnx":
         from maskgen.methods.u2net import u2net_input
 
@@ -91,6 +94,8 @@ def load_network(name: str, options: MethodOptions) -> Infer:
         EnvironmentFault: a package, a GPU or a kind of arithmetic that is not here.
     """
     options = resolve_network(name, options)
+    if name == "deepusps":
+        return deepusps.load_deepusps(options)
     if name != "onnx":
         from maskgen.methods.u2net import load_u2net
 
@@ -113,6 +118,8 @@ def load_network(name: str, options: MethodOptions) -> Infer:
 
 
 def _precisions(name: str) -> dict[tuple[str, str], tuple[str, ...]]:
+    if name == "deepusps":
+        return deepusps.PRECISIONS
     if name != "onnx":
         return U2NET_PRECISIONS
     from maskgen.methods.runtimes.onnx_session import PRECISIONS

@@ -45,8 +45,8 @@ def test_auto_is_crf_for_vote() -> None:
     assert np.array_equal(auto, crf)
 
 
-def test_only_vote_refines_by_itself() -> None:
-    assert [name for name, spec in METHODS.items() if spec.refine != "none"] == ["vote"]
+def test_which_methods_refine_by_themselves() -> None:
+    assert [name for name, spec in METHODS.items() if spec.refine != "none"] == ["vote", "deepusps"]
 
 
 def test_an_unknown_refinement_is_refused() -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import importlib.util
+import sys
 
 import pytest
 import torch
@@ -73,10 +73,15 @@ def test_the_error_names_the_nearest() -> None:
         backbone("resnet-50")
 
 
-@pytest.mark.skipif(importlib.util.find_spec("timm") is not None, reason="timm is installed")
-def test_without_timm_its_models_are_an_environment_fault() -> None:
+def test_without_timm_its_models_are_an_environment_fault(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "timm", None)
     with pytest.raises(EnvironmentFault, match="timm"):
         backbone("timm/convnext_tiny")
+
+
+def test_a_model_of_timm_gives_the_features_that_timm_says() -> None:
+    net, dim = backbone("timm/convnext_atto")
+    assert net(torch.zeros(2, 3, 64, 64)).shape == (2, dim) == (2, 320)
 
 
 def test_an_encoder_without_maps_cannot_have_grad_cam() -> None:

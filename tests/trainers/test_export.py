@@ -4,6 +4,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
+import timm
 import torch
 from safetensors.torch import load_file
 from torch import nn
@@ -48,7 +49,6 @@ def test_a_resnet_50_loads_strictly_into_torchvisions(tmp_path: Path) -> None:
 
 
 def test_a_resnet_50_loads_strictly_into_timms(tmp_path: Path) -> None:
-    timm = pytest.importorskip("timm")
     method, _ = saved(tmp_path, "resnet50")
     export(tmp_path, tmp_path / "out.safetensors", "timm")
     peer = timm.create_model("resnet50", num_classes=0)

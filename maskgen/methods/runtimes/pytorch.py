@@ -49,7 +49,7 @@ def torch_infer(
         EnvironmentFault: a GPU that is not there, or without bfloat16.
     """
     target = torch.device(device)
-    _require_device(target, precision)
+    require_device(target, precision)
     if os.environ.get("OMP_NUM_THREADS") == "1":
         torch.set_num_threads(1)
     fold_batch_norm(network)
@@ -64,7 +64,12 @@ def torch_infer(
     return TorchNetwork(maps, target, tf32=precision == "tf32")
 
 
-def _require_device(device: torch.device, precision: str) -> None:
+def require_device(device: torch.device, precision: str) -> None:
+    """See that a device is there and computes in this precision.
+
+    Raises:
+        EnvironmentFault: it is not, or does not.
+    """
     if device.type == "cpu":
         return
     if not torch.cuda.is_available():

@@ -1,0 +1,306 @@
+"""The networks of DeepUSPS: photos to one map of saliency logits.
+
+Nguyen et al., "DeepUSPS: deep robust unsupervised saliency prediction via self-supervision", NeurIPS 2019. Its released code
+has a dilated residual network of stride 8, one 1x1 convolution and a bilinear enlargement; `resnet101` and
+`resnet50x2` (RELICv2, appendix B.2.1) are built so. Deviation: one logit map and a sigmoid instead of two and
+a softmax, which is the same function with one half of the last layer's numbers. `small` is our own, for two CPU cores.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+from torchvision.models import resnet as tv
+
+from maskgen.config import nearest
+from maskgen.errors import UsageError
+from maskgen.methods.u2net_network import U2Net
+from maskgen.methods.u2net_weights import read_state, state_differences
+
+MEAN, STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
+SMALL_WIDTHS = (32, 64, 128, 192)
+DECODER_CHANNELS = 48
+HEADS, EMBEDDED = 4, 8
+CONTRAST_STAGE = 1  # of stride 8
+POOLED_SIDES = (1, 2, 4)
+"""Grids over which the coarsest features are averaged (pyramid pooling, Zhao et al., CVPR 2017): what is unlike the
+whole photo is the task, and a network of a few layers does not see the whole photo."""
+
+
+def _conv(inputs: int, outputs: int, side: int = 3, stride: int = 1) -> nn.Sequential:
+    convolution = nn.Conv2d(inputs, outputs, side, stride, padding=side // 2, bias=False)
+    return nn.Sequential(convolution, nn.BatchNorm2d(outputs), nn.ReLU(inplace=True))
+
+
+def _grown(x: Tensor, size: Any) -> Tensor:
+    return functional.interpolate(x, size=size, mode="bilinear", align_corners=False)
+
+
+def _stage(inputs: int, outputs: int, stride: int, blocks: int = 2) -> nn.Sequential:
+    """`blocks` basic residual blocks (He et al., CVPR 2016), the first of them with the stride."""
+    shortcut: nn.Module | None = None
+    if stride > 1 or inputs != outputs:
+        shortcut = nn.Sequential(nn.Conv2d(inputs, outputs, 1, stride, bias=False), nn.BatchNorm2d(outputs))
+    first = tv.BasicBlock(inputs, outputs, stride, shortcut)
+    return nn.Sequential(first, *(tv.BasicBlock(outputs, outputs) for _ in range(blocks - 1)))
+
+
+class PooledContext(nn.Module):
+    """Adds what the whole photo and its parts hold to every place: (B, C, h, w) -> (B, outputs, h, w)."""
+
+    def __init__(self, inputs: int, outputs: int) -> None:
+        super().__init__()
+        self.branches = nn.ModuleList(nn.Conv2d(inputs, outputs, 1) for _ in POOLED_SIDES)
+        self.merge = _conv(inputs + outputs * len(POOLED_SIDES), outputs)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Apply the block."""
+        parts = [
+            _grown(functional.relu(branch(functional.adaptive_avg_pool2d(x, side))), x.shape[2:])
+            for side, branch in zip(POOLED_SIDES, self.branches, strict=True)
+        ]
+        out: Tensor = self.merge(torch.cat([x, *parts], 1))
+        return out
+
+
+class BorderContrast(nn.Module):
+    """Tells each place how much it is like each side of the photo and like the photo as a whole.
+
+    The idea of the priors (Yang et al., CVPR 2013: one ranking per side) as a layer: places are compared by a Gaussian of
+    their embeddings, learnt from the photo's colours and the features; the means over the four sides and over all places
+    are added to the features. A network of a few hundred photos does not find this comparison by itself.
+
+    Args:
+        channels: C of the features.
+    """
+
+    def __init__(self, channels: int) -> None:
+        super().__init__()
+        self.embed = nn.Conv2d(channels + 3, HEADS * EMBEDDED, 1)
+        self.merge = nn.Sequential(nn.Conv2d(5 * HEADS, channels, 1), nn.BatchNorm2d(channels))
+
+    def forward(self, features: Tensor, photos: Tensor) -> Tensor:
+        """(B, C, h, w) features and (B, 3, H, W) normalised photos to (B, C, h, w)."""
+        batch, _, height, width = features.shape
+        colours = functional.adaptive_avg_pool2d(photos, (height, width))
+        embedded = self.embed(torch.cat([features, colours], 1)).float()
+        points = embedded.view(batch, HEADS, EMBEDDED, height * width)
+        with torch.autocast(photos.device.type, enabled=False):  # small differences of large sums
+            norms = (points * points).sum(2)
+            squares = norms[..., :, None] + norms[..., None, :] - 2 * points.transpose(2, 3) @ points
+            alike = torch.exp(-squares.clamp_min(0)).view(batch, HEADS, height * width, height, width)
+            sides = [alike[..., 0, :], alike[..., -1, :], alike[..., :, 0], alike[..., :, -1]]
+            means = [*(side.mean(-1) for side in sides), alike.mean((-2, -1))]
+        found = torch.cat(means, 1).view(batch, 5 * HEADS, height, width)
+        out: Tensor = functional.relu(features + self.merge(found))
+        return out
+
+
+class Decoder(nn.Module):
+    """From coarse to fine, finer features are added on the way up (Lin et al., feature pyramid networks, CVPR 2017).
+
+    Args:
+        inputs: channels of the features, finest first; the coarsest get pooled context.
+        channels: of the decoder.
+    """
+
+    def __init__(self, inputs: tuple[int, ...], channels: int) -> None:
+        super().__init__()
+        self.context = PooledContext(inputs[-1], channels)
+        self.laterals = nn.ModuleList(nn.Conv2d(width, channels, 1) for width in inputs[:-1])
+        self.merges = nn.ModuleList(_conv(channels, channels) for _ in inputs[:-1])
+        self.head = nn.Conv2d(channels, 1, 1)
+
+    def forward(self, features: list[Tensor]) -> Tensor:
+        """Features, finest first, to (B, 1, h, w) logits at the finest ones' size."""
+        h: Tensor = self.context(features[-1])
+        for level in range(len(features) - 2, -1, -1):
+            fine = features[level]
+            h = self.merges[level](_grown(h, fine.shape[2:]) + self.laterals[level](fine))
+        out: Tensor = self.head(h)
+        return out
+
+
+class SmallEncoder(nn.Module):
+    """ResNet-18's blocks with half the channels and a stem of two 3x3 convolutions; stride 32."""
+
+    def __init__(self, widths: tuple[int, ...] = SMALL_WIDTHS) -> None:
+        super().__init__()
+        stem = widths[0] // 2
+        self.widths = (stem, *widths)
+        self.stem = nn.Sequential(_conv(3, stem, stride=2), _conv(stem, stem))
+        self.stages = nn.ModuleList(
+            _stage(into, out, 2) for into, out in zip(self.widths[:-1], widths, strict=True)
+        )
+        self.contrast = BorderContrast(widths[CONTRAST_STAGE])
+
+    def forward(self, x: Tensor) -> list[Tensor]:
+        """(B, 3, H, W) to features of strides 2, 4, 8, 16 and 32."""
+        features = [self.stem(x)]
+        for number, stage in enumerate(self.stages):
+            h = stage(features[-1])
+            features.append(self.contrast(h, x) if number == CONTRAST_STAGE else h)
+        return features
+
+
+class ResNetEncoder(tv.ResNet):  # type: ignore[misc]
+    """A ResNet without its classifier, under torchvision's parameter names.
+
+    Args:
+        block: torchvision's basic or bottleneck block.
+        layers: blocks per stage.
+        width: factor of all channels (SwAV's and RELICv2's 2x).
+        dilated: stride 8 instead of 32: the last two stages dilate (Yu et al., "Dilated residual networks", CVPR 2017).
+    """
+
+    def __init__(self, block: Any, layers: tuple[int, ...], width: int = 1, dilated: bool = False) -> None:
+        self._width = width
+        replaced = [False, dilated, dilated]
+        super().__init__(block, list(layers), replace_stride_with_dilation=replaced)
+        stem = 64 * width
+        self.conv1 = nn.Conv2d(3, stem, 7, stride=2, padding=3, bias=False)
+        nn.init.kaiming_normal_(self.conv1.weight, mode="fan_out", nonlinearity="relu")
+        self.bn1 = nn.BatchNorm2d(stem)
+        del self.fc, self.avgpool
+        self.widths = (stem, *(planes * width * block.expansion for planes in (64, 128, 256, 512)))
+
+    def _make_layer(self, block: Any, planes: int, *args: Any, **kwargs: Any) -> nn.Sequential:
+        if planes == 64:  # the first stage: the stem's channels come in
+            self.inplanes = 64 * self._width
+        layer: nn.Sequential = super()._make_layer(block, planes * self._width, *args, **kwargs)
+        return layer
+
+    def forward(self, x: Tensor) -> list[Tensor]:
+        """(B, 3, H, W) to the features of the stem and the four stages."""
+        features = [self.relu(self.bn1(self.conv1(x)))]
+        h = self.maxpool(features[0])
+        for stage in (self.layer1, self.layer2, self.layer3, self.layer4):
+            h = stage(h)
+            features.append(h)
+        return features
+
+
+class Pyramid(nn.Module):
+    """An encoder and the decoder above it."""
+
+    def __init__(self, encoder: nn.Module, channels: int) -> None:
+        super().__init__()
+        widths: Any = encoder.widths
+        self.encoder, self.decoder = encoder, Decoder(widths, channels)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """(B, 3, H, W) normalised photos to (B, H, W) logits."""
+        return _grown(self.decoder(self.encoder(x)), x.shape[2:])[:, 0]
+
+
+class Dilated(nn.Module):
+    """An encoder of stride 8, one 1x1 convolution, bilinear enlargement: the released code's network."""
+
+    def __init__(self, encoder: nn.Module) -> None:
+        super().__init__()
+        widths: Any = encoder.widths
+        self.encoder, self.head = encoder, nn.Conv2d(widths[-1], 1, 1)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """(B, 3, H, W) normalised photos to (B, H, W) logits."""
+        return _grown(self.head(self.encoder(x)[-1]), x.shape[2:])[:, 0]
+
+
+class FusedMap(nn.Module):
+    """U²-Net-p's fused map alone; its side outputs have no loss of their own here."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.network = U2Net("u2netp")
+
+    def forward(self, x: Tensor) -> Tensor:
+        """(B, 3, H, W) normalised photos to (B, H, W) logits."""
+        return self.network.logits(x)[0][:, 0]
+
+
+_BOTTLENECK, _BASIC = tv.Bottleneck, tv.BasicBlock
+NETWORKS: dict[str, Callable[[], nn.Module]] = {
+    "small": lambda: Pyramid(SmallEncoder(), DECODER_CHANNELS),
+    "u2netp": FusedMap,
+    "resnet18": lambda: Pyramid(ResNetEncoder(_BASIC, (2, 2, 2, 2)), 2 * DECODER_CHANNELS),
+    "resnet50": lambda: Pyramid(ResNetEncoder(_BOTTLENECK, (3, 4, 6, 3)), 2 * DECODER_CHANNELS),
+    "resnet50x2": lambda: Dilated(ResNetEncoder(_BOTTLENECK, (3, 4, 6, 3), width=2, dilated=True)),
+    "resnet101": lambda: Dilated(ResNetEncoder(_BOTTLENECK, (3, 4, 23, 3), dilated=True)),
+}
+
+
+def build_network(name: str) -> nn.Module:
+    """A network with random weights: (B, 3, H, W) normalised photos to (B, H, W) logits.
+
+    Args:
+        name: of `NETWORKS`.
+
+    Raises:
+        UsageError: there is none of that name.
+    """
+    if name not in NETWORKS:
+        raise UsageError(f"unknown network {name!r}", remedy=nearest(name, list(NETWORKS)))
+    return NETWORKS[name]()
+
+
+def load_weights(path: Path, name: str) -> nn.Module:
+    """The network `name` with the weights of a .safetensors file, in eval mode, float32, on the CPU.
+
+    Raises:
+        UsageError: an unknown name; a file that holds no weights of this network, with what differs.
+        EnvironmentFault: the file cannot be opened.
+    """
+    network, state = build_network(name), read_state(path)
+    differences = state_differences(network.state_dict(), state)
+    if differences:
+        raise UsageError(
+            f"the weights are not those of deepusps's network {name}",
+            where=str(path),
+            cause="; ".join(differences),
+            remedy="export them again",
+        )
+    broken = [key for key, value in state.items() if not bool(torch.isfinite(value).all())]
+    if broken:
+        raise UsageError(
+            "the weights hold values that are not finite",
+            where=str(path),
+            cause=f"in {', '.join(broken[:3])}",
+        )
+    network.load_state_dict(state)
+    return network.eval()
+
+
+def load_start(network: nn.Module, weights: dict[str, Tensor], name: str) -> None:
+    """Put weights to start from into a network: all of its own, or those of its encoder.
+
+    Args:
+        network: changed in place.
+        weights: by the names of the network, or of its encoder (torchvision's).
+        name: of the network, for the error.
+
+    Raises:
+        UsageError: they fit neither, with what differs.
+    """
+    if weights.keys() == network.state_dict().keys():
+        target = network
+    else:
+        target = network.get_submodule("encoder") if hasattr(network, "encoder") else network
+    differences = state_differences(target.state_dict(), weights)
+    if differences:
+        raise UsageError(
+            f"the weights to start from are neither those of {name} nor of its encoder",
+            cause="; ".join(differences),
+            remedy="give an encoder of the same architecture, or another --network",
+        )
+    target.load_state_dict(weights)
+
+
+def normalised(photos: Tensor) -> Tensor:
+    """(B, 3, H, W) photos in [0, 255] by ImageNet's mean and standard deviation."""
+    mean, std = (torch.tensor(one, device=photos.device).view(1, 3, 1, 1) for one in (MEAN, STD))
+    return (photos / 255 - mean) / std

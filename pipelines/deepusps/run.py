@@ -1,0 +1,249 @@
+"""A whole training, step by step: photos, priors, train, fuse, export. Each step may be called alone and resumes."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any
+
+from maskgen.errors import UsageError
+from maskgen.pipelines.deepusps import photos, priors
+from maskgen.pipelines.deepusps.export import export
+from maskgen.pipelines.deepusps.learning import (
+    Machine,
+    check_inputs,
+    epochs_done,
+    forget_the_way,
+    is_done,
+    learn,
+)
+from maskgen.pipelines.deepusps.phases import Training, of_fusion, of_rounds
+from maskgen.pipelines.deepusps.progress import Pace, Report
+from maskgen.pipelines.deepusps.settings import (
+    RANDOM,
+    Request,
+    Settings,
+    claim,
+    known_dataset,
+    read_settings,
+    requested,
+)
+from maskgen.pipelines.deepusps.work import SETTINGS, Facts, Work, open_work
+
+STEPS = ("photos", "priors", "train", "fuse", "export")
+
+
+@dataclass(frozen=True, slots=True)
+class How:
+    """What steers a training without touching its weights.
+
+    Args:
+        workers: processes for photos and priors; 0: one per core.
+        machine: what the networks are trained on.
+        report: told how far each step is.
+        finished: told the name of each step that has ended, and what it has left in words.
+        target: where the checkpoint goes; None: into the training's folder.
+    """
+
+    workers: int = 0
+    machine: Machine = field(default_factory=Machine)
+    report: Report = lambda _: None
+    finished: Callable[[str, str], None] = lambda _step, _words: None
+    target: Path | None = None
+
+    @property
+    def processes(self) -> int:
+        """`workers`, or one per core."""
+        return self.workers or len(os.sched_getaffinity(0))
+
+
+def begin(request: Request, command: str = "") -> tuple[Work, Settings, tuple[str, ...]]:
+    """The training that a request asks for: a new one, or the one in its folder.
+
+    Where the request names nothing but the folder, the training in it goes on as it was begun.
+
+    Args:
+        request: what the user gave.
+        command: the user's own words, kept with the weights.
+
+    Returns:
+        The folder, its settings, and what its sources have left out.
+
+    Raises:
+        UsageError: too few photos, an unknown name, no input, or other settings than the folder's.
+        EnvironmentFault: the disk is too small, or a package is not installed.
+    """
+    if request == Request(output=request.output) and (request.output / SETTINGS).is_file():
+        work = open_work(request.output)
+        return work, read_settings(work), ()
+    kind = known_dataset(request.dataset or "folder")
+    if not request.inputs and kind != "sample":
+        raise UsageError("maskgen deepusps needs --input", remedy="give the folder or file of the photos")
+    trial = requested(request, {})
+    found = photos.draw(photos.configs(request.inputs, kind, trial.split), trial.seed, trial.preset.images)
+    settings = replace(trial, source=found.source, command=command)
+    photos.check_listed(found.source, settings)
+    notes = list(found.notes)
+    if found.source["photos"] < settings.preset.images:
+        notes.append(
+            f"the inputs list {found.source['photos']} photos, the preset takes {settings.preset.images}: all are used"
+        )
+    return claim(settings, request.output, _network_values(settings)), settings, tuple(notes)
+
+
+def _network_values(settings: Settings) -> int:
+    """How many values the network has; an unknown one, or an encoder that does not fit, is refused now, not hours later."""
+    from maskgen.methods.deepusps_network import build_network, load_start
+    from maskgen.pipelines.deepusps.checkpoints import read_encoder
+
+    network = build_network(settings.preset.network)
+    if settings.init != RANDOM:
+        load_start(network, read_encoder(Path(settings.init)), settings.preset.network)
+    return sum(value.numel() for value in network.state_dict().values())
+
+
+def run(work: Work, settings: Settings, steps: tuple[str, ...], how: How) -> None:
+    """Do steps of a training, those that are done already in no time.
+
+    Args:
+        work: the training's folder.
+        settings: of the training.
+        steps: of `STEPS`, in their order.
+        how: processes, device, reports.
+
+    Raises:
+        UsageError: a step before these is not done, or another process works in the folder.
+        MaskgenError: what the steps raise.
+    """
+    with work.alone():
+        work.begin()
+        for step in steps:
+            _require(work, settings, step)
+            _DO[step](work, settings, how)
+            how.finished(step, _words(work, settings, step))
+
+
+def _photos(work: Work, settings: Settings, how: How) -> None:
+    if not photos.is_done(work):
+        photos.gather(work, settings, how.processes, how.report)
+
+
+def _priors(work: Work, settings: Settings, how: How) -> None:
+    if not priors.is_done(work):
+        priors.compute(work, settings, how.processes, how.report)
+
+
+def _train(work: Work, settings: Settings, how: How) -> None:
+    _learn(work, settings, rounds(work, settings), "train", how)
+
+
+def _fuse(work: Work, settings: Settings, how: How) -> None:
+    _learn(work, settings, [fusion(work, settings)], "fuse", how)
+    forget_the_way(work)  # also what a kill just before this line has left
+
+
+def _learn(work: Work, settings: Settings, trainings: list[Training], step: str, how: How) -> None:
+    if all(is_done(work, training) for training in trainings):
+        return
+    from maskgen.pipelines.deepusps.checkpoints import prepare_torch
+
+    prepare_torch(how.machine.device, how.machine.threads)
+    check_inputs(work, settings)
+    total = sum(training.phase.epochs for training in trainings)
+    pace = Pace(step, "epochs", total, how.report, sum(epochs_done(work, one) for one in trainings))
+    for training in trainings:
+        learn(work, settings, training, how.machine, pace)
+
+
+def _export(work: Work, settings: Settings, how: How) -> None:
+    export(work, settings, how.target)
+
+
+_DO: dict[str, Callable[[Work, Settings, How], None]] = {
+    "photos": _photos,
+    "priors": _priors,
+    "train": _train,
+    "fuse": _fuse,
+    "export": _export,
+}
+
+
+def rounds(work: Work, settings: Settings) -> list[Training]:
+    """The rounds of all priors, once the priors are done."""
+    return of_rounds(settings.preset, (work.record(priors.RECORD) or {})["means"])
+
+
+def fusion(work: Work, settings: Settings) -> Training:
+    """The fusion, once the priors are done."""
+    return of_fusion(settings.preset, (work.record(priors.RECORD) or {})["means"])
+
+
+def steps_done(work: Work, settings: Settings) -> dict[str, bool]:
+    """Which steps are done, in their order; an export counts when it lies in the training's folder."""
+    from maskgen.pipelines.deepusps.work import WEIGHTS
+
+    done = {"photos": photos.is_done(work), "priors": priors.is_done(work)}
+    ready = done["photos"] and done["priors"]
+    done["train"] = ready and all(is_done(work, one) for one in rounds(work, settings))
+    done["fuse"] = ready and is_done(work, fusion(work, settings))
+    done["export"] = done["fuse"] and (work.root / WEIGHTS).is_file()
+    return done
+
+
+def _require(work: Work, settings: Settings, step: str) -> None:
+    done = steps_done(work, settings)
+    for before in STEPS[: STEPS.index(step)]:
+        if not done[before]:
+            raise UsageError(
+                f"the step {step} needs the step {before}, which is not done",
+                where=str(work.root),
+                remedy=f"maskgen deepusps {before} {work.root}",
+            )
+
+
+def _words(work: Work, settings: Settings, step: str) -> str:
+    """What a finished step has left."""
+    if step == "photos":
+        record: Facts = work.record(photos.RECORD) or {}
+        return f"{len(record['photos'])} photos, {len(record['skipped'])} skipped"
+    if step == "priors":
+        record = work.record(priors.RECORD) or {}
+        means = ", ".join(f"{name} {mean:.3f}" for name, mean in record["means"].items())
+        return f"{len(record['kept'])} photos, {len(record['failed'])} failed; mean {means}"
+    if step == "train":
+        return f"{len(rounds(work, settings))} rounds"
+    if step == "fuse":
+        last = (work.record(fusion(work, settings).name) or {})["epochs"][-1]
+        return f"loss {last['loss']:.3f}, agreement {last['agreement']:.3f}"
+    return "the checkpoint is written"
+
+
+def status(work: Work, settings: Settings) -> dict[str, Any]:
+    """How far a training is, as plain values."""
+    done = steps_done(work, settings)
+    drawn = work.record(photos.RECORD) or {"photos": [], "skipped": []}
+    mapped = work.record(priors.RECORD) or {"rows": 0, "failed": [], "empty": {}, "means": {}}
+    facts: dict[str, Any] = {
+        "preset": settings.preset.name,
+        "steps": done,
+        "complete": done["fuse"],
+        "photos": len(drawn["photos"]),
+        "skipped": [{"path": one["path"], "why": one["why"]} for one in drawn["skipped"]],
+        "priors": mapped["rows"],
+        "failed": [{"path": one["path"], "why": one["why"]} for one in mapped["failed"]],
+        "means": mapped.get("means", {}),
+        "empty": mapped.get("empty", {}),
+        "phases": [],
+    }
+    if done["photos"] and done["priors"]:
+        facts["phases"] = [_phase(work, one) for one in (*rounds(work, settings), fusion(work, settings))]
+    return facts
+
+
+def _phase(work: Work, training: Training) -> dict[str, Any]:
+    record = work.record(training.name) or {"epochs": [], "done": False}
+    last = record["epochs"][-1] if record["epochs"] else {}
+    epochs = f"{len(record['epochs'])}/{training.phase.epochs}"
+    return {"name": training.name, "epochs": epochs, "done": bool(record["done"]), **last}

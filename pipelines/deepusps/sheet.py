@@ -1,0 +1,134 @@
+"""What a training has made of its own photos: a contact sheet, and how far the labels of its priors agree."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from maskgen.methods import METHODS, MethodOptions, make_method
+from maskgen.pipelines.deepusps import photos, priors
+from maskgen.pipelines.deepusps.learning import is_done, network_path
+from maskgen.pipelines.deepusps.phases import FUSION, labels_of
+from maskgen.pipelines.deepusps.presets import CUT_AT
+from maskgen.pipelines.deepusps.run import fusion, rounds
+from maskgen.pipelines.deepusps.settings import Settings
+from maskgen.pipelines.deepusps.work import Work
+from maskgen.report.sheet import Row, contact_sheet, grey, overlay
+from maskgen.types import RGB
+
+AGREED_OVER = 200  # photos, spread over all
+_NAME = 22  # characters under a row
+
+
+def spread(kept: Sequence[int], count: int) -> list[int]:
+    """At most `count` of the numbers, at equal distances."""
+    places = np.unique(np.linspace(0, len(kept) - 1, min(count, len(kept))).round().astype(int))
+    return [kept[place] for place in places]
+
+
+def draw_sheet(work: Work, settings: Settings, count: int) -> bytes:
+    """Photo | each prior | its last labels | the network's mask | overlay, as a JPEG's bytes.
+
+    Args:
+        work: a training whose priors are done.
+        settings: of it.
+        count: photos, spread over all.
+
+    Raises:
+        ShardFault: an array is damaged.
+    """
+    record = work.record(photos.RECORD) or {}
+    chosen = spread((work.record(priors.RECORD) or {})["kept"], count)
+    columns = _maps(work, settings)
+    finished = is_done(work, fusion(work, settings))
+    titles = ["photo", *columns, *(["deepusps", "overlay"] if finished else [])]
+    method = _network(work) if finished else None
+    rows = []
+    for number in chosen:
+        photo: RGB = np.ascontiguousarray(work.store.read(photos.ARRAY, number, number + 1)[0])
+        pictures = [photo]
+        for name in columns.values():
+            at = _row_of(work, name, number)
+            pictures.append(grey(work.store.read(name, at, at + 1)[0]))
+        if method is not None:
+            mask = method(photo)
+            pictures += [
+                grey(np.rint(mask * 255).astype(np.uint8)),
+                overlay(photo, mask >= METHODS["deepusps"].threshold),
+            ]
+        rows.append(Row(record["photos"][number]["path"].rpartition("/")[2][:_NAME], tuple(pictures)))
+    return contact_sheet(rows, titles, ".jpg")
+
+
+def _network(work: Work) -> Any:
+    weights = str(network_path(work, FUSION))
+    return make_method("deepusps", MethodOptions(weights=weights, runtime="torch", refine="none"))
+
+
+def _maps(work: Work, settings: Settings) -> dict[str, str]:
+    """Titles and arrays of what there is to show: each prior, and the labels of its last finished round."""
+    found = {}
+    finished = {training.leaves for training in rounds(work, settings) if is_done(work, training)}
+    for prior in settings.preset.priors:
+        found[prior] = priors.array_of(prior)
+        for number in range(len(settings.preset.rounds), 0, -1):
+            if labels_of(prior, number) in finished:
+                found[f"{prior} round {number}"] = labels_of(prior, number)
+                break
+    return found
+
+
+def _row_of(work: Work, name: str, number: int) -> int:
+    """Labels have a row for each kept photo, priors one for every photo."""
+    if name.startswith("priors/"):
+        return number
+    kept: list[int] = (work.record(priors.RECORD) or {})["kept"]
+    return kept.index(number)
+
+
+def agreement(work: Work, settings: Settings) -> list[tuple[int, float]]:
+    """How far the priors' labels agree after each round, 0 being the cut priors themselves.
+
+    Returns:
+        (round, mean IoU over all pairs of priors and over photos) for each round that every prior has finished.
+
+    Raises:
+        ShardFault: an array is damaged.
+    """
+    record = work.record(priors.RECORD) or {}
+    names = settings.preset.priors
+    if len(names) < 2:
+        return []
+    chosen = spread(record["kept"], AGREED_OVER)
+    finished = {training.leaves for training in rounds(work, settings) if is_done(work, training)}
+    found = []
+    for number in range(len(settings.preset.rounds) + 1):
+        arrays = [labels_of(name, number) if number else priors.array_of(name) for name in names]
+        if number and not all(name in finished for name in arrays):
+            break
+        cuts = [
+            CUT_AT if number else settings.preset.threshold_of(name, record["means"][name]) for name in names
+        ]
+        masks = [
+            np.stack([_picked(work, array, at) for at in chosen]) > 255 * cut
+            for array, cut in zip(arrays, cuts, strict=True)
+        ]
+        pairs = [mean_iou(one, other) for one, other in itertools.combinations(masks, 2)]
+        found.append((number, float(np.mean(pairs))))
+    return found
+
+
+def _picked(work: Work, name: str, number: int) -> NDArray[np.uint8]:
+    at = _row_of(work, name, number)
+    return np.asarray(work.store.read(name, at, at + 1)[0], np.uint8)
+
+
+def mean_iou(one: NDArray[np.bool_], other: NDArray[np.bool_]) -> float:
+    """Mean over images of two (N, H, W) masks' intersection over union; 1 where both are empty."""
+    both = (one & other).sum(axis=(1, 2))
+    either = (one | other).sum(axis=(1, 2))
+    return float(np.where(either == 0, 1.0, both / np.maximum(either, 1)).mean())
