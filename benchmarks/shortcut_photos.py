@@ -1,0 +1,177 @@
+"""Photos whose backgrounds give their class away, and test sets in which they do not.
+
+The synthetic photos: an object, cut by a random super-ellipse out of one of eight colour photos, on one of eight grey
+textures with a random tint; all sixteen come with scikit-image. The outline says nothing about the class. Training
+parts come from the left 60 % of each picture, test parts from the right 40 %.
+
+The test sets are those of ImageNet-9 (Xiao et al. 2021): foregrounds over the tiled backgrounds of other photos.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from maskgen.backgrounds import BACKGROUNDS
+from maskgen.types import RGB, HardMask
+
+OBJECTS = (
+    "astronaut",
+    "chelsea",
+    "coffee",
+    "hubble_deep_field",
+    "immunohistochemistry",
+    "retina",
+    "rocket",
+    "motorcycle",
+)
+TEXTURES = ("brick", "camera", "clock", "coins", "grass", "gravel", "page", "text")
+CLASSES = len(OBJECTS)
+VARIANTS = ("original", "mixed_same", "mixed_rand", "mixed_next", "only_fg", "only_bg")
+BIASED = 0.95
+"""How often a training photo's texture is its class's own; else it is any of the eight."""
+HEIGHT = 320
+QUALITY = 95
+
+
+@dataclass(frozen=True, eq=False)
+class Scene:
+    """A photo taken apart.
+
+    Args:
+        image: (H, W, 3) uint8 RGB.
+        mask: (H, W) bool, True is foreground.
+        background: (H, W, 3) uint8 RGB, the photo without its foreground.
+        label: its class, which is the background's class as well where nothing else is said.
+    """
+
+    image: RGB
+    mask: HardMask
+    background: RGB
+    label: int
+
+
+def sources(*, train: bool) -> tuple[list[RGB], list[RGB]]:
+    """The parts of the objects' and textures' pictures that one split is cut from, 320 px high."""
+    return [_part(name, train) for name in OBJECTS], [_part(name, train) for name in TEXTURES]
+
+
+def _part(name: str, train: bool) -> RGB:
+    from skimage import data
+
+    made: Any = data.stereo_motorcycle if name == "motorcycle" else getattr(data, name)
+    picture = made()[0] if name == "motorcycle" else made()
+    picture = picture if picture.ndim == 3 else np.repeat(picture[:, :, None], 3, axis=2)
+    cut = round(0.6 * picture.shape[1])
+    part = np.ascontiguousarray((picture[:, :cut] if train else picture[:, cut:])[:, :, :3])
+    width = round(part.shape[1] * HEIGHT / part.shape[0])
+    return _resized(part, width, HEIGHT)
+
+
+def compose(count: int, side: int, *, train: bool, seed: int) -> Iterator[Scene]:
+    """Synthetic photos, their classes in turn.
+
+    Args:
+        count: of photos.
+        side: of a photo, px.
+        train: cut from the training parts, 95 % on their class's own texture; else from the test parts, all on theirs.
+        seed: of all draws.
+    """
+    objects, textures = sources(train=train)
+    for number in range(count):
+        rng = np.random.default_rng([seed, int(train), number])
+        label = number % CLASSES
+        own = not train or rng.random() < BIASED
+        texture = label if own else int(rng.integers(CLASSES))
+        ground = _patch(textures[texture], side, rng) * rng.uniform(0.75, 1.25, 3)
+        shape = super_ellipse(side, rng)
+        blend = cv2.GaussianBlur(shape.astype(np.float64), (0, 0), 0.6)[:, :, None]
+        mixed = blend * _patch(objects[label], side, rng) + (1 - blend) * ground
+        image = np.clip(np.rint(mixed), 0, 255).astype(np.uint8)
+        yield Scene(image, shape, BACKGROUNDS["tiled"](image, shape).image, label)
+
+
+def _patch(picture: RGB, side: int, rng: np.random.Generator) -> NDArray[np.float64]:
+    """A random square of 80 to 120 px, as (side, side, 3)."""
+    height, width = picture.shape[:2]
+    length = int(rng.integers(80, min(120, height, width) + 1))
+    y, x = (int(rng.integers(limit - length + 1)) for limit in (height, width))
+    square = picture[y : y + length, x : x + length]
+    return _resized(square, side, side).astype(np.float64)
+
+
+def _resized(picture: RGB, width: int, height: int) -> RGB:
+    return np.asarray(cv2.resize(picture, (width, height), interpolation=cv2.INTER_AREA), np.uint8)
+
+
+def super_ellipse(side: int, rng: np.random.Generator) -> HardMask:
+    """|u / a|^n + |v / b|^n <= 1, turned, 20 to 40 % of the square, wholly inside: (side, side) bool."""
+    places = np.arange(side) - (side - 1) / 2
+    while True:
+        power = np.exp(rng.uniform(np.log(1.5), np.log(5)))
+        aspect, angle = rng.uniform(0.6, 1), rng.uniform(0, np.pi)
+        area, (dy, dx) = int(rng.uniform(0.2, 0.4) * side**2), rng.uniform(-0.2, 0.2, 2) * side
+        y, x = np.meshgrid(places - dy, places - dx, indexing="ij")
+        u, v = x * np.cos(angle) + y * np.sin(angle), y * np.cos(angle) - x * np.sin(angle)
+        level = np.abs(u) ** power + np.abs(v / aspect) ** power
+        shape: HardMask = level <= np.partition(level.ravel(), area)[area]
+        if not (shape[[0, -1]].any() or shape[:, [0, -1]].any()):
+            return shape
+
+
+def variants(scenes: Sequence[Scene], seed: int) -> Iterator[tuple[str, int, RGB]]:
+    """(variant, label, picture) for each scene and each of `VARIANTS`; other photos' backgrounds are drawn at random.
+
+    ``only_bg`` is a photo's own tiled background, with its photo's label; ``mixed_next`` takes the next class's.
+    """
+    rng = np.random.default_rng([seed, 2])
+    labels = np.array([scene.label for scene in scenes])
+    count = int(labels.max()) + 1
+
+    def donor(label: int, own: int) -> RGB:
+        others = np.flatnonzero(labels == label)
+        return scenes[int(rng.choice(others[others != own]))].background
+
+    for number, scene in enumerate(scenes):
+        grounds = {
+            "mixed_same": donor(scene.label, number),
+            "mixed_rand": donor(int(rng.integers(count)), number),
+            "mixed_next": donor((scene.label + 1) % count, number),
+            "only_fg": np.zeros_like(scene.image),
+        }
+        yield "original", scene.label, scene.image
+        yield "only_bg", scene.label, scene.background
+        for name, ground in grounds.items():
+            yield (
+                name,
+                scene.label,
+                np.where(scene.mask[:, :, None], scene.image, _fitted(ground, scene.image)),
+            )
+
+
+def _fitted(ground: RGB, image: RGB) -> RGB:
+    if ground.shape == image.shape:
+        return ground
+    return _resized(ground, image.shape[1], image.shape[0])
+
+
+def write_photo(path: Path, picture: RGB) -> None:
+    """A JPEG, in folders that are made."""
+    from PIL import Image
+
+    path.parent.mkdir(parents=True, exist_ok=True)
+    Image.fromarray(picture).save(path, quality=QUALITY, subsampling=0)
+
+
+def write_mask(path: Path, mask: HardMask) -> None:
+    """A grey PNG, 255 for foreground."""
+    from PIL import Image
+
+    path.parent.mkdir(parents=True, exist_ok=True)
+    Image.fromarray(mask.astype(np.uint8) * 255).save(path)
