@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import os
 import time
 from collections.abc import Callable, Iterator
@@ -11,13 +12,13 @@ from pathlib import Path
 from maskgen.config import RunConfig, parse_budget
 from maskgen.errors import EXIT_DONE, EXIT_FAULTS, Interrupted, MaskgenError, ShardFault
 from maskgen.io.atomic import sweep_partials
+from maskgen.io.signals import StopSignals
 from maskgen.pipelines.executors.local import LocalExecutor
 from maskgen.pipelines.identity import resolve
 from maskgen.pipelines.plan import prepare
 from maskgen.pipelines.precision_check import check_precision_of
 from maskgen.pipelines.runlog import append_log
 from maskgen.pipelines.shard import ShardJob, ShardResult
-from maskgen.pipelines.signals import StopSignals
 from maskgen.pipelines.stages import Stages
 from maskgen.pipelines.worker import StagesFactory
 from maskgen.shards import manifest, naming, table
@@ -93,7 +94,7 @@ def run(config: RunConfig, options: RunOptions | None = None) -> Outcome:
         Interrupted: a signal; what is committed stays.
     """
     options = options or RunOptions()
-    with options.stop or StopSignals() as stop:
+    with StopSignals() if options.stop is None else options.stop as stop:
         return _run(config, options, stop)
 
 
@@ -111,8 +112,8 @@ def _run(config: RunConfig, options: RunOptions, stop: StopSignals) -> Outcome:
     try:
         if jobs:
             check_precision_of(config, output)
-        stop.at_once = False
-        executor = LocalExecutor(config, workers, options.make_stages, tally.tick, stop)
+        stop.patience = math.inf
+        executor = LocalExecutor(config, workers, options.make_stages, tally.tick, lambda: stop.count)
         for result in executor.run(jobs):
             tally.add(result, output)
     except Interrupted:

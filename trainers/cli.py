@@ -11,7 +11,8 @@ import click
 
 from maskgen import __version__
 from maskgen.errors import UsageError
-from maskgen.trainers.command import FOLDER, WIDE, require, run_command, say_aside
+from maskgen.terminal import WIDE, run_command
+from maskgen.trainers.command import FOLDER, require, say_aside
 
 _METHODS = {
     "mocov2": "MoCo v2, with the background augmentations of Ryali et al.",

@@ -9,7 +9,8 @@ from typing import Any, TypeVar
 import click
 
 from maskgen import __version__
-from maskgen.trainers.command import FOLDER, WIDE, require, say_aside
+from maskgen.terminal import WIDE
+from maskgen.trainers.command import FOLDER, require, say_aside
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -137,12 +138,12 @@ def _list(context: click.Context, wanted: bool) -> None:
 
 def _evaluate(work: Callable[[Any, Any], dict[str, Any]], *, device: str, **values: Any) -> None:
     require("torch")
+    from maskgen.io.signals import StopSignals
     from maskgen.trainers.distributed import rank
     from maskgen.trainers.evaluation.tasks import Question
     from maskgen.trainers.place import joined
-    from maskgen.trainers.stop import StopRequest
 
-    with StopRequest() as stop, joined(device) as own:
+    with StopSignals(patience=1) as stop, joined(device) as own:
         precision = "bf16" if device == "cuda" else "fp32"
         result = work(Question(device=own, precision=precision, **values), stop)
         if rank() == 0:

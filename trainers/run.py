@@ -10,6 +10,7 @@ from typing import Any
 import torch
 
 from maskgen.config import digest
+from maskgen.io.signals import StopSignals, interrupted
 from maskgen.loaders import Dataset
 from maskgen.loaders.batch import Batch
 from maskgen.loaders.normalise import normalise
@@ -24,7 +25,6 @@ from maskgen.trainers.metrics import CollapseAlarm, MetricLog, Record, Stopwatch
 from maskgen.trainers.place import joined, numerics
 from maskgen.trainers.presets import Preset
 from maskgen.trainers.settings import Config, Settings, claim, config_of
-from maskgen.trainers.stop import StopRequest, interrupted
 
 BACKBONE = "backbone.safetensors"
 _SPREAD_ROWS = 256
@@ -46,7 +46,7 @@ class Run:
     def __post_init__(self) -> None:
         self.watch, self.alarm = Stopwatch(), CollapseAlarm()
 
-    def fit(self, stop: StopRequest) -> None:
+    def fit(self, stop: StopSignals) -> None:
         """All steps that are left.
 
         Raises:
@@ -155,7 +155,7 @@ class Run:
             self.log.write(record)
 
 
-def agreed(stop: StopRequest) -> bool:
+def agreed(stop: StopSignals) -> bool:
     """Whether any rank was asked to stop: signals reach ranks in different steps."""
     return bool(all_sum(torch.tensor(int(bool(stop)))))
 
@@ -174,7 +174,7 @@ def train(preset: Preset, settings: Settings, *, say: Say, echo: Say = print) ->
     Raises:
         MaskgenError: in all the ways that its kinds describe.
     """
-    with StopRequest() as stop, joined(settings.device) as device:
+    with StopSignals(patience=1) as stop, joined(settings.device) as device:
         numerics(settings)
         dataset = open_data(settings)
         config = config_of(preset, settings, data=dataset.fingerprint, order=dataset.order(0, 0).name)

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import importlib
-import os
 import sys
 
 import click
 
 from maskgen import __version__
-from maskgen.errors import EXIT_ENVIRONMENT, EXIT_INTERRUPTED, MaskgenError
+from maskgen.terminal import WIDE, run_command
 
 COMMANDS = {
     "run": "Make mask shards from photos; run again to resume.",
@@ -56,9 +55,7 @@ class _Commands(click.Group):
             raise click.UsageError(f"{error.message} ({nearest(args[0], list(COMMANDS))})", ctx) from error
 
 
-@click.group(
-    cls=_Commands, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110}
-)
+@click.group(cls=_Commands, context_settings=WIDE)
 @click.version_option(__version__, prog_name="maskgen")
 def cli() -> None:
     """Foreground masks and foreground-free backgrounds as verified, reproducible WebDataset shards.
@@ -70,28 +67,4 @@ def cli() -> None:
 
 def main() -> None:
     """The `maskgen` command."""
-    try:
-        with cli.make_context("maskgen", sys.argv[1:]) as context:
-            status = cli.invoke(context)
-        sys.stdout.flush()
-    except click.exceptions.Exit as stop:
-        status = stop.exit_code
-    except (click.Abort, KeyboardInterrupt):
-        status = EXIT_INTERRUPTED
-    except click.ClickException as error:
-        error.show()
-        status = error.exit_code
-    except MaskgenError as error:
-        click.echo(f"maskgen: {error}", err=True)
-        status = error.exit_code
-    except BrokenPipeError:
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        status = 141  # as any tool whose reader has gone
-    except OSError as error:  # a file or folder given on the command line, or the disk under it
-        place = f": {error.filename}" if error.filename else ""
-        click.echo(
-            f"maskgen: {error.strerror or error}{place}\n  Next: check the path, its permissions and the disk.",
-            err=True,
-        )
-        status = EXIT_ENVIRONMENT
-    sys.exit(status if isinstance(status, int) else 0)
+    run_command(cli, "maskgen", sys.argv[1:])

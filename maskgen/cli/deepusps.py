@@ -223,7 +223,7 @@ def report_command(work: Path, count: int) -> None:
 
 def _do(steps: tuple[str, ...], values: dict[str, Any]) -> Path:
     """Run steps with progress on stderr; returns the training's folder."""
-    from maskgen.pipelines.signals import StopSignals
+    from maskgen.io.signals import StopSignals
 
     with StopSignals():
         from maskgen.pipelines.deepusps.learning import Machine

@@ -140,7 +140,7 @@ def evaluate_sets(
     Raises:
         MaskgenError: what does not pair, or cannot be read.
     """
-    from maskgen.pipelines.signals import StopSignals
+    from maskgen.io.signals import StopSignals
     from maskgen.report import pairs
     from maskgen.report.evaluate import Settings, evaluate
 

@@ -54,7 +54,7 @@ def command(
     maskgen run --dataset folder --input photos/ --output shards/
     maskgen run --dataset imagenet --input /data/imagenet --output shards/ --method u2netp --weights u2netp.pth
     """  # noqa: D301 - click reads the \b
-    from maskgen.pipelines.signals import StopSignals
+    from maskgen.io.signals import StopSignals
 
     with StopSignals() as stop:
         config = config_from(values, config_file)

@@ -17,9 +17,9 @@ from typing import Any
 from maskgen.config import RunConfig
 from maskgen.errors import EnvironmentFault, MaskgenError
 from maskgen.io.processes import worker_environment
+from maskgen.io.signals import interrupted
 from maskgen.pipelines.executors.models import ModelProcesses
 from maskgen.pipelines.shard import ShardJob, ShardResult
-from maskgen.pipelines.signals import interrupted
 from maskgen.pipelines.stages import Stages
 from maskgen.pipelines.watch import IDLE, busy_for, busy_image, finished_images
 from maskgen.pipelines.worker import Answer, StagesFactory, Task, Trial, serve

@@ -8,9 +8,9 @@ from pathlib import Path
 import pytest
 
 from maskgen.errors import EXIT_ENVIRONMENT, EXIT_USAGE
+from maskgen.terminal import run_command
 from maskgen.trainers.cli import train_cli
 from maskgen.trainers.cli_eval import eval_cli
-from maskgen.trainers.command import run_command
 from maskgen.trainers.presets import PRESETS
 from maskgen.trainers.settings import claim, read_config
 

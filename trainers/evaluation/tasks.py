@@ -14,13 +14,13 @@ from torch import Tensor, nn
 
 from maskgen.errors import UsageError
 from maskgen.io.atomic import write_atomic
+from maskgen.io.signals import StopSignals, interrupted
 from maskgen.trainers.distributed import rank
 from maskgen.trainers.evaluation.encoder import Encoder, load_encoder
 from maskgen.trainers.evaluation.features import Extractor, FeatureStore, Law, default_share
 from maskgen.trainers.evaluation.images import Images, open_images
 from maskgen.trainers.evaluation.knn import knn_accuracy
 from maskgen.trainers.evaluation.linear import Protocol, Report, Standard, top_k, train_heads
-from maskgen.trainers.stop import StopRequest, interrupted
 
 HELD_OUT = 0.2
 """Share of the images that are tested on when there is no test set."""
@@ -162,7 +162,7 @@ def run_linear(
     lrs: Sequence[float],
     views: int,
     say: Say,
-    stop: StopRequest | None = None,
+    stop: StopSignals | None = None,
 ) -> dict[str, Any]:
     """Top-1 and top-5 accuracy of linear classifiers, written to linear.json, the best head to linear.safetensors.
 
@@ -215,7 +215,7 @@ def run_linear(
     return result
 
 
-def _reporter(law: Protocol, say: Say, stop: StopRequest | None) -> Report:
+def _reporter(law: Protocol, say: Say, stop: StopSignals | None) -> Report:
     def report(epoch: int, losses: dict[float, float]) -> None:
         say(
             f"epoch {epoch + 1}/{law.epochs}  "

@@ -1,0 +1,49 @@
+"""How a command of ours ends: every error is a sentence on stderr and an exit status."""
+
+from __future__ import annotations
+
+import os
+import sys
+from typing import NoReturn
+
+import click
+
+from maskgen.errors import EXIT_ENVIRONMENT, EXIT_INTERRUPTED, MaskgenError
+
+WIDE = {"help_option_names": ["-h", "--help"], "max_content_width": 110}
+"""Settings of a group of commands."""
+
+
+def run_command(command: click.Command, name: str, arguments: list[str]) -> NoReturn:
+    """Run a command and leave the interpreter.
+
+    Args:
+        command: gives an exit status, or None for 0.
+        name: of the program, as users type it.
+        arguments: behind it.
+    """
+    try:
+        with command.make_context(name, arguments) as context:
+            status = command.invoke(context)
+        sys.stdout.flush()
+    except click.exceptions.Exit as stop:
+        status = stop.exit_code
+    except (click.Abort, KeyboardInterrupt):
+        status = EXIT_INTERRUPTED
+    except click.ClickException as error:
+        error.show()
+        status = error.exit_code
+    except MaskgenError as error:
+        click.echo(f"{name}: {error}", err=True)
+        status = error.exit_code
+    except BrokenPipeError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        status = 141  # as any tool whose reader has gone
+    except OSError as error:  # a file or folder given on the command line, or the disk under it
+        place = f": {error.filename}" if error.filename else ""
+        click.echo(
+            f"{name}: {error.strerror or error}{place}\n  Next: check the path, its permissions and the disk.",
+            err=True,
+        )
+        status = EXIT_ENVIRONMENT
+    sys.exit(status if isinstance(status, int) else 0)
