@@ -21,6 +21,7 @@ from maskgen.io.atomic import (
     file_sha256,
     fsync_folder,
     sweep_partials,
+    unhidden_disk_errors,
     write_atomic,
 )
 from maskgen.shards import sealed
@@ -64,7 +65,8 @@ def save(
     path = path_of(folder, step)
     _side(path).unlink(missing_ok=True)  # an old one under this name must not vouch for the new file
     with PartialFile(path) as partial:
-        torch.save({"version": VERSION, **state}, partial)  # type: ignore[arg-type] # it only writes
+        with unhidden_disk_errors():
+            torch.save({"version": VERSION, **state}, partial)  # type: ignore[arg-type] # it only writes
         partial.sync()
         partial.publish()
         record = {

@@ -50,6 +50,18 @@ def disk_errors(path: Path, needed_bytes: int = 0) -> Iterator[None]:
         ) from error
 
 
+@contextlib.contextmanager
+def unhidden_disk_errors() -> Iterator[None]:
+    """Raise the disk's EnvironmentFault where another library's own complaint covers it, as torch's writer does."""
+    try:
+        yield
+    except RuntimeError as error:
+        hidden: BaseException | None = error
+        while hidden is not None and not isinstance(hidden, EnvironmentFault):
+            hidden = hidden.__context__
+        raise hidden or error from error
+
+
 def _space(path: Path, needed_bytes: int) -> str:
     try:
         free = shutil.disk_usage(path.parent).free

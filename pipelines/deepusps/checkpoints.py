@@ -11,7 +11,7 @@ import torch
 from torch import Tensor
 
 from maskgen.errors import EnvironmentFault, ShardFault, UsageError
-from maskgen.io.atomic import PartialFile, file_sha256, fsync_folder
+from maskgen.io.atomic import PartialFile, file_sha256, fsync_folder, unhidden_disk_errors
 
 Facts = dict[str, Any]
 
@@ -46,22 +46,13 @@ def save_state(path: Path, state: Facts) -> Facts:
         EnvironmentFault: the disk is full, broken or read-only.
     """
     with PartialFile(path) as partial:
-        try:
+        with unhidden_disk_errors():
             torch.save(state, partial)  # type: ignore[arg-type] # it only writes
-        except RuntimeError as error:  # torch's writer puts its own complaint over that of the disk
-            raise _disk_fault(error) or error from error
         partial.sync()
         partial.publish()
         facts = {"file": path.name, "bytes": partial.size, "sha256": partial.sha256}
     fsync_folder(path.parent)
     return facts
-
-
-def _disk_fault(error: BaseException | None) -> EnvironmentFault | None:
-    """The disk's error that another one hides, if there is one."""
-    while error is not None and not isinstance(error, EnvironmentFault):
-        error = error.__context__
-    return error
 
 
 def load_state(folder: Path, facts: Facts) -> Facts:

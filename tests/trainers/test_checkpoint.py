@@ -2,6 +2,8 @@ from __future__ import annotations
 
 import json
 import shutil
+import subprocess
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -136,3 +138,26 @@ def test_a_later_format_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPat
     monkeypatch.undo()
     with pytest.raises(UsageError, match="later version"):
         checkpoint.load(path)
+
+
+def test_a_full_disk_is_told_as_such_and_leaves_the_last_one(tmp_path: Path) -> None:
+    """A limit on file sizes stands in for the disk."""
+    program = f"""
+import resource, signal, torch
+from pathlib import Path
+from maskgen.errors import EnvironmentFault
+from maskgen.trainers import checkpoint
+folder = Path({str(tmp_path / "checkpoints")!r})
+checkpoint.save(folder, 1, {{"weights": torch.zeros(10)}})
+signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+resource.setrlimit(resource.RLIMIT_FSIZE, (100_000, resource.RLIM_INFINITY))
+try:
+    checkpoint.save(folder, 2, {{"weights": torch.zeros(100_000)}})
+except EnvironmentFault as fault:
+    print("told:", fault)
+print(checkpoint.steps(folder), sorted(path.name for path in folder.iterdir() if "partial" in path.name))
+"""
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=False)
+    assert done.stderr == ""
+    assert "told: cannot write (File too large)" in done.stdout
+    assert done.stdout.splitlines()[-1] == "[1] []"
