@@ -164,9 +164,10 @@ def differences(old: dict[str, Any], new: dict[str, Any]) -> list[str]:
 
 
 def nearest(name: str, known: list[str]) -> str:
-    """The known name most like `name`, as words for an error; empty when none is close."""
-    match = difflib.get_close_matches(name, known, n=1, cutoff=0.5)
-    return f"did you mean {match[0]!r}?" if match else f"known: {', '.join(sorted(known))}"
+    """The known name most like `name` in any case, as words for an error; all names when none is close."""
+    plain = {one.lower(): one for one in known}
+    match = difflib.get_close_matches(name.lower(), plain, n=1, cutoff=0.55)
+    return f"did you mean {plain[match[0]]!r}?" if match else f"known: {', '.join(sorted(known))}"
 
 
 def load_file(path: Path) -> dict[str, Any]:

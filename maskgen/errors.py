@@ -11,8 +11,8 @@ EXIT_ENVIRONMENT = 3
 EXIT_INTERRUPTED = 75
 
 
-class MaskgenError(Exception):
-    """An error with the four parts a user needs to act on it.
+class Told(BaseException):
+    """What ends a command with a message of the four parts a user needs to act on it.
 
     Args:
         what: what went wrong, as a sentence without its full stop.
@@ -38,8 +38,12 @@ class MaskgenError(Exception):
         if self.cause:
             parts.append(f"Likely cause: {self.cause}.")
         if self.remedy:
-            parts.append(f"Next: {self.remedy}.")
+            parts.append(f"Next: {self.remedy}" + ("" if self.remedy.endswith("?") else "."))
         return "\n  ".join(parts)
+
+
+class MaskgenError(Told, Exception):
+    """An error."""
 
 
 class UsageError(MaskgenError):
@@ -64,8 +68,12 @@ class SourceFault(MaskgenError):
     exit_code = EXIT_USAGE
 
 
-class Interrupted(MaskgenError):
-    """Stopped by a signal; the same command resumes (exit 75)."""
+class Interrupted(Told):
+    """Stopped by a signal; the same command resumes (exit 75).
+
+    Like KeyboardInterrupt it is no Exception: it may be raised between any two lines, and code that takes whatever
+    a decoder or codec raises for damage must not take a signal for it.
+    """
 
     exit_code = EXIT_INTERRUPTED
 
@@ -87,6 +95,6 @@ class ImageFault(MaskgenError):
         return (ImageFault, (self.reason, self.detail))
 
 
-def _rebuild(kind: type[MaskgenError], what: str, where: str, cause: str, remedy: str) -> MaskgenError:
+def _rebuild(kind: type[Told], what: str, where: str, cause: str, remedy: str) -> Told:
     """Errors cross process borders with their keyword arguments."""
     return kind(what, where=where, cause=cause, remedy=remedy)

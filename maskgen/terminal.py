@@ -8,7 +8,7 @@ from typing import NoReturn
 
 import click
 
-from maskgen.errors import EXIT_ENVIRONMENT, EXIT_INTERRUPTED, MaskgenError
+from maskgen.errors import EXIT_ENVIRONMENT, EXIT_INTERRUPTED, Told
 
 WIDE = {"help_option_names": ["-h", "--help"], "max_content_width": 110}
 """Settings of a group of commands."""
@@ -33,7 +33,7 @@ def run_command(command: click.Command, name: str, arguments: list[str]) -> NoRe
     except click.ClickException as error:
         error.show()
         status = error.exit_code
-    except MaskgenError as error:
+    except Told as error:
         click.echo(f"{name}: {error}", err=True)
         status = error.exit_code
     except BrokenPipeError:

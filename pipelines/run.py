@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from maskgen.config import RunConfig, parse_budget
-from maskgen.errors import EXIT_DONE, EXIT_FAULTS, Interrupted, MaskgenError, ShardFault
+from maskgen.errors import EXIT_DONE, EXIT_FAULTS, MaskgenError, ShardFault
 from maskgen.io.atomic import sweep_partials
 from maskgen.io.signals import StopSignals
 from maskgen.pipelines.executors.local import LocalExecutor
@@ -116,8 +116,6 @@ def _run(config: RunConfig, options: RunOptions, stop: StopSignals) -> Outcome:
         executor = LocalExecutor(config, workers, options.make_stages, tally.tick, lambda: stop.count)
         for result in executor.run(jobs):
             tally.add(result, output)
-    except Interrupted:
-        raise
     except MaskgenError:
         _forget_a_run_that_made_nothing(output)
         raise

@@ -23,12 +23,18 @@ def test_an_error_says_what_where_why_and_what_next() -> None:
         (errors.Interrupted, 75),
     ],
 )
-def test_exit_status_and_process_borders(kind: type[errors.MaskgenError], status: int) -> None:
+def test_exit_status_and_process_borders(kind: type[errors.Told], status: int) -> None:
     error = kind("what", where="where", cause="cause", remedy="remedy")
     assert error.exit_code == status
     copy = pickle.loads(pickle.dumps(error))
     assert type(copy) is kind
     assert str(copy) == str(error)
+
+
+def test_a_signal_is_not_taken_for_damage() -> None:
+    """Whoever asks a decoder or a codec takes any Exception for damage."""
+    assert not issubclass(errors.Interrupted, Exception)
+    assert issubclass(errors.MaskgenError, Exception)
 
 
 def test_image_faults_cross_process_borders() -> None:

@@ -56,7 +56,7 @@ def _source_options(function: F) -> F:
             "changes",
             multiple=True,
             metavar="NAME=VALUE",
-            help="Change a number of the preset: side=320, rounds.lr=1e-4, fusion.epochs=40, priors=rbd,mc, rounds=0.",
+            help="Change a number of the preset: side=320, fusion.lr=1e-4, fusion.epochs=40, priors=rbd,mc, rounds=2.",
         ),
     )
     return _all(function, options)

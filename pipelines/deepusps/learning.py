@@ -138,10 +138,11 @@ class _Run:
         stats = self._round.run_epoch()
         facts = {"loss": float(stats.loss), "agreement": float(stats.agreement)}
         if not math.isfinite(facts["loss"]):
+            phase = "rounds" if self._training.leaves else "fusion"
             raise MaskgenError(
                 f"the loss is no number any more ({self._training.words}, epoch {len(self.epochs) + 1})",
                 cause="a learning rate that is too large, or half precision",
-                remedy="begin anew with a smaller one (--set rounds.lr=...) or --set rounds.precision=fp32",
+                remedy=f"begin anew with a smaller one (--set {phase}.lr=...) or --set {phase}.precision=fp32",
             )
         self.epochs.append(facts)
         self._commit()

@@ -249,8 +249,13 @@ def _check_enough(photos: Sequence[Facts], skipped: Sequence[Facts], settings: S
         f"too few photos: {len(photos)} can be used, and a batch takes {settings.least_photos}",
         where=", ".join(settings.inputs),
         cause=f"{len(skipped)} were skipped ({shown})" if skipped else "the inputs list no more",
-        remedy="add photos, or a smaller batch: --set rounds.batch_size=N --set fusion.batch_size=N",
+        remedy=_smaller_batch(settings),
     )
+
+
+def _smaller_batch(settings: Settings) -> str:
+    rounds = "--set rounds.batch_size=N " if settings.preset.rounds else ""
+    return f"add photos, or a smaller batch: {rounds}--set fusion.batch_size=N"
 
 
 def check_listed(source: Facts, settings: Settings) -> None:
@@ -263,5 +268,5 @@ def check_listed(source: Facts, settings: Settings) -> None:
         raise UsageError(
             f"too few photos: the inputs list {source['photos']}, and a batch takes {settings.least_photos}",
             where=", ".join(settings.inputs),
-            remedy="add photos, or a smaller batch: --set rounds.batch_size=N --set fusion.batch_size=N",
+            remedy=_smaller_batch(settings),
         )

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import random
-import re
 import signal
 import subprocess
 import sys
@@ -14,6 +13,7 @@ from pathlib import Path
 
 import pytest
 from photos import hashes, make_photos
+from processes import nobody_left, wait_until_it_listens
 
 pytestmark = pytest.mark.faults
 
@@ -118,11 +118,12 @@ def test_sigterm_stops_within_20_seconds_and_leaves_nothing_behind(
         process = start(output)
         wait_until_it_listens(process.pid)
         time.sleep(draw.uniform(0.0, 0.8) * seconds if number else 0)
-        asked = time.monotonic()
-        (os.killpg if number % 2 else os.kill)(
-            process.pid, draw.choice([signal.SIGTERM, signal.SIGINT, signal.SIGUSR1])
-        )
+        asked, name = time.monotonic(), draw.choice([signal.SIGTERM, signal.SIGINT, signal.SIGUSR1])
+        (os.killpg if number % 2 else os.kill)(process.pid, name)
         _, errors = process.communicate(timeout=30)
+        if process.returncode == -name:  # it had made everything, and the interpreter was taking itself down
+            assert (output / "manifest.json").exists()
+            continue
         assert process.returncode in (0, 75), errors.decode()
         assert time.monotonic() - asked <= 20
         stopped += process.returncode == 75
@@ -133,30 +134,6 @@ def test_sigterm_stops_within_20_seconds_and_leaves_nothing_behind(
         assert finish(start, output) == want
     assert stopped
     assert set(Path("/dev/shm").iterdir()) <= shm
-
-
-def wait_until_it_listens(pid: int) -> None:
-    """Until the interpreter has started and the command has installed its handlers, a signal simply kills it."""
-    wanted = 1 << (signal.SIGUSR1 - 1)
-    deadline = time.monotonic() + 60
-    while time.monotonic() < deadline:
-        caught = re.search(r"SigCgt:\s*(\w+)", Path(f"/proc/{pid}/status").read_text())
-        if caught and int(caught[1], 16) & wanted:
-            return
-        time.sleep(0.005)
-    raise AssertionError("the run never listened for signals")
-
-
-def nobody_left(group: int) -> bool:
-    """Whether the process group is empty within five seconds (Python's resource tracker is the last to go)."""
-    deadline = time.monotonic() + 5
-    while time.monotonic() < deadline:
-        try:
-            os.killpg(group, 0)
-        except ProcessLookupError:
-            return True
-        time.sleep(0.02)
-    return False
 
 
 def test_workers_die_with_a_killed_parent(start: Start, tmp_path: Path) -> None:

@@ -47,6 +47,21 @@ def test_metadata_come_back_and_no_half_file_stays(weights: Path) -> None:
     assert [path.name for path in weights.parent.iterdir()] == [weights.name]
 
 
+def test_equal_weights_and_metadata_are_equal_bytes(tmp_path: Path) -> None:
+    from safetensors.torch import load_file
+
+    state = {"b": torch.arange(6.0).reshape(2, 3), "a": torch.tensor([7], dtype=torch.int64)}
+    metadata = {**METADATA, **{f"key{number}": "é" * number for number in range(9)}}
+    turns = [metadata, dict(reversed(metadata.items()))] * 4
+    for number, facts in enumerate(turns):
+        save_weights(tmp_path / f"{number}.safetensors", state, facts)
+    assert len({path.read_bytes() for path in tmp_path.iterdir()}) == 1
+    assert read_metadata(tmp_path / "0.safetensors") == {"maskgen": "deepusps", **metadata}
+    found = load_file(tmp_path / "0.safetensors")
+    assert found.keys() == state.keys()
+    assert all(torch.equal(found[name], value) for name, value in state.items())
+
+
 def test_photos_are_prepared_at_the_side_of_the_weights(weights: Path) -> None:
     prepared = network_input("deepusps", options(weights))
     assert prepared.side == 64
