@@ -10,12 +10,12 @@ import click
 
 from maskgen import __version__
 from maskgen.terminal import WIDE
-from maskgen.trainers.command import FOLDER, require, say_aside
+from maskgen.trainers.command import FOLDER, Stoppable, require, say_aside
 
 F = TypeVar("F", bound=Callable[..., Any])
 
 
-@click.group(context_settings=WIDE)
+@click.group(cls=Stoppable, context_settings=WIDE)
 @click.version_option(__version__, prog_name="eval-ssl")
 def eval_cli() -> None:
     """Judge a frozen backbone by labels. With several GPUs: torchrun --nproc-per-node 8 -m maskgen.trainers eval ...
@@ -138,12 +138,12 @@ def _list(context: click.Context, wanted: bool) -> None:
 
 def _evaluate(work: Callable[[Any, Any], dict[str, Any]], *, device: str, **values: Any) -> None:
     require("torch")
-    from maskgen.io.signals import StopSignals
     from maskgen.trainers.distributed import rank
     from maskgen.trainers.evaluation.tasks import Question
     from maskgen.trainers.place import joined
 
-    with StopSignals(patience=1) as stop, joined(device) as own:
+    stop = click.get_current_context().obj
+    with joined(device) as own:
         precision = "bf16" if device == "cuda" else "fp32"
         result = work(Question(device=own, precision=precision, **values), stop)
         if rank() == 0:

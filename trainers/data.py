@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterator
 from typing import Any, Protocol
 
@@ -16,6 +17,9 @@ from maskgen.loaders.torch_loader import TorchLoader
 from maskgen.shards import naming, table
 from maskgen.trainers.presets import Preset
 from maskgen.trainers.settings import Settings
+
+_NAMED = {"folder": re.compile(r"^([^/]+)/"), "imagenet": re.compile(r"(?:^|/)(n\d{8})(?=[_/.])")}
+"""Where a class's name stands in the original path, by kind of source."""
 
 
 class Loader(Protocol):
@@ -104,6 +108,23 @@ def labels_of(dataset: Dataset) -> NDArray[np.int64]:
 def _label(text: str | None) -> int:
     value = json.loads(text) if text else None
     return value if isinstance(value, int) and not isinstance(value, bool) else -1
+
+
+def class_names(dataset: Dataset) -> dict[int, str]:
+    """The name of each class by number: the folder (`--labels folder`) or wnid in its photos' original paths.
+
+    Empty where the paths do not tell: other sources, or a flat folder of photos.
+    """
+    pattern = _NAMED.get(dataset.manifest.identity["options"]["dataset"])
+    found: dict[int, str] = {}
+    for shard in dataset.shards if pattern else ():
+        rows = table.read(dataset.path / f"{shard.name}.parquet", ["path", "label"])
+        for path, text in zip(rows["path"].to_pylist(), rows["label"].to_pylist(), strict=True):
+            if (label := _label(text)) >= 0:
+                name = pattern.search(path) if pattern else None
+                if name is None or found.setdefault(label, name[1]) != name[1]:
+                    return {}
+    return found if len(set(found.values())) == len(found) else {}
 
 
 def classes_of(dataset: Dataset) -> int:

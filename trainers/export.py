@@ -5,16 +5,20 @@ from __future__ import annotations
 import io
 import json
 import re
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import torch
 from torch import Tensor
 
-from maskgen.errors import ShardFault, UsageError
+from maskgen.errors import MaskgenError, ShardFault, UsageError
 from maskgen.io.atomic import file_sha256, write_atomic
 from maskgen.loaders.normalise import DEVIATION, MEAN
 from maskgen.trainers import checkpoint
+from maskgen.trainers.command import warn_aside
+
+Warn = Callable[[str], None]
 
 FORMATS = ("torchvision", "timm", "detectron2")
 _PREFIX = "backbone."
@@ -23,24 +27,37 @@ _OF_TIMM = re.compile(r"timm/.+|resnet(18|34|50|101|152|200)")
 _BLOCK = re.compile(r"layer([1-4])\.(\d+)\.(conv[123]|bn[123]|downsample\.[01])\.(\w+)")
 
 
-def checkpoint_file(path: Path) -> Path:
-    """A checkpoint as it is; of a run's folder, its last one.
+def load_last(path: Path, warn: Warn) -> tuple[Path, checkpoint.State]:
+    """A checkpoint as it is; of a run's folder, its last whole one.
+
+    Args:
+        path: of either.
+        warn: told about damaged ones that were passed over.
 
     Raises:
-        UsageError: there is none.
+        UsageError: it is neither.
+        ShardFault: it, or each of the run's, is damaged.
     """
+    if path.is_file() and not path.with_suffix(".json").exists():
+        raise UsageError(
+            f"{path.name} is no checkpoint",
+            where=str(path),
+            cause="no side file lies beside it",
+            remedy="name a step-*.pt with its .json, a run's folder, or an exported .safetensors",
+        )
     if path.is_file():
-        return path
-    folder = path if checkpoint.steps(path) else path / checkpoint.FOLDER
-    found = checkpoint.steps(folder)
-    if not found:
+        return path, checkpoint.load(path)
+    found = checkpoint.newest(path if checkpoint.steps(path) else path / checkpoint.FOLDER, warn)
+    if found is None:
         raise UsageError(
             "there is no checkpoint", where=str(path), remedy="name a step-*.pt, or a run's folder"
         )
-    return checkpoint.path_of(folder, found[-1])
+    return found
 
 
-def export(source: Path, target: Path, kind: str = "torchvision") -> dict[str, str]:
+def export(
+    source: Path, target: Path, kind: str = "torchvision", *, warn: Warn = warn_aside
+) -> dict[str, str]:
     """Write the online encoder of a checkpoint.
 
     torchvision and timm name ResNets alike; a backbone ``timm/NAME`` has timm's names for that model, others
@@ -51,6 +68,7 @@ def export(source: Path, target: Path, kind: str = "torchvision") -> dict[str, s
         source: a checkpoint, or a run's folder.
         target: the file; ``.safetensors``, or ``.pth`` for Detectron2.
         kind: one of `FORMATS`.
+        warn: told about damaged checkpoints of a run that were passed over for an older one.
 
     Returns:
         What is known about the backbone, also in the file's metadata.
@@ -58,6 +76,7 @@ def export(source: Path, target: Path, kind: str = "torchvision") -> dict[str, s
     Raises:
         UsageError: the format is unknown or does not hold this backbone, or the file's ending is wrong.
         ShardFault: the checkpoint is damaged.
+        MaskgenError: a weight is infinite or no number.
     """
     ending = ".pth" if kind == "detectron2" else ".safetensors"
     if kind not in FORMATS or target.suffix != ending:
@@ -65,9 +84,9 @@ def export(source: Path, target: Path, kind: str = "torchvision") -> dict[str, s
             f"cannot export {target.name} as {kind!r}",
             remedy=f"one of {', '.join(FORMATS)}; {kind} ends in {ending}",
         )
-    path = checkpoint_file(source)
-    state = checkpoint.load(path)
+    path, state = load_last(source, warn)
     weights = backbone_weights(state["method"])
+    _check_finite(weights, path)
     facts = describe(state["config"], file_sha256(path), state["schedule"]["step"])
     if kind == "timm" and not _OF_TIMM.fullmatch(facts["backbone"]):
         raise UsageError(
@@ -88,6 +107,17 @@ def backbone_weights(method: dict[str, Tensor]) -> dict[str, Tensor]:
     return {
         name: value.detach().clone(memory_format=torch.contiguous_format) for name, value in found.items()
     }
+
+
+def _check_finite(weights: dict[str, Tensor], path: Path) -> None:
+    for name, value in weights.items():
+        if not value.isfinite().all():
+            raise MaskgenError(
+                f"the weight {name} is infinite or no number",
+                where=str(path),
+                cause="the training diverged",
+                remedy="export an earlier checkpoint, or train with a lower lr",
+            )
 
 
 def describe(config: dict[str, Any], sha256: str, step: int) -> dict[str, str]:
@@ -141,7 +171,7 @@ def _write_detectron2(target: Path, weights: dict[str, Tensor], facts: dict[str,
     write_atomic(target, buffer.getvalue())
 
 
-def read_backbone(path: Path) -> tuple[dict[str, Tensor], dict[str, str]]:
+def read_backbone(path: Path, warn: Warn = warn_aside) -> tuple[dict[str, Tensor], dict[str, str]]:
     """Weights and facts from an exported .safetensors, a checkpoint, or a run's folder.
 
     Raises:
@@ -149,8 +179,7 @@ def read_backbone(path: Path) -> tuple[dict[str, Tensor], dict[str, str]]:
         ShardFault: it is damaged.
     """
     if path.suffix != ".safetensors":
-        path = checkpoint_file(path)
-        state = checkpoint.load(path)
+        path, state = load_last(path, warn)
         return backbone_weights(state["method"]), describe(
             state["config"], file_sha256(path), state["schedule"]["step"]
         )

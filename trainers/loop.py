@@ -85,19 +85,24 @@ class Training:
         """Refuse to go on after a loss that was no number, or to save weights that are none.
 
         Args:
-            weights: look at them too: the step that spoils them still has a sound loss.
+            weights: look at parameters and buffers too: the step that spoils them still has a sound loss.
 
         Raises:
             MaskgenError: there was one since the last look.
         """
-        parameters: list[Tensor] = list(self.method.parameters()) if weights else []
-        spoilt = parameters and not torch.stack(list(torch._foreach_norm(parameters))).isfinite().all()
+        held = [t for t in self.method.state_dict().values() if t.is_floating_point()] if weights else []
+        spoilt = held and not torch.stack([t.isfinite().all() for t in held]).all()
         if bool(self._lost) or spoilt:
-            raise MaskgenError(
-                f"the loss or the weights became infinite or no number, at step {self.step} or shortly before",
-                cause="the learning rate is too high, or fp16 too narrow",
-                remedy="a lower lr, a longer warm-up, clip_norm, or --precision bf16; the last checkpoint is sound",
-            )
+            raise self.lost("the loss or the weights")
+
+    def lost(self, what: str) -> MaskgenError:
+        """The error that ends a run whose numbers are lost."""
+        return MaskgenError(
+            f"{what} became infinite or no number, at step {self.step} or shortly before",
+            cause="the learning rate is too high, or fp16 too narrow",
+            remedy="a lower lr, a longer warm-up, clip_norm, or --precision bf16, and another --output; "
+            "nothing was saved at this step",
+        )
 
     def note(self, loss: Tensor) -> None:
         """Remember a loss that is no number, without waiting for the device."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import platform
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from math import isfinite
 from typing import Any
 
 import torch
@@ -58,6 +59,7 @@ class Run:
             for batch in self._waited(iter(self.loader)):
                 self._step(batch)
                 if agreed(stop):
+                    self._width(batch)
                     self.save()
                     raise interrupted()
             self._epoch_end()
@@ -67,9 +69,12 @@ class Run:
         output = train_step(training, batch)
         self.watch.add(len(batch["label"]) * world())
         ends = training.step % training.rate.steps_per_epoch == 0
+        saves = settings.save_every and training.step % settings.save_every == 0 and not ends
         if training.step % settings.log_every == 0 or ends:
             self._record(output, batch)
-        if settings.save_every and training.step % settings.save_every == 0 and not ends:
+        elif saves:
+            self._width(batch)
+        if saves:
             self.save()
 
     def _epoch_end(self) -> None:
@@ -86,12 +91,13 @@ class Run:
         training.check()
         loss = float(all_sum(output.loss) / world())
         rate = training.rate.at(training.step - 1)
-        with self.watch.paused():
-            width = self._spread(batch)
+        width = self._width(batch)
         record = {"step": training.step, "epoch": training.progress.epoch, "loss": loss, "lr": rate}
         own = {name: float(value) for name, value in output.metrics.items()}
-        self._write({**record, **self.watch.read(), "feature_std": width, **own, **self._odd()})
-        if self.alarm.hears(width):
+        several = len(batch["label"]) > 1  # one image has no spread
+        shown = {"feature_std": width} if several else {}
+        self._write({**record, **self.watch.read(), **shown, **own, **self._odd()})
+        if several and self.alarm.hears(width):
             self.say(
                 f"train-ssl: warning: the features have collapsed: their spread is {width:.2g} (0 is all alike)"
             )
@@ -101,6 +107,18 @@ class Run:
         skipped, scaler = self.loader.skipped, self.training.scaler
         odd: Record = {"skipped": skipped} if skipped else {}
         return {**odd, "scale": scaler.get_scale()} if scaler.is_enabled() else odd
+
+    def _width(self, batch: Batch) -> float:
+        """The spread of a batch's features on this rank.
+
+        Raises:
+            MaskgenError: some features are infinite or no number, on any rank.
+        """
+        with self.watch.paused():
+            width = self._spread(batch)
+            if all_sum(torch.tensor(int(not isfinite(width)))):
+                raise self.training.lost("the features")
+        return width
 
     @torch.no_grad()
     def _spread(self, batch: Batch) -> float:
@@ -114,7 +132,7 @@ class Run:
         return spread(features)
 
     def save(self) -> None:
-        """A checkpoint by rank 0; all ranks wait for it."""
+        """A checkpoint by rank 0, of finite numbers only; all ranks wait for it. Its features were looked at before."""
         training = self.training
         training.check(weights=True)
         with self.watch.paused():
@@ -160,7 +178,9 @@ def agreed(stop: StopSignals) -> bool:
     return bool(all_sum(torch.tensor(int(bool(stop)))))
 
 
-def train(preset: Preset, settings: Settings, *, say: Say, echo: Say = print) -> None:
+def train(
+    preset: Preset, settings: Settings, *, say: Say, echo: Say = print, stop: StopSignals | None = None
+) -> None:
     """Run a preset on shards until its end; called again after an interruption, go on from the last checkpoint.
 
     Writes config.json, metrics.jsonl, checkpoints/ and, at the end, backbone.safetensors into ``settings.output``.
@@ -170,11 +190,12 @@ def train(preset: Preset, settings: Settings, *, say: Say, echo: Say = print) ->
         settings: on what, where and how.
         say: takes warnings and notes.
         echo: takes the lines of metrics.
+        stop: listens for signals already.
 
     Raises:
         MaskgenError: in all the ways that its kinds describe.
     """
-    with StopSignals(patience=1) as stop, joined(settings.device) as device:
+    with StopSignals() if stop is None else stop as signals, joined(settings.device) as device:
         numerics(settings)
         dataset = open_data(settings)
         config = config_of(preset, settings, data=dataset.fingerprint, order=dataset.order(0, 0).name)
@@ -183,12 +204,17 @@ def train(preset: Preset, settings: Settings, *, say: Say, echo: Say = print) ->
             if rank() == 0:
                 claim(settings.output, config)
             if run.resume():
-                run.say(f"train-ssl: going on from step {run.training.step} of {run.training.rate.steps}")
+                step, steps = run.training.step, run.training.rate.steps
+                where = "already done: step" if step == steps else "going on from step"
+                run.say(f"train-ssl: {where} {step} of {steps}")
             if rank() == 0:
                 run.log = _open_log(run.training, echo)
-            run.fit(stop)
+            if signals:  # one that an import has swallowed
+                raise interrupted()
+            signals.patience = 1
+            run.fit(signals)
             if rank() == 0:
-                export(settings.output, settings.output / BACKBONE)
+                export(settings.output, settings.output / BACKBONE, warn=run.say)
         finally:
             run.loader.close()
             if run.log is not None:

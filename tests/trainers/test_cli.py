@@ -1,14 +1,16 @@
 from __future__ import annotations
 
 import json
+import shutil
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
 
-from maskgen.errors import EXIT_ENVIRONMENT, EXIT_USAGE
+from maskgen.errors import EXIT_ENVIRONMENT, EXIT_FAULTS, EXIT_USAGE
 from maskgen.terminal import run_command
+from maskgen.trainers import checkpoint
 from maskgen.trainers.cli import train_cli
 from maskgen.trainers.cli_eval import eval_cli
 from maskgen.trainers.presets import PRESETS
@@ -93,7 +95,7 @@ def test_a_finished_run_has_nothing_to_do(
     before = (trained / "metrics.jsonl").read_text().splitlines()
     status, _, err = call(capsys, "train-ssl", *_arguments(shards, trained))
     assert status == 0
-    assert "step 3 of 3" in err
+    assert "already done: step 3 of 3" in err
     after = (trained / "metrics.jsonl").read_text().splitlines()
     assert after[: len(before)] == before
     assert all("loss" not in json.loads(line) for line in after[len(before) :])
@@ -119,7 +121,9 @@ def test_another_configuration_is_refused_by_its_differences(
 @pytest.mark.parametrize(
     ("more", "told"),
     [
-        (["--set", "lrr=0.2"], "did you mean 'lr'"),
+        (["--set", "lrr=0.2"], "did you mean 'lr'?\n"),
+        (["--set", "LR=0.2"], "did you mean 'lr'?\n"),
+        (["--set", "batch_size=1000"], "a smaller --set batch_size=, or fewer ranks"),
         (["--set", "lr"], "--set takes name=value"),
         (["--set", "queue=5"], "simsiam does not use it"),
         (["--resume", "never"], "holds a run already"),
@@ -133,6 +137,27 @@ def test_mistakes_are_named(
     status, _, err = call(capsys, "train-ssl", *_arguments(shards, trained, *more))
     assert status == EXIT_USAGE
     assert told in err
+
+
+@pytest.mark.parametrize(
+    ("method", "change", "told"),
+    [
+        ("mocov2", "queue=0", "queue must be at least 1"),
+        ("knn-moco", "queue=0", "queue must be at least 1"),
+        ("cast", "queue=0", "queue must be at least 1"),
+        ("simsiam", "recipe=supervised", "simsiam compares 2 views"),
+        ("msr", "recipe=simclr", "it does not make weak, which msr needs"),
+        ("cast", "recipe=mocov2", "it does not make cam_masks and masked, which cast needs"),
+    ],
+)
+def test_what_cannot_be_trained_is_refused_before_anything_is_made(
+    method: str, change: str, told: str, shards: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    arguments = [method, *_arguments(shards, tmp_path / "run")[1:], "--set", change]
+    status, _, err = call(capsys, "train-ssl", *arguments)
+    assert status == EXIT_USAGE
+    assert told in err
+    assert not (tmp_path / "run").exists()
 
 
 def test_a_gpu_that_is_not_there_is_an_environment_fault(
@@ -183,6 +208,59 @@ def test_knn_and_linear_from_the_command_line(
     assert (
         len(list((tmp_path / "features").glob("*.npy"))) == 1 + 2 + 2
     )  # knn, held-out and chosen-on, passes
+
+
+def test_some_of_the_classes_are_tested_by_their_names(
+    trained: Path, photo_folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Each test image is a training image, so that its nearest is itself, whatever the network."""
+    shutil.copytree(photo_folder / "coffee", tmp_path / "test" / "coffee")
+    knn = ["knn", "--checkpoint", str(trained), "--output", str(tmp_path / "out"), "--k", "1"]
+    places = ["--data", str(photo_folder), "--test", str(tmp_path / "test")]
+    assert call(capsys, "eval-ssl", *knn, *places)[0] == 0
+    assert json.loads((tmp_path / "out" / "knn.json").read_text())["knn_1"] == 1.0
+    (tmp_path / "test" / "coffee").rename(tmp_path / "test" / "tea")
+    status, _, err = call(capsys, "eval-ssl", *knn, *places)
+    assert status == EXIT_USAGE
+    assert "the training images lack, tea" in err
+
+
+def spoilt(trained: Path, folder: Path, name: str, value: float) -> Path:
+    """The run's checkpoint with one tensor of its backbone set to a value."""
+    state = checkpoint.load(checkpoint.path_of(trained / "checkpoints", 3))
+    state["method"][f"backbone.{name}"].fill_(value)
+    return checkpoint.save(folder, 3, {key: value for key, value in state.items() if key != "version"})
+
+
+def test_features_and_weights_that_are_no_numbers_are_refused(
+    trained: Path, photo_folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    state = checkpoint.load(checkpoint.path_of(trained / "checkpoints", 3))["method"]
+    name = next(key for key in state if key.startswith("backbone.") and key.endswith("running_var"))
+    name = name.removeprefix("backbone.")
+    odd = spoilt(trained, tmp_path / "odd", name, -1e9)  # finite, but the root of it is not
+    where = ["--data", str(photo_folder), "--output", str(tmp_path / "out")]
+    for task in ("knn", "linear"):
+        status, _, err = call(capsys, "eval-ssl", task, "--checkpoint", str(odd), *where)
+        assert status == EXIT_FAULTS
+        assert "images are infinite or no number" in err
+    assert not list((tmp_path / "out").glob("*.json"))
+    lost = spoilt(trained, tmp_path / "lost", name, float("inf"))
+    target = ["--output", str(tmp_path / "b.safetensors")]
+    status, _, err = call(capsys, "train-ssl", "export", "--checkpoint", str(lost), *target)
+    assert status == EXIT_FAULTS
+    assert f"the weight {name} is infinite" in err
+    assert not (tmp_path / "b.safetensors").exists()
+
+
+def test_a_file_that_is_no_checkpoint_is_named(
+    photo_folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "empty.pt").touch()
+    where = ["--data", str(photo_folder), "--output", str(tmp_path / "out")]
+    status, _, err = call(capsys, "eval-ssl", "knn", "--checkpoint", str(tmp_path / "empty.pt"), *where)
+    assert status == EXIT_USAGE
+    assert "empty.pt is no checkpoint" in err
 
 
 def test_fresh_passes_for_each_epoch_do_not_pile_up(

@@ -141,6 +141,20 @@ def test_an_encoder_comes_back_from_each_form(tmp_path: Path, form: str) -> None
     assert (encoder.dim, encoder.view_px) == (512, 32)
 
 
+def test_a_damaged_last_checkpoint_is_passed_over_with_a_warning(tmp_path: Path) -> None:
+    _, path = saved(tmp_path, "tiny")
+    state = checkpoint.load(path)
+    newest = checkpoint.save(path.parent, 4, {**state, "schedule": {"step": 4}})
+    newest.write_bytes(newest.read_bytes()[:-1])
+    told: list[str] = []
+    assert export(tmp_path, tmp_path / "out.safetensors", warn=told.append)["step"] == "3"
+    assert len(told) == 1
+    assert newest.name in told[0]
+    path.write_bytes(b"")
+    with pytest.raises(ShardFault, match="no checkpoint is whole"):
+        export(tmp_path, tmp_path / "out.safetensors")
+
+
 def test_damaged_and_foreign_files_are_refused(tmp_path: Path) -> None:
     target = tmp_path / "x.safetensors"
     target.write_bytes(b"not this")

@@ -12,7 +12,7 @@ import torch
 from safetensors.torch import load_file
 from torch import nn
 
-from maskgen.errors import UsageError
+from maskgen.errors import MaskgenError, UsageError
 from maskgen.trainers import checkpoint
 from maskgen.trainers.evaluation.images import open_images
 from maskgen.trainers.evaluation.linear import PROTOCOLS, Protocol, Standard, protocol, top_k, train_heads
@@ -49,6 +49,17 @@ def test_a_sweep_trains_each_head_as_if_alone() -> None:
     alone, together = heads([0.1]), heads([0.1, 5.0])
     assert torch.equal(alone[0.1].weight, together[0.1].weight)
     assert not torch.equal(together[5.0].weight, together[0.1].weight)
+
+
+def test_a_rate_that_diverges_is_left_out_and_alone_an_error() -> None:
+    features, labels = clusters(0)
+    heads, _ = train_heads(lambda _: features, labels, LAW, lrs=[1e38, 0.5], classes=4)
+    alone, _ = train_heads(lambda _: features, labels, LAW, lrs=[0.5], classes=4)
+    assert list(heads) == [0.5]
+    assert torch.equal(heads[0.5].weight, alone[0.5].weight)
+    with pytest.raises(MaskgenError, match="linear classifier became infinite or no number") as caught:
+        train_heads(lambda _: features, labels, LAW, lrs=[1e38], classes=4)
+    assert caught.value.exit_code == 1
 
 
 def test_one_epoch_is_torchs_sgd() -> None:

@@ -122,10 +122,49 @@ def test_weights_spoilt_by_the_last_step_are_not_saved(shards: Path) -> None:
     made = training(SIMSIAM, settings(shards))
     train_step(made, batch_of(shards, SIMSIAM))
     made.check(weights=True)
+    running = next(b for name, b in made.method.named_buffers() if name.endswith("running_mean"))
+    running[0] = torch.nan
+    with pytest.raises(MaskgenError, match="weights became infinite"):
+        made.check(weights=True)
+    running[0] = 0.0
+    made.check(weights=True)
     next(made.method.parameters()).data[0, 0] = torch.inf
     made.check()
     with pytest.raises(MaskgenError, match="weights became infinite"):
         made.check(weights=True)
+
+
+@pytest.mark.parametrize("often", [{}, {"save_every": 1}, {"log_every": 1}])
+def test_features_that_are_no_numbers_end_the_run_before_anything_is_saved(
+    often: dict[str, Any], shards: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A negative running variance: weights, buffers and the loss are finite, the features that evaluation uses not."""
+
+    def poisoned(*given: Any, **named: Any) -> Training:
+        made = prepare(*given, **named)
+        next(b for name, b in made.method.named_buffers() if name.endswith("running_var")).fill_(-1e9)
+        return made
+
+    monkeypatch.setattr("maskgen.trainers.run.prepare", poisoned)
+    how = Settings(data=str(shards), output=tmp_path / "run", loader="torch", **often)
+    with pytest.raises(MaskgenError, match="the features became infinite or no number") as caught:
+        train(replace(SIMSIAM, epochs=1), how, say=lambda _: None, echo=lambda _: None)
+    assert caught.value.exit_code == 1
+    assert "nothing was saved at this step" in str(caught.value)
+    assert checkpoint.steps(tmp_path / "run" / "checkpoints") == []
+
+
+def test_a_batch_of_one_has_no_spread_to_warn_about(shards: Path, tmp_path: Path) -> None:
+    preset = with_overrides(
+        find_preset("mocov2", "smoke"), {"batch_size": "1", "epochs": "1", "bn_groups": "1"}
+    )
+    said: list[str] = []
+    how = Settings(data=str(shards), output=tmp_path / "run", loader="torch", log_every=10)
+    train(preset, how, say=said.append, echo=lambda _: None)
+    assert said == []
+    records = [record for record in read(tmp_path / "run" / "metrics.jsonl") if "loss" in record]
+    assert len(records) == 6
+    assert not any("feature_std" in record for record in records)
 
 
 @pytest.mark.parametrize("method", sorted(PRESETS))

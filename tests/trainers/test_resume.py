@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import os
+import re
 import signal
 import subprocess
 import sys
+import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -146,6 +148,23 @@ def stop_at(process: subprocess.Popen[str], step: int, sign: signal.Signals) -> 
             break
     process.communicate(timeout=60)
     return process.returncode
+
+
+@pytest.mark.faults
+def test_a_signal_while_it_is_starting_ends_it_with_75(shards: Path, tmp_path: Path) -> None:
+    """Sent as soon as the process catches SIGUSR1: torch is not imported yet."""
+    process = started(shards, tmp_path / "run")
+    wanted = 1 << (signal.SIGUSR1 - 1)
+    for _ in range(10_000):
+        caught = re.search(r"SigCgt:\s*(\w+)", Path(f"/proc/{process.pid}/status").read_text())
+        if caught and int(caught[1], 16) & wanted:
+            break
+        time.sleep(0.002)
+    process.send_signal(signal.SIGTERM)
+    _, err = process.communicate(timeout=60)
+    assert process.returncode == EXIT_INTERRUPTED, err
+    assert "stopped by a signal" in err
+    assert not (tmp_path / "run").exists()
 
 
 @pytest.mark.faults

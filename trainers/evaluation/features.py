@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from maskgen.config import digest
-from maskgen.errors import ShardFault
+from maskgen.errors import MaskgenError, ShardFault
 from maskgen.io.atomic import PartialFile, file_sha256, write_atomic
 from maskgen.loaders.normalise import normalise
 from maskgen.shards import sealed
@@ -21,6 +21,7 @@ from maskgen.trainers.distributed import all_sum, rank, world
 from maskgen.trainers.evaluation.images import Images, Pixels, centre, random_crop
 
 Network = Callable[[Tensor], Tensor]
+_CHUNK = 4096
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -127,12 +128,16 @@ class FeatureStore:
         self._folder, self._source, self._extractor = folder, source, extractor
 
     def get(self, images: Images, law: Law) -> NDArray[np.float32]:
-        """All features of the images, (N, D) float32, on rank 0; the other ranks help, and get (0, 0)."""
+        """All features of the images, (N, D) float32, on rank 0; the other ranks help, and get (0, 0).
+
+        Raises:
+            MaskgenError: some are infinite or no number.
+        """
         path = self._path(images, law)
         there = int(all_sum(torch.tensor(int(rank() == 0 and _sound(path)))))
         if not there:
             self._make(images, law, path)
-        return np.load(path) if rank() == 0 else np.zeros((0, 0), np.float32)
+        return _finite(np.load(path)) if rank() == 0 else np.zeros((0, 0), np.float32)
 
     def drop(self, images: Images, law: Law) -> None:
         """Remove features that will not be asked for again."""
@@ -166,6 +171,18 @@ class FeatureStore:
             for name in parts:
                 name.unlink()
         all_sum(torch.zeros(1))
+
+
+def _finite(features: NDArray[np.float32]) -> NDArray[np.float32]:
+    starts = range(0, len(features), _CHUNK)
+    lost = sum(int((~np.isfinite(features[start : start + _CHUNK]).all(1)).sum()) for start in starts)
+    if lost:
+        raise MaskgenError(
+            f"the features of {lost} of {len(features)} images are infinite or no number",
+            cause="the backbone's training diverged",
+            remedy="evaluate an earlier checkpoint, or train with a lower lr",
+        )
+    return features
 
 
 def _sound(path: Path) -> bool:

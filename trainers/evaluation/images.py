@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 from math import exp, log
 from pathlib import Path
 
@@ -17,7 +17,7 @@ from maskgen.io.decode import Limits, decode
 from maskgen.loaders import Dataset, open_dataset
 from maskgen.loaders.samples import SampleReader
 from maskgen.shards import naming
-from maskgen.trainers.data import labels_of
+from maskgen.trainers.data import class_names, labels_of
 
 _ENDINGS = {".jpg", ".jpeg", ".png", ".webp"}
 _LIMITS = Limits(max_bytes=64 << 20, max_pixels=64_000_000, max_side=32_768)
@@ -33,11 +33,13 @@ class Images:
         labels: (N,) int64, the classes 0 .. C-1; every image has one.
         fingerprint: of which images these are, and in what order.
         read: an image by its number, (H, W, 3) uint8 RGB; safe to call from several threads.
+        names: of the classes that there are images of, by number; empty where only numbers are known.
     """
 
     labels: NDArray[np.int64]
     fingerprint: str
     read: Callable[[int], Pixels]
+    names: Mapping[int, str] = field(default_factory=dict)
 
     def __len__(self) -> int:
         return len(self.labels)
@@ -51,7 +53,7 @@ class Images:
         """Some of the images, in the order of `rows`."""
         read = self.read
         mark = digest([self.fingerprint, digest(rows.tolist())])
-        return Images(self.labels[rows], mark, lambda number: read(int(rows[number])))
+        return Images(self.labels[rows], mark, lambda number: read(int(rows[number])), self.names)
 
 
 def open_images(path: str | Path) -> Images:
@@ -85,23 +87,30 @@ def of_shards(dataset: Dataset) -> Images:
         data = reader.encoded(int(samples[number]), naming.PHOTO)
         return _decoded(data.tobytes(), f"sample {samples[number]}")
 
-    return Images(labels[samples], dataset.fingerprint, read)
+    named = class_names(dataset)
+    names = {number: named[number] for number in np.unique(labels[samples]).tolist()} if named else {}
+    return Images(labels[samples], dataset.fingerprint, read, names)
 
 
 def of_folder(folder: Path) -> Images:
-    """Pictures in one folder per class; classes count in the order of their names, as torchvision's ImageFolder."""
-    names = sorted(entry.name for entry in folder.iterdir() if entry.is_dir()) if folder.is_dir() else []
-    files = [
-        (path, label)
-        for label, name in enumerate(names)
-        for path in sorted((folder / name).rglob("*"))
-        if path.suffix.lower() in _ENDINGS
-    ]
+    """Pictures in one folder per class; classes count in the order of their names, as torchvision's ImageFolder.
+
+    Folders without a picture are no classes.
+    """
+    folders = sorted(entry for entry in folder.iterdir() if entry.is_dir()) if folder.is_dir() else []
+    pictures = {
+        place.name: [path for path in sorted(place.rglob("*")) if path.suffix.lower() in _ENDINGS]
+        for place in folders
+    }
+    names = dict(enumerate(name for name, paths in pictures.items() if paths))
+    files = [(path, label) for label, name in names.items() for path in pictures[name]]
     listing = [(str(path.relative_to(folder)), path.stat().st_size, label) for path, label in files]
-    labels = np.array([label for _, label in files], np.int64)
-    return Images(
-        labels, digest(listing), lambda number: _decoded(files[number][0].read_bytes(), str(files[number][0]))
-    )
+
+    def read(number: int) -> Pixels:
+        path = files[number][0]
+        return _decoded(path.read_bytes(), str(path))
+
+    return Images(np.array([label for _, label in files], np.int64), digest(listing), read, names)
 
 
 def _decoded(data: bytes, where: str) -> Pixels:

@@ -5,13 +5,14 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from math import isfinite
 
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
 from maskgen.config import nearest
-from maskgen.errors import UsageError
+from maskgen.errors import MaskgenError, UsageError
 from maskgen.trainers.optim import set_rate
 from maskgen.trainers.schedules import LearningRate
 
@@ -167,7 +168,11 @@ def train_heads(
         report: told each epoch's number and mean losses by learning rate.
 
     Returns:
-        The heads by learning rate, and how features must be prepared for them.
+        The heads by learning rate, without those whose loss became infinite or no number; and how features must be
+        prepared for them.
+
+    Raises:
+        MaskgenError: no learning rate had finite losses to the end.
     """
     generator = torch.Generator().manual_seed(seed + 1)
     features = passes(0)
@@ -185,7 +190,7 @@ def train_heads(
     for epoch in range(law.epochs):
         features = passes(epoch)
         order = torch.randperm(len(labels), generator=generator).to(labels.device)
-        losses = dict.fromkeys(lrs, 0.0)
+        losses = dict.fromkeys(heads, 0.0)
         for number in range(per_epoch):
             rows = order[number * size : (number + 1) * size]
             batch, truth = standard(features[rows].float()), labels[rows]
@@ -198,6 +203,15 @@ def train_heads(
                 losses[lr] += float(loss.detach()) / per_epoch
         if report is not None:
             report(epoch, losses)
+        for lr, head in list(heads.items()):
+            if not (isfinite(losses[lr]) and head.weight.isfinite().all()):
+                del heads[lr]
+        if not heads:
+            raise MaskgenError(
+                f"the loss of the linear classifier became infinite or no number in epoch {epoch + 1}",
+                cause="the learning rate is too high for these features",
+                remedy="a lower --lr, or several: --lr 0.01,0.1,1",
+            )
     return heads, standard
 
 
@@ -213,7 +227,7 @@ def _head(features: Tensor, classes: int, seed: int) -> nn.Linear:
 @torch.no_grad()
 def top_k(head: nn.Linear, standard: Standard, features: Tensor, labels: Tensor) -> tuple[float, float]:
     """Top-1 and top-5 accuracy in [0, 1] on (M, D) features; top-5 of fewer classes is of all."""
-    right = torch.zeros(2, dtype=torch.long)
+    right = torch.zeros(2, dtype=torch.float64)
     for rows, truth in zip(torch.split(features, 4096), torch.split(labels, 4096), strict=True):
         best = head(standard(rows.float())).topk(min(5, head.out_features), dim=1).indices
         hits = best == truth[:, None]

@@ -12,10 +12,10 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from maskgen.errors import UsageError
 from maskgen.io.atomic import write_atomic
 from maskgen.io.signals import StopSignals, interrupted
 from maskgen.trainers.distributed import rank
+from maskgen.trainers.evaluation.classes import numbered_as
 from maskgen.trainers.evaluation.encoder import Encoder, load_encoder
 from maskgen.trainers.evaluation.features import Extractor, FeatureStore, Law, default_share
 from maskgen.trainers.evaluation.images import Images, open_images
@@ -90,13 +90,8 @@ class Bench:
         encoder = load_encoder(question.checkpoint, question.device)
         extractor = Extractor(encoder.network, question.device, question.batch_size, question.threads)
         first, second = _places(question)
-        train, test = open_images(first), None if second is None else open_images(second)
-        if test is not None and test.classes > train.classes:
-            raise UsageError(
-                f"the test images have {test.classes} classes, the training images {train.classes}",
-                where=str(second),
-                remedy="the same classes in both, numbered alike",
-            )
+        train = open_images(first)
+        test = None if second is None else numbered_as(train, open_images(second), str(second))
         store = FeatureStore(question.output / FEATURES, encoder.digest, extractor)
         return cls(question, encoder, store, train, test)
 
@@ -195,10 +190,12 @@ def run_linear(
         seed=question.seed,
         report=_reporter(law, say, stop),
     )
+    if lost := [f"{lr:g}" for lr in chosen if lr not in heads]:
+        say(f"eval-ssl: warning: the loss became infinite or no number with lr {', '.join(lost)}: left out")
     scores = {
         lr: top_k(head, standard, held[-1], bench.labels(choose or test))[0] for lr, head in heads.items()
     }
-    best = max(chosen, key=lambda lr: scores[lr])
+    best = max(heads, key=lambda lr: scores[lr])
     first, fifth = top_k(heads[best], standard, held[0], bench.labels(test))
     found: dict[str, Any] = {
         "lr": best,

@@ -8,6 +8,7 @@ from typing import Any, get_type_hints
 
 from maskgen.config import nearest
 from maskgen.errors import UsageError
+from maskgen.loaders.recipes import RECIPES
 from maskgen.trainers.presets.preset import Preset, options
 
 _TRUTH = {
@@ -43,7 +44,22 @@ def with_overrides(preset: Preset, values: Mapping[str, str]) -> Preset:
             raise UsageError(f"unknown setting {given!r}", cause=why, remedy=nearest(name, known))
         parsed[name] = _parse(name, text.strip(), types[name])
     changed = tuple(sorted({*preset.changed, *parsed}))
-    return dataclasses.replace(preset, **parsed, changed=changed)
+    made = dataclasses.replace(preset, **parsed, changed=changed)
+    _check_effect(made, parsed)
+    return made
+
+
+def _check_effect(preset: Preset, parsed: Mapping[str, Any]) -> None:
+    """Refuse what was set and changes nothing about this recipe's views."""
+    views = preset.views.views
+    small = len({view.size for view in RECIPES[preset.recipe].views}) > 1
+    overlapping = any(view.crop.overlap_of is not None for view in views)
+    for name, works, what in (("small_px", small, "small"), ("overlap_min", overlapping, "constrained")):
+        if parsed.get(name) and not works:
+            raise UsageError(
+                f"{name} is set, but the recipe {preset.recipe!r} has no {what} views",
+                remedy=f"leave {name} out, or set another recipe",
+            )
 
 
 def _parse(name: str, text: str, kind: Any) -> Any:

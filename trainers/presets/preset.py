@@ -9,7 +9,7 @@ from typing import Any
 from maskgen.config import digest, nearest
 from maskgen.errors import UsageError
 from maskgen.loaders.views import Recipe
-from maskgen.trainers.presets.views import ViewOptions, resolve_recipe
+from maskgen.trainers.presets.views import ViewOptions, check_fit, resolve_recipe
 
 METHOD_NAMES = (
     "mocov2", "simclr", "simsiam", "byol", "swav", "relicv2", "cast", "msr", "knn-moco", "supervised",
@@ -147,7 +147,9 @@ class Preset:
     def __post_init__(self) -> None:
         for option in options(self.method):
             _check(option, getattr(self, option.name))
-        resolve_recipe(self.view_options)
+        if self.method in _MOCO and self.queue < 1:
+            raise UsageError(f"queue must be at least 1 for {self.method}, got {self.queue}")
+        check_fit(self.method, self.recipe, resolve_recipe(self.view_options))
 
     @property
     def view_options(self) -> ViewOptions:

@@ -10,6 +10,9 @@ from maskgen.errors import UsageError
 from maskgen.loaders.recipes import RECIPES
 from maskgen.loaders.views import Background, Corruption, Crop, MaskChange, Place, Recipe, Replace, View
 
+_PARTS = {"cast": ("cam_masks", "masked"), "msr": ("weak", "weak")}
+"""What these methods need of the first and of the second view."""
+
 
 @dataclass(frozen=True, kw_only=True)
 class ViewOptions:
@@ -55,6 +58,24 @@ def resolve_recipe(options: ViewOptions) -> Recipe:
         negative=negative,
         corruption=_corruption(options),
     )
+
+
+def check_fit(method: str, name: str, recipe: Recipe) -> None:
+    """Refuse views that a method cannot be trained on.
+
+    Raises:
+        UsageError: there are too few, or a part of them is missing.
+    """
+    count = 1 if method == "supervised" else 2
+    parts = zip(recipe.views, _PARTS.get(method, ()), strict=False)
+    if len(recipe.views) < count or not all(getattr(view, part) for view, part in parts):
+        raise UsageError(
+            f"the recipe {name!r} does not fit {method}",
+            cause=f"{method} compares {count} views"
+            if len(recipe.views) < count
+            else f"it does not make {' and '.join(sorted(set(_PARTS[method])))}, which {method} needs",
+            remedy=f"one of {method}'s own, see `train-ssl presets {method}`",
+        )
 
 
 def _changed(view: View, options: ViewOptions, large: bool) -> View:
