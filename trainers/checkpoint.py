@@ -18,8 +18,8 @@ from maskgen.errors import EnvironmentFault, ShardFault, UsageError
 from maskgen.io.atomic import (
     PartialFile,
     disk_errors,
-    file_sha256,
     fsync_folder,
+    is_as_written,
     sweep_partials,
     unhidden_disk_errors,
     write_atomic,
@@ -141,9 +141,7 @@ def load(path: Path) -> State:
             "a checkpoint's side file is damaged", where=str(_side(path)), cause=cause
         ) from fault
     try:
-        sound = path.stat().st_size == record["bytes"] and file_sha256(path) == record["sha256"]
-    except FileNotFoundError:
-        sound = False
+        sound = is_as_written(path, record["bytes"], record["sha256"])
     except OSError as error:
         raise EnvironmentFault("cannot read a checkpoint", where=str(path), cause=str(error)) from error
     if not sound:

@@ -217,6 +217,14 @@ def file_sha256(path: Path) -> str:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
+def is_as_written(path: Path, size: int, sha256: str) -> bool:
+    """Whether a file is there with this length and content; one of another length is not read."""
+    try:
+        return path.stat().st_size == size and file_sha256(path) == sha256
+    except FileNotFoundError:
+        return False
+
+
 def write_atomic(path: Path, data: bytes) -> None:
     """Replace `path` by `data`: readers see the old or the new content, never a part.
 

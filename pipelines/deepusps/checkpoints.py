@@ -11,7 +11,7 @@ import torch
 from torch import Tensor
 
 from maskgen.errors import EnvironmentFault, ShardFault, UsageError
-from maskgen.io.atomic import PartialFile, file_sha256, fsync_folder, unhidden_disk_errors
+from maskgen.io.atomic import PartialFile, fsync_folder, is_as_written, unhidden_disk_errors
 
 Facts = dict[str, Any]
 
@@ -62,11 +62,7 @@ def load_state(folder: Path, facts: Facts) -> Facts:
         ShardFault: it is absent, or not what was written.
     """
     path = folder / facts["file"]
-    try:
-        sound = path.stat().st_size == facts["bytes"] and file_sha256(path) == facts["sha256"]
-    except FileNotFoundError:
-        sound = False
-    if not sound:
+    if not is_as_written(path, facts["bytes"], facts["sha256"]):
         raise ShardFault("a checkpoint is damaged", where=str(path), cause="a torn write or bit rot")
     state: Facts = torch.load(path, map_location="cpu", weights_only=True)
     return state

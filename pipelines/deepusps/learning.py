@@ -46,12 +46,6 @@ class Machine:
     note: Callable[[str], None] = print
 
 
-def is_done(work: Work, training: Training) -> bool:
-    """Whether a phase is."""
-    record = work.record(training.name)
-    return record is not None and bool(record["done"])
-
-
 def epochs_done(work: Work, training: Training) -> int:
     """How many of a phase's epochs are committed."""
     record = work.record(training.name)
@@ -72,7 +66,7 @@ def learn(work: Work, settings: Settings, training: Training, machine: Machine, 
         MaskgenError: the loss is no number, or the labels that a round has made are empty.
         ShardFault: what it learns from is damaged.
     """
-    if is_done(work, training):
+    if work.is_done(training.name):
         return
     run = _Run(work, settings, training, machine)
     pace.begin(training.words)

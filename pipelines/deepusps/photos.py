@@ -195,12 +195,6 @@ class _Gathered:
         self.work.commit(RECORD, {**facts, "sha256": self.hash.hexdigest()})
 
 
-def is_done(work: Work) -> bool:
-    """Whether the step is."""
-    record = work.record(RECORD)
-    return record is not None and bool(record["done"])
-
-
 def gather(work: Work, settings: Settings, workers: int, report: Report) -> None:
     """Decode drawn photos in their order until there are enough; each goes to the store.
 

@@ -146,12 +146,6 @@ def stacked(work: Work, names: tuple[str, ...], stop: int) -> NDArray[np.uint8]:
     return np.stack([work.store.read(array_of(name), 0, stop) for name in names], axis=1)
 
 
-def is_done(work: Work) -> bool:
-    """Whether the step is."""
-    record = work.record(RECORD)
-    return record is not None and bool(record["done"])
-
-
 def compute(work: Work, settings: Settings, workers: int, report: Report) -> None:
     """Compute the maps of every photo of the training; each goes to the store.
 

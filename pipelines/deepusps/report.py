@@ -40,7 +40,7 @@ def write_report(work: Work, settings: Settings, count: int = 24) -> Path:
     """
     facts = status(work, settings)
     parts = [f"<h1>DeepUSPS, preset {html.escape(settings.preset.name)}</h1>", _summary(settings, facts)]
-    if priors.is_done(work):
+    if work.is_done(priors.RECORD):
         parts += _plots(work, settings)
         parts.append(_phases(facts, seconds_by_phase(work)))
         sheet = draw_sheet(work, settings, count)

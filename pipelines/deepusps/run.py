@@ -16,7 +16,6 @@ from maskgen.pipelines.deepusps.learning import (
     check_inputs,
     epochs_done,
     forget_the_way,
-    is_done,
     learn,
 )
 from maskgen.pipelines.deepusps.phases import Training, of_fusion, of_rounds
@@ -126,12 +125,12 @@ def run(work: Work, settings: Settings, steps: tuple[str, ...], how: How) -> Non
 
 
 def _photos(work: Work, settings: Settings, how: How) -> None:
-    if not photos.is_done(work):
+    if not work.is_done(photos.RECORD):
         photos.gather(work, settings, how.processes, how.report)
 
 
 def _priors(work: Work, settings: Settings, how: How) -> None:
-    if not priors.is_done(work):
+    if not work.is_done(priors.RECORD):
         priors.compute(work, settings, how.processes, how.report)
 
 
@@ -145,7 +144,7 @@ def _fuse(work: Work, settings: Settings, how: How) -> None:
 
 
 def _learn(work: Work, settings: Settings, trainings: list[Training], step: str, how: How) -> None:
-    if all(is_done(work, training) for training in trainings):
+    if all(work.is_done(training.name) for training in trainings):
         return
     from maskgen.pipelines.deepusps.checkpoints import prepare_torch
 
@@ -184,10 +183,10 @@ def steps_done(work: Work, settings: Settings) -> dict[str, bool]:
     """Which steps are done, in their order; an export counts when it lies in the training's folder."""
     from maskgen.pipelines.deepusps.work import WEIGHTS
 
-    done = {"photos": photos.is_done(work), "priors": priors.is_done(work)}
+    done = {"photos": work.is_done(photos.RECORD), "priors": work.is_done(priors.RECORD)}
     ready = done["photos"] and done["priors"]
-    done["train"] = ready and all(is_done(work, one) for one in rounds(work, settings))
-    done["fuse"] = ready and is_done(work, fusion(work, settings))
+    done["train"] = ready and all(work.is_done(one.name) for one in rounds(work, settings))
+    done["fuse"] = ready and work.is_done(fusion(work, settings).name)
     done["export"] = done["fuse"] and (work.root / WEIGHTS).is_file()
     return done
 

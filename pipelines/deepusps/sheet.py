@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from maskgen.methods import METHODS, MethodOptions, make_method
 from maskgen.pipelines.deepusps import photos, priors
-from maskgen.pipelines.deepusps.learning import is_done, network_path
+from maskgen.pipelines.deepusps.learning import network_path
 from maskgen.pipelines.deepusps.phases import FUSION, labels_of
 from maskgen.pipelines.deepusps.presets import CUT_AT
 from maskgen.pipelines.deepusps.run import fusion, rounds
@@ -44,7 +44,7 @@ def draw_sheet(work: Work, settings: Settings, count: int) -> bytes:
     record = work.record(photos.RECORD) or {}
     chosen = spread((work.record(priors.RECORD) or {})["kept"], count)
     columns = _maps(work, settings)
-    finished = is_done(work, fusion(work, settings))
+    finished = work.is_done(fusion(work, settings).name)
     titles = ["photo", *columns, *(["deepusps", "overlay"] if finished else [])]
     method = _network(work) if finished else None
     rows = []
@@ -72,7 +72,7 @@ def _network(work: Work) -> Any:
 def _maps(work: Work, settings: Settings) -> dict[str, str]:
     """Titles and arrays of what there is to show: each prior, and the labels of its last finished round."""
     found = {}
-    finished = {training.leaves for training in rounds(work, settings) if is_done(work, training)}
+    finished = {training.leaves for training in rounds(work, settings) if work.is_done(training.name)}
     for prior in settings.preset.priors:
         found[prior] = priors.array_of(prior)
         for number in range(len(settings.preset.rounds), 0, -1):
@@ -104,7 +104,7 @@ def agreement(work: Work, settings: Settings) -> list[tuple[int, float]]:
     if len(names) < 2:
         return []
     chosen = spread(record["kept"], AGREED_OVER)
-    finished = {training.leaves for training in rounds(work, settings) if is_done(work, training)}
+    finished = {training.leaves for training in rounds(work, settings) if work.is_done(training.name)}
     found = []
     for number in range(len(settings.preset.rounds) + 1):
         arrays = [labels_of(name, number) if number else priors.array_of(name) for name in names]

@@ -77,6 +77,15 @@ class Work:
                 remedy="remove this file: its step is then done again, with the same result",
             ) from fault
 
+    def is_done(self, name: str) -> bool:
+        """Whether the step or phase of a record is.
+
+        Raises:
+            ShardFault: the record is damaged.
+        """
+        record = self.record(name)
+        return record is not None and bool(record["done"])
+
     def commit(self, name: str, facts: Facts) -> None:
         """Write a record; what it speaks of must be durable before.
 

@@ -14,7 +14,7 @@ from torch import Tensor
 
 from maskgen.config import digest
 from maskgen.errors import MaskgenError, ShardFault
-from maskgen.io.atomic import PartialFile, file_sha256, write_atomic
+from maskgen.io.atomic import PartialFile, is_as_written, write_atomic
 from maskgen.loaders.normalise import normalise
 from maskgen.shards import sealed
 from maskgen.trainers.distributed import all_sum, rank, world
@@ -188,6 +188,6 @@ def _finite(features: NDArray[np.float32]) -> NDArray[np.float32]:
 def _sound(path: Path) -> bool:
     try:
         record = sealed.read(path.with_suffix(".json"))
-        return bool(path.stat().st_size == record["bytes"] and file_sha256(path) == record["sha256"])
     except (ShardFault, FileNotFoundError):
         return False
+    return is_as_written(path, record["bytes"], record["sha256"])
