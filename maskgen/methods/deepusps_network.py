@@ -19,26 +19,22 @@ from torchvision.models import resnet as tv
 
 from maskgen.config import nearest
 from maskgen.errors import UsageError
+from maskgen.methods.deepusps_layers import (
+    BorderContrast,
+    ForegroundAttention,
+    PooledContext,
+    convolved,
+    enlarged,
+    lab_colours,
+)
 from maskgen.methods.u2net_network import U2Net
 from maskgen.methods.u2net_weights import read_state, state_differences
 
-MEAN, STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
 SMALL_WIDTHS = (32, 64, 128, 192)
 DECODER_CHANNELS = 48
-HEADS, EMBEDDED = 4, 8
 CONTRAST_STAGE = 1  # of stride 8
-POOLED_SIDES = (1, 2, 4)
-"""Grids over which the coarsest features are averaged (pyramid pooling, Zhao et al., CVPR 2017): what is unlike the
-whole photo is the task, and a network of a few layers does not see the whole photo."""
-
-
-def _conv(inputs: int, outputs: int, side: int = 3, stride: int = 1) -> nn.Sequential:
-    convolution = nn.Conv2d(inputs, outputs, side, stride, padding=side // 2, bias=False)
-    return nn.Sequential(convolution, nn.BatchNorm2d(outputs), nn.ReLU(inplace=True))
-
-
-def _grown(x: Tensor, size: Any) -> Tensor:
-    return functional.interpolate(x, size=size, mode="bilinear", align_corners=False)
+ATTENDED_LEVEL = 2  # of stride 8
+ATTENTIONS = 3
 
 
 def _stage(inputs: int, outputs: int, stride: int, blocks: int = 2) -> nn.Sequential:
@@ -50,62 +46,13 @@ def _stage(inputs: int, outputs: int, stride: int, blocks: int = 2) -> nn.Sequen
     return nn.Sequential(first, *(tv.BasicBlock(outputs, outputs) for _ in range(blocks - 1)))
 
 
-class PooledContext(nn.Module):
-    """Adds what the whole photo and its parts hold to every place: (B, C, h, w) -> (B, outputs, h, w)."""
-
-    def __init__(self, inputs: int, outputs: int) -> None:
-        super().__init__()
-        self.branches = nn.ModuleList(nn.Conv2d(inputs, outputs, 1) for _ in POOLED_SIDES)
-        self.merge = _conv(inputs + outputs * len(POOLED_SIDES), outputs)
-
-    def forward(self, x: Tensor) -> Tensor:
-        """Apply the block."""
-        parts = [
-            _grown(functional.relu(branch(functional.adaptive_avg_pool2d(x, side))), x.shape[2:])
-            for side, branch in zip(POOLED_SIDES, self.branches, strict=True)
-        ]
-        out: Tensor = self.merge(torch.cat([x, *parts], 1))
-        return out
-
-
-class BorderContrast(nn.Module):
-    """Tells each place how much it is like each side of the photo and like the photo as a whole.
-
-    The idea of the priors (Yang et al., CVPR 2013: one ranking per side) as a layer: places are compared by a Gaussian of
-    their embeddings, learnt from the photo's colours and the features; the means over the four sides and over all places
-    are added to the features. A network of a few hundred photos does not find this comparison by itself.
-
-    Args:
-        channels: C of the features.
-    """
-
-    def __init__(self, channels: int) -> None:
-        super().__init__()
-        self.embed = nn.Conv2d(channels + 3, HEADS * EMBEDDED, 1)
-        self.merge = nn.Sequential(nn.Conv2d(5 * HEADS, channels, 1), nn.BatchNorm2d(channels))
-
-    def forward(self, features: Tensor, photos: Tensor) -> Tensor:
-        """(B, C, h, w) features and (B, 3, H, W) normalised photos to (B, C, h, w)."""
-        batch, _, height, width = features.shape
-        colours = functional.adaptive_avg_pool2d(photos, (height, width))
-        embedded = self.embed(torch.cat([features, colours], 1)).float()
-        points = embedded.view(batch, HEADS, EMBEDDED, height * width)
-        with torch.autocast(photos.device.type, enabled=False):  # small differences of large sums
-            norms = (points * points).sum(2)
-            squares = norms[..., :, None] + norms[..., None, :] - 2 * points.transpose(2, 3) @ points
-            alike = torch.exp(-squares.clamp_min(0)).view(batch, HEADS, height * width, height, width)
-            sides = [alike[..., 0, :], alike[..., -1, :], alike[..., :, 0], alike[..., :, -1]]
-            means = [*(side.mean(-1) for side in sides), alike.mean((-2, -1))]
-        found = torch.cat(means, 1).view(batch, 5 * HEADS, height, width)
-        out: Tensor = functional.relu(features + self.merge(found))
-        return out
-
-
 class Decoder(nn.Module):
     """From coarse to fine, finer features are added on the way up (Lin et al., feature pyramid networks, CVPR 2017).
 
+    Half-way, at stride 8, a first map is drawn and every place compared with what it marks, a few times over.
+
     Args:
-        inputs: channels of the features, finest first; the coarsest get pooled context.
+        inputs: channels of the features, finest first, of strides 2, 4, 8 and on; the coarsest get pooled context.
         channels: of the decoder.
     """
 
@@ -113,15 +60,20 @@ class Decoder(nn.Module):
         super().__init__()
         self.context = PooledContext(inputs[-1], channels)
         self.laterals = nn.ModuleList(nn.Conv2d(width, channels, 1) for width in inputs[:-1])
-        self.merges = nn.ModuleList(_conv(channels, channels) for _ in inputs[:-1])
+        self.merges = nn.ModuleList(convolved(channels, channels) for _ in inputs[:-1])
+        self.attentions = nn.ModuleList(ForegroundAttention(channels) for _ in range(ATTENTIONS))
         self.head = nn.Conv2d(channels, 1, 1)
 
-    def forward(self, features: list[Tensor]) -> Tensor:
-        """Features, finest first, to (B, 1, h, w) logits at the finest ones' size."""
+    def forward(self, features: list[Tensor], photos: Tensor) -> Tensor:
+        """Features, finest first, of (B, 3, H, W) normalised photos to (B, 1, h, w) logits at the finest ones' size."""
         h: Tensor = self.context(features[-1])
         for level in range(len(features) - 2, -1, -1):
             fine = features[level]
-            h = self.merges[level](_grown(h, fine.shape[2:]) + self.laterals[level](fine))
+            h = self.merges[level](enlarged(h, fine.shape[2:]) + self.laterals[level](fine))
+            if level == ATTENDED_LEVEL:
+                colours = lab_colours(functional.adaptive_avg_pool2d(photos, (fine.shape[2], fine.shape[3])))
+                for attention in self.attentions:
+                    h = attention(h, colours)
         out: Tensor = self.head(h)
         return out
 
@@ -133,7 +85,7 @@ class SmallEncoder(nn.Module):
         super().__init__()
         stem = widths[0] // 2
         self.widths = (stem, *widths)
-        self.stem = nn.Sequential(_conv(3, stem, stride=2), _conv(stem, stem))
+        self.stem = nn.Sequential(convolved(3, stem, stride=2), convolved(stem, stem))
         self.stages = nn.ModuleList(
             _stage(into, out, 2) for into, out in zip(self.widths[:-1], widths, strict=True)
         )
@@ -195,7 +147,7 @@ class Pyramid(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         """(B, 3, H, W) normalised photos to (B, H, W) logits."""
-        return _grown(self.decoder(self.encoder(x)), x.shape[2:])[:, 0]
+        return enlarged(self.decoder(self.encoder(x), x), x.shape[2:])[:, 0]
 
 
 class Dilated(nn.Module):
@@ -208,7 +160,7 @@ class Dilated(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         """(B, 3, H, W) normalised photos to (B, H, W) logits."""
-        return _grown(self.head(self.encoder(x)[-1]), x.shape[2:])[:, 0]
+        return enlarged(self.head(self.encoder(x)[-1]), x.shape[2:])[:, 0]
 
 
 class FusedMap(nn.Module):
@@ -298,9 +250,3 @@ def load_start(network: nn.Module, weights: dict[str, Tensor], name: str) -> Non
             remedy="give an encoder of the same architecture, or another --network",
         )
     target.load_state_dict(weights)
-
-
-def normalised(photos: Tensor) -> Tensor:
-    """(B, 3, H, W) photos in [0, 255] by ImageNet's mean and standard deviation."""
-    mean, std = (torch.tensor(one, device=photos.device).view(1, 3, 1, 1) for one in (MEAN, STD))
-    return (photos / 255 - mean) / std

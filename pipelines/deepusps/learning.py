@@ -21,6 +21,7 @@ from maskgen.io.atomic import disk_errors, file_sha256, write_atomic
 from maskgen.pipelines.deepusps import photos, priors
 from maskgen.pipelines.deepusps.phases import Training
 from maskgen.pipelines.deepusps.progress import Pace
+from maskgen.pipelines.deepusps.recut import recut
 from maskgen.pipelines.deepusps.settings import RANDOM, Settings
 from maskgen.pipelines.deepusps.store import damaged, record_of, rows_sha256
 from maskgen.pipelines.deepusps.work import CHECKPOINTS, NETWORKS, UNFINISHED, Facts, Work
@@ -52,7 +53,9 @@ def epochs_done(work: Work, training: Training) -> int:
     return 0 if record is None else len(record["epochs"])
 
 
-def learn(work: Work, settings: Settings, training: Training, machine: Machine, pace: Pace) -> None:
+def learn(
+    work: Work, settings: Settings, training: Training, machine: Machine, workers: int, pace: Pace
+) -> None:
     """Train one phase to its end, or from where it was left.
 
     Args:
@@ -60,6 +63,7 @@ def learn(work: Work, settings: Settings, training: Training, machine: Machine, 
         settings: of the training.
         training: the phase.
         machine: where.
+        workers: processes for what is done photo by photo at the end of a joint round.
         pace: told after each epoch.
 
     Raises:
@@ -68,7 +72,7 @@ def learn(work: Work, settings: Settings, training: Training, machine: Machine, 
     """
     if work.is_done(training.name):
         return
-    run = _Run(work, settings, training, machine)
+    run = _Run(work, settings, training, machine, workers)
     pace.begin(training.words)
     while len(run.epochs) < training.phase.epochs:
         stats = run.epoch()
@@ -79,8 +83,11 @@ def learn(work: Work, settings: Settings, training: Training, machine: Machine, 
 class _Run:
     """A phase between its first epoch, or the last that was committed, and its end."""
 
-    def __init__(self, work: Work, settings: Settings, training: Training, machine: Machine) -> None:
+    def __init__(
+        self, work: Work, settings: Settings, training: Training, machine: Machine, workers: int
+    ) -> None:
         self._work, self._settings, self._training, self._machine = work, settings, training, machine
+        self._workers = workers
         self.epochs: list[Facts] = []
         self._round = self._resumed() or self._fresh(None)
 
@@ -98,6 +105,7 @@ class _Run:
             device=self._machine.device,
             crf=crf_of(settings.preset.crf_side, self._machine.device) if training.leaves else None,
             average=average,
+            averages=bool(training.leaves),
         )
 
     def _resumed(self) -> Round | None:
@@ -164,15 +172,30 @@ class _Run:
         """Leave the labels, or the finished network, and say that the phase is done."""
         facts: Facts = {"done": True, "epochs": self.epochs}
         if self._training.leaves:
-            labels = as_labels(self._round.average)
-            _check_found(labels, self._training)
-            self._work.store.create(self._training.leaves, labels.shape, np.uint8)
-            self._work.store.write(self._training.leaves, 0, labels)
-            self._work.store.sync(self._training.leaves)
-            facts["labels_sha256"] = rows_sha256(labels)
+            facts["labels_sha256"] = {
+                name: self._save_labels(name, labels) for name, labels in self._labels().items()
+            }
         if self._machine.keep_networks or not self._training.leaves:
             facts["network_sha256"] = self._save_network()
         self._work.commit(self._training.name, facts)
+
+    def _labels(self) -> dict[str, NDArray[np.uint8]]:
+        """The labels that this round leaves, by array."""
+        found = as_labels(self._round.average)
+        _check_found(found, self._training)
+        if not self._settings.preset.joint:
+            return dict.fromkeys(self._training.leaves, found)
+        data = learning_data(self._work, self._training)
+        maps = [self._work.store.read(priors.array_of(name)) for name in self._settings.preset.priors]
+        kept = (self._work.record(priors.RECORD) or {})["kept"]
+        labels = recut(data.photos, np.stack([one[kept] for one in maps], 1), found, self._workers)
+        return dict(zip(self._training.leaves, labels, strict=True))
+
+    def _save_labels(self, name: str, labels: NDArray[np.uint8]) -> str:
+        self._work.store.create(name, labels.shape, np.uint8)
+        self._work.store.write(name, 0, labels)
+        self._work.store.sync(name)
+        return rows_sha256(labels)
 
     def _save_network(self) -> str:
         from maskgen.methods.deepusps import save_weights
@@ -233,7 +256,7 @@ def check_inputs(work: Work, settings: Settings) -> None:
 
 def _checked_labels(work: Work, name: str, rows: NDArray[np.uint8]) -> NDArray[np.uint8]:
     record = work.record(record_of(name)) or {}
-    if record.get("labels_sha256") != rows_sha256(rows):
+    if record.get("labels_sha256", {}).get(name) != rows_sha256(rows):
         raise damaged(name)
     return rows
 

@@ -15,7 +15,7 @@ _MOST_ROUNDS = 20
 _CHOICES = {"precision": ("fp32", "bf16", "fp16")}
 _LEAST = {
     "side": 16, "images": 1, "crf_side": 0, "threshold": 0.01, "epochs": 1, "lr": 0.0, "batch_size": 1,
-    "beta2": 0.0, "power": 0.0, "crf_every": 1, "keep": 0.0, "crop": 0.1, "colour": 0.0,
+    "beta2": 0.0, "power": 0.0, "crf_every": 0, "keep": 0.0, "crop": 0.1, "colour": 0.0, "paste": 0.0,
 }  # fmt: skip
 _MOST = {
     "side": 2048,
@@ -23,6 +23,7 @@ _MOST = {
     "keep": 0.999,
     "crop": 1.0,
     "colour": 1.0,
+    "paste": 1.0,
     "epochs": 100_000,
     "batch_size": 100_000,
 }

@@ -9,11 +9,12 @@ from maskgen.pipelines.deepusps import priors
 from maskgen.pipelines.deepusps.presets import CUT_AT, Phase, Preset
 
 FUSION = "fusion"
+ALL = "all"
 
 
-def labels_of(prior: str, number: int) -> str:
-    """Name of the (N, S, S) uint8 labels in the store that round `number`, from 1, of a prior leaves."""
-    return f"labels/{prior}/{number}"
+def labels_of(preset: Preset, prior: str, number: int) -> str:
+    """Name of the (N, S, S) uint8 labels in the store that round `number`, from 1, leaves for a prior."""
+    return f"labels/{ALL}/{number}/{prior}" if preset.joint else f"labels/{prior}/{number}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,7 +27,7 @@ class Training:
         phase: epochs, learning rate and the rest.
         labels: arrays of the store that it learns from.
         thresholds: at which they are cut, in [0, 1].
-        leaves: array that its running average becomes; empty for the fusion.
+        leaves: arrays that its running average becomes: one, or in a joint round one per prior; none for the fusion.
     """
 
     name: str
@@ -34,7 +35,12 @@ class Training:
     phase: Phase
     labels: tuple[str, ...]
     thresholds: tuple[float, ...]
-    leaves: str = ""
+    leaves: tuple[str, ...] = ()
+
+    @property
+    def group(self) -> str:
+        """The prior that a round is of, or ``all``."""
+        return self.name.partition("-round-")[0]
 
     def seed(self, seed: int) -> int:
         """This phase's own seed: no two phases see the photos in one order."""
@@ -43,38 +49,41 @@ class Training:
 
 
 def of_rounds(preset: Preset, means: dict[str, float]) -> list[Training]:
-    """The rounds of all priors.
+    """The rounds: those of each prior in turn, or joint ones.
 
     Args:
         preset: of the training.
         means: of each prior's maps over all photos, in [0, 1].
     """
+    groups = {ALL: preset.priors} if preset.joint else {prior: (prior,) for prior in preset.priors}
     return [
-        _round(preset, prior, number, means[prior])
-        for prior in preset.priors
+        _round(preset, group, names, number, means)
+        for group, names in groups.items()
         for number in range(1, len(preset.rounds) + 1)
     ]
 
 
-def _round(preset: Preset, prior: str, number: int, mean: float) -> Training:
-    first = number == 1
+def _round(preset: Preset, group: str, names: tuple[str, ...], number: int, means: dict[str, float]) -> Training:
     return Training(
-        f"{prior}-round-{number}",
-        f"{prior}, round {number} of {len(preset.rounds)}",
+        f"{group}-round-{number}",
+        f"{group}, round {number} of {len(preset.rounds)}",
         preset.rounds[number - 1],
-        (priors.array_of(prior) if first else labels_of(prior, number - 1),),
-        (preset.threshold_of(prior, mean) if first else CUT_AT,),
-        labels_of(prior, number),
+        *_learnt_from(preset, names, number - 1, means),
+        tuple(labels_of(preset, prior, number) for prior in names),
     )
+
+
+def _learnt_from(
+    preset: Preset, names: tuple[str, ...], done: int, means: dict[str, float]
+) -> tuple[tuple[str, ...], tuple[float, ...]]:
+    """The label arrays of these priors after `done` rounds, and where each is cut."""
+    if done:
+        return tuple(labels_of(preset, prior, done) for prior in names), (CUT_AT,) * len(names)
+    arrays = tuple(priors.array_of(prior) for prior in names)
+    return arrays, tuple(preset.threshold_of(prior, means[prior]) for prior in names)
 
 
 def of_fusion(preset: Preset, means: dict[str, float]) -> Training:
     """The training on the last labels of all priors at once; on the cut priors when there are no rounds."""
-    last = len(preset.rounds)
-    if last:
-        labels = tuple(labels_of(prior, last) for prior in preset.priors)
-        thresholds = (CUT_AT,) * len(labels)
-    else:
-        labels = tuple(priors.array_of(prior) for prior in preset.priors)
-        thresholds = tuple(preset.threshold_of(prior, means[prior]) for prior in preset.priors)
-    return Training(FUSION, "fusion", preset.fusion, labels, thresholds)
+    learnt_from = _learnt_from(preset, preset.priors, len(preset.rounds), means)
+    return Training(FUSION, "fusion", preset.fusion, *learnt_from)

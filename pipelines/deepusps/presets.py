@@ -32,11 +32,12 @@ class Phase:
         batch_size: photos per step; the last, smaller batch of an epoch is left out.
         beta2: weight of recall in the F-measure loss, squared.
         power: of the polynomial decay.
-        crf_every: epochs between two CRF passes into the running average.
+        crf_every: epochs between two CRF passes into the running average; 0: one pass, after the last epoch.
         keep: share of the running average that a CRF pass leaves; the new maps get the rest.
         flip: mirror each photo and its labels with probability 1/2.
         crop: least side of a random crop, as a share of the photo's; 1: the whole photo.
         colour: largest change of brightness, contrast and saturation, as a share; 0: none.
+        paste: chance that a photo's object is pasted onto another photo's background; 0: never.
         precision: arithmetic of the network: ``fp32``, or ``bf16`` and ``fp16`` autocast.
     """
 
@@ -50,12 +51,22 @@ class Phase:
     flip: bool = False  # C: no augmentation at all
     crop: float = 1.0
     colour: float = 0.0
+    paste: float = 0.0
     precision: str = "fp32"
 
     @property
-    def reach(self) -> float:
-        """The most that the running average, which begins at 0, can be after the last epoch."""
-        return 1.0 - self.keep ** (self.epochs // self.crf_every)
+    def shows_all(self) -> bool:
+        """Whether training shows each photo as a whole, with nothing added."""
+        return self.crop == 1 and not self.paste
+
+    @property
+    def passes(self) -> int:
+        """How many times predictions enter the running average."""
+        return self.epochs // self.crf_every if self.crf_every else 1
+
+    def enters_after(self, epoch: int) -> bool:
+        """Whether predictions enter the running average after this epoch, counted from 1."""
+        return epoch % self.crf_every == 0 if self.crf_every else epoch == self.epochs
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -73,6 +84,8 @@ class Preset:
         crf_side: side of the square that the CRF works on, px; 0: no CRF.
         rounds: of pseudo-label training, for each prior; none: the fusion learns from the cut priors.
         fusion: the training on all refined labels at once.
+        joint: whether a round trains one network on the labels of all priors at once; each prior's new labels are then the
+            colour cut of the mean of its maps and the network's. Else each prior has its own networks, as in P and C.
         threshold: a prior's maps are cut at this many times their mean over all photos.
         cut: whether each prior's map is first carried on by its photo's own colours, as `vote` does with the mean of the four;
             it is then cut at `CUT_AT`, whatever `threshold` says.
@@ -90,6 +103,7 @@ class Preset:
     fusion: Phase
     threshold: float = 1.5  # P: 1.5 x the mean; C: .25 RBD, .31 MC, .23 DSR, which is that on MSRA-B
     cut: bool = False  # P, C: no colour cut
+    joint: bool = False
 
     def threshold_of(self, prior: str, mean: float) -> float:
         """Where the maps of a prior whose mean over all photos is `mean` are cut, in [0, 1]."""
@@ -131,28 +145,33 @@ RELICV2 = Preset(
     fusion=Phase(epochs=200, lr=1e-5, batch_size=10, beta2=4.0),  # R; beta2: C
 )
 
+_FROM_NOTHING = Phase(  # own, all of it: a network that begins with random weights
+    epochs=28,
+    lr=1e-3,
+    batch_size=8,
+    # P: .3, C: 1 and 4. F is greatest with what is foreground by F / (1 + beta2): more than 1/2 only for a small one
+    beta2=0.4,
+    crf_every=0,
+    flip=True,
+    crop=0.65,
+    colour=0.3,
+    paste=0.5,
+    precision="bf16",
+)
+
 FAST = Preset(
     name="fast",
-    summary="a small network from random weights, without rounds; minutes on two cores",
-    side=128,  # own
+    summary="a small network from random weights; half an hour on two cores",
+    side=160,  # own
     images=640,  # own
     priors=SOURCES,  # R, and own: the vote
     network="small",  # own
     needs_init=False,
-    crf_side=96,  # own: of rounds that --set adds
-    rounds=(),  # own: they made it worse
-    fusion=Phase(
-        epochs=48,
-        lr=1e-3,
-        batch_size=8,
-        # own; P: .3, C: 1 and 4. F is greatest with what is foreground by F / (1 + beta2): more than 1/2 only for a small one
-        beta2=0.4,
-        flip=True,
-        crop=0.65,
-        colour=0.3,
-        precision="bf16",
-    ),  # own
+    crf_side=0,  # own: the colour cut of a joint round takes its place
+    rounds=(_FROM_NOTHING, _FROM_NOTHING),
+    fusion=dataclasses.replace(_FROM_NOTHING, epochs=40),
     cut=True,  # own
+    joint=True,  # own
 )
 
 TEST = Preset(

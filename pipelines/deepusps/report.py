@@ -82,7 +82,7 @@ def _plots(work: Work, settings: Settings) -> list[str]:
         ("loss", "F-measure loss"),
         ("agreement", "agreement of predictions and labels, mean IoU"),
     ):
-        lines = _lines(work, settings, trainings, fact)
+        lines = _lines(work, trainings, fact)
         if lines:
             parts.append(line_plot(f"Rounds: {words}", "epoch", lines, marks))
         last = _epochs(work, fusion(work, settings))
@@ -96,18 +96,15 @@ def _plots(work: Work, settings: Settings) -> list[str]:
     return parts
 
 
-def _lines(work: Work, settings: Settings, trainings: list[Training], fact: str) -> list[Line]:
-    """One line per prior over the epochs of all its rounds."""
+def _lines(work: Work, trainings: list[Training], fact: str) -> list[Line]:
+    """One line per prior, or one for all, over the epochs of all its rounds."""
     lines = []
-    for prior in settings.preset.priors:
+    for group in dict.fromkeys(training.group for training in trainings):
         epochs = [
-            epoch
-            for training in trainings
-            if training.leaves.split("/")[1] == prior
-            for epoch in _epochs(work, training)
+            epoch for training in trainings if training.group == group for epoch in _epochs(work, training)
         ]
         if epochs:
-            lines.append(Line(prior, [(n + 1, epoch[fact]) for n, epoch in enumerate(epochs)]))
+            lines.append(Line(group, [(n + 1, epoch[fact]) for n, epoch in enumerate(epochs)]))
     return lines
 
 

@@ -153,7 +153,7 @@ def _learn(work: Work, settings: Settings, trainings: list[Training], step: str,
     total = sum(training.phase.epochs for training in trainings)
     pace = Pace(step, "epochs", total, how.report, sum(epochs_done(work, one) for one in trainings))
     for training in trainings:
-        learn(work, settings, training, how.machine, pace)
+        learn(work, settings, training, how.machine, how.processes, pace)
 
 
 def _export(work: Work, settings: Settings, how: How) -> None:

@@ -21,7 +21,6 @@ from maskgen.shards import sealed
 
 DATASETS = ("folder", "imagenet", "coco", "jft", "webdataset", "sample")
 RANDOM = "random"
-_LEAST_REACH = 0.7  # labels are cut at .5: at .7 an object must be certain in 5 of 7 parts of the average
 _LIBRARIES = ("numpy", "opencv-python-headless", "pillow", "scikit-image", "scipy", "torch")
 _AVERAGE_BYTES = 4  # per value, at most
 _VALUE_BYTES = (
@@ -117,7 +116,7 @@ def requested(request: Request, source: dict[str, Any]) -> Settings:
         EnvironmentFault: a package is not installed.
     """
     preset = with_overrides(preset_named(request.preset or "fast"), request.changes)
-    _check_reach(preset)
+    _check_passes(preset)
     init = request.init or RANDOM
     if preset.needs_init and request.init is None:
         raise UsageError(
@@ -141,16 +140,14 @@ def requested(request: Request, source: dict[str, Any]) -> Settings:
     )
 
 
-def _check_reach(preset: Preset) -> None:
-    """Refuse rounds whose average cannot reach the middle, at which the next one cuts it."""
+def _check_passes(preset: Preset) -> None:
+    """Refuse rounds that would leave no labels."""
     for number, phase in enumerate(preset.rounds, 1):
-        if phase.reach < _LEAST_REACH:
-            passes = phase.epochs // phase.crf_every
+        if not phase.passes:
             raise UsageError(
-                f"the labels of round {number} would be empty or nearly so",
-                cause=f"a running average begins at 0 and gets to {phase.reach:.2f} at most in {passes} CRF passes",
-                remedy=f"--set rounds.{number}.keep=..., crf_every=... or epochs=...: 1 - keep ^ (epochs / crf_every) "
-                f"must be {_LEAST_REACH} or more",
+                f"round {number} would leave no labels",
+                cause=f"predictions are kept every {phase.crf_every} epochs, and it has {phase.epochs}",
+                remedy=f"--set rounds.{number}.crf_every=0 keeps those of the last epoch",
             )
 
 

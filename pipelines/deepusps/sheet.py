@@ -72,14 +72,25 @@ def _network(work: Work) -> Any:
 def _maps(work: Work, settings: Settings) -> dict[str, str]:
     """Titles and arrays of what there is to show: each prior, and the labels of its last finished round."""
     found = {}
-    finished = {training.leaves for training in rounds(work, settings) if work.is_done(training.name)}
+    finished = _finished(work, settings)
     for prior in settings.preset.priors:
         found[prior] = priors.array_of(prior)
         for number in range(len(settings.preset.rounds), 0, -1):
-            if labels_of(prior, number) in finished:
-                found[f"{prior} round {number}"] = labels_of(prior, number)
+            array = labels_of(settings.preset, prior, number)
+            if array in finished:
+                found[f"{prior} round {number}"] = array
                 break
     return found
+
+
+def _finished(work: Work, settings: Settings) -> set[str]:
+    """The label arrays that finished rounds have left."""
+    return {
+        array
+        for training in rounds(work, settings)
+        if work.is_done(training.name)
+        for array in training.leaves
+    }
 
 
 def _row_of(work: Work, name: str, number: int) -> int:
@@ -104,10 +115,10 @@ def agreement(work: Work, settings: Settings) -> list[tuple[int, float]]:
     if len(names) < 2:
         return []
     chosen = spread(record["kept"], AGREED_OVER)
-    finished = {training.leaves for training in rounds(work, settings) if work.is_done(training.name)}
+    finished = _finished(work, settings)
     found = []
     for number in range(len(settings.preset.rounds) + 1):
-        arrays = [labels_of(name, number) if number else priors.array_of(name) for name in names]
+        arrays = [labels_of(settings.preset, name, number) if number else priors.array_of(name) for name in names]
         if number and not all(name in finished for name in arrays):
             break
         cuts = [

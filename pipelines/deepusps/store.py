@@ -140,9 +140,12 @@ class MapStore:
 
 
 def record_of(name: str) -> str:
-    """Name of the record that makes an array of the store count: ``labels/mc/2`` is of ``mc-round-2``."""
+    """Name of the record that makes an array of the store count.
+
+    ``labels/mc/2`` is of ``mc-round-2``, ``labels/all/2/mc`` of ``all-round-2``.
+    """
     kind, *rest = name.split("/")
-    return "{}-round-{}".format(*rest) if len(rest) == 2 else kind
+    return f"{rest[0]}-round-{rest[1]}" if len(rest) > 1 else kind
 
 
 def damaged(name: str, cause: str = "a torn copy or bit rot") -> ShardFault:

@@ -17,9 +17,11 @@ import torch
 from torch import Tensor
 
 from maskgen.errors import UsageError
-from maskgen.methods.deepusps_network import build_network, load_start, normalised
+from maskgen.methods.deepusps_layers import normalised
+from maskgen.methods.deepusps_network import build_network, load_start
 from maskgen.methods.mean_field import MeanField, MeanFieldByPhoto
 from maskgen.pipelines.deepusps.losses import pseudo_label_loss
+from maskgen.pipelines.deepusps.pasting import Pasting
 from maskgen.pipelines.deepusps.views import Views, draw_views
 
 if TYPE_CHECKING:
@@ -75,8 +77,9 @@ class Round:
 
     The predictions are those made while training, before each step and with batch statistics, as released; photos that an
     epoch leaves out (the last, smaller batch) keep their average. Deviation: a photo's first refined map is its average as a
-    whole, not 1 - keep of it; after the released 25 passes that is 1e-4 of the weight, after two half of it. Where photos are cropped, a prediction shows a part of
-    the photo only: an extra pass predicts the whole ones.
+    whole, not 1 - keep of it; after the released 25 passes that is 1e-4 of the weight, after two half of it. Where photos are cropped or
+    objects pasted, a prediction is not that of the photo, and where there is one CRF pass only it must have all: an extra pass
+    predicts the whole photos.
 
     Args:
         data: what is learnt from.
@@ -87,6 +90,7 @@ class Round:
         device: ``cpu`` or ``cuda``.
         crf: refines predictions; None: they are averaged as they are.
         average: (N, S, S) float16, the running average to go on from; None: zeros.
+        averages: whether predictions are averaged at all: in rounds, not in the fusion.
 
     Raises:
         UsageError: fewer photos than a batch; an unknown network; weights that fit no part of it.
@@ -105,6 +109,7 @@ class Round:
         device: str,
         crf: Crf | None,
         average: NDArray[Any] | None,
+        averages: bool = True,
     ) -> None:
         if len(data.photos) < phase.batch_size:
             raise UsageError(
@@ -112,6 +117,8 @@ class Round:
                 remedy="give more photos, or a smaller batch",
             )
         self._data, self._phase, self._crf, self._seed = data, phase, crf, seed
+        self._averages = averages
+        self._keeps_steps = phase.shows_all and phase.crf_every > 0
         self._device = torch.device(device)
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(seed)
@@ -122,6 +129,7 @@ class Round:
         self._optimiser = torch.optim.Adam(self._network.parameters(), lr=phase.lr)
         self._scaler = torch.amp.GradScaler(self._device.type, enabled=phase.precision == "fp16")
         self._epoch = 0
+        self._pasting = Pasting(data.photos, data.labels, data.thresholds) if phase.paste else None
         shape = data.photos.shape[:3]
         self.average = np.zeros(shape, np.float16) if average is None else np.array(average, np.float16)
         if self.average.shape != shape:
@@ -141,23 +149,24 @@ class Round:
         for start in range(0, len(order) - phase.batch_size + 1, phase.batch_size):
             rows = np.sort(order[start : start + phase.batch_size])  # sorted: a memory map reads forward
             views = draw_views(len(rows), draws, flip=phase.flip, crop=phase.crop, colour=phase.colour)
-            loss, agreement, maps = self._step(rows, views)
+            loss, agreement, maps = self._step(rows, views, draws)
             losses.append(loss)
             agreements.append(agreement)
-            predictions[rows] = views.undo(maps).float().cpu().numpy() if phase.crop == 1 else np.nan
+            predictions[rows] = views.undo(maps).float().cpu().numpy() if self._keeps_steps else np.nan
         self._epoch += 1
-        if self._epoch % phase.crf_every == 0 and self._averages:
-            self._enter(predictions if phase.crop == 1 else self.predict().astype(np.float16))
+        if self._averages and phase.enters_after(self._epoch):
+            self._enter(predictions if self._keeps_steps else self.predict().astype(np.float16))
         return EpochStats(float(np.mean(losses)), float(np.mean(agreements)), time.perf_counter() - begun)
 
-    @property
-    def _averages(self) -> bool:
-        return self._crf is not None or len(self._data.labels) == 1
-
-    def _step(self, rows: NDArray[np.int64], views: Views) -> tuple[float, float, Tensor]:
+    def _step(self, rows: NDArray[np.int64], views: Views, draws: torch.Generator) -> tuple[float, float, Tensor]:
         photos = self._put(self._data.photos[rows]).permute(0, 3, 1, 2).float()
         labels = torch.stack([self._put(maps[rows]).float() for maps in self._data.labels], 1) / 255
         photos, labels = views.apply(photos, labels)
+        if self._pasting is not None:
+            phase = self._phase
+            photos, labels = self._pasting.apply(
+                photos, labels, draws, share=phase.paste, crop=phase.crop, colour=phase.colour
+            )
         probabilities = self._maps(photos)
         targets = tuple(labels.unbind(1))
         loss = pseudo_label_loss(probabilities, targets, self._data.thresholds, self._phase.beta2)

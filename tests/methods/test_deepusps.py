@@ -21,7 +21,8 @@ from maskgen.methods import (  # noqa: E402
     network_input,
 )
 from maskgen.methods.deepusps import read_metadata, save_weights  # noqa: E402
-from maskgen.methods.deepusps_network import build_network, normalised  # noqa: E402
+from maskgen.methods.deepusps_layers import normalised  # noqa: E402
+from maskgen.methods.deepusps_network import build_network  # noqa: E402
 
 METADATA = {"network": "small", "side": "64", "preset": "test", "data": "0" * 64}
 

@@ -9,14 +9,10 @@ torchvision = pytest.importorskip("torchvision")
 
 from maskgen.errors import UsageError  # noqa: E402
 from maskgen.methods.deepusps_network import (  # noqa: E402
-    EMBEDDED,
-    HEADS,
     NETWORKS,
-    BorderContrast,
     ResNetEncoder,
     build_network,
     load_start,
-    normalised,
 )
 from maskgen.methods.u2net_network import U2Net  # noqa: E402
 
@@ -74,27 +70,6 @@ def test_u2netps_map_is_its_fused_one() -> None:
         torch.testing.assert_close(network(x).sigmoid(), plain(x)[:, 0])
 
 
-def test_contrast_is_the_mean_likeness_to_each_side_and_to_all() -> None:
-    torch.manual_seed(0)
-    layer = BorderContrast(6).eval()
-    features, photos = torch.randn(2, 6, 4, 5), torch.randn(2, 3, 16, 20)
-    seen: list[torch.Tensor] = []
-    layer.merge.register_forward_pre_hook(lambda _, inputs: seen.append(inputs[0]))
-    with torch.inference_mode():
-        layer(features, photos)
-        colours = torch.nn.functional.avg_pool2d(photos, 4)
-        points = layer.embed(torch.cat([features, colours], 1)).view(2, HEADS, EMBEDDED, 4, 5)
-    sides = [[(0, x) for x in range(5)], [(3, x) for x in range(5)]]
-    sides += [[(y, 0) for y in range(4)], [(y, 4) for y in range(4)]]
-    sides.append([(y, x) for y in range(4) for x in range(5)])
-    for number, side in enumerate(sides):
-        for head in range(HEADS):
-            here = points[1, head, :, 2, 3]
-            others = torch.stack([points[1, head, :, y, x] for y, x in side])
-            expected = torch.exp(-((others - here) ** 2).sum(1)).mean()
-            assert float(seen[0][1, number * HEADS + head, 2, 3]) == pytest.approx(float(expected), abs=1e-5)
-
-
 def test_every_place_of_the_small_network_sees_the_whole_photo() -> None:
     network = build_network("small").eval()
     x = torch.randn(1, 3, 128, 128, requires_grad=True)
@@ -108,14 +83,6 @@ def test_every_place_of_the_small_network_sees_the_whole_photo() -> None:
 def test_the_small_network_is_small() -> None:
     count = sum(value.numel() for value in build_network("small").parameters())
     assert 4 * count < 10_000_000
-
-
-def test_photos_are_normalised_by_imagenets_figures() -> None:
-    from torchvision.transforms.functional import normalize
-
-    photos = torch.randint(0, 256, (2, 3, 5, 7)).float()
-    expected = normalize(photos / 255, [0.485, 0.456, 0.406], [0.229, 0.224, 0.225])
-    torch.testing.assert_close(normalised(photos), expected)
 
 
 def test_a_start_of_another_architecture_is_refused_with_what_differs() -> None:

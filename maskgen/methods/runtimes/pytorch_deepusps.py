@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import torch
 from torch import Tensor, nn
 
-from maskgen.methods.deepusps_network import normalised
+from maskgen.methods.deepusps_layers import normalised
 from maskgen.methods.runtimes.pytorch import TorchNetwork, require_device
 
 if TYPE_CHECKING:

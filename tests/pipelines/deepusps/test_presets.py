@@ -20,6 +20,7 @@ from maskgen.pipelines.deepusps.presets import (
     from_facts,
     preset_named,
 )
+from maskgen.pipelines.deepusps.store import record_of
 
 
 def test_relicv2_is_its_appendix() -> None:
@@ -47,7 +48,7 @@ def test_presets_survive_json_and_can_be_run(name: str) -> None:
     assert as_facts(again) == facts
     assert (again.rounds, again.fusion, again.priors) == (preset.rounds, preset.fusion, preset.priors)
     for phase in preset.rounds:
-        assert phase.reach >= 0.7, "labels that are cut at .5 would be nearly empty"
+        assert phase.passes, "a round would leave no labels"
     assert preset.crf_side <= preset.side
     assert preset.images >= preset.fusion.batch_size
 
@@ -79,7 +80,8 @@ def test_rounds_are_left_out_or_repeated() -> None:
     assert with_overrides(RELICV2, ("rounds=1",)).rounds == (first,)
     assert with_overrides(RELICV2, ("rounds=0",)).rounds == ()
     assert with_overrides(RELICV2, ("rounds=5",)).rounds == (first, second, third, third, third)
-    assert with_overrides(FAST, ("rounds=2", "rounds.2.crf_every=6")).rounds == (
+    without = dataclasses.replace(FAST, rounds=())
+    assert with_overrides(without, ("rounds=2", "rounds.2.crf_every=6")).rounds == (
         FAST.fusion,
         dataclasses.replace(FAST.fusion, crf_every=6),
     )
@@ -90,10 +92,10 @@ def test_priors_are_cut_at_their_mean_and_what_a_colour_cut_made_in_the_middle()
     assert RELICV2.threshold_of("vote", 0.2) == 0.5
     assert dataclasses.replace(RELICV2, cut=True).threshold_of("rbd", 0.2) == 0.5
     means = dict.fromkeys(FAST.priors, 0.2)
-    assert of_fusion(FAST, means).thresholds == (0.5,) * 5
+    assert of_rounds(FAST, means)[0].thresholds == (0.5,) * 5
     uncut = with_overrides(FAST, ("cut=no", "priors=mc,vote"))
-    assert of_fusion(uncut, means).thresholds == pytest.approx((0.3, 0.5))
-    assert of_rounds(with_overrides(uncut, ("rounds=2",)), means)[0].thresholds == pytest.approx((0.3,))
+    assert of_fusion(with_overrides(uncut, ("rounds=0",)), means).thresholds == pytest.approx((0.3, 0.5))
+    assert of_rounds(with_overrides(uncut, ("joint=no",)), means)[0].thresholds == pytest.approx((0.3,))
 
 
 @pytest.mark.parametrize(
@@ -104,7 +106,7 @@ def test_priors_are_cut_at_their_mean_and_what_a_colour_cut_made_in_the_middle()
         ("side=big", "a whole number"),
         ("side=3", "must be 16"),
         ("fusion.lr=nan", "must be"),
-        ("rounds.9.lr=1", "no rounds"),
+        ("rounds.9.lr=1", "rounds count from 1 to 2"),
         ("cut=perhaps", "true or false"),
         ("rounds=99", "0 to 20"),
         ("fusion.epoch=3", "did you mean 'epochs'"),
@@ -121,16 +123,38 @@ def test_wrong_overrides_are_refused_in_words(change: str, words: str) -> None:
         with_overrides(FAST, (change,))
 
 
+def test_a_round_of_a_preset_without_any_is_refused() -> None:
+    with pytest.raises(UsageError, match="has no rounds"):
+        with_overrides(FAST, ("rounds=0", "rounds.1.lr=1"))
+
+
 @pytest.mark.parametrize("change", ["rounds.0.lr=1", "rounds.4.lr=1", "rounds.x.lr=1"])
 def test_rounds_count_from_one(change: str) -> None:
     with pytest.raises(UsageError, match="from 1 to 3"):
         with_overrides(RELICV2, (change,))
 
 
-def test_reach_is_the_average_of_a_map_that_is_always_one() -> None:
-    for phase in (*ORIGINAL.rounds, *PRESETS["test"].rounds):
-        average = 0.0
-        for epoch in range(1, phase.epochs + 1):
-            if epoch % phase.crf_every == 0:
-                average = phase.keep * average + (1 - phase.keep)
-        assert phase.reach == pytest.approx(average)
+def test_predictions_are_kept_every_few_epochs_or_once() -> None:
+    phase = dataclasses.replace(ORIGINAL.rounds[0], epochs=5)
+    for every, expected in ((1, [1, 2, 3, 4, 5]), (2, [2, 4]), (6, []), (0, [5])):
+        kept = dataclasses.replace(phase, crf_every=every)
+        assert [epoch for epoch in range(1, 6) if kept.enters_after(epoch)] == expected
+        assert kept.passes == len(expected)
+
+
+def test_joint_rounds_learn_from_all_priors_and_leave_labels_for_each() -> None:
+    preset = with_overrides(FAST, ("rounds=2", "joint=yes", "priors=mc,vote", "cut=no"))
+    first, second = of_rounds(preset, {"mc": 0.2, "vote": 0.3})
+    assert (first.name, first.group) == ("all-round-1", "all")
+    assert first.labels == ("priors/mc", "priors/vote")
+    assert first.thresholds == pytest.approx((0.3, 0.5))
+    assert first.leaves == second.labels == ("labels/all/1/mc", "labels/all/1/vote")
+    assert {record_of(name) for name in second.leaves} == {second.name}
+    assert of_fusion(preset, {}).labels == second.leaves
+
+
+def test_each_prior_has_its_own_rounds_as_released() -> None:
+    trainings = of_rounds(RELICV2, dict.fromkeys(RELICV2.priors, 0.2))
+    assert [one.name for one in trainings[:4]] == ["rbd-round-1", "rbd-round-2", "rbd-round-3", "mr-round-1"]
+    assert trainings[1].labels == trainings[0].leaves == ("labels/rbd/1",)
+    assert {record_of(name) for one in trainings for name in one.leaves} == {one.name for one in trainings}
