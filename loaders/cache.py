@@ -17,8 +17,8 @@ from maskgen.errors import EnvironmentFault, ShardFault, UsageError
 from maskgen.io.atomic import (
     PartialFile,
     disk_errors,
-    file_sha256,
     folder_lock,
+    is_as_written,
     make_folder,
     sweep_partials,
     write_atomic,
@@ -193,16 +193,12 @@ class TarCache:
     def _fetch_small(self, facts: dict[str, FileFact]) -> None:
         """Fetch those files that are not here yet, a group at a time; one process does, others find them here."""
         with file_lock(self.folder / ".tables.lock"), ThreadPoolExecutor(_FETCHERS) as pool:
-            here = pool.map(lambda name: self._holds(name, facts[name]), facts)
+            here = pool.map(lambda n: is_as_written(self.folder / n, facts[n].bytes, facts[n].sha256), facts)
             missing = [name for name, found in zip(facts, here, strict=True) if not found]
             for first in range(0, len(missing), _GROUP):
                 group = {self.folder / name: facts[name] for name in missing[first : first + _GROUP]}
                 with self._reserved(group) as partials:
                     list(pool.map(self._fill, group.values(), partials))
-
-    def _holds(self, name: str, fact: FileFact) -> bool:
-        path = self.folder / name
-        return path.is_file() and path.stat().st_size == fact.bytes and file_sha256(path) == fact.sha256
 
     def _fill(self, fact: FileFact, partial: PartialFile) -> None:
         """Fetch a file, check it and give it its name; one that arrives damaged is fetched once more."""
