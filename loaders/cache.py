@@ -59,7 +59,7 @@ def open_cache(path: str | Path, cache: str | Path | None, limit: int | None) ->
             raise UsageError(
                 "an address needs a local cache" if is_address(path) else "cache_bytes without a cache",
                 where=str(path),
-                remedy='open_dataset(..., cache="/local/disk/folder")',
+                arguments=[("cache", "/local/disk/folder")],
             )
         return None
     root = Path(cache).absolute()
@@ -251,7 +251,8 @@ class TarCache:
                     f"the cache has no room for {size:,} bytes: it may hold {self.limit:,}, and what fills it is being "
                     "read",
                     where=str(self.root),
-                    remedy="raise cache_bytes, or let fewer processes share the cache",
+                    remedy="let fewer processes share the cache",
+                    arguments=[("cache_bytes", "<more>")],
                 )
             time.sleep(0.05)
 
@@ -276,7 +277,11 @@ class TarCache:
             f"the cache may hold {room:,} bytes, and the order needs {need:,}: {windows}, tables and indexes",
             where=f"{self.store.address} in {self.root}",
             cause="cache_bytes" if self.limit is not None else "free space on the disk",
-            remedy=f"cache_bytes={need}" + (f', or shuffle="shards:{fits}"' if fits > 0 else ""),
+            remedy="" if self.limit is not None else "free space there, or choose a cache on a larger disk",
+            arguments=[
+                *([("cache_bytes", need)] if self.limit is not None else []),
+                *([("shuffle", f"shards:{fits}")] if fits > 0 else []),
+            ],
         )
 
     def _disk_room(self) -> int:

@@ -13,6 +13,7 @@ from maskgen.shards import naming
 
 _IMAGES = ("jpg", "jpeg", "png", "webp")
 _ARCHIVES_KEPT = 4
+_INPUT = ("photos", "<the run's --input, or its folder when that was one file>")
 
 
 def find_photos(folder: Path, shards: Sequence[Paths]) -> Iterator[Place]:
@@ -69,7 +70,7 @@ class _Archives:
                 "a sample's photo is not among the originals",
                 where=f"{key}: {path} in {self._folder}",
                 cause="another folder than the one the masks were made from, or an incomplete copy",
-                remedy="give photos= the --input of the run, or its folder when that was one file",
+                arguments=[_INPUT],
             )
         return place
 
@@ -121,7 +122,7 @@ def _by_key(folder: Path, shards: Sequence[Paths], first: str) -> Iterator[Place
             "the originals are not here",
             where=f"{first} in {folder}",
             cause="another folder than the one the masks were made from",
-            remedy="give photos= the --input of the run, or its folder when that was one file",
+            arguments=[_INPUT],
         )
     found: dict[str, Place] = {}
     for path in tars:
@@ -140,7 +141,7 @@ def _by_key(folder: Path, shards: Sequence[Paths], first: str) -> Iterator[Place
                     "a sample's photo is not among the originals",
                     where=f"{key} in {len(found)} photos of {len(tars)} tars in {folder}",
                     cause="another data set, or an incomplete copy",
-                    remedy="give photos= the --input of the run",
+                    arguments=[_INPUT],
                 )
             yield found[key]
 
