@@ -6,8 +6,8 @@ import os
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
-from maskgen.errors import ShardFault, UsageError
-from maskgen.loaders.originals import Member, walk
+from maskgen.errors import ShardFault, SourceFault, UsageError
+from maskgen.io.tars import TarMember, slice_reader, walk
 from maskgen.loaders.photos import Paths, Place
 from maskgen.shards import naming
 
@@ -45,6 +45,28 @@ def find_photos(folder: Path, shards: Sequence[Paths]) -> Iterator[Place]:
                 yield archives.find(key, path)
     else:
         yield from _by_key(folder, shards, first)
+
+
+def files_of(path: Path, inner: TarMember | None = None) -> Iterator[TarMember]:
+    """The plain files of an uncompressed tar, or of a tar in it; what follows a cut behind a whole file is missing.
+
+    Raises:
+        ShardFault: it cannot be read, is damaged or hostile, or ends inside a file.
+    """
+    try:
+        with path.open("rb") as file:
+            start, size = (inner.offset, inner.size) if inner else (0, os.fstat(file.fileno()).st_size)
+            read_at = slice_reader(file.fileno())
+            for member in walk(read_at, path.name, start=start, end=start + size, marked=False):
+                if member.plain:
+                    yield member
+    except (SourceFault, OSError) as error:
+        raise ShardFault(
+            "cannot read a tar of photos",
+            where=path.name,
+            cause=error.cause if isinstance(error, SourceFault) else str(error),
+            remedy="download or copy that tar again",
+        ) from error
 
 
 class _Archives:
@@ -92,9 +114,9 @@ class _Archives:
         """The members below the folder `inner` of an archive, or of the archive `inner` in it."""
         path = self._folder / archive
         places: dict[str, Place] = {}
-        for member in walk(path):
+        for member in files_of(path):
             if member.name == inner:
-                nested = walk(path, member.offset, member.offset + member.size)
+                nested = files_of(path, member)
                 return {m.name: Place(archive, m.offset, m.size) for m in nested}
             head, _, name = member.name.rpartition("/")
             if head == inner:
@@ -146,10 +168,10 @@ def _by_key(folder: Path, shards: Sequence[Paths], first: str) -> Iterator[Place
             yield found[key]
 
 
-def _photo_members(path: Path) -> Iterator[tuple[str, Member]]:
+def _photo_members(path: Path) -> Iterator[tuple[str, TarMember]]:
     """The key of each sample of a WebDataset tar, made safe, and its photo: the first of jpg, jpeg, png, webp."""
     last, best, rank = "", None, len(_IMAGES)
-    for member in walk(path):
+    for member in files_of(path):
         head, slash, base = member.name.rpartition("/")
         stem, _, ext = base.partition(".")
         key = f"{head}{slash}{stem}"
