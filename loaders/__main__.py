@@ -28,6 +28,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         )  # fmt: skip
         batch = next(iter(loader))
     except MaskgenError as error:
+        error.name_options({name: f"--{name.replace('_', '-')} " for name in vars(options)})
         print(f"maskgen.loaders: {error}", file=sys.stderr)
         return error.exit_code
     print("\n".join(describe(dataset, options.recipe, batch)))

@@ -120,7 +120,8 @@ def _check_size(setting: LoaderSetting) -> None:
         raise UsageError(
             f"a batch of {setting.batch_size} from {samples} samples",
             where=str(setting.dataset.path),
-            remedy=f"give --batch-size {samples} or fewer, or a larger data set",
+            remedy="a larger data set",
+            arguments=[("batch_size", samples)],
         )
 
 

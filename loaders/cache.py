@@ -17,8 +17,8 @@ from maskgen.errors import EnvironmentFault, ShardFault, UsageError
 from maskgen.io.atomic import (
     PartialFile,
     disk_errors,
-    file_sha256,
     folder_lock,
+    is_as_written,
     make_folder,
     sweep_partials,
     write_atomic,
@@ -59,7 +59,7 @@ def open_cache(path: str | Path, cache: str | Path | None, limit: int | None) ->
             raise UsageError(
                 "an address needs a local cache" if is_address(path) else "cache_bytes without a cache",
                 where=str(path),
-                remedy='open_dataset(..., cache="/local/disk/folder")',
+                arguments=[("cache", "/local/disk/folder")],
             )
         return None
     root = Path(cache).absolute()
@@ -193,16 +193,12 @@ class TarCache:
     def _fetch_small(self, facts: dict[str, FileFact]) -> None:
         """Fetch those files that are not here yet, a group at a time; one process does, others find them here."""
         with file_lock(self.folder / ".tables.lock"), ThreadPoolExecutor(_FETCHERS) as pool:
-            here = pool.map(lambda name: self._holds(name, facts[name]), facts)
+            here = pool.map(lambda n: is_as_written(self.folder / n, facts[n].bytes, facts[n].sha256), facts)
             missing = [name for name, found in zip(facts, here, strict=True) if not found]
             for first in range(0, len(missing), _GROUP):
                 group = {self.folder / name: facts[name] for name in missing[first : first + _GROUP]}
                 with self._reserved(group) as partials:
                     list(pool.map(self._fill, group.values(), partials))
-
-    def _holds(self, name: str, fact: FileFact) -> bool:
-        path = self.folder / name
-        return path.is_file() and path.stat().st_size == fact.bytes and file_sha256(path) == fact.sha256
 
     def _fill(self, fact: FileFact, partial: PartialFile) -> None:
         """Fetch a file, check it and give it its name; one that arrives damaged is fetched once more."""
@@ -255,7 +251,8 @@ class TarCache:
                     f"the cache has no room for {size:,} bytes: it may hold {self.limit:,}, and what fills it is being "
                     "read",
                     where=str(self.root),
-                    remedy="raise cache_bytes, or let fewer processes share the cache",
+                    remedy="let fewer processes share the cache",
+                    arguments=[("cache_bytes", "<more>")],
                 )
             time.sleep(0.05)
 
@@ -280,7 +277,11 @@ class TarCache:
             f"the cache may hold {room:,} bytes, and the order needs {need:,}: {windows}, tables and indexes",
             where=f"{self.store.address} in {self.root}",
             cause="cache_bytes" if self.limit is not None else "free space on the disk",
-            remedy=f"cache_bytes={need}" + (f', or shuffle="shards:{fits}"' if fits > 0 else ""),
+            remedy="" if self.limit is not None else "free space there, or choose a cache on a larger disk",
+            arguments=[
+                *([("cache_bytes", need)] if self.limit is not None else []),
+                *([("shuffle", f"shards:{fits}")] if fits > 0 else []),
+            ],
         )
 
     def _disk_room(self) -> int:

@@ -53,7 +53,7 @@ class Options:
             raise UsageError(
                 "DaliLoader(tile=True) is for tiled backgrounds and for the CPU's own graph",
                 where=f"backgrounds: {made}",
-                remedy="tile=False",
+                arguments=[("tile", False)],
             )
 
 

@@ -123,7 +123,10 @@ class Dataset:
         except OSError as error:
             if error.errno in _EXHAUSTED:
                 raise EnvironmentFault(
-                    "too many open files", where=path.name, remedy="raise ulimit -n, or pass open_files="
+                    "too many open files",
+                    where=path.name,
+                    remedy="raise ulimit -n",
+                    arguments=[("open_files", "<fewer>")],
                 ) from error
             raise ShardFault(
                 "cannot open a tar", where=path.name, cause=str(error), remedy=COPY_AGAIN
@@ -189,7 +192,8 @@ def open_dataset(
         raise UsageError(
             f"the run has not ended: {whole.samples + whole.failed} of {whole.planned} images are done",
             where=str(path),
-            remedy="run the same maskgen run command again, or open the folder with allow_incomplete=True",
+            remedy="run the same maskgen run command again",
+            arguments=[("allow_incomplete", True)],
         )
     check_folder(tars.prepare(whole, window) if tars else sorted(p.name for p in path.iterdir()), whole)
     shards = _open_shards(path, whole, remote=tars is not None)
@@ -209,11 +213,12 @@ def open_dataset(
 def _window(shuffle: str, unfit_photos: str) -> int:
     """Shards per window, 0 for a global shuffle."""
     match = _SHUFFLE.fullmatch(shuffle)
-    if match is None or unfit_photos not in ("refuse", "drop"):
-        raise UsageError(
-            f"open_dataset(shuffle={shuffle!r}, unfit_photos={unfit_photos!r}) is out of range",
-            remedy="shuffle is global, shards or shards:K; unfit_photos is refuse or drop",
-        )
+    if match is None:
+        known = [("shuffle", "global"), ("shuffle", "shards:16")]
+        raise UsageError(f"the shuffle {shuffle!r} is out of range", arguments=known)
+    if unfit_photos not in ("refuse", "drop"):
+        known = [("unfit_photos", "refuse"), ("unfit_photos", "drop")]
+        raise UsageError(f"unfit_photos {unfit_photos!r} is out of range", arguments=known)
     return 0 if shuffle == "global" else int(match[1] or _WINDOW)
 
 

@@ -6,13 +6,14 @@ import os
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
-from maskgen.errors import ShardFault, UsageError
-from maskgen.loaders.originals import Member, walk
+from maskgen.errors import ShardFault, SourceFault, UsageError
+from maskgen.io.tars import TarMember, slice_reader, walk
 from maskgen.loaders.photos import Paths, Place
 from maskgen.shards import naming
 
 _IMAGES = ("jpg", "jpeg", "png", "webp")
 _ARCHIVES_KEPT = 4
+_INPUT = ("photos", "<the run's --input, or its folder when that was one file>")
 
 
 def find_photos(folder: Path, shards: Sequence[Paths]) -> Iterator[Place]:
@@ -46,6 +47,28 @@ def find_photos(folder: Path, shards: Sequence[Paths]) -> Iterator[Place]:
         yield from _by_key(folder, shards, first)
 
 
+def files_of(path: Path, inner: TarMember | None = None) -> Iterator[TarMember]:
+    """The plain files of an uncompressed tar, or of a tar in it; what follows a cut behind a whole file is missing.
+
+    Raises:
+        ShardFault: it cannot be read, is damaged or hostile, or ends inside a file.
+    """
+    try:
+        with path.open("rb") as file:
+            start, size = (inner.offset, inner.size) if inner else (0, os.fstat(file.fileno()).st_size)
+            read_at = slice_reader(file.fileno())
+            for member in walk(read_at, path.name, start=start, end=start + size, marked=False):
+                if member.plain:
+                    yield member
+    except (SourceFault, OSError) as error:
+        raise ShardFault(
+            "cannot read a tar of photos",
+            where=path.name,
+            cause=error.cause if isinstance(error, SourceFault) else str(error),
+            remedy="download or copy that tar again",
+        ) from error
+
+
 class _Archives:
     """Places by path; the names in the last few archives and folders are remembered."""
 
@@ -69,7 +92,7 @@ class _Archives:
                 "a sample's photo is not among the originals",
                 where=f"{key}: {path} in {self._folder}",
                 cause="another folder than the one the masks were made from, or an incomplete copy",
-                remedy="give photos= the --input of the run, or its folder when that was one file",
+                arguments=[_INPUT],
             )
         return place
 
@@ -91,9 +114,9 @@ class _Archives:
         """The members below the folder `inner` of an archive, or of the archive `inner` in it."""
         path = self._folder / archive
         places: dict[str, Place] = {}
-        for member in walk(path):
+        for member in files_of(path):
             if member.name == inner:
-                nested = walk(path, member.offset, member.offset + member.size)
+                nested = files_of(path, member)
                 return {m.name: Place(archive, m.offset, m.size) for m in nested}
             head, _, name = member.name.rpartition("/")
             if head == inner:
@@ -121,7 +144,7 @@ def _by_key(folder: Path, shards: Sequence[Paths], first: str) -> Iterator[Place
             "the originals are not here",
             where=f"{first} in {folder}",
             cause="another folder than the one the masks were made from",
-            remedy="give photos= the --input of the run, or its folder when that was one file",
+            arguments=[_INPUT],
         )
     found: dict[str, Place] = {}
     for path in tars:
@@ -140,15 +163,15 @@ def _by_key(folder: Path, shards: Sequence[Paths], first: str) -> Iterator[Place
                     "a sample's photo is not among the originals",
                     where=f"{key} in {len(found)} photos of {len(tars)} tars in {folder}",
                     cause="another data set, or an incomplete copy",
-                    remedy="give photos= the --input of the run",
+                    arguments=[_INPUT],
                 )
             yield found[key]
 
 
-def _photo_members(path: Path) -> Iterator[tuple[str, Member]]:
+def _photo_members(path: Path) -> Iterator[tuple[str, TarMember]]:
     """The key of each sample of a WebDataset tar, made safe, and its photo: the first of jpg, jpeg, png, webp."""
     last, best, rank = "", None, len(_IMAGES)
-    for member in walk(path):
+    for member in files_of(path):
         head, slash, base = member.name.rpartition("/")
         stem, _, ext = base.partition(".")
         key = f"{head}{slash}{stem}"

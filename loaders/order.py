@@ -167,7 +167,8 @@ class Schedule:
         if not self.steps:
             raise UsageError(
                 f"{self.samples} samples make no global batch of {self.batch_size} images x {self.world} ranks",
-                remedy='a smaller batch, fewer ranks, or last="pad" or "partial"',
+                remedy="fewer ranks",
+                arguments=[("batch_size", "<smaller>"), ("last", "pad"), ("last", "partial")],
             )
 
     @property

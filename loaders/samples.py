@@ -50,7 +50,7 @@ class BrokenSample(ShardFault):
     """
 
     def __init__(self, what: str, *, where: str, cause: str, sample: int) -> None:
-        super().__init__(what, where=where, cause=cause, remedy=f'on_error="skip", or {COPY_AGAIN}')
+        super().__init__(what, where=where, cause=cause, remedy=COPY_AGAIN, arguments=[("on_error", "skip")])
         self.sample = sample
 
     def __reduce__(self) -> tuple[Any, ...]:
@@ -347,7 +347,8 @@ def _check_member(dataset: Dataset, ext: str) -> None:
         raise UsageError(
             "the shards hold no photos (layout sidecar)",
             where=str(dataset.path),
-            remedy="open them with photos=FOLDER, the folder of the originals, or make them with --layout full",
+            remedy="make them with --layout full",
+            arguments=[("photos", "<the folder of the originals>")],
         )
     raise UsageError(
         f"the samples have no member .{ext}, only {', '.join(dataset.members)}", where=str(dataset.path)

@@ -28,7 +28,7 @@ def join(dataset: Dataset, folder: Path, *, check_hashes: bool, drop: bool) -> D
         UsageError: the shards hold photos themselves, or some are unfit and `drop` is off.
     """
     if naming.PHOTO in dataset.members:
-        raise UsageError("the shards hold their photos themselves", remedy="open them without photos=")
+        raise UsageError("the shards hold their photos themselves", arguments=[("photos", None)])
     paths = {shard.name: read_paths(dataset.path, shard.name) for shard in dataset.shards}
     unfit = [key for p in paths.values() for key in np.array(p.keys)[~p.fit].tolist()]
     if unfit and not drop:
@@ -36,7 +36,8 @@ def join(dataset: Dataset, folder: Path, *, check_hashes: bool, drop: bool) -> D
             f"{len(unfit)} of {dataset.samples} originals are no upright plain JPEG of the size their mask was made for",
             where=", ".join(unfit[:3]),
             cause="PNG, CMYK or EXIF-rotated photos, or a run with --short-side",
-            remedy='open it with unfit_photos="drop" to leave them out, or make the shards with --layout full',
+            remedy="make the shards with --layout full",
+            arguments=[("unfit_photos", "drop")],
         )
     kept = [p.take(p.fit) for p in paths.values()]
     shards = [_only(shard, p.fit) for shard, p in zip(dataset.shards, paths.values(), strict=True)]

@@ -178,7 +178,7 @@ def open_stream(reader: SampleReader, recipe: Recipe, batch_size: int, options: 
     gpu = None
     if options.device == "gpu":
         if not torch.cuda.is_available():
-            raise EnvironmentFault("torch sees no GPU", remedy='device="cpu"')
+            raise EnvironmentFault("torch sees no GPU", arguments=[("device", "cpu")])
         gpu = torch.cuda.current_device()
     dataset = reader.dataset
     patched = dataset.manifest.identity["options"].get("background_store") == "patch"

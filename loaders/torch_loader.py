@@ -194,4 +194,4 @@ def _require_torch(device: str) -> None:
             remedy='pip install "maskgen[train]", or read the masks with MaskReader',
         ) from error
     if device == "gpu" and not torch.cuda.is_available():
-        raise EnvironmentFault("torch sees no GPU", remedy='device="cpu"')
+        raise EnvironmentFault("torch sees no GPU", arguments=[("device", "cpu")])

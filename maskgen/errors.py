@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
-from typing import Any, ClassVar
+import json
+from collections.abc import Mapping, Sequence
+from typing import Any, ClassVar, TypeAlias
 
 EXIT_DONE = 0
 EXIT_FAULTS = 1
 EXIT_USAGE = 2
 EXIT_ENVIRONMENT = 3
 EXIT_INTERRUPTED = 75
+
+Argument: TypeAlias = tuple[str, Any]
+"""A parameter of the function that was called, and a value that would do; a text in <> describes one."""
 
 
 class Told(BaseException):
@@ -18,28 +23,62 @@ class Told(BaseException):
         what: what went wrong, as a sentence without its full stop.
         where: the key, file or option concerned; empty when there is none.
         cause: the likely cause; empty when `what` already says it.
-        remedy: what to do next; empty when there is nothing to do.
+        remedy: what to do next; empty when there is nothing to do, or nothing but `arguments`.
+        arguments: any of which would help too.
     """
 
     exit_code: ClassVar[int] = EXIT_FAULTS
 
-    def __init__(self, what: str, *, where: str = "", cause: str = "", remedy: str = "") -> None:
+    def __init__(
+        self,
+        what: str,
+        *,
+        where: str = "",
+        cause: str = "",
+        remedy: str = "",
+        arguments: Sequence[Argument] = (),
+    ) -> None:
         super().__init__(what, where, cause, remedy)
         self.what = what
         self.where = where
         self.cause = cause
-        self.remedy = remedy
+        self.arguments = tuple(arguments)
+        self._words = remedy
+        self._options: Mapping[str, str] | None = None
 
     def __reduce__(self) -> tuple[Any, ...]:
-        return (_rebuild, (type(self), self.what, self.where, self.cause, self.remedy))
+        return (_rebuild, (type(self), self.what, self.where, self.cause, self._words, self.arguments))
 
     def __str__(self) -> str:
         parts = [self.what + (f": {self.where}" if self.where else "")]
         if self.cause:
             parts.append(f"Likely cause: {self.cause}.")
-        if self.remedy:
-            parts.append(f"Next: {self.remedy}" + ("" if self.remedy.endswith("?") else "."))
+        if remedy := self.remedy:
+            parts.append(f"Next: {remedy}" + ("" if remedy.endswith("?") else "."))
         return "\n  ".join(parts)
+
+    @property
+    def remedy(self) -> str:
+        """What to do next, the arguments that would help among it."""
+        ways = [way for way in (*(self._spelt(*one) for one in self.arguments), self._words) if way]
+        return f"{', '.join(ways[:-1])}, or {ways[-1]}" if len(ways) > 1 else "".join(ways)
+
+    def name_options(self, options: Mapping[str, str]) -> None:
+        """Speak of a command line's options in place of a function's arguments.
+
+        Args:
+            options: what is written before the value, by parameter, such as ``{"on_error": "--on-error "}``; arguments
+                that are not in it are not spoken of.
+        """
+        self._options = options
+
+    def _spelt(self, name: str, value: Any) -> str:
+        if self._options is None:
+            quoted = isinstance(value, str) and not value.startswith("<")
+            return f"{name}={json.dumps(value) if quoted else value}"
+        if name not in self._options:
+            return ""
+        return f"no {self._options[name].strip()}" if value is None else f"{self._options[name]}{value}"
 
 
 class MaskgenError(Told, Exception):
@@ -95,6 +134,8 @@ class ImageFault(MaskgenError):
         return (ImageFault, (self.reason, self.detail))
 
 
-def _rebuild(kind: type[Told], what: str, where: str, cause: str, remedy: str) -> Told:
+def _rebuild(
+    kind: type[Told], what: str, where: str, cause: str, remedy: str, arguments: tuple[Argument, ...]
+) -> Told:
     """Errors cross process borders with their keyword arguments."""
-    return kind(what, where=where, cause=cause, remedy=remedy)
+    return kind(what, where=where, cause=cause, remedy=remedy, arguments=arguments)

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import sys
+from collections.abc import Iterator
 from typing import NoReturn
 
 import click
@@ -12,6 +14,22 @@ from maskgen.errors import EXIT_ENVIRONMENT, EXIT_INTERRUPTED, Told
 
 WIDE = {"help_option_names": ["-h", "--help"], "max_content_width": 110}
 """Settings of a group of commands."""
+
+
+@contextlib.contextmanager
+def own_options(**others: str) -> Iterator[None]:
+    """Let an error speak of the running command's options, where the library spoke of its arguments.
+
+    Args:
+        others: what sets an argument that no option of the same name sets, such as ``batch_size="--set batch_size="``.
+    """
+    try:
+        yield
+    except Told as error:
+        known = click.get_current_context().command.params
+        options = {one.name: f"{one.opts[0]} " for one in known if isinstance(one, click.Option) and one.name}
+        error.name_options({**options, **others})
+        raise
 
 
 def run_command(command: click.Command, name: str, arguments: list[str]) -> NoReturn:

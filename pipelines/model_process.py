@@ -183,7 +183,7 @@ def serve_network(
         faults: a connection that takes the MaskgenError that ends this process.
         parent: the process whose death ends this one.
     """
-    from maskgen.pipelines.worker import die_with
+    from maskgen.io.processes import die_with
 
     die_with(parent)
     for name in (signal.SIGINT, signal.SIGTERM, signal.SIGUSR1):

@@ -1,11 +1,7 @@
-"""The worker process: takes jobs from its pipe, makes shards, and dies with its parent."""
+"""What a worker process does: takes jobs from its pipe, makes shards."""
 
 from __future__ import annotations
 
-import contextlib
-import ctypes
-import os
-import signal
 import traceback
 from collections.abc import Callable, MutableSequence
 from dataclasses import dataclass
@@ -18,8 +14,6 @@ from maskgen.pipelines.shard import ShardJob, ShardResult, make_shard, try_image
 from maskgen.pipelines.stages import Stages
 from maskgen.pipelines.watch import Watch
 from maskgen.shards.plan import shard_rows
-
-_PR_SET_PDEATHSIG = 1
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,46 +46,35 @@ def serve(
     slots: MutableSequence[float],
     config: RunConfig,
     make_stages: StagesFactory,
-    parent: int,
     model_address: str = "",
 ) -> None:
-    """Answer tasks until the pipe closes. The entry point of a worker process.
+    """Answer tasks until the pipe closes.
 
     Args:
         pipe: tasks come in, answers go out.
         slots: of this worker's watch.
         config: resolved.
         make_stages: builds the stages.
-        parent: the process whose death ends this one.
         model_address: of the model process that runs the network; empty when the workers do.
     """
-    die_with(parent)
-    for name in (signal.SIGINT, signal.SIGTERM, signal.SIGUSR1):
-        signal.signal(name, signal.SIG_IGN)  # the parent decides: finish the shard, or be killed
-    import cv2
-
-    cv2.setNumThreads(1)
     watch = Watch(slots)
     stages: Stages | None = None
-    with contextlib.suppress(EOFError, BrokenPipeError, ConnectionResetError):
-        while True:
-            task: Task = pipe.recv()
-            job = task.job if isinstance(task, Trial) else task
-            try:
-                if stages is None:
-                    stages = make_stages(config, job.members)
-                    if model_address:
-                        stages.connect(model_address)
-                pipe.send(_answer(task, stages, watch))
-            except MaskgenError as error:
-                pipe.send(error)
-            except Exception as error:  # noqa: BLE001 - reported by the parent, which ends the run
-                text = "".join(traceback.format_exception(error)[-6:])
-                pipe.send(
-                    MaskgenError(
-                        f"a worker failed ({type(error).__name__}: {error})", where=job.name, cause=text
-                    )
-                )
+    while True:
+        task: Task = pipe.recv()
+        job = task.job if isinstance(task, Trial) else task
+        try:
+            if stages is None:
+                stages = make_stages(config, job.members)
+                if model_address:
+                    stages.connect(model_address)
+            pipe.send(_answer(task, stages, watch))
+        except MaskgenError as error:
+            pipe.send(error)
+        except Exception as error:  # noqa: BLE001 - reported by the parent, which ends the run
+            text = "".join(traceback.format_exception(error)[-6:])
+            pipe.send(
+                MaskgenError(f"a worker failed ({type(error).__name__}: {error})", where=job.name, cause=text)
+            )
 
 
 def _answer(task: Task, stages: Stages, watch: Watch) -> Answer:
@@ -100,10 +83,3 @@ def _answer(task: Task, stages: Stages, watch: Watch) -> Answer:
     images = shard_rows(task.job.output, task.job.number)
     try_image(task.job, task.index, images, stages, watch)
     return TrialResult(task.job.number)
-
-
-def die_with(parent: int) -> None:
-    """Be killed when the parent dies, also when it is killed itself (Linux)."""
-    ctypes.CDLL(None, use_errno=True).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0)
-    if os.getppid() != parent:
-        os._exit(0)

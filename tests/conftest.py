@@ -20,6 +20,28 @@ def shared_data() -> Path:
     return SHARED_DATA
 
 
+@pytest.fixture(scope="session")
+def discs(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Eight JPEGs of 64 to 96 px with a bright disc on a dark texture, one copy of another, two broken files.
+
+    Small enough to learn from in seconds.
+    """
+    import cv2
+    import numpy as np
+
+    folder = tmp_path_factory.mktemp("discs")
+    for number in range(8):
+        rng = np.random.default_rng(number)
+        height, width = (int(side) for side in rng.integers(64, 97, 2))
+        photo = rng.integers(40, 90, (height, width, 3)).astype(np.uint8)
+        cv2.circle(photo, (width // 2, height // 2), 14 + number, (30, 200, 240), -1)
+        (folder / f"a{number}.jpg").write_bytes(cv2.imencode(".jpg", photo)[1].tobytes())
+    (folder / "copy.jpg").write_bytes((folder / "a3.jpg").read_bytes())
+    (folder / "html.jpg").write_bytes(b"<html>not a photo</html>")
+    (folder / "torn.jpg").write_bytes((folder / "a1.jpg").read_bytes()[:700])
+    return folder
+
+
 def pytest_addoption(parser: pytest.Parser) -> None:
     """`--faults=full` runs the fault tests with the figures of BENCHMARKS.md instead of their small form."""
     parser.addoption("--faults", choices=("small", "full"), default="small", help="size of the fault tests")

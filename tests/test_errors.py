@@ -12,6 +12,35 @@ def test_an_error_says_what_where_why_and_what_next() -> None:
     assert str(error) == "no such thing: a.jpg\n  Likely cause: a typo.\n  Next: look again."
 
 
+HELP = [("on_error", "skip"), ("photos", "<a folder>"), ("tile", False), ("cache", None), ("open_files", 4)]
+
+
+@pytest.mark.parametrize(
+    ("options", "told"),
+    [
+        (None, 'on_error="skip", photos=<a folder>, tile=False, cache=None, open_files=4, or look again'),
+        ({"on_error": "--on-error "}, "--on-error skip, or look again"),
+        ({"photos": "--photos ", "cache": "--cache "}, "--photos <a folder>, no --cache, or look again"),
+        ({"open_files": "--set files="}, "--set files=4, or look again"),
+        ({}, "look again"),
+    ],
+)
+def test_each_interface_names_the_arguments_that_help_its_own_way(
+    options: dict[str, str] | None, told: str
+) -> None:
+    error = errors.ShardFault("damaged", remedy="look again", arguments=HELP)
+    if options is not None:
+        error.name_options(options)
+    assert str(error) == f"damaged\n  Next: {told}."
+
+
+def test_arguments_alone_and_nothing_at_all() -> None:
+    error = errors.UsageError("no such thing", arguments=[("seed", 1)])
+    assert str(error) == "no such thing\n  Next: seed=1."
+    error.name_options({})
+    assert str(error) == "no such thing"
+
+
 @pytest.mark.parametrize(
     ("kind", "status"),
     [
@@ -24,11 +53,12 @@ def test_an_error_says_what_where_why_and_what_next() -> None:
     ],
 )
 def test_exit_status_and_process_borders(kind: type[errors.Told], status: int) -> None:
-    error = kind("what", where="where", cause="cause", remedy="remedy")
+    error = kind("what", where="where", cause="cause", remedy="remedy", arguments=[("seed", 1)])
     assert error.exit_code == status
     copy = pickle.loads(pickle.dumps(error))
     assert type(copy) is kind
     assert str(copy) == str(error)
+    assert copy.arguments == error.arguments
 
 
 def test_a_signal_is_not_taken_for_damage() -> None:

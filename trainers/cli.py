@@ -10,9 +10,9 @@ from typing import Any
 import click
 
 from maskgen import __version__
-from maskgen.errors import MaskgenError, UsageError
-from maskgen.terminal import WIDE, run_command
-from maskgen.trainers.command import FOLDER, Stoppable, in_words_of_options, require, say_aside
+from maskgen.errors import UsageError
+from maskgen.terminal import WIDE, own_options, run_command
+from maskgen.trainers.command import FOLDER, Stoppable, require, say_aside
 
 _METHODS = {
     "mocov2": "MoCo v2, with the background augmentations of Ryali et al.",
@@ -165,10 +165,8 @@ def _train(
     if os.environ.get("RANK", "0") == "0":
         click.echo(render(chosen))
         click.echo("\n".join(f"{name} = {value}" for name, value in vars(settings).items()))
-    try:
+    with own_options(batch_size="--set batch_size="):
         train(chosen, settings, say=say_aside, echo=click.echo, stop=click.get_current_context().obj)
-    except MaskgenError as error:
-        raise in_words_of_options(error) from error.__cause__
 
 
 def _assignment(text: str) -> tuple[str, str]:

@@ -9,7 +9,7 @@ from typing import Any, TypeVar
 import click
 
 from maskgen import __version__
-from maskgen.terminal import WIDE
+from maskgen.terminal import WIDE, own_options
 from maskgen.trainers.command import FOLDER, Stoppable, require, say_aside
 
 F = TypeVar("F", bound=Callable[..., Any])
@@ -143,7 +143,7 @@ def _evaluate(work: Callable[[Any, Any], dict[str, Any]], *, device: str, **valu
     from maskgen.trainers.place import joined
 
     stop = click.get_current_context().obj
-    with joined(device) as own:
+    with own_options(), joined(device) as own:
         precision = "bf16" if device == "cuda" else "fp32"
         result = work(Question(device=own, precision=precision, **values), stop)
         if rank() == 0:

@@ -16,6 +16,7 @@ from maskgen.loaders.batch import Batch
 from maskgen.loaders.torch_loader import TorchLoader
 from maskgen.shards import naming, table
 from maskgen.trainers.presets import Preset
+from maskgen.trainers.presets.preset import options
 from maskgen.trainers.settings import Settings
 
 _NAMED = {"folder": re.compile(r"^([^/]+)/"), "imagenet": re.compile(r"(?:^|/)(n\d{8})(?=[_/.])")}
@@ -58,13 +59,24 @@ def rank_batch(preset: Preset, settings: Settings, world: int) -> int:
     """Images per rank and step.
 
     Raises:
-        UsageError: the batch does not divide among ranks and parts.
+        UsageError: the batch does not divide among ranks and parts, or is too small for what the method is set to.
     """
     if preset.batch_size % (world * settings.accumulate):
         raise UsageError(
             f"batch_size {preset.batch_size} does not divide by {world} ranks x {settings.accumulate} parts",
             remedy="--set batch_size=, another number of ranks, or another --accumulate",
         )
+    together = preset.batch_size // settings.accumulate
+    known = {option.name for option in options(preset.method)}
+    for name, most in (("bn_groups", together), ("negatives", together - 1)):
+        if name in known and getattr(preset, name) > most:
+            parts = f", in {settings.accumulate} parts" if settings.accumulate > 1 else ""
+            raise UsageError(
+                f"{name} is {getattr(preset, name)}, but a batch of {preset.batch_size}{parts} allows {most} at most",
+                remedy=f"--set {name}={most} or less, or a larger --set batch_size="
+                if most
+                else "a larger --set batch_size=",
+            )
     return preset.batch_size // world
 
 

@@ -10,6 +10,8 @@ import torch
 import torch.distributed as dist
 
 from maskgen.errors import EnvironmentFault
+from maskgen.trainers.presets import Preset
+from maskgen.trainers.presets.preset import options
 from maskgen.trainers.settings import Settings
 
 
@@ -37,6 +39,27 @@ def joined(device: str) -> Iterator[torch.device]:
         yield own
     finally:
         dist.destroy_process_group()
+
+
+def other_batchnorm(preset: Preset, device: str, ranks: int) -> str:
+    """How BatchNorm differs here from what the preset asks for; empty where it does not.
+
+    This is no error: the configuration of a run says nothing of device and ranks, so that it may go on elsewhere.
+
+    Args:
+        preset: of the run.
+        device: ``cpu`` or ``cuda``.
+        ranks: processes of the run.
+    """
+    if preset.sync_batchnorm not in (0, 1) and device == "cpu" and ranks > 1:
+        return (
+            f"sync_batchnorm is {preset.sync_batchnorm}, but torch cannot synchronise BatchNorm on a CPU: each of the "
+            f"{ranks} ranks has statistics of its own"
+        )
+    groups = ranks * max(1, preset.bn_groups // ranks)
+    if groups != preset.bn_groups and any(option.name == "bn_groups" for option in options(preset.method)):
+        return f"bn_groups is {preset.bn_groups}, but {ranks} ranks make {groups} groups"
+    return ""
 
 
 def numerics(settings: Settings) -> None:

@@ -23,7 +23,7 @@ from maskgen.trainers.export import export
 from maskgen.trainers.loop import Training, prepare, train_step
 from maskgen.trainers.methods import StepOutput
 from maskgen.trainers.metrics import CollapseAlarm, MetricLog, Record, Stopwatch, spread
-from maskgen.trainers.place import joined, numerics
+from maskgen.trainers.place import joined, numerics, other_batchnorm
 from maskgen.trainers.presets import Preset
 from maskgen.trainers.settings import Config, Settings, claim, config_of
 
@@ -231,6 +231,8 @@ def _set_up(
     loader = open_loader(dataset, preset, settings, rank=rank(), world=world())
     classes = classes_of(dataset) if preset.method == "supervised" else 0
     training = prepare(preset, settings, device, steps_per_epoch=len(loader), classes=classes)
+    if other := other_batchnorm(preset, device.type, world()):
+        say(f"train-ssl: warning: {other}")
     monitor = Monitor.opened(dataset, preset, settings, device) if settings.knn_every else None
     return Run(training, loader, config, monitor, None, say)
 

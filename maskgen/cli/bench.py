@@ -11,6 +11,7 @@ import click
 
 from maskgen.cli.options import config_from, data_argument, json_option, run_options
 from maskgen.cli.recipes import open_with_photos, photos_option, recipe_named
+from maskgen.terminal import own_options
 
 if TYPE_CHECKING:
     from maskgen.loaders.bench import LoaderRate
@@ -116,7 +117,8 @@ def loader(data: Path, names: tuple[str, ...], photos: Path | None, as_json: boo
     import dataclasses
 
     recipes = {name: recipe_named(name) for name in names}
-    dataset = open_with_photos(data, photos)
+    with own_options():
+        dataset = open_with_photos(data, photos)
     from maskgen.loaders import bench
 
     available = bench.cores()
@@ -124,7 +126,8 @@ def loader(data: Path, names: tuple[str, ...], photos: Path | None, as_json: boo
     setting = bench.LoaderSetting(
         dataset=dataset, batch_size=given["batch_size"], threads=threads, device=given["device"]
     )
-    rates = bench.loader_rates(setting, recipes, given["seconds"], torch=given["torch"])
+    with own_options():
+        rates = bench.loader_rates(setting, recipes, given["seconds"], torch=given["torch"])
     said = bench.advice(setting, rates, available, bench.short_side(dataset))
     if as_json:
         facts = {

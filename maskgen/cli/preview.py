@@ -8,6 +8,7 @@ import click
 
 from maskgen.cli.options import ENDINGS, OutputFile, data_argument
 from maskgen.cli.recipes import open_with_photos, photos_option, recipe_named
+from maskgen.terminal import own_options
 
 _OF_VIEWS = ("rows", "seed", "cell", "photos")
 
@@ -105,7 +106,8 @@ def _draw_views(
     from maskgen.loaders.sheet import first_batch, views_sheet
     from maskgen.report.views import encoded
 
-    batch, reader = first_batch(open_with_photos(data, photos), recipe, rows, seed)
+    with own_options():
+        batch, reader = first_batch(open_with_photos(data, photos), recipe, rows, seed)
     sheet = views_sheet(batch, recipe, reader, seed=seed, cell=cell)
     reader.close()
     write_atomic(output, encoded(sheet, output.suffix.lower()))

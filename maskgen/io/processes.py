@@ -1,11 +1,14 @@
-"""Starting worker processes."""
+"""Worker processes: how they start, and with whom they end."""
 
 from __future__ import annotations
 
 import contextlib
+import ctypes
 import os
+import signal
 from collections.abc import Iterator
 
+_PR_SET_PDEATHSIG = 1
 _ENVIRONMENT = {
     **dict.fromkeys(
         ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "NUMEXPR_NUM_THREADS"), "1"
@@ -27,3 +30,10 @@ def worker_environment() -> Iterator[None]:
     finally:
         for name in added:
             del os.environ[name]
+
+
+def die_with(parent: int) -> None:
+    """Be killed when the parent dies, also when it is killed itself (Linux)."""
+    ctypes.CDLL(None, use_errno=True).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0)
+    if os.getppid() != parent:
+        os._exit(0)

@@ -2,21 +2,15 @@
 
 from __future__ import annotations
 
-import contextlib
-import multiprocessing
-import os
-import signal
 import time
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
-from multiprocessing.connection import Connection, wait
-from multiprocessing.process import BaseProcess
+from multiprocessing.connection import Connection
 from typing import Any, Generic, TypeVar
 
-from maskgen.errors import EnvironmentFault, ImageFault, MaskgenError
-from maskgen.io.processes import worker_environment
-from maskgen.pipelines.worker import die_with
+from maskgen.errors import ImageFault, MaskgenError
+from maskgen.pipelines.workers import Workers, keep_dying
 
 Item = TypeVar("Item")
 Result = TypeVar("Result")
@@ -45,30 +39,22 @@ def in_order(
         MaskgenError: other than an ImageFault, from the task.
         EnvironmentFault: workers die whatever they are given.
     """
-    pool = _Pool(task, items, timeout_s)
+    work = _Work(task, items, timeout_s)
     try:
-        yield from pool.run(min(workers, len(items)))
+        yield from work.run(min(workers, len(items)))
     finally:
-        pool.close()
+        work.workers.close()
 
 
 @dataclass
-class _Worker:
-    process: BaseProcess
-    pipe: Connection
-    number: int = -1  # of the item that it is on
-    since: float = 0.0
-
-
-@dataclass
-class _Pool(Generic[Item, Result]):
+class _Work(Generic[Item, Result]):
     task: Callable[[Item], Result]
     items: Sequence[Item]
     timeout_s: float
     results: dict[int, Result | ImageFault] = field(default_factory=dict)
     deaths: dict[int, int] = field(default_factory=dict)
     fruitless: int = 0
-    workers: list[_Worker] = field(default_factory=list)
+    workers: Workers[tuple[int, Item]] = field(default_factory=Workers)
 
     def run(self, count: int) -> Iterator[Result | ImageFault]:
         waiting = deque(range(len(self.items)))
@@ -81,57 +67,30 @@ class _Pool(Generic[Item, Result]):
 
     def _hand_out(self, waiting: deque[int], count: int, ahead: int) -> None:
         """Give every idle worker an item, but none far ahead of what was asked for: results wait in memory."""
-        idle = [worker for worker in self.workers if worker.number < 0]
-        while waiting and waiting[0] < ahead and (idle or len(self.workers) < count):
-            worker = idle.pop() if idle else self._start()
-            worker.number, worker.since = waiting.popleft(), time.monotonic()
-            with contextlib.suppress(OSError):  # it died just now: `_watch` sees that
-                worker.pipe.send(self.items[worker.number])
-
-    def _start(self) -> _Worker:
-        context = multiprocessing.get_context("spawn")
-        ours, theirs = context.Pipe()
-        process = context.Process(target=_serve, args=(theirs, self.task, os.getpid()), daemon=True)
-        with worker_environment():
-            process.start()
-        theirs.close()
-        self.workers.append(_Worker(process, ours))
-        return self.workers[-1]
+        idle = [worker for worker in self.workers.alive if worker.task is None]
+        while waiting and waiting[0] < ahead and (idle or len(self.workers.alive) < count):
+            worker = idle.pop() if idle else self.workers.start(_serve, self.task)
+            number = waiting.popleft()
+            self.workers.send(worker, (number, self.items[number]))
 
     def _collect(self) -> None:
-        ready = wait([worker.pipe for worker in self.workers], timeout=_POLL_S)
-        for worker in [one for one in self.workers if one.pipe in ready]:
-            try:
-                answer: Any = worker.pipe.recv()
-            except (EOFError, OSError):
-                continue  # a dead worker: `_watch` sees to it
+        for (number, _), answer in self.workers.answers(_POLL_S):
             if isinstance(answer, MaskgenError) and not isinstance(answer, ImageFault):
                 raise answer
-            self.results[worker.number], worker.number = answer, -1
+            self.results[number] = answer
             self.fruitless = 0
 
     def _watch(self, waiting: deque[int]) -> None:
-        now = time.monotonic()
-        for worker in list(self.workers):
-            hung = worker.number >= 0 and now - worker.since > self.timeout_s
-            if worker.process.is_alive() and not hung:
-                continue
-            worker.process.kill()
-            worker.process.join()
-            worker.pipe.close()
-            self.workers.remove(worker)
-            if worker.number >= 0 and worker.number not in self.results:
-                self._blame(worker.number, waiting, f"more than {self.timeout_s:g} s" if hung else "")
+        late = time.monotonic() - self.timeout_s
+        for worker, hung in self.workers.lost(lambda one: one.task is not None and one.since < late):
+            if worker.task is not None:
+                self._blame(worker.task[0], waiting, f"more than {self.timeout_s:g} s" if hung else "")
 
     def _blame(self, number: int, waiting: deque[int], hang: str) -> None:
         self.fruitless += 1
         self.deaths[number] = self.deaths.get(number, 0) + 1
         if self.fruitless > _FRUITLESS and not hang:
-            raise EnvironmentFault(
-                "worker processes keep dying",
-                cause="too little memory for this many workers",
-                remedy="run again with fewer --workers",
-            )
+            raise keep_dying()
         if hang:
             self.results[number] = ImageFault("hang", hang)
         elif self.deaths[number] >= _ATTEMPTS:
@@ -139,26 +98,12 @@ class _Pool(Generic[Item, Result]):
         else:
             waiting.appendleft(number)
 
-    def close(self) -> None:
-        for worker in self.workers:
-            worker.pipe.close()
-            worker.process.kill()
-        for worker in self.workers:
-            worker.process.join()
-        self.workers.clear()
 
-
-def _serve(pipe: Connection, task: Callable[[Any], Any], parent: int) -> None:
-    """Answer items until the pipe closes. The entry point of a worker process."""
-    die_with(parent)
-    for name in (signal.SIGINT, signal.SIGTERM, signal.SIGUSR1):
-        signal.signal(name, signal.SIG_IGN)  # the parent decides
-    import cv2
-
-    cv2.setNumThreads(1)
-    with contextlib.suppress(EOFError, BrokenPipeError, ConnectionResetError):
-        while True:
-            pipe.send(_answer(task, pipe.recv()))
+def _serve(pipe: Connection, _slots: Any, task: Callable[[Any], Any]) -> None:
+    """Answer items until the pipe closes."""
+    while True:
+        _, item = pipe.recv()
+        pipe.send(_answer(task, item))
 
 
 def _answer(task: Callable[[Any], Any], item: Any) -> Any:

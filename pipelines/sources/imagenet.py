@@ -9,6 +9,7 @@ from functools import partial
 from pathlib import Path
 
 from maskgen.errors import SourceFault
+from maskgen.io.tars import TarMember, slice_reader, walk
 from maskgen.pipelines.sources.imagenet_labels import PhotoClasses, find_classes
 from maskgen.pipelines.sources.listing import (
     Listing,
@@ -24,7 +25,7 @@ from maskgen.pipelines.sources.listing import (
     shown,
     split_name,
 )
-from maskgen.pipelines.sources.tars import TarMember, is_gzip, slice_reader, tar_members, walk
+from maskgen.pipelines.sources.tars import is_gzip, tar_members
 from maskgen.types import ByteRef, SourceItem
 
 _WNID = re.compile(r"n\d{8}")

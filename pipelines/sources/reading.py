@@ -8,8 +8,8 @@ from collections import OrderedDict
 from pathlib import Path
 
 from maskgen.errors import ImageFault, SourceFault
+from maskgen.io.tars import slice_reader
 from maskgen.pipelines.sources.gzips import ContainerFault, GzipStream
-from maskgen.pipelines.sources.tars import slice_reader
 from maskgen.pipelines.sources.zips import read_member
 from maskgen.types import ByteRef
 

@@ -8,8 +8,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from maskgen.errors import SourceFault
+from maskgen.io.tars import ReadAt, TarMember
 from maskgen.pipelines.sources.listing import Listing, Notes, SourceOptions, containers, relative, shown
-from maskgen.pipelines.sources.tars import ReadAt, TarMember, is_gzip, tar_members
+from maskgen.pipelines.sources.tars import is_gzip, tar_members
 from maskgen.types import ByteRef, Label, SourceItem
 
 _IMAGES = ("jpg", "jpeg", "png", "webp")

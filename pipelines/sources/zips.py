@@ -15,8 +15,8 @@ from pathlib import Path
 from typing import NamedTuple
 
 from maskgen.errors import SourceFault
+from maskgen.io.tars import ReadAt, slice_reader
 from maskgen.pipelines.sources.gzips import ContainerFault
-from maskgen.pipelines.sources.tars import ReadAt, slice_reader
 from maskgen.types import ByteRef
 
 MAX_MEMBERS = 4_000_000

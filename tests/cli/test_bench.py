@@ -101,7 +101,7 @@ def test_mistakes(call: Call, folder: Path) -> None:
     status, _, err = call("bench", "loader", folder / "full")
     assert status == 2
     assert "a batch of 64 from 6 samples" in err
-    assert "--batch-size 6" in err
+    assert "Next: --batch-size 6, or a larger data set.\n" in err
 
 
 def test_no_gpu_is_an_environment_fault(call: Call, folder: Path) -> None:
@@ -112,6 +112,7 @@ def test_no_gpu_is_an_environment_fault(call: Call, folder: Path) -> None:
     status, _, err = call("bench", "loader", folder / "full", *QUICK, "--recipe", "plain", "--device", "gpu")
     assert status == 3
     assert "GPU" in err
+    assert "Next: --device cpu.\n" in err
 
 
 def test_the_short_side_is_the_photos_median(folder: Path) -> None:

@@ -12,8 +12,6 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
-import cv2
-import numpy as np
 import pytest
 from processes import nobody_left, wait_until_it_listens
 
@@ -22,18 +20,6 @@ pytestmark = [pytest.mark.faults, pytest.mark.slow]
 
 Start = Callable[[Path], "subprocess.Popen[bytes]"]
 SEED = 20261121
-
-
-@pytest.fixture(scope="module")
-def discs(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Seven photos with a bright disc, one of them broken."""
-    folder = tmp_path_factory.mktemp("discs")
-    for number in range(7):
-        photo = np.random.default_rng(number).integers(40, 90, (70, 90, 3)).astype(np.uint8)
-        cv2.circle(photo, (45, 35), 12 + 2 * number, (30, 200, 240), -1)
-        (folder / f"{number}.jpg").write_bytes(cv2.imencode(".jpg", photo)[1].tobytes())
-    (folder / "broken.jpg").write_bytes(b"")
-    return folder
 
 
 @pytest.fixture(scope="module")

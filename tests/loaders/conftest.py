@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+import sys
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -11,6 +12,8 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 from scipy import ndimage
+
+sys.path.insert(0, str(Path(__file__).parent))  # epochs.py is imported by several tests
 
 from maskgen.backgrounds.tiled import tiled
 from maskgen.config import RunConfig, digest

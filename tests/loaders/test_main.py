@@ -46,6 +46,7 @@ def test_damage_is_told(copy: Any, capsys: pytest.CaptureFixture[str]) -> None:
     captured = capsys.readouterr()
     assert captured.out == ""
     assert ".jpg at byte" in captured.err
+    assert "Next: --on-error skip, or copy the data set again" in captured.err
 
 
 @pytest.mark.parametrize("options", [["--batch-size", "0"]])

@@ -123,7 +123,10 @@ def test_another_configuration_is_refused_by_its_differences(
     [
         (["--set", "lrr=0.2"], "did you mean 'lr'?\n"),
         (["--set", "LR=0.2"], "did you mean 'lr'?\n"),
-        (["--set", "batch_size=1000"], "a smaller --set batch_size=, or fewer ranks"),
+        (["--set", "batch_size=1000"], "Next: --set batch_size=<smaller>, or fewer ranks.\n"),
+        (["--shuffle", "shards:0"], "Next: --shuffle global, or --shuffle shards:16.\n"),
+        (["--data", "s3://bucket/shards"], "Next: --cache /local/disk/folder.\n"),
+        (["--photos", "originals"], "Next: no --photos.\n"),
         (["--set", "lr"], "--set takes name=value"),
         (["--set", "queue=5"], "simsiam does not use it"),
         (["--resume", "never"], "holds a run already"),
@@ -170,6 +173,7 @@ def test_a_gpu_that_is_not_there_is_an_environment_fault(
     status, _, err = call(capsys, "train-ssl", *_arguments(shards, tmp_path / "run", "--device", "cuda"))
     assert status == EXIT_ENVIRONMENT
     assert "no GPU" in err
+    assert "Next: --device cpu, or fewer processes.\n" in err
     assert not (tmp_path / "run").exists()
 
 

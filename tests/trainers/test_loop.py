@@ -14,10 +14,10 @@ from maskgen.errors import MaskgenError, UsageError
 from maskgen.loaders.batch import Batch
 from maskgen.trainers import checkpoint
 from maskgen.trainers.batch import to_device
-from maskgen.trainers.data import classes_of, labels_of, open_data, open_loader
+from maskgen.trainers.data import classes_of, labels_of, open_data, open_loader, rank_batch
 from maskgen.trainers.loop import Training, part_of, prepare, seed_step, train_step
 from maskgen.trainers.metrics import read
-from maskgen.trainers.place import numerics
+from maskgen.trainers.place import numerics, other_batchnorm
 from maskgen.trainers.presets import PRESETS, Preset, find_preset, with_overrides
 from maskgen.trainers.run import train
 from maskgen.trainers.settings import Settings
@@ -169,7 +169,7 @@ def test_a_batch_of_one_has_no_spread_to_warn_about(shards: Path, tmp_path: Path
 
 @pytest.mark.parametrize("method", sorted(PRESETS))
 def test_channels_last_computes_the_same(method: str, shards: Path) -> None:
-    preset = replace(PRESETS[method]["smoke"], batch_size=8)
+    preset = replace(PRESETS[method]["smoke"], batch_size=12)
     plain, last = training(preset, settings(shards)), training(preset, settings(shards, channels_last=True))
     batch = batch_of(shards, preset)
     losses = [float(train_step(made, batch).loss) for made in (plain, last)]
@@ -190,6 +190,48 @@ def test_a_batch_that_does_not_divide_is_refused(shards: Path) -> None:
     how = settings(shards, accumulate=3)
     with pytest.raises(UsageError, match="does not divide by 1 ranks x 3 parts"):
         open_loader(open_data(how), SIMSIAM, how, rank=0, world=1)
+
+
+@pytest.mark.parametrize(
+    ("method", "changes", "accumulate", "told"),
+    [
+        ("mocov2", {"bn_groups": "19"}, 1, "bn_groups is 19, but a batch of 18 allows 18 at most"),
+        ("cast", {"bn_groups": "7"}, 3, "bn_groups is 7, but a batch of 18, in 3 parts allows 6 at most"),
+        ("relicv2", {"negatives": "18"}, 1, "negatives is 18, but a batch of 18 allows 17 at most"),
+        ("relicv2", {"negatives": "9"}, 2, "negatives is 9, but a batch of 18, in 2 parts allows 8 at most"),
+    ],
+)
+def test_more_than_the_batch_holds_is_refused_and_the_most_is_taken(
+    method: str, changes: dict[str, str], accumulate: int, told: str, shards: Path
+) -> None:
+    how, smoke = settings(shards, accumulate=accumulate), find_preset(method, "smoke")
+    with pytest.raises(UsageError) as caught:
+        rank_batch(with_overrides(smoke, {"batch_size": "18", **changes}), how, 1)
+    assert str(caught.value).startswith(told)
+    name, most = next(iter(changes)), int(told.split()[-3])
+    assert f"--set {name}={most} or less" in caught.value.remedy
+    assert rank_batch(with_overrides(smoke, {"batch_size": "18", name: str(most)}), how, 1) == 18
+    assert rank_batch(replace(SIMSIAM, negatives=10, bn_groups=9), settings(shards), 1) == 8
+
+
+@pytest.mark.parametrize(
+    ("method", "changes", "device", "ranks", "told"),
+    [
+        ("byol", {"sync_batchnorm": "-1"}, "cpu", 2, "sync_batchnorm is -1, but torch cannot synchronise"),
+        ("byol", {"sync_batchnorm": "-1"}, "cpu", 1, ""),
+        ("byol", {"sync_batchnorm": "-1"}, "cuda", 2, ""),
+        ("byol", {"sync_batchnorm": "0"}, "cpu", 2, ""),
+        ("mocov2", {"bn_groups": "8"}, "cuda", 3, "bn_groups is 8, but 3 ranks make 6 groups"),
+        ("mocov2", {"bn_groups": "8"}, "cuda", 16, "bn_groups is 8, but 16 ranks make 16 groups"),
+        ("mocov2", {"bn_groups": "8"}, "cuda", 4, ""),
+    ],
+)
+def test_what_batchnorm_does_otherwise_is_said(
+    method: str, changes: dict[str, str], device: str, ranks: int, told: str
+) -> None:
+    said = other_batchnorm(with_overrides(find_preset(method, "smoke"), changes), device, ranks)
+    assert said.startswith(told)
+    assert bool(said) == bool(told)
 
 
 def test_arithmetic_is_set_as_asked() -> None:

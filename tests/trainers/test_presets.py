@@ -164,6 +164,7 @@ def test_values_are_set_by_type() -> None:
         ("LR", "0.1", r"did you mean 'lr'\?$"),
         ("small_px", "24", "'mocov2' has no small views"),
         ("overlap_min", "0.1", "'mocov2' has no constrained views"),
+        ("overlap_min", "0", "'mocov2' has no constrained views"),
         ("queue", "1.5", "queue takes a whole number"),
         ("nesterov", "perhaps", "nesterov takes true or false"),
         ("milestones", "a,b", "whole numbers such as 60,80"),

@@ -55,7 +55,8 @@ def _check_effect(preset: Preset, parsed: Mapping[str, Any]) -> None:
     small = len({view.size for view in RECIPES[preset.recipe].views}) > 1
     overlapping = any(view.crop.overlap_of is not None for view in views)
     for name, works, what in (("small_px", small, "small"), ("overlap_min", overlapping, "constrained")):
-        if parsed.get(name) and not works:
+        default = Preset.__dataclass_fields__[name].default
+        if parsed.get(name, default) != default and not works:
             raise UsageError(
                 f"{name} is set, but the recipe {preset.recipe!r} has no {what} views",
                 remedy=f"leave {name} out, or set another recipe",
