@@ -17,7 +17,7 @@ DATASETS = ("imagenet", "coco", "jft", "webdataset", "folder", "sample")
 METHODS = ("rbd", "mr", "dsr", "mc", "vote", "u2net", "u2netp", "deepusps", "onnx", "box")
 RUNTIMES = ("auto", "torch", "openvino", "onnxruntime")
 PRECISIONS = ("auto", "fp32", "tf32", "fp16", "bf16", "mixed")
-REFINEMENTS = ("auto", "crf", "guided", "none")
+REFINEMENTS = ("auto", "crf", "guided", "vote", "none")
 BACKGROUNDS = ("tiled", "telea", "none")
 LAYOUTS = ("full", "sidecar")
 
@@ -82,7 +82,8 @@ class RunConfig:
     )
     refine: str = _option(
         "auto",
-        "What moves the masks onto the photo's edges (auto: crf for vote, else none).",
+        "What moves the masks onto the photo's edges (auto: crf for vote and deepusps, else none); "
+        "vote: the training-free methods join in, for deepusps.",
         choices=REFINEMENTS,
     )
     background: str = _option("tiled", "How the foreground is replaced.", choices=BACKGROUNDS)

@@ -13,6 +13,7 @@ from maskgen.errors import EnvironmentFault, UsageError
 from maskgen.io.atomic import file_sha256
 from maskgen.io.download import weights_file
 from maskgen.methods import METHODS, MethodOptions, resolve_network
+from maskgen.methods.refinement import REFINEMENT_LIBRARIES
 
 _NETWORK_OPTIONS = (
     "network", "runtime", "precision", "compile", "batch_size", "model_process", "resize", "device",
@@ -75,7 +76,8 @@ def versions(config: RunConfig) -> dict[str, str]:
         EnvironmentFault: one that the method needs is not installed.
     """
     spec = METHODS[config.method]
-    names = {*_ALWAYS, *spec.libraries, *((config.runtime,) if spec.network else ())}
+    refinement = REFINEMENT_LIBRARIES.get(config.refine, ())
+    names = {*_ALWAYS, *spec.libraries, *refinement, *((config.runtime,) if spec.network else ())}
     found = {"maskgen": __version__}
     for name in sorted(names):
         try:

@@ -1,4 +1,4 @@
-"""What may follow any method: a dense CRF or a guided filter."""
+"""What may follow any method: a dense CRF, a guided filter, or a vote together with the training-free methods."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, TypeAlias
 from maskgen.errors import UsageError
 from maskgen.methods.refine_crf import refine_crf
 from maskgen.methods.refine_guided import refine_guided
+from maskgen.methods.refine_vote import refine_vote
 from maskgen.types import RGB, SoftMask
 
 if TYPE_CHECKING:
@@ -20,7 +21,9 @@ def _guided(image: RGB, mask: SoftMask, threshold: float) -> SoftMask:  # noqa: 
     return refine_guided(image, mask)
 
 
-REFINEMENTS: dict[str, Refinement] = {"crf": refine_crf, "guided": _guided}
+REFINEMENTS: dict[str, Refinement] = {"crf": refine_crf, "guided": _guided, "vote": refine_vote}
+REFINEMENT_LIBRARIES = {"vote": ("scipy", "scikit-image")}
+"""Distributions whose version changes what a refinement makes, beside those of all methods; part of the fingerprint."""
 
 
 def refined(method: Method, refinement: str, threshold: float) -> Method:
@@ -28,7 +31,7 @@ def refined(method: Method, refinement: str, threshold: float) -> Method:
 
     Args:
         method: any mask method.
-        refinement: ``crf`` or ``guided``.
+        refinement: a name of `REFINEMENTS`.
         threshold: value from which a pixel of the method's masks is foreground; it holds for the refined masks too.
 
     Raises:

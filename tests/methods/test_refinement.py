@@ -10,6 +10,7 @@ from maskgen.errors import UsageError
 from maskgen.methods import METHODS, MethodOptions, make_method
 from maskgen.methods.refine_crf import refine_crf
 from maskgen.methods.refine_guided import refine_guided
+from maskgen.methods.refine_vote import refine_vote
 from maskgen.methods.refinement import REFINEMENTS
 from maskgen.types import RGB
 
@@ -34,6 +35,7 @@ def test_each_refinement_follows_the_method_with_its_threshold(name: str) -> Non
         "auto": raw,
         "crf": refine_crf(image, raw, spec.threshold),
         "guided": refine_guided(image, raw),
+        "vote": refine_vote(image, raw, spec.threshold),
     }
     for refine, mask in expected.items():
         assert np.array_equal(make_method(name, MethodOptions(refine=refine))(image), mask), refine
