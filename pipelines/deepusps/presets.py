@@ -146,16 +146,16 @@ RELICV2 = Preset(
 )
 
 _FROM_NOTHING = Phase(  # own, all of it: a network that begins with random weights
-    epochs=28,
+    epochs=24,
     lr=1e-3,
     batch_size=8,
     # P: .3, C: 1 and 4. F is greatest with what is foreground by F / (1 + beta2): more than 1/2 only for a small one
     beta2=0.4,
     crf_every=0,
     flip=True,
-    crop=0.65,
-    colour=0.3,
-    paste=0.5,
+    crop=0.5,
+    colour=0.4,
+    paste=0.7,
     precision="bf16",
 )
 
