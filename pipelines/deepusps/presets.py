@@ -146,30 +146,30 @@ RELICV2 = Preset(
 )
 
 _FROM_NOTHING = Phase(  # own, all of it: a network that begins with random weights
-    epochs=24,
+    epochs=40,
     lr=1e-3,
     batch_size=8,
     # P: .3, C: 1 and 4. F is greatest with what is foreground by F / (1 + beta2): more than 1/2 only for a small one
     beta2=0.4,
     crf_every=0,
     flip=True,
-    crop=0.5,
-    colour=0.4,
-    paste=0.7,
+    crop=0.55,
+    colour=0.35,
+    paste=0.6,
     precision="bf16",
 )
 
 FAST = Preset(
     name="fast",
     summary="a small network from random weights; half an hour on two cores",
-    side=160,  # own
+    side=128,  # own
     images=640,  # own
     priors=SOURCES,  # R, and own: the vote
     network="small",  # own
     needs_init=False,
     crf_side=0,  # own: the colour cut of a joint round takes its place
     rounds=(_FROM_NOTHING, _FROM_NOTHING),
-    fusion=dataclasses.replace(_FROM_NOTHING, epochs=40),
+    fusion=dataclasses.replace(_FROM_NOTHING, epochs=80),
     cut=True,  # own
     joint=True,  # own
 )
