@@ -82,8 +82,8 @@ class RunConfig:
     )
     refine: str = _option(
         "auto",
-        "What moves the masks onto the photo's edges (auto: crf for vote and deepusps, else none); "
-        "vote: the training-free methods join in, for deepusps.",
+        "What moves the masks onto the photo's edges (auto: crf for vote, vote for deepusps, else none); "
+        "vote: the training-free methods have a say.",
         choices=REFINEMENTS,
     )
     background: str = _option("tiled", "How the foreground is replaced.", choices=BACKGROUNDS)

@@ -49,11 +49,12 @@ def resolve(config: RunConfig) -> RunConfig:
     if not spec.network:  # what a method ignores is no part of the run's fingerprint
         plain = {name: _DEFAULTS[name] for name in _NETWORK_OPTIONS}
         return dataclasses.replace(config, **plain)
-    if not config.weights:
+    weights = config.weights or spec.released
+    if not weights:
         raise UsageError(
             f"--method {config.method} needs --weights FILE", remedy="docs/networks.md says where to get them"
         )
-    config = dataclasses.replace(config, weights=str(weights_file(config.weights, config.weights_sha256)))
+    config = dataclasses.replace(config, weights=str(weights_file(weights, config.weights_sha256)))
     on_gpu = config.device == "cuda"
     chosen = resolve_network(config.method, method_options(config))
     mode = config.model_process
@@ -76,8 +77,10 @@ def versions(config: RunConfig) -> dict[str, str]:
         EnvironmentFault: one that the method needs is not installed.
     """
     spec = METHODS[config.method]
-    refinement = REFINEMENT_LIBRARIES.get(config.refine, ())
-    names = {*_ALWAYS, *spec.libraries, *refinement, *((config.runtime,) if spec.network else ())}
+    refine = spec.refine if config.refine == "auto" else config.refine
+    names = {*_ALWAYS, *spec.libraries, *REFINEMENT_LIBRARIES.get(refine, ())}
+    if spec.network:
+        names.add(config.runtime)
     found = {"maskgen": __version__}
     for name in sorted(names):
         try:
@@ -113,6 +116,6 @@ def identity(config: RunConfig, plan_digest: str) -> dict[str, Any]:
     return {
         "options": config.fingerprint_fields(),
         "versions": versions(config),
-        "weights_sha256": file_sha256(Path(config.weights)) if METHODS[config.method].needs_weights else "",
+        "weights_sha256": file_sha256(Path(config.weights)) if METHODS[config.method].network else "",
         "plan": plan_digest,
     }

@@ -177,16 +177,17 @@ def fuse_command(**values: Any) -> None:
 @click.option(
     "--phase",
     default="fusion",
-    help="Whose network: fusion, or a round such as rbd-round-3 that ran with --keep-networks.",
+    help="Whose network: fusion, or a round such as all-round-1 that ran with --keep-networks.",
 )
-def export_command(work: Path, target: Path | None, phase: str) -> None:
+@click.option("--half", is_flag=True, help="Round to float16: half the size.")
+def export_command(work: Path, target: Path | None, phase: str, half: bool) -> None:
     """Write the checkpoint for --method deepusps, and a JSON beside it that says how it was made."""
     from maskgen.pipelines.deepusps.export import export
     from maskgen.pipelines.deepusps.settings import read_settings
     from maskgen.pipelines.deepusps.work import open_work
 
     opened = open_work(work)
-    click.echo(f"{export(opened, read_settings(opened), target, phase)}")
+    click.echo(f"{export(opened, read_settings(opened), target, phase, half=half)}")
 
 
 @command.command("status")

@@ -70,7 +70,7 @@ def without_effect(config: RunConfig) -> Iterator[str]:
     fields = dataclasses.fields(RunConfig)
     given = {option.name for option in fields if getattr(config, option.name) != option.default}
     rules = (
-        (METHODS[config.method].needs_weights, _OF_NETWORKS, f"{config.method} has no network"),
+        (METHODS[config.method].network, _OF_NETWORKS, f"{config.method} has no network"),
         (config.method == "onnx", ("network",), "it describes an onnx model"),
         (config.device == "cuda", ("devices",), "the device is the CPU"),
         (config.background != "none", _OF_BACKGROUNDS, "no backgrounds are made"),

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 
+from maskgen.methods.deepusps import RELEASED
 from maskgen.methods.loading import load_network, network_input, resolve_network
 from maskgen.methods.precision import PrecisionReport, check_precision
 from maskgen.types import Method
@@ -56,7 +57,7 @@ class MethodSpec:
         threshold: mask value from which a pixel counts as foreground.
         summary: one line for `--help` and the docs.
         libraries: distributions whose version changes the result; part of the fingerprint.
-        needs_weights: whether `--weights` must be given.
+        released: path of the weights that come with maskgen; empty: a learned method needs `--weights`.
         refine: the refinement that `--refine auto` stands for.
         network: whether it is a learned method: `network_input`, `load_network`, `resolve_network` and
             `check_precision` know it, and the runtime is one more library.
@@ -66,7 +67,7 @@ class MethodSpec:
     threshold: float
     summary: str
     libraries: tuple[str, ...]
-    needs_weights: bool = False
+    released: str = ""
     refine: str = "none"
     network: bool = False
 
@@ -167,7 +168,6 @@ METHODS: dict[str, MethodSpec] = {
         0.5,
         "U²-Net (Qin et al., 2020); needs --weights",
         _NET_LIBRARIES,
-        needs_weights=True,
         network=True,
     ),
     "u2netp": MethodSpec(
@@ -175,16 +175,15 @@ METHODS: dict[str, MethodSpec] = {
         0.5,
         "U²-Net-p, 4.7 MB; needs --weights",
         _NET_LIBRARIES,
-        needs_weights=True,
         network=True,
     ),
     "deepusps": MethodSpec(
         _deepusps,
         0.5,
-        "DeepUSPS (Nguyen et al., NeurIPS 2019), learnt from the priors; needs --weights",
+        "DeepUSPS (Nguyen et al., NeurIPS 2019), learnt from the priors, and voting with them",
         _NET_LIBRARIES,
-        needs_weights=True,
-        refine="crf",  # as in the released test
+        released=str(RELEASED),
+        refine="vote",  # own: the released test has crf
         network=True,
     ),
     "onnx": MethodSpec(
@@ -192,7 +191,6 @@ METHODS: dict[str, MethodSpec] = {
         0.5,
         "any saliency network as an ONNX file; needs --weights and --network",
         _ONNX_LIBRARIES,
-        needs_weights=True,
         network=True,
     ),
     "box": MethodSpec(_box, 0.5, "a centred box, to measure everything but the method", ("numpy", "scipy")),

@@ -28,6 +28,8 @@ PRECISIONS: dict[tuple[str, str], tuple[str, ...]] = {
 MAKER = "deepusps"
 LARGEST_HEADER_BYTES = 100_000_000  # safetensors' own limit
 LARGEST_SIDE_PX = 4096
+RELEASED = Path(__file__).parents[1] / "release" / "deepusps.safetensors"
+"""Comes with maskgen; the JSON beside it says how it was made."""
 REMEDY = "give the .safetensors file that `maskgen deepusps run` or `export` wrote"
 
 
@@ -35,7 +37,7 @@ def deepusps_input(options: MethodOptions) -> NetworkInput:
     """How photos are prepared: as they were for the training, at the side that the weights name.
 
     Raises:
-        UsageError: no weights, no weights of this method, or an unknown kernel.
+        UsageError: no such weights, no weights of this method, or an unknown kernel.
         EnvironmentFault: the file cannot be opened.
     """
     side = weights_side(weights_path(options), read_metadata(weights_path(options)))
@@ -49,7 +51,7 @@ def load_deepusps(options: MethodOptions) -> Infer:
         options: resolved: runtime and precision are named and fit the device.
 
     Raises:
-        UsageError: no weights, or not this method's.
+        UsageError: no such weights, or not this method's.
         EnvironmentFault: a package or GPU that is not here; a file that cannot be opened.
     """
     from maskgen.methods.deepusps_network import load_weights
@@ -107,14 +109,12 @@ def _in_one_order(data: bytes) -> bytes:
 
 
 def weights_path(options: MethodOptions) -> Path:
-    """The path given with `--weights`.
+    """The path given with `--weights`, or that of the released ones.
 
     Raises:
-        UsageError: none was given, or there is no such file.
+        UsageError: there is no such file.
     """
-    if not options.weights:
-        raise UsageError("--method deepusps needs its weights", remedy=REMEDY + " with --weights")
-    path = Path(options.weights)
+    path = Path(options.weights or RELEASED)
     if not path.is_file():
         raise UsageError("there is no such weights file", where=str(path), remedy="check --weights")
     return path

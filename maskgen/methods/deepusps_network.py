@@ -203,6 +203,8 @@ def build_network(name: str) -> nn.Module:
 def load_weights(path: Path, name: str) -> nn.Module:
     """The network `name` with the weights of a .safetensors file, in eval mode, float32, on the CPU.
 
+    Weights that were stored in half precision are widened.
+
     Raises:
         UsageError: an unknown name; a file that holds no weights of this network, with what differs.
         EnvironmentFault: the file cannot be opened.

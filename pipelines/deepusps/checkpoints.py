@@ -10,8 +10,9 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from maskgen.errors import EnvironmentFault, ShardFault, UsageError
+from maskgen.errors import EnvironmentFault, MaskgenError, ShardFault, UsageError
 from maskgen.io.atomic import PartialFile, fsync_folder, is_as_written, unhidden_disk_errors
+from maskgen.methods.u2net_weights import read_state
 
 Facts = dict[str, Any]
 
@@ -139,3 +140,22 @@ def _torch_file(path: Path) -> dict[str, Tensor]:
     if not isinstance(content, dict):
         raise UsageError("the file holds no named weights", where=str(path), remedy="check --init")
     return {str(name): value for name, value in content.items() if isinstance(value, Tensor)}
+
+
+def halved(path: Path) -> dict[str, Tensor]:
+    """The tensors of a .safetensors file, those of float32 as float16.
+
+    Raises:
+        MaskgenError: a value is too large for float16.
+    """
+    state = read_state(path)
+    half = {name: value.half() if value.dtype == torch.float32 else value for name, value in state.items()}
+    broken = [name for name, value in half.items() if not bool(torch.isfinite(value).all())]
+    if broken:
+        raise MaskgenError(
+            "the weights cannot be rounded to float16",
+            where=str(path),
+            cause=f"values above 65 504 in {', '.join(broken[:3])}",
+            remedy="export them without --half",
+        )
+    return half

@@ -18,7 +18,9 @@ from maskgen.pipelines.deepusps.work import WEIGHTS, Work
 ENDING = ".safetensors"
 
 
-def export(work: Work, settings: Settings, target: Path | None = None, phase: str = FUSION) -> Path:
+def export(
+    work: Work, settings: Settings, target: Path | None = None, phase: str = FUSION, *, half: bool = False
+) -> Path:
     """Write a network's checkpoint, and a JSON of the same name that says how it was made.
 
     Args:
@@ -26,6 +28,7 @@ def export(work: Work, settings: Settings, target: Path | None = None, phase: st
         settings: of the training.
         target: a .safetensors file; None: ``deepusps.safetensors`` in the training's folder.
         phase: whose network: the fusion, or a round whose network was kept.
+        half: whether values are rounded to float16, for half the size.
 
     Returns:
         The checkpoint's path.
@@ -55,13 +58,15 @@ def export(work: Work, settings: Settings, target: Path | None = None, phase: st
             remedy=f"remove {work.root / 'records' / phase}.json: the phase is then done again, with the same result",
         )
     make_folder(target.parent)
-    write_atomic(target, source.read_bytes())
+    if half:
+        from maskgen.methods.deepusps import read_metadata, save_weights
+        from maskgen.pipelines.deepusps.checkpoints import halved
+
+        save_weights(target, halved(source), read_metadata(source))
+    else:
+        write_atomic(target, source.read_bytes())
     facts = made_by(work, settings, phase)
-    facts["weights"] = {
-        "file": target.name,
-        "bytes": source.stat().st_size,
-        "sha256": record["network_sha256"],
-    }
+    facts["weights"] = {"file": target.name, "bytes": target.stat().st_size, "sha256": file_sha256(target)}
     text = json.dumps(facts, indent=1, sort_keys=True)
     write_atomic(target.with_suffix(".json"), (text + "\n").encode())
     return target

@@ -94,7 +94,7 @@ def test_from_photos_to_shards(discs: Path, tmp_path: Path) -> None:
         (("--init", "absent.pt"), "not there"),
         (("--set", "fusion.lr"), "name=value"),
         (("--set", "network=resnet9000"), "unknown network"),
-        (("--images", "5", "--set", "rounds.epochs=1"), "labels of round"),
+        (("--images", "5", "--set", "rounds.epochs=1"), "would leave no labels"),
     ],
 )
 def test_wrong_options_are_refused_before_anything_is_made(

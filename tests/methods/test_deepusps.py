@@ -13,7 +13,6 @@ pytest.importorskip("safetensors")
 
 from maskgen.errors import UsageError  # noqa: E402
 from maskgen.methods import (  # noqa: E402
-    METHODS,
     MethodOptions,
     check_precision,
     load_network,
@@ -135,10 +134,7 @@ def test_options_that_it_does_not_have(weights: Path, changes: dict[str, str], w
         make_method("deepusps", options(weights, **changes))
 
 
-def test_no_weights() -> None:
-    assert METHODS["deepusps"].needs_weights
-    with pytest.raises(UsageError, match="needs its weights"):
-        make_method("deepusps", MethodOptions())
+def test_weights_that_are_not_there() -> None:
     with pytest.raises(UsageError, match="no such weights file"):
         make_method("deepusps", MethodOptions(weights="absent.safetensors"))
 

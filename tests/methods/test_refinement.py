@@ -48,7 +48,8 @@ def test_auto_is_crf_for_vote() -> None:
 
 
 def test_which_methods_refine_by_themselves() -> None:
-    assert [name for name, spec in METHODS.items() if spec.refine != "none"] == ["vote", "deepusps"]
+    found = {name: spec.refine for name, spec in METHODS.items() if spec.refine != "none"}
+    assert found == {"vote": "crf", "deepusps": "vote"}
 
 
 def test_an_unknown_refinement_is_refused() -> None:

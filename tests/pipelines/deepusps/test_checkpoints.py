@@ -12,9 +12,9 @@ import torch
 from safetensors.torch import save_file
 from torchvision.models import resnet18
 
-from maskgen.errors import ShardFault, UsageError
+from maskgen.errors import MaskgenError, ShardFault, UsageError
 from maskgen.methods.deepusps_network import build_network, load_start
-from maskgen.pipelines.deepusps.checkpoints import load_state, read_encoder, save_state
+from maskgen.pipelines.deepusps.checkpoints import halved, load_state, read_encoder, save_state
 
 
 @pytest.fixture(scope="module")
@@ -113,3 +113,15 @@ def test_a_state_comes_back_and_a_damaged_one_does_not(tmp_path: Path) -> None:
     with pytest.raises(ShardFault, match="damaged"):
         load_state(tmp_path, facts)
     assert not list(tmp_path.iterdir())
+
+
+def test_halving_rounds_floats_and_leaves_counters(tmp_path: Path) -> None:
+    path = tmp_path / "w.safetensors"
+    save_file({"weight": torch.tensor([1.0, 1 / 3]), "count": torch.tensor([70_000])}, path)
+    found = halved(path)
+    assert found["weight"].dtype == torch.float16
+    assert found["weight"].tolist() == pytest.approx([1.0, 1 / 3], abs=1e-3)
+    assert found["count"].tolist() == [70_000]
+    save_file({"weight": torch.tensor([70_000.0])}, path)
+    with pytest.raises(MaskgenError, match="cannot be rounded"):
+        halved(path)

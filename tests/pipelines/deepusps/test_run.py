@@ -335,6 +335,22 @@ def test_a_signal_between_epochs_leaves_what_is_done(copy: Path, finished: Path)
     assert hashes(copy) == hashes(finished)
 
 
+def test_half_precision_is_half_the_size_and_the_same_masks(finished: Path, tmp_path: Path) -> None:
+    work = open_work(finished)
+    target = export(work, read_settings(work), tmp_path / "half.safetensors", half=True)
+    full = finished / "deepusps.safetensors"
+    assert 0.49 < target.stat().st_size / full.stat().st_size < 0.52
+    facts = json.loads(target.with_suffix(".json").read_text())
+    assert facts["weights"]["sha256"] == hashlib.sha256(target.read_bytes()).hexdigest()
+    photo = np.random.default_rng(0).integers(0, 256, (40, 40, 3)).astype(np.uint8)
+    one, other = (
+        make_method("deepusps", MethodOptions(weights=str(path), refine="none"))(photo)
+        for path in (full, target)
+    )
+    np.testing.assert_allclose(one, other, atol=0.02)
+    assert not np.array_equal(one, other)
+
+
 def test_networks_of_rounds_are_kept_when_asked_for(copy: Path, tmp_path: Path) -> None:
     work = do(copy, how=How(workers=1, machine=Machine(threads=1, keep_networks=True)))
     target = export(work, read_settings(work), tmp_path / "rbd1.safetensors", "rbd-round-1")
