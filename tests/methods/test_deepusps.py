@@ -22,6 +22,7 @@ from maskgen.methods import (  # noqa: E402
 from maskgen.methods.deepusps import read_metadata, save_weights  # noqa: E402
 from maskgen.methods.deepusps_layers import normalised  # noqa: E402
 from maskgen.methods.deepusps_network import build_network  # noqa: E402
+from maskgen.methods.refine_vote import refine_vote  # noqa: E402
 
 METADATA = {"network": "small", "side": "64", "preset": "test", "data": "0" * 64}
 
@@ -88,13 +89,11 @@ def test_mirroring_the_photo_mirrors_the_mask(weights: Path) -> None:
     np.testing.assert_allclose(mirrored[:, ::-1], mask, atol=1e-4)
 
 
-def test_its_own_choice_is_a_crf_afterwards(weights: Path) -> None:
-    auto, crf, none = (
-        make_method("deepusps", options(weights, refine=refine))(photo())
-        for refine in ("auto", "crf", "none")
-    )
-    assert np.array_equal(auto, crf)
-    assert not np.array_equal(auto, none)
+def test_its_own_choice_is_a_vote_with_the_priors(weights: Path) -> None:
+    plain, own = (make_method("deepusps", options(weights, refine=refine)) for refine in ("none", "auto"))
+    image = photo()
+    image[30:60, 40:80] = (220, 40, 30)
+    np.testing.assert_array_equal(own(image), refine_vote(image, plain(image), 0.5))
 
 
 @pytest.mark.parametrize("size", [(1, 1), (3, 500), (480, 640)])

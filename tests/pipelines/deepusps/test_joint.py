@@ -2,11 +2,7 @@
 
 from __future__ import annotations
 
-import contextlib
-import hashlib
-import itertools
 import shutil
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -15,48 +11,17 @@ import pytest
 
 pytest.importorskip("torch")
 
+from kills import do, hashes, killed
+
 from maskgen.errors import ShardFault
 from maskgen.methods.colour_cut import colour_cut
-from maskgen.pipelines.deepusps.learning import Machine
 from maskgen.pipelines.deepusps.recut import recut
-from maskgen.pipelines.deepusps.run import STEPS, How, begin, run
-from maskgen.pipelines.deepusps.settings import Request, read_settings
+from maskgen.pipelines.deepusps.run import begin
+from maskgen.pipelines.deepusps.settings import Request
 from maskgen.pipelines.deepusps.store import MapStore
 from maskgen.pipelines.deepusps.work import Work, open_work
 
 CHANGES = ("joint=yes", "crf_side=0", "rounds.crf_every=0", "rounds.paste=0.5", "rounds.crop=0.7")
-
-
-def do(output: Path) -> Work:
-    work = open_work(output)
-    run(work, read_settings(work), STEPS, How(workers=1, machine=Machine(threads=1)))
-    return work
-
-
-def hashes(output: Path) -> dict[str, str]:
-    files = (path for path in sorted(output.rglob("*")) if path.is_file() and path.name != "log.jsonl")
-    return {str(path.relative_to(output)): hashlib.sha256(path.read_bytes()).hexdigest() for path in files}
-
-
-class Killed(BaseException):
-    """Not an Exception: nothing in the code may catch it."""
-
-
-@contextlib.contextmanager
-def killed(target: Any, name: str, call: int) -> Iterator[None]:
-    """The block dies right after the `call`-th call of a function."""
-    real, calls = getattr(target, name), itertools.count(1)
-
-    def counting(*args: Any, **options: Any) -> Any:
-        result = real(*args, **options)
-        if next(calls) == call:
-            raise Killed
-        return result
-
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(target, name, counting)
-        with pytest.raises(Killed):
-            yield
 
 
 @pytest.fixture(scope="module")
@@ -122,7 +87,7 @@ def test_stopped_anywhere_it_ends_with_the_same_bytes(
     target: Any, name: str, call: int, finished: Path, tmp_path: Path
 ) -> None:
     output = unlearned(finished, tmp_path / "work")
-    with killed(target, name, call):
+    with killed(target, name, call, after=True):
         do(output)
     do(output)
     assert hashes(output) == hashes(finished)

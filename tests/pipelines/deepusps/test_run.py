@@ -2,12 +2,9 @@
 
 from __future__ import annotations
 
-import contextlib
 import hashlib
-import itertools
 import json
 import shutil
-from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +13,8 @@ import numpy as np
 import pytest
 
 pytest.importorskip("torch")
+
+from kills import HOW, do, hashes, killed
 
 from maskgen.errors import EnvironmentFault, Interrupted, MaskgenError, ShardFault, UsageError
 from maskgen.methods import MethodOptions, make_method
@@ -32,23 +31,10 @@ from maskgen.pipelines.deepusps.store import MapStore
 from maskgen.pipelines.deepusps.work import Work, open_work
 
 pytestmark = pytest.mark.slow
-HOW = How(workers=1, machine=Machine(threads=1))
 
 
 def request(output: Path, source: Path, **given: Any) -> Request:
     return Request(output=output, inputs=(str(source),), **{"preset": "test", **given})
-
-
-def do(output: Path, steps: tuple[str, ...] = STEPS, how: How = HOW) -> Work:
-    work = open_work(output)
-    run(work, read_settings(work), steps, how)
-    return work
-
-
-def hashes(output: Path) -> dict[str, str]:
-    """SHA-256 of every file but the log of times."""
-    files = (path for path in sorted(output.rglob("*")) if path.is_file() and path.name != "log.jsonl")
-    return {str(path.relative_to(output)): hashlib.sha256(path.read_bytes()).hexdigest() for path in files}
 
 
 @pytest.fixture(scope="module")
@@ -95,31 +81,6 @@ def test_the_side_file_says_how_it_was_made(finished: Path, discs: Path) -> None
     assert metadata == {
         "maskgen": "deepusps", "network": facts["preset"]["network"], "side": "32", "preset": "test", "data": facts["data"],
     }  # fmt: skip
-
-
-class Killed(BaseException):
-    """Not an Exception: nothing in the code may catch it."""
-
-
-@contextlib.contextmanager
-def killed(target: Any, name: str, call: int, *, after: bool) -> Iterator[None]:
-    """The block dies at the `call`-th call of a function, before or after that has done its work."""
-    real: Callable[..., Any] = getattr(target, name)
-    calls = itertools.count(1)
-
-    def counting(*args: Any, **options: Any) -> Any:
-        number = next(calls)
-        if number == call and not after:
-            raise Killed
-        result = real(*args, **options)
-        if number == call and after:
-            raise Killed
-        return result
-
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(target, name, counting)
-        with pytest.raises(Killed):
-            yield
 
 
 def test_step_by_step_equals_all_at_once(finished: Path, copy: Path) -> None:

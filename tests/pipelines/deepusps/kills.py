@@ -1,0 +1,56 @@
+"""A training done from a test, killed at a chosen call, and what it has left as hashes."""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import itertools
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from maskgen.pipelines.deepusps.learning import Machine
+from maskgen.pipelines.deepusps.run import STEPS, How, run
+from maskgen.pipelines.deepusps.settings import read_settings
+from maskgen.pipelines.deepusps.work import Work, open_work
+
+HOW = How(workers=1, machine=Machine(threads=1))
+
+
+def do(output: Path, steps: tuple[str, ...] = STEPS, how: How = HOW) -> Work:
+    work = open_work(output)
+    run(work, read_settings(work), steps, how)
+    return work
+
+
+def hashes(output: Path) -> dict[str, str]:
+    """SHA-256 of every file but the log of times."""
+    files = (path for path in sorted(output.rglob("*")) if path.is_file() and path.name != "log.jsonl")
+    return {str(path.relative_to(output)): hashlib.sha256(path.read_bytes()).hexdigest() for path in files}
+
+
+class Killed(BaseException):
+    """Not an Exception: nothing in the code may catch it."""
+
+
+@contextlib.contextmanager
+def killed(target: Any, name: str, call: int, *, after: bool) -> Iterator[None]:
+    """The block dies at the `call`-th call of a function, before or after that has done its work."""
+    real: Callable[..., Any] = getattr(target, name)
+    calls = itertools.count(1)
+
+    def counting(*args: Any, **options: Any) -> Any:
+        number = next(calls)
+        if number == call and not after:
+            raise Killed
+        result = real(*args, **options)
+        if number == call and after:
+            raise Killed
+        return result
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(target, name, counting)
+        with pytest.raises(Killed):
+            yield
