@@ -48,7 +48,14 @@ class Pasting:
         self._backgrounds = np.stack(empty) if empty else np.zeros((0, *photos.shape[1:]), np.uint8)
 
     def apply(
-        self, photos: Tensor, labels: Tensor, draws: torch.Generator, *, share: float, crop: float, colour: float
+        self,
+        photos: Tensor,
+        labels: Tensor,
+        draws: torch.Generator,
+        *,
+        share: float,
+        crop: float,
+        colour: float,
     ) -> tuple[Tensor, Tensor]:
         """Replace some of the photos by their object elsewhere, at another size, before another background.
 

@@ -63,7 +63,9 @@ def of_rounds(preset: Preset, means: dict[str, float]) -> list[Training]:
     ]
 
 
-def _round(preset: Preset, group: str, names: tuple[str, ...], number: int, means: dict[str, float]) -> Training:
+def _round(
+    preset: Preset, group: str, names: tuple[str, ...], number: int, means: dict[str, float]
+) -> Training:
     return Training(
         f"{group}-round-{number}",
         f"{group}, round {number} of {len(preset.rounds)}",

@@ -118,7 +118,9 @@ def agreement(work: Work, settings: Settings) -> list[tuple[int, float]]:
     finished = _finished(work, settings)
     found = []
     for number in range(len(settings.preset.rounds) + 1):
-        arrays = [labels_of(settings.preset, name, number) if number else priors.array_of(name) for name in names]
+        arrays = [
+            labels_of(settings.preset, name, number) if number else priors.array_of(name) for name in names
+        ]
         if number and not all(name in finished for name in arrays):
             break
         cuts = [

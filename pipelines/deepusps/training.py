@@ -158,7 +158,9 @@ class Round:
             self._enter(predictions if self._keeps_steps else self.predict().astype(np.float16))
         return EpochStats(float(np.mean(losses)), float(np.mean(agreements)), time.perf_counter() - begun)
 
-    def _step(self, rows: NDArray[np.int64], views: Views, draws: torch.Generator) -> tuple[float, float, Tensor]:
+    def _step(
+        self, rows: NDArray[np.int64], views: Views, draws: torch.Generator
+    ) -> tuple[float, float, Tensor]:
         photos = self._put(self._data.photos[rows]).permute(0, 3, 1, 2).float()
         labels = torch.stack([self._put(maps[rows]).float() for maps in self._data.labels], 1) / 255
         photos, labels = views.apply(photos, labels)
