@@ -77,8 +77,7 @@ def versions(config: RunConfig) -> dict[str, str]:
         EnvironmentFault: one that the method needs is not installed.
     """
     spec = METHODS[config.method]
-    refine = spec.refine if config.refine == "auto" else config.refine
-    names = {*_ALWAYS, *spec.libraries, *REFINEMENT_LIBRARIES.get(refine, ())}
+    names = {*_ALWAYS, *spec.libraries, *REFINEMENT_LIBRARIES.get(spec.refinement(config.refine), ())}
     if spec.network:
         names.add(config.runtime)
     found = {"maskgen": __version__}

@@ -150,8 +150,8 @@ class Stages:
         if not np.isfinite(small).all():
             raise ImageFault("non-finite-mask", "the network's map holds NaN or infinity")
         mask = self._input.finish(small, image.shape[0], image.shape[1])
-        spec, refine = METHODS[self._config.method], self._config.refine
-        refine = spec.refine if refine == "auto" else refine
+        spec = METHODS[self._config.method]
+        refine = spec.refinement(self._config.refine)
         return mask if refine == "none" else REFINEMENTS[refine](image, mask, spec.threshold)
 
     def finish(self, masked: Masked | Quarantined, watch: Watch) -> tuple[Encoded, str] | Quarantined:

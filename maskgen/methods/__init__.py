@@ -71,6 +71,10 @@ class MethodSpec:
     refine: str = "none"
     network: bool = False
 
+    def refinement(self, wanted: str) -> str:
+        """The refinement that `--refine` stands for: the method's own where that is ``auto``."""
+        return self.refine if wanted == "auto" else wanted
+
 
 def _rbd(options: MethodOptions) -> Method:  # noqa: ARG001
     from maskgen.methods.rbd import rbd
@@ -205,7 +209,7 @@ def make_method(name: str, options: MethodOptions) -> Method:
     """
     spec = METHODS[name]
     method = spec.make(options)
-    refine = spec.refine if options.refine == "auto" else options.refine
+    refine = spec.refinement(options.refine)
     if refine == "none":
         return method
     from maskgen.methods.refinement import refined

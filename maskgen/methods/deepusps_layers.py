@@ -16,7 +16,7 @@ HEADS, EMBEDDED = 4, 8
 POOLED_SIDES = (1, 2, 4)
 """Grids over which the coarsest features are averaged (pyramid pooling, Zhao et al., CVPR 2017): what is unlike the
 whole photo is the task, and a network of a few layers does not see the whole photo."""
-LAB_SCALES = (25.0, 25.0, 25.0)
+LAB_SCALE = 25.0
 """CIELAB's units that count as 1: about the spread of L, a and b in photos."""
 D65 = (0.9505, 1.0, 1.089)  # white of sRGB in XYZ
 SRGB_TO_XYZ = ((0.4124, 0.3576, 0.1805), (0.2126, 0.7152, 0.0722), (0.0193, 0.1192, 0.9505))
@@ -41,7 +41,7 @@ def normalised(photos: Tensor) -> Tensor:
 
 
 def lab_colours(photos: Tensor) -> Tensor:
-    """(B, 3, H, W) normalised sRGB photos to CIELAB (D65), L around its middle of 50, each by `LAB_SCALES`."""
+    """(B, 3, H, W) normalised sRGB photos to CIELAB (D65), L around its middle of 50, in units of `LAB_SCALE`."""
     mean, std = _statistics(photos)
     rgb = (photos.float() * std + mean).clamp(0, 1)
     linear = torch.where(rgb > 0.04045, ((rgb + 0.055) / 1.055) ** 2.4, rgb / 12.92)
@@ -52,8 +52,7 @@ def lab_colours(photos: Tensor) -> Tensor:
     # the cube root has no slope at 0: there its argument is held away from it, since where() passes both slopes on
     root = torch.where(xyz > 0.008856, xyz.clamp_min(0.008856) ** (1 / 3), 7.787 * xyz + 16 / 116)
     x, y, z = root.unbind(1)
-    lab = torch.stack([116 * y - 16 - 50, 500 * (x - y), 200 * (y - z)], 1)
-    return lab / torch.tensor(LAB_SCALES, device=photos.device).view(1, 3, 1, 1)
+    return torch.stack([116 * y - 16 - 50, 500 * (x - y), 200 * (y - z)], 1) / LAB_SCALE
 
 
 def _statistics(like: Tensor) -> tuple[Tensor, Tensor]:

@@ -9,7 +9,7 @@ from typing import Any
 from maskgen.errors import ShardFault, UsageError
 from maskgen.io.atomic import file_sha256, make_folder, write_atomic
 from maskgen.pipelines.deepusps import photos, priors
-from maskgen.pipelines.deepusps.learning import network_path, photos_sha256
+from maskgen.pipelines.deepusps.learning import network_path, photos_sha256, save_network
 from maskgen.pipelines.deepusps.phases import FUSION
 from maskgen.pipelines.deepusps.presets import as_facts
 from maskgen.pipelines.deepusps.settings import Settings
@@ -59,14 +59,15 @@ def export(
         )
     make_folder(target.parent)
     if half:
-        from maskgen.methods.deepusps import read_metadata, save_weights
+        from maskgen.methods.deepusps import read_metadata
         from maskgen.pipelines.deepusps.checkpoints import halved
 
-        save_weights(target, halved(source), read_metadata(source))
+        sha256 = save_network(work, target, halved(source), read_metadata(source))
     else:
         write_atomic(target, source.read_bytes())
+        sha256 = record["network_sha256"]
     facts = made_by(work, settings, phase)
-    facts["weights"] = {"file": target.name, "bytes": target.stat().st_size, "sha256": file_sha256(target)}
+    facts["weights"] = {"file": target.name, "bytes": target.stat().st_size, "sha256": sha256}
     text = json.dumps(facts, indent=1, sort_keys=True)
     write_atomic(target.with_suffix(".json"), (text + "\n").encode())
     return target

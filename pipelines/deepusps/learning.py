@@ -176,7 +176,9 @@ class _Run:
                 name: self._save_labels(name, labels) for name, labels in self._labels().items()
             }
         if self._machine.keep_networks or not self._training.leaves:
-            facts["network_sha256"] = self._save_network()
+            path = network_path(self._work, self._training.name)
+            metadata = network_metadata(self._work, self._settings)
+            facts["network_sha256"] = save_network(self._work, path, self._round.network_state(), metadata)
         self._work.commit(self._training.name, facts)
 
     def _labels(self) -> dict[str, NDArray[np.uint8]]:
@@ -185,10 +187,10 @@ class _Run:
         _check_found(found, self._training)
         if not self._settings.preset.joint:
             return dict.fromkeys(self._training.leaves, found)
-        data = learning_data(self._work, self._training)
-        maps = [self._work.store.read(priors.array_of(name)) for name in self._settings.preset.priors]
-        kept = (self._work.record(priors.RECORD) or {})["kept"]
-        labels = recut(data.photos, np.stack([one[kept] for one in maps], 1), found, self._workers)
+        mapped = self._work.record(priors.RECORD) or {}
+        pictures = self._work.store.read(photos.ARRAY)[mapped["kept"]]
+        maps = priors.stacked(self._work, self._settings.preset.priors, mapped["rows"])[mapped["kept"]]
+        labels = recut(pictures, maps, found, self._workers)
         return dict(zip(self._training.leaves, labels, strict=True))
 
     def _save_labels(self, name: str, labels: NDArray[np.uint8]) -> str:
@@ -196,16 +198,6 @@ class _Run:
         self._work.store.write(name, 0, labels)
         self._work.store.sync(name)
         return rows_sha256(labels)
-
-    def _save_network(self) -> str:
-        from maskgen.methods.deepusps import save_weights
-
-        scratch = self._work.root / NETWORKS / UNFINISHED
-        save_weights(scratch, self._round.network_state(), network_metadata(self._work, self._settings))
-        path = network_path(self._work, self._training.name)
-        write_atomic(path, scratch.read_bytes())  # durable before the record that speaks of it
-        scratch.unlink()
-        return file_sha256(path)
 
 
 def forget_the_way(work: Work) -> None:
@@ -277,6 +269,27 @@ def _check_found(labels: NDArray[np.uint8], training: Training) -> None:
         cause="the training has collapsed, from a learning rate that does not fit or a prior that marks too little",
         remedy="begin anew with other numbers (--set rounds.lr=...), or without this prior (--set priors=...)",
     )
+
+
+def save_network(work: Work, path: Path, state: dict[str, Any], metadata: dict[str, str]) -> str:
+    """Write a network's weights durably, over an old file of that name, and return their SHA-256.
+
+    Args:
+        work: the training's folder, where they are put together.
+        path: ends in .safetensors.
+        state: the network's tensors.
+        metadata: see `save_weights`.
+
+    Raises:
+        EnvironmentFault: the disk is full, broken or read-only.
+    """
+    from maskgen.methods.deepusps import save_weights
+
+    scratch = work.root / NETWORKS / UNFINISHED
+    save_weights(scratch, state, metadata)
+    write_atomic(path, scratch.read_bytes())
+    scratch.unlink()
+    return file_sha256(path)
 
 
 def network_path(work: Work, name: str) -> Path:

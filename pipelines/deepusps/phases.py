@@ -70,15 +70,22 @@ def _round(
         f"{group}-round-{number}",
         f"{group}, round {number} of {len(preset.rounds)}",
         preset.rounds[number - 1],
-        *_learnt_from(preset, names, number - 1, means),
+        *learnt_from(preset, names, number - 1, means),
         tuple(labels_of(preset, prior, number) for prior in names),
     )
 
 
-def _learnt_from(
+def learnt_from(
     preset: Preset, names: tuple[str, ...], done: int, means: dict[str, float]
 ) -> tuple[tuple[str, ...], tuple[float, ...]]:
-    """The label arrays of these priors after `done` rounds, and where each is cut."""
+    """The label arrays of these priors after `done` rounds, and where each is cut, in [0, 1].
+
+    Args:
+        preset: of the training.
+        names: of priors.
+        done: how many rounds; 0: the arrays are the priors' maps.
+        means: of each prior's maps over all photos, in [0, 1]; for 0 rounds alone.
+    """
     if done:
         return tuple(labels_of(preset, prior, done) for prior in names), (CUT_AT,) * len(names)
     arrays = tuple(priors.array_of(prior) for prior in names)
@@ -87,5 +94,6 @@ def _learnt_from(
 
 def of_fusion(preset: Preset, means: dict[str, float]) -> Training:
     """The training on the last labels of all priors at once; on the cut priors when there are no rounds."""
-    learnt_from = _learnt_from(preset, preset.priors, len(preset.rounds), means)
-    return Training(FUSION, "fusion", preset.fusion, *learnt_from)
+    return Training(
+        FUSION, "fusion", preset.fusion, *learnt_from(preset, preset.priors, len(preset.rounds), means)
+    )

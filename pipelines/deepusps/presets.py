@@ -55,9 +55,9 @@ class Phase:
     precision: str = "fp32"
 
     @property
-    def shows_all(self) -> bool:
-        """Whether training shows each photo as a whole, with nothing added."""
-        return self.crop == 1 and not self.paste
+    def steps_predict(self) -> bool:
+        """Whether the steps' own predictions enter the average: of whole photos, nothing added, and in more passes than one."""
+        return self.crop == 1 and not self.paste and self.crf_every > 0
 
     @property
     def passes(self) -> int:

@@ -12,8 +12,7 @@ from numpy.typing import NDArray
 from maskgen.methods import METHODS, MethodOptions, make_method
 from maskgen.pipelines.deepusps import photos, priors
 from maskgen.pipelines.deepusps.learning import network_path
-from maskgen.pipelines.deepusps.phases import FUSION, labels_of
-from maskgen.pipelines.deepusps.presets import CUT_AT
+from maskgen.pipelines.deepusps.phases import FUSION, labels_of, learnt_from
 from maskgen.pipelines.deepusps.run import fusion, rounds
 from maskgen.pipelines.deepusps.settings import Settings
 from maskgen.pipelines.deepusps.work import Work
@@ -118,14 +117,9 @@ def agreement(work: Work, settings: Settings) -> list[tuple[int, float]]:
     finished = _finished(work, settings)
     found = []
     for number in range(len(settings.preset.rounds) + 1):
-        arrays = [
-            labels_of(settings.preset, name, number) if number else priors.array_of(name) for name in names
-        ]
+        arrays, cuts = learnt_from(settings.preset, names, number, record["means"])
         if number and not all(name in finished for name in arrays):
             break
-        cuts = [
-            CUT_AT if number else settings.preset.threshold_of(name, record["means"][name]) for name in names
-        ]
         masks = [
             np.stack([_picked(work, array, at) for at in chosen]) > 255 * cut
             for array, cut in zip(arrays, cuts, strict=True)

@@ -118,7 +118,6 @@ class Round:
             )
         self._data, self._phase, self._crf, self._seed = data, phase, crf, seed
         self._averages = averages
-        self._keeps_steps = phase.shows_all and phase.crf_every > 0
         self._device = torch.device(device)
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(seed)
@@ -152,10 +151,11 @@ class Round:
             loss, agreement, maps = self._step(rows, views, draws)
             losses.append(loss)
             agreements.append(agreement)
-            predictions[rows] = views.undo(maps).float().cpu().numpy() if self._keeps_steps else np.nan
+            if phase.steps_predict:
+                predictions[rows] = views.undo(maps).float().cpu().numpy()
         self._epoch += 1
         if self._averages and phase.enters_after(self._epoch):
-            self._enter(predictions if self._keeps_steps else self.predict().astype(np.float16))
+            self._enter(predictions if phase.steps_predict else self.predict().astype(np.float16))
         return EpochStats(float(np.mean(losses)), float(np.mean(agreements)), time.perf_counter() - begun)
 
     def _step(

@@ -10,13 +10,25 @@ torch = pytest.importorskip("torch")
 from maskgen.methods.deepusps_layers import (  # noqa: E402
     EMBEDDED,
     HEADS,
-    LAB_SCALES,
+    LAB_SCALE,
     LEAST_MASS,
     BorderContrast,
     ForegroundAttention,
     lab_colours,
     normalised,
 )
+
+
+def merged_by(layer: torch.nn.Module, *inputs: torch.Tensor) -> torch.Tensor:
+    """What a layer's comparisons hand to its `merge`."""
+    seen: list[torch.Tensor] = []
+    merge = layer.get_submodule("merge")
+    with (
+        merge.register_forward_pre_hook(lambda _, given: seen.append(given[0])),
+        torch.inference_mode(),
+    ):
+        layer(*inputs)
+    return seen[0]
 
 
 def test_photos_are_normalised_by_imagenets_figures() -> None:
@@ -32,7 +44,7 @@ def test_colours_are_cielab() -> None:
 
     photos = torch.randint(0, 256, (2, 3, 9, 7)).float()
     photos[0, :, 0, 0] = 0
-    found = lab_colours(normalised(photos)).permute(0, 2, 3, 1).numpy() * LAB_SCALES + (50, 0, 0)
+    found = lab_colours(normalised(photos)).permute(0, 2, 3, 1).numpy() * LAB_SCALE + (50, 0, 0)
     expected = rgb2lab(photos.permute(0, 2, 3, 1).numpy() / 255)
     np.testing.assert_allclose(found, expected, atol=0.05)
 
@@ -48,10 +60,8 @@ def test_contrast_is_the_mean_likeness_to_each_side_and_to_all() -> None:
     torch.manual_seed(0)
     layer = BorderContrast(6).eval()
     features, photos = torch.randn(2, 6, 4, 5), torch.randn(2, 3, 16, 20)
-    seen: list[torch.Tensor] = []
-    layer.merge.register_forward_pre_hook(lambda _, inputs: seen.append(inputs[0]))
+    found = merged_by(layer, features, photos)
     with torch.inference_mode():
-        layer(features, photos)
         colours = torch.nn.functional.avg_pool2d(photos, 4)
         points = layer.embed(torch.cat([features, colours], 1)).view(2, HEADS, EMBEDDED, 4, 5)
     sides = [[(0, x) for x in range(5)], [(3, x) for x in range(5)]]
@@ -62,23 +72,21 @@ def test_contrast_is_the_mean_likeness_to_each_side_and_to_all() -> None:
             here = points[1, head, :, 2, 3]
             others = torch.stack([points[1, head, :, y, x] for y, x in side])
             expected = torch.exp(-((others - here) ** 2).sum(1)).mean()
-            assert float(seen[0][1, number * HEADS + head, 2, 3]) == pytest.approx(float(expected), abs=1e-5)
+            assert float(found[1, number * HEADS + head, 2, 3]) == pytest.approx(float(expected), abs=1e-5)
 
 
 def test_attention_weighs_the_foreground_against_the_rest_by_likeness() -> None:
     torch.manual_seed(0)
     layer = ForegroundAttention(6).eval()
     features, colours = torch.randn(2, 6, 3, 4), torch.randn(2, 3, 3, 4)
-    seen: list[torch.Tensor] = []
-    layer.merge.register_forward_pre_hook(lambda _, inputs: seen.append(inputs[0]))
+    found = merged_by(layer, features, colours)
     with torch.inference_mode():
-        layer(features, colours)
         inside = torch.sigmoid(layer.first(features))[1, 0].flatten()
         x, y = torch.meshgrid(torch.linspace(-1, 1, 4), torch.linspace(-1, 1, 3), indexing="xy")
         places = torch.stack([x, y]).expand(2, 2, 3, 4)
         points = layer.embed(torch.cat([features, colours, places], 1)).view(2, HEADS, EMBEDDED - 1, 12)
         values = layer.values(features).view(2, HEADS, EMBEDDED - 2, 12)
-    told = seen[0].view(2, HEADS, EMBEDDED - 1, 12)
+    told = found.view(2, HEADS, EMBEDDED - 1, 12)
     for head in range(HEADS):
         here = points[1, head, :, 5]
         likeness = torch.exp(-((points[1, head] - here[:, None]) ** 2).sum(0))

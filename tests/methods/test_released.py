@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import re
 from pathlib import Path
 
 import cv2
@@ -40,7 +41,7 @@ def test_every_photo_has_a_name_and_a_hash_and_no_place_of_any_machine() -> None
     assert len(photos) > 100
     assert {len(photo["sha256"]) for photo in photos} == {64}
     text = RELEASED.with_suffix(".json").read_text()
-    assert not any(place in text for place in ("/home/", "/root/", "/tmp/", "/work/", "C:\\\\"))
+    assert not re.search(r"(?<![\w.])/|\\|\b[A-Za-z]:", text), "an absolute path"
 
 
 def test_they_are_taken_when_none_are_given() -> None:

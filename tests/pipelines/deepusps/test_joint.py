@@ -25,24 +25,20 @@ CHANGES = ("joint=yes", "crf_side=0", "rounds.crf_every=0", "rounds.paste=0.5", 
 
 
 @pytest.fixture(scope="module")
-def finished(discs: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A joint training, done; read only."""
-    output = tmp_path_factory.mktemp("joint") / "work"
+def mapped(discs: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A joint training whose priors are done; read only."""
+    output = tmp_path_factory.mktemp("mapped") / "work"
     begin(Request(output=output, inputs=(str(discs),), preset="test", changes=CHANGES))
-    do(output)
+    do(output, ("photos", "priors"))
     return output
 
 
-def unlearned(finished: Path, target: Path) -> Path:
-    """The same training with its photos and priors only."""
-    shutil.copytree(finished, target)
-    for record in ("all-round-1", "all-round-2", "fusion"):
-        (target / "records" / f"{record}.json").unlink()
-    for folder in ("store.zarr/labels", "networks"):
-        shutil.rmtree(target / folder)
-    for name in ("deepusps.safetensors", "deepusps.json"):
-        (target / name).unlink()
-    return target
+@pytest.fixture(scope="module")
+def finished(mapped: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The same, done to its end; read only."""
+    output = Path(shutil.copytree(mapped, tmp_path_factory.mktemp("finished") / "work"))
+    do(output)
+    return output
 
 
 def test_new_labels_are_the_cut_of_map_and_prediction() -> None:
@@ -84,9 +80,9 @@ def test_each_prior_gets_labels_of_its_own(finished: Path) -> None:
     ],
 )
 def test_stopped_anywhere_it_ends_with_the_same_bytes(
-    target: Any, name: str, call: int, finished: Path, tmp_path: Path
+    target: Any, name: str, call: int, mapped: Path, finished: Path, tmp_path: Path
 ) -> None:
-    output = unlearned(finished, tmp_path / "work")
+    output = Path(shutil.copytree(mapped, tmp_path / "work"))
     with killed(target, name, call, after=True):
         do(output)
     do(output)
