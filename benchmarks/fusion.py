@@ -27,16 +27,16 @@ import numpy as np
 from numpy.typing import NDArray
 from skimage.segmentation import slic
 
+from maskgen.evaluation.measures import f_score, measure
 from maskgen.methods import METHODS
-from maskgen.methods.dsr import dsr_map
-from maskgen.methods.fusion import Thresholds, fuse, hard_vote
-from maskgen.methods.mc import mc_map
-from maskgen.methods.mr import mr_map
-from maskgen.methods.rbd import rbd_map
-from maskgen.methods.refine_crf import DEEPUSPS, refine_crf
-from maskgen.methods.refinement import REFINEMENTS
-from maskgen.methods.scene import Scene, prepare, restore
-from maskgen.report.measures import f_score, measure
+from maskgen.methods.priors.dsr import dsr_map
+from maskgen.methods.priors.mc import mc_map
+from maskgen.methods.priors.mr import mr_map
+from maskgen.methods.priors.rbd import rbd_map
+from maskgen.methods.priors.scene import Scene, prepare, restore
+from maskgen.methods.priors.vote import Thresholds, fuse, hard_vote
+from maskgen.methods.refine.crf import DEEPUSPS, refine_crf
+from maskgen.methods.refine.registry import REFINEMENTS
 from maskgen.types import RGB, HardMask, SoftMask
 
 PRIORS: dict[str, Callable[[Scene], NDArray[np.float64]]] = {

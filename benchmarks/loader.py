@@ -31,8 +31,8 @@ from pathlib import Path
 from typing import Any
 
 from maskgen.loaders import DaliLoader, Dataset, Recipe, View, open_dataset
-from maskgen.loaders.recipes import RECIPES
-from maskgen.loaders.samples import SampleReader
+from maskgen.loaders.reading.samples import SampleReader
+from maskgen.loaders.recipes.published import RECIPES
 
 WARM_UP = 3
 IDLE_S = 0.2

@@ -21,10 +21,10 @@ import torch
 from numpy.typing import NDArray
 from PIL import Image
 
-from maskgen.methods.mean_field import DEEPUSPS, MeanField
-from maskgen.methods.mr import mr
-from maskgen.methods.network import resize_antialias
-from maskgen.methods.refine_crf import mean_field
+from maskgen.methods.networks.network import resize_antialias
+from maskgen.methods.priors.mr import mr
+from maskgen.methods.refine.crf import mean_field
+from maskgen.methods.refine.mean_field import DEEPUSPS, MeanField
 
 SIDES_PX = (96, 128, 200)
 BATCH = 12

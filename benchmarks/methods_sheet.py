@@ -11,9 +11,9 @@ from pathlib import Path
 import cv2
 import numpy as np
 
+from maskgen.drawing.contact_sheet import Row, contact_sheet, grey
 from maskgen.methods import METHODS, MethodOptions, make_method
 from maskgen.pipelines.sources.sample import sample_folder
-from maskgen.report.sheet import Row, contact_sheet, grey
 
 PHOTOS = (
     "astronaut.png",

@@ -17,12 +17,12 @@ from pathlib import Path
 import cv2
 import numpy as np
 
-from maskgen.methods.dsr import dsr, dsr_map
-from maskgen.methods.mc import mc, mc_map
-from maskgen.methods.mr import mr, mr_map
-from maskgen.methods.rbd import rbd, rbd_map
-from maskgen.methods.scene import prepare, restore
-from maskgen.methods.slic import segment
+from maskgen.methods.priors.dsr import dsr, dsr_map
+from maskgen.methods.priors.mc import mc, mc_map
+from maskgen.methods.priors.mr import mr, mr_map
+from maskgen.methods.priors.rbd import rbd, rbd_map
+from maskgen.methods.priors.scene import prepare, restore
+from maskgen.methods.superpixels.slic import segment
 from maskgen.types import RGB
 
 ONE_THREAD = dict.fromkeys(("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"), "1")

@@ -13,12 +13,12 @@ import cv2
 import numpy as np
 from shortcut_photos import Scene, compose, variants, write_mask, write_photo
 
-from maskgen.io.decode import Limits, decode
+from maskgen.io.images.decode import Limits, decode
 from maskgen.loaders import open_dataset
-from maskgen.loaders.samples import SampleReader
+from maskgen.loaders.reading.samples import SampleReader
 from maskgen.shards import naming
 from maskgen.shards.sample import hard_mask
-from maskgen.trainers.data import labels_of
+from maskgen.trainers.data.shards import labels_of
 
 _LIMITS = Limits(max_bytes=1 << 24, max_pixels=1 << 24, max_side=1 << 12)
 

@@ -11,11 +11,11 @@ import torch
 from shortcut_photos import VARIANTS
 from torch import Tensor
 
-from maskgen.trainers.evaluation.encoder import load_encoder
-from maskgen.trainers.evaluation.features import Extractor, Law, default_share, own_rows
-from maskgen.trainers.evaluation.images import Images, open_images
-from maskgen.trainers.evaluation.knn import knn_accuracy
-from maskgen.trainers.evaluation.linear import Protocol, top_k, train_heads
+from maskgen.trainers.probes.encoder import load_encoder
+from maskgen.trainers.probes.features import Extractor, Law, default_share, own_rows
+from maskgen.trainers.probes.images import Images, open_images
+from maskgen.trainers.probes.knn import knn_accuracy
+from maskgen.trainers.probes.linear import Protocol, top_k, train_heads
 
 KINDS = ("linear", "knn")
 SHOWN = (*VARIANTS, "gap")

@@ -29,7 +29,7 @@ import numpy as np
 from PIL import Image
 
 from maskgen.backgrounds import BACKGROUNDS
-from maskgen.config import make_config
+from maskgen.config.run_config import make_config
 from maskgen.methods import make_method
 from maskgen.pipelines.bench import PARTS, part_rates, photos_of
 from maskgen.pipelines.identity import method_options, resolve

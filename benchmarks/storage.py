@@ -24,10 +24,10 @@ import numpy as np
 
 from maskgen.backgrounds import BACKGROUNDS
 from maskgen.backgrounds.rectangle import largest_free_rectangle
-from maskgen.config import RunConfig, make_config
-from maskgen.io.decode import Limits, decode
-from maskgen.io.encode import encode_jpeg, encode_mask_png, resize_mask
-from maskgen.io.stored import decode_mask, decode_photo
+from maskgen.config.run_config import RunConfig, make_config
+from maskgen.io.images.decode import Limits, decode
+from maskgen.io.images.encode import encode_jpeg, encode_mask_png, resize_mask
+from maskgen.io.images.stored import decode_mask, decode_photo
 from maskgen.shards import coverage, manifest, naming, patch, reader, tar
 from maskgen.shards.commit import ShardWriter
 from maskgen.shards.sample import Encoded, MaskPair, SampleId, encode_sample, store_mask

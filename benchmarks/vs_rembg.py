@@ -57,10 +57,10 @@ for line in sys.stdin:
 
 def our_loop(values: dict[str, Any]) -> None:
     """The same loop with the stages that a worker of `maskgen run` calls."""
-    from maskgen.config import make_config
+    from maskgen.config.run_config import make_config
     from maskgen.pipelines.identity import resolve
-    from maskgen.pipelines.stages import Stages
-    from maskgen.pipelines.watch import IDLE, Watch
+    from maskgen.pipelines.shard.stages import Stages
+    from maskgen.processes.watch import IDLE, Watch
     from maskgen.shards.plan import PlannedImage
     from maskgen.shards.sample import SampleId
     from maskgen.types import ByteRef
@@ -140,8 +140,8 @@ class Bench:
 
 
 def export(bench: Bench) -> None:
-    from maskgen.methods.onnx_export import u2net_to_onnx
-    from maskgen.methods.u2net_weights import load_network
+    from maskgen.methods.networks.u2net.onnx_export import u2net_to_onnx
+    from maskgen.methods.networks.u2net.weights import load_network
 
     bench.model.parent.mkdir(parents=True)
     bench.model.write_bytes(u2net_to_onnx(load_network("u2netp", bench.weights), 320, "u2netp"))

@@ -10,17 +10,15 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from maskgen.loaders.batch import Batch
-    from maskgen.loaders.crops import choose_crops, coverage
-    from maskgen.loaders.dali import DaliLoader
-    from maskgen.loaders.dataset import Dataset, open_dataset
-    from maskgen.loaders.masks import MaskReader
-    from maskgen.loaders.order import LoaderState, Schedule
-    from maskgen.loaders.recipes import RECIPES
-    from maskgen.loaders.samples import BrokenSample, SampleReader
-    from maskgen.loaders.shard import Shard
-    from maskgen.loaders.torch_loader import TorchLoader
-    from maskgen.loaders.views import (
+    from .batch import Batch
+    from .dali.loader import DaliLoader
+    from .dataset.open import Dataset, open_dataset
+    from .dataset.shard import Shard
+    from .order.schedule import LoaderState, Schedule
+    from .reading.masks import MaskReader
+    from .reading.samples import BrokenSample, SampleReader
+    from .recipes.published import RECIPES
+    from .recipes.spec import (
         NO_PHOTOMETRIC,
         Background,
         Corruption,
@@ -30,24 +28,26 @@ if TYPE_CHECKING:
         Recipe,
         View,
     )
+    from .sampling.crops import choose_crops, coverage
+    from .torch.loader import TorchLoader
 
 _MODULES = {
     "Batch": "batch",
-    "BrokenSample": "samples",
-    "DaliLoader": "dali",
-    "Dataset": "dataset",
-    "LoaderState": "order",
-    "MaskReader": "masks",
-    "RECIPES": "recipes",
-    "SampleReader": "samples",
-    "Schedule": "order",
-    "Shard": "shard",
-    "TorchLoader": "torch_loader",
-    "choose_crops": "crops",
-    "coverage": "crops",
-    "open_dataset": "dataset",
+    "BrokenSample": "reading.samples",
+    "DaliLoader": "dali.loader",
+    "Dataset": "dataset.open",
+    "LoaderState": "order.schedule",
+    "MaskReader": "reading.masks",
+    "RECIPES": "recipes.published",
+    "SampleReader": "reading.samples",
+    "Schedule": "order.schedule",
+    "Shard": "dataset.shard",
+    "TorchLoader": "torch.loader",
+    "choose_crops": "sampling.crops",
+    "coverage": "sampling.crops",
+    "open_dataset": "dataset.open",
 }
-"""Where the names are; those that are not here are in `views`."""
+"""Where the names are; those that are not here are in `recipes.spec`."""
 
 __all__ = [
     "NO_PHOTOMETRIC",
@@ -78,7 +78,7 @@ __all__ = [
 def __getattr__(name: str) -> Any:
     if name not in __all__:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    value = getattr(import_module(f"{__name__}.{_MODULES.get(name, 'views')}"), name)
+    value = getattr(import_module(f"{__name__}.{_MODULES.get(name, 'recipes.spec')}"), name)
     globals()[name] = value
     return value
 

@@ -7,11 +7,12 @@ import sys
 from collections.abc import Iterator, Sequence
 
 from maskgen.errors import MaskgenError
-from maskgen.loaders.batch import Batch
-from maskgen.loaders.dali import DaliLoader
-from maskgen.loaders.dataset import Dataset, open_dataset
-from maskgen.loaders.epochs import DEVICES
-from maskgen.loaders.recipes import RECIPES
+
+from .base import DEVICES
+from .batch import Batch
+from .dali.loader import DaliLoader
+from .dataset.open import Dataset, open_dataset
+from .recipes.published import RECIPES
 
 BACKGROUNDS = ("its own background", "a grey background", "the background of another photo")
 DEFAULT = "mocov2-bg-swaps"

@@ -1,5 +1,5 @@
 """`python -m maskgen`."""
 
-from maskgen.cli import main
+from .cli.app import main
 
 main()

@@ -11,17 +11,18 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from maskgen.config import PRECISIONS, RUNTIMES, RunConfig
+from maskgen.config.run_config import PRECISIONS, RUNTIMES, RunConfig
 from maskgen.errors import MaskgenError, UsageError
-from maskgen.io.processes import worker_environment
 from maskgen.methods import METHODS, check_precision, load_network, network_input, resolve_network
-from maskgen.pipelines.identity import method_options
-from maskgen.pipelines.stages import Decoded, Masked, Stages
-from maskgen.pipelines.watch import IDLE, Watch
+from maskgen.processes.lifetime import worker_environment
+from maskgen.processes.watch import IDLE, Watch
 from maskgen.shards.commit import ShardWriter
 from maskgen.shards.plan import PlannedImage
 from maskgen.shards.sample import SampleId
 from maskgen.types import ByteRef
+
+from .identity import method_options
+from .shard.stages import Decoded, Masked, Stages
 
 PARTS = ("decode", "method", "background", "encode", "tar")
 MEMBERS = ("jpg", "mask.png", "bg.jpg", "json", "sat", "fg", "meta")

@@ -8,12 +8,12 @@ from pathlib import Path
 from typing import Any
 
 from maskgen import __version__
-from maskgen.config import RunConfig
+from maskgen.config.run_config import RunConfig
 from maskgen.errors import EnvironmentFault, UsageError
 from maskgen.io.atomic import file_sha256
 from maskgen.io.download import weights_file
 from maskgen.methods import METHODS, MethodOptions, resolve_network
-from maskgen.methods.refinement import REFINEMENT_LIBRARIES
+from maskgen.methods.refine.registry import REFINEMENT_LIBRARIES
 
 _NETWORK_OPTIONS = (
     "network", "runtime", "precision", "compile", "batch_size", "model_process", "resize", "device",

@@ -9,23 +9,24 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from maskgen.config import RunConfig, parse_budget
+from maskgen.config.run_config import RunConfig, parse_budget
 from maskgen.errors import EXIT_DONE, EXIT_FAULTS, MaskgenError, ShardFault
 from maskgen.io.atomic import sweep_partials
-from maskgen.io.signals import StopSignals
-from maskgen.pipelines.executors.local import LocalExecutor
-from maskgen.pipelines.identity import resolve
-from maskgen.pipelines.plan import prepare
-from maskgen.pipelines.precision_check import check_precision_of
-from maskgen.pipelines.runlog import append_log
-from maskgen.pipelines.shard import ShardJob, ShardResult
-from maskgen.pipelines.stages import Stages
-from maskgen.pipelines.worker import StagesFactory
+from maskgen.processes.signals import StopSignals
 from maskgen.shards import manifest, naming, table
 from maskgen.shards.commit import withdraw
 from maskgen.shards.plan import Plan, read_plan
 from maskgen.shards.reader import check_size
 from maskgen.shards.record import Record, read_records
+
+from .executors.local import LocalExecutor
+from .identity import resolve
+from .log import append_log
+from .model.precision import check_precision_of
+from .planning import prepare
+from .shard.make import ShardJob, ShardResult
+from .shard.stages import Stages
+from .shard.worker import StagesFactory
 
 
 @dataclass(frozen=True, slots=True)

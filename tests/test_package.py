@@ -25,13 +25,13 @@ def test_importing_maskgen_pulls_nothing_heavy() -> None:
 
 
 def test_the_command_line_pulls_no_array_library() -> None:
-    pulled = modules_after("from maskgen.cli import cli; cli.main(['--help'], standalone_mode=False)")
+    pulled = modules_after("from maskgen.cli.app import cli; cli.main(['--help'], standalone_mode=False)")
     assert "click" in pulled
     assert not pulled & {"torch", "nvidia", "zarr", "numpy", "cv2", "pyarrow"}
 
 
 def test_mask_readers_need_no_torch_or_dali() -> None:
-    assert not modules_after("import maskgen.loaders.masks") & {"torch", "nvidia"}
+    assert not modules_after("import maskgen.loaders.reading.masks") & {"torch", "nvidia"}
 
 
 def test_training_free_methods_need_no_torch() -> None:

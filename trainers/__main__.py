@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 
-from maskgen.trainers.cli import evaluate, train
+from maskgen.cli.train_ssl import evaluate, train
 
 if __name__ == "__main__":
     if sys.argv[1:2] == ["eval"]:

@@ -10,22 +10,23 @@ from typing import Any
 
 import torch
 
-from maskgen.config import digest
-from maskgen.io.signals import StopSignals, interrupted
+from maskgen.config.run_config import digest
 from maskgen.loaders import Dataset
 from maskgen.loaders.batch import Batch
-from maskgen.loaders.normalise import normalise
-from maskgen.trainers import checkpoint
-from maskgen.trainers.data import Loader, classes_of, loader_name, open_data, open_loader
-from maskgen.trainers.distributed import all_sum, rank, world
-from maskgen.trainers.evaluation.monitor import Monitor
-from maskgen.trainers.export import export
-from maskgen.trainers.loop import Training, prepare, train_step
-from maskgen.trainers.methods import StepOutput
-from maskgen.trainers.metrics import CollapseAlarm, MetricLog, Record, Stopwatch, spread
-from maskgen.trainers.place import joined, numerics, other_batchnorm
-from maskgen.trainers.presets import Preset
-from maskgen.trainers.settings import Config, Settings, claim, config_of
+from maskgen.loaders.pixels.normalize import normalise
+from maskgen.processes.signals import StopSignals, interrupted
+
+from .data.shards import Loader, classes_of, loader_name, open_data, open_loader
+from .distributed.process_group import joined, numerics, other_batchnorm
+from .distributed.ranks import all_sum, rank, world
+from .methods import StepOutput
+from .presets import Preset
+from .probes.monitor import Monitor
+from .settings import Config, Settings, claim, config_of
+from .training import checkpoint
+from .training.export import export
+from .training.log import CollapseAlarm, MetricLog, Record, Stopwatch, spread
+from .training.step import Training, prepare, train_step
 
 BACKBONE = "backbone.safetensors"
 _SPREAD_ROWS = 256

@@ -7,10 +7,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from maskgen.config import differences, digest
+from maskgen.config.run_config import differences, digest
 from maskgen.errors import UsageError
 from maskgen.io.atomic import write_atomic
-from maskgen.trainers.presets import Preset, resolved
+
+from .presets import Preset, resolved
 
 FILE = "config.json"
 DEVICES = ("cpu", "cuda")

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from maskgen.backgrounds.inpaint import telea
-from maskgen.backgrounds.tiled import tiled
-from maskgen.types import Background
+from ..types import Background
+from .telea import telea
+from .tiled import tiled
 
 BACKGROUNDS: dict[str, Background] = {"tiled": tiled, "telea": telea}

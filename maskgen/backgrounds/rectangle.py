@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import cv2
 import numpy as np
 
-from maskgen.types import Box, HardMask
+from ..types import Box, HardMask
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray

@@ -5,7 +5,7 @@ from __future__ import annotations
 import cv2
 import numpy as np
 
-from maskgen.types import RGB, Box, Filled, HardMask
+from ..types import RGB, Box, Filled, HardMask
 
 MARGIN_SHARE = 0.01
 MIN_MARGIN_PX = 2

@@ -8,17 +8,9 @@ from __future__ import annotations
 
 import math
 
-from maskgen.backgrounds.rectangle import largest_free_rectangle
-from maskgen.backgrounds.region import (
-    check_shapes,
-    grow_box,
-    grow_mask,
-    margin_px,
-    mask_box,
-    mean_fill,
-    untouched,
-)
-from maskgen.types import RGB, Box, Filled, HardMask
+from ..types import RGB, Box, Filled, HardMask
+from .rectangle import largest_free_rectangle
+from .region import check_shapes, grow_box, grow_mask, margin_px, mask_box, mean_fill, untouched
 
 MIN_STRIP_PX = 8
 MIN_STRIP_SHARE = 0.04

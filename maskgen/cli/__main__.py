@@ -1,5 +1,5 @@
 """`python -m maskgen.cli`."""
 
-from maskgen.cli import main
+from .app import main
 
 main()

@@ -9,12 +9,12 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from maskgen.cli.options import config_from, data_argument, json_option, run_options
-from maskgen.cli.recipes import open_with_photos, photos_option, recipe_named
-from maskgen.terminal import own_options
+from .loader_options import open_with_photos, photos_option, recipe_named
+from .options import config_from, data_argument, json_option, run_options
+from .terminal import own_options
 
 if TYPE_CHECKING:
-    from maskgen.loaders.bench import LoaderRate
+    from maskgen.loaders.inspect.bench import LoaderRate
     from maskgen.pipelines.bench import RuntimeRate
 
 
@@ -40,10 +40,11 @@ def stage1(config_file: Path | None, seconds: float, as_json: bool, **values: An
     import dataclasses
     import tempfile
 
-    from maskgen.methods import METHODS
     from maskgen.pipelines import bench
     from maskgen.pipelines.identity import resolve
     from maskgen.pipelines.sources.sample import sample_folder
+
+    from ..methods import METHODS
 
     with tempfile.TemporaryDirectory() as scratch:
         config = resolve(config_from({**values, "output": scratch}, config_file, dataset="folder"))
@@ -119,7 +120,7 @@ def loader(data: Path, names: tuple[str, ...], photos: Path | None, as_json: boo
     recipes = {name: recipe_named(name) for name in names}
     with own_options():
         dataset = open_with_photos(data, photos)
-    from maskgen.loaders import bench
+    from maskgen.loaders.inspect import bench
 
     available = bench.cores()
     threads = given["threads"] or available

@@ -8,11 +8,11 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from maskgen.cli.eval import evaluate_sets, measure_options
-from maskgen.cli.options import ENDINGS, OutputFile, json_option
+from .eval import evaluate_sets, measure_options
+from .options import ENDINGS, OutputFile, json_option
 
 if TYPE_CHECKING:
-    from maskgen.cli.eval import Found
+    from .eval import Found
 
 
 def _runs(_context: click.Context, _parameter: click.Parameter, values: tuple[str, ...]) -> dict[str, Path]:
@@ -57,7 +57,7 @@ def command(
     \b
     maskgen compare --truth masks/ --output sheet.png rbd=shards-rbd/ u2netp=shards-u2netp/ old=maps/
     """  # noqa: D301 - click wants the character itself
-    from maskgen.report import summary
+    from ..evaluation import summary
 
     if photos and not output:
         raise click.UsageError("--photos is for the sheet: give its --output as well")
@@ -79,10 +79,10 @@ def command(
 
 
 def _write_sheet(found: Found, names: list[str], output: Path, photos: Path | None, count: int) -> None:
-    from maskgen.io.atomic import write_atomic
-    from maskgen.report import comparison
-    from maskgen.report.folder import pictures
-    from maskgen.report.sheet import contact_sheet
+    from ..drawing import comparison
+    from ..drawing.contact_sheet import contact_sheet
+    from ..evaluation.folder import pictures
+    from ..io.atomic import write_atomic
 
     folder = pictures(photos) if photos else {}
     shown = comparison.disputed(found.evaluation, found.pairing, count)

@@ -11,8 +11,8 @@ from typing import Any, TypeVar
 
 import click
 
-from maskgen.cli.options import json_option, time_text
-from maskgen.cli.progress import ProgressBar
+from .options import json_option, time_text
+from .progress import ProgressBar
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -127,7 +127,7 @@ def run_command(as_json: bool, **values: Any) -> None:
     if as_json:
         click.echo(json.dumps(_status(work)))
     else:
-        from maskgen.pipelines.deepusps.work import REPORT, WEIGHTS
+        from maskgen.pipelines.deepusps.work_folder import REPORT, WEIGHTS
 
         click.echo(f"{work / WEIGHTS}: the network, for --method deepusps --weights")
         click.echo(f"{work / REPORT}: the report")
@@ -182,9 +182,9 @@ def fuse_command(**values: Any) -> None:
 @click.option("--half", is_flag=True, help="Round to float16: half the size.")
 def export_command(work: Path, target: Path | None, phase: str, half: bool) -> None:
     """Write the checkpoint for --method deepusps, and a JSON beside it that says how it was made."""
-    from maskgen.pipelines.deepusps.export import export
-    from maskgen.pipelines.deepusps.settings import read_settings
-    from maskgen.pipelines.deepusps.work import open_work
+    from maskgen.pipelines.deepusps.results.export import export
+    from maskgen.pipelines.deepusps.settings.settings import read_settings
+    from maskgen.pipelines.deepusps.work_folder import open_work
 
     opened = open_work(work)
     click.echo(f"{export(opened, read_settings(opened), target, phase, half=half)}")
@@ -224,11 +224,11 @@ def report_command(work: Path, count: int) -> None:
 
 def _do(steps: tuple[str, ...], values: dict[str, Any]) -> Path:
     """Run steps with progress on stderr; returns the training's folder."""
-    from maskgen.io.signals import StopSignals
+    from ..processes.signals import StopSignals
 
     with StopSignals():
-        from maskgen.pipelines.deepusps.learning import Machine
         from maskgen.pipelines.deepusps.run import How, run
+        from maskgen.pipelines.deepusps.training.phase import Machine
 
         work, settings = _opened(values)
         machine = Machine(
@@ -256,8 +256,8 @@ def _do(steps: tuple[str, ...], values: dict[str, Any]) -> Path:
 def _opened(values: dict[str, Any]) -> Any:
     """The training that the options ask for, or that lies in the folder given."""
     from maskgen.pipelines.deepusps.run import begin
-    from maskgen.pipelines.deepusps.settings import Request, read_settings
-    from maskgen.pipelines.deepusps.work import open_work
+    from maskgen.pipelines.deepusps.settings.settings import Request, read_settings
+    from maskgen.pipelines.deepusps.work_folder import open_work
 
     if "work" in values:
         work = open_work(values["work"])
@@ -273,17 +273,17 @@ def _opened(values: dict[str, Any]) -> Any:
 
 def _status(folder: Path) -> dict[str, Any]:
     from maskgen.pipelines.deepusps.run import status
-    from maskgen.pipelines.deepusps.settings import read_settings
-    from maskgen.pipelines.deepusps.work import open_work
+    from maskgen.pipelines.deepusps.settings.settings import read_settings
+    from maskgen.pipelines.deepusps.work_folder import open_work
 
     work = open_work(folder)
     return status(work, read_settings(work))
 
 
 def _report(folder: Path, count: int) -> Path:
-    from maskgen.pipelines.deepusps.report import write_report
-    from maskgen.pipelines.deepusps.settings import read_settings
-    from maskgen.pipelines.deepusps.work import open_work
+    from maskgen.pipelines.deepusps.results.report import write_report
+    from maskgen.pipelines.deepusps.settings.settings import read_settings
+    from maskgen.pipelines.deepusps.work_folder import open_work
 
     work = open_work(folder)
     return write_report(work, read_settings(work), count)

@@ -10,7 +10,7 @@ from importlib import metadata
 
 import click
 
-from maskgen.cli.options import json_option, size_text
+from .options import json_option, size_text
 
 _BASE = ("numpy", "scipy", "scikit-image", "opencv-python-headless", "pillow", "pyarrow", "click")
 _EXTRAS = {
@@ -29,7 +29,7 @@ def command(as_json: bool) -> None:
 
     Exit status 3 when maskgen cannot work here.
     """
-    from maskgen import __version__
+    from .. import __version__
 
     facts = {
         "maskgen": __version__,

@@ -11,13 +11,13 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
-from maskgen.cli.options import OutputFile, json_option
-from maskgen.cli.progress import ProgressBar
-from maskgen.errors import Interrupted
+from ..errors import Interrupted
+from .options import OutputFile, json_option
+from .progress import ProgressBar
 
 if TYPE_CHECKING:
-    from maskgen.report.evaluate import Evaluation
-    from maskgen.report.pairs import MaskSet, Pairing
+    from ..evaluation.evaluate import Evaluation
+    from ..evaluation.pairs import MaskSet, Pairing
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -82,8 +82,8 @@ def command(masks: Path, per_image: Path | None, as_json: bool, **how: Any) -> N
 
     F has beta^2 = 0.3, weighted_f beta = 1. COCO: the truth is all instances together; crowds are ignored.
     """  # noqa: D301 - click wants the character itself
-    from maskgen.io.atomic import write_atomic
-    from maskgen.report import summary
+    from ..evaluation import summary
+    from ..io.atomic import write_atomic
 
     found = evaluate_sets([masks], **how)
     facts = {**summary.summarise(found.evaluation), **found.facts(0)}
@@ -118,7 +118,7 @@ class Found:
 
     def print_doubts(self) -> None:
         """Say on stderr which masks look unlike masks."""
-        from maskgen.report.summary import doubt
+        from ..evaluation.summary import doubt
 
         for number, one in enumerate(self.sets):
             if text := doubt(self.evaluation, number):
@@ -140,9 +140,9 @@ def evaluate_sets(
     Raises:
         MaskgenError: what does not pair, or cannot be read.
     """
-    from maskgen.io.signals import StopSignals
-    from maskgen.report import pairs
-    from maskgen.report.evaluate import Settings, evaluate
+    from ..evaluation import pairs
+    from ..evaluation.evaluate import Settings, evaluate
+    from ..processes.signals import StopSignals
 
     try:
         with StopSignals():

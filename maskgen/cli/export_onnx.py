@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from maskgen.cli.options import json_option, size_text
-from maskgen.errors import EnvironmentFault, UsageError
+from ..errors import EnvironmentFault, UsageError
+from .options import json_option, size_text
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -45,8 +45,8 @@ def command(
     maskgen export-onnx --method u2netp --weights u2netp.pth --output u2netp.onnx
     maskgen run --method onnx --weights u2netp.onnx --network u2net ...
     """  # noqa: D301 - click wants the character itself
-    from maskgen.io.atomic import write_atomic
-    from maskgen.io.download import weights_file
+    from ..io.atomic import write_atomic
+    from ..io.download import weights_file
 
     if output.exists() and not force:
         raise UsageError("there is a file already", where=str(output), remedy="--force replaces it")
@@ -69,8 +69,9 @@ def _exported(method: str, weights: Path, side: int) -> tuple[bytes, float]:
         UsageError: the weights are not those of the network.
     """
     try:
-        import maskgen.methods.onnx_export as export
-        from maskgen.methods.u2net_weights import load_network
+        import maskgen.methods.networks.u2net.onnx_export as export
+
+        from ..methods.networks.u2net.weights import load_network
     except ImportError as error:
         remedy = "pip install 'maskgen[train,onnx]'"
         raise EnvironmentFault("the export needs torch", cause=str(error), remedy=remedy) from error
@@ -90,9 +91,10 @@ def _photos(side: int) -> NDArray[Any]:
     """(2, side, side, 3) pixels as the network wants them."""
     import numpy as np
 
-    from maskgen.io.decode import Limits, decode
-    from maskgen.methods.onnx_model import KNOWN
     from maskgen.pipelines.sources.sample import sample_folder
+
+    from ..io.images.decode import Limits, decode
+    from ..methods.networks.onnx.declaration import KNOWN
 
     how = replace(KNOWN["u2net"].input, side=side)
     limits = Limits(max_bytes=1 << 24, max_pixels=1 << 24, max_side=1 << 14)

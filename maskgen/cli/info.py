@@ -9,7 +9,7 @@ from typing import Any
 
 import click
 
-from maskgen.cli.options import data_argument, json_option, size_text
+from .options import data_argument, json_option, size_text
 
 
 @click.command("info", short_help="What a data set holds, how it was made.")
@@ -17,7 +17,7 @@ from maskgen.cli.options import data_argument, json_option, size_text
 @json_option
 def command(data: Path, as_json: bool) -> None:
     """What the data set in folder DATA holds: counts, members, options, versions, mask coverage, background kinds."""
-    from maskgen.shards import manifest, table
+    from ..shards import manifest, table
 
     whole = manifest.read(data)
     areas: list[float] = []

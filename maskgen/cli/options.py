@@ -10,8 +10,8 @@ from typing import Any, TypeVar
 
 import click
 
-from maskgen.config import RunConfig, load_file, make_config
-from maskgen.errors import EnvironmentFault
+from ..config.run_config import RunConfig, load_file, make_config
+from ..errors import EnvironmentFault
 
 F = TypeVar("F", bound=Callable[..., Any])
 _KINDS: dict[str, Any] = {"str": str, "int": int, "float": float}
@@ -65,7 +65,7 @@ _OF_TFRECORDS = ("image_feature", "label_feature", "name_feature")
 
 def without_effect(config: RunConfig) -> Iterator[str]:
     """A sentence for each kind of option that was given and that this run does not use."""
-    from maskgen.methods import METHODS
+    from ..methods import METHODS
 
     fields = dataclasses.fields(RunConfig)
     given = {option.name for option in fields if getattr(config, option.name) != option.default}

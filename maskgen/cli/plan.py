@@ -12,7 +12,7 @@ from typing import Any
 
 import click
 
-from maskgen.cli.options import config_from, json_option, run_options, size_text, time_text
+from .options import config_from, json_option, run_options, size_text, time_text
 
 _PROBES = 6
 
@@ -26,8 +26,9 @@ def command(config_file: Path | None, as_json: bool, **values: Any) -> None:
     Time and bytes come from running a few of the images.
     """
     from maskgen.pipelines.identity import resolve
-    from maskgen.pipelines.plan import prepare
-    from maskgen.shards.plan import shard_rows
+    from maskgen.pipelines.planning import prepare
+
+    from ..shards.plan import shard_rows
 
     output = str(values.get("output") or "")
     with tempfile.TemporaryDirectory() as scratch:
@@ -76,9 +77,10 @@ def _print(facts: dict[str, Any]) -> None:
 
 def _probe(config: Any, plan: Any, folder: Path) -> tuple[float, float]:
     """Bytes and seconds per image, from a few images spread over the plan, in this process."""
-    from maskgen.pipelines.stages import Quarantined, Stages
-    from maskgen.pipelines.watch import IDLE, Watch
-    from maskgen.shards.plan import shard_rows
+    from maskgen.pipelines.shard.stages import Quarantined, Stages
+
+    from ..processes.watch import IDLE, Watch
+    from ..shards.plan import shard_rows
 
     stages = Stages(dataclasses.replace(config, model_process="off"), plan.members)
     watch = Watch(list(IDLE))

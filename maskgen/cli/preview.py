@@ -6,17 +6,17 @@ from pathlib import Path
 
 import click
 
-from maskgen.cli.options import ENDINGS, OutputFile, data_argument
-from maskgen.cli.recipes import open_with_photos, photos_option, recipe_named
-from maskgen.terminal import own_options
+from .loader_options import open_with_photos, photos_option, recipe_named
+from .options import ENDINGS, OutputFile, data_argument
+from .terminal import own_options
 
 _OF_VIEWS = ("rows", "seed", "cell", "photos")
 
 
 def _list_recipes(context: click.Context, _: click.Parameter, value: str | None) -> str | None:
     if value == "list" and not context.resilient_parsing:
-        from maskgen.loaders.recipes import RECIPES
-        from maskgen.loaders.sheet import describe
+        from maskgen.loaders.inspect.sheet import describe
+        from maskgen.loaders.recipes.published import RECIPES
 
         for name, recipe in RECIPES.items():
             click.echo(f"{name:18}{describe(recipe)}")
@@ -89,9 +89,9 @@ def _was_given(context: click.Context, name: str) -> bool:
 
 
 def _draw_samples(data: Path, output: Path, count: int) -> str:
-    from maskgen.io.atomic import write_atomic
-    from maskgen.report.sheet import contact_sheet, spread
-    from maskgen.shards import manifest
+    from ..drawing.contact_sheet import contact_sheet, spread
+    from ..io.atomic import write_atomic
+    from ..shards import manifest
 
     rows = list(spread(data, manifest.read(data), count))
     write_atomic(output, contact_sheet(rows, ending=output.suffix.lower()))
@@ -102,9 +102,10 @@ def _draw_views(
     data: Path, output: Path, name: str, photos: Path | None, *, rows: int, seed: int, cell: int
 ) -> str:
     recipe = recipe_named(name)
-    from maskgen.io.atomic import write_atomic
-    from maskgen.loaders.sheet import first_batch, views_sheet
-    from maskgen.report.views import encoded
+    from maskgen.loaders.inspect.sheet import first_batch, views_sheet
+
+    from ..drawing.grid import encoded
+    from ..io.atomic import write_atomic
 
     with own_options():
         batch, reader = first_batch(open_with_photos(data, photos), recipe, rows, seed)

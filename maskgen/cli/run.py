@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from maskgen.cli.options import config_from, run_options, size_text, time_text, without_effect
-from maskgen.cli.progress import ProgressBar
-from maskgen.errors import EXIT_FAULTS
+from ..errors import EXIT_FAULTS
+from .options import config_from, run_options, size_text, time_text, without_effect
+from .progress import ProgressBar
 
 if TYPE_CHECKING:
     from maskgen.pipelines.run import Outcome, Progress
@@ -54,7 +54,7 @@ def command(
     maskgen run --dataset folder --input photos/ --output shards/
     maskgen run --dataset imagenet --input /data/imagenet --output shards/ --method u2netp --weights u2netp.pth
     """  # noqa: D301 - click reads the \b
-    from maskgen.io.signals import StopSignals
+    from ..processes.signals import StopSignals
 
     with StopSignals() as stop:
         config = config_from(values, config_file)

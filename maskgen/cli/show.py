@@ -8,12 +8,12 @@ from typing import TYPE_CHECKING
 
 import click
 
-from maskgen.cli.options import data_argument, json_option
-from maskgen.errors import UsageError
-from maskgen.io.atomic import make_folder, write_atomic
+from ..errors import UsageError
+from ..io.atomic import make_folder, write_atomic
+from .options import data_argument, json_option
 
 if TYPE_CHECKING:
-    from maskgen.shards.reader import SampleBytes
+    from ..shards.reader import SampleBytes
 
 WHOLE_BACKGROUND = "background.png"
 
@@ -29,8 +29,8 @@ WHOLE_BACKGROUND = "background.png"
 @json_option
 def command(data: Path, key: str, extract: Path | None, as_json: bool) -> None:
     """Where sample KEY of the data set in folder DATA lies, and its facts; with --extract also its files."""
-    from maskgen.shards import manifest, reader, table
-    from maskgen.shards.naming import JSON
+    from ..shards import manifest, reader, table
+    from ..shards.naming import JSON
 
     whole = manifest.read(data)
     for record in whole.shards:
@@ -62,7 +62,7 @@ def _whole_background(sample: SampleBytes) -> bytes:
     """The photo with its stored patch pasted, as a PNG; empty where the background is whole, or the photo elsewhere."""
     import cv2
 
-    from maskgen.shards import naming, patch
+    from ..shards import naming, patch
 
     members = sample.members
     if naming.PHOTO not in members or naming.BACKGROUND not in members:

@@ -7,8 +7,8 @@ from pathlib import Path
 
 import click
 
-from maskgen.cli.options import data_argument, json_option
-from maskgen.errors import UsageError
+from ..errors import UsageError
+from .options import data_argument, json_option
 
 _SHOWN = 20
 
@@ -22,8 +22,9 @@ def command(data: Path, as_json: bool) -> None:
     Without --json the first 20 quarantined images are printed.
     """
     from maskgen.pipelines.run import failures
-    from maskgen.shards import manifest, naming
-    from maskgen.shards.plan import read_plan
+
+    from ..shards import manifest, naming
+    from ..shards.plan import read_plan
 
     if not (data / naming.PLAN).is_file():
         raise _no_run(data, copied=(data / naming.MANIFEST).is_file())

@@ -7,10 +7,10 @@ from pathlib import Path
 
 import click
 
-from maskgen.cli.options import data_argument, json_option
-from maskgen.cli.progress import ProgressBar
-from maskgen.errors import EXIT_FAULTS
-from maskgen.shards import naming
+from ..errors import EXIT_FAULTS
+from ..shards import naming
+from .options import data_argument, json_option
+from .progress import ProgressBar
 
 
 @click.command("verify", short_help="Check shards against their manifest.")
@@ -26,13 +26,13 @@ def command(data: Path, level: str | None, repair: bool, as_json: bool) -> None:
 
     Exit status 1 when faults were found.
     """
-    from maskgen.shards import strays, verify
+    from ..shards import foreign_files, verify
 
     if repair:
         withdrawn = verify.repair(data)
         for name in withdrawn:
             click.echo(f"withdrawn: {name}")
-        for name in strays.set_aside(data):
+        for name in foreign_files.set_aside(data):
             click.echo(f"moved to {naming.SET_ASIDE}/: {name}")
         click.echo(
             f"{len(withdrawn)} shards withdrawn"

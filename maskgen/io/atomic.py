@@ -16,7 +16,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import BinaryIO, Self
 
-from maskgen.errors import EnvironmentFault
+from ..errors import EnvironmentFault
 
 LEASE_S = 24 * 3600.0
 _DISK = {

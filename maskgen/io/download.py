@@ -13,8 +13,8 @@ from http.client import HTTPException, HTTPMessage
 from pathlib import Path
 from typing import IO, Any
 
-from maskgen.errors import EnvironmentFault, UsageError
-from maskgen.io.atomic import PartialFile, file_sha256, fsync_folder, make_folder, sweep_partials
+from ..errors import EnvironmentFault, UsageError
+from .atomic import PartialFile, file_sha256, fsync_folder, make_folder, sweep_partials
 
 MAX_BYTES = 4 << 30
 TIMEOUT_S = 30.0

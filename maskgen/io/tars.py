@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from typing import NamedTuple, TypeAlias
 
-from maskgen.errors import SourceFault
+from ..errors import SourceFault
 
 ReadAt: TypeAlias = Callable[[int, int], bytes]
 """``(offset, size) -> bytes``; short only at the end."""

@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from maskgen.methods.deepusps import RELEASED
-from maskgen.methods.loading import load_network, network_input, resolve_network
-from maskgen.methods.precision import PrecisionReport, check_precision
-from maskgen.types import Method
+from ..types import Method
+from .networks.deepusps.method import RELEASED
+from .precision_check import PrecisionReport, check_precision
+from .resolve import load_network, network_input, resolve_network
 
 __all__ = [
     "METHODS",
@@ -77,37 +77,37 @@ class MethodSpec:
 
 
 def _rbd(options: MethodOptions) -> Method:  # noqa: ARG001
-    from maskgen.methods.rbd import rbd
+    from .priors.rbd import rbd
 
     return rbd
 
 
 def _mr(options: MethodOptions) -> Method:  # noqa: ARG001
-    from maskgen.methods.mr import mr
+    from .priors.mr import mr
 
     return mr
 
 
 def _dsr(options: MethodOptions) -> Method:  # noqa: ARG001
-    from maskgen.methods.dsr import dsr
+    from .priors.dsr import dsr
 
     return dsr
 
 
 def _mc(options: MethodOptions) -> Method:  # noqa: ARG001
-    from maskgen.methods.mc import mc
+    from .priors.mc import mc
 
     return mc
 
 
 def _vote(options: MethodOptions) -> Method:  # noqa: ARG001
-    from maskgen.methods.fusion import vote
+    from .priors.vote import vote
 
     return vote
 
 
 def _box(options: MethodOptions) -> Method:  # noqa: ARG001
-    from maskgen.methods.box import box
+    from .priors.box import box
 
     return box
 
@@ -129,7 +129,7 @@ def _onnx(options: MethodOptions) -> Method:
 
 
 def _network(name: str, options: MethodOptions) -> Method:
-    from maskgen.methods.network import NetworkMethod
+    from .networks.network import NetworkMethod
 
     options = resolve_network(name, options)
     return NetworkMethod(network_input(name, options), load_network(name, options))
@@ -212,6 +212,6 @@ def make_method(name: str, options: MethodOptions) -> Method:
     refine = spec.refinement(options.refine)
     if refine == "none":
         return method
-    from maskgen.methods.refinement import refined
+    from .refine.registry import refined
 
     return refined(method, refine, spec.threshold)

@@ -11,14 +11,14 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
-from maskgen.errors import ShardFault
-from maskgen.io.atomic import PartialFile, disk_errors, folder_lock, fsync_folder
-from maskgen.shards import index, table, tar
-from maskgen.shards.index import SampleIndex
-from maskgen.shards.naming import RECORDS, SUFFIXES
-from maskgen.shards.record import FileFact, Record, parse, record_path
-from maskgen.shards.sample import Encoded, SampleId
-from maskgen.types import Label
+from ..errors import ShardFault
+from ..io.atomic import PartialFile, disk_errors, folder_lock, fsync_folder
+from ..types import Label
+from . import index, table, tar
+from .index import SampleIndex
+from .naming import RECORDS, SUFFIXES
+from .record import FileFact, Record, parse, record_path
+from .sample import Encoded, SampleId
 
 
 class ShardWriter:

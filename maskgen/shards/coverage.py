@@ -6,8 +6,8 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from maskgen.shards.naming import FORMAT_VERSION
-from maskgen.types import Box, HardMask, Label
+from ..types import Box, HardMask, Label
+from .naming import FORMAT_VERSION
 
 GRID = 32
 FG_SIDE = 128

@@ -6,9 +6,9 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TypeAlias
 
-from maskgen.errors import ShardFault
-from maskgen.shards.naming import KEY
-from maskgen.shards.tar import Member
+from ..errors import ShardFault
+from .naming import KEY
+from .tar import Member
 
 VERSION = "v1.2"
 

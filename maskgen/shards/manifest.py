@@ -6,13 +6,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from maskgen.config import digest
-from maskgen.errors import ShardFault
-from maskgen.io.atomic import folder_lock, write_atomic
-from maskgen.shards import naming, sealed
-from maskgen.shards.plan import Plan, read_plan
-from maskgen.shards.record import FileFact, Record, check_types, read_records
-from maskgen.shards.sample import cut_level
+from ..config.run_config import digest
+from ..errors import ShardFault
+from ..io.atomic import folder_lock, write_atomic
+from . import naming, sealed_json
+from .plan import Plan, read_plan
+from .record import FileFact, Record, check_types, read_records
+from .sample import cut_level
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,7 +78,7 @@ class Manifest:
             "failed": self.failed,
             "bytes": self.tar_bytes,
         }
-        return sealed.render(
+        return sealed_json.render(
             {
                 "format": self.format,
                 "fingerprint": digest(self.identity),
@@ -133,7 +133,7 @@ def read(output: Path) -> Manifest:
             cause="not a folder that maskgen run wrote, or the run has not ended",
             remedy="run the same maskgen run command again",
         )
-    raw = sealed.read(output / naming.MANIFEST)
+    raw = sealed_json.read(output / naming.MANIFEST)
     if raw.get("format") != naming.FORMAT_VERSION:
         raise ShardFault(
             f"shard format {raw.get('format')!r} is not {naming.FORMAT_VERSION}",
@@ -147,7 +147,7 @@ def read(output: Path) -> Manifest:
         members, planned = tuple(raw["members"]), int(raw["totals"]["planned"])
         manifest = Manifest(raw["format"], raw["identity"], members, planned, bool(raw["complete"]), shards)
         names = [record.name for record in shards]
-        sound = manifest.render() == sealed.render(raw) and names == sorted(set(names))
+        sound = manifest.render() == sealed_json.render(raw) and names == sorted(set(names))
     except (KeyError, TypeError, ValueError) as error:
         raise ShardFault("the manifest has other fields", where=str(output), cause=repr(error)) from error
     if not sound:

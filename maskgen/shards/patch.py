@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from maskgen.errors import ShardFault
-from maskgen.io.encode import resize_image
-from maskgen.io.stored import decode_photo
-from maskgen.shards import coverage, naming
-from maskgen.types import RGB, Box
+from ..errors import ShardFault
+from ..io.images.encode import resize_image
+from ..io.images.stored import decode_photo
+from ..types import RGB, Box
+from . import coverage, naming
 
 MAX_PIXELS = 1 << 28
 MIN_PX = 16

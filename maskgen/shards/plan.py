@@ -10,11 +10,11 @@ from typing import Any, NamedTuple
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from maskgen.config import digest
-from maskgen.errors import ShardFault
-from maskgen.shards import naming, sealed
-from maskgen.shards.sample import SampleId
-from maskgen.types import ByteRef, Label
+from ..config.run_config import digest
+from ..errors import ShardFault
+from ..types import ByteRef, Label
+from . import naming, sealed_json
+from .sample import SampleId
 
 ROWS = pa.schema(
     [
@@ -74,7 +74,7 @@ class Plan:
 
     def render(self) -> bytes:
         """The bytes of ``plan.json``."""
-        return sealed.render(asdict(self))
+        return sealed_json.render(asdict(self))
 
 
 def read_plan(output: Path) -> Plan:
@@ -83,7 +83,7 @@ def read_plan(output: Path) -> Plan:
     Raises:
         ShardFault: absent or damaged.
     """
-    raw = sealed.read(output / naming.PLAN)
+    raw = sealed_json.read(output / naming.PLAN)
     try:
         shards = tuple(PlannedShard(*row) for row in raw.pop("shards"))
         return Plan(**{**raw, "members": tuple(raw["members"]), "notes": tuple(raw["notes"])}, shards=shards)

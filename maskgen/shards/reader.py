@@ -7,9 +7,9 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from maskgen.errors import ShardFault
-from maskgen.shards import table
-from maskgen.shards.record import Record
+from ..errors import ShardFault
+from . import table
+from .record import Record
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,9 +6,9 @@ from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
-from maskgen.errors import ShardFault
-from maskgen.shards import sealed
-from maskgen.shards.naming import KEY, RECORDS, SUFFIXES
+from ..errors import ShardFault
+from . import sealed_json
+from .naming import KEY, RECORDS, SUFFIXES
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,7 +39,7 @@ class Record:
 
     def render(self) -> bytes:
         """The record's bytes."""
-        return sealed.render(asdict(self))
+        return sealed_json.render(asdict(self))
 
 
 def record_path(output: Path, name: str) -> Path:
@@ -53,7 +53,7 @@ def parse(data: bytes, where: str) -> Record:
     Raises:
         ShardFault: damaged, or the record of another shard.
     """
-    raw = sealed.parse(data, where)
+    raw = sealed_json.parse(data, where)
     try:
         files = {suffix: FileFact(**fact) for suffix, fact in raw.pop("files").items()}
         record = Record(**raw, files=files)

@@ -11,10 +11,10 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from maskgen.config import RunConfig
-from maskgen.io.encode import encode_jpeg, encode_mask_png, resize_mask
-from maskgen.shards import coverage, naming, patch
-from maskgen.types import RGB, Box, Filled, HardMask, Label, SoftMask
+from ..config.run_config import RunConfig
+from ..io.images.encode import encode_jpeg, encode_mask_png, resize_mask
+from ..types import RGB, Box, Filled, HardMask, Label, SoftMask
+from . import coverage, naming, patch
 
 _NOWHERE = Box(0, 0, 0, 0)
 

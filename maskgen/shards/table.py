@@ -10,9 +10,9 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from maskgen.errors import ShardFault
-from maskgen.shards.naming import MEMBERS
-from maskgen.shards.sealed import MEND
+from ..errors import ShardFault
+from .naming import MEMBERS
+from .sealed_json import MEND
 
 
 def column(ext: str, part: str) -> str:

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import BinaryIO, NamedTuple
 
-from maskgen.errors import ShardFault
+from ..errors import ShardFault
 
 BLOCK = 512
 END = bytes(2 * BLOCK)

@@ -9,15 +9,15 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from maskgen.errors import ImageFault, MaskgenError, ShardFault
-from maskgen.io.atomic import file_sha256
-from maskgen.io.stored import decode_mask, decode_photo
-from maskgen.shards import coverage, index, manifest, naming, patch, plan, strays, table, tar
-from maskgen.shards.commit import withdraw
-from maskgen.shards.reader import SampleBytes, check_size, read_samples
-from maskgen.shards.record import Record, parse
-from maskgen.shards.sample import cut_level, hard_mask
-from maskgen.types import Box, HardMask
+from ..errors import ImageFault, MaskgenError, ShardFault
+from ..io.atomic import file_sha256
+from ..io.images.stored import decode_mask, decode_photo
+from ..types import Box, HardMask
+from . import coverage, foreign_files, index, manifest, naming, patch, plan, table, tar
+from .commit import withdraw
+from .reader import SampleBytes, check_size, read_samples
+from .record import Record, parse
+from .sample import cut_level, hard_mask
 
 LEVELS = ("quick", "hashes", "full")
 
@@ -81,7 +81,7 @@ def _folder(output: Path, whole: manifest.Manifest) -> Iterator[Fault]:
             naming.MANIFEST,
             f"the run has not ended: {whole.samples + whole.failed} of {whole.planned} images",
         )
-    yield from (Fault(path.name, text) for path, text in strays.find(output, whole.shards))
+    yield from (Fault(path.name, text) for path, text in foreign_files.find(output, whole.shards))
     if (output / naming.PLAN).exists() or (output / naming.RECORDS).exists():
         yield from _against_records(output, whole)
 

@@ -9,27 +9,14 @@ from pathlib import Path
 from typing import Any
 
 from maskgen.errors import UsageError
-from maskgen.pipelines.deepusps import photos, priors
-from maskgen.pipelines.deepusps.export import export
-from maskgen.pipelines.deepusps.learning import (
-    Machine,
-    check_inputs,
-    epochs_done,
-    forget_the_way,
-    learn,
-)
-from maskgen.pipelines.deepusps.phases import Training, of_fusion, of_rounds
-from maskgen.pipelines.deepusps.progress import Pace, Report
-from maskgen.pipelines.deepusps.settings import (
-    RANDOM,
-    Request,
-    Settings,
-    claim,
-    known_dataset,
-    read_settings,
-    requested,
-)
-from maskgen.pipelines.deepusps.work import SETTINGS, Facts, Work, open_work
+
+from .data import photos, priors
+from .progress import Pace, Report
+from .results.export import export
+from .settings.settings import RANDOM, Request, Settings, claim, known_dataset, read_settings, requested
+from .training.phase import Machine, check_inputs, epochs_done, forget_the_way, learn
+from .training.schedule import Training, of_fusion, of_rounds
+from .work_folder import SETTINGS, Facts, Work, open_work
 
 STEPS = ("photos", "priors", "train", "fuse", "export")
 
@@ -94,8 +81,9 @@ def begin(request: Request, command: str = "") -> tuple[Work, Settings, tuple[st
 
 def _network_values(settings: Settings) -> int:
     """How many values the network has; an unknown one, or an encoder that does not fit, is refused now, not hours later."""
-    from maskgen.methods.deepusps_network import build_network, load_start
-    from maskgen.pipelines.deepusps.checkpoints import read_encoder
+    from maskgen.methods.networks.deepusps.network import build_network, load_start
+
+    from .training.checkpoints import read_encoder
 
     network = build_network(settings.preset.network)
     if settings.init != RANDOM:
@@ -146,7 +134,7 @@ def _fuse(work: Work, settings: Settings, how: How) -> None:
 def _learn(work: Work, settings: Settings, trainings: list[Training], step: str, how: How) -> None:
     if all(work.is_done(training.name) for training in trainings):
         return
-    from maskgen.pipelines.deepusps.checkpoints import prepare_torch
+    from .training.checkpoints import prepare_torch
 
     prepare_torch(how.machine.device, how.machine.threads)
     check_inputs(work, settings)
@@ -181,7 +169,7 @@ def fusion(work: Work, settings: Settings) -> Training:
 
 def steps_done(work: Work, settings: Settings) -> dict[str, bool]:
     """Which steps are done, in their order; an export counts when it lies in the training's folder."""
-    from maskgen.pipelines.deepusps.work import WEIGHTS
+    from .work_folder import WEIGHTS
 
     done = {"photos": work.is_done(photos.RECORD), "priors": work.is_done(priors.RECORD)}
     ready = done["photos"] and done["priors"]

@@ -10,7 +10,7 @@ from multiprocessing.connection import Connection
 from typing import Any, Generic, TypeVar
 
 from maskgen.errors import ImageFault, MaskgenError
-from maskgen.pipelines.workers import Workers, keep_dying
+from maskgen.processes.pool import Workers, keep_dying
 
 Item = TypeVar("Item")
 Result = TypeVar("Result")

@@ -10,15 +10,16 @@ from dataclasses import dataclass, field, replace
 from multiprocessing.process import BaseProcess
 from pathlib import Path
 
-from maskgen.config import RunConfig
+from maskgen.config.run_config import RunConfig
 from maskgen.errors import MaskgenError
-from maskgen.io.signals import interrupted
-from maskgen.pipelines.executors.models import ModelProcesses
-from maskgen.pipelines.shard import ShardJob, ShardResult
-from maskgen.pipelines.stages import Stages
-from maskgen.pipelines.watch import busy_for, busy_image, finished_images
-from maskgen.pipelines.worker import Answer, StagesFactory, Task, Trial, serve
-from maskgen.pipelines.workers import Worker, Workers, keep_dying
+from maskgen.processes.pool import Worker, Workers, keep_dying
+from maskgen.processes.signals import interrupted
+from maskgen.processes.watch import busy_for, busy_image, finished_images
+
+from ..model.fleet import ModelProcesses
+from ..shard.make import ShardJob, ShardResult
+from ..shard.stages import Stages
+from ..shard.worker import Answer, StagesFactory, Task, Trial, serve
 
 GRACE_S = 15.0  # after a signal: time to finish shards; with the kill and the sweep it stays below 20 s
 _POLL_S = 0.5

@@ -5,17 +5,18 @@ from __future__ import annotations
 from collections.abc import Callable
 from pathlib import Path
 
-from maskgen.config import RunConfig
+from maskgen.config.run_config import RunConfig
 from maskgen.errors import UsageError
-from maskgen.pipelines.sources.coco import open_coco
-from maskgen.pipelines.sources.folder import open_folder
-from maskgen.pipelines.sources.imagenet import open_imagenet
-from maskgen.pipelines.sources.jft import open_jft
-from maskgen.pipelines.sources.listing import Listing, SourceOptions
-from maskgen.pipelines.sources.reading import ByteReader
-from maskgen.pipelines.sources.sample import open_sample, sample_folder
-from maskgen.pipelines.sources.webdataset import open_webdataset
 from maskgen.types import Source
+
+from .coco import open_coco
+from .folder import open_folder
+from .imagenet import open_imagenet
+from .jft import open_jft
+from .listing import Listing, SourceOptions
+from .reading import ByteReader
+from .sample import open_sample, sample_folder
+from .webdataset import open_webdataset
 
 __all__ = ["SOURCES", "ByteReader", "Listing", "SourceOptions", "open_source", "source_root"]
 

@@ -7,8 +7,11 @@ from pathlib import Path
 from typing import Any
 
 from maskgen.errors import SourceFault
-from maskgen.pipelines.sources.jsonstream import array_elements
-from maskgen.pipelines.sources.listing import (
+from maskgen.types import ByteRef, Label, SourceItem
+
+from .containers.jsonstream import array_elements
+from .containers.zips import zip_members
+from .listing import (
     Listing,
     Notes,
     Photo,
@@ -20,8 +23,6 @@ from maskgen.pipelines.sources.listing import (
     split_name,
     tree_photos,
 )
-from maskgen.pipelines.sources.zips import zip_members
-from maskgen.types import ByteRef, Label, SourceItem
 
 _YEARS = ("2017", "2014")
 _MAX_IMAGES = 20_000_000

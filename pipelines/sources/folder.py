@@ -5,16 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from maskgen.errors import UsageError
-from maskgen.pipelines.sources.listing import (
-    Listing,
-    Notes,
-    SourceOptions,
-    entries,
-    shown,
-    split_name,
-    tree_photos,
-)
 from maskgen.types import SourceItem
+
+from .listing import Listing, Notes, SourceOptions, entries, shown, split_name, tree_photos
 
 
 def open_folder(options: SourceOptions) -> Listing:

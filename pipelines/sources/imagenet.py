@@ -10,8 +10,11 @@ from pathlib import Path
 
 from maskgen.errors import SourceFault
 from maskgen.io.tars import TarMember, slice_reader, walk
-from maskgen.pipelines.sources.imagenet_labels import PhotoClasses, find_classes
-from maskgen.pipelines.sources.listing import (
+from maskgen.types import ByteRef, SourceItem
+
+from .containers.tars import is_gzip, tar_members
+from .imagenet_labels import PhotoClasses, find_classes
+from .listing import (
     Listing,
     Notes,
     Photo,
@@ -25,8 +28,6 @@ from maskgen.pipelines.sources.listing import (
     shown,
     split_name,
 )
-from maskgen.pipelines.sources.tars import is_gzip, tar_members
-from maskgen.types import ByteRef, SourceItem
 
 _WNID = re.compile(r"n\d{8}")
 _CLASS_TAR = re.compile(r"(?:\./)?(n\d{8})\.tar")

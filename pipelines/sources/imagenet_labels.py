@@ -7,7 +7,8 @@ from pathlib import Path
 from typing import NamedTuple
 
 from maskgen.errors import SourceFault
-from maskgen.pipelines.sources.listing import is_image_name, split_name
+
+from .listing import is_image_name, split_name
 
 _WNID = re.compile(r"n\d{8}")
 _FILES = (

@@ -10,17 +10,10 @@ from pathlib import Path
 from typing import NamedTuple
 
 from maskgen.errors import SourceFault
-from maskgen.pipelines.sources.listing import (
-    Listing,
-    Notes,
-    SourceOptions,
-    containers,
-    is_image_name,
-    relative,
-    split_name,
-)
-from maskgen.pipelines.sources.tfrecord import Feature, Record, feature_names, features, records
 from maskgen.types import ByteRef, Label, SourceItem
+
+from .containers.tfrecord import Feature, Record, feature_names, features, records
+from .listing import Listing, Notes, SourceOptions, containers, is_image_name, relative, split_name
 
 _SET = re.compile(r"(.*)-(\d{5,})-of-(\d{5,})(\.record|\.tfrecords?)?")
 _EXTENSIONS = ("record", "tfrecord", "tfrecords")

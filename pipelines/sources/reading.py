@@ -9,9 +9,10 @@ from pathlib import Path
 
 from maskgen.errors import ImageFault, SourceFault
 from maskgen.io.tars import slice_reader
-from maskgen.pipelines.sources.gzips import ContainerFault, GzipStream
-from maskgen.pipelines.sources.zips import read_member
 from maskgen.types import ByteRef
+
+from .containers.gzips import ContainerFault, GzipStream
+from .containers.zips import read_member
 
 _MAX_FILES = 16
 _MAX_STREAMS = 2

@@ -7,8 +7,9 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from maskgen.errors import EnvironmentFault
-from maskgen.pipelines.sources.listing import Listing, Notes, SourceOptions
 from maskgen.types import ByteRef, SourceItem
+
+from .listing import Listing, Notes, SourceOptions
 
 PHOTOS = (
     "astronaut.png",

@@ -9,9 +9,10 @@ from pathlib import Path
 
 from maskgen.errors import SourceFault
 from maskgen.io.tars import ReadAt, TarMember
-from maskgen.pipelines.sources.listing import Listing, Notes, SourceOptions, containers, relative, shown
-from maskgen.pipelines.sources.tars import is_gzip, tar_members
 from maskgen.types import ByteRef, Label, SourceItem
+
+from .containers.tars import is_gzip, tar_members
+from .listing import Listing, Notes, SourceOptions, containers, relative, shown
 
 _IMAGES = ("jpg", "jpeg", "png", "webp")
 _LABELS = ("cls", "json")

@@ -16,8 +16,9 @@ import pytest
 pytest.importorskip("nvidia.dali", reason="the loader that is measured is DALI's")
 pytest.importorskip("torch", reason="views are torch tensors")
 
-from maskgen.cli import main
-from maskgen.loaders import bench, open_dataset
+from maskgen.cli.app import main
+from maskgen.loaders import open_dataset
+from maskgen.loaders.inspect import bench
 
 Call = Callable[..., tuple[int, str, str]]
 

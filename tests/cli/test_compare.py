@@ -8,9 +8,9 @@ import numpy as np
 import pytest
 from click.testing import CliRunner, Result
 
-from maskgen.cli import cli
+from maskgen.cli.app import cli
+from maskgen.drawing import contact_sheet
 from maskgen.errors import UsageError
-from maskgen.report import sheet
 
 SIZE = (30, 40)
 
@@ -78,11 +78,11 @@ def test_the_sheet_begins_with_the_widest_dispute(runs: Path) -> None:
     arguments = (f"one={runs}/one", f"two={runs}/two", "--truth", runs / "truth", "--photos", runs / "photos")
     assert call(*arguments, "--output", output, "--count", 2, "--workers", 1).exit_code == 0
     image = cv2.imread(str(output), cv2.IMREAD_GRAYSCALE)
-    high = sheet.CELL * SIZE[0] // SIZE[1]
+    high = contact_sheet.CELL * SIZE[0] // SIZE[1]
     # photo | truth | one | two: b (0.8 apart) above c (0.2 apart); a (equal) is not shown.
     corners = [(y, x) for y in range(image.shape[0] - 9) for x in (10,) if (image[y : y + 9, x] < 40).all()]
     first, second = corners[0][0], next(y for y, _ in corners if y > corners[0][0] + high)
-    step = sheet.CELL + 4
+    step = contact_sheet.CELL + 4
     assert [int(image[first + 5, 10 + step * n]) for n in (0, 1, 2, 3)] == [20, 255, 0, 204]
     assert [int(image[second + 5, 10 + step * n]) for n in (0, 1, 2, 3)] == [30, 255, 204, 255]
 
@@ -124,7 +124,7 @@ def test_without_photos_the_sheet_says_so(runs: Path) -> None:
     found = call(*arguments, "--output", runs / "sheet.png")
     assert "--photos DIR" in found.stderr
     image = cv2.imread(str(runs / "sheet.png"), cv2.IMREAD_GRAYSCALE)
-    assert image.shape[1] % (3 * (sheet.CELL + 4) + 4) == 0
+    assert image.shape[1] % (3 * (contact_sheet.CELL + 4) + 4) == 0
 
 
 def test_a_photo_that_is_not_there_is_named(runs: Path) -> None:
@@ -177,6 +177,8 @@ def test_photos_come_from_the_shards(shared_data: Path, tmp_path: Path) -> None:
     assert found.exit_code == 0
     assert not found.stderr
     image = cv2.imread(str(tmp_path / "sheet.png"))
-    assert image.shape[1] % (4 * (sheet.CELL + 4) + 4) == 0
-    first = image[24 : 24 + 90, 4 : 4 + sheet.CELL].astype(int)  # the photo: the one colourful picture
+    assert image.shape[1] % (4 * (contact_sheet.CELL + 4) + 4) == 0
+    first = image[24 : 24 + 90, 4 : 4 + contact_sheet.CELL].astype(
+        int
+    )  # the photo: the one colourful picture
     assert np.abs(first[..., 0] - first[..., 2]).mean() > 3

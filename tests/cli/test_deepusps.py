@@ -13,13 +13,13 @@ import numpy as np
 import pytest
 from click.testing import CliRunner, Result
 
-from maskgen.cli import cli
+from maskgen.cli.app import cli
 from maskgen.cli.deepusps import command, progress_text
 from maskgen.errors import UsageError
-from maskgen.pipelines.deepusps.presets import SHOWN
 from maskgen.pipelines.deepusps.progress import Progress
 from maskgen.pipelines.deepusps.run import STEPS
-from maskgen.pipelines.deepusps.settings import DATASETS
+from maskgen.pipelines.deepusps.settings.presets import SHOWN
+from maskgen.pipelines.deepusps.settings.settings import DATASETS
 
 
 def invoke(*arguments: str) -> Result:
@@ -46,7 +46,7 @@ def test_every_step_is_a_command_and_help_names_what_there_is() -> None:
 
 def test_help_pulls_neither_torch_nor_zarr() -> None:
     code = (
-        "import sys; from maskgen.cli import cli\n"
+        "import sys; from maskgen.cli.app import cli\n"
         "cli.main(['deepusps', 'run', '--help'], standalone_mode=False)\n"
         "sys.exit(bool({'torch', 'zarr', 'numpy', 'cv2'} & set(sys.modules)))"
     )

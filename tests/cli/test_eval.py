@@ -16,7 +16,7 @@ import pyarrow.parquet as pq
 import pytest
 from click.testing import CliRunner
 
-from maskgen.cli import cli
+from maskgen.cli.app import cli
 from maskgen.cli.eval import command
 from maskgen.errors import ShardFault, UsageError
 from maskgen.shards import manifest

@@ -15,17 +15,17 @@ import numpy as np
 import pytest
 import torch
 
-from maskgen.cli import main
-from maskgen.methods.onnx_file import read_model
-from maskgen.methods.onnx_model import KNOWN, declared
-from maskgen.methods.u2net_network import U2Net
-from maskgen.methods.u2net_weights import load_network
+from maskgen.cli.app import main
+from maskgen.methods.networks.onnx.declaration import KNOWN, declared
+from maskgen.methods.networks.onnx.file import read_model
+from maskgen.methods.networks.u2net.layers import U2Net
+from maskgen.methods.networks.u2net.weights import load_network
 
 onnx = pytest.importorskip("onnx")
 pytest.importorskip("onnxruntime")
 
-from maskgen.methods.onnx_export import export_error, u2net_to_onnx  # noqa: E402 - needs the extra
-from maskgen.methods.runtimes.onnx_session import model_runner  # noqa: E402
+from maskgen.methods.networks.onnx.session import model_runner  # noqa: E402
+from maskgen.methods.networks.u2net.onnx_export import export_error, u2net_to_onnx  # noqa: E402 - needs the extra
 
 RUNTIMES = ["onnxruntime", *(["openvino"] if importlib.util.find_spec("openvino") else [])]
 Call = Callable[..., tuple[int, str, str]]

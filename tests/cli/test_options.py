@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from maskgen.cli.options import without_effect
-from maskgen.config import make_config
+from maskgen.config.run_config import make_config
 
 
 @pytest.mark.parametrize(

@@ -14,7 +14,8 @@ from numpy.typing import NDArray
 
 pytest.importorskip("torch", reason="views are torch tensors")
 
-from maskgen.cli import main
+from maskgen.cli.app import main
+from maskgen.drawing.grid import COLOURS, MARK, Cell
 from maskgen.loaders import (
     NO_PHOTOMETRIC,
     RECIPES,
@@ -26,9 +27,8 @@ from maskgen.loaders import (
     View,
     open_dataset,
 )
-from maskgen.loaders.samples import SampleReader
-from maskgen.loaders.sheet import first_batch, views_grid
-from maskgen.report.views import COLOURS, MARK, Cell
+from maskgen.loaders.inspect.sheet import first_batch, views_grid
+from maskgen.loaders.reading.samples import SampleReader
 
 Call = Callable[..., tuple[int, str, str]]
 Picture = NDArray[np.uint8]

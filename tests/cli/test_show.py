@@ -10,7 +10,7 @@ import cv2
 import numpy as np
 import pytest
 
-from maskgen.cli import main
+from maskgen.cli.app import main
 
 
 def run_main(monkeypatch: pytest.MonkeyPatch, *words: str) -> None:

@@ -14,11 +14,11 @@ import pytest
 sys.path.insert(0, str(Path(__file__).parent))  # photos.py is imported by scripts and workers too
 from photos import hashes, make_photos
 
-from maskgen.config import RunConfig, make_config
+from maskgen.config.run_config import RunConfig, make_config
 from maskgen.pipelines import run as running
-from maskgen.pipelines.shard import ShardJob, ShardResult, make_shard
-from maskgen.pipelines.stages import Stages
-from maskgen.pipelines.watch import IDLE, Watch
+from maskgen.pipelines.shard.make import ShardJob, ShardResult, make_shard
+from maskgen.pipelines.shard.stages import Stages
+from maskgen.processes.watch import IDLE, Watch
 from maskgen.shards.plan import shard_rows
 
 MakeSet = Callable[..., running.Outcome]

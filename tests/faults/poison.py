@@ -11,9 +11,9 @@ from pathlib import Path
 
 import numpy as np
 
-from maskgen.config import RunConfig
-from maskgen.methods.box import box
-from maskgen.pipelines.stages import Decoded, Masked, Quarantined, Stages
+from maskgen.config.run_config import RunConfig
+from maskgen.methods.priors.box import box
+from maskgen.pipelines.shard.stages import Decoded, Masked, Quarantined, Stages
 
 
 def hang() -> None:

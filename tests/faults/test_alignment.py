@@ -17,8 +17,8 @@ import pytest
 from numpy.typing import NDArray
 from PIL import Image, ImageOps
 
-from maskgen.io.decode import Limits, Photo, decode
-from maskgen.io.encode import encode_jpeg
+from maskgen.io.images.decode import Limits, Photo, decode
+from maskgen.io.images.encode import encode_jpeg
 
 pytestmark = pytest.mark.faults
 

@@ -23,7 +23,7 @@ import pytest
 from PIL import Image
 
 from maskgen.errors import ImageFault
-from maskgen.io.decode import Limits, decode
+from maskgen.io.images.decode import Limits, decode
 
 pytestmark = [
     pytest.mark.faults,

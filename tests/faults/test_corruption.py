@@ -13,9 +13,9 @@ from click.testing import CliRunner
 from conftest import MakeSet
 from photos import hashes, make_photos
 
-from maskgen.cli import cli
+from maskgen.cli.app import cli
 from maskgen.errors import MaskgenError
-from maskgen.loaders.dataset import open_dataset
+from maskgen.loaders.dataset.open import open_dataset
 from maskgen.shards import naming, tar
 from maskgen.shards.verify import verify
 

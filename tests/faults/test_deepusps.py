@@ -153,7 +153,7 @@ def test_a_full_disk_ends_it_with_3_and_it_goes_on_when_there_is_room(
     script = (
         "import resource, signal, sys; signal.signal(signal.SIGXFSZ, signal.SIG_IGN);"
         "resource.setrlimit(resource.RLIMIT_FSIZE, (2_000_000, resource.RLIM_INFINITY));"
-        "from maskgen.cli import main; main()"
+        "from maskgen.cli.app import main; main()"
     )
     options = ["deepusps", "run", "--preset", "test", "--input", str(discs), "--output", str(output)]
     done = subprocess.run(

@@ -22,9 +22,9 @@ import pytest
 from conftest import MakeSet
 
 from maskgen.errors import MaskgenError, ShardFault, SourceFault
-from maskgen.loaders.dataset import open_dataset
+from maskgen.loaders.dataset.open import open_dataset
 from maskgen.pipelines.run import failures
-from maskgen.shards import index, manifest, naming, sealed, table, tar
+from maskgen.shards import index, manifest, naming, sealed_json, table, tar
 from maskgen.shards.plan import read_plan
 from maskgen.shards.reader import read_samples
 from maskgen.shards.record import FileFact, record_path
@@ -294,9 +294,9 @@ def forge(output: Path, **contents: bytes) -> None:
 
 
 def reseal(path: Path, change: Callable[[dict[str, Any]], object]) -> None:
-    raw = sealed.parse(path.read_bytes(), path.name)
+    raw = sealed_json.parse(path.read_bytes(), path.name)
     change(raw)
-    path.write_bytes(sealed.render(raw))
+    path.write_bytes(sealed_json.render(raw))
 
 
 @pytest.fixture

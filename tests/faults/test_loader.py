@@ -19,9 +19,9 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from maskgen.loaders.dataset import open_dataset
-from maskgen.loaders.order import Schedule
-from maskgen.loaders.samples import BrokenSample, SampleReader
+from maskgen.loaders.dataset.open import open_dataset
+from maskgen.loaders.order.schedule import Schedule
+from maskgen.loaders.reading.samples import BrokenSample, SampleReader
 
 pytestmark = pytest.mark.faults
 
@@ -55,9 +55,9 @@ def shards(built: Path, tmp_path: Path) -> Path:
 READING = """
 import json, os, sys, time, hashlib
 from pathlib import Path
-from maskgen.loaders.dataset import open_dataset
-from maskgen.loaders.order import LoaderState, Schedule
-from maskgen.loaders.samples import SampleReader
+from maskgen.loaders.dataset.open import open_dataset
+from maskgen.loaders.order.schedule import LoaderState, Schedule
+from maskgen.loaders.reading.samples import SampleReader
 
 shards, state_file, log, world, batch, epochs, shuffle = sys.argv[1:]
 dataset = open_dataset(shards, shuffle=shuffle)
@@ -127,8 +127,8 @@ def test_tars_cut_and_mended_under_a_reader_never_kill_it(
 ) -> None:
     program = (
         "import sys, numpy as np\n"
-        "from maskgen.loaders.dataset import open_dataset\n"
-        "from maskgen.loaders.samples import SampleReader\n"
+        "from maskgen.loaders.dataset.open import open_dataset\n"
+        "from maskgen.loaders.reading.samples import SampleReader\n"
         "dataset, members = open_dataset(sys.argv[1]), ('jpg', 'bg.jpg')\n"
         "whole = SampleReader(open_dataset(sys.argv[3])).take(np.arange(60), members)\n"
         "print('begun', flush=True)\n"
@@ -226,8 +226,8 @@ def test_surroundings_without_a_home_and_with_few_files(built: Path, tmp_path: P
         "import os, sys, numpy as np, resource\n"
         "os.umask(0o077)\n"
         "resource.setrlimit(resource.RLIMIT_NOFILE, (64, 64))\n"
-        "from maskgen.loaders.dataset import open_dataset\n"
-        "from maskgen.loaders.samples import SampleReader\n"
+        "from maskgen.loaders.dataset.open import open_dataset\n"
+        "from maskgen.loaders.reading.samples import SampleReader\n"
         "for options in ({}, {'cache': sys.argv[2]}):\n"
         "    dataset = open_dataset(sys.argv[1], **options)\n"
         "    SampleReader(dataset, ('jpg',), threads=4).take(dataset.order(0, 0)[np.arange(60)], ('jpg',))\n"
@@ -262,7 +262,7 @@ def test_ranks_and_epochs_cover_the_data_set(built: Path) -> None:
 
 def test_state_survives_json(built: Path) -> None:
     dataset = open_dataset(built)
-    from maskgen.loaders.order import LoaderState
+    from maskgen.loaders.order.schedule import LoaderState
 
     state = LoaderState(2**63, 5, 48, dataset.fingerprint)
     assert LoaderState.from_dict(json.loads(json.dumps(state.to_dict()))) == state

@@ -29,8 +29,8 @@ import pytest
 from PIL import Image
 
 from maskgen.errors import ImageFault
-from maskgen.io.decode import Limits, decode
-from maskgen.io.header import read_header
+from maskgen.io.images.decode import Limits, decode
+from maskgen.io.images.header import read_header
 
 pytestmark = pytest.mark.faults
 

@@ -9,9 +9,9 @@ import poison
 import pytest
 from photos import BROKEN, hashes, make_photos
 
-from maskgen.config import RunConfig, make_config
+from maskgen.config.run_config import RunConfig, make_config
 from maskgen.errors import EnvironmentFault, MaskgenError
-from maskgen.loaders.masks import MaskReader
+from maskgen.loaders.reading.masks import MaskReader
 from maskgen.pipelines.run import RunOptions, failures, run
 from maskgen.shards.verify import verify
 

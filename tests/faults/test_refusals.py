@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from photos import hashes, make_photos
 
-from maskgen.config import make_config
+from maskgen.config.run_config import make_config
 from maskgen.errors import UsageError
 from maskgen.pipelines import identity
 from maskgen.pipelines.run import run

@@ -30,7 +30,7 @@ def _photos(folder: Path, data: Path) -> Path:
     source.mkdir()
     for file in sorted((data / "imagenet_sample_1000").glob("*.JPEG"))[::10]:
         shutil.copy(file, source)
-    command = "from maskgen.cli import main; main()"
+    command = "from maskgen.cli.app import main; main()"
     options = ["--dataset", "folder", "--input", str(source), "--method", "box", "--shard-size", "10"]
     subprocess.run(
         [

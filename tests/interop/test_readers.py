@@ -19,9 +19,9 @@ import pytest
 from numpy.typing import NDArray
 from PIL import Image
 
-from maskgen.io.stored import decode_mask, decode_photo
+from maskgen.io.images.stored import decode_mask, decode_photo
 from maskgen.loaders import MaskReader, open_dataset
-from maskgen.loaders.shard import read_member
+from maskgen.loaders.dataset.shard import read_member
 
 os.environ.setdefault("HF_HUB_OFFLINE", "1")
 os.environ.setdefault("HF_DATASETS_DISABLE_PROGRESS_BARS", "1")

@@ -16,8 +16,8 @@ from scipy import ndimage
 sys.path.insert(0, str(Path(__file__).parent))  # epochs.py is imported by several tests
 
 from maskgen.backgrounds.tiled import tiled
-from maskgen.config import RunConfig, digest
-from maskgen.io.encode import encode_jpeg
+from maskgen.config.run_config import RunConfig, digest
+from maskgen.io.images.encode import encode_jpeg
 from maskgen.shards import manifest, naming
 from maskgen.shards.commit import ShardWriter
 from maskgen.shards.plan import Plan, PlannedShard
@@ -184,11 +184,11 @@ def builder(tmp_path: Path) -> Callable[..., Drawn]:
 
 def reseal(path: Path, change: Callable[[dict[str, object]], None]) -> None:
     """Change the manifest and seal it again, as a careless tool would."""
-    from maskgen.shards import sealed
+    from maskgen.shards import sealed_json
 
-    raw = sealed.parse(path.read_bytes(), path.name)
+    raw = sealed_json.parse(path.read_bytes(), path.name)
     change(raw)
-    path.write_bytes(sealed.render(raw))
+    path.write_bytes(sealed_json.render(raw))
 
 
 @pytest.fixture(scope="session")

@@ -14,7 +14,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from maskgen.io.encode import encode_jpeg
+from maskgen.io.images.encode import encode_jpeg
 from maskgen.loaders import MaskReader, open_dataset
 
 os.environ.setdefault("HF_HUB_OFFLINE", "1")
@@ -146,7 +146,7 @@ def test_opening(place: Any) -> None:
 
 
 def test_sidecar(place: Any) -> None:
-    from maskgen.loaders.samples import SampleReader
+    from maskgen.loaders.reading.samples import SampleReader
 
     names = run("Sidecar shards with their originals", open_dataset=open_dataset)
     reader = SampleReader(names["dataset"], ("jpg",))

@@ -10,12 +10,12 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from maskgen.methods import scene
-from maskgen.methods.dsr import dsr, dsr_map
-from maskgen.methods.mc import mc, mc_map
-from maskgen.methods.mr import mr, mr_map
-from maskgen.methods.rbd import rbd, rbd_map
-from maskgen.methods.scene import Scene, prepare, restore
+from maskgen.methods.priors import scene
+from maskgen.methods.priors.dsr import dsr, dsr_map
+from maskgen.methods.priors.mc import mc, mc_map
+from maskgen.methods.priors.mr import mr, mr_map
+from maskgen.methods.priors.rbd import rbd, rbd_map
+from maskgen.methods.priors.scene import Scene, prepare, restore
 from maskgen.types import RGB, Box, HardMask, SoftMask
 
 Prior = Callable[[RGB], SoftMask]

@@ -18,11 +18,11 @@ from PIL import Image
 
 from maskgen.errors import EnvironmentFault, ImageFault, UsageError
 from maskgen.methods import MethodOptions, load_network, network_input, resolve_network
-from maskgen.methods.network import Infer, NetworkInput
-from maskgen.methods.runtimes.openvino_cpu import openvino_infer
-from maskgen.methods.runtimes.pytorch import stretch, torch_infer
-from maskgen.methods.u2net_network import ConvBlock, U2Net, cast, fold_batch_norm, offset_blocks
-from maskgen.methods.u2net_weights import load_network as read_network
+from maskgen.methods.networks.network import Infer, NetworkInput
+from maskgen.methods.networks.u2net.layers import ConvBlock, U2Net, cast, fold_batch_norm, offset_blocks
+from maskgen.methods.networks.u2net.openvino_runner import openvino_infer
+from maskgen.methods.networks.u2net.torch_runner import stretch, torch_infer
+from maskgen.methods.networks.u2net.weights import load_network as read_network
 
 CHECKPOINT = "weights/u2netp/u2netp_from_fp16.pth"
 RUNTIMES = ("torch", "openvino", "onnxruntime")

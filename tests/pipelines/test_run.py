@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from maskgen.config import make_config
+from maskgen.config.run_config import make_config
 from maskgen.errors import EXIT_DONE, EXIT_FAULTS, UsageError
 from maskgen.pipelines.run import Outcome, failures, run
 from maskgen.shards import coverage, manifest, reader

@@ -10,8 +10,8 @@ from numpy.typing import NDArray
 
 from maskgen.backgrounds import telea, tiled
 from maskgen.errors import ShardFault
-from maskgen.io.encode import encode_jpeg, resize_short_side
-from maskgen.io.stored import decode_photo
+from maskgen.io.images.encode import encode_jpeg, resize_short_side
+from maskgen.io.images.stored import decode_photo
 from maskgen.shards import coverage, patch
 from maskgen.types import Background, Box
 

@@ -15,9 +15,9 @@ from numpy.typing import NDArray
 
 from maskgen.backgrounds import BACKGROUNDS
 from maskgen.backgrounds.rectangle import largest_free_rectangle
-from maskgen.config import RunConfig, make_config
-from maskgen.io.encode import encode_jpeg
-from maskgen.io.stored import decode_photo
+from maskgen.config.run_config import RunConfig, make_config
+from maskgen.io.images.encode import encode_jpeg
+from maskgen.io.images.stored import decode_photo
 from maskgen.shards import coverage, patch
 from maskgen.shards.reader import SampleBytes
 from maskgen.shards.sample import SampleId, encode_sample, store_mask

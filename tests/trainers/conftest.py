@@ -14,7 +14,7 @@ import torch
 from PIL import Image
 from torch import Tensor
 
-from maskgen.trainers.batch import Views
+from maskgen.trainers.data.batch import Views
 from maskgen.trainers.presets import Preset
 
 MakeViews = Callable[..., Views]

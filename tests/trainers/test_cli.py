@@ -8,13 +8,13 @@ from pathlib import Path
 
 import pytest
 
+from maskgen.cli.eval_ssl import eval_cli
+from maskgen.cli.terminal import run_command
+from maskgen.cli.train_ssl import train_cli
 from maskgen.errors import EXIT_ENVIRONMENT, EXIT_FAULTS, EXIT_USAGE
-from maskgen.terminal import run_command
-from maskgen.trainers import checkpoint
-from maskgen.trainers.cli import train_cli
-from maskgen.trainers.cli_eval import eval_cli
 from maskgen.trainers.presets import PRESETS
 from maskgen.trainers.settings import claim, read_config
+from maskgen.trainers.training import checkpoint
 
 
 def call(capsys: pytest.CaptureFixture[str], tool: str, *arguments: str) -> tuple[int, str, str]:
@@ -44,7 +44,7 @@ def _arguments(shards: Path, output: Path, *more: str) -> list[str]:
 
 @pytest.mark.parametrize("module", ["torch", "nvidia", "cv2", "pyarrow"])
 def test_help_imports_nothing_heavy(module: str) -> None:
-    code = f"import sys; from maskgen.trainers.cli import train; sys.argv = ['train-ssl', '--help']\ntry: train()\nexcept SystemExit: pass\nassert {module!r} not in sys.modules"  # fmt: skip
+    code = f"import sys; from maskgen.cli.train_ssl import train; sys.argv = ['train-ssl', '--help']\ntry: train()\nexcept SystemExit: pass\nassert {module!r} not in sys.modules"  # fmt: skip
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
     assert "knn-moco" in done.stdout
@@ -52,7 +52,7 @@ def test_help_imports_nothing_heavy(module: str) -> None:
 
 @pytest.mark.parametrize("module", ["torch", "nvidia", "cv2", "pyarrow", "scipy"])
 def test_listing_presets_imports_nothing_heavy(module: str) -> None:
-    code = f"import sys; from maskgen.trainers.cli import train; sys.argv = ['train-ssl', 'presets']\ntry: train()\nexcept SystemExit: pass\nassert {module!r} not in sys.modules"  # fmt: skip
+    code = f"import sys; from maskgen.cli.train_ssl import train; sys.argv = ['train-ssl', 'presets']\ntry: train()\nexcept SystemExit: pass\nassert {module!r} not in sys.modules"  # fmt: skip
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
     assert "bg-swaps-220" in done.stdout

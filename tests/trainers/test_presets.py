@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from maskgen.errors import UsageError
-from maskgen.loaders.recipes import RECIPES
+from maskgen.loaders.recipes.published import RECIPES
 from maskgen.trainers.methods import METHODS, Progress
 from maskgen.trainers.presets import (
     PRESETS,
@@ -21,7 +21,7 @@ from maskgen.trainers.presets import (
     resolved,
     with_overrides,
 )
-from maskgen.trainers.presets.preset import METHOD_NAMES, options
+from maskgen.trainers.presets.spec import METHOD_NAMES, options
 
 # method, preset: epochs, batch, optimiser, peak rate, warm-up, weight decay, momentum of the second network
 FIGURES: dict[tuple[str, str], tuple[int, int, str, float, float, float, float | None]] = {

@@ -4,12 +4,12 @@ All compute in float32, also under autocast: at a temperature of 0.1 the three d
 0.04. Embeddings are expected to be L2-normalised where a function says so.
 """
 
-from maskgen.trainers.losses.alignment import byol_loss, msr_beta, msr_loss, negative_cosine
-from maskgen.trainers.losses.attention import attention_loss, grad_cam, rectified, stretched
-from maskgen.trainers.losses.contrastive import cross_entropy_at_zero, info_nce, info_nce_logits, nt_xent
-from maskgen.trainers.losses.neighbours import knn_loss, nearest_in_queue
-from maskgen.trainers.losses.relic import negative_rows, relic_loss
-from maskgen.trainers.losses.swav import sinkhorn, swav_loss
+from .alignment import byol_loss, msr_beta, msr_loss, negative_cosine
+from .attention import attention_loss, grad_cam, rectified, stretched
+from .contrastive import cross_entropy_at_zero, info_nce, info_nce_logits, nt_xent
+from .neighbors import knn_loss, nearest_in_queue
+from .relicv2 import negative_rows, relic_loss
+from .swav import sinkhorn, swav_loss
 
 __all__ = [
     "attention_loss",

@@ -7,7 +7,7 @@ from math import cos, pi
 from torch import Tensor
 from torch.nn import functional
 
-from maskgen.trainers.losses.precision import in_float32
+from .precision import in_float32
 
 
 @in_float32

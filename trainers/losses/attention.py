@@ -5,7 +5,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from maskgen.trainers.losses.precision import in_float32, widened
+from .precision import in_float32, widened
 
 _TINY = 1e-10  # squared, still a float32
 

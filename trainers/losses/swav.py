@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-from maskgen.trainers.losses.precision import in_float32
+from .precision import in_float32
 
 
 def _as_it_is(value: Tensor) -> Tensor:

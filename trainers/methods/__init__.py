@@ -1,16 +1,16 @@
 """One file per self-supervised method, and the supervised control."""
 
-from maskgen.trainers.methods.base import Method, Progress, StepOutput
-from maskgen.trainers.methods.byol import Byol
-from maskgen.trainers.methods.cast import Cast
-from maskgen.trainers.methods.knn_moco import KnnMoCo
-from maskgen.trainers.methods.mocov2 import MoCoV2
-from maskgen.trainers.methods.msr import Msr
-from maskgen.trainers.methods.relicv2 import RelicV2
-from maskgen.trainers.methods.simclr import SimClr
-from maskgen.trainers.methods.simsiam import SimSiam
-from maskgen.trainers.methods.supervised import Supervised
-from maskgen.trainers.methods.swav import SwAV
+from .base import Method, Progress, StepOutput
+from .byol import Byol
+from .cast import Cast
+from .knn_moco import KnnMoCo
+from .mocov2 import MoCoV2
+from .msr import Msr
+from .relicv2 import RelicV2
+from .simclr import SimClr
+from .simsiam import SimSiam
+from .supervised import Supervised
+from .swav import SwAV
 
 METHODS: dict[str, type[Method]] = {
     "mocov2": MoCoV2,

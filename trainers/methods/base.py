@@ -9,9 +9,10 @@ from typing import Any
 from torch import Tensor, nn
 
 from maskgen.errors import UsageError
-from maskgen.trainers.backbones import backbone
-from maskgen.trainers.batch import Views
-from maskgen.trainers.presets import Preset
+
+from ..data.batch import Views
+from ..networks.backbones import backbone
+from ..presets import Preset
 
 
 @dataclass(frozen=True)

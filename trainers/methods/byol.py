@@ -17,12 +17,12 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
-from maskgen.trainers.batch import Views
-from maskgen.trainers.heads import mlp, unit
-from maskgen.trainers.losses import byol_loss
-from maskgen.trainers.methods.base import Method, Progress, StepOutput, need_views
-from maskgen.trainers.methods.momentum import follow, frozen_copy, rising_momentum
-from maskgen.trainers.presets import Preset
+from ..data.batch import Views
+from ..losses import byol_loss
+from ..networks.heads import mlp, unit
+from ..networks.momentum import follow, frozen_copy, rising_momentum
+from ..presets import Preset
+from .base import Method, Progress, StepOutput, need_views
 
 
 def byol_heads(preset: Preset, dim: int) -> tuple[nn.Sequential, nn.Sequential]:

@@ -20,21 +20,14 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-from maskgen.trainers.backbones import feature_maps, pooled
-from maskgen.trainers.batch import Views
-from maskgen.trainers.heads import unit
-from maskgen.trainers.losses import (
-    attention_loss,
-    cross_entropy_at_zero,
-    grad_cam,
-    info_nce_logits,
-    rectified,
-    stretched,
-)
-from maskgen.trainers.methods.base import Method, Progress, StepOutput, need_views, present
-from maskgen.trainers.methods.crops import in_groups
-from maskgen.trainers.methods.mocov2 import MoCo
-from maskgen.trainers.presets import Preset
+from ..data.batch import Views
+from ..losses import attention_loss, cross_entropy_at_zero, grad_cam, info_nce_logits, rectified, stretched
+from ..networks.backbones import feature_maps, pooled
+from ..networks.batchnorm_groups import in_groups
+from ..networks.heads import unit
+from ..presets import Preset
+from .base import Method, Progress, StepOutput, need_views, present
+from .mocov2 import MoCo
 
 
 class Cast(Method):

@@ -15,14 +15,14 @@ the neighbours after some epochs. The momentum update comes before the step, as 
 
 from __future__ import annotations
 
-from maskgen.trainers.batch import Views
-from maskgen.trainers.heads import unit
-from maskgen.trainers.losses import cross_entropy_at_zero, info_nce_logits, knn_loss, nearest_in_queue
-from maskgen.trainers.methods.base import Method, Progress, StepOutput, need_views
-from maskgen.trainers.methods.crops import multi_crop
-from maskgen.trainers.methods.mocov2 import MoCo
-from maskgen.trainers.methods.momentum import Queue
-from maskgen.trainers.presets import Preset
+from ..data.batch import Views
+from ..losses import cross_entropy_at_zero, info_nce_logits, knn_loss, nearest_in_queue
+from ..networks.batchnorm_groups import multi_crop
+from ..networks.heads import unit
+from ..networks.momentum import Queue
+from ..presets import Preset
+from .base import Method, Progress, StepOutput, need_views
+from .mocov2 import MoCo
 
 ANCHOR = 1
 """The view that the momentum network sees and the queue keeps."""

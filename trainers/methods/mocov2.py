@@ -20,14 +20,14 @@ from math import ceil, sqrt
 import torch
 from torch import Tensor, nn
 
-from maskgen.trainers.batch import Views
-from maskgen.trainers.distributed import shuffle, step_generator, unshuffle, world
-from maskgen.trainers.heads import mlp, unit
-from maskgen.trainers.losses import cross_entropy_at_zero, info_nce_logits
-from maskgen.trainers.methods.base import Method, Progress, StepOutput, need_views
-from maskgen.trainers.methods.crops import in_groups
-from maskgen.trainers.methods.momentum import Queue, follow, frozen_copy
-from maskgen.trainers.presets import Preset
+from ..data.batch import Views
+from ..distributed.ranks import shuffle, step_generator, unshuffle, world
+from ..losses import cross_entropy_at_zero, info_nce_logits
+from ..networks.batchnorm_groups import in_groups
+from ..networks.heads import mlp, unit
+from ..networks.momentum import Queue, follow, frozen_copy
+from ..presets import Preset
+from .base import Method, Progress, StepOutput, need_views
 
 MATCHED_ROOM = 4.0
 """Standard deviations of the number of matched negatives for which the key forward has room."""

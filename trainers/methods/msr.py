@@ -20,14 +20,14 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from maskgen.trainers.batch import Views
-from maskgen.trainers.heads import unit
-from maskgen.trainers.losses import msr_beta, msr_loss
-from maskgen.trainers.methods.base import Method, Progress, StepOutput, need_views, present
-from maskgen.trainers.methods.byol import byol_heads
-from maskgen.trainers.methods.momentum import follow, frozen_copy, rising_momentum
-from maskgen.trainers.methods.simsiam import siamese_heads
-from maskgen.trainers.presets import Preset
+from ..data.batch import Views
+from ..losses import msr_beta, msr_loss
+from ..networks.heads import unit
+from ..networks.momentum import follow, frozen_copy, rising_momentum
+from ..presets import Preset
+from .base import Method, Progress, StepOutput, need_views, present
+from .byol import byol_heads
+from .simsiam import siamese_heads
 
 
 class Msr(Method):

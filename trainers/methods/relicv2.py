@@ -17,14 +17,14 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from maskgen.trainers.batch import Views
-from maskgen.trainers.distributed import all_gather, all_gather_with_grad, rank, step_generator
-from maskgen.trainers.heads import unit
-from maskgen.trainers.losses import negative_rows, relic_loss
-from maskgen.trainers.methods.base import Method, Progress, StepOutput, need_views
-from maskgen.trainers.methods.byol import byol_heads
-from maskgen.trainers.methods.momentum import follow, frozen_copy, rising_momentum
-from maskgen.trainers.presets import Preset
+from ..data.batch import Views
+from ..distributed.ranks import all_gather, all_gather_with_grad, rank, step_generator
+from ..losses import negative_rows, relic_loss
+from ..networks.heads import unit
+from ..networks.momentum import follow, frozen_copy, rising_momentum
+from ..presets import Preset
+from .base import Method, Progress, StepOutput, need_views
+from .byol import byol_heads
 
 
 class RelicV2(Method):

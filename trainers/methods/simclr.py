@@ -13,12 +13,12 @@ from __future__ import annotations
 
 import torch
 
-from maskgen.trainers.batch import Views
-from maskgen.trainers.distributed import all_gather_with_grad, rank
-from maskgen.trainers.heads import mlp, unit
-from maskgen.trainers.losses import nt_xent
-from maskgen.trainers.methods.base import Method, Progress, StepOutput, need_views
-from maskgen.trainers.presets import Preset
+from ..data.batch import Views
+from ..distributed.ranks import all_gather_with_grad, rank
+from ..losses import nt_xent
+from ..networks.heads import mlp, unit
+from ..presets import Preset
+from .base import Method, Progress, StepOutput, need_views
 
 
 class SimClr(Method):

@@ -14,11 +14,11 @@ from __future__ import annotations
 
 from torch import nn
 
-from maskgen.trainers.batch import Views
-from maskgen.trainers.heads import mlp, unit
-from maskgen.trainers.losses import negative_cosine
-from maskgen.trainers.methods.base import Method, Progress, StepOutput, need_views
-from maskgen.trainers.presets import Preset
+from ..data.batch import Views
+from ..losses import negative_cosine
+from ..networks.heads import mlp, unit
+from ..presets import Preset
+from .base import Method, Progress, StepOutput, need_views
 
 
 def siamese_heads(preset: Preset, dim: int) -> tuple[nn.Sequential, nn.Sequential]:

@@ -6,9 +6,10 @@ from torch import nn
 from torch.nn import functional
 
 from maskgen.errors import UsageError
-from maskgen.trainers.batch import Views
-from maskgen.trainers.methods.base import Method, Progress, StepOutput
-from maskgen.trainers.presets import Preset
+
+from ..data.batch import Views
+from ..presets import Preset
+from .base import Method, Progress, StepOutput
 
 
 class Supervised(Method):

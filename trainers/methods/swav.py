@@ -19,14 +19,14 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from maskgen.trainers.batch import Views
-from maskgen.trainers.distributed import all_sum, rank, world
-from maskgen.trainers.heads import mlp, unit
-from maskgen.trainers.losses import sinkhorn, swav_loss
-from maskgen.trainers.methods.base import Method, Progress, StepOutput, need_views
-from maskgen.trainers.methods.crops import multi_crop
-from maskgen.trainers.methods.momentum import Queue
-from maskgen.trainers.presets import Preset
+from ..data.batch import Views
+from ..distributed.ranks import all_sum, rank, world
+from ..losses import sinkhorn, swav_loss
+from ..networks.batchnorm_groups import multi_crop
+from ..networks.heads import mlp, unit
+from ..networks.momentum import Queue
+from ..presets import Preset
+from .base import Method, Progress, StepOutput, need_views
 
 ASSIGNED = 2
 """Crops that get codes: the first ones, which are large."""

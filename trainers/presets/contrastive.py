@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from maskgen.trainers.presets.preset import Preset
+from .spec import Preset
 
 _IMAGENET = Preset(
     method="mocov2",

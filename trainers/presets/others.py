@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from maskgen.trainers.presets.preset import Preset
+from .spec import Preset
 
 _SWAV = Preset(
     method="swav",

@@ -6,10 +6,11 @@ import dataclasses
 from collections.abc import Mapping
 from typing import Any, get_type_hints
 
-from maskgen.config import nearest
+from maskgen.config.run_config import nearest
 from maskgen.errors import UsageError
-from maskgen.loaders.recipes import RECIPES
-from maskgen.trainers.presets.preset import Preset, options
+from maskgen.loaders.recipes.published import RECIPES
+
+from .spec import Preset, options
 
 _TRUTH = {
     "true": True,

@@ -5,7 +5,7 @@ All values are ours; they show that everything runs, not that it learns well.
 
 from __future__ import annotations
 
-from maskgen.trainers.presets.preset import METHOD_NAMES, Preset
+from .spec import METHOD_NAMES, Preset
 
 _SPECIAL: dict[str, dict[str, object]] = {
     "mocov2": {"queue": 256, "ema": 0.99, "bn_groups": 2, "head_hidden": 64},

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from maskgen.config import nearest
+from maskgen.config.run_config import nearest
 from maskgen.errors import UsageError
-from maskgen.trainers.presets import contrastive, others, predictive
-from maskgen.trainers.presets.preset import Preset
-from maskgen.trainers.presets.smoke import SMOKE
+
+from . import contrastive, others, predictive
+from .smoke import SMOKE
+from .spec import Preset
 
 PRESETS: dict[str, dict[str, Preset]] = {
     "mocov2": {**contrastive.MOCOV2, "smoke": SMOKE["mocov2"]},

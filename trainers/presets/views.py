@@ -5,10 +5,19 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import cast, get_args
 
-from maskgen.config import nearest
+from maskgen.config.run_config import nearest
 from maskgen.errors import UsageError
-from maskgen.loaders.recipes import RECIPES
-from maskgen.loaders.views import Background, Corruption, Crop, MaskChange, Place, Recipe, Replace, View
+from maskgen.loaders.recipes.published import RECIPES
+from maskgen.loaders.recipes.spec import (
+    Background,
+    Corruption,
+    Crop,
+    MaskChange,
+    Place,
+    Recipe,
+    Replace,
+    View,
+)
 
 _PARTS = {"cast": ("cam_masks", "masked"), "msr": ("weak", "weak")}
 """What these methods need of the first and of the second view."""

@@ -11,10 +11,10 @@ from typing import Any
 
 import pytest
 
-from maskgen.pipelines.deepusps.learning import Machine
 from maskgen.pipelines.deepusps.run import STEPS, How, run
-from maskgen.pipelines.deepusps.settings import read_settings
-from maskgen.pipelines.deepusps.work import Work, open_work
+from maskgen.pipelines.deepusps.settings.settings import read_settings
+from maskgen.pipelines.deepusps.training.phase import Machine
+from maskgen.pipelines.deepusps.work_folder import Work, open_work
 
 HOW = How(workers=1, machine=Machine(threads=1))
 

@@ -18,17 +18,18 @@ from kills import HOW, do, hashes, killed
 
 from maskgen.errors import EnvironmentFault, Interrupted, MaskgenError, ShardFault, UsageError
 from maskgen.methods import MethodOptions, make_method
-from maskgen.methods.deepusps_network import build_network
-from maskgen.pipelines.deepusps import learning, photos
+from maskgen.methods.networks.deepusps.network import build_network
 from maskgen.pipelines.deepusps import run as running
-from maskgen.pipelines.deepusps import settings as setting
-from maskgen.pipelines.deepusps.export import export
-from maskgen.pipelines.deepusps.learning import Machine
+from maskgen.pipelines.deepusps.data import photos
+from maskgen.pipelines.deepusps.data.store import MapStore
 from maskgen.pipelines.deepusps.progress import Progress
+from maskgen.pipelines.deepusps.results.export import export
 from maskgen.pipelines.deepusps.run import STEPS, How, begin, run, status, steps_done
-from maskgen.pipelines.deepusps.settings import Request, read_settings
-from maskgen.pipelines.deepusps.store import MapStore
-from maskgen.pipelines.deepusps.work import Work, open_work
+from maskgen.pipelines.deepusps.settings import settings as setting
+from maskgen.pipelines.deepusps.settings.settings import Request, read_settings
+from maskgen.pipelines.deepusps.training import phase
+from maskgen.pipelines.deepusps.training.phase import Machine
+from maskgen.pipelines.deepusps.work_folder import Work, open_work
 
 pytestmark = pytest.mark.slow
 
@@ -264,7 +265,7 @@ def test_without_rounds_the_fusion_learns_from_the_cut_priors(discs: Path, tmp_p
 def test_a_round_whose_labels_are_empty_ends_the_training(
     copy: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(learning, "as_labels", lambda average: np.zeros(average.shape, np.uint8))
+    monkeypatch.setattr(phase, "as_labels", lambda average: np.zeros(average.shape, np.uint8))
     with pytest.raises(MaskgenError, match="rbd, round 1 of 2, has found nothing"):
         do(copy)
 

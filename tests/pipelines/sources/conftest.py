@@ -11,7 +11,7 @@ import cv2
 import numpy as np
 import pytest
 
-from maskgen.config import RunConfig
+from maskgen.config.run_config import RunConfig
 from maskgen.pipelines.sources import ByteReader, Listing, open_source, source_root
 from maskgen.types import SourceItem
 

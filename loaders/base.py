@@ -1,0 +1,169 @@
+"""Epochs of batches: where a loader stands, what begins the next epoch, and how its state is kept."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+from maskgen.errors import UsageError
+from maskgen.shards import naming
+
+from .batch import Batch
+from .dataset.open import Dataset
+from .order.schedule import LoaderState, Schedule
+from .reading.samples import SampleReader
+from .recipes.spec import Recipe, View
+
+DTYPES = ("uint8", "float32", "float16", "bfloat16")
+DEVICES = ("cpu", "gpu")
+
+
+class EpochLoader(ABC):
+    """What `DaliLoader` and `TorchLoader` share.
+
+    Args:
+        dataset: from `open_dataset`.
+        batch_size: images per batch and rank.
+        recipe: what to make of each image, or a sequence of views.
+        seed: of the order and of all draws.
+        rank: 0..world-1.
+        world: ranks that share each epoch.
+        last: ``drop``, ``pad`` or ``partial``, see `Schedule`.
+        on_error: ``raise``, or ``skip`` to put other samples in the place of damaged ones.
+
+    Raises:
+        UsageError: an option is out of range, or the data set lacks a member that the recipe needs.
+    """
+
+    def __init__(
+        self, dataset: Dataset, batch_size: int, *, recipe: Recipe | Sequence[View], seed: int, rank: int, world: int,
+        last: str, on_error: str,
+    ) -> None:  # fmt: skip
+        self.dataset = dataset
+        self.recipe = recipe if isinstance(recipe, Recipe) else Recipe(views=tuple(recipe))
+        self._schedule = Schedule(dataset.samples, batch_size, rank, world, last)
+        backgrounds = (naming.BACKGROUND,) if self.recipe.needs_backgrounds else ()
+        self.reader = SampleReader(dataset, (naming.PHOTO, *backgrounds), on_error=on_error)
+        self._seed, self._epoch, self._step = seed, 0, 0
+        self._begun = self._taken = False
+        self._busy = False  # stays so when a KeyboardInterrupt strikes
+        self._turn = 0
+
+    @abstractmethod
+    def _restart(self, steps: range, *, interrupted: bool) -> None:
+        """Drop what is on its way, wait for what is being made, and go on with these steps of the epoch.
+
+        Args:
+            steps: from the one that `_batch` is asked for next to the epoch's last; none at the end.
+            interrupted: whether the call before was, at any point.
+        """
+
+    @abstractmethod
+    def _batch(self, step: int) -> Batch:
+        """The batch of a step, the one behind that of the call before."""
+
+    def __len__(self) -> int:
+        """Steps of an epoch, on every rank."""
+        return self._schedule.steps
+
+    @property
+    def skipped(self) -> int:
+        """Damaged samples found so far; `reader.broken` says which, and why."""
+        return self.reader.skipped
+
+    def set_epoch(self, epoch: int) -> None:
+        """The next iteration is this epoch from its beginning; from where it was left if that was just loaded.
+
+        Raises:
+            UsageError: `epoch` is below 0.
+        """
+        if epoch < 0:
+            raise UsageError(f"set_epoch({epoch}) is out of range", remedy="epochs count from 0")
+        if (self._begun and self._taken) or epoch != self._epoch:
+            self._epoch, self._step = epoch, 0
+        self._begun = self._taken = False
+
+    def state_dict(self) -> dict[str, Any]:
+        """Where the epoch stands, counted in batches handed out; plain numbers and strings."""
+        order = self.dataset.order(self._seed, self._epoch)
+        done = self._schedule.samples_after(self._step)
+        return LoaderState(self._seed, self._epoch, done, self.dataset.fingerprint, order.name).to_dict()
+
+    def load_state_dict(self, state: dict[str, Any]) -> None:
+        """Let the next iteration go on exactly where `state_dict` was taken, of this kind of loader or the other.
+
+        The number of ranks may differ if the global batch size is the same or divides the old one.
+
+        Raises:
+            UsageError: the state is of another data set or order, or stands between two global batches of this size.
+        """
+        loaded = LoaderState.from_dict(state)
+        loaded.check(self.dataset.fingerprint, self.dataset.order(loaded.seed, loaded.epoch).name)
+        step = self._schedule.step_after(loaded.samples_done)
+        self._seed, self._epoch, self._step = loaded.seed, loaded.epoch, step
+        if step == len(self):
+            self._epoch, self._step = loaded.epoch + 1, 0
+        self._begun = self._taken = False
+        self._turn += 1
+
+    def __iter__(self) -> Iterator[Batch]:
+        """Begin an iteration, and end an earlier one."""
+        if self._begun and self._taken:  # one that gave nothing, as Lightning's first, begins no new epoch
+            self._epoch, self._step = self._epoch + 1, 0
+        self._begun, self._taken = True, False
+        self._turn += 1
+        self._go_on(range(self._step, len(self)))
+        return _Iteration(self, self._turn)
+
+    def close(self) -> None:
+        """End the iteration, wait for what is in flight and close the files; a new iteration opens them again."""
+        self._turn += 1
+        self._go_on(range(0))
+        self.reader.close()
+
+    def _go_on(self, steps: range) -> None:
+        interrupted, self._busy = self._busy, True
+        self._restart(steps, interrupted=interrupted)
+        self._busy = False
+
+    def _next(self, turn: int) -> Batch:
+        if turn != self._turn or self._step >= len(self):
+            raise StopIteration
+        if self._busy:
+            raise UsageError("the iteration was interrupted", remedy="begin a new one")
+        self._busy = True
+        try:
+            batch = self._batch(self._step)
+        except Exception:
+            self._step, self._taken, self._busy = self._step + 1, True, False  # an error costs one batch
+            raise
+        self._step, self._taken, self._busy = self._step + 1, True, False
+        return batch
+
+
+class _Iteration:
+    """One epoch, or the rest of one; it outlives errors."""
+
+    def __init__(self, loader: EpochLoader, turn: int) -> None:
+        self._loader = loader
+        self._turn = turn
+
+    def __iter__(self) -> Iterator[Batch]:
+        return self
+
+    def __next__(self) -> Batch:
+        return self._loader._next(self._turn)
+
+
+def check_options(name: str, *, device: str, threads: int, prefetch: int, output: str) -> None:
+    """Refuse what no loader can do.
+
+    Raises:
+        UsageError: a value out of its range.
+    """
+    if threads < 1 or prefetch < 1 or device not in DEVICES or output not in DTYPES:
+        raise UsageError(
+            f"{name}(device={device!r}, threads={threads}, prefetch={prefetch}, output={output!r}) is out of range",
+            remedy=f"device cpu or gpu, threads and prefetch from 1, output one of {', '.join(DTYPES)}",
+        )

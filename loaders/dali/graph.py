@@ -1,0 +1,141 @@
+"""The DALI graph of a recipe: decode once, then cut, compose, colour and blur every view. Nothing in it is random.
+
+Two graphs make the same pictures of the same inputs. `_rendered` (CPU) leaves all that follows the decoder to one
+python_function, `render.Renderer`. `operators.graph` (GPU, or CPU) uses DALI's own operators, several times slower
+on a CPU. Importing this module imports DALI.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from nvidia.dali import fn as dali_fn
+from nvidia.dali import types as dali_types
+from nvidia.dali.pipeline import pipeline_def
+
+from maskgen.shards import coverage
+
+from ..pixels import draw_table
+from ..pixels.render import Renderer
+from ..recipes.spec import Recipe
+from ..sampling.draws import DONOR
+from .operators import ViewGraph
+
+if TYPE_CHECKING:
+    from .loader import Options
+
+# DALI's own annotations know neither its element types nor half of its return types.
+fn: Any = dali_fn
+types: Any = dali_types
+
+PHOTO, PLAN, MASK, DONORS, SHOWN = "photo", "plan", "mask", "donors", "shown"
+
+
+def build(
+    recipe: Recipe,
+    batch_size: int,
+    options: Options,
+    *,
+    level: int,
+    patched: bool = False,
+    gpu: int | None = None,
+) -> Any:
+    """A built pipeline with the outputs of `plan.outputs` and the following inputs, all fed with `feed_input`.
+
+    ``photo``: B encoded JPEGs. ``plan``: (B, V, 37) float32, see `plan.pack`; for the graph of operators
+    `plan.by_photo`. ``mask``: (B, 128, 128) uint8, when the recipe needs masks. Backgrounds, when it needs them: for
+    the rendered graph ``donors``, B encoded JPEGs, and ``shown``, (B,) bool, which of them are real; for the graph of
+    operators ``donors0``, ``donors1``, ... for each view that may show one, B encoded JPEGs, real in rows of kind 2.
+
+    Args:
+        recipe: what to make.
+        batch_size: the most rows of a batch.
+        options: of the loader.
+        level: the smallest mask value that counts as foreground, 1..255.
+        patched: the stored backgrounds are patches that lie on their photos.
+        gpu: number of the GPU that decodes and computes; None: the CPU.
+    """
+    common: dict[str, Any] = {
+        "batch_size": batch_size,
+        "num_threads": options.threads,
+        "device_id": gpu,
+        "prefetch_queue_depth": options.prefetch,
+    }
+    last = options.channels_last
+    pipeline: Any
+    if options.operators:
+        pipeline = _operated(recipe, level, patched, gpu is not None, last, **common)
+    else:
+        renderer = Renderer(recipe, level, threads=options.threads, channels_last=last)
+        pipeline = _rendered(recipe, renderer, **common)
+    pipeline.build()
+    return pipeline
+
+
+def build_decoder(*, gpu: int | None) -> Any:
+    """A pipeline that only decodes ``photo``, one at a time: it tells which photo of a batch cannot be decoded."""
+    pipeline: Any = _decoder(
+        gpu is not None, batch_size=1, num_threads=1, device_id=gpu, prefetch_queue_depth=1
+    )
+    pipeline.build()
+    return pipeline
+
+
+def donor_input(view: int) -> str:
+    """Name of the input with the backgrounds that a view of the graph of operators shows."""
+    return f"{DONORS}{view}"
+
+
+def _input(name: str, dtype: Any, ndim: int) -> Any:
+    return fn.external_source(name=name, dtype=dtype, ndim=ndim, no_copy=True)
+
+
+def _decode(encoded: Any, *, gpu: bool) -> Any:
+    return fn.decoders.image(
+        encoded, device="mixed" if gpu else "cpu", output_type=types.RGB, adjust_orientation=False
+    )
+
+
+@pipeline_def
+def _decoder(gpu: bool) -> Any:
+    return _decode(_input(PHOTO, types.UINT8, 1), gpu=gpu)
+
+
+@pipeline_def(enable_conditionals=True)
+def _rendered(recipe: Recipe, renderer: Renderer) -> Any:
+    inputs = [_decode(_input(PHOTO, types.UINT8, 1), gpu=False), _input(PLAN, types.FLOAT, 2)]
+    if recipe.needs_masks:
+        inputs.append(_input(MASK, types.UINT8, 2))
+    if recipe.needs_backgrounds:
+        encoded, shown = _input(DONORS, types.UINT8, 1), _input(SHOWN, types.BOOL, 0)
+        if shown:
+            pictures = _decode(encoded, gpu=False)
+        else:
+            pictures = types.Constant(np.zeros((1, 1, 3), np.uint8), layout="HWC", device="cpu")
+        inputs.append(pictures)
+    count = len(draw_table.outputs(recipe))
+    made = fn.python_function(*inputs, function=renderer.batch, num_outputs=count, batch_processing=True)
+    return tuple(made) if count > 1 else made
+
+
+@pipeline_def(enable_conditionals=True)
+def _operated(recipe: Recipe, level: int, patched: bool, gpu: bool, channels_last: bool) -> Any:
+    photo = _decode(_input(PHOTO, types.UINT8, 1), gpu=gpu)
+    rows = _input(PLAN, types.FLOAT, 2)
+    mask = None
+    if recipe.needs_masks:
+        square = [coverage.FG_SIDE, coverage.FG_SIDE, 1]
+        mask = fn.reshape(_input(MASK, types.UINT8, 2), shape=square, layout="HWC")
+        mask = mask.gpu() if gpu else mask
+    made = []
+    for index, view in enumerate(draw_table.all_views(recipe)):
+        kinds = draw_table.kinds(recipe, index)
+        graph = ViewGraph(view, rows[index], kinds=kinds, level=level, gpu=gpu)
+        if DONOR in kinds:
+            encoded = _input(donor_input(index), types.UINT8, 1)
+            graph.lend(encoded, photo if patched else None)
+        made += graph.outputs(photo, mask)
+    if channels_last:
+        return tuple(made)
+    return tuple(fn.transpose(part, perm=[2, 0, 1]) for part in made)

@@ -1,0 +1,169 @@
+"""Batches of views through DALI."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from maskgen.errors import EnvironmentFault, UsageError
+
+from ..base import EpochLoader, check_options
+from ..batch import Batch
+from ..recipes.spec import Recipe, View
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
+    from ..dataset.open import Dataset
+    from ..order.schedule import Order, Schedule
+    from .outputs import Finish
+    from .stream import Stream
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Options:
+    """How a `DaliLoader` makes its batches; see there.
+
+    Raises:
+        UsageError: a value out of its range.
+    """
+
+    device: str
+    threads: int
+    prefetch: int
+    output: str
+    channels_last: bool
+    operators: bool
+    tile: bool
+
+    def __post_init__(self) -> None:
+        check_options(
+            "DaliLoader", device=self.device, threads=self.threads, prefetch=self.prefetch, output=self.output
+        )
+
+    def check(self, dataset: Dataset) -> None:
+        """Refuse what the data set cannot give.
+
+        Raises:
+            UsageError: `tile` without tiled backgrounds, or with DALI's operators.
+        """
+        made = dataset.manifest.identity["options"].get("background")
+        if self.tile and (made != "tiled" or self.operators):
+            raise UsageError(
+                "DaliLoader(tile=True) is for tiled backgrounds and for the CPU's own graph",
+                where=f"backgrounds: {made}",
+                arguments=[("tile", False)],
+            )
+
+
+class DaliLoader(EpochLoader):
+    """Shuffled epochs of batches of views, made by DALI.
+
+    ``for batch in loader`` is one epoch. What a batch holds is a function of (seed, epoch, step, rank, world) alone, and
+    all ranks make the same number of steps. An error costs one batch at most: the next call of ``next`` goes on
+    behind it. Beginning an iteration ends an earlier one, and begins the next epoch; after `set_epoch` or
+    `load_state_dict` it begins where they say. Not for use by two threads at once.
+
+    Args:
+        dataset: from `open_dataset`.
+        batch_size: images per batch and rank.
+        recipe: what to make of each image, or a sequence of views.
+        seed: of the order and of all draws.
+        device: ``cpu``, or ``gpu`` to decode and compute on torch's current GPU and to hand out GPU tensors.
+        threads: CPU threads of DALI and of its graph.
+        rank: 0..world-1.
+        world: ranks that share each epoch.
+        last: ``drop``, ``pad`` or ``partial``, see `Schedule`.
+        on_error: ``raise``, or ``skip`` to put other samples in the place of damaged ones.
+        prefetch: batches in flight in DALI; as many more are read ahead.
+        output: ``uint8``, or ``float32``, ``float16`` or ``bfloat16`` normalised with ImageNet's mean and deviation.
+        channels_last: pictures in torch's channels-last memory format; on a CPU this saves a little time.
+        operators: on a CPU, use DALI's own operators as on a GPU, which takes several times as long.
+        tile: with DALI's decoder on a CPU, repeat the photo's own strip over its foreground where a background of
+            another photo is shown, as ``--background tiled`` did, instead of decoding the stored one: the same
+            picture but for the stored one's JPEG noise.
+
+    Raises:
+        EnvironmentFault: DALI or torch is not installed.
+        UsageError: an option is out of range, or the data set lacks a member that the recipe needs.
+    """
+
+    def __init__(
+        self,
+        dataset: Dataset,
+        batch_size: int,
+        *,
+        recipe: Recipe | Sequence[View],
+        seed: int,
+        device: str = "cpu",
+        threads: int = 2,
+        rank: int = 0,
+        world: int = 1,
+        last: str = "drop",
+        on_error: str = "raise",
+        prefetch: int = 2,
+        output: str = "uint8",
+        channels_last: bool = False,
+        operators: bool = False,
+        tile: bool = False,
+    ) -> None:
+        self._options = Options(
+            device=device, threads=threads, prefetch=prefetch, output=output, channels_last=channels_last,
+            operators=operators or device == "gpu", tile=tile,
+        )  # fmt: skip
+        super().__init__(
+            dataset,
+            batch_size,
+            recipe=recipe,
+            seed=seed,
+            rank=rank,
+            world=world,
+            last=last,
+            on_error=on_error,
+        )
+        self._options.check(dataset)
+        _require_dali()
+        self._stream, self._finish = self._open()
+
+    def _open(self) -> tuple[Stream, Finish]:
+        from .outputs import Finish
+        from .stream import open_stream
+
+        stream = open_stream(self.reader, self.recipe, self._schedule.batch_size, self._options)
+        return stream, Finish(self.recipe, self.dataset, self._options)
+
+    def _restart(self, steps: range, *, interrupted: bool) -> None:
+        order = self.dataset.order(self._seed, self._epoch)
+        self._stream.begin(
+            _requests(self._schedule, order, (self._seed, self._epoch), steps), anew=interrupted
+        )
+
+    def _batch(self, step: int) -> Batch:
+        if not self._schedule.positions(step).size:
+            return self._finish.nothing()
+        feed, outputs = next(self._stream)
+        return self._finish(feed, outputs)
+
+
+def _requests(
+    schedule: Schedule, order: Order, stream: tuple[int, int], steps: range
+) -> Iterator[tuple[NDArray[np.int64], int, int]]:
+    """The samples of this rank's batches, with seed and epoch; a rank may have none at the last one."""
+    for step in steps:
+        samples = schedule.batch(order, step)
+        if samples.size:
+            yield samples, *stream
+
+
+def _require_dali() -> None:
+    try:
+        import nvidia.dali  # noqa: F401
+        import torch  # noqa: F401
+    except ImportError as error:
+        raise EnvironmentFault(
+            "the loader needs DALI and torch",
+            where=str(error),
+            remedy='pip install "maskgen[train]" (Linux), take TorchLoader, or read the masks with MaskReader',
+        ) from error

@@ -1,0 +1,160 @@
+"""One view made of DALI's own operators: the GPU's graph, which a CPU can run as well. Importing this imports DALI."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from nvidia.dali import fn as dali_fn
+from nvidia.dali import math as dali_math
+from nvidia.dali import types as dali_types
+
+from ..pixels import draw_table
+from ..pixels.auto_augment import auto_augment
+from ..recipes.spec import IMAGENET_MEAN, View
+from ..sampling.draws import DONOR, GREY
+
+# DALI's own annotations know neither its element types nor half of its return types.
+fn: Any = dali_fn
+math: Any = dali_math
+types: Any = dali_types
+
+
+class ViewGraph:
+    """The part of a graph that makes one view; DALI's conditionals must be on where it is used.
+
+    Args:
+        view: what to make.
+        row: its row of the plan, a (37,) float32 node on the CPU.
+        kinds: what may take the background's place, see `plan.kinds`.
+        level: the smallest mask value that counts as foreground.
+        gpu: whether pictures are on the GPU.
+    """
+
+    def __init__(self, view: View, row: Any, *, kinds: frozenset[int], level: int, gpu: bool) -> None:
+        self._view = view
+        self._row = row
+        self._kinds = kinds
+        self._level = level
+        self._gpu = gpu
+        self._encoded: Any = None
+        self._lender: Any = None
+
+    def lend(self, encoded: Any, photo: Any) -> None:
+        """Give the encoded backgrounds, and the batch's photos where the backgrounds are patches of them."""
+        self._encoded = encoded
+        if photo is not None:
+            other = fn.cast(math.max(self._row[draw_table.DONOR], 0.0), dtype=types.INT32)
+            self._lender = fn.permute_batch(photo, indices=other)
+
+    def outputs(self, photo: Any, mask: Any) -> list[Any]:
+        """The outputs of `plan.outputs` of this view, each (S, S, channels)."""
+        view, row = self._view, self._row
+        weak = image = _cut(photo, row[draw_table.ROI], view.size)
+        whole = view.masks or view.cam_masks or view.masked
+        hard = self._hard(_cut(mask, row[draw_table.ROI], view.size)) if whole else None
+        if view.background.place == "before":
+            image = self._replace(image, mask)
+        image = self._photometric(image, draw_table.COLOUR, draw_table.SIGMA, draw_table.SOLARISE)
+        if view.photometric.auto_augment_p:
+            image = self._auto_augment(image)
+        if view.background.place == "after":
+            image = self._replace(image, mask)
+        made = [image]
+        if view.masks or view.cam_masks:
+            made.append(hard)
+        if view.weak:
+            made.append(weak)
+        if view.masked:
+            made.append(_compose(image, self._constant([[IMAGENET_MEAN]]), hard))
+        return made
+
+    def _photometric(self, image: Any, colour: slice, sigma: int, solarise: int) -> Any:
+        row, first, chain = self._row, colour.start, self._view.photometric
+        if chain.jitter_p or chain.grey_p:
+            image = fn.color_twist(
+                image, brightness=row[first], contrast=row[first + 1], saturation=row[first + 2], hue=row[first + 3]
+            )  # fmt: skip
+        if chain.blur_p:
+            width = row[sigma]
+            if width > 0.0:
+                image = fn.gaussian_blur(image, sigma=width)
+        if chain.solarise_p:
+            invert = row[solarise] > 0.0
+            if invert:
+                bright = fn.cast(image >= chain.solarise_threshold, dtype=types.UINT8)
+                image = image ^ (bright * self._constant(255))
+        return image
+
+    def _auto_augment(self, image: Any) -> Any:
+        """On the CPU also in a GPU's graph: some of its operations exist nowhere in DALI."""
+        row = self._row
+        if row[draw_table.POLICY] >= 0.0:
+            there = image.cpu() if self._gpu else image
+            done = fn.python_function(there, row, function=_augmented, num_outputs=1)
+            done = fn.reshape(done, layout="HWC")
+            image = done.gpu() if self._gpu else done
+        return image
+
+    def _replace(self, image: Any, mask: Any) -> Any:
+        kind = self._row[draw_table.KIND]
+        # Two conditions: the inner one is DALI's, and cannot be joined with one of Python's.
+        if GREY in self._kinds:  # noqa: SIM102
+            if kind == float(GREY):
+                grey = fn.cast(self._row[draw_table.GREY], dtype=types.UINT8)
+                image = self._behind(image, mask, grey.gpu() if self._gpu else grey)
+        if DONOR in self._kinds:  # noqa: SIM102
+            if kind == float(DONOR):
+                image = self._behind(image, mask, self._donor())
+        return image
+
+    def _donor(self) -> Any:
+        """The background of another photo, cut and coloured as in a view of its own."""
+        picture = fn.decoders.image(
+            self._encoded, device="mixed" if self._gpu else "cpu", output_type=types.RGB, adjust_orientation=False
+        )  # fmt: skip
+        if self._lender is not None:
+            picture = _pasted(self._lender, picture, self._row[draw_table.BG_PLACE])
+        picture = _cut(picture, self._row[draw_table.BG_ROI], self._view.size)
+        return self._photometric(picture, draw_table.BG_COLOUR, draw_table.BG_SIGMA, draw_table.BG_SOLARISE)
+
+    def _behind(self, image: Any, mask: Any, background: Any) -> Any:
+        """The image in front of a background."""
+        soft = _cut(mask, self._row[draw_table.ROI], self._view.size)
+        softness = self._view.background.softness
+        if not softness:
+            return _compose(image, background, self._hard(soft))
+        share = math.clamp((soft - float(self._level)) / (255.0 * softness) + 0.5, 0.0, 1.0)
+        return fn.cast_like(math.floor(image * share + background * (1.0 - share) + 0.5), image)
+
+    def _hard(self, soft: Any) -> Any:
+        return fn.cast(soft >= self._level, dtype=types.UINT8) * self._constant(255)
+
+    def _constant(self, value: Any) -> Any:
+        return types.Constant(np.array(value, np.uint8), device="gpu" if self._gpu else "cpu")
+
+
+def _cut(picture: Any, roi: Any, size: int) -> Any:
+    """The (size, size) view of a region; it is relative, so that photo and mask may differ in size."""
+    return fn.resize(picture, size=[size, size], roi_start=roi[0:2], roi_end=roi[2:4], roi_relative=True)
+
+
+def _compose(image: Any, background: Any, mask: Any) -> Any:
+    """The image where the mask is 255, the background where it is 0, in bits alone: cheaper than multiplying."""
+    return background ^ ((image ^ background) & mask)
+
+
+def _pasted(photo: Any, patch: Any, place: Any) -> Any:
+    """A photo with a patch over the box `place`, (y0, x0, y1, x1) relative to the photo."""
+    size = fn.cast(photo.shape()[0:2], dtype=types.FLOAT)
+    start, end = math.floor(place[0:2] * size + 0.5), math.floor(place[2:4] * size + 0.5)
+    shape = end - start
+    patch = fn.resize(patch, resize_y=shape[0], resize_x=shape[1])
+    whole = {"axes": [0, 1], "normalized_anchor": False, "normalized_shape": False}
+    canvas = fn.slice(patch, -start, size, **whole, out_of_bounds_policy="pad", fill_values=0)
+    return canvas | fn.erase(photo, anchor=start, shape=shape, axes=[0, 1], fill_value=0)
+
+
+def _augmented(image: NDArray[np.uint8], row: NDArray[np.float32]) -> NDArray[np.uint8]:
+    return auto_augment(image, int(row[draw_table.POLICY]), row[draw_table.POLICY_U])

@@ -1,0 +1,143 @@
+"""DALI's outputs as a `Batch`. Importing this module imports torch."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+from torch.utils.dlpack import from_dlpack
+
+from ..batch import Batch, some
+from ..pixels import draw_table
+from ..pixels.draw_table import Output
+from ..pixels.normalize import normalise
+from ..reading.buffers import LABEL
+from ..recipes.spec import Recipe
+
+if TYPE_CHECKING:
+    from ..dataset.open import Dataset
+    from .feed import Feed
+    from .loader import Options
+
+Parts = tuple[Tensor | None, ...]
+
+
+class Finish:
+    """Makes a `Batch` of DALI's outputs.
+
+    Its uint8 pictures are DALI's own buffers, which DALI leaves alone as long as a tensor holds them.
+
+    Args:
+        recipe: of the graph.
+        dataset: for the keys.
+        options: of the loader.
+    """
+
+    def __init__(self, recipe: Recipe, dataset: Dataset, options: Options) -> None:
+        self._recipe = recipe
+        self._dataset = dataset
+        self._dtype = getattr(torch, options.output)
+        self._channels_last = options.channels_last
+        self._device = torch.device("cuda" if options.device == "gpu" else "cpu")
+
+    def __call__(self, feed: Feed, outputs: list[Any]) -> Batch:
+        """The batch of a feed; `outputs` are DALI's tensor lists, one for each of `plan.outputs`."""
+        named = zip(draw_table.outputs(self._recipe), outputs, strict=True)
+        made = {output: self._part(output, from_dlpack(part.as_tensor())) for output, part in named}
+        draws, small = feed.draws, feed.taken.small
+        facts = _Facts(
+            boxes=np.stack([view.box for view in draws.views], axis=1),
+            flips=np.stack([view.flip for view in draws.views], axis=1),
+            replaced=np.stack([view.kind for view in draws.views], axis=1),
+            source=draws.negative_source.astype(np.int64),
+            matched=draws.matched,
+            label=small.meta[:, LABEL].astype(np.int64),
+            sample=feed.taken.samples,
+        )
+        return self._batch(made, facts, turned=feed.by_photo)
+
+    def nothing(self) -> Batch:
+        """A batch of no rows."""
+        made = {}
+        for output in draw_table.outputs(self._recipe):
+            size = draw_table.all_views(self._recipe)[output.view].size
+            shape = (
+                (0, size, size, 3) if self._channels_last and output.name != "masks" else (0, 3, size, size)
+            )
+            shape = (0, 1, size, size) if output.name == "masks" else shape
+            made[output] = self._part(output, torch.empty(shape, dtype=torch.uint8, device=self._device))
+        views, none = len(self._recipe.views), np.zeros(0, np.int64)
+        facts = _Facts(
+            boxes=np.zeros((0, views, 4), np.float32),
+            flips=np.zeros((0, views), np.bool_),
+            replaced=np.zeros((0, views), np.uint8),
+            source=none,
+            matched=np.zeros(0, np.bool_),
+            label=none,
+            sample=none,
+        )
+        return self._batch(made, facts, turned=False)
+
+    def _part(self, output: Output, tensor: Tensor) -> Tensor:
+        if output.name == "masks":
+            size = self._recipe.views[output.view].size
+            return tensor.reshape(len(tensor), 1, size, size)
+        tensor = tensor.permute(0, 3, 1, 2) if self._channels_last else tensor
+        return tensor if self._dtype == torch.uint8 else normalise(tensor, self._dtype)
+
+    def _batch(self, made: dict[Output, Tensor], facts: _Facts, *, turned: bool) -> Batch:
+        """`turned`: the negatives stand at the rows of their photos."""
+        views = self._recipe.views
+
+        def of(name: str) -> Parts:
+            return tuple(made.get(Output(name, index)) for index in range(len(views)))
+
+        negative = made.get(Output("negative", len(views)))
+        source = None if negative is None else torch.from_numpy(facts.source)
+        if negative is not None and source is not None and turned:
+            negative = negative[source.to(negative.device)]
+        masks = of("masks")
+        return Batch(
+            views=tuple(made[Output("views", index)] for index in range(len(views))),
+            masks=some(mask if view.masks else None for mask, view in zip(masks, views, strict=True)),
+            cam_masks=some(
+                shrunk(mask, view.cam_masks) if mask is not None and view.cam_masks else None
+                for mask, view in zip(masks, views, strict=True)
+            ),
+            weak=some(of("weak")),
+            masked=some(of("masked")),
+            boxes=torch.from_numpy(facts.boxes),
+            flips=torch.from_numpy(facts.flips),
+            replaced=torch.from_numpy(facts.replaced),
+            negative=negative,
+            negative_source=source,
+            matched=None if source is None else torch.from_numpy(facts.matched),
+            label=torch.from_numpy(facts.label),
+            key=self._dataset.keys(facts.sample),
+            sample=torch.from_numpy(facts.sample),
+        )
+
+
+class _Facts(NamedTuple):
+    """What a batch holds beside pictures, as numpy arrays; `source` is that of the negatives."""
+
+    boxes: NDArray[np.float32]
+    flips: NDArray[np.bool_]
+    replaced: NDArray[np.uint8]
+    source: NDArray[np.int64]
+    matched: NDArray[np.bool_]
+    label: NDArray[np.int64]
+    sample: NDArray[np.int64]
+
+
+def shrunk(masks: Tensor, side: int) -> Tensor:
+    """(B, 1, S, S) masks of 0 and 255 as (B, side, side) float32 in [0, 1], antialiased."""
+    if not len(masks):
+        return masks.new_empty((0, side, side), dtype=torch.float32)
+    small = torch.nn.functional.interpolate(
+        masks.float() / 255, (side, side), mode="bilinear", antialias=True, align_corners=False
+    )
+    return small[:, 0]

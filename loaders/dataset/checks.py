@@ -1,0 +1,101 @@
+"""What must hold of a data set as a whole before it is opened."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from maskgen.errors import ShardFault
+from maskgen.shards import manifest, naming
+from maskgen.shards.manifest import Manifest
+from maskgen.shards.record import Record
+
+from .shard import COPY_AGAIN, FIXED_BYTES, Shard
+
+_NEEDED = (naming.MASK, naming.JSON, *FIXED_BYTES)
+
+
+def read_manifest(path: Path) -> Manifest:
+    """The manifest of a folder, when what it says holds together.
+
+    Raises:
+        ShardFault: absent, damaged, of another version, or contradicting itself.
+    """
+    whole = manifest.read(path)
+    names = [record.name for record in whole.shards]
+    known = tuple(ext for ext in naming.MEMBERS if ext in whole.members)
+    done = whole.samples + whole.failed
+    sound = (
+        whole.render() == (path / naming.MANIFEST).read_bytes()
+        and names == sorted(set(names))
+        and whole.members == known
+        and set(_NEEDED) <= set(known)
+        and (done == whole.planned if whole.complete else done <= whole.planned)
+        and all(set(record.files) == set(_suffixes(record)) for record in whole.shards)
+        and _has_threshold(whole)
+    )
+    if not sound:
+        raise ShardFault(
+            "the manifest contradicts itself", where=naming.MANIFEST, cause="a hand edit", remedy=COPY_AGAIN
+        )
+    return whole
+
+
+def _suffixes(record: Record) -> tuple[str, ...]:
+    return naming.SUFFIXES if record.samples else ("parquet",)
+
+
+def _has_threshold(whole: Manifest) -> bool:
+    options = whole.identity.get("options") if isinstance(whole.identity, dict) else None
+    if not isinstance(options, dict):
+        return False
+    return isinstance(options.get("threshold"), float | int) and isinstance(options.get("binary"), bool)
+
+
+def check_folder(names: Sequence[str], whole: Manifest) -> None:
+    """One manifest, and no shard that it does not know; of an unended run, fresh shards may lie there.
+
+    Args:
+        names: of the files in the folder.
+        whole: its manifest.
+
+    Raises:
+        ShardFault: there is more than the manifest knows.
+    """
+    for name in names:
+        if "manifest" in name.lower() and not name.startswith(".") and name != naming.MANIFEST:
+            raise ShardFault(
+                "there is a second manifest",
+                where=name,
+                cause="two data sets copied into one folder",
+                remedy="keep each data set in a folder of its own",
+            )
+    known = {f"{record.name}.{suffix}" for record in whole.shards for suffix in record.files}
+    known.add(naming.PLAN_TABLE)
+    for name in names:
+        shard_file = name.endswith(tuple(f".{suffix}" for suffix in naming.SUFFIXES))
+        if shard_file and name not in known and whole.complete and not name.startswith("."):
+            raise ShardFault(
+                "the manifest knows no such file",
+                where=name,
+                cause="a renamed shard, or one of another data set",
+                remedy="move it away, or copy the data set again",
+            )
+
+
+def check_unique(shards: Sequence[Shard]) -> None:
+    """Every sample has a key of its own: webdataset and DALI mistake two of one key for one sample.
+
+    Raises:
+        ShardFault: a key appears twice.
+    """
+    if not shards:
+        return
+    keys = np.sort(np.concatenate([shard.keys for shard in shards]))
+    twice: NDArray[Any] = keys[1:][keys[1:] == keys[:-1]]
+    if twice.size:
+        raise ShardFault("a key appears in two samples", where=twice[0].decode(), remedy=COPY_AGAIN)

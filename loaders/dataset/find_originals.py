@@ -1,0 +1,186 @@
+"""Where the original photos of a sidecar data set lie: by the paths in its tables, or by key."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+from maskgen.errors import ShardFault, SourceFault, UsageError
+from maskgen.io.tars import TarMember, slice_reader, walk
+from maskgen.shards import naming
+
+from .originals import Paths, Place
+
+_IMAGES = ("jpg", "jpeg", "png", "webp")
+_ARCHIVES_KEPT = 4
+_INPUT = ("photos", "<the run's --input, or its folder when that was one file>")
+
+
+def find_photos(folder: Path, shards: Sequence[Paths]) -> Iterator[Place]:
+    """Where the photo of each sample lies.
+
+    The tables name the path that each photo had below the input of the run: a file, a member of a tar, or a member of
+    a tar in a tar. If the first sample's file is there, that rule holds for all of them. Otherwise the tars were
+    renamed or dealt out anew, and photos are found by key, as webdataset spells it, among all tars of the folder.
+
+    Args:
+        folder: of the originals.
+        shards: what the tables say.
+
+    Raises:
+        ShardFault: a photo is missing, or found twice.
+        UsageError: no such folder.
+    """
+    if not folder.is_dir():
+        raise UsageError(
+            "photos must be a folder", where=str(folder), remedy="give the folder of the originals"
+        )
+    first = next((paths.paths[0].as_py() for paths in shards if len(paths.paths)), None)
+    if first is None:
+        return
+    archives = _Archives(folder)
+    if archives.holds(first):
+        for paths in shards:
+            for key, path in zip(paths.keys.to_pylist(), paths.paths.to_pylist(), strict=True):
+                yield archives.find(key, path)
+    else:
+        yield from _by_key(folder, shards, first)
+
+
+def files_of(path: Path, inner: TarMember | None = None) -> Iterator[TarMember]:
+    """The plain files of an uncompressed tar, or of a tar in it; what follows a cut behind a whole file is missing.
+
+    Raises:
+        ShardFault: it cannot be read, is damaged or hostile, or ends inside a file.
+    """
+    try:
+        with path.open("rb") as file:
+            start, size = (inner.offset, inner.size) if inner else (0, os.fstat(file.fileno()).st_size)
+            read_at = slice_reader(file.fileno())
+            for member in walk(read_at, path.name, start=start, end=start + size, marked=False):
+                if member.plain:
+                    yield member
+    except (SourceFault, OSError) as error:
+        raise ShardFault(
+            "cannot read a tar of photos",
+            where=path.name,
+            cause=error.cause if isinstance(error, SourceFault) else str(error),
+            remedy="download or copy that tar again",
+        ) from error
+
+
+class _Archives:
+    """Places by path; the names in the last few archives and folders are remembered."""
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+        self._known: dict[str, dict[str, Place]] = {}
+
+    def holds(self, path: str) -> bool:
+        """Whether a path's first part is there at all."""
+        return (self._folder / _safe(path).partition("/")[0]).exists()
+
+    def find(self, key: str, path: str) -> Place:
+        head, _, name = _safe(path).rpartition("/")
+        if head not in self._known:
+            while len(self._known) >= _ARCHIVES_KEPT:
+                self._known.pop(next(iter(self._known)))
+            self._known[head] = self._names(head)
+        place = self._known[head].get(name)
+        if place is None:
+            raise ShardFault(
+                "a sample's photo is not among the originals",
+                where=f"{key}: {path} in {self._folder}",
+                cause="another folder than the one the masks were made from, or an incomplete copy",
+                arguments=[_INPUT],
+            )
+        return place
+
+    def _names(self, head: str) -> dict[str, Place]:
+        """What lies in a folder or an archive, or in a folder inside an archive, by its last name."""
+        parts = head.split("/") if head else []
+        for count in range(1, len(parts) + 1):
+            archive = "/".join(parts[:count])
+            if (self._folder / archive).is_file():
+                return self._inside(archive, "/".join(parts[count:]))
+        try:
+            with os.scandir(self._folder / head) as scan:
+                files = [(item.name, item.stat().st_size) for item in scan if item.is_file()]
+        except OSError:
+            return {}
+        return {name: Place(f"{head}/{name}" if head else name, 0, size) for name, size in files}
+
+    def _inside(self, archive: str, inner: str) -> dict[str, Place]:
+        """The members below the folder `inner` of an archive, or of the archive `inner` in it."""
+        path = self._folder / archive
+        places: dict[str, Place] = {}
+        for member in files_of(path):
+            if member.name == inner:
+                nested = files_of(path, member)
+                return {m.name: Place(archive, m.offset, m.size) for m in nested}
+            head, _, name = member.name.rpartition("/")
+            if head == inner:
+                places[name] = _once(places, name, Place(archive, member.offset, member.size))
+        return places
+
+
+def _once(places: dict[str, Place], name: str, place: Place) -> Place:
+    if name in places:
+        raise ShardFault("an archive has two members of one name", where=f"{place.file} {name}")
+    return place
+
+
+def _safe(path: str) -> str:
+    """A path that stays below the folder it is taken from."""
+    if any(part in ("", ".", "..") for part in path.split("/")):
+        raise ShardFault("a table names a path that leaves the folder", where=path[:200])
+    return path
+
+
+def _by_key(folder: Path, shards: Sequence[Paths], first: str) -> Iterator[Place]:
+    tars = sorted(folder.rglob("*.tar"))
+    if not tars:
+        raise ShardFault(
+            "the originals are not here",
+            where=f"{first} in {folder}",
+            cause="another folder than the one the masks were made from",
+            arguments=[_INPUT],
+        )
+    found: dict[str, Place] = {}
+    for path in tars:
+        for key, member in _photo_members(path):
+            if key in found:
+                raise ShardFault(
+                    "two photos have one key",
+                    where=f"{key} in {found[key].file} and {path.relative_to(folder)}",
+                    remedy="keep each data set in a folder of its own",
+                )
+            found[key] = Place(path.relative_to(folder).as_posix(), member.offset, member.size)
+    for paths in shards:
+        for key in paths.keys.to_pylist():
+            if key not in found:
+                raise ShardFault(
+                    "a sample's photo is not among the originals",
+                    where=f"{key} in {len(found)} photos of {len(tars)} tars in {folder}",
+                    cause="another data set, or an incomplete copy",
+                    arguments=[_INPUT],
+                )
+            yield found[key]
+
+
+def _photo_members(path: Path) -> Iterator[tuple[str, TarMember]]:
+    """The key of each sample of a WebDataset tar, made safe, and its photo: the first of jpg, jpeg, png, webp."""
+    last, best, rank = "", None, len(_IMAGES)
+    for member in files_of(path):
+        head, slash, base = member.name.rpartition("/")
+        stem, _, ext = base.partition(".")
+        key = f"{head}{slash}{stem}"
+        if key != last:
+            if best is not None:
+                yield naming.safe_key(last), best
+            last, best, rank = key, None, len(_IMAGES)
+        if ext.lower() in _IMAGES[:rank]:
+            best, rank = member, _IMAGES.index(ext.lower())
+    if best is not None:
+        yield naming.safe_key(last), best

@@ -1,0 +1,189 @@
+"""The original photos of a sidecar data set: found once at opening, read by position."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+from array import array
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+from numpy.typing import NDArray
+
+from maskgen.errors import ImageFault, ShardFault
+from maskgen.io.images.header import read_header
+from maskgen.shards import table
+
+from ..storage.open_files import OpenFiles
+
+
+class Place(NamedTuple):
+    """Where a photo lies: file from the folder of the originals, offset and size in bytes."""
+
+    file: str
+    offset: int
+    size: int
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Paths:
+    """What the tables say of the finished samples of a shard, in order.
+
+    Args:
+        keys: (N,) their keys.
+        paths: (N,) where the photos lay when the masks were made.
+        fit: (N,) bool, whether the original is an upright plain JPEG of the size the mask was made for.
+        sizes: (N, 2) int64, height and width that the mask was made for, px.
+        sha256: (N,) of the originals.
+    """
+
+    keys: pa.Array
+    paths: pa.Array
+    fit: NDArray[np.bool_]
+    sizes: NDArray[np.int64]
+    sha256: pa.Array
+
+    def take(self, rows: NDArray[np.bool_]) -> Paths:
+        """The rows where `rows` is True."""
+        keep = pa.array(rows)
+        texts = (column.filter(keep) for column in (self.keys, self.paths, self.sha256))
+        keys, paths, sha256 = texts
+        return Paths(keys, paths, self.fit[rows], self.sizes[rows], sha256)
+
+
+def read_paths(folder: Path, shard: str) -> Paths:
+    """What the table of a shard says of its samples' originals.
+
+    Args:
+        folder: of the tables.
+        shard: its name.
+    """
+    columns = ["key", "status", "path", "verbatim", "height", "width", "source_sha256"]
+    rows = table.read(folder / f"{shard}.parquet", columns)
+    good = rows.filter(pc.equal(rows["status"], "ok")).combine_chunks()
+    sizes = [np.asarray(good[name].fill_null(0).to_numpy(), np.int64) for name in ("height", "width")]
+    texts = {name: _text(good[name]) for name in ("key", "path", "source_sha256")}
+    fit = np.asarray(good["verbatim"].fill_null(False).to_pylist(), np.bool_)
+    return Paths(texts["key"], texts["path"], fit, np.stack(sizes, axis=1), texts["source_sha256"])
+
+
+def _text(column: pa.ChunkedArray) -> pa.Array:
+    return pa.concat_arrays(column.fill_null("").chunks) if column.num_chunks else pa.array([], pa.string())
+
+
+class Photos:
+    """The photos of every sample of a data set, by number.
+
+    Args:
+        folder: of the originals.
+        places: of each sample, in order.
+    """
+
+    def __init__(self, folder: Path, places: Iterable[Place]) -> None:
+        self.folder = folder
+        self.files: list[str] = []
+        numbers: dict[str, int] = {}
+        columns = (array("L"), array("q"), array("Q"))
+        for place in places:
+            number = numbers.setdefault(place.file, len(numbers))
+            if number == len(self.files):
+                self.files.append(place.file)
+            for column, value in zip(columns, (number, place.offset, place.size), strict=True):
+                column.append(value)
+        self._file, self._offset, self._size = (
+            np.array(column).astype(kind) for column, kind in zip(columns, ("<u4", "<i8", "<u4"), strict=True)
+        )
+        self._open()
+
+    def __len__(self) -> int:
+        return len(self._file)
+
+    def _open(self) -> None:
+        self._descriptors = OpenFiles(
+            lambda number: os.open(self.folder / self.files[number], os.O_RDONLY | os.O_CLOEXEC)
+        )
+
+    def __getstate__(self) -> dict[str, Any]:
+        return {k: v for k, v in self.__dict__.items() if k != "_descriptors"}
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        self.__dict__.update(state)
+        self._open()
+
+    def close(self) -> None:
+        """Close the files; the next read opens them again."""
+        self._descriptors.close()
+
+    def where(self, sample: int) -> str:
+        """File and offset of a photo, in words."""
+        return f"{self.files[self._file[sample]]} at byte {self._offset[sample]}"
+
+    def check(self, shards: Sequence[Paths], *, everything: bool) -> None:
+        """Compare photos with what the tables say: the first and last of each shard, or all, then with their SHA-256.
+
+        Raises:
+            ShardFault: one is not the photo that the mask was made from.
+        """
+        first = 0
+        for paths in shards:
+            count = len(paths.keys)
+            for row in range(count) if everything else sorted({0, count - 1} if count else ()):
+                cause = self._difference(first + row, paths, row, hashed=everything)
+                if cause:
+                    raise ShardFault(
+                        "a photo is not the one that the mask was made from",
+                        where=f"{paths.keys[row]} in {self.where(first + row)}",
+                        cause=cause,
+                        remedy="give the folder of the originals, unchanged",
+                    )
+            first += count
+        self.close()
+
+    def _difference(self, sample: int, paths: Paths, row: int, *, hashed: bool) -> str:
+        height, width = paths.sizes[row].tolist()
+        try:
+            data = self.read(sample, (height, width))
+        except (ImageFault, OSError) as error:
+            return str(error)
+        same = not hashed or hashlib.sha256(data.data).hexdigest() == paths.sha256[row].as_py()
+        return "" if same else "another SHA-256 than in the table"
+
+    def read(self, sample: int, size: tuple[int, int]) -> NDArray[np.uint8]:
+        """The bytes of a photo, uint8.
+
+        Args:
+            sample: its number in the data set.
+            size: (height, width) that the mask was made for, px.
+
+        Raises:
+            ImageFault: it is no longer an upright plain JPEG of that size, or ends early.
+            OSError: the file cannot be read.
+        """
+        data = np.empty(int(self._size[sample]), np.uint8)
+        with self._descriptors.use(int(self._file[sample])) as descriptor:
+            count = os.preadv(descriptor, [data.data], int(self._offset[sample]))
+        if count < len(data):
+            raise ImageFault("truncated", f"{count} of {len(data)} bytes")
+        check_photo(data.tobytes(), size)
+        return data
+
+
+def check_photo(data: bytes, size: tuple[int, int]) -> None:
+    """Make sure that bytes are a photo that a mask of (height, width) `size` fits.
+
+    Raises:
+        ImageFault: they are not.
+    """
+    header = read_header(data)
+    if header.format != "jpeg" or not header.plain:
+        raise ImageFault("not-plain", f"{header.format}, EXIF orientation {header.orientation}")
+    if (header.height, header.width) != size:
+        raise ImageFault(
+            "other-size",
+            f"the photo has {header.width}x{header.height} px, its mask is for {size[1]}x{size[0]}",
+        )

@@ -1,0 +1,54 @@
+"""Joining shards without photos with the originals."""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+from numpy.typing import NDArray
+
+from maskgen.errors import UsageError
+from maskgen.shards import naming
+
+from .find_originals import find_photos
+from .originals import Photos, read_paths
+from .shard import Shard
+
+if TYPE_CHECKING:
+    from .open import Dataset
+
+
+def join(dataset: Dataset, folder: Path, *, check_hashes: bool, drop: bool) -> Dataset:
+    """A sidecar data set with the photos of its samples, see `open_dataset`.
+
+    Raises:
+        ShardFault: a photo is missing or is not the one that the mask was made from.
+        UsageError: the shards hold photos themselves, or some are unfit and `drop` is off.
+    """
+    if naming.PHOTO in dataset.members:
+        raise UsageError("the shards hold their photos themselves", arguments=[("photos", None)])
+    paths = {shard.name: read_paths(dataset.path, shard.name) for shard in dataset.shards}
+    unfit = [key for p in paths.values() for key in np.array(p.keys)[~p.fit].tolist()]
+    if unfit and not drop:
+        raise UsageError(
+            f"{len(unfit)} of {dataset.samples} originals are no upright plain JPEG of the size their mask was made for",
+            where=", ".join(unfit[:3]),
+            cause="PNG, CMYK or EXIF-rotated photos, or a run with --short-side",
+            remedy="make the shards with --layout full",
+            arguments=[("unfit_photos", "drop")],
+        )
+    kept = [p.take(p.fit) for p in paths.values()]
+    shards = [_only(shard, p.fit) for shard, p in zip(dataset.shards, paths.values(), strict=True)]
+    firsts = np.cumsum([0] + [len(shard.keys) for shard in shards])
+    shards = [replace(shard, first=int(first)) for shard, first in zip(shards, firsts[:-1], strict=True)]
+    found = Photos(folder, find_photos(folder, kept))
+    found.check(kept, everything=check_hashes)
+    digest = hashlib.sha256(b"photos " + dataset.fingerprint.encode() + repr(unfit).encode()).hexdigest()
+    return replace(dataset, shards=tuple(shards), firsts=firsts, fingerprint=digest, photos=found)
+
+
+def _only(shard: Shard, rows: NDArray[np.bool_]) -> Shard:
+    return replace(shard, keys=shard.keys[rows], starts=shard.starts[rows], lengths=shard.lengths[rows])

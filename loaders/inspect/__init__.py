@@ -1,0 +1,1 @@
+"""Batches looked at: as pictures, and by the clock."""

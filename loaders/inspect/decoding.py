@@ -1,0 +1,94 @@
+"""Decoding alone: the rate that no loader can exceed."""
+
+from __future__ import annotations
+
+from collections.abc import Generator, Iterator
+from typing import TYPE_CHECKING, Any, cast
+
+import numpy as np
+
+from maskgen.errors import ShardFault
+from maskgen.shards import naming
+
+from ..reading.samples import SampleReader
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from .bench import LoaderSetting
+
+
+def decoded(setting: LoaderSetting) -> Generator[Any, None, None]:
+    """Batches of the photos' shapes, without end: read and decoded by DALI, and nothing else.
+
+    Raises:
+        ShardFault: a photo cannot be decoded.
+    """
+    reader = SampleReader(setting.dataset, (naming.PHOTO,), on_error="skip")
+    pipeline = _decoder(setting, gpu=setting.device == "gpu")
+    fed = []
+
+    def feed(samples: NDArray[np.int64]) -> None:
+        fed.append(reader.take(samples, (naming.PHOTO,)))  # DALI reads these bytes until the batch is out
+        pipeline.feed_input("photo", fed[-1].encoded[naming.PHOTO])
+
+    batches = _cycle(setting)
+    feed(next(batches))
+    feed(next(batches))
+    pipeline.schedule_run()  # the first time as many as it prefetches, two; then one each time
+    try:
+        for samples in batches:
+            shapes = _landed(pipeline)
+            feed(samples)
+            pipeline.schedule_run()
+            del fed[:-2]
+            yield shapes
+    except GeneratorExit:
+        _landed(pipeline)
+        _landed(pipeline)
+        raise
+    finally:
+        reader.close()
+
+
+def _landed(pipeline: Any) -> Any:
+    try:
+        return pipeline.share_outputs()
+    except RuntimeError as error:
+        raise ShardFault(
+            "a photo cannot be decoded", cause=str(error).splitlines()[0], remedy="maskgen verify --full"
+        ) from error
+    finally:
+        pipeline.release_outputs()
+
+
+def _decoder(setting: LoaderSetting, *, gpu: bool) -> Any:
+    from nvidia.dali import fn as dali_fn
+    from nvidia.dali import types as dali_types
+    from nvidia.dali.pipeline import Pipeline
+
+    fn, types, make = (
+        cast("Any", part) for part in (dali_fn, dali_types, Pipeline)
+    )  # half of it has no types
+    number = None
+    if gpu:
+        import torch
+
+        number = torch.cuda.current_device()
+    pipeline: Any = make(setting.batch_size, setting.threads, number, prefetch_queue_depth=2)
+    with pipeline:
+        photo = fn.external_source(name="photo", dtype=types.UINT8, ndim=1, no_copy=True)
+        image = fn.decoders.image(
+            photo, device="mixed" if gpu else "cpu", output_type=types.RGB, adjust_orientation=False
+        )
+        pipeline.set_outputs(image.shape())  # nothing is copied out
+    pipeline.build()
+    return pipeline
+
+
+def _cycle(setting: LoaderSetting) -> Iterator[NDArray[np.int64]]:
+    order, step = setting.dataset.order(0, 0), 0
+    while True:
+        places = np.arange(step * setting.batch_size, (step + 1) * setting.batch_size)
+        yield np.asarray(order[places % setting.dataset.samples], np.int64)
+        step += 1

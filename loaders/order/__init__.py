@@ -1,0 +1,1 @@
+"""The order of an epoch: pure functions of (seed, epoch, position)."""

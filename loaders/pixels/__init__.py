@@ -1,0 +1,1 @@
+"""The pixels of views on a CPU, from draws that are already made."""

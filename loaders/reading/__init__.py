@@ -1,0 +1,1 @@
+"""Samples read by number: encoded pictures, masks, and what the draws need."""

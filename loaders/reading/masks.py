@@ -1,0 +1,204 @@
+"""The masks of a data set for other projects: as numpy arrays, torch tensors or COCO run lengths."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, TypedDict
+
+import numpy as np
+from numpy.typing import NDArray
+
+from maskgen.errors import EnvironmentFault, ImageFault, ShardFault
+from maskgen.io.images.stored import decode_mask
+from maskgen.io.rle import compress_counts, encode_counts
+from maskgen.shards import coverage, naming
+from maskgen.shards.sample import hard_mask
+from maskgen.types import HardMask
+
+from ..dataset.open import Dataset, open_dataset
+from ..dataset.shard import Shard, read_member
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+MAX_PIXELS = 1 << 28
+"""A size above this is damage."""
+
+
+class Rle(TypedDict):
+    """A mask as COCO stores it.
+
+    Keys:
+        size: [height, width], px.
+        counts: run lengths in column order, background first: compressed to a string, or as a list.
+    """
+
+    size: list[int]
+    counts: str | list[int]
+
+
+class MaskReader:
+    """The masks of a data set, by key or in order; numpy and cv2 are enough.
+
+    ``for key, mask in MaskReader(folder)`` yields every mask in the order of the shards; ``reader[key]`` reads
+    one. Masks are (h, w) uint8, 255 is foreground: soft values, or 0 and 255 where they were stored binary. They
+    cover the whole upright photo and may be stored smaller than it; `hard` and `rle` have the photo's size. No file
+    stays open, so a reader may be shared with forked or spawned workers.
+
+    Args:
+        data: the folder, see `open_dataset`, which checks it first; or an open data set.
+        allow_incomplete: accept a run that has not ended.
+
+    Raises:
+        ShardFault: the folder is not what its manifest says.
+        UsageError: the run has not ended.
+    """
+
+    def __init__(self, data: str | Path | Dataset, *, allow_incomplete: bool = False) -> None:
+        if not isinstance(data, Dataset):
+            data = open_dataset(data, allow_incomplete=allow_incomplete)
+        self.dataset: Dataset = data
+
+    def __len__(self) -> int:
+        return self.dataset.samples
+
+    def __iter__(self) -> Iterator[tuple[str, NDArray[np.uint8]]]:
+        """Yield (key, (h, w) uint8 mask) in the order of the shards.
+
+        Raises:
+            ShardFault: a tar was changed since the folder was opened, or a mask cannot be decoded.
+        """
+        column = self.dataset.members.index(naming.MASK)
+        for shard in self.dataset.shards:
+            with self.dataset.descriptor(shard) as tar:
+                for row, key in enumerate(shard.keys.tolist()):
+                    data = read_member(tar, shard, row, column, naming.MASK)
+                    yield key.decode(), _decode(data, shard, row)
+
+    def __contains__(self, key: object) -> bool:
+        return isinstance(key, str) and self._find(key) is not None
+
+    def __getitem__(self, key: str) -> NDArray[np.uint8]:
+        """The (h, w) uint8 mask of a sample.
+
+        Raises:
+            KeyError: no such sample.
+            ShardFault: the tar was changed since the folder was opened, or the mask cannot be decoded.
+        """
+        shard, row = self._place(key)
+        return _decode(self._read(shard, row, naming.MASK), shard, row)
+
+    def keys(self) -> Iterator[str]:
+        """The keys in the order of the shards."""
+        for shard in self.dataset.shards:
+            yield from (key.decode() for key in shard.keys.tolist())
+
+    def torch(self, key: str) -> Tensor:
+        """The mask of a sample as a (h, w) uint8 tensor on the CPU.
+
+        Raises:
+            KeyError: no such sample.
+            ShardFault: the tar was changed since the folder was opened, or the mask cannot be decoded.
+            EnvironmentFault: torch is not installed.
+        """
+        try:
+            from torch import from_numpy
+        except ImportError as error:
+            raise EnvironmentFault(
+                "a tensor needs torch", remedy='pip install "maskgen[train]", or take reader[key]'
+            ) from error
+        return from_numpy(self[key])
+
+    def hard(self, key: str) -> HardMask:
+        """The foreground of a sample at its photo's size, (H, W) bool: the pixels that the shards' boxes count.
+
+        Raises:
+            KeyError: no such sample.
+            ShardFault: the tar was changed since the folder was opened, or a member is damaged.
+        """
+        shard, row = self._place(key)
+        meta = coverage.unpack_meta(self._read(shard, row, naming.META))
+        height, width = meta["height"], meta["width"]
+        if min(height, width) < 1 or height * width > MAX_PIXELS:
+            raise _damaged(shard, row, naming.META, ValueError(f"a photo of {width}x{height} px"))
+        return hard_mask(self[key], self.dataset.level, (height, width))
+
+    def rle(self, key: str, *, compressed: bool = True) -> Rle:
+        """The foreground of a sample in COCO's run lengths, as pycocotools reads and writes them.
+
+        Args:
+            key: of the sample.
+            compressed: the counts as COCO's string; otherwise as a list of integers.
+
+        Raises:
+            KeyError: no such sample.
+            ShardFault: the tar was changed since the folder was opened, or a member is damaged.
+        """
+        mask = self.hard(key)
+        counts = encode_counts(mask)
+        return Rle(size=list(mask.shape), counts=compress_counts(counts) if compressed else counts.tolist())
+
+    def record(self, key: str) -> dict[str, Any]:
+        """What the sample's JSON says: source, width, height, label, method, threshold, fg_area, fg_box, background.
+
+        Raises:
+            KeyError: no such sample.
+            ShardFault: the tar was changed since the folder was opened, or the JSON is damaged.
+        """
+        shard, row = self._place(key)
+        try:
+            facts: dict[str, Any] = json.loads(self._read(shard, row, naming.JSON))
+        except ValueError as error:
+            raise _damaged(shard, row, naming.JSON, error) from error
+        return facts
+
+    def _read(self, shard: Shard, row: int, ext: str) -> bytes:
+        with self.dataset.descriptor(shard) as tar:
+            return read_member(tar, shard, row, self.dataset.members.index(ext), ext)
+
+    def __getstate__(self) -> dict[str, Any]:
+        """A copy for a worker leaves the sorted keys behind; they are made again where they are needed."""
+        return {"dataset": self.dataset}
+
+    @cached_property
+    def _sorted(self) -> tuple[NDArray[np.bytes_], NDArray[np.intp]]:
+        """All keys in byte order, and the number of each one's sample; 30 bytes a sample instead of a dict's 200."""
+        keys = np.concatenate([np.zeros(0, "S1"), *(shard.keys for shard in self.dataset.shards)])
+        order = np.argsort(keys, kind="stable")
+        return keys[order], order
+
+    def _find(self, key: str) -> tuple[Shard, int] | None:
+        keys, order = self._sorted
+        try:
+            place = int(np.searchsorted(keys, key.encode("ascii")))
+        except UnicodeEncodeError:
+            return None
+        if place == len(keys) or keys[place] != key.encode():
+            return None
+        number = int(order[place])
+        return self.dataset.locate(number)
+
+    def _place(self, key: str) -> tuple[Shard, int]:
+        place = self._find(key) if isinstance(key, str) else None
+        if place is None:
+            raise KeyError(key)
+        return place
+
+
+def _decode(data: bytes, shard: Shard, row: int) -> NDArray[np.uint8]:
+    try:
+        return decode_mask(data)
+    except ImageFault as error:
+        raise _damaged(shard, row, naming.MASK, error) from error
+
+
+def _damaged(shard: Shard, row: int, ext: str, error: Exception) -> ShardFault:
+    return ShardFault(
+        "a member is damaged",
+        where=f"{shard.name}.tar {shard.keys[row].decode()}.{ext}",
+        cause=str(error),
+        remedy="maskgen verify --full lists all damage",
+    )

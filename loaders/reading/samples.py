@@ -1,0 +1,356 @@
+"""Reading samples by number for the loaders: what the draws need, and encoded pictures; broken ones replaced."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from maskgen.errors import ImageFault, ShardFault, UsageError
+from maskgen.shards import naming, tar
+
+from ..dataset.open import Dataset
+from ..dataset.originals import Photos
+from ..dataset.shard import COPY_AGAIN, header
+from ..order.permutation import mix64
+from ..storage.open_files import OpenFiles
+from .buffers import (
+    HEIGHT,
+    SMALL,
+    SMALL_BYTES,
+    WIDTH,
+    Buffers,
+    Row,
+    Small,
+    Taken,
+    locate_row,
+    meta_holds,
+    plausible,
+)
+
+__all__ = ["ON_ERROR", "TRIES", "BrokenSample", "SampleReader", "Small", "Taken"]
+
+ON_ERROR = ("raise", "skip")
+TRIES = 100
+"""Substitutes tried for one sample before the data set is given up."""
+
+
+class BrokenSample(ShardFault):
+    """A sample whose bytes are not what the shards' tables promise.
+
+    Args:
+        what: see `MaskgenError`.
+        where: tar, member and offset.
+        cause: the likely cause.
+        sample: its number in the data set.
+    """
+
+    def __init__(self, what: str, *, where: str, cause: str, sample: int) -> None:
+        super().__init__(what, where=where, cause=cause, remedy=COPY_AGAIN, arguments=[("on_error", "skip")])
+        self.sample = sample
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return (_rebuild, (self.what, self.where, self.cause, self.sample))
+
+
+def _rebuild(what: str, where: str, cause: str, sample: int) -> BrokenSample:
+    return BrokenSample(what, where=where, cause=cause, sample=sample)
+
+
+class SampleReader:
+    """Samples by number, with positioned reads: never mapped, so a file cut under us is an error and not a crash.
+
+    `take` reads a batch and, with ``on_error="skip"``, puts other samples in the place of broken ones. What breaks later
+    (a picture that does not decode) is reported with `condemn`; reading the same batch again then gives a substitute.
+    The substitute is a function of the sample's number alone, so epochs stay reproducible.
+
+    Safe to share among threads. A copy in another process opens its own files.
+
+    Args:
+        dataset: from `open_dataset`.
+        members: extensions that `encoded` and `take` will be asked for, such as ``("jpg", "bg.jpg")``.
+        on_error: ``raise``, or ``skip``.
+        threads: how many threads `take` reads with; more than one pays on network file systems.
+        open_files: tars kept open; by default as many as the process's limit allows, at most 256.
+
+    Raises:
+        UsageError: an option is out of range, or the data set has no such member.
+    """
+
+    def __init__(
+        self,
+        dataset: Dataset,
+        members: Sequence[str] = (),
+        *,
+        on_error: str = "raise",
+        threads: int = 1,
+        open_files: int | None = None,
+    ) -> None:
+        if on_error not in ON_ERROR or threads < 1:
+            raise UsageError(
+                f"SampleReader(on_error={on_error!r}, threads={threads}) is out of range",
+                remedy="on_error raise or skip, threads from 1",
+            )
+        for ext in members:
+            _check_member(dataset, ext)
+        self.dataset = dataset
+        self.on_error = on_error
+        self.threads = threads
+        self.broken: dict[int, str] = {}
+        self._lost: dict[int, ShardFault] = {}
+        self._open_files = open_files
+        self._start()
+
+    def _start(self) -> None:
+        shards = self.dataset.shards
+        self._files = OpenFiles(lambda number: self.dataset.open_tar(shards[number]), self._open_files)
+        if self.dataset.cache is not None:
+            self._files.capacity = 0  # an open tar could not be evicted
+        self._pool = ThreadPoolExecutor(self.threads) if self.threads > 1 else None
+
+    def __getstate__(self) -> dict[str, Any]:
+        return {k: v for k, v in self.__dict__.items() if k not in ("_files", "_pool")}
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        self.__dict__.update(state)
+        self._start()
+
+    @property
+    def skipped(self) -> int:
+        """Samples found broken so far; `broken` says which, and why."""
+        return len(self.broken)
+
+    def close(self) -> None:
+        """Close the files and end fetching ahead; the next read opens them again."""
+        self._files.close()
+        if self.dataset.photos is not None:
+            self.dataset.photos.close()
+        if self.dataset.cache is not None:
+            self.dataset.cache.close()
+
+    def keys(self, samples: NDArray[np.int64]) -> list[str]:
+        """The keys of samples."""
+        return self.dataset.keys(samples)
+
+    def small(self, samples: NDArray[np.int64]) -> Small:
+        """What the draws need of (B,) int64 samples.
+
+        Raises:
+            BrokenSample: one of them is damaged, whatever `on_error` says.
+            EnvironmentFault: the files cannot be read for a reason outside them.
+        """
+        return self._strict(np.asarray(samples, np.int64), ()).small
+
+    def encoded(self, sample: int, ext: str) -> NDArray[np.uint8]:
+        """Content of one member, uint8; of the original photo where the data set was opened with `photos`.
+
+        Raises:
+            BrokenSample: it is damaged, whatever `on_error` says.
+            EnvironmentFault: the file cannot be read for a reason outside it.
+        """
+        if (
+            ext == naming.PHOTO and self.dataset.photos is not None
+        ):  # the photo's size is in the small members
+            return self._strict(np.array([sample], np.int64), (ext,)).encoded[ext][0]
+        row = locate_row(self.dataset, sample)
+        try:
+            with self._tar(row) as descriptor:
+                return self._read_encoded(descriptor, row, ext)
+        except OSError as error:
+            raise self.fault(sample, ext, "a member cannot be read", str(error)) from error
+
+    def ahead(self, samples: NDArray[np.int64]) -> None:
+        """Begin to fetch the tars of samples that will be read soon; nothing to do where they lie here."""
+        if self.dataset.cache is not None:
+            numbers = np.unique(self.dataset.shard_numbers(np.asarray(samples, np.int64)))
+            self.dataset.cache.fetch_ahead([self.dataset.shards[number] for number in numbers.tolist()])
+
+    def take(self, samples: NDArray[np.int64], members: Sequence[str] = ()) -> Taken:
+        """Read a batch: (B,) int64 sample numbers; `members` are the extensions wanted beside the small ones.
+
+        Raises:
+            BrokenSample: one of them is damaged, and `on_error` is ``raise``.
+            ShardFault: no whole sample was found in place of a broken one.
+            EnvironmentFault: the files cannot be read for a reason outside them.
+        """
+        wanted = np.asarray(samples, np.int64)
+        batch = Buffers(self.settle(wanted), members)
+        pending = np.arange(len(wanted))
+        while faults := self._fill(batch, pending):
+            for fault in faults.values():
+                self.condemn(fault)
+            pending = np.array(sorted(faults), np.int64)
+            batch.samples[pending] = self.settle(wanted[pending])
+        return batch.taken
+
+    def settle(self, samples: NDArray[np.int64]) -> NDArray[np.int64]:
+        """A copy of (B,) int64 samples in which those known to be broken are replaced.
+
+        Raises:
+            ShardFault: a hundred substitutes of one sample are broken too.
+        """
+        settled = np.array(samples, np.int64)
+        if self.broken:
+            for row, sample in enumerate(settled.tolist()):
+                if sample in self.broken:
+                    settled[row] = self._substitute(sample)
+        return settled
+
+    def condemn(self, fault: BrokenSample) -> None:
+        """Take note of a broken sample, so that `take` replaces it from now on.
+
+        Raises:
+            BrokenSample: `fault` itself, with ``on_error="raise"``.
+        """
+        if self.on_error == "raise":
+            raise fault
+        self.broken.setdefault(fault.sample, str(fault))
+
+    def fault(self, sample: int, ext: str, what: str, cause: str = "damage") -> BrokenSample:
+        """The error for a member that was read and turned out bad, with its tar, offset and key."""
+        shard, row = self.dataset.locate(sample)
+        if ext == naming.PHOTO and self.dataset.photos is not None:
+            where = self.dataset.photos.where(sample)
+        else:
+            start, _ = shard.place(row, shard.members.index(ext))
+            where = f"{shard.tar_name} {shard.keys[row].decode()}.{ext} at byte {start}"
+        return BrokenSample(what, where=where, cause=cause, sample=sample)
+
+    def _substitute(self, sample: int) -> int:
+        tries = np.arange(1, TRIES + 1, dtype=np.uint64) + (np.uint64(sample) << np.uint64(16))
+        for candidate in (mix64(tries) % np.uint64(self.dataset.samples)).tolist():
+            if candidate not in self.broken:
+                return int(candidate)
+        raise ShardFault(
+            f"no whole sample was found in place of a broken one ({len(self.broken)} are broken so far)",
+            where=str(self.dataset.path),
+            cause=self.broken[sample],
+            remedy=COPY_AGAIN,
+        )
+
+    def _strict(self, samples: NDArray[np.int64], members: Sequence[str]) -> Taken:
+        batch = Buffers(samples, members)
+        for fault in self._fill(batch, np.arange(len(samples))).values():
+            raise fault
+        return batch.taken
+
+    def _fill(self, batch: Buffers, rows: NDArray[np.int64]) -> dict[int, BrokenSample]:
+        """Read some rows of a batch; returns what is wrong with them."""
+        located = batch.locate(self.dataset, rows)
+        if self.dataset.cache is not None:
+            shards = [self.dataset.shards[n] for n in {row.shard for row in located} - self._lost.keys()]
+            self.dataset.cache.fetch_ahead(shards, wait=True)
+        if self._pool is None or len(located) < 2 * self.threads:
+            faults = self._read(batch, located)
+        else:
+            parts = [located[k :: self.threads] for k in range(self.threads)]
+            results = list(self._pool.map(lambda part: self._read(batch, part), parts))
+            faults = {row: fault for found in results for row, fault in found.items()}
+        for row in rows[~plausible(batch, rows)].tolist():
+            if row not in faults:
+                ext = naming.META if not meta_holds(batch.meta[[row]])[0] else naming.SAT
+                faults[row] = self.fault(int(batch.samples[row]), ext, "a member holds impossible values")
+        return faults
+
+    def _read(self, batch: Buffers, rows: list[Row]) -> dict[int, BrokenSample]:
+        faults: dict[int, BrokenSample] = {}
+        columns = [
+            (ext, self.dataset.members.index(ext)) for ext in batch.members if not self._is_original(ext)
+        ]
+        slots = {ext: batch.slots(rows, column) for ext, column in columns}
+        for row in rows:
+            try:
+                with self._tar(row) as descriptor:
+                    self._read_small(descriptor, batch, row)
+                    for ext, slot in slots.items():
+                        batch.encoded[ext][row.number] = self._read_encoded(
+                            descriptor, row, ext, slot[row.number]
+                        )
+                    if self.dataset.photos is not None and naming.PHOTO in batch.members:
+                        size = (int(batch.meta[row.number, HEIGHT]), int(batch.meta[row.number, WIDTH]))
+                        photo = self._read_original(self.dataset.photos, row, size)
+                        batch.encoded[naming.PHOTO][row.number] = photo
+            except BrokenSample as fault:
+                faults[row.number] = fault
+            except OSError as error:
+                faults[row.number] = self.fault(row.sample, naming.SAT, "a sample cannot be read", str(error))
+        return faults
+
+    @contextlib.contextmanager
+    def _tar(self, row: Row) -> Iterator[int]:
+        """The tar of a row; one that cannot be opened or fetched breaks all its samples, and is not tried again."""
+        lost = self._lost.get(row.shard)
+        if lost is None:
+            try:
+                with self._files.use(row.shard) as descriptor:
+                    yield descriptor
+                    return
+            except BrokenSample:
+                raise
+            except ShardFault as fault:
+                lost = self._lost[row.shard] = fault
+        raise BrokenSample(lost.what, where=lost.where, cause=lost.cause, sample=row.sample) from lost
+
+    def _read_small(self, descriptor: int, batch: Buffers, row: Row) -> None:
+        """Three adjacent members in one system call, each into its place."""
+        first = len(row.offsets) - len(SMALL)
+        start = row.offsets[first] - tar.BLOCK
+        heads, buffers = batch.buffers(row.number)
+        count = os.preadv(descriptor, buffers, start)
+        for place, ext in enumerate(SMALL):
+            self._check_header(bytes(heads[place]), row, ext, SMALL_BYTES[place])
+        if count < sum(len(buffer) for buffer in buffers):
+            raise self.fault(row.sample, naming.SAT, "a sample is cut short", "truncation")
+
+    def _read_encoded(
+        self, descriptor: int, row: Row, ext: str, slot: NDArray[np.uint8] | None = None
+    ) -> NDArray[np.uint8]:
+        """Content of a member; `slot` is room for it and its header."""
+        column = self.dataset.members.index(ext)
+        size = row.lengths[column]
+        data = np.empty(tar.BLOCK + size, np.uint8) if slot is None else slot
+        count = os.preadv(descriptor, [data.data], row.offsets[column] - tar.BLOCK)
+        self._check_header(data[: tar.BLOCK].tobytes(), row, ext, size)
+        if count < len(data):
+            raise self.fault(row.sample, ext, "a member is cut short", "truncation")
+        if ext in _SIGNATURES and data[tar.BLOCK : tar.BLOCK + 2].tobytes() != _SIGNATURES[ext]:
+            raise self.fault(row.sample, ext, "a member is no picture of its kind")
+        return data[tar.BLOCK :]
+
+    def _is_original(self, ext: str) -> bool:
+        return ext == naming.PHOTO and self.dataset.photos is not None
+
+    def _read_original(self, photos: Photos, row: Row, size: tuple[int, int]) -> NDArray[np.uint8]:
+        try:
+            return photos.read(row.sample, size)
+        except (ImageFault, OSError) as error:
+            what = "a photo is not the one that its mask was made from"
+            raise self.fault(row.sample, naming.PHOTO, what, str(error)) from error
+
+    def _check_header(self, block: bytes, row: Row, ext: str, size: int) -> None:
+        if block != header(row.key + b"." + ext.encode(), size):
+            cause = "swapped files, a tar of another run, truncation or damage"
+            raise self.fault(row.sample, ext, "a tar does not hold the member that its table names", cause)
+
+
+_SIGNATURES = {naming.PHOTO: b"\xff\xd8", naming.BACKGROUND: b"\xff\xd8", naming.MASK: b"\x89P"}
+
+
+def _check_member(dataset: Dataset, ext: str) -> None:
+    if ext in dataset.members or (ext == naming.PHOTO and dataset.photos is not None):
+        return
+    if ext == naming.PHOTO:
+        raise UsageError(
+            "the shards hold no photos (layout sidecar)",
+            where=str(dataset.path),
+            remedy="make them with --layout full",
+            arguments=[("photos", "<the folder of the originals>")],
+        )
+    raise UsageError(
+        f"the samples have no member .{ext}, only {', '.join(dataset.members)}", where=str(dataset.path)
+    )

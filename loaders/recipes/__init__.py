@@ -1,0 +1,1 @@
+"""What the views of an image are: the parts of a recipe, and the published ones."""

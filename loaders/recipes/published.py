@@ -1,0 +1,124 @@
+"""The views of the published methods by name, each value with its source.
+
+Sources: MoCo v2 (facebookresearch/moco), SimCLR (Chen et al. 2020), SimSiam (Chen and He 2021), BYOL (Grill et al.
+2020), SwAV (Caron et al. 2020) for the chains; Ryali et al. for BG_RM, BG_Random and BG_Swaps; RELICv2; CAST; MSR;
+Revisiting (Van Gansbeke et al. 2021) for the rest.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from .spec import NO_PHOTOMETRIC, Background, Crop, Negative, Photometric, Recipe, View
+
+_MOCO = Photometric()  # jitter (.4,.4,.4,.1) p .8, grey .2, blur (.1,2) p .5
+_SIMCLR = Photometric(jitter=(0.8, 0.8, 0.8, 0.2))  # appendix A, strength 1; blur p .5
+_SWAV = Photometric(jitter=(0.8, 0.8, 0.8, 0.2))  # the code; the same values as SimCLR's
+# BYOL, table 6, first and second view; RELICv2, table 4, calls them even and odd.
+_EVEN = Photometric(jitter=(0.4, 0.4, 0.2, 0.1), blur_p=1.0)
+_ODD = Photometric(jitter=(0.4, 0.4, 0.2, 0.1), blur_p=0.1, solarise_p=0.2)
+_CAST = Photometric(jitter=(0.4, 0.4, 0.4, 0.4), jitter_p=0.5, blur_p=0.0)  # the code: no blur, hue ± .4
+_LARGE = Crop(scale=(0.2, 1.0))
+_SMALL_SCALE = (0.05, 0.14)
+
+
+def _grey(p: float) -> Background:
+    """BG_RM: a grey level drawn for each view, after the chain (Ryali et al., 2.2)."""
+    return Background(replace="grey", p=p)
+
+
+def _donor(p: float) -> Background:
+    """BG_Random: the background of another photo of the batch, after the chain (Ryali et al., 2.2)."""
+    return Background(replace="donor", p=p)
+
+
+def _pair(first: View, second: View | None = None) -> Recipe:
+    return Recipe(views=(first, first if second is None else second))
+
+
+def _mocov2(background: Background, fg_min: float = 0.0) -> View:
+    return View(crop=replace(_LARGE, fg_min=fg_min, rule=None), photometric=_MOCO, background=background)
+
+
+def _byol(background: Background, fg_min: float = 0.0, scale: tuple[float, float] = (0.2, 1.0)) -> Recipe:
+    """Ryali et al. (A.1.1) crop from 0.2, the original from 0.08."""
+    crop = Crop(scale=scale, fg_min=fg_min)
+    return _pair(
+        View(crop=crop, photometric=_EVEN, background=background),
+        View(crop=crop, photometric=_ODD, background=background),
+    )
+
+
+def _swav(background: Background, fg_min: float = 0.0) -> Recipe:
+    """2 x 224 and 6 x 96; backgrounds are replaced in the large crops only (unsaid in the paper)."""
+    large = View(crop=Crop(scale=(0.14, 1.0), fg_min=fg_min), photometric=_SWAV, background=background)
+    small = View(size=96, crop=Crop(scale=_SMALL_SCALE), photometric=_SWAV)
+    return Recipe(views=(large,) * 2 + (small,) * 6)
+
+
+def _relicv2() -> Recipe:
+    """4 x 224 and 2 x 96, odd and even in turn (table 4).
+
+    The background is removed before the chain, as in listing 1, drawn for each large view on its own and never for
+    a small one, only where the foreground covers 5 % of the photo (B.2), with p_m 0.1 (G.5). Small crops take
+    0.05 to 0.14 of the area also in the even column, where table 4 has no row for them.
+    """
+    removed = Background(replace="grey", p=0.1, place="before", min_area=0.05)
+    odd = View(crop=Crop(scale=(0.14, 1.0)), photometric=_ODD, background=removed)
+    even = View(crop=Crop(scale=(0.08, 1.0)), photometric=_EVEN, background=removed)
+    small = View(size=96, crop=Crop(scale=_SMALL_SCALE), photometric=_ODD)
+    return Recipe(views=(odd, even, odd, even, small, replace(small, photometric=_EVEN)))
+
+
+def _cast() -> Recipe:
+    """Query and key, each with φ = 0.2 of the saliency; 7 x 7 masks of both and the masked key (sections 3.1-3.3)."""
+    crop = Crop(scale=(0.2, 1.0), fg_min=0.2, rule="phi", centre="foreground")
+    query = View(crop=crop, photometric=_CAST, cam_masks=7)
+    return _pair(query, replace(query, masked=True))
+
+
+def _knn_moco() -> Recipe:
+    """Query and key 160 px, four small crops 96 px that overlap the key (A.1); A+ on all but the key (4.2).
+
+    The paper asks for an overlap of 20 % of a small crop's area, its code for 10 %.
+    """
+    strong = replace(_MOCO, auto_augment_p=0.5)
+    query = View(size=160, crop=_LARGE, photometric=strong)
+    small = View(size=96, crop=Crop(scale=_SMALL_SCALE, overlap_of=1, overlap_min=0.2), photometric=strong)
+    return Recipe(views=(query, replace(query, photometric=_MOCO)) + (small,) * 4)
+
+
+# No chance in it: the largest centred square.
+_WHOLE = View(
+    crop=Crop(scale=(1.0, 1.0), ratio=(1.0, 1.0)), photometric=NO_PHOTOMETRIC, flip_p=0.0, masks=True
+)
+_SWAPPED = _mocov2(_donor(0.2), 0.1)
+
+RECIPES: dict[str, Recipe] = {
+    "mocov2": _pair(_mocov2(Background())),
+    "mocov2-bg-rm": _pair(_mocov2(_grey(0.2))),  # A.1.1
+    "mocov2-bg-random": _pair(_mocov2(_donor(0.2))),  # table A5
+    "mocov2-bg-swaps": Recipe(  # p_pos = p_neg = .2, fg_min .1: A.1.1
+        views=(_SWAPPED, _SWAPPED), negative=Negative(p=0.2, view=_mocov2(Background(), 0.1))
+    ),
+    "simclr": _pair(View(crop=Crop(scale=(0.08, 1.0)), photometric=_SIMCLR)),
+    "simsiam": _pair(View(crop=_LARGE, photometric=_MOCO)),  # section 3: MoCo v2's chain
+    "byol": _byol(Background(), scale=(0.08, 1.0)),
+    "byol-bg-rm": _byol(_grey(0.15), 0.05),  # A.1.1
+    "byol-bg-random": _byol(_donor(0.05), 0.05),  # A.1.1
+    "byol-saliency": _byol(  # RELICv2, table 14
+        Background(replace="grey", p=0.1, place="before", min_area=0.05), scale=(0.08, 1.0)
+    ),
+    "swav": _swav(Background()),
+    "swav-bg-rm": _swav(_grey(0.15), 0.05),  # A.1.1
+    "swav-bg-random": _swav(
+        _donor(0.15), 0.05
+    ),  # A.1.1 says .05, but table 1's 73.5 is nearest to .15 (73.2)
+    "relicv2": _relicv2(),
+    "cast": _cast(),
+    "msr": _pair(View(crop=_LARGE, photometric=_MOCO, weak=True)),  # section 4.1: MoCo v2's chain
+    "knn-moco": _knn_moco(),
+    "supervised": Recipe(views=(View(crop=Crop(scale=(0.08, 1.0)), photometric=NO_PHOTOMETRIC),)),
+    "plain": Recipe(views=(_WHOLE,)),
+}
+"""Every recipe by name; ``dataclasses.replace`` makes variants."""

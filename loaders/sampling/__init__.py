@@ -1,0 +1,1 @@
+"""All that is random about a batch, drawn before a pixel is touched."""

@@ -1,0 +1,256 @@
+"""Random crops chosen from the summed-area table, for all views of a batch at once, before anything is decoded."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.special import ndtr, ndtri
+
+from maskgen.shards.coverage import META_FIELDS, SAT_SCALE
+
+from ..recipes.spec import Crop
+
+Floats = NDArray[np.float64]
+TRIES = 10
+UNIFORMS = 4 * (TRIES + 1)
+"""Random numbers per crop: area, log aspect ratio, top and left of each try, and four for the fallback."""
+_QUANTUM = 2 / SAT_SCALE  # four corners, each rounded by up to half a step
+_SIZE = slice(META_FIELDS.index("height"), META_FIELDS.index("width") + 1)
+_BOX = slice(META_FIELDS.index("fg_y0"), META_FIELDS.index("fg_x1") + 1)
+_AREA = META_FIELDS.index("fg_area_ppm")
+
+
+def choose_crops(
+    crops: Sequence[Crop],
+    sat: NDArray[np.uint16],
+    meta: NDArray[np.int32],
+    uniforms: NDArray[np.floating[Any]],
+) -> NDArray[np.float32]:
+    """One crop for each view of each photo.
+
+    Each try has the law of torchvision's RandomResizedCrop, up to the law of its centre; the first of ten that
+    meets all conditions of its `Crop` is taken, else the fallback of its rule. The edges are whole pixels.
+    Deviations from the papers: the foreground is measured on the stored 32 x 32 table instead of the mask, which
+    takes the same crop in more than 99.5 % of cases and needs no decoding; a photo without any foreground takes
+    an unconstrained crop (CAST's code takes another photo instead, which would tie an epoch's length to luck);
+    the grown box of `phi` is centred on a foreground too long for the aspect ratio, where CAST's code shows its
+    lower or right end.
+
+    Args:
+        crops: one for each of V views; `overlap_of` and `iou` name earlier ones.
+        sat: (B, 33, 33) uint16 summed-area tables of the masks.
+        meta: (B, M) int32, fields as in shards.coverage.META_FIELDS.
+        uniforms: (B, V, UNIFORMS) in [0, 1).
+
+    Returns:
+        (B, V, 4) float32 boxes (y0, x0, height, width) relative to the photo.
+    """
+    rows, views = len(sat), len(crops)
+    sizes = meta[:, None, None, _SIZE].astype(np.float64)
+    drawn = np.asarray(uniforms, np.float64).reshape(rows, views, TRIES + 1, 4)
+    tried, fits = _tries(crops, sat, sizes, drawn)
+    fits[..., :TRIES] &= _holds_enough(crops, sat, meta, tried[..., :TRIES, :])
+    boxes = np.empty((rows, views, 4))
+    for view, crop in enumerate(crops):
+        boxes[:, view] = _pick(crop, meta, drawn[:, view, -1], tried[:, view], fits[:, view], boxes)
+    return (boxes / np.tile(sizes[:, 0], 2)).astype(np.float32)
+
+
+def coverage(sat: NDArray[np.uint16], boxes: NDArray[np.floating[Any]]) -> Floats:
+    """Share of an image's foreground that lies inside each box.
+
+    Four bilinear look-ups in the table; exact where a box's edges lie on the table's grid lines.
+
+    Args:
+        sat: (B, G + 1, G + 1) uint16 summed-area tables, 65535 at the last corner, all zero without foreground.
+        boxes: (B, ..., 4) boxes (y0, x0, height, width) relative to the image, inside [0, 1].
+
+    Returns:
+        (B, ...) float64 in [0, 1]; zero without foreground.
+    """
+    count, lines, _ = sat.shape
+    ends = np.array(np.asarray(boxes, np.float64).reshape(count, -1, 4))
+    ends[..., 2:] += ends[..., :2]
+    ends *= lines - 1
+    low = ends.astype(np.int32)
+    np.clip(low, 0, lines - 2, out=low)
+    share = ends - low
+    first = np.arange(count, dtype=np.int32)[:, None] * (lines * lines)
+    table = sat.astype(np.float32).ravel()  # 65535 and every smaller integer is exact in float32
+    total = np.zeros(ends.shape[:2])
+    for y, x, sign in ((2, 3, 1), (0, 3, -1), (2, 1, -1), (0, 1, 1)):
+        corner = first + low[..., y] * lines + low[..., x]
+        down, right = share[..., y], share[..., x]
+        upper, upper_right = table[corner], table[corner + 1]
+        lower, lower_right = table[corner + lines], table[corner + (lines + 1)]
+        upper = upper + (upper_right - upper) * right
+        lower = lower + (lower_right - lower) * right
+        total += sign * (upper + (lower - upper) * down)
+    result: Floats = np.clip(total / SAT_SCALE, 0, 1).reshape(boxes.shape[:-1])
+    return result
+
+
+def foreground_area(meta: NDArray[np.int32]) -> Floats:
+    """(B,) float64, the foreground's share of each photo, from (B, M) int32 meta."""
+    return np.asarray(meta[:, _AREA] * 1e-6)
+
+
+def centre_crops(
+    sizes: NDArray[np.number[Any]], ratio: tuple[float, float] = (3 / 4, 4 / 3)
+) -> NDArray[np.float64]:
+    """The largest centred crop whose aspect ratio lies within `ratio`: what RandomResizedCrop falls back to.
+
+    Args:
+        sizes: (B, 2) heights and widths, px.
+        ratio: bounds of width / height.
+
+    Returns:
+        (B, 4) float64 boxes (top, left, height, width), px.
+    """
+    height, width = np.asarray(sizes, np.float64).T
+    tall = np.where(width < ratio[0] * height, np.rint(width / ratio[0]), height)
+    wide = np.where(width > ratio[1] * height, np.rint(height * ratio[1]), width)
+    return np.stack([(height - tall) // 2, (width - wide) // 2, tall, wide], axis=-1)
+
+
+def intersection(boxes: Floats, others: Floats) -> Floats:
+    """Areas that (..., 4) boxes (y0, x0, height, width) share with others of a shape that fits."""
+    low = np.maximum(boxes[..., :2], others[..., :2])
+    high = np.minimum(boxes[..., :2] + boxes[..., 2:], others[..., :2] + others[..., 2:])
+    area: Floats = np.maximum(high - low, 0).prod(axis=-1)
+    return area
+
+
+def _tries(
+    crops: Sequence[Crop], sat: NDArray[np.uint16], sizes: Floats, drawn: Floats
+) -> tuple[Floats, NDArray[np.bool_]]:
+    """(B, V, T, 4) boxes in px, and which of them fit into their photo."""
+    scale = np.array([crop.scale for crop in crops])[:, None]
+    ratio = np.log([crop.ratio for crop in crops])[:, None]
+    height, width = sizes[..., 0], sizes[..., 1]
+    area = height * width * (scale[..., 0] + drawn[..., 0] * (scale[..., 1] - scale[..., 0]))
+    root, stretch = (
+        np.sqrt(area),
+        np.exp((ratio[..., 0] + drawn[..., 1] * (ratio[..., 1] - ratio[..., 0])) / 2),
+    )
+    tried = np.empty(drawn.shape)
+    tried[..., 2], tried[..., 3] = np.rint(root / stretch), np.rint(root * stretch)
+    sides = tried[..., 2:]
+    fits = np.asarray(((sides >= 1) & (sides <= sizes)).all(axis=-1))
+    room = np.maximum(sizes - sides, 0)
+    tried[..., :2] = np.floor(np.minimum(drawn[..., 2:] * (room + 1), room))
+    drawn_to = [view for view, crop in enumerate(crops) if crop.centre == "foreground"]
+    if drawn_to:
+        middle = _centroids(sat)[:, None, None] * sizes
+        tried[:, drawn_to, :, :2] = _around(middle, sizes, sides[:, drawn_to], drawn[:, drawn_to, :, 2:])
+    return tried, fits
+
+
+def _centroids(sat: NDArray[np.uint16]) -> Floats:
+    """(B, 2) relative centroids of the masks; the middle of the photo without foreground."""
+    share = sat.astype(np.float64) / SAT_SCALE
+    below = np.stack([share[:, :, -1], share[:, -1, :]], axis=1)  # distribution function along y and x
+    lines = sat.shape[1] - 1
+    centroid = 1 - (below[..., 1:] + below[..., :-1]).sum(axis=-1) / (2 * lines)
+    return np.asarray(np.where(sat[:, -1:, -1] > 0, centroid, 0.5))
+
+
+def _around(middle: Floats, sizes: Floats, sides: Floats, drawn: Floats) -> Floats:
+    """Top left corners of crops whose centres follow a normal law around `middle`, cut to where they fit."""
+    room = np.maximum(sizes - sides, 0)
+    low, high = ndtr((sides / 2 - middle) / sizes), ndtr((sizes - sides / 2 - middle) / sizes)
+    centre = middle + sizes * ndtri(low + drawn * (high - low))
+    return np.asarray(np.clip(np.floor(centre - sides / 2), 0, room))
+
+
+def _holds_enough(
+    crops: Sequence[Crop], sat: NDArray[np.uint16], meta: NDArray[np.int32], tried: Floats
+) -> NDArray[np.bool_]:
+    """(B, V, T) whether each try holds its view's least share of the foreground."""
+    holds = np.ones(tried.shape[:-1], np.bool_)
+    bound = [view for view, crop in enumerate(crops) if crop.fg_min > 0]
+    if bound:
+        size = np.tile(meta[:, _SIZE], 2)[:, None, None]
+        some = tried if len(bound) == len(crops) else tried[:, bound]
+        share = coverage(sat, np.minimum(some / size, 1))
+        needed = np.stack([_needed(crops[view], meta) for view in bound], axis=1)[..., None]
+        holds[:, bound] = (share + _QUANTUM >= needed) | (sat[:, -1, -1] == 0)[:, None, None]
+    return holds
+
+
+def _needed(crop: Crop, meta: NDArray[np.int32]) -> Floats:
+    """(B,) least share of the foreground in a crop; φ where the smallest crop can reach it (CAST's code)."""
+    if crop.rule != "phi":
+        return np.full(len(meta), crop.fg_min)
+    return np.minimum(crop.fg_min, crop.scale[0] / np.maximum(foreground_area(meta), 1e-6))
+
+
+def _pick(
+    crop: Crop,
+    meta: NDArray[np.int32],
+    spare: Floats,
+    tried: Floats,
+    fits: NDArray[np.bool_],
+    boxes: Floats,
+) -> Floats:
+    """(B, 4) boxes of one view, px, from its (B, T + 1, 4) tries and the (B, V, 4) boxes of earlier views."""
+    good, inside = fits[:, :TRIES], tried[:, :TRIES]
+    if crop.overlap_of is not None:
+        shared = intersection(inside, boxes[:, None, crop.overlap_of])
+        good = good & (shared >= crop.overlap_min * inside[..., 2] * inside[..., 3])
+    if crop.iou is not None:
+        off = _off_bounds(inside, boxes[:, None, crop.iou[0]], crop.iou[1:])
+        off[~good] = np.inf
+        first, found = off.argmin(axis=1), good.any(axis=1)  # the first of the smallest
+    else:
+        first, found = good.argmax(axis=1), good.any(axis=1)
+    chosen = np.take_along_axis(tried, first[:, None, None], axis=1)[:, 0]
+    if not found.all():
+        chosen[~found] = _fallback(crop, meta[~found], spare[~found], tried[~found, -1], fits[~found, -1])
+    return chosen
+
+
+def _off_bounds(boxes: Floats, others: Floats, bounds: tuple[float, float]) -> Floats:
+    """How far the intersection over union lies outside its bounds; 0 inside."""
+    shared = intersection(boxes, others)
+    union = boxes[..., 2:].prod(axis=-1) + others[..., 2:].prod(axis=-1) - shared
+    iou = shared / np.maximum(union, 1)
+    return np.asarray(np.maximum(np.maximum(bounds[0] - iou, iou - bounds[1]), 0))
+
+
+def _fallback(
+    crop: Crop, meta: NDArray[np.int32], spare: Floats, free: Floats, free_fits: NDArray[np.bool_]
+) -> Floats:
+    """(B, 4) boxes, px, of the rows of which no try was good."""
+    sizes = meta[:, _SIZE].astype(np.float64)
+    centred = centre_crops(sizes, crop.ratio)
+    if crop.rule == "overlap":
+        return np.where(free_fits[:, None], free, centred)
+    if crop.rule == "phi":
+        return np.where(
+            meta[:, _AREA : _AREA + 1] > 0, _grown(meta[:, _BOX], sizes, spare, crop.ratio), centred
+        )
+    return centred
+
+
+def _grown(foreground: NDArray[np.int32], sizes: Floats, drawn: Floats, ratio: tuple[float, float]) -> Floats:
+    """The foreground's (B, 4) boxes (y0, x0, y1, x1), each side moved outwards at random, cut to the ratio."""
+    core = foreground.astype(np.float64)
+    room = np.concatenate([core[:, :2], sizes - core[:, 2:]], axis=1)
+    step = np.floor(drawn * (room + 1))
+    low, high = core[:, :2] - step[:, :2], core[:, 2:] + step[:, 2:]
+    tall, wide = (high - low).T
+    sides = np.stack(
+        [
+            np.where(wide < ratio[0] * tall, np.floor(wide / ratio[0]), tall),
+            np.where(wide > ratio[1] * tall, np.floor(tall * ratio[1]), wide),
+        ],
+        axis=1,
+    )
+    moved = np.maximum(low, core[:, 2:] - sides)
+    centred = np.floor((core[:, :2] + core[:, 2:] - sides) / 2)
+    start = np.where(sides < core[:, 2:] - core[:, :2], centred, moved)
+    return np.concatenate([start, sides], axis=1)

@@ -1,0 +1,318 @@
+"""Everything random about a batch, drawn in numpy before a pixel is touched.
+
+Each sample has a random stream of its own, so that its crops, colours and coins depend on the seed, the epoch and
+the sample alone: not on the batch, the rank, the number of workers, or where a run was resumed. Only the choice
+of other photos (donors of backgrounds, sources of negatives) looks at the batch, by rows.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, fields, replace
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ..order.permutation import mix64, stream_key
+from ..recipes.spec import Background, Photometric, Recipe, View
+from . import crops
+from .crops import choose_crops, coverage, foreground_area
+
+KEEP, GREY, DONOR = 0, 1, 2
+
+# Places in a view's block of random numbers, behind those of its crop; the layout is part of reproducibility.
+_BLOCK = 64
+_FLIP, _JITTER_COIN, _JITTER = crops.UNIFORMS, crops.UNIFORMS + 1, crops.UNIFORMS + 2
+_GREY_COIN, _BLUR_COIN, _SIGMA, _SOLARISE_COIN = range(crops.UNIFORMS + 6, crops.UNIFORMS + 10)
+_POLICY_COIN, _POLICY, _POLICY_U = crops.UNIFORMS + 10, crops.UNIFORMS + 11, crops.UNIFORMS + 12
+_REPLACE_COIN, _LEVEL, _OTHER = crops.UNIFORMS + 16, crops.UNIFORMS + 17, crops.UNIFORMS + 18
+POLICIES = 25
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class ViewDraws:
+    """What is done to one view of each of B rows.
+
+    Args:
+        box: (B, 4) float32 (y0, x0, height, width) relative to the stored photo, edges on whole pixels of it.
+        flip: (B,) bool, whether the view is flipped left to right.
+        colour: (B, 4) float32 brightness, contrast, saturation, hue in degrees; 1, 1, 1, 0 changes nothing.
+        sigma: (B,) float32, σ of the Gaussian blur in px of the view; 0: none.
+        solarise: (B,) bool.
+        policy: (B,) int16, AutoAugment sub-policy 0..24 in place of colour, blur and solarise; -1: none.
+        policy_u: (B, 4) float32 in [0, 1): whether its two operations happen, and their signs.
+        kind: (B,) uint8, background 0 kept, 1 grey, 2 of another picture.
+        grey: (B,) uint8, the grey level where kind is 1.
+        donor: (B,) int32, row whose background picture is shown where kind is 2, else -1.
+        bg_box, bg_flip, bg_colour, bg_sigma, bg_solarise: where kind is 2, how that picture is cut and coloured;
+            shapes as above. A background placed before the photometric chain keeps its colours here.
+    """
+
+    box: NDArray[np.float32]
+    flip: NDArray[np.bool_]
+    colour: NDArray[np.float32]
+    sigma: NDArray[np.float32]
+    solarise: NDArray[np.bool_]
+    policy: NDArray[np.int16]
+    policy_u: NDArray[np.float32]
+    kind: NDArray[np.uint8]
+    grey: NDArray[np.uint8]
+    donor: NDArray[np.int32]
+    bg_box: NDArray[np.float32]
+    bg_flip: NDArray[np.bool_]
+    bg_colour: NDArray[np.float32]
+    bg_sigma: NDArray[np.float32]
+    bg_solarise: NDArray[np.bool_]
+
+    def rows(self, chosen: NDArray[np.integer[Any]]) -> ViewDraws:
+        """The draws of the chosen rows, in that order; `donor` still counts rows of the whole batch."""
+        return ViewDraws(**{part.name: getattr(self, part.name)[chosen] for part in fields(self)})
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class BatchDraws:
+    """All draws of a batch of B rows.
+
+    Args:
+        views: one for each view of the recipe.
+        negative: the extra negative of each row's first view, or None. Row i describes the negative of query i:
+            a view of the photo of row `negative_source[i]`.
+        negative_source: (B,) int32, a permutation without fixed points if B > 1.
+        matched: (B,) bool, whether the negative stands on its query's final background.
+    """
+
+    views: tuple[ViewDraws, ...]
+    negative: ViewDraws | None
+    negative_source: NDArray[np.int32]
+    matched: NDArray[np.bool_]
+
+
+def uniforms(
+    seed: int, epoch: int, samples: NDArray[np.int64], count: int, *, stream: int = 0
+) -> NDArray[np.float32]:
+    """Random numbers of each sample: a hash of (seed, epoch, stream, sample, place), without any state.
+
+    SplitMix64 (Steele, Lea and Flood, 2014) from a start of each sample's own; each of its 64-bit values gives
+    two numbers of 24 bits. A longer `count` only appends.
+
+    Args:
+        seed: of the run.
+        epoch: from 0.
+        samples: (B,) numbers of samples in the data set.
+        count: numbers per sample.
+        stream: another one gives other numbers.
+
+    Returns:
+        (B, count) float32 in [0, 1).
+    """
+    root = np.uint64(stream_key(seed, epoch, _VIEWS, stream))
+    start = mix64(samples.astype(np.uint64) * _GOLDEN + root)
+    words = (count + 1) // 2
+    steps = np.arange(1, words + 1, dtype=np.uint64) * _GOLDEN
+    halves = mix64(start[:, None] + steps).astype("<u8").view("<u4")[:, :count]
+    return (halves >> 8).astype(np.float32) * np.float32(2**-24)
+
+
+_GOLDEN = np.uint64(0x9E3779B97F4A7C15)
+_VIEWS = 0x7669657773  # the order of an epoch is made from (seed, epoch) as well
+
+
+def draw(
+    recipe: Recipe,
+    sat: NDArray[np.uint16],
+    meta: NDArray[np.int32],
+    samples: NDArray[np.int64],
+    *,
+    seed: int,
+    epoch: int,
+) -> BatchDraws:
+    """Everything random about a batch.
+
+    Args:
+        recipe: what is made of each image.
+        sat: (B, 33, 33) uint16 summed-area tables of the masks.
+        meta: (B, M) int32, fields as in shards.coverage.META_FIELDS.
+        samples: (B,) int64 numbers of the samples in the data set.
+        seed: of the run.
+        epoch: from 0.
+    """
+    views = recipe.views if recipe.negative is None else (*recipe.views, recipe.negative.view)
+    drawn = uniforms(seed, epoch, samples, len(views) * _BLOCK).reshape(len(sat), len(views), _BLOCK)
+    boxes = choose_crops([view.crop for view in views], sat, meta, drawn[..., : crops.UNIFORMS])
+    shown = _shown(views, sat, meta, boxes)
+    plain = [_plain(view, drawn[:, i], boxes[:, i]) for i, view in enumerate(views)]
+    done = tuple(
+        _replaced(view.background, plain[i], drawn[:, i], shown[:, i], samples)
+        for i, view in enumerate(recipe.views)
+    )
+    if recipe.negative is None:
+        nobody = np.full(len(sat), -1, np.int32)
+        return BatchDraws(views=done, negative=None, negative_source=nobody, matched=nobody >= 0)
+    source = _shift(drawn[:, -1, _OTHER])
+    wanted = drawn[:, -1, _REPLACE_COIN] < recipe.negative.p
+    seen = shown[source, -1] & (sat[:, -1, -1] > 0) & (samples[source] != samples)
+    matched = np.asarray(wanted & seen)
+    negative = _on_background(plain[-1].rows(source), done[0], matched)
+    return BatchDraws(views=done, negative=negative, negative_source=source, matched=matched)
+
+
+def _shown(
+    views: tuple[View, ...], sat: NDArray[np.uint16], meta: NDArray[np.int32], boxes: NDArray[np.float32]
+) -> NDArray[np.bool_]:
+    """(B, V) whether there is enough foreground, in the photo and in the crop, to change what is behind it."""
+    area = foreground_area(meta)[:, None]
+    share = coverage(sat, boxes) * area / boxes[..., 2:].prod(axis=-1)
+    least = np.array([(view.background.min_area, view.background.min_visible) for view in views])
+    enough = (area >= least[:, 0]) & (share >= least[:, 1]) & (sat[:, -1, -1] > 0)[:, None]
+    return np.asarray(enough)
+
+
+def _plain(view: View, drawn: NDArray[np.float32], box: NDArray[np.float32]) -> ViewDraws:
+    """The draws of one view with its own background."""
+    chain, count = view.photometric, len(drawn)
+    policy = np.full(count, -1, np.int16)
+    if chain.auto_augment_p:
+        chosen = (drawn[:, _POLICY] * POLICIES).astype(np.int16)
+        policy = np.where(drawn[:, _POLICY_COIN] < chain.auto_augment_p, chosen, policy)
+    usual = policy < 0
+    low, high = chain.blur_sigma
+    sigma = np.float32(low) + drawn[:, _SIGMA] * np.float32(high - low)
+    flip = drawn[:, _FLIP] < view.flip_p
+    colour = np.where(usual[:, None], _colours(chain, drawn), _SAME)
+    sigma = np.where(usual & (drawn[:, _BLUR_COIN] < chain.blur_p), sigma, np.float32(0))
+    solarise = usual & (drawn[:, _SOLARISE_COIN] < chain.solarise_p)
+    return ViewDraws(
+        box=box,
+        flip=flip,
+        colour=colour,
+        sigma=sigma,
+        solarise=solarise,
+        policy=policy,
+        policy_u=drawn[:, _POLICY_U : _POLICY_U + 4],
+        kind=np.zeros(count, np.uint8),
+        grey=np.zeros(count, np.uint8),
+        donor=np.full(count, -1, np.int32),
+        bg_box=box,
+        bg_flip=flip,
+        bg_colour=colour,
+        bg_sigma=sigma,
+        bg_solarise=solarise,
+    )
+
+
+_SAME = np.array([1, 1, 1, 0], np.float32)
+
+
+def _colours(chain: Photometric, drawn: NDArray[np.float32]) -> NDArray[np.float32]:
+    """(B, 4) brightness, contrast, saturation factors and hue degrees, as ColorJitter draws them."""
+    reach = np.array([*chain.jitter[:3], 360 * chain.jitter[3]], np.float32)
+    low, high = _SAME - reach, _SAME + reach
+    low[:3] = np.maximum(low[:3], 0)
+    jittered = low + drawn[:, _JITTER : _JITTER + 4] * (high - low)
+    colour = np.where(drawn[:, _JITTER_COIN, None] < chain.jitter_p, jittered, _SAME)
+    colour[drawn[:, _GREY_COIN] < chain.grey_p, 2] = 0
+    return colour
+
+
+def _replaced(
+    background: Background,
+    plain: ViewDraws,
+    drawn: NDArray[np.float32],
+    shown: NDArray[np.bool_],
+    samples: NDArray[np.int64],
+) -> ViewDraws:
+    """A view's draws with what becomes of its background."""
+    if not background.p:
+        return plain
+    chosen = shown & (drawn[:, _REPLACE_COIN] < background.p)
+    if background.replace == "grey":
+        level = np.floor(drawn[:, _LEVEL] * 256) if background.grey is None else round(background.grey * 255)
+        return replace(
+            plain,
+            kind=np.where(chosen, GREY, KEEP).astype(np.uint8),
+            grey=np.where(chosen, level, 0).astype(np.uint8),
+        )
+    other = _others(drawn[:, _OTHER], samples)
+    chosen = chosen & (samples[other] != samples)
+    own = plain.rows(np.where(chosen, other, np.arange(len(other))))
+    before = background.place == "before"
+    return replace(
+        plain,
+        kind=np.where(chosen, DONOR, KEEP).astype(np.uint8),
+        donor=np.where(chosen, other, -1).astype(np.int32),
+        bg_box=own.box,
+        bg_flip=own.flip,
+        bg_colour=np.broadcast_to(_SAME, own.colour.shape) if before else own.colour,
+        bg_sigma=np.zeros_like(own.sigma) if before else own.sigma,
+        bg_solarise=np.zeros_like(own.solarise) if before else own.solarise,
+    )
+
+
+def _others(drawn: NDArray[np.float32], samples: NDArray[np.int64]) -> NDArray[np.int64]:
+    """(B,) another row for each, drawn evenly; with another sample in it, if the batch has one."""
+    count = len(samples)
+    row = np.arange(count)
+    other = (row + 1 + (drawn * np.float32(count - 1)).astype(np.int64)) % count
+    for _ in range(count):
+        same = samples[other] == samples  # a small data set, padded, comes twice in one batch
+        if not same.any():
+            break
+        other = np.where(same, (other + 1) % count, other)
+    return other
+
+
+def _shift(drawn: NDArray[np.float32]) -> NDArray[np.int32]:
+    """(B,) other rows: all shifted alike, so that each photo is the source of one negative."""
+    count = len(drawn)
+    by = 1 + int(drawn[0] * np.float32(count - 1)) if count > 1 else 0
+    return np.roll(np.arange(count, dtype=np.int32), -by)
+
+
+def _on_background(negative: ViewDraws, query: ViewDraws, matched: NDArray[np.bool_]) -> ViewDraws:
+    """The negatives' draws: the matched ones on the final background of their query.
+
+    A query that kept its background lends its own background picture, cut and coloured as the query itself.
+    """
+    rows = np.arange(len(matched))
+    grey = matched & (query.kind == GREY)
+    lent = np.where(query.kind == DONOR, query.donor, rows)
+    picture = matched & ~grey
+    return replace(
+        negative,
+        kind=np.where(grey, GREY, np.where(picture, DONOR, KEEP)).astype(np.uint8),
+        grey=np.where(grey, query.grey, 0).astype(np.uint8),
+        donor=np.where(picture, lent, -1).astype(np.int32),
+        bg_box=query.bg_box,
+        bg_flip=query.bg_flip,
+        bg_colour=query.bg_colour,
+        bg_sigma=query.bg_sigma,
+        bg_solarise=query.bg_solarise,
+    )
+
+
+def colour_matrix(colour: NDArray[np.float32]) -> NDArray[np.float32]:
+    """The affine maps of RGB that `nvidia.dali.fn.color_twist` applies.
+
+    In YIQ the saturation scales and the hue turns the chroma; then contrast around 128, then brightness.
+
+    Args:
+        colour: (B, 4) brightness, contrast, saturation factors and hue in degrees.
+
+    Returns:
+        (B, 3, 4) float32: new RGB = m[:, :3] · RGB + m[:, 3], for values 0..255.
+    """
+    brightness, contrast, saturation, hue = np.asarray(colour, np.float64).T
+    turn = np.zeros((len(colour), 3, 3))
+    turn[:, 0, 0] = 1
+    turn[:, 1, 1] = turn[:, 2, 2] = saturation * np.cos(np.deg2rad(hue))
+    turn[:, 1, 2] = saturation * np.sin(np.deg2rad(hue))
+    turn[:, 2, 1] = -turn[:, 1, 2]
+    matrix = np.empty((len(colour), 3, 4))
+    matrix[..., :3] = (brightness * contrast)[:, None, None] * (_RGB_OF_YIQ @ turn @ _YIQ_OF_RGB)
+    matrix[..., 3] = (brightness * (128 - 128 * contrast))[:, None]
+    return matrix.astype(np.float32)
+
+
+# NTSC, with the three digits that DALI uses; its inverse is exact, so grey may come out up to 0.6 off grey.
+_YIQ_OF_RGB = np.array([[0.299, 0.587, 0.114], [0.596, -0.274, -0.321], [0.211, -0.523, 0.311]])
+_RGB_OF_YIQ = np.linalg.inv(_YIQ_OF_RGB)

@@ -1,0 +1,1 @@
+"""Where the files come from: local folders, object stores, a cache."""

@@ -1,0 +1,290 @@
+"""A local cache of remote tars: fetched whole, checked, evicted by last use, shared by processes."""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import os
+import shutil
+import time
+from collections.abc import Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import wait as wait_for
+from pathlib import Path
+from typing import Any
+
+from maskgen.errors import EnvironmentFault, ShardFault, UsageError
+from maskgen.io.atomic import (
+    PartialFile,
+    disk_errors,
+    folder_lock,
+    is_as_written,
+    make_folder,
+    sweep_partials,
+    write_atomic,
+)
+from maskgen.shards import naming
+from maskgen.shards.manifest import Manifest
+from maskgen.shards.record import FileFact
+
+from ..dataset.shard import Shard
+from .shared_files import evict, file_lock, held_files, open_shared
+from .stores import Store, is_address, open_store
+
+PREFIX = "maskgen-"
+WAIT_S = 60.0
+"""How long a full cache waits for tars that are being read, seconds."""
+
+_SMALL = ("idx", "parquet")
+_FETCHERS = 16
+_GROUP = 64
+_MAX_MANIFEST = 1 << 30
+_ATTEMPTS = 2
+
+
+def open_cache(path: str | Path, cache: str | Path | None, limit: int | None) -> TarCache | None:
+    """The cache of a remote data set with its manifest in it, or None for a folder that is read in place.
+
+    Args:
+        path: see `open_dataset`.
+        cache: folder of the cache.
+        limit: see `open_dataset`, bytes.
+
+    Raises:
+        UsageError: an address without a cache, a cache that is part of the data set, or a limit below 1.
+        ShardFault: there is no manifest.
+        EnvironmentFault: the store cannot be reached, or the disk is full.
+    """
+    if cache is None:
+        if is_address(path) or limit is not None:
+            raise UsageError(
+                "an address needs a local cache" if is_address(path) else "cache_bytes without a cache",
+                where=str(path),
+                arguments=[("cache", "/local/disk/folder")],
+            )
+        return None
+    root = Path(cache).absolute()
+    inside = not is_address(path) and Path(path).resolve() in (root.resolve(), *root.resolve().parents)
+    if inside or (limit is not None and limit < 1):
+        raise UsageError(
+            "the cache lies inside the data set" if inside else f"cache_bytes is {limit}",
+            where=str(cache),
+            remedy="choose a folder on a local disk, and at least the size of two tars",
+        )
+    return TarCache(open_store(path), root, limit)
+
+
+class TarCache:
+    """The tars of one data set in a folder that other data sets and processes may use too.
+
+    A tar appears in the cache whole: it is fetched beside its place, hashed on the way, synced and renamed. It is
+    read under a shared lock of the file itself, which dies with the process, and evicted under an exclusive one: what
+    is being read stays. Only folders that begin with ``maskgen-`` are touched.
+
+    Args:
+        store: where the files come from.
+        root: the cache's folder.
+        limit: bytes that all data sets in it may hold together; None for no limit but the disk's.
+
+    Raises:
+        ShardFault: the store has no manifest.
+        EnvironmentFault: the store cannot be reached, or the disk is full.
+    """
+
+    def __init__(self, store: Store, root: Path, limit: int | None) -> None:
+        self.store = store
+        self.root = root
+        self.limit = limit
+        self._pool: ThreadPoolExecutor | None = None
+        self._coming: dict[str, Future[None]] = {}
+        content = self._read_manifest()
+        self.folder = root / f"{PREFIX}{hashlib.sha256(content).hexdigest()[:16]}"
+        make_folder(self.folder)
+        sweep_partials(self.folder)
+        place = self.folder / naming.MANIFEST
+        if not place.is_file() or place.read_bytes() != content:
+            write_atomic(place, content)
+
+    def _read_manifest(self) -> bytes:
+        size = self.store.names().get(naming.MANIFEST)
+        if size is None:
+            raise ShardFault(
+                "no manifest.json here",
+                where=self.store.address,
+                cause="another address, or an incomplete copy",
+                remedy="give the address of the folder that maskgen run wrote",
+            )
+        return b"".join(self.store.read(naming.MANIFEST, min(size, _MAX_MANIFEST)))
+
+    def prepare(self, whole: Manifest, window: int) -> list[str]:
+        """Fetch the indexes and tables that are not here yet, and make sure that the tars are there and fit.
+
+        Args:
+            whole: the manifest.
+            window: shards per window of the order, 0 for a global shuffle.
+
+        Returns:
+            The names of the files in the store.
+
+        Raises:
+            ShardFault: a file is missing or has another size, or is damaged.
+            UsageError: the cache is too small.
+            EnvironmentFault: the store cannot be reached, or the disk is full.
+        """
+        names = self.store.names()
+        facts = {f"{r.name}.{suffix}": fact for r in whole.shards for suffix, fact in r.files.items()}
+        for name, fact in facts.items():
+            if names.get(name) != fact.bytes:
+                raise ShardFault(
+                    f"a file has {names[name]} bytes, {fact.bytes} recorded"
+                    if name in names
+                    else "a file of a shard is missing",
+                    where=f"{self.store.address}/{name}",
+                    cause="an incomplete copy",
+                    remedy="copy it there again",
+                )
+        self._check_room(facts, window)
+        self._fetch_small({name: fact for name, fact in facts.items() if not name.endswith(".tar")})
+        return sorted(names)
+
+    def open_tar(self, shard: Shard) -> int:
+        """A descriptor of a shard's tar with a shared lock on it, fetched first when it is not here.
+
+        Raises:
+            ShardFault: the tar in the store is not the one of the manifest.
+            EnvironmentFault: it cannot be fetched, or there is no room for it.
+        """
+        path = self.folder / shard.tar_name
+        while True:
+            descriptor = open_shared(path, shard.bytes)
+            if descriptor is not None:
+                return descriptor
+            with file_lock(self.folder / f".{shard.tar_name}.lock"):
+                if not path.exists():  # another process may have fetched it while we waited
+                    fact = FileFact(shard.bytes, shard.sha256)
+                    with self._reserved({path: fact}) as partials:
+                        self._fill(fact, partials[0])
+
+    def fetch_ahead(self, shards: Sequence[Shard], *, wait: bool = False) -> None:
+        """Begin to fetch the tars that are not here, a few at a time; what fails is tried again when it is read.
+
+        Args:
+            shards: whose tars will be read soon.
+            wait: until they are here.
+        """
+        for shard in shards:
+            coming = self._coming.get(shard.name)
+            if (coming is None or coming.done()) and not (self.folder / shard.tar_name).exists():
+                if self._pool is None:
+                    self._pool = ThreadPoolExecutor(_FETCHERS // 4, thread_name_prefix="maskgen-fetch")
+                self._coming[shard.name] = self._pool.submit(lambda one: os.close(self.open_tar(one)), shard)
+        if wait:
+            wait_for([self._coming[shard.name] for shard in shards if shard.name in self._coming])
+
+    def close(self) -> None:
+        """Drop what `fetch_ahead` has not begun, and wait for the rest."""
+        if self._pool is not None:
+            self._pool.shutdown(cancel_futures=True)
+            self._pool = None
+            self._coming.clear()
+
+    def __getstate__(self) -> dict[str, Any]:
+        return {**self.__dict__, "_pool": None, "_coming": {}}
+
+    def _fetch_small(self, facts: dict[str, FileFact]) -> None:
+        """Fetch those files that are not here yet, a group at a time; one process does, others find them here."""
+        with file_lock(self.folder / ".tables.lock"), ThreadPoolExecutor(_FETCHERS) as pool:
+            here = pool.map(lambda n: is_as_written(self.folder / n, facts[n].bytes, facts[n].sha256), facts)
+            missing = [name for name, found in zip(facts, here, strict=True) if not found]
+            for first in range(0, len(missing), _GROUP):
+                group = {self.folder / name: facts[name] for name in missing[first : first + _GROUP]}
+                with self._reserved(group) as partials:
+                    list(pool.map(self._fill, group.values(), partials))
+
+    def _fill(self, fact: FileFact, partial: PartialFile) -> None:
+        """Fetch a file, check it and give it its name; one that arrives damaged is fetched once more."""
+        path = partial.final
+        for _ in range(_ATTEMPTS):
+            for part in self.store.read(path.name, fact.bytes):
+                partial.write(part)
+            if (partial.size, partial.sha256) == (fact.bytes, fact.sha256):
+                partial.sync()
+                with (
+                    folder_lock(self.root),
+                    disk_errors(path),
+                ):  # who counts must not miss a file between names
+                    os.replace(partial.path, path)
+                return
+            partial.restart()
+        raise ShardFault(
+            "a file in the store has another SHA-256 than the manifest records",
+            where=f"{self.store.address}/{path.name}",
+            cause="damage, or a file of another run",
+            remedy="copy it there again",
+        )
+
+    @contextlib.contextmanager
+    def _reserved(self, files: dict[Path, FileFact]) -> Iterator[list[PartialFile]]:
+        """Unfinished files that count their whole size from the beginning: no two fetches use the same room."""
+        with contextlib.ExitStack() as stack:
+            with self._room(sum(fact.bytes for fact in files.values())):
+                partials = [stack.enter_context(PartialFile(path)) for path in files]
+                for partial, fact in zip(partials, files.values(), strict=True):
+                    with disk_errors(partial.final, fact.bytes):
+                        os.truncate(partial.path, fact.bytes)
+            yield partials
+
+    @contextlib.contextmanager
+    def _room(self, size: int) -> Iterator[None]:
+        """Hold the cache's lock with `size` bytes free below the limit.
+
+        Raises:
+            EnvironmentFault: what fills the cache is being read, and stayed so.
+        """
+        end = time.monotonic() + WAIT_S
+        while True:
+            with folder_lock(self.root):
+                if self._evict(size) <= 0:
+                    yield
+                    return
+            if size > (self.limit or size) or time.monotonic() > end:
+                raise EnvironmentFault(
+                    f"the cache has no room for {size:,} bytes: it may hold {self.limit:,}, and what fills it is being "
+                    "read",
+                    where=str(self.root),
+                    remedy="let fewer processes share the cache",
+                    arguments=[("cache_bytes", "<more>")],
+                )
+            time.sleep(0.05)
+
+    def _evict(self, size: int) -> int:
+        """Make room for `size` bytes; returns how many are missing."""
+        if self.limit is None:
+            return 0
+        held = sum(file.size for file in held_files(self.root, PREFIX))
+        return evict(self.root, PREFIX, ".tar", held + size - self.limit)
+
+    def _check_room(self, facts: dict[str, FileFact], window: int) -> None:
+        """Refuse an order that would fetch the same tars again and again."""
+        tars = sorted((f.bytes for name, f in facts.items() if name.endswith(".tar")), reverse=True)
+        small = sum(fact.bytes for name, fact in facts.items() if not name.endswith(".tar"))
+        need = small + sum(tars[: 2 * window] if window else tars)
+        room = self.limit if self.limit is not None else self._disk_room()
+        if need <= room:
+            return
+        fits = (room - small) // (2 * max(tars[0], 1))
+        windows = f"two windows of {window} tars" if window else "all tars (global shuffle)"
+        raise UsageError(
+            f"the cache may hold {room:,} bytes, and the order needs {need:,}: {windows}, tables and indexes",
+            where=f"{self.store.address} in {self.root}",
+            cause="cache_bytes" if self.limit is not None else "free space on the disk",
+            remedy="" if self.limit is not None else "free space there, or choose a cache on a larger disk",
+            arguments=[
+                *([("cache_bytes", need)] if self.limit is not None else []),
+                *([("shuffle", f"shards:{fits}")] if fits > 0 else []),
+            ],
+        )
+
+    def _disk_room(self) -> int:
+        own = sum(file.size for file in held_files(self.root, PREFIX) if file.path.parent == self.folder)
+        return shutil.disk_usage(self.root).free + own

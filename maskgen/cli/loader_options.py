@@ -1,0 +1,65 @@
+"""Recipes and data sets as the commands about the loader take them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, TypeVar
+
+import click
+
+from ..errors import UsageError
+
+if TYPE_CHECKING:
+    from maskgen.loaders import Dataset, Recipe
+
+F = TypeVar("F", bound=Callable[..., Any])
+
+
+def photos_option(function: F) -> F:
+    """`--photos`: the originals of shards without photos."""
+    return click.option(
+        "--photos",
+        type=click.Path(exists=True, file_okay=False, path_type=Path),
+        help="Folder of the originals, for shards of the sidecar layout.",
+    )(function)
+
+
+def recipe_named(name: str) -> Recipe:
+    """A recipe of `RECIPES`.
+
+    Raises:
+        UsageError: there is none of this name.
+    """
+    from maskgen.loaders.recipes.published import RECIPES
+
+    from ..config.run_config import nearest
+
+    if name not in RECIPES:
+        raise UsageError(
+            f"no recipe {name!r} ({nearest(name, list(RECIPES))})", remedy="maskgen preview --views list"
+        )
+    return RECIPES[name]
+
+
+def open_with_photos(data: Path, photos: Path | None) -> Dataset:
+    """A data set with at least one photo to show.
+
+    Raises:
+        UsageError: it holds no photos and `photos` is not given, or it is empty.
+        ShardFault: something is not what its manifest says.
+    """
+    from maskgen.loaders import open_dataset
+
+    from ..shards import naming
+
+    dataset = open_dataset(data, photos=photos)
+    if naming.PHOTO not in dataset.members and photos is None:
+        raise UsageError(
+            "the shards hold no photos (layout sidecar)",
+            where=str(data),
+            remedy="give --photos, the folder of the originals",
+        )
+    if not dataset.samples:
+        raise UsageError("the data set has no samples", where=str(data), remedy="maskgen status")
+    return dataset

@@ -1,0 +1,67 @@
+"""How a command of ours ends: every error is a sentence on stderr and an exit status."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import sys
+from collections.abc import Iterator
+from typing import NoReturn
+
+import click
+
+from ..errors import EXIT_ENVIRONMENT, EXIT_INTERRUPTED, Told
+
+WIDE = {"help_option_names": ["-h", "--help"], "max_content_width": 110}
+"""Settings of a group of commands."""
+
+
+@contextlib.contextmanager
+def own_options(**others: str) -> Iterator[None]:
+    """Let an error speak of the running command's options, where the library spoke of its arguments.
+
+    Args:
+        others: what sets an argument that no option of the same name sets, such as ``batch_size="--set batch_size="``.
+    """
+    try:
+        yield
+    except Told as error:
+        known = click.get_current_context().command.params
+        options = {one.name: f"{one.opts[0]} " for one in known if isinstance(one, click.Option) and one.name}
+        error.name_options({**options, **others})
+        raise
+
+
+def run_command(command: click.Command, name: str, arguments: list[str]) -> NoReturn:
+    """Run a command and leave the interpreter.
+
+    Args:
+        command: gives an exit status, or None for 0.
+        name: of the program, as users type it.
+        arguments: behind it.
+    """
+    try:
+        with command.make_context(name, arguments) as context:
+            status = command.invoke(context)
+        sys.stdout.flush()
+    except click.exceptions.Exit as stop:
+        status = stop.exit_code
+    except (click.Abort, KeyboardInterrupt):
+        status = EXIT_INTERRUPTED
+    except click.ClickException as error:
+        error.show()
+        status = error.exit_code
+    except Told as error:
+        click.echo(f"{name}: {error}", err=True)
+        status = error.exit_code
+    except BrokenPipeError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        status = 141  # as any tool whose reader has gone
+    except OSError as error:  # a file or folder given on the command line, or the disk under it
+        place = f": {error.filename}" if error.filename else ""
+        click.echo(
+            f"{name}: {error.strerror or error}{place}\n  Next: check the path, its permissions and the disk.",
+            err=True,
+        )
+        status = EXIT_ENVIRONMENT
+    sys.exit(status if isinstance(status, int) else 0)

@@ -1,0 +1,159 @@
+"""Contact sheets: one sample per row, its pictures side by side, several columns of rows."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from ..io.images.stored import decode_mask, decode_photo
+from ..shards import naming, patch, reader
+from ..shards.manifest import Manifest
+from ..shards.record import Record
+from ..shards.sample import hard_mask
+from ..types import RGB, HardMask
+
+CELL = 160
+_GAP = 4
+_TEXT = 16
+_TITLE = 22  # characters above a picture
+_SHOWN = (naming.PHOTO, naming.MASK, naming.BACKGROUND, naming.META)
+_GREY = 127  # where the photo of a patch is not at hand
+_TINT = np.array([230, 30, 60], np.float32)
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """One sample of a sheet: its key and its pictures, each (H, W, 3) uint8 RGB."""
+
+    key: str
+    pictures: tuple[RGB, ...]
+
+
+def spread(data: Path, whole: Manifest, count: int) -> Iterator[Row]:
+    """Rows of `count` samples at equal distances over a data set.
+
+    Raises:
+        ShardFault: a shard is not as recorded.
+    """
+    wanted = np.unique(
+        np.linspace(0, max(0, whole.samples - 1), min(count, whole.samples)).round().astype(int)
+    )
+    first = 0
+    parts = tuple(ext for ext in whole.members if ext in _SHOWN)
+    for record in whole.shards:
+        inside = set((wanted[(wanted >= first) & (wanted < first + record.samples)] - first).tolist())
+        first += record.samples
+        yield from _rows(data, record, parts, inside, whole)
+
+
+def _rows(
+    data: Path, record: Record, parts: tuple[str, ...], inside: set[int], whole: Manifest
+) -> Iterator[Row]:
+    if not inside:
+        return
+    for number, sample in enumerate(reader.read_samples(data, record, parts)):
+        if number in inside:
+            yield sample_row(sample, whole.level)
+
+
+def sample_row(sample: reader.SampleBytes, level: int) -> Row:
+    """The pictures of one sample: photo, mask, overlay and the whole background, as far as they are stored.
+
+    Args:
+        sample: its photo, mask, background and meta.
+        level: smallest mask value that counts as foreground.
+
+    Raises:
+        ImageFault: a member cannot be decoded.
+        ShardFault: the members contradict each other.
+    """
+    parts = sample.members
+    mask = decode_mask(parts[naming.MASK])
+    pictures: list[RGB] = [grey(mask)]
+    photo = None
+    if naming.PHOTO in parts:
+        photo = decode_photo(parts[naming.PHOTO])
+        hard = hard_mask(mask, level, (photo.shape[0], photo.shape[1]))
+        pictures = [photo, *pictures, overlay(photo, hard)]
+    if naming.BACKGROUND in parts:
+        pictures.append(_background(parts, photo))
+    return Row(sample.key, tuple(pictures))
+
+
+def _background(parts: dict[str, bytes], photo: RGB | None) -> RGB:
+    """The whole background; a patch whose photo is not at hand lies on grey."""
+    if photo is None:
+        photo = np.full((*patch.photo_size(parts[naming.META]), 3), _GREY, np.uint8)
+    return patch.read_background(parts, photo)
+
+
+def grey(levels: NDArray[np.uint8]) -> RGB:
+    """(H, W) uint8 levels as an (H, W, 3) uint8 grey picture."""
+    return np.repeat(levels[..., None], 3, axis=2)
+
+
+def overlay(photo: RGB, hard: HardMask) -> RGB:
+    """The photo with its foreground tinted.
+
+    Args:
+        photo: (H, W, 3) uint8 RGB.
+        hard: (H, W) bool.
+
+    Returns:
+        (H, W, 3) uint8 RGB.
+    """
+    tinted = photo.astype(np.float32)
+    tinted[hard] = 0.5 * tinted[hard] + 0.5 * _TINT
+    return tinted.astype(np.uint8)
+
+
+def contact_sheet(rows: Sequence[Row], titles: Sequence[str] = (), ending: str = ".png") -> bytes:
+    """A picture of all rows, in as many columns as keep it about as wide as high.
+
+    Args:
+        rows: samples with equally many pictures.
+        titles: what each picture of a row is, written above every column.
+        ending: ``.png``, ``.jpg`` or ``.jpeg``: what the bytes are.
+    """
+    width = max((len(row.pictures) for row in rows), default=1) * (CELL + _GAP) + _GAP
+    height = CELL + _TEXT + _GAP
+    columns = max(1, round((len(rows) * height / width) ** 0.5))
+    lines = -(-len(rows) // columns)
+    head = _GAP + (_TEXT if titles else 0)
+    sheet = np.full((max(1, lines) * height + head, columns * width, 3), 255, np.uint8)
+    for column in range(columns):
+        for number, title in enumerate(titles):
+            _write(sheet[:head], title[:_TITLE], column * width + _GAP + number * (CELL + _GAP))
+    for number, row in enumerate(rows):
+        line, column = divmod(number, columns)
+        _draw(sheet[line * height + head : (line + 1) * height + head, column * width + _GAP :], row)
+    done, data = cv2.imencode(ending, cv2.cvtColor(sheet, cv2.COLOR_RGB2BGR))
+    if not done:  # pragma: no cover - OpenCV refuses no plain array
+        raise ValueError("OpenCV could not write the contact sheet")
+    return bytes(data)
+
+
+def _draw(area: NDArray[np.uint8], row: Row) -> None:
+    for number, picture in enumerate(row.pictures):
+        small = fit(picture)
+        left = number * (CELL + _GAP)
+        area[: small.shape[0], left : left + small.shape[1]] = small
+    _write(area[CELL:], row.key[:60], 0)
+
+
+def _write(area: NDArray[np.uint8], text: str, left: int) -> None:
+    text = text.encode("utf-8", "backslashreplace").decode()  # OpenCV crashes on what is no Unicode
+    cv2.putText(area, text, (left, 12), cv2.FONT_HERSHEY_SIMPLEX, 0.4, (40, 40, 40), 1, cv2.LINE_AA)
+
+
+def fit(picture: RGB) -> RGB:
+    """A picture at the size it has in a sheet: its longer side is `CELL` px."""
+    scale = CELL / max(picture.shape[:2])
+    size = (max(1, round(picture.shape[1] * scale)), max(1, round(picture.shape[0] * scale)))
+    kernel = cv2.INTER_AREA if scale < 1 else cv2.INTER_LINEAR
+    return np.asarray(cv2.resize(picture, size, interpolation=kernel), np.uint8)

@@ -1,0 +1,131 @@
+"""Line plots as SVG: small, sharp, and readable without any library."""
+
+from __future__ import annotations
+
+import html
+import itertools
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from .grid import COLOURS
+
+WIDTH, HEIGHT = 560, 260
+_LEFT, _RIGHT, _TOP, _BOTTOM = 46, 110, 26, 36
+_TICKS = 5
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """One curve.
+
+    Args:
+        name: written at its end.
+        points: (x, y) pairs; those whose y is no number are left out.
+    """
+
+    name: str
+    points: Sequence[tuple[float, float]]
+
+
+def line_plot(title: str, x_name: str, lines: Sequence[Line], marks: Sequence[float] = ()) -> str:
+    """An SVG element of `WIDTH` by `HEIGHT` px with axes, a grid, and each line in its colour.
+
+    Args:
+        title: above the plot.
+        x_name: under the x axis.
+        lines: at least one point among them.
+        marks: x values with a dashed vertical line, as where a round begins.
+    """
+    drawn = [Line(line.name, [p for p in line.points if math.isfinite(p[1])]) for line in lines]
+    points = [point for line in drawn for point in line.points]
+    xs, ys = _span([x for x, _ in points]), _span([y for _, y in points])
+    place = _Place(xs, ys)
+    size = f'viewBox="0 0 {WIDTH} {HEIGHT}" width="{WIDTH}" height="{HEIGHT}"'
+    parts = [
+        f'<svg {size} role="img" aria-label="{html.escape(title)}">',
+        _text(_LEFT, 16, title, weight="bold"),
+    ]
+    parts += _grid(place, x_name)
+    parts += [_rule(place.x(mark), _TOP, place.x(mark), HEIGHT - _BOTTOM, "4 3") for mark in marks]
+    heights = _apart([place.y(line.points[-1][1]) if line.points else math.inf for line in drawn])
+    for number, (line, height) in enumerate(zip(drawn, heights, strict=True)):
+        if line.points:
+            parts += _curve(place, line, _colour(number), height)
+    return "\n".join([*parts, "</svg>"])
+
+
+@dataclass(frozen=True, slots=True)
+class _Place:
+    xs: tuple[float, float]
+    ys: tuple[float, float]
+
+    def x(self, value: float) -> float:
+        share = (value - self.xs[0]) / (self.xs[1] - self.xs[0])
+        return _LEFT + share * (WIDTH - _LEFT - _RIGHT)
+
+    def y(self, value: float) -> float:
+        share = (value - self.ys[0]) / (self.ys[1] - self.ys[0])
+        return HEIGHT - _BOTTOM - share * (HEIGHT - _TOP - _BOTTOM)
+
+
+def _span(values: Sequence[float]) -> tuple[float, float]:
+    """Lowest and highest value, widened where they are equal."""
+    if not values:
+        return 0.0, 1.0
+    low, high = min(values), max(values)
+    return (low, high) if high > low else (low - 0.5, high + 0.5)
+
+
+def _colour(number: int) -> str:
+    return "rgb({},{},{})".format(*COLOURS[number % len(COLOURS)])
+
+
+def _grid(place: _Place, x_name: str) -> list[str]:
+    parts = [_text((_LEFT + WIDTH - _RIGHT) / 2, HEIGHT - 6, x_name, anchor="middle")]
+    for number in range(_TICKS):
+        share = number / (_TICKS - 1)
+        y = place.ys[0] + share * (place.ys[1] - place.ys[0])
+        x = place.xs[0] + share * (place.xs[1] - place.xs[0])
+        parts.append(_rule(_LEFT, place.y(y), WIDTH - _RIGHT, place.y(y)))
+        parts.append(_text(_LEFT - 5, place.y(y) + 4, f"{y:.3g}", anchor="end"))
+        parts.append(_text(place.x(x), HEIGHT - _BOTTOM + 14, f"{x:.3g}", anchor="middle"))
+    return parts
+
+
+def _curve(place: _Place, line: Line, colour: str, name_y: float) -> list[str]:
+    path = " ".join(f"{place.x(x):.1f},{place.y(y):.1f}" for x, y in line.points)
+    end = place.x(line.points[-1][0])
+    dots = [
+        f'<circle cx="{place.x(x):.1f}" cy="{place.y(y):.1f}" r="2.2" fill="{colour}"/>'
+        for x, y in line.points
+        if len(line.points) <= 60
+    ]
+    stroke = f'<polyline points="{path}" fill="none" stroke="{colour}" stroke-width="1.6"/>'
+    return [stroke, *dots, _text(end + 7, name_y + 4, line.name, colour=colour)]
+
+
+def _apart(heights: Sequence[float], least: float = 13.0) -> list[float]:
+    """Heights of the names, moved down where two would overlap."""
+    moved = list(heights)
+    order = sorted(range(len(moved)), key=lambda number: moved[number])
+    for above, below in itertools.pairwise(order):
+        moved[below] = max(moved[below], moved[above] + least)
+    return moved
+
+
+def _rule(x0: float, y0: float, x1: float, y1: float, dashes: str = "") -> str:
+    style = f' stroke-dasharray="{dashes}"' if dashes else ""
+    return (
+        f'<line x1="{x0:.1f}" y1="{y0:.1f}" x2="{x1:.1f}" y2="{y1:.1f}" '
+        f'stroke="{"#999" if dashes else "#e4e4e4"}"{style}/>'
+    )
+
+
+def _text(
+    x: float, y: float, text: str, *, anchor: str = "start", weight: str = "normal", colour: str = "#282828"
+) -> str:
+    return (
+        f'<text x="{x:.1f}" y="{y:.1f}" font-family="sans-serif" font-size="11" font-weight="{weight}" '
+        f'text-anchor="{anchor}" fill="{colour}">{html.escape(text)}</text>'
+    )

@@ -1,0 +1,1 @@
+"""Masks against truth: pairs, measures, one summary."""

@@ -1,0 +1,220 @@
+"""Which mask belongs to which truth: folders by file stem, shards by key or original file name, COCO by file name."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import NamedTuple
+
+from ..errors import ShardFault, UsageError
+from ..shards import manifest, naming, reader, table
+from ..shards.manifest import Manifest
+from ..shards.record import Record
+from ..shards.sample import cut_level
+from .coco import read_instances
+from .folder import pictures
+from .names import name_of
+from .reading import Blob, Truth
+
+HALF = 0.5
+"""The threshold where no data set states one."""
+
+_NAMED = 5  # names in a message
+
+
+class MaskEntry(NamedTuple):
+    """One mask: the names it may be paired by, best first, its bytes, and its photo where the shard has it."""
+
+    names: tuple[str, ...]
+    mask: Blob
+    photo: Blob | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class MaskSet:
+    """The masks of one folder or data set.
+
+    Args:
+        where: the folder.
+        entries: the masks.
+        threshold: mask value from which a pixel is foreground.
+        cut: the same as the smallest level, 1..255.
+    """
+
+    where: str
+    entries: tuple[MaskEntry, ...]
+    threshold: float = HALF
+    cut: int = cut_level(HALF)
+
+
+@dataclass(frozen=True, slots=True)
+class Pair:
+    """One truth and its mask in each mask set, in the sets' order."""
+
+    name: str
+    truth: Truth
+    entries: tuple[MaskEntry, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Pairing:
+    """What belongs together, and what is left over.
+
+    Args:
+        pairs: sorted by name.
+        lone_masks: for each mask set, the masks without truth.
+        lone_truths: the truths that some mask set has no mask for.
+    """
+
+    pairs: tuple[Pair, ...]
+    lone_masks: tuple[tuple[str, ...], ...]
+    lone_truths: tuple[str, ...]
+
+
+def open_masks(path: Path, threshold: float | None = None) -> MaskSet:
+    """The masks of a shard folder, or of a folder of PNG and JPEG maps (also in folders below).
+
+    Args:
+        path: the folder.
+        threshold: overrides the data set's threshold, or 0.5 for plain folders.
+
+    Raises:
+        UsageError: no mask in it, or two with one stem.
+        ShardFault: a manifest or table is damaged, or a file is not as recorded.
+    """
+    if (path / naming.MANIFEST).exists() or (path / naming.PLAN).exists():
+        found, entries = _open_shards(path)
+    else:
+        found, entries = HALF, [MaskEntry((name,), blob) for name, blob in pictures(path).items()]
+    threshold = found if threshold is None else threshold
+    return MaskSet(str(path), tuple(entries), threshold, cut_level(threshold))
+
+
+def open_truths(path: Path) -> Mapping[str, Truth]:
+    """The truths of a folder of PNG and JPEG masks, or of a COCO ``instances_*.json``, by name.
+
+    Raises:
+        UsageError: no truth in it, or two with one stem.
+        SourceFault: not COCO's annotations.
+    """
+    truths: Mapping[str, Truth]
+    truths = pictures(path) if path.is_dir() else read_instances(path)
+    if not truths:
+        raise UsageError("no image in these annotations", where=str(path))
+    return truths
+
+
+def _open_shards(path: Path) -> tuple[float, list[MaskEntry]]:
+    whole = manifest.read(path)
+    entries = [entry for record in whole.shards for entry in _entries(path, record)]
+    if not entries:
+        raise UsageError("the data set holds no sample", where=str(path))
+    return _threshold(whole), entries
+
+
+def _threshold(whole: Manifest) -> float:
+    """Binary masks have been cut already: what is above one half is foreground, as the loader has it."""
+    return HALF if whole.identity["options"]["binary"] else whole.threshold
+
+
+def _entries(path: Path, record: Record) -> list[MaskEntry]:
+    reader.check_size(path, record)
+    if "tar" not in record.files:
+        return []
+    places = [table.column(ext, part) for ext in (naming.MASK, naming.PHOTO) for part in ("offset", "size")]
+    rows = table.read(path / f"{record.name}.parquet", ["key", "path", "status", *places]).to_pylist()
+    return [_entry(path / f"{record.name}.tar", row) for row in rows if row["status"] == "ok"]
+
+
+def _entry(tar: Path, row: dict[str, object]) -> MaskEntry:
+    key = str(row["key"])
+    mask, photo = (_member(tar, row, key, ext) for ext in (naming.MASK, naming.PHOTO))
+    if mask is None:
+        raise ShardFault("the table knows no mask", where=f"{tar.name} {key}", remedy="maskgen verify")
+    stem = name_of(str(row["path"]))
+    return MaskEntry((key, stem) if stem != key else (key,), mask, photo)
+
+
+def _member(tar: Path, row: dict[str, object], key: str, ext: str) -> Blob | None:
+    offset, size = row[table.column(ext, "offset")], row[table.column(ext, "size")]
+    if not isinstance(offset, int) or not isinstance(size, int):
+        return None
+    return Blob(str(tar), offset, size, f"{tar.name} {key}.{ext}")
+
+
+def pair(truths: Mapping[str, Truth], sets: Sequence[MaskSet]) -> Pairing:
+    """Pair the masks of every set with the truths; a pair needs a mask in every set.
+
+    Raises:
+        UsageError: two masks of one set belong to one truth.
+    """
+    matched = [_match(truths, masks) for masks in sets]
+    together = sorted(name for name in truths if all(name in found for found, _ in matched))
+    pairs = tuple(Pair(name, truths[name], tuple(found[name] for found, _ in matched)) for name in together)
+    lone_truths = tuple(sorted(set(truths) - set(together)))
+    return Pairing(pairs, tuple(lone for _, lone in matched), lone_truths)
+
+
+def _match(truths: Mapping[str, Truth], masks: MaskSet) -> tuple[dict[str, MaskEntry], tuple[str, ...]]:
+    found: dict[str, MaskEntry] = {}
+    lone: list[str] = []
+    for entry in masks.entries:
+        name = next((name for name in entry.names if name in truths), None)
+        if name is None:
+            lone.append(entry.names[0])
+        elif name in found:
+            raise UsageError(
+                f"two masks belong to the truth {name!r}",
+                where=f"{found[name].mask} and {entry.mask}",
+                cause="photos of one file name from two folders",
+                remedy="name the truths by the samples' keys",
+            )
+        else:
+            found[name] = entry
+    return found, tuple(sorted(lone))
+
+
+def require_pairs(pairing: Pairing, sets: Sequence[MaskSet], truth: Path, *, allow_missing: bool) -> None:
+    """Refuse a pairing with left-over masks or truths unless allowed, and one without any pair.
+
+    Raises:
+        UsageError: with the numbers and first names of both sides.
+    """
+    lone = [(names, "mask", f"without truth in {masks.where}") for names, masks in
+            zip(pairing.lone_masks, sets, strict=True)]  # fmt: skip
+    lone.append((pairing.lone_truths, "truth", f"without mask in {truth}"))
+    if pairing.pairs and (allow_missing or not any(names for names, _, _ in lone)):
+        return
+    told = [
+        f"{len(names)} {kind}{'s' * (len(names) > 1)} {what} ({_first(names)})"
+        for names, kind, what in lone
+        if names
+    ]
+    common = [_common_ending(names, pairing.lone_truths) for names in pairing.lone_masks]
+    common += [_common_ending(pairing.lone_truths, names) for names in pairing.lone_masks]
+    endings = [ending for ending in common if ending]
+    remedy = f"rename the files without {endings[0]!r}" if endings else "mend the names"
+    if pairing.pairs:
+        remedy += f", or evaluate the {len(pairing.pairs)} pairs with --allow-missing"
+    elif not endings:
+        remedy += ": masks and truths pair by file stem, shards also by key"
+    nothing = "no truth has a mask" + (" in every set" if len(sets) > 1 else "")
+    raise UsageError(
+        "masks and truths do not pair up" if pairing.pairs else nothing,
+        cause="; ".join(told),
+        remedy=remedy,
+    )
+
+
+def _common_ending(names: Sequence[str], wanted: Sequence[str]) -> str:
+    """What most of `names` have behind the name that they would pair by, as in 12_mask; empty when nothing."""
+    known = set(wanted)
+    endings = Counter(name[n:] for name in names for n in range(1, len(name)) if name[:n] in known)
+    ending, count = max(endings.items(), key=lambda item: item[1], default=("", 0))
+    return ending if 2 * count > len(names) else ""
+
+
+def _first(names: Sequence[str]) -> str:
+    return ", ".join(names[:_NAMED]) + (", ..." if len(names) > _NAMED else "")

@@ -1,0 +1,1 @@
+"""Image files: what they say about themselves, bounded decoding, deterministic encoding."""

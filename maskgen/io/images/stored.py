@@ -1,0 +1,42 @@
+"""Decoding the members of our own shards, whose sizes the manifest vouches for."""
+
+from __future__ import annotations
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from maskgen.errors import ImageFault
+from maskgen.types import RGB
+
+from .header import read_header
+
+_MAX_PIXELS = 1 << 28
+
+
+def decode_mask(data: bytes) -> NDArray[np.uint8]:
+    """The (h, w) uint8 mask of a KEY.mask.png member, 8-bit or 1-bit grey.
+
+    Raises:
+        ImageFault: not a grey PNG, or damaged.
+    """
+    return _decode(data, cv2.IMREAD_GRAYSCALE)
+
+
+def decode_photo(data: bytes) -> RGB:
+    """The (H, W, 3) uint8 RGB image of a KEY.jpg or KEY.bg.jpg member.
+
+    Raises:
+        ImageFault: not a JPEG, or damaged.
+    """
+    return _decode(data, cv2.IMREAD_COLOR_RGB)
+
+
+def _decode(data: bytes, mode: int) -> NDArray[np.uint8]:
+    header = read_header(data)
+    if header.width * header.height > _MAX_PIXELS:
+        raise ImageFault("too-many-pixels", f"{header.width}x{header.height} px in a shard")
+    image = cv2.imdecode(np.frombuffer(data, np.uint8), mode | cv2.IMREAD_IGNORE_ORIENTATION)
+    if image is None:
+        raise ImageFault("undecodable", f"a {header.format} member of {header.width}x{header.height} px")
+    return np.asarray(image, np.uint8)

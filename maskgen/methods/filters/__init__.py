@@ -1,0 +1,1 @@
+"""Filters of maps that follow the photo."""

@@ -1,0 +1,1 @@
+"""Learned methods: a folder per network, with its layers, its weights and what runs it."""

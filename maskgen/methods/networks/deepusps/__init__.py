@@ -1,0 +1,1 @@
+"""DeepUSPS (Nguyen et al., NeurIPS 2019)."""

@@ -1,0 +1,73 @@
+"""The networks of DeepUSPS run by torch, on a CPU or a GPU."""
+
+from __future__ import annotations
+
+import os
+from typing import TYPE_CHECKING
+
+import torch
+from torch import Tensor, nn
+
+from ..u2net.torch_runner import TorchNetwork, require_device
+from .layers import normalised
+
+if TYPE_CHECKING:
+    from ..network import Infer, NetworkInput
+
+HALVES = {"fp16": torch.float16, "bf16": torch.bfloat16}
+
+
+def deepusps_infer(
+    network: nn.Module,
+    input: NetworkInput,  # noqa: A002 - the contract's name
+    *,
+    device: str,
+    precision: str,
+    compile: bool = False,  # noqa: A002 - the option's name
+) -> Infer:
+    """Put a network on its device.
+
+    Args:
+        network: with its weights, on the CPU; it is changed.
+        input: how photos were prepared; normalisation is `normalised`'s.
+        device: ``cpu``, ``cuda`` or one GPU as ``cuda:1``.
+        precision: ``fp32``; ``tf32`` (fp32 whose convolutions use TF32); ``fp16`` or ``bf16`` autocast.
+        compile: whether torch.compile is used; every batch must then have the same size.
+
+    Raises:
+        EnvironmentFault: a GPU that is not there, or without bfloat16.
+    """
+    assert input.divisor == "255"  # noqa: S101 - what `normalised` takes
+    target = torch.device(device)
+    require_device(target, precision)
+    if os.environ.get("OMP_NUM_THREADS") == "1":
+        torch.set_num_threads(1)
+    maps: nn.Module = MirroredMaps(network, HALVES.get(precision)).eval()
+    maps = maps.to(device=target, memory_format=torch.channels_last)  # type: ignore[call-overload]
+    if compile:
+        maps.compile(dynamic=False)
+    return TorchNetwork(maps, target, tf32=precision == "tf32")
+
+
+class MirroredMaps(nn.Module):
+    """Prepared pixels to maps: the mean of what the network says of the photo and of its mirror image.
+
+    Unlike U²-Net's, maps are not stretched: where nothing stands out the map stays empty.
+
+    Args:
+        network: in eval mode.
+        half: what its convolutions are computed in; None: float32.
+    """
+
+    def __init__(self, network: nn.Module, half: torch.dtype | None) -> None:
+        super().__init__()
+        self.network, self.low = network, half
+
+    def forward(self, pixels: Tensor) -> Tensor:
+        """(B, S, S, 3) uint8 or float32 in [0, 255] -> (B, S, S) float32 in [0, 1]; NaN where a map is not finite."""
+        x = normalised(pixels.permute(0, 3, 1, 2).float()).contiguous(memory_format=torch.channels_last)
+        with torch.autocast(x.device.type, self.low or torch.bfloat16, enabled=self.low is not None):
+            straight, mirrored = self.network(x), self.network(x.flip(3)).flip(2)
+        maps = (torch.sigmoid(straight.float()) + torch.sigmoid(mirrored.float())) / 2
+        broken = ~torch.isfinite(maps.sum((1, 2), keepdim=True))
+        return torch.where(broken, torch.nan, maps)

@@ -1,0 +1,1 @@
+"""Any saliency network as an ONNX file."""

@@ -1,0 +1,1 @@
+"""U²-Net and U²-Net-p (Qin et al., 2020)."""

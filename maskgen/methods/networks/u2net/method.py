@@ -1,0 +1,73 @@
+"""U²-Net masks with the authors' checkpoints.
+
+Preprocessing and postprocessing of Qin et al.'s own test code: 320x320, divided by the maximum, ImageNet mean and
+standard deviation, min-max of the output, bilinear back to the photo's size.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from maskgen.errors import UsageError
+
+from ..network import NetworkInput
+
+if TYPE_CHECKING:
+    from maskgen.methods import MethodOptions
+
+    from ..network import Infer
+
+SIDE_PX = 320
+SOURCE = "https://github.com/xuebinqin/U-2-Net"
+
+
+def u2net_input(options: MethodOptions) -> NetworkInput:
+    """How U²-Net's photos are prepared.
+
+    Raises:
+        UsageError: an unknown kernel.
+    """
+    return NetworkInput(SIDE_PX, divisor="max", resize=options.resize)
+
+
+def load_u2net(name: str, options: MethodOptions) -> Infer:
+    """U²-Net with its weights, in one of the three runtimes.
+
+    Args:
+        name: ``u2net`` or ``u2netp``.
+        options: resolved: runtime and precision are named and fit the device.
+
+    Raises:
+        UsageError: no weights, wrong weights, an unknown kernel.
+        EnvironmentFault: a package or GPU that is not here; a file that cannot be opened.
+    """
+    photos = u2net_input(options)
+    if not options.weights:
+        remedy = f"download {name}.pth ({SOURCE}) and give its path with --weights"
+        raise UsageError(f"--method {name} needs its weights", remedy=remedy)
+    from .weights import load_network
+
+    network = load_network(name, Path(options.weights))
+    if options.runtime == "torch":
+        from .torch_runner import torch_infer
+
+        return torch_infer(
+            network, photos, device=options.device, precision=options.precision, compile=options.compile
+        )
+    if options.runtime == "openvino":
+        from .openvino_runner import openvino_infer
+
+        return openvino_infer(network, photos, precision=options.precision)
+    from ..onnx.declaration import KNOWN
+    from ..onnx.session import onnx_infer
+    from .onnx_export import u2net_to_onnx
+
+    return onnx_infer(
+        u2net_to_onnx(network, SIDE_PX, name),
+        photos,
+        KNOWN["u2net"].output,
+        runtime=options.runtime,
+        device=options.device,
+        precision=options.precision,
+    )

@@ -1,0 +1,1 @@
+"""The training-free methods and what they share."""

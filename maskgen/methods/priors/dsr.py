@@ -1,0 +1,135 @@
+"""DSR: saliency detection via dense and sparse reconstruction (Li, Lu, Zhang, Ruan and Yang, ICCV 2013).
+
+Superpixels at the image border are templates of the background; what they reconstruct badly is salient. Two kinds of
+reconstruction, at eight segmentations, are evened out within clusters, drawn to their centre and joined by Bayes' rule.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import cv2
+import numpy as np
+
+from ..superpixels.features import border_members, mean_over, mean_position
+from ..superpixels.graph import minmax
+from .reconstruction import dense_error, k_means, propagate, sparse_error
+from .scene import Scene, prepare, restore
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from maskgen.types import RGB, SoftMask
+
+    from ..superpixels.slic import Labels
+
+SCALES = (50, 100, 150, 200, 250, 300, 350, 400)
+CLUSTERS = 8
+SEED = 0
+CENTRE_SIGMA = 0.25
+BINS = 60
+
+
+def dsr(image: RGB) -> SoftMask:
+    """Saliency by dense and sparse reconstruction.
+
+    Worked at a long side of 400 px after the frame removal of the RBD release, which stands for the paper's edge
+    rule; a frame is 0 in the result. Choices, with maxF / MAE / IoU at .23 on 167 ECSSD photos, the default .824 /
+    .113 / .650:
+
+    - Scales are averaged plainly, as the release does in effect: its weights compare pixel numbers with relative
+      places. The weights that the paper means: .824 / .114 / .650.
+    - Bayes' rule looks each value up in both histograms by the value, as the paper means. The release bins each
+      region on its own scale and uses those bins in both: .829 / .131 / .659.
+    - The compactness is 20 at every scale, so that segmentations are shared with the other methods. The release's
+      10 to 30: .824 / .113 / .646.
+    - k-means starts from a fixed seed; the release starts at random.
+
+    Args:
+        image: (H, W, 3) uint8 RGB, any size from 1 x 1.
+
+    Returns:
+        (H, W) float32 in [0, 1]; all 0 when nothing stands out, as in a plain image.
+    """
+    scene = prepare(image)
+    return restore(scene, dsr_map(scene))
+
+
+def dsr_map(scene: Scene) -> NDArray[np.float64]:
+    """`dsr` on a prepared photo: the map of `scene.image`, (h, w) float64 in [0, 1]."""
+    if not np.ptp(scene.image, axis=(0, 1)).any():  # places alone would still differ
+        return np.zeros(scene.image.shape[:2])
+    colours = pixel_colours(scene.image)
+    dense, sparse = np.zeros(colours.shape[:2]), np.zeros(colours.shape[:2])
+    for count in SCALES:
+        labels = scene.labels(count)
+        dense_at_scale, sparse_at_scale = scale_errors(colours, labels)
+        dense += dense_at_scale[labels]
+        sparse += sparse_at_scale[labels]
+    dense, sparse = towards_centre(minmax(dense)), towards_centre(minmax(sparse))
+    return minmax(posterior(dense, sparse) + posterior(sparse, dense))
+
+
+def pixel_colours(image: RGB) -> NDArray[np.float32]:
+    """R, G, B in [0, 1] and CIELAB of each pixel, (H, W, 6) float32."""
+    rgb = image.astype(np.float32) / 255
+    lab = cv2.cvtColor(rgb, cv2.COLOR_RGB2LAB)
+    return np.concatenate([rgb, lab], axis=2)
+
+
+def scale_errors(
+    colours: NDArray[np.float32], labels: Labels
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Dense and sparse reconstruction errors of one segmentation, evened out within eight clusters.
+
+    A superpixel's features are its mean R, G, B, its mean L, a, b stretched to [0, 1] over the image, and its place.
+
+    Args:
+        colours: (H, W, 6) float32, `pixel_colours`.
+        labels: (H, W) superpixels 0 .. N-1.
+
+    Returns:
+        Two (N,) float64 in [0, 1].
+    """
+    count = int(labels.max()) + 1
+    mean = mean_over(colours, labels)
+    lab = np.apply_along_axis(minmax, 0, mean[:, 3:])
+    features = np.concatenate([mean[:, :3], lab, mean_position(labels)], axis=1)
+    templates = features[border_members(labels, count, 1)]
+    clusters = k_means(features, CLUSTERS, SEED)
+    dense = propagate(minmax(dense_error(features, templates)), features, clusters)
+    sparse = propagate(minmax(sparse_error(features, templates)), features, clusters)
+    return minmax(dense), minmax(sparse)
+
+
+def towards_centre(saliency: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Weight an (H, W) map by a Gaussian at its own centroid, sigma a quarter of each side; stretch to [0, 1]."""
+    factors = []
+    for axis in (0, 1):
+        profile = saliency.sum(axis=1 - axis)
+        place = np.arange(len(profile))
+        centre = (place * profile).sum() / max(float(profile.sum()), 1e-12)
+        factors.append(np.exp(-0.5 * np.square((place - centre) / (CENTRE_SIGMA * len(profile)))))
+    return minmax(saliency * np.outer(*factors))
+
+
+def posterior(prior: NDArray[np.float64], observed: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Probability that a pixel is salient, with one map as the prior and the other as what was observed.
+
+    Likelihoods are 60-bin histograms of `observed` where the prior is above its mean and where it is not.
+
+    Args:
+        prior: (H, W) float64 in [0, 1].
+        observed: (H, W) float64 in [0, 1].
+
+    Returns:
+        (H, W) float64 in [0, 1]; all 0 when the prior is the same everywhere.
+    """
+    inside = prior > prior.mean()
+    if inside.all() or not inside.any():
+        return np.zeros_like(prior)
+    bins = np.minimum((observed * BINS).astype(np.intp), BINS - 1)
+    salient = np.bincount(bins[inside], minlength=BINS) / inside.sum()
+    other = np.bincount(bins[~inside], minlength=BINS) / (~inside).sum()
+    joint = prior * salient[bins]
+    return minmax(joint / np.maximum(joint + (1 - prior) * other[bins], 1e-12))

@@ -1,0 +1,50 @@
+"""What may follow any method: a dense CRF, a guided filter, or a vote together with the training-free methods."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING, TypeAlias
+
+from maskgen.errors import UsageError
+from maskgen.types import RGB, SoftMask
+
+from .crf import refine_crf
+from .guided import refine_guided
+from .vote import refine_vote
+
+if TYPE_CHECKING:
+    from maskgen.types import Method
+
+Refinement: TypeAlias = Callable[[RGB, SoftMask, float], SoftMask]
+
+
+def _guided(image: RGB, mask: SoftMask, threshold: float) -> SoftMask:  # noqa: ARG001 - a mean keeps the threshold
+    return refine_guided(image, mask)
+
+
+REFINEMENTS: dict[str, Refinement] = {"crf": refine_crf, "guided": _guided, "vote": refine_vote}
+REFINEMENT_LIBRARIES = {"vote": ("scipy", "scikit-image")}
+"""Distributions whose version changes what a refinement makes, beside those of all methods; part of the fingerprint."""
+
+
+def refined(method: Method, refinement: str, threshold: float) -> Method:
+    """The method, followed by a refinement.
+
+    Args:
+        method: any mask method.
+        refinement: a name of `REFINEMENTS`.
+        threshold: value from which a pixel of the method's masks is foreground; it holds for the refined masks too.
+
+    Raises:
+        UsageError: no such refinement.
+    """
+    if refinement not in REFINEMENTS:
+        raise UsageError(
+            f"--refine got {refinement!r}", remedy=f"known: auto, none, {', '.join(REFINEMENTS)}"
+        )
+    refine = REFINEMENTS[refinement]
+
+    def run(image: RGB) -> SoftMask:
+        return refine(image, method(image), threshold)
+
+    return run

@@ -1,1 +1,0 @@
-"""What runs a learned network: torch, OpenVINO or ONNX Runtime."""

@@ -1,0 +1,1 @@
+"""Superpixels: the segmentation, its graph, and what the priors read from both."""

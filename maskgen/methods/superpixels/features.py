@@ -1,0 +1,60 @@
+"""What the graph methods read from superpixels: colour, place, and which touch the border."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import cv2
+import numpy as np
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from maskgen.types import RGB
+
+    from .slic import Labels
+
+
+def mean_lab(image: RGB, labels: Labels) -> NDArray[np.float64]:
+    """CIELAB (D65) of each superpixel's mean sRGB: the mean is taken first, as the RBD and MR releases do.
+
+    Args:
+        image: (H, W, 3) uint8 RGB.
+        labels: (H, W) superpixels 0 .. N-1.
+
+    Returns:
+        (N, 3) float64: L in 0..100, a and b about -100..100.
+    """
+    mean = mean_over(image, labels) / 255
+    lab: NDArray[np.float64] = cv2.cvtColor(mean.astype(np.float32)[:, None], cv2.COLOR_RGB2LAB)[:, 0].astype(
+        np.float64
+    )
+    return lab
+
+
+def mean_over(values: NDArray[Any], labels: Labels) -> NDArray[np.float64]:
+    """Mean of an (H, W, C) array over each superpixel, (N, C) float64."""
+    flat = labels.ravel()
+    sums = [np.bincount(flat, values[..., c].ravel()) for c in range(values.shape[2])]
+    return np.stack(sums, axis=1) / np.bincount(flat)[:, None]
+
+
+def mean_position(labels: Labels) -> NDArray[np.float64]:
+    """Centroid of each superpixel, (N, 2) float64: row/H and column/W, each in [0, 1)."""
+    height, width = labels.shape
+    flat = labels.ravel()
+    rows = np.bincount(flat, np.repeat(np.arange(height) / height, width))
+    columns = np.bincount(flat, np.tile(np.arange(width) / width, height))
+    return np.stack([rows, columns], axis=1) / np.bincount(flat)[:, None]
+
+
+def members(region: Labels, count: int) -> NDArray[np.bool_]:
+    """Which of `count` superpixels have a pixel in `region`, a part of the labels: (N,) bool."""
+    return np.bincount(region.ravel(), minlength=count) > 0
+
+
+def border_members(labels: Labels, count: int, band_px: int) -> NDArray[np.bool_]:
+    """Which of `count` superpixels touch the outer `band_px` pixels of the image: (N,) bool."""
+    inner = np.ones(labels.shape, np.bool_)
+    inner[:band_px] = inner[-band_px:] = inner[:, :band_px] = inner[:, -band_px:] = False
+    return members(labels[~inner], count)

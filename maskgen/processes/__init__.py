@@ -1,0 +1,1 @@
+"""Processes and signals: how workers start, are watched, and end."""

@@ -1,1 +1,0 @@
-"""Pictures and figures for people: contact sheets, measures of masks against truth."""

@@ -1,0 +1,55 @@
+"""JSON files that notice their own damage: canonical text with the SHA-256 of the rest inside."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+from ..config.run_config import digest
+from ..errors import ShardFault
+
+MEND = "copy the data set again, or where it was made: maskgen verify --repair, then maskgen run"
+_SEAL = "seal"
+
+
+def render(value: dict[str, Any]) -> bytes:
+    """The bytes of a sealed JSON object: sorted keys, one space of indent, ASCII."""
+    return (json.dumps({**value, _SEAL: digest(value)}, sort_keys=True, indent=1) + "\n").encode()
+
+
+def parse(data: bytes, where: str) -> dict[str, Any]:
+    """The object inside sealed bytes, without its seal.
+
+    Raises:
+        ShardFault: any byte differs from what `render` wrote.
+    """
+    try:
+        value = json.loads(data)
+        value.pop(_SEAL)
+        sound = render(value) == data
+    except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
+        raise ShardFault("a file is damaged", where=where, cause=repr(error), remedy=MEND) from error
+    if not sound:
+        raise ShardFault(
+            "a file is damaged: its seal does not fit",
+            where=where,
+            cause="bit rot or a hand edit",
+            remedy=MEND,
+        )
+    return dict(value)
+
+
+def read(path: Path) -> dict[str, Any]:
+    """Read a sealed file.
+
+    Raises:
+        ShardFault: absent or damaged.
+    """
+    try:
+        data = path.read_bytes()
+    except OSError as error:
+        raise ShardFault(
+            "cannot read a file of the data set", where=path.name, cause=str(error), remedy=MEND
+        ) from error
+    return parse(data, path.name)

@@ -1,0 +1,1 @@
+"""What a training learns from: photos, priors, labels, in one store."""

@@ -1,0 +1,156 @@
+"""The report: one HTML file with its pictures inside, and the contact sheet beside it."""
+
+from __future__ import annotations
+
+import base64
+import html
+import json
+from pathlib import Path
+from typing import Any
+
+from maskgen.drawing.svg import Line, line_plot
+from maskgen.io.atomic import write_atomic
+
+from ..data import priors
+from ..run import fusion, rounds, status
+from ..settings.settings import Settings
+from ..training.schedule import Training
+from ..work_folder import LOG, REPORT, SHEET, Work
+from .sheet import agreement, draw_sheet
+
+_STYLE = """body{font-family:sans-serif;color:#282828;max-width:1180px;margin:2em auto;padding:0 1em}
+table{border-collapse:collapse}td,th{padding:.2em .8em .2em 0;text-align:left;font-size:.9em}
+td.n{text-align:right;font-variant-numeric:tabular-nums}img{max-width:100%}svg{margin:.5em 1em .5em 0}
+code{background:#f2f2f2;padding:.1em .3em}"""
+
+
+def write_report(work: Work, settings: Settings, count: int = 24) -> Path:
+    """Write ``report.html`` and, once the priors are done, ``sheet.jpg``.
+
+    Args:
+        work: the training's folder.
+        settings: of it.
+        count: photos on the contact sheet.
+
+    Returns:
+        The report's path.
+
+    Raises:
+        ShardFault: an array is damaged.
+        EnvironmentFault: the disk is full, broken or read-only.
+    """
+    facts = status(work, settings)
+    parts = [f"<h1>DeepUSPS, preset {html.escape(settings.preset.name)}</h1>", _summary(settings, facts)]
+    if work.is_done(priors.RECORD):
+        parts += _plots(work, settings)
+        parts.append(_phases(facts, seconds_by_phase(work)))
+        sheet = draw_sheet(work, settings, count)
+        write_atomic(work.root / SHEET, sheet)
+        inside = base64.b64encode(sheet).decode()
+        parts.append(f'<h2>Photos</h2><img alt="contact sheet" src="data:image/jpeg;base64,{inside}">')
+    parts.append(_left_out(facts))
+    page = f"<!doctype html><html><head><meta charset='utf-8'><title>DeepUSPS</title><style>{_STYLE}</style></head>"
+    page += "<body>" + "\n".join(parts) + "</body></html>\n"
+    path = work.root / REPORT
+    write_atomic(path, page.encode())
+    return path
+
+
+def _summary(settings: Settings, facts: dict[str, Any]) -> str:
+    steps = ", ".join(f"{name} {'done' if done else 'not done'}" for name, done in facts["steps"].items())
+    means = ", ".join(f"{name} {mean:.3f}" for name, mean in facts["means"].items())
+    preset = settings.preset
+    rows = {
+        "steps": steps,
+        "photos": f"{facts['photos']} of {settings.source['photos']} listed, {len(facts['skipped'])} skipped, "
+        f"{len(facts['failed'])} without priors",
+        "network": f"{preset.network} at {preset.side} px, seed {settings.seed}",
+        "encoder": f"SHA-256 {settings.init_sha256}" if settings.init_sha256 else "random weights",
+        "mean of the priors": means or "not there yet",
+        "command": settings.command,
+    }
+    cells = "".join(f"<tr><th>{name}</th><td>{html.escape(value)}</td></tr>" for name, value in rows.items())
+    return f"<table>{cells}</table>"
+
+
+def _plots(work: Work, settings: Settings) -> list[str]:
+    """Loss and agreement over all epochs, and the priors' agreement with each other over rounds."""
+    trainings = rounds(work, settings)
+    parts = ["<h2>Training</h2>"]
+    lengths = [phase.epochs for phase in settings.preset.rounds]
+    marks = [sum(lengths[:number]) + 0.5 for number in range(1, len(lengths))]
+    for fact, words in (
+        ("loss", "F-measure loss"),
+        ("agreement", "agreement of predictions and labels, mean IoU"),
+    ):
+        lines = _lines(work, trainings, fact)
+        if lines:
+            parts.append(line_plot(f"Rounds: {words}", "epoch", lines, marks))
+        last = _epochs(work, fusion(work, settings))
+        if last:
+            line = Line("fusion", [(n + 1, epoch[fact]) for n, epoch in enumerate(last)])
+            parts.append(line_plot(f"Fusion: {words}", "epoch", [line]))
+    shared = agreement(work, settings)
+    if shared:
+        title = "Agreement of the priors' labels with each other, mean IoU"
+        parts.append(line_plot(title, "round", [Line("", shared)]))
+    return parts
+
+
+def _lines(work: Work, trainings: list[Training], fact: str) -> list[Line]:
+    """One line per prior, or one for all, over the epochs of all its rounds."""
+    lines = []
+    for group in dict.fromkeys(training.group for training in trainings):
+        epochs = [
+            epoch for training in trainings if training.group == group for epoch in _epochs(work, training)
+        ]
+        if epochs:
+            lines.append(Line(group, [(n + 1, epoch[fact]) for n, epoch in enumerate(epochs)]))
+    return lines
+
+
+def _epochs(work: Work, training: Training) -> list[dict[str, float]]:
+    record = work.record(training.name)
+    return record["epochs"] if record else []
+
+
+def seconds_by_phase(work: Work) -> dict[str, float]:
+    """Seconds of all epochs of each phase, those that were done twice included."""
+    path, found = work.root / LOG, dict[str, float]()
+    if not path.is_file():
+        return found
+    for line in path.read_text().splitlines():
+        try:
+            facts = json.loads(line)
+            found[facts["phase"]] = found.get(facts["phase"], 0.0) + float(facts["seconds"])
+        except (ValueError, KeyError, TypeError):
+            continue  # a line that a kill has cut
+    return found
+
+
+def _phases(facts: dict[str, Any], seconds: dict[str, float]) -> str:
+    rows = "".join(
+        f"<tr><td>{phase['name']}</td><td class=n>{phase['epochs']}</td>"
+        f"<td class=n>{_number(phase.get('loss'))}</td><td class=n>{_number(phase.get('agreement'))}</td>"
+        f"<td class=n>{seconds.get(phase['name'], 0):.0f}</td></tr>"
+        for phase in facts["phases"]
+    )
+    head = "<tr><th>phase</th><th>epochs</th><th>last loss</th><th>last agreement</th><th>seconds</th></tr>"
+    return f"<table>{head}{rows}</table>"
+
+
+def _number(value: float | None) -> str:
+    return "" if value is None else f"{value:.4f}"
+
+
+def _left_out(facts: dict[str, Any]) -> str:
+    """Every photo that was skipped or failed, with its reason."""
+    rows = [*facts["skipped"], *facts["failed"]]
+    empty = ", ".join(f"{name} {count}" for name, count in facts["empty"].items() if count)
+    words = f"<p>Photos in which a prior marks nothing: {html.escape(empty)}.</p>" if empty else ""
+    if not rows:
+        return words
+    cells = "".join(
+        f"<tr><td>{html.escape(one['path'])}</td><td>{html.escape(one['why'])}</td></tr>" for one in rows
+    )
+    return f"{words}<h2>Photos left out</h2><table>{cells}</table>"

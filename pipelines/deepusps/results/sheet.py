@@ -1,0 +1,142 @@
+"""What a training has made of its own photos: a contact sheet, and how far the labels of its priors agree."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from maskgen.drawing.contact_sheet import Row, contact_sheet, grey, overlay
+from maskgen.methods import METHODS, MethodOptions, make_method
+from maskgen.types import RGB
+
+from ..data import photos, priors
+from ..run import fusion, rounds
+from ..settings.settings import Settings
+from ..training.phase import network_path
+from ..training.schedule import FUSION, labels_of, learnt_from
+from ..work_folder import Work
+
+AGREED_OVER = 200  # photos, spread over all
+_NAME = 22  # characters under a row
+
+
+def spread(kept: Sequence[int], count: int) -> list[int]:
+    """At most `count` of the numbers, at equal distances."""
+    places = np.unique(np.linspace(0, len(kept) - 1, min(count, len(kept))).round().astype(int))
+    return [kept[place] for place in places]
+
+
+def draw_sheet(work: Work, settings: Settings, count: int) -> bytes:
+    """Photo | each prior | its last labels | the network's mask | overlay, as a JPEG's bytes.
+
+    Args:
+        work: a training whose priors are done.
+        settings: of it.
+        count: photos, spread over all.
+
+    Raises:
+        ShardFault: an array is damaged.
+    """
+    record = work.record(photos.RECORD) or {}
+    chosen = spread((work.record(priors.RECORD) or {})["kept"], count)
+    columns = _maps(work, settings)
+    finished = work.is_done(fusion(work, settings).name)
+    titles = ["photo", *columns, *(["deepusps", "overlay"] if finished else [])]
+    method = _network(work) if finished else None
+    rows = []
+    for number in chosen:
+        photo: RGB = np.ascontiguousarray(work.store.read(photos.ARRAY, number, number + 1)[0])
+        pictures = [photo]
+        for name in columns.values():
+            at = _row_of(work, name, number)
+            pictures.append(grey(work.store.read(name, at, at + 1)[0]))
+        if method is not None:
+            mask = method(photo)
+            pictures += [
+                grey(np.rint(mask * 255).astype(np.uint8)),
+                overlay(photo, mask >= METHODS["deepusps"].threshold),
+            ]
+        rows.append(Row(record["photos"][number]["path"].rpartition("/")[2][:_NAME], tuple(pictures)))
+    return contact_sheet(rows, titles, ".jpg")
+
+
+def _network(work: Work) -> Any:
+    weights = str(network_path(work, FUSION))
+    return make_method("deepusps", MethodOptions(weights=weights, runtime="torch", refine="none"))
+
+
+def _maps(work: Work, settings: Settings) -> dict[str, str]:
+    """Titles and arrays of what there is to show: each prior, and the labels of its last finished round."""
+    found = {}
+    finished = _finished(work, settings)
+    for prior in settings.preset.priors:
+        found[prior] = priors.array_of(prior)
+        for number in range(len(settings.preset.rounds), 0, -1):
+            array = labels_of(settings.preset, prior, number)
+            if array in finished:
+                found[f"{prior} round {number}"] = array
+                break
+    return found
+
+
+def _finished(work: Work, settings: Settings) -> set[str]:
+    """The label arrays that finished rounds have left."""
+    return {
+        array
+        for training in rounds(work, settings)
+        if work.is_done(training.name)
+        for array in training.leaves
+    }
+
+
+def _row_of(work: Work, name: str, number: int) -> int:
+    """Labels have a row for each kept photo, priors one for every photo."""
+    if name.startswith("priors/"):
+        return number
+    kept: list[int] = (work.record(priors.RECORD) or {})["kept"]
+    return kept.index(number)
+
+
+def agreement(work: Work, settings: Settings) -> list[tuple[int, float]]:
+    """How far the priors' labels agree after each round, 0 being the cut priors themselves.
+
+    Returns:
+        (round, mean IoU over all pairs of priors and over photos) for each round that every prior has finished.
+
+    Raises:
+        ShardFault: an array is damaged.
+    """
+    record = work.record(priors.RECORD) or {}
+    names = settings.preset.priors
+    if len(names) < 2:
+        return []
+    chosen = spread(record["kept"], AGREED_OVER)
+    finished = _finished(work, settings)
+    found = []
+    for number in range(len(settings.preset.rounds) + 1):
+        arrays, cuts = learnt_from(settings.preset, names, number, record["means"])
+        if number and not all(name in finished for name in arrays):
+            break
+        masks = [
+            np.stack([_picked(work, array, at) for at in chosen]) > 255 * cut
+            for array, cut in zip(arrays, cuts, strict=True)
+        ]
+        pairs = [mean_iou(one, other) for one, other in itertools.combinations(masks, 2)]
+        found.append((number, float(np.mean(pairs))))
+    return found
+
+
+def _picked(work: Work, name: str, number: int) -> NDArray[np.uint8]:
+    at = _row_of(work, name, number)
+    return np.asarray(work.store.read(name, at, at + 1)[0], np.uint8)
+
+
+def mean_iou(one: NDArray[np.bool_], other: NDArray[np.bool_]) -> float:
+    """Mean over images of two (N, H, W) masks' intersection over union; 1 where both are empty."""
+    both = (one & other).sum(axis=(1, 2))
+    either = (one | other).sum(axis=(1, 2))
+    return float(np.where(either == 0, 1.0, both / np.maximum(either, 1)).mean())

@@ -1,0 +1,283 @@
+"""What a training is told, what of it shapes the weights, and the refusal to go on with anything else."""
+
+from __future__ import annotations
+
+import dataclasses
+import os
+import shutil
+from dataclasses import dataclass
+from importlib import metadata
+from pathlib import Path
+from typing import Any
+
+from maskgen import __version__
+from maskgen.config.run_config import differences, nearest
+from maskgen.errors import EnvironmentFault, ShardFault, UsageError
+from maskgen.io.atomic import file_sha256, make_folder, write_atomic
+from maskgen.shards import sealed_json
+
+from ..work_folder import SETTINGS, Work, open_work
+from .overrides import with_overrides
+from .presets import Phase, Preset, as_facts, from_facts, preset_named
+
+DATASETS = ("folder", "imagenet", "coco", "jft", "webdataset", "sample")
+RANDOM = "random"
+_LIBRARIES = ("numpy", "opencv-python-headless", "pillow", "scikit-image", "scipy", "torch")
+_AVERAGE_BYTES = 4  # per value, at most
+_VALUE_BYTES = (
+    3 * 12 + 2 * 4
+)  # of a network: three checkpoints with Adam's two moments, two copies of its weights
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Request:
+    """What the user gave; None where nothing was given.
+
+    Args:
+        output: the training's folder.
+        inputs: folders or files of photos.
+        dataset: what kind of source they are.
+        split: of the source.
+        preset: name of a preset.
+        changes: ``name=value`` texts on top of it.
+        init: path of an encoder's weights, or ``random``.
+        seed: of the sampling, the weights and the order.
+    """
+
+    output: Path
+    inputs: tuple[str, ...] = ()
+    dataset: str | None = None
+    split: str | None = None
+    preset: str | None = None
+    changes: tuple[str, ...] = ()
+    init: str | None = None
+    seed: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """Everything that the weights depend on, and where the inputs lie.
+
+    Args:
+        preset: with its changes.
+        seed: of the sampling, the weights and the order.
+        dataset: kind of source.
+        split: of the source.
+        inputs: paths, absolute; they may move as long as they list the same photos.
+        init: path of the encoder's weights, absolute; ``random`` for none.
+        init_sha256: of that file; empty for none.
+        source: ``{"photos": how many are listed, "sha256": of their names and sizes}``.
+        versions: of the libraries that shape the result.
+        command: what began the training.
+    """
+
+    preset: Preset
+    seed: int
+    dataset: str
+    split: str
+    inputs: tuple[str, ...]
+    init: str
+    init_sha256: str
+    source: dict[str, Any]
+    versions: dict[str, str]
+    command: str = ""
+
+    def fingerprint_fields(self) -> dict[str, Any]:
+        """What must not change when the training goes on."""
+        preset = as_facts(self.preset)
+        return {
+            "preset": preset,
+            "seed": self.seed,
+            "dataset": self.dataset,
+            "split": self.split,
+            "init_sha256": self.init_sha256,
+            "source": self.source,
+            "versions": self.versions,
+        }
+
+    def phases(self) -> list[Phase]:
+        """Every phase of the preset."""
+        return [*self.preset.rounds, self.preset.fusion]
+
+    @property
+    def least_photos(self) -> int:
+        """The fewest photos that fill one batch of every phase."""
+        return max(phase.batch_size for phase in self.phases())
+
+
+def requested(request: Request, source: dict[str, Any]) -> Settings:
+    """The settings that a request asks for.
+
+    Args:
+        request: with at least an input, or ``dataset="sample"``.
+        source: what its inputs list.
+
+    Raises:
+        UsageError: an unknown name, a wrong value, or a preset that needs an encoder and got none.
+        EnvironmentFault: a package is not installed.
+    """
+    preset = with_overrides(preset_named(request.preset or "fast"), request.changes)
+    _check_passes(preset)
+    init = request.init or RANDOM
+    if preset.needs_init and request.init is None:
+        raise UsageError(
+            f"--preset {preset.name} begins with an encoder that has been trained already",
+            cause="its learning rates are too small for random weights",
+            remedy="--init FILE (docs/deepusps.md says which), or --init random to try it all the same",
+        )
+    path = Path(init)
+    if init != RANDOM and not path.is_file():
+        raise UsageError("the encoder's weights are not there", where=init, remedy="check --init")
+    return Settings(
+        preset,
+        request.seed or 0,
+        request.dataset or "folder",
+        request.split or "train",
+        tuple(str(Path(place).resolve()) for place in request.inputs),
+        RANDOM if init == RANDOM else str(path.resolve()),
+        "" if init == RANDOM else file_sha256(path),
+        source,
+        versions(),
+    )
+
+
+def _check_passes(preset: Preset) -> None:
+    """Refuse rounds that would leave no labels."""
+    for number, phase in enumerate(preset.rounds, 1):
+        if not phase.passes:
+            raise UsageError(
+                f"round {number} would leave no labels",
+                cause=f"predictions are kept every {phase.crf_every} epochs, and it has {phase.epochs}",
+                remedy=f"--set rounds.{number}.crf_every=0 keeps those of the last epoch",
+            )
+
+
+def versions() -> dict[str, str]:
+    """Versions of the distributions that shape the result.
+
+    Raises:
+        EnvironmentFault: one is not installed.
+    """
+    found = {"maskgen": __version__}
+    for name in _LIBRARIES:
+        try:
+            found[name] = metadata.version(name)
+        except metadata.PackageNotFoundError as error:
+            raise EnvironmentFault(
+                f"maskgen deepusps needs the package {name}", remedy='pip install "maskgen[train,deepusps]"'
+            ) from error
+    return found
+
+
+def needed_bytes(preset: Preset, images: int, values: int) -> int:
+    """Disk that a training takes at most.
+
+    Args:
+        preset: of the training.
+        images: how many photos it learns from.
+        values: of the network.
+    """
+    pixels = images * preset.side**2
+    maps = len(preset.priors) * (1 + len(preset.rounds)) + (2 * _AVERAGE_BYTES if preset.rounds else 0)
+    return pixels * (3 + maps) + _VALUE_BYTES * values
+
+
+def claim(settings: Settings, output: Path, values: int) -> Work:
+    """Take a new or empty folder for the training, or find that it holds the same one already.
+
+    Args:
+        settings: of the training.
+        output: the folder.
+        values: of the network, for the disk that it needs.
+
+    Raises:
+        UsageError: it holds a training with other settings, or files that are no training's.
+        EnvironmentFault: the disk is too small, full, broken or read-only; nothing has been made then.
+    """
+    if (output / SETTINGS).is_file():
+        work = open_work(output)
+        old = read_settings(work)
+        refuse_changes(old, settings)
+        moved = dataclasses.replace(old, inputs=settings.inputs, init=settings.init)
+        if moved != old:
+            _write(work, moved)
+        return work
+    if output.exists() and (not output.is_dir() or any(path.name[0] != "." for path in output.iterdir())):
+        raise UsageError(
+            "the output folder is not empty and holds no DeepUSPS training",
+            where=str(output),
+            remedy="choose another --output",
+        )
+    _check_space(settings, output, values)
+    make_folder(output)
+    work = Work(output)
+    _write(work, settings)  # first of all: a kill before it leaves a folder that is still free
+    return work
+
+
+def refuse_changes(old: Settings, new: Settings) -> None:
+    """Refuse to go on when anything that shapes the weights has changed.
+
+    Raises:
+        UsageError: naming each field that differs.
+    """
+    lines = differences(old.fingerprint_fields(), new.fingerprint_fields())
+    if lines:
+        raise UsageError(
+            "the output folder was made with other settings:\n    " + "\n    ".join(lines),
+            remedy="repeat the old settings to resume, leave them all out, or choose another --output",
+        )
+
+
+def read_settings(work: Work) -> Settings:
+    """The settings of the training in a folder.
+
+    Raises:
+        ShardFault: they are damaged.
+    """
+    path = work.root / SETTINGS
+    try:
+        facts = sealed_json.read(path)
+        stored = {**facts, "preset": from_facts(facts["preset"]), "inputs": tuple(facts["inputs"])}
+        return Settings(**stored)
+    except (ShardFault, KeyError, TypeError) as error:
+        raise ShardFault(
+            "the training's settings are damaged",
+            where=str(path),
+            cause="a torn copy or a hand edit",
+            remedy="restore the file from a backup, or begin anew in another folder",
+        ) from error
+
+
+def known_dataset(name: str) -> str:
+    """`name`, if it is a kind of source.
+
+    Raises:
+        UsageError: it is none.
+    """
+    if name not in DATASETS:
+        raise UsageError(f"--dataset got {name!r}", remedy=nearest(name, list(DATASETS)))
+    return name
+
+
+def _write(work: Work, settings: Settings) -> None:
+    facts = {f.name: getattr(settings, f.name) for f in dataclasses.fields(settings)}
+    facts |= {"preset": as_facts(settings.preset), "inputs": list(settings.inputs)}
+    write_atomic(work.root / SETTINGS, sealed_json.render(facts))
+
+
+def _check_space(settings: Settings, output: Path, values: int) -> None:
+    place = output.resolve()
+    while not place.exists():
+        place = place.parent
+    needed = needed_bytes(settings.preset, min(settings.preset.images, settings.source["photos"]), values)
+    free = shutil.disk_usage(place).free
+    if not os.access(place, os.W_OK):
+        raise EnvironmentFault("cannot make the output folder", where=str(output), cause="no permission")
+    if free < needed:
+        raise EnvironmentFault(
+            "the disk is too small for this training",
+            where=str(output),
+            cause=f"it takes up to {needed:,} bytes, {free:,} are free",
+            remedy="choose another --output, or a smaller training: --set images=N, --set side=PX",
+        )

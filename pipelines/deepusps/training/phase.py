@@ -1,0 +1,315 @@
+"""One phase of training that may be killed at any moment: after each epoch its state and its running average are stored.
+
+Averages and checkpoints lie in two generations. The record is written last and says which of them counts, so a killed epoch
+is done again from its beginning; on a CPU with the same number of threads the result is the same, bit for bit.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import math
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from maskgen.errors import MaskgenError, ShardFault
+from maskgen.io.atomic import disk_errors, file_sha256, write_atomic
+
+from ..data import photos, priors
+from ..data.recut import recut
+from ..data.store import damaged, record_of, rows_sha256
+from ..progress import Pace
+from ..settings.settings import RANDOM, Settings
+from ..work_folder import CHECKPOINTS, NETWORKS, UNFINISHED, Facts, Work
+from .schedule import Training
+
+if TYPE_CHECKING:
+    from .loop import Round
+
+
+@dataclass(frozen=True, slots=True)
+class Machine:
+    """Where and with what the networks are trained; nothing of it shapes the weights but for rounding.
+
+    Args:
+        device: ``cpu`` or ``cuda``.
+        threads: of torch on the CPU; 0 leaves them to torch.
+        keep_networks: whether the network of every round stays in the folder, to be evaluated.
+        note: told what a user should know.
+    """
+
+    device: str = "cpu"
+    threads: int = 0
+    keep_networks: bool = False
+    note: Callable[[str], None] = print
+
+
+def epochs_done(work: Work, training: Training) -> int:
+    """How many of a phase's epochs are committed."""
+    record = work.record(training.name)
+    return 0 if record is None else len(record["epochs"])
+
+
+def learn(
+    work: Work, settings: Settings, training: Training, machine: Machine, workers: int, pace: Pace
+) -> None:
+    """Train one phase to its end, or from where it was left.
+
+    Args:
+        work: the training's folder.
+        settings: of the training.
+        training: the phase.
+        machine: where.
+        workers: processes for what is done photo by photo at the end of a joint round.
+        pace: told after each epoch.
+
+    Raises:
+        MaskgenError: the loss is no number, or the labels that a round has made are empty.
+        ShardFault: what it learns from is damaged.
+    """
+    if work.is_done(training.name):
+        return
+    run = _Run(work, settings, training, machine, workers)
+    pace.begin(training.words)
+    while len(run.epochs) < training.phase.epochs:
+        stats = run.epoch()
+        pace.add(1, training.words, f"loss {stats['loss']:.3f}, agreement {stats['agreement']:.3f}")
+    run.finish()
+
+
+class _Run:
+    """A phase between its first epoch, or the last that was committed, and its end."""
+
+    def __init__(
+        self, work: Work, settings: Settings, training: Training, machine: Machine, workers: int
+    ) -> None:
+        self._work, self._settings, self._training, self._machine = work, settings, training, machine
+        self._workers = workers
+        self.epochs: list[Facts] = []
+        self._round = self._resumed() or self._fresh(None)
+
+    def _fresh(self, average: NDArray[Any] | None) -> Round:
+        from .checkpoints import read_encoder
+        from .loop import Round, crf_of
+
+        settings, training = self._settings, self._training
+        return Round(
+            learning_data(self._work, training),
+            training.phase,
+            network=settings.preset.network,
+            init=None if settings.init == RANDOM else read_encoder(Path(settings.init)),
+            seed=training.seed(settings.seed),
+            device=self._machine.device,
+            crf=crf_of(settings.preset.crf_side, self._machine.device) if training.leaves else None,
+            average=average,
+            averages=bool(training.leaves),
+        )
+
+    def _resumed(self) -> Round | None:
+        """The phase as its record has it; None when there is no record, or when what it speaks of is damaged."""
+        from .checkpoints import load_state
+
+        record = self._work.record(self._training.name)
+        if record is None:
+            return None
+        try:
+            average = self._read_average(record)
+            state = load_state(self._work.root / CHECKPOINTS, record["checkpoint"])
+        except ShardFault as fault:
+            where = f"{fault.what}: {fault.where}"
+            self._machine.note(f"{where}; {self._training.words}, begins anew, with the same result")
+            return None
+        found = self._fresh(average)
+        found.load_state_dict(state)
+        self.epochs = record["epochs"]
+        return found
+
+    def _read_average(self, record: Facts) -> NDArray[Any] | None:
+        if not record["average"]:
+            return None
+        average = self._work.store.read(record["average"])
+        if rows_sha256(average) != record["average_sha256"]:
+            raise damaged(record["average"])
+        return average
+
+    def epoch(self) -> Facts:
+        """Train one epoch and commit it."""
+        stats = self._round.run_epoch()
+        facts = {"loss": float(stats.loss), "agreement": float(stats.agreement)}
+        if not math.isfinite(facts["loss"]):
+            phase = "rounds" if self._training.leaves else "fusion"
+            raise MaskgenError(
+                f"the loss is no number any more ({self._training.words}, epoch {len(self.epochs) + 1})",
+                cause="a learning rate that is too large, or half precision",
+                remedy=f"begin anew with a smaller one (--set {phase}.lr=...) or --set {phase}.precision=fp32",
+            )
+        self.epochs.append(facts)
+        self._commit()
+        where = {"phase": self._training.name, "epoch": len(self.epochs), "device": self._machine.device}
+        self._work.log({**where, **facts, "seconds": round(float(stats.seconds), 3)})
+        return facts
+
+    def _commit(self) -> None:
+        from .checkpoints import save_state
+
+        generation = len(self.epochs) % 2
+        facts: Facts = {"done": False, "epochs": self.epochs, "average": "", "average_sha256": ""}
+        if self._training.leaves:
+            average = self._round.average
+            name = f"average/{generation}"
+            self._work.store.create(name, average.shape, average.dtype)
+            self._work.store.write(name, 0, average)
+            self._work.store.sync(name)
+            facts |= {"average": name, "average_sha256": rows_sha256(average)}
+        path = self._work.root / CHECKPOINTS / f"{generation}.pt"
+        facts["checkpoint"] = save_state(path, self._round.state_dict())
+        self._work.commit(self._training.name, facts)
+
+    def finish(self) -> None:
+        """Leave the labels, or the finished network, and say that the phase is done."""
+        facts: Facts = {"done": True, "epochs": self.epochs}
+        if self._training.leaves:
+            facts["labels_sha256"] = {
+                name: self._save_labels(name, labels) for name, labels in self._labels().items()
+            }
+        if self._machine.keep_networks or not self._training.leaves:
+            path = network_path(self._work, self._training.name)
+            metadata = network_metadata(self._work, self._settings)
+            facts["network_sha256"] = save_network(self._work, path, self._round.network_state(), metadata)
+        self._work.commit(self._training.name, facts)
+
+    def _labels(self) -> dict[str, NDArray[np.uint8]]:
+        """The labels that this round leaves, by array."""
+        found = as_labels(self._round.average)
+        _check_found(found, self._training)
+        if not self._settings.preset.joint:
+            return dict.fromkeys(self._training.leaves, found)
+        mapped = self._work.record(priors.RECORD) or {}
+        pictures = self._work.store.read(photos.ARRAY)[mapped["kept"]]
+        maps = priors.stacked(self._work, self._settings.preset.priors, mapped["rows"])[mapped["kept"]]
+        labels = recut(pictures, maps, found, self._workers)
+        return dict(zip(self._training.leaves, labels, strict=True))
+
+    def _save_labels(self, name: str, labels: NDArray[np.uint8]) -> str:
+        self._work.store.create(name, labels.shape, np.uint8)
+        self._work.store.write(name, 0, labels)
+        self._work.store.sync(name)
+        return rows_sha256(labels)
+
+
+def forget_the_way(work: Work) -> None:
+    """Drop averages and checkpoints, which nothing needs once the fusion is done.
+
+    Raises:
+        EnvironmentFault: the disk is broken or read-only.
+    """
+    work.store.remove("average")
+    with disk_errors(work.root / CHECKPOINTS):
+        for path in (work.root / CHECKPOINTS).glob("*.pt"):
+            path.unlink(missing_ok=True)
+
+
+def learning_data(work: Work, training: Training) -> Any:
+    """What a phase learns from, the photos without those whose priors failed.
+
+    Raises:
+        ShardFault: an array is damaged.
+    """
+    from .loop import Data
+
+    kept = (work.record(priors.RECORD) or {})["kept"]
+    pictures = work.store.read(photos.ARRAY)[kept]
+    labels = []
+    for name in training.labels:
+        rows = work.store.read(name)
+        labels.append(rows[kept] if name.startswith("priors/") else _checked_labels(work, name, rows))
+    return Data(pictures, tuple(labels), training.thresholds)
+
+
+def check_inputs(work: Work, settings: Settings) -> None:
+    """See that photos and priors are still what their records say.
+
+    Raises:
+        ShardFault: an array is damaged.
+    """
+    drawn, mapped = work.record(photos.RECORD) or {}, work.record(priors.RECORD) or {}
+    count = len(drawn["photos"])
+    found = {
+        photos.RECORD: work.store.read(photos.ARRAY, 0, count),
+        priors.RECORD: priors.stacked(work, settings.preset.priors, count),
+    }
+    for name, record in ((photos.RECORD, drawn), (priors.RECORD, mapped)):
+        if rows_sha256(found[name]) != record["sha256"]:
+            raise damaged(name)
+
+
+def _checked_labels(work: Work, name: str, rows: NDArray[np.uint8]) -> NDArray[np.uint8]:
+    record = work.record(record_of(name)) or {}
+    if record.get("labels_sha256", {}).get(name) != rows_sha256(rows):
+        raise damaged(name)
+    return rows
+
+
+def as_labels(average: NDArray[Any]) -> NDArray[np.uint8]:
+    """A running average in [0, 1], or in 0..255 when it is uint8, as (N, S, S) uint8 labels."""
+    if average.dtype == np.uint8:
+        return np.asarray(average, np.uint8)
+    levels: NDArray[np.uint8] = np.rint(average.astype(np.float32).clip(0, 1) * 255).astype(np.uint8)
+    return levels
+
+
+def _check_found(labels: NDArray[np.uint8], training: Training) -> None:
+    if (labels >= 128).any():
+        return
+    raise MaskgenError(
+        f"{training.words}, has found nothing in any photo: the next one would learn from empty labels",
+        cause="the training has collapsed, from a learning rate that does not fit or a prior that marks too little",
+        remedy="begin anew with other numbers (--set rounds.lr=...), or without this prior (--set priors=...)",
+    )
+
+
+def save_network(work: Work, path: Path, state: dict[str, Any], metadata: dict[str, str]) -> str:
+    """Write a network's weights durably, over an old file of that name, and return their SHA-256.
+
+    Args:
+        work: the training's folder, where they are put together.
+        path: ends in .safetensors.
+        state: the network's tensors.
+        metadata: see `save_weights`.
+
+    Raises:
+        EnvironmentFault: the disk is full, broken or read-only.
+    """
+    from maskgen.methods.networks.deepusps.method import save_weights
+
+    scratch = work.root / NETWORKS / UNFINISHED
+    save_weights(scratch, state, metadata)
+    write_atomic(path, scratch.read_bytes())
+    scratch.unlink()
+    return file_sha256(path)
+
+
+def network_path(work: Work, name: str) -> Path:
+    """Where the network of a phase lies once it is done."""
+    return work.root / NETWORKS / f"{name}.safetensors"
+
+
+def network_metadata(work: Work, settings: Settings) -> dict[str, str]:
+    """What a network's file says about itself."""
+    record = work.record(photos.RECORD) or {}
+    return {
+        "maskgen": "deepusps",
+        "network": settings.preset.network,
+        "side": str(settings.preset.side),
+        "preset": settings.preset.name,
+        "data": photos_sha256(record),
+    }
+
+
+def photos_sha256(record: Facts) -> str:
+    """SHA-256 of the list of the photos' hashes, a line each, in the order of the draw."""
+    return hashlib.sha256("".join(f"{one['sha256']}\n" for one in record["photos"]).encode()).hexdigest()

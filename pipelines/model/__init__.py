@@ -1,0 +1,1 @@
+"""The network of a run in a process of its own, one per device."""

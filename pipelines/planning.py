@@ -1,0 +1,214 @@
+"""Making the plan: a source's images, named uniquely, dealt into shards, hashed."""
+
+from __future__ import annotations
+
+import hashlib
+import itertools
+from array import array
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from maskgen.config.run_config import RunConfig, differences, digest
+from maskgen.errors import ShardFault, SourceFault, UsageError
+from maskgen.io.atomic import PartialFile, folder_lock, fsync_folder, make_folder, sweep_partials
+from maskgen.shards import naming
+from maskgen.shards.plan import ROWS, Plan, PlannedImage, PlannedShard, read_plan, rows_digest, to_row
+from maskgen.shards.record import read_records
+from maskgen.shards.sample import SampleId
+from maskgen.types import Source, SourceItem
+
+from .identity import identity
+from .sources import open_source
+
+_MAX_NOTES = 100
+
+
+def prepare(config: RunConfig) -> Plan:
+    """The plan of this run, written to the output folder, or equal to the one that is there already.
+
+    A damaged plan in the folder is replaced when the commit records, or what is left of it, are of this run.
+
+    Args:
+        config: resolved (its threshold is the method's own when not given).
+
+    Raises:
+        UsageError: the folder holds another run's shards, or files that are not ours.
+        SourceFault: the source cannot be listed, or holds no image.
+        EnvironmentFault: the disk is full, broken or read-only.
+    """
+    output = Path(config.output)
+    _check_folders(config)
+    source = open_source(config)
+    with PartialFile(output / naming.PLAN_TABLE) as rows:
+        plan = write_rows(source, config, rows)
+        rows.sync()
+        with folder_lock(output / naming.RECORDS):
+            _refuse_foreign(output, plan)
+            rows.publish()
+            fsync_folder(output)
+            with PartialFile(output / naming.PLAN) as head:
+                head.write(plan.render())
+                head.sync()
+                head.publish()
+            fsync_folder(output)
+    return plan
+
+
+def _check_folders(config: RunConfig) -> None:
+    output = Path(config.output)
+    if config.input:
+        root = Path(config.input).resolve()
+        if output.resolve() == root or root in output.resolve().parents:
+            raise UsageError(
+                "--output lies inside --input", where=config.output, remedy="choose a folder beside it"
+            )
+    try:
+        make_folder(output)
+        make_folder(output / naming.RECORDS)
+    except OSError as error:
+        raise UsageError("cannot make the output folder", where=config.output, cause=str(error)) from error
+    sweep_partials(output)
+    sweep_partials(output / naming.RECORDS)
+
+
+def _refuse_foreign(output: Path, plan: Plan) -> None:
+    """Refuse a folder that holds anything of another run."""
+    try:
+        _compare(plan, read_plan(output), output)
+    except ShardFault:  # no plan, or a damaged one
+        own = [record.fingerprint == plan.fingerprint for record in read_records(output)]
+        if not own or not all(own):
+            _refuse_shards(output, plan)
+
+
+def _refuse_shards(output: Path, plan: Plan) -> None:
+    for shard in plan.shards:
+        for suffix in naming.SUFFIXES:
+            path = output / f"{shard.name}.{suffix}"
+            if path.exists():
+                raise UsageError(
+                    "the output folder holds shards but no plan",
+                    where=str(path),
+                    remedy="choose an empty folder",
+                )
+    for name in (naming.PLAN, naming.MANIFEST):
+        if (output / name).exists():
+            raise UsageError(
+                "the output folder holds a file of that name that is not this run's",
+                where=str(output / name),
+                remedy="choose an empty folder",
+            )
+
+
+def _compare(plan: Plan, old: Plan, output: Path) -> None:
+    """Refuse to go on when anything that shapes the bytes has changed since the folder's plan was made."""
+    lines = differences(old.identity, plan.identity)
+    if not lines:
+        return
+    if old.identity["plan"] != plan.identity["plan"]:
+        lines.append(_source_change(old, plan))
+    raise UsageError(
+        "the output folder was made with other settings:\n    " + "\n    ".join(lines),
+        where=str(output),
+        remedy="repeat the old settings to resume, or choose another --output",
+    )
+
+
+def _source_change(old: Plan, new: Plan) -> str:
+    pairs = itertools.zip_longest(old.shards, new.shards)
+    first = next((before or after for before, after in pairs if before != after), None)
+    where = f", first difference in shard {first.name}" if first else ""
+    return f"source: {old.images} images -> {new.images} images{where}"
+
+
+@dataclass
+class _Keys:
+    """Keys made unique: 8 bytes of memory per image, and only the repeated ones in full."""
+
+    fixed: bool
+    hashes: array[int] = field(default_factory=lambda: array("Q"))
+    repeated: frozenset[int] = frozenset()
+    taken: dict[str, str] = field(default_factory=dict)
+
+    def key(self, item: SourceItem) -> str:
+        key = naming.safe_key(item.name)
+        if _hash64(key) in self.repeated:
+            key = self._settle(key, item.path)
+        self.hashes.append(_hash64(key))
+        return key
+
+    def _settle(self, key: str, path: str) -> str:
+        if key not in self.taken:
+            self.taken[key] = path
+            return key
+        other = naming.repaired_key(key, path)
+        if self.fixed or other in self.taken:
+            raise SourceFault(
+                f"two images have the key {key!r}",
+                where=f"{self.taken[key]} and {path}",
+                cause="the source names both alike",
+                remedy="rename one of them",
+            )
+        self.taken[other] = path
+        return other
+
+    def again(self) -> _Keys | None:
+        """What a second pass must know, or None when all keys are unique already."""
+        values = np.sort(np.frombuffer(self.hashes, np.uint64)) if self.hashes else np.empty(0, np.uint64)
+        repeated = frozenset(values[1:][values[1:] == values[:-1]].tolist())
+        if repeated and self.repeated:
+            raise SourceFault("keys stay equal after repair", cause="the source lists an image twice")
+        return _Keys(self.fixed, repeated=repeated) if repeated else None
+
+
+def _hash64(key: str) -> int:
+    return int.from_bytes(hashlib.blake2b(key.encode(), digest_size=8).digest(), "little")
+
+
+def write_rows(source: Source, config: RunConfig, table: PartialFile) -> Plan:
+    """Deal the source into shards, write their rows, one row group each, and return the plan's head."""
+    keys: _Keys | None = _Keys(source.names_are_keys)
+    while keys:
+        table.restart()
+        plan = _one_pass(source, config, keys, table)
+        keys = keys.again()
+    return plan
+
+
+def _one_pass(source: Source, config: RunConfig, keys: _Keys, table: PartialFile) -> Plan:
+    shards: list[PlannedShard] = []
+    source_bytes, classes = 0, False
+    with pq.ParquetWriter(pa.PythonFile(table, mode="w"), ROWS, compression="zstd") as writer:
+        for number, images in enumerate(_batches(source, config, keys)):
+            rows = [to_row(image) for image in images]
+            writer.write_table(pa.Table.from_pylist(rows, schema=ROWS), row_group_size=len(rows))
+            name = naming.shard_name(config.dataset, config.split, number)
+            shards.append(PlannedShard(name, len(rows), rows_digest(rows)))
+            source_bytes += sum(image.ref.size for image in images)
+            classes = classes or any(isinstance(image.sample.label, int) for image in images)
+    notes = tuple(getattr(source, "notes", ()))[:_MAX_NOTES]
+    if not shards:
+        raise SourceFault(
+            "the source holds no image",
+            where=config.input,
+            cause="; ".join(notes) or "an empty folder, or another layout",
+        )
+    members = naming.members(
+        photo=config.layout == "full", background=config.background != "none", classes=classes
+    )
+    facts = identity(config, digest([list(shard) for shard in shards]))
+    total = sum(shard.images for shard in shards)
+    return Plan(facts, members, total, source_bytes, tuple(shards), notes, table.sha256)
+
+
+def _batches(source: Source, config: RunConfig, keys: _Keys) -> Iterator[list[PlannedImage]]:
+    items = source.items()
+    if config.limit:
+        items = itertools.islice(items, config.limit)
+    while batch := list(itertools.islice(items, config.shard_size)):
+        yield [PlannedImage(SampleId(keys.key(item), item.label, item.path), item.ref) for item in batch]

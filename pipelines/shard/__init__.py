@@ -1,0 +1,1 @@
+"""One shard: the stages of an image, the worker that runs them."""

@@ -1,0 +1,158 @@
+"""One shard from its planned images to its commit, one image at a time."""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field
+from itertools import islice
+from pathlib import Path
+from typing import TypeAlias
+
+from maskgen.errors import MaskgenError
+from maskgen.processes.watch import Watch
+from maskgen.shards.commit import ShardWriter
+from maskgen.shards.plan import PlannedImage
+from maskgen.shards.record import Record
+from maskgen.shards.sample import Encoded
+
+from ..model.process import CHUNK, IN_FLIGHT, RemoteNetwork, Reply, Slot
+from .stages import Decoded, Quarantined, Stages
+
+_HOPELESS = 20  # as many method errors in a row: the method is broken, not the images
+
+
+@dataclass(frozen=True, slots=True)
+class ShardJob:
+    """What a worker needs to make one shard.
+
+    Args:
+        output: the data set's folder.
+        number: the shard's number in the plan.
+        name: its stem.
+        members: extensions of every sample.
+        fingerprint: of the run.
+        convicted: images known to kill or hang a worker, index in the shard -> reason.
+    """
+
+    output: Path
+    number: int
+    name: str
+    members: tuple[str, ...]
+    fingerprint: str
+    convicted: dict[int, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class ShardResult:
+    """A committed shard, whether this worker made it, and the wall seconds of each stage."""
+
+    number: int
+    record: Record
+    made: bool
+    seconds: dict[str, float]
+
+
+Finished: TypeAlias = tuple[Encoded, str] | Quarantined
+Numbered: TypeAlias = Iterable[tuple[int, PlannedImage]]
+
+
+def make_shard(job: ShardJob, images: list[PlannedImage], stages: Stages, watch: Watch) -> ShardResult:
+    """Make and commit one shard.
+
+    Raises:
+        MaskgenError: the disk is full, the shard exists with other content, or the method fails on everything.
+    """
+    watch.begin_shard()
+    failures_in_row = 0
+    with ShardWriter(job.output, job.name, job.members, job.fingerprint) as writer:
+        for count, result in enumerate(_finished(job, enumerate(images), stages, watch), 1):
+            with watch.stage("write"):
+                if isinstance(result, Quarantined):
+                    writer.quarantine(result.sample, result.error, result.sha256)
+                    failures_in_row = failures_in_row + 1 if result.error.startswith("method-error") else 0
+                else:
+                    writer.add(result[0], images[count - 1].sample.label, result[1])
+                    failures_in_row = 0
+            if failures_in_row >= _HOPELESS and isinstance(result, Quarantined):
+                raise MaskgenError(
+                    f"the method failed on {failures_in_row} images in a row", cause=result.error
+                )
+            watch.finished(count)
+        with watch.stage("write"):
+            record, made = writer.commit()
+    return ShardResult(job.number, record, made, watch.seconds)
+
+
+def try_image(job: ShardJob, index: int, images: list[PlannedImage], stages: Stages, watch: Watch) -> None:
+    """Run one image through all stages and forget the result: does it kill the process?"""
+    watch.begin_shard()
+    for _ in _finished(job, [(index, images[index])], stages, watch):
+        pass
+
+
+def _finished(job: ShardJob, images: Numbered, stages: Stages, watch: Watch) -> Iterator[Finished]:
+    """The images in plan order, through all stages."""
+    if stages.remote is None:
+        return _one_by_one(job, images, stages, watch)
+    return _in_chunks(job, images, stages, watch, stages.remote)
+
+
+def _decode(
+    job: ShardJob, index: int, image: PlannedImage, stages: Stages, watch: Watch
+) -> Decoded | Quarantined:
+    if index in job.convicted:
+        return Quarantined(image.sample, job.convicted[index])
+    with watch.stage("decode"):
+        return stages.decode(image)
+
+
+def _one_by_one(job: ShardJob, images: Numbered, stages: Stages, watch: Watch) -> Iterator[Finished]:
+    """Everything in this process: one thread per core wastes nothing on waiting or switching."""
+    for index, image in images:
+        with watch.image(index):
+            photo = _decode(job, index, image, stages, watch)
+            with watch.stage("method"):
+                masked = stages.mask(photo)
+            finished = stages.finish(masked, watch)
+        yield finished
+
+
+def _in_chunks(
+    job: ShardJob, images: Numbered, stages: Stages, watch: Watch, remote: RemoteNetwork
+) -> Iterator[Finished]:
+    """The network runs in another process: several chunks of prepared photos are with it while more are decoded."""
+    waiting: deque[tuple[list[tuple[int, Decoded | Quarantined]], Reply]] = deque()
+    stream = iter(images)
+    while True:
+        chunk = list(islice(stream, CHUNK))
+        if chunk:
+            slot = remote.free_slot()
+            photos = _prepare(job, chunk, stages, watch, slot)
+            waiting.append((photos, remote.submit(slot, len(chunk))))
+        if not waiting:
+            return
+        if chunk and len(waiting) < IN_FLIGHT:
+            continue
+        decoded, reply = waiting.popleft()
+        with watch.stage("method"):
+            maps = reply.wait()
+        for place, (index, photo) in enumerate(decoded):
+            with watch.image(index):
+                with watch.stage("method"):
+                    masked = stages.mask_from(photo, maps[place])
+                finished = stages.finish(masked, watch)
+            yield finished
+
+
+def _prepare(
+    job: ShardJob, chunk: list[tuple[int, PlannedImage]], stages: Stages, watch: Watch, slot: Slot
+) -> list[tuple[int, Decoded | Quarantined]]:
+    """Decode a chunk and write the network's inputs into a slot."""
+    photos: list[tuple[int, Decoded | Quarantined]] = []
+    for place, (index, image) in enumerate(chunk):
+        with watch.image(index):
+            photo = _decode(job, index, image, stages, watch)
+            with watch.stage("method"):
+                photos.append((index, stages.prepare(photo, slot.pixels[place])))
+    return photos

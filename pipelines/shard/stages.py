@@ -1,0 +1,199 @@
+"""The stages of one image: decode, mask, background, encode. Pure given the configuration and the source's bytes."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any, NamedTuple, TypeVar
+
+import numpy as np
+from numpy.typing import NDArray
+
+from maskgen.backgrounds import BACKGROUNDS
+from maskgen.backgrounds.rectangle import largest_free_rectangle
+from maskgen.config.run_config import RunConfig
+from maskgen.errors import ImageFault, MaskgenError
+from maskgen.io.images.decode import Limits, decode
+from maskgen.io.images.encode import resize_short_side
+from maskgen.methods import METHODS, make_method, network_input
+from maskgen.methods.refine.registry import REFINEMENTS
+from maskgen.processes.watch import Watch
+from maskgen.shards import naming
+from maskgen.shards.plan import PlannedImage
+from maskgen.shards.sample import Encoded, MaskPair, SampleId, encode_sample, store_mask
+from maskgen.types import RGB, Box, Filled, Method, SoftMask
+
+from ..identity import method_options
+from ..model.process import RemoteNetwork
+from ..sources import source_root
+from ..sources.reading import ByteReader
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True, slots=True)
+class Decoded:
+    """An upright photo at its stored size, the source's bytes when they may be stored, and their hash."""
+
+    sample: SampleId
+    image: RGB
+    verbatim: bytes | None
+    sha256: str
+
+
+@dataclass(frozen=True, slots=True)
+class Masked:
+    """A photo with its soft mask."""
+
+    photo: Decoded
+    mask: SoftMask
+
+
+class Replaced(NamedTuple):
+    """A mask as it is stored, the photo without its foreground, and its largest free rectangle."""
+
+    masks: MaskPair
+    filled: Filled | None
+    free: Box
+
+
+@dataclass(frozen=True, slots=True)
+class Quarantined:
+    """An image that cannot become a sample, with the reason as ``slug: detail``."""
+
+    sample: SampleId
+    error: str
+    sha256: str | None = None
+
+
+class Stages:
+    """The stages for one configuration; made inside the worker process.
+
+    Args:
+        config: resolved.
+        members: extensions that every sample has.
+        method: overrides the configured method (fault tests).
+
+    Attributes:
+        remote: the connection to a model process after `connect`; None when the method runs here.
+    """
+
+    def __init__(self, config: RunConfig, members: tuple[str, ...], method: Method | None = None) -> None:
+        self._config = config
+        self._classes = naming.CLASS in members
+        self._limits = Limits(config.max_bytes, config.max_pixels, config.max_side)
+        self._reader = ByteReader(Path(source_root(config)), config.max_bytes)
+        self._background = BACKGROUNDS.get(config.background)
+        self.remote: RemoteNetwork | None = None
+        if config.model_process == "on" and method is None:
+            self._input = network_input(config.method, method_options(config))
+        else:
+            self._method = method or make_method(config.method, method_options(config))
+
+    def connect(self, address: str) -> None:
+        """Let a model process run the network.
+
+        Raises:
+            EnvironmentFault: it is gone.
+        """
+        self.remote = RemoteNetwork(address, self._input)
+
+    def close(self) -> None:
+        """Close the source's files, and leave the model process."""
+        self._reader.close()
+        if self.remote:
+            self.remote.close()
+
+    def decode(self, image: PlannedImage) -> Decoded | Quarantined:
+        """Read, check and decode an image's bytes, and resize it when the data set stores smaller photos."""
+        sample = image.sample
+        if self._classes and sample.label is None:
+            sample = replace(sample, label=-1)
+        sha256 = None
+        try:
+            data = self._reader.read(image.ref)
+            sha256 = hashlib.sha256(data).hexdigest()
+            photo = decode(data, self._limits)
+        except ImageFault as fault:
+            return Quarantined(sample, str(fault), sha256)
+        side, pixels = self._config.short_side, photo.image
+        if side and min(pixels.shape[:2]) > side:
+            return Decoded(sample, resize_short_side(pixels, side), None, sha256)
+        return Decoded(sample, pixels, data if photo.verbatim else None, sha256)
+
+    def mask(self, photo: Decoded | Quarantined) -> Masked | Quarantined:
+        """Run the method."""
+        if isinstance(photo, Quarantined):
+            return photo
+        return _guarded("method-error", photo, lambda: Masked(photo, self._method(photo.image)))
+
+    def prepare(self, photo: Decoded | Quarantined, pixels: NDArray[Any]) -> Decoded | Quarantined:
+        """Write the network's input of a photo into its (S, S, 3) place of a slot."""
+        if isinstance(photo, Quarantined):
+            pixels[:] = 0
+            return photo
+
+        def work() -> Decoded:
+            pixels[:] = self._input.prepare(photo.image)
+            return photo
+
+        return _guarded("method-error", photo, work)
+
+    def mask_from(self, photo: Decoded | Quarantined, small: NDArray[np.float32]) -> Masked | Quarantined:
+        """Finish the mask from the network's (S, S) map."""
+        if isinstance(photo, Quarantined):
+            return photo
+        return _guarded("method-error", photo, lambda: Masked(photo, self._finished_mask(photo.image, small)))
+
+    def _finished_mask(self, image: RGB, small: NDArray[np.float32]) -> SoftMask:
+        if not np.isfinite(small).all():
+            raise ImageFault("non-finite-mask", "the network's map holds NaN or infinity")
+        mask = self._input.finish(small, image.shape[0], image.shape[1])
+        spec = METHODS[self._config.method]
+        refine = spec.refinement(self._config.refine)
+        return mask if refine == "none" else REFINEMENTS[refine](image, mask, spec.threshold)
+
+    def finish(self, masked: Masked | Quarantined, watch: Watch) -> tuple[Encoded, str] | Quarantined:
+        """Make the background and encode the sample; returned with the source's SHA-256."""
+        if isinstance(masked, Quarantined):
+            return masked
+        return _guarded("background-error", masked.photo, lambda: self._encode(masked, watch))
+
+    def _encode(self, masked: Masked, watch: Watch) -> tuple[Encoded, str]:
+        with watch.stage("background"):
+            filled = self.fill(masked)
+        with watch.stage("encode"):
+            encoded = self.encode(masked, filled)
+        return encoded, masked.photo.sha256
+
+    def fill(self, masked: Masked) -> Replaced:
+        """The stored mask, the background, and the largest rectangle without foreground."""
+        masks = store_mask(masked.mask, self._config.threshold, self._config)
+        filled = self._background(masked.photo.image, masks.hard) if self._background else None
+        return Replaced(masks, filled, largest_free_rectangle(masks.hard))
+
+    def encode(self, masked: Masked, replaced: Replaced) -> Encoded:
+        """The sample's members and its row of the table.
+
+        Raises:
+            ImageFault: an encoder refused the image.
+        """
+        photo = masked.photo
+        pixels = (photo.image, photo.verbatim)
+        masks, filled, free = replaced
+        return encode_sample(photo.sample, pixels, masks, filled, free, self._config)
+
+
+def _guarded(slug: str, photo: Decoded, work: Callable[[], T]) -> T | Quarantined:
+    """Run a stage; whatever goes wrong with one image costs that image only."""
+    try:
+        return work()
+    except ImageFault as fault:
+        return Quarantined(photo.sample, str(fault), photo.sha256)
+    except MaskgenError:
+        raise
+    except Exception as error:  # noqa: BLE001 - a method is free to fail in any way
+        text = f"{type(error).__name__}: {error}"[:300]
+        return Quarantined(photo.sample, f"{slug}: {text}", photo.sha256)

@@ -1,0 +1,1 @@
+"""File formats that hold many photos, read within fixed bounds."""

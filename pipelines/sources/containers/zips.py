@@ -1,0 +1,183 @@
+"""A bounded reading of zip files: the list of members, and one member without the list.
+
+Sizes are never believed: a member is inflated up to its declared size and refused when more comes.
+Layout after PKWARE's APPNOTE 6.3.10 (local header 4.3.7, central directory 4.3.12, zip64 4.3.14).
+"""
+
+from __future__ import annotations
+
+import os
+import stat
+import struct
+import zlib
+from collections.abc import Iterator
+from pathlib import Path
+from typing import NamedTuple
+
+from maskgen.errors import SourceFault
+from maskgen.io.tars import ReadAt, slice_reader
+from maskgen.types import ByteRef
+
+from .gzips import ContainerFault
+
+MAX_MEMBERS = 4_000_000
+_CHUNK_BYTES = 1 << 18
+_END = struct.Struct("<4s4H2LH")
+_END64_LOCATOR = struct.Struct("<4sLQL")
+_END64 = struct.Struct("<4sQ2H2L4Q")
+_CENTRAL = struct.Struct("<4s6H3L5H2L")
+_LOCAL = struct.Struct("<4s5H3L2H")
+_ENCRYPTED, _DEFERRED, _UTF8 = 1, 8, 0x800
+_FULL = 0xFFFFFFFF
+
+
+class ZipMember(NamedTuple):
+    """One stored or deflated file: its name, the offset of its local header, its declared size in bytes."""
+
+    name: str
+    offset: int
+    size: int
+    plain: bool
+
+
+def zip_members(path: Path) -> Iterator[ZipMember]:
+    """The members in the order of the central directory, folders left out.
+
+    Raises:
+        SourceFault: the directory is truncated, inconsistent, encrypted or cannot be read.
+    """
+    try:
+        with path.open("rb") as file:
+            end = os.fstat(file.fileno()).st_size
+            yield from _central(slice_reader(file.fileno()), end, str(path))
+    except OSError as error:
+        raise _fault(str(path), str(error.strerror)) from error
+    except struct.error as error:
+        raise _fault(str(path), f"the zip directory is cut short ({error})") from error
+
+
+def read_member(read_at: ReadAt, ref: ByteRef) -> bytes:
+    """The bytes of one member, found by the offset of its local header.
+
+    Raises:
+        ContainerFault: another member, damaged, or of another size than the reference says.
+    """
+    header = read_at(ref.offset, _LOCAL.size)
+    if len(header) < _LOCAL.size:
+        raise ContainerFault("truncated-source", f"no zip header at byte {ref.offset}")
+    signature, _, flags, method, _, _, crc, _, _, name_bytes, extra_bytes = _LOCAL.unpack(header)
+    if signature != b"PK\x03\x04":
+        raise ContainerFault("corrupt-source", f"no zip header at byte {ref.offset}")
+    name = _text(read_at(ref.offset + _LOCAL.size, name_bytes), flags)
+    if name != ref.member:
+        raise ContainerFault("corrupt-source", f"zip member {name[:80]!r} lies where {ref.member!r} should")
+    if flags & _ENCRYPTED or method not in (0, 8):
+        raise ContainerFault("unsupported-source", f"zip method {method}, flags {flags:#x}")
+    position = ref.offset + _LOCAL.size + name_bytes + extra_bytes
+    data = read_at(position, ref.size) if method == 0 else _inflate(read_at, position, ref.size)
+    if not flags & _DEFERRED and len(data) == ref.size and zlib.crc32(data) != crc:
+        raise ContainerFault("corrupt-source", "the zip member's checksum is wrong")
+    return data
+
+
+def _inflate(read_at: ReadAt, position: int, size: int) -> bytes:
+    """A raw deflate stream that must give exactly `size` bytes; never more than one byte above it is made."""
+    stream, parts, made = zlib.decompressobj(wbits=-15), [], 0
+    pending = b""
+    while not stream.eof:
+        if not pending:
+            pending = read_at(position, _CHUNK_BYTES)
+            position += len(pending)
+            if not pending:
+                raise ContainerFault("truncated-source", "the zip member ends early")
+        try:
+            part = stream.decompress(pending, size - made + 1)
+        except zlib.error as error:
+            raise ContainerFault("corrupt-source", f"zip: {error}") from error
+        pending = stream.unconsumed_tail
+        parts.append(part)
+        made += len(part)
+        if made > size:
+            raise ContainerFault(
+                "corrupt-source", f"the zip member gives more than its {size} declared bytes"
+            )
+    return b"".join(parts)
+
+
+def _fault(where: str, cause: str) -> SourceFault:
+    return SourceFault("cannot read a zip file", where=where, cause=cause, remedy="download the file again")
+
+
+def _central(read_at: ReadAt, end: int, where: str) -> Iterator[ZipMember]:
+    count, size, position = _directory(read_at, end, where)
+    if count > MAX_MEMBERS:
+        raise _fault(where, f"{count} members, cap {MAX_MEMBERS}")
+    stop = position + size
+    if stop > end:
+        raise _fault(where, "the zip directory lies beyond the end of the file")
+    window, base = b"", position
+    for _ in range(count):
+        if position + _CENTRAL.size + 3 * 0xFFFF > base + len(window) and base + len(window) < stop:
+            base, window = position, read_at(position, min(_CHUNK_BYTES * 4, stop - position))
+        member, length = _central_record(window, position - base, where)
+        position += length
+        if member.offset >= end:
+            raise _fault(where, f"member {member.name!r} lies beyond the end of the file")
+        if not member.name.endswith("/"):
+            yield member
+    if position != stop:
+        raise _fault(where, f"the zip directory does not hold the {count} members it states")
+
+
+def _directory(read_at: ReadAt, end: int, where: str) -> tuple[int, int, int]:
+    """Members, size and offset of the central directory."""
+    start = max(0, end - _END.size - 0xFFFF)
+    tail = read_at(start, end - start)
+    at = tail.rfind(b"PK\x05\x06")
+    if at < 0:
+        raise _fault(where, "no zip directory at its end, so it is no zip file or a truncated one")
+    _, _, _, _, count, size, offset, _ = _END.unpack(tail[at : at + _END.size])
+    if _FULL in (size, offset) or count == 0xFFFF:
+        locator = read_at(max(0, start + at - _END64_LOCATOR.size), _END64_LOCATOR.size)
+        if locator[:4] == b"PK\x06\x07":
+            record = read_at(_END64_LOCATOR.unpack(locator)[2], _END64.size)
+            if record[:4] != b"PK\x06\x06":
+                raise _fault(where, "its zip64 directory is not where it should be")
+            _, _, _, _, _, _, _, count, size, offset = _END64.unpack(record)
+    return count, size, offset
+
+
+def _central_record(window: bytes, at: int, where: str) -> tuple[ZipMember, int]:
+    fields = _CENTRAL.unpack_from(window, at)
+    signature, made_by, _, flags, method = fields[:5]
+    packed, size, name_bytes, extra_bytes, comment_bytes = fields[8:13]
+    attributes, offset = fields[15:17]
+    name_start = at + _CENTRAL.size
+    name_end = name_start + name_bytes
+    if signature != b"PK\x01\x02" or name_end + extra_bytes + comment_bytes > len(window):
+        raise _fault(where, "a record of the zip directory is damaged")
+    name = _text(window[name_start:name_end], flags)
+    size, _, offset = _wide(window[name_end : name_end + extra_bytes], [size, packed, offset])
+    if flags & _ENCRYPTED or method not in (0, 8):
+        raise _fault(where, f"member {name!r} is encrypted or packed with method {method}")
+    if name.startswith("/") or ".." in name.split("/") or not name or "\0" in name:
+        raise _fault(where, f"member {name!r} points outside the archive")
+    unix_mode = attributes >> 16 if made_by >> 8 == 3 else 0
+    plain = stat.S_IFMT(unix_mode) in (0, stat.S_IFREG)
+    return ZipMember(name, offset, size, plain), name_end + extra_bytes + comment_bytes - at
+
+
+def _wide(extra: bytes, values: list[int]) -> list[int]:
+    """Sizes and offset, those that are full (2**32-1) taken from the zip64 extra field in its order."""
+    while len(extra) >= 4:
+        kind, length = struct.unpack("<2H", extra[:4])
+        body = extra[4 : 4 + length]
+        for place, value in enumerate(values):
+            if kind == 1 and value == _FULL and len(body) >= 8:
+                values[place], body = int.from_bytes(body[:8], "little"), body[8:]
+        extra = extra[4 + length :]
+    return values
+
+
+def _text(raw: bytes, flags: int) -> str:
+    return raw.decode("utf-8", "replace") if flags & _UTF8 else raw.decode("cp437")

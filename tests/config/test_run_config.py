@@ -1,0 +1,68 @@
+from __future__ import annotations
+
+import dataclasses
+from pathlib import Path
+
+import pytest
+
+from maskgen.config import run_config
+from maskgen.errors import UsageError
+
+GIVEN = {"dataset": "folder", "output": "out"}
+
+
+def test_unknown_names_are_answered_with_the_nearest(tmp_path: Path) -> None:
+    with pytest.raises(UsageError, match="did you mean 'shard_size'"):
+        run_config.make_config({**GIVEN, "shard_sise": 3})
+    path = tmp_path / "run.toml"
+    path.write_text("shard-sise = 3\n")
+    with pytest.raises(UsageError, match="did you mean 'shard_size'"):
+        run_config.load_file(path)
+
+
+def test_file_values_are_checked_like_the_command_lines(tmp_path: Path) -> None:
+    path = tmp_path / "run.toml"
+    path.write_text('shard-size = 7\nmethod = "mr"\nbinary = true\n')
+    made = run_config.make_config({**GIVEN, **run_config.load_file(path)})
+    assert (made.shard_size, made.method, made.binary) == (7, "mr", True)
+    path.write_text("shard_size = [")
+    with pytest.raises(UsageError, match="cannot read the configuration"):
+        run_config.load_file(path)
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [{"shard_size": 0}, {"shard_size": "7"}, {"shard_size": True}, {"method": "rdb"}, {"threshold": float("nan")},
+     {"max_failures": "many"}, {"max_failures": "101%"}, {"binary": 1}, {"threshold": 2.0}, {"threshold": float("inf")}, {"jpeg_quality": 101}, {"limit": 10**20}, {"output": ""}],
+)  # fmt: skip
+def test_wrong_values_are_refused(wrong: dict[str, object]) -> None:
+    with pytest.raises(UsageError):
+        run_config.make_config({**GIVEN, **wrong})
+
+
+def test_budgets() -> None:
+    assert run_config.parse_budget("1%") == (0.01, True)
+    assert run_config.parse_budget("20") == (20.0, False)
+
+
+def test_only_result_changing_options_are_in_the_fingerprint() -> None:
+    fields = run_config.make_config(GIVEN).fingerprint_fields()
+    free = {"input", "output", "weights", "executor", "workers", "max_failures", "image_timeout"}
+    free |= {"weights_sha256", "force_precision", "devices"}
+    assert fields.keys() == {field.name for field in dataclasses.fields(run_config.RunConfig)} - free
+
+
+def test_differences_name_every_field_once() -> None:
+    old = {"a": 1, "b": {"c": 2, "d": 3}, "gone": 0}
+    new = {"a": 1, "b": {"c": 2, "d": 4}, "new": 5}
+    assert run_config.differences(old, new) == ["b.d: 3 -> 4", "gone: 0 -> None", "new: None -> 5"]
+
+
+def test_choices_match_the_registries() -> None:
+    from maskgen.backgrounds import BACKGROUNDS
+    from maskgen.methods import METHODS
+    from maskgen.pipelines.sources import SOURCES
+
+    assert set(run_config.METHODS) == set(METHODS)
+    assert set(run_config.BACKGROUNDS) == {*BACKGROUNDS, "none"}
+    assert set(run_config.DATASETS) == set(SOURCES)

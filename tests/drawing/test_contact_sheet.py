@@ -1,0 +1,76 @@
+from __future__ import annotations
+
+import cv2
+import numpy as np
+import pytest
+
+from maskgen.backgrounds import tiled
+from maskgen.config.run_config import make_config
+from maskgen.drawing import contact_sheet
+from maskgen.shards.reader import SampleBytes
+from maskgen.shards.sample import SampleId, encode_sample, store_mask
+from maskgen.types import RGB, Box
+
+
+def test_overlay_tints_the_foreground_only() -> None:
+    photo = np.random.default_rng(0).integers(0, 256, (20, 30, 3), np.uint8)
+    hard = np.zeros((20, 30), bool)
+    hard[5:10, 6:12] = True
+    tinted = contact_sheet.overlay(photo, hard)
+    assert (tinted[~hard] == photo[~hard]).all()
+    assert (tinted[hard][:, 0].astype(int) >= photo[hard][:, 0] // 2 + 100).all()
+
+
+def test_every_picture_lands_in_the_sheet() -> None:
+    colours = [(255, 0, 0), (0, 255, 0), (0, 0, 255)]
+    rows = [
+        contact_sheet.Row(f"key{n}", tuple(np.full((40, 60, 3), colour, np.uint8) for colour in colours))
+        for n in range(5)
+    ]
+    image = cv2.imdecode(np.frombuffer(contact_sheet.contact_sheet(rows), np.uint8), cv2.IMREAD_COLOR_RGB)
+    for colour in colours:
+        pixels = (image == colour).all(axis=2).sum()
+        assert pixels == 5 * contact_sheet.CELL * round(contact_sheet.CELL * 40 / 60)
+
+
+def test_an_empty_sheet_is_still_a_picture() -> None:
+    assert (
+        cv2.imdecode(np.frombuffer(contact_sheet.contact_sheet([]), np.uint8), cv2.IMREAD_COLOR) is not None
+    )
+
+
+def encoded(**options: object) -> tuple[dict[str, bytes], RGB]:
+    """The members of a sample with a square object on stripes, and its background before it was encoded."""
+    photo = np.zeros((90, 150, 3), np.uint8)
+    photo[:, :, 0] = np.arange(150, dtype=np.uint8)
+    mask = np.zeros((90, 150), np.float32)
+    mask[30:60, 40:100] = 1
+    photo[mask > 0] = (0, 250, 0)
+    config = make_config(
+        {"dataset": "sample", "output": "out", "method": "box", "threshold": 0.5, "background_quality": 100}
+        | options
+    )
+    pair = store_mask(mask, 0.5, config)
+    filled = tiled(photo, pair.hard)
+    sample = encode_sample(SampleId("k", None, "k"), (photo, None), pair, filled, Box(0, 0, 1, 1), config)
+    return dict(sample.members), filled.image
+
+
+@pytest.mark.parametrize("store", ["full", "patch"])
+@pytest.mark.parametrize("side", [0, 45])
+def test_the_background_is_shown_whole(store: str, side: int) -> None:
+    members, background = encoded(background_store=store, background_side=side)
+    row = contact_sheet.sample_row(SampleBytes("k", members), 128)
+    photo, mask, _, shown = row.pictures
+    assert shown.shape == photo.shape == background.shape
+    assert np.abs(shown.astype(int) - background).mean() < 2
+    assert (shown[40:50, 50:90, 1] < 60).all()  # nothing of the green object
+    assert mask[45, 70].tolist() == [255, 255, 255]
+
+
+def test_a_patch_without_its_photo_is_shown_in_its_place() -> None:
+    members, background = encoded(background_store="patch", layout="sidecar")
+    mask, shown = contact_sheet.sample_row(SampleBytes("k", members), 128).pictures
+    assert mask.shape == shown.shape == background.shape
+    assert (shown[0, 0] == 127).all()
+    assert np.abs(shown[30:60, 40:100].astype(int) - background[30:60, 40:100]).mean() < 2

@@ -1,0 +1,49 @@
+"""Backgrounds tiled anew from meta against the background maker itself."""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+from maskgen.backgrounds.tiled import tiled
+from maskgen.loaders.pixels.tiles import tile, tiling
+from maskgen.shards.coverage import foreground_box, pack_meta
+from maskgen.types import Box
+
+
+def meta_of(mask: NDArray[np.bool_]) -> NDArray[np.int32]:
+    size, nothing = (mask.shape[0], mask.shape[1]), Box(0, 0, 0, 0)
+    raw = pack_meta(size, foreground_box(mask), nothing, None, float(mask.mean()), Box(0, 0, *size))
+    return np.frombuffer(raw, "<i4").astype(np.int32)
+
+
+def test_the_same_pixels_wherever_a_strip_was_tiled() -> None:
+    rng = np.random.default_rng(0)
+    seen = set()
+    for _ in range(400):
+        height, width = (int(v) for v in rng.integers(20, 200, 2))
+        photo = rng.integers(0, 256, (height, width, 3), dtype=np.uint8)
+        mask = np.zeros((height, width), bool)
+        (y0, y1), (x0, x1) = (np.sort(rng.integers(0, side + 1, 2)) for side in (height, width))
+        mask[y0:y1, x0:x1] = rng.random((y1 - y0, x1 - x0)) < 0.5
+        filled, how = tiled(photo, mask), tiling(meta_of(mask))
+        seen.add(filled.how)
+        if how is None:
+            assert filled.how in {"untouched", "tiled-rectangle", "mean"}
+            continue
+        assert filled.how in {"tiled-left", "tiled-right", "tiled-top", "tiled-bottom"}
+        assert (tile(photo, how.region, how.strip) == filled.image).all()
+    assert len(seen) == 5
+
+
+def test_nothing_to_repeat_beside_the_foreground() -> None:
+    photo = np.random.default_rng(1).integers(0, 256, (100, 120, 3), dtype=np.uint8)
+    frame = np.ones((100, 120), bool)
+    frame[20:80, 20:100] = False
+    for mask, how in (
+        (frame, "tiled-rectangle"),
+        (np.ones_like(frame), "mean"),
+        (~np.ones_like(frame), "untouched"),
+    ):
+        assert tiled(photo, mask).how == how
+        assert tiling(meta_of(mask)) is None

@@ -1,0 +1,351 @@
+"""Samples by number: what tarfile reads, under threads and few descriptors; broken ones named, skipped, replaced."""
+
+from __future__ import annotations
+
+import os
+import pickle
+import resource
+import subprocess
+import sys
+import tarfile
+import threading
+from collections import Counter
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from maskgen.errors import EnvironmentFault, ShardFault, UsageError
+from maskgen.loaders.dataset.open import Dataset, open_dataset
+from maskgen.loaders.dataset.shard import header
+from maskgen.loaders.reading.samples import BrokenSample, SampleReader
+from maskgen.loaders.storage.open_files import OpenFiles
+from maskgen.shards import coverage, tar
+
+
+def content(path: Path) -> dict[str, bytes]:
+    """Every member through tarfile."""
+    found = {}
+    for file in sorted(path.glob("*.tar")):
+        with tarfile.open(file) as archive:
+            for member in archive:
+                found[member.name] = archive.extractfile(member).read()  # type: ignore[union-attr]
+    return found
+
+
+def compare(reader: SampleReader, taken: Any, known: dict[str, bytes]) -> None:
+    """A batch holds exactly the members of the samples that it says it holds."""
+    for row, key in enumerate(reader.keys(taken.samples)):
+        assert taken.small.sat[row].astype("<u2").tobytes() == known[f"{key}.sat"]
+        assert taken.small.fg[row].tobytes() == known[f"{key}.fg"]
+        assert taken.small.meta[row].astype("<i4").tobytes() == known[f"{key}.meta"]
+        for ext, values in taken.encoded.items():
+            assert values[row].tobytes() == known[f"{key}.{ext}"]
+
+
+def descriptors() -> int:
+    return len(list(Path("/proc/self/fd").iterdir()))
+
+
+@pytest.fixture
+def damaged(copy: Any) -> tuple[Dataset, Any]:
+    """An open data set, and a function that overwrites bytes of a member: damage(sample, ext, at, data)."""
+    dataset = open_dataset(copy.path)
+
+    def damage(sample: int, ext: str, at: int, data: bytes) -> None:
+        shard, row = dataset.locate(sample)
+        offset, _ = shard.place(row, shard.members.index(ext))
+        with dataset.tar(shard).open("r+b") as file:
+            file.seek(offset + at)
+            file.write(data)
+
+    return dataset, damage
+
+
+@pytest.mark.parametrize("threads", [1, 3])
+@pytest.mark.parametrize("open_files", [None, 1])
+def test_batches_are_what_tarfile_reads(drawn: Any, threads: int, open_files: int | None) -> None:
+    dataset, known = open_dataset(drawn.path), content(drawn.path)
+    reader = SampleReader(dataset, ("jpg", "bg.jpg", "mask.png"), threads=threads, open_files=open_files)
+    for epoch in range(3):
+        order = dataset.order(3, epoch)[np.arange(dataset.samples)]
+        taken = reader.take(order, ("jpg", "bg.jpg", "mask.png", "json"))
+        assert (taken.samples == order).all()
+        assert reader.keys(order) == [drawn.drawings[n].key for n in order]
+        compare(reader, taken, known)
+    assert taken.small.meta[:, coverage.META_FIELDS.index("label")].tolist() == [
+        drawn.drawings[n].label for n in order
+    ]
+    assert (taken.small.sat.dtype, taken.small.fg.dtype, taken.small.meta.dtype) == (
+        np.uint16,
+        np.uint8,
+        np.int32,
+    )
+
+
+def test_single_reads_are_the_same(drawn: Any) -> None:
+    dataset, known = open_dataset(drawn.path), content(drawn.path)
+    reader = SampleReader(dataset)
+    samples = np.array([20, 0, 7, 7, 13])
+    small, taken = reader.small(samples), reader.take(samples)
+    assert all((a == b).all() for a, b in zip(small, taken.small, strict=True))
+    compare(reader, taken, known)
+    for sample in samples.tolist():
+        for ext in dataset.members:
+            assert reader.encoded(sample, ext).tobytes() == known[f"{drawn.drawings[sample].key}.{ext}"]
+
+
+def test_empty_batch_and_numbers_out_of_range(drawn: Any) -> None:
+    reader = SampleReader(open_dataset(drawn.path), ("jpg",))
+    taken = reader.take(np.zeros(0, np.int64), ("jpg",))
+    assert (taken.small.sat.shape, taken.small.meta.shape[0], taken.encoded) == ((0, 33, 33), 0, {"jpg": []})
+    for sample in (-1, 21):
+        with pytest.raises(IndexError):
+            reader.take(np.array([sample]))
+        with pytest.raises(IndexError):
+            reader.encoded(sample, "jpg")
+
+
+def test_fast_header_is_that_of_the_tar_module() -> None:
+    rng = np.random.default_rng(0)
+    letters = np.array(list("abcXYZ019_-."))
+    for _ in range(2000):
+        name = "".join(rng.choice(letters, rng.integers(1, 101)))
+        size = int(rng.integers(0, 8**11)) if rng.random() < 0.5 else int(rng.integers(0, 5000))
+        assert header(name.encode(), size) == tar.header(name, size)
+
+
+def test_many_threads_share_a_reader_with_few_descriptors(drawn: Any) -> None:
+    dataset, known = open_dataset(drawn.path), content(drawn.path)
+    reader = SampleReader(dataset, ("jpg",), open_files=2)
+    before = descriptors()
+
+    def work(seed: int) -> None:
+        rng = np.random.default_rng(seed)
+        for _ in range(40):
+            compare(reader, reader.take(rng.integers(0, 21, 5), ("jpg",)), known)
+
+    with ThreadPoolExecutor(6) as pool:
+        list(pool.map(work, range(6)))
+    assert descriptors() <= before + 2
+    reader.close()
+    assert descriptors() == before
+
+
+def test_reader_travels_to_another_process_and_through_a_fork(drawn: Any) -> None:
+    dataset, known = open_dataset(drawn.path), content(drawn.path)
+    reader = SampleReader(dataset, ("jpg",), threads=2)
+    reader.take(np.arange(21))
+    again = pickle.loads(pickle.dumps(reader))
+    compare(again, again.take(np.arange(21), ("jpg",)), known)
+
+
+@pytest.mark.parametrize("options", [{"on_error": "ignore"}, {"threads": 0}])
+def test_options_out_of_range(drawn: Any, options: dict[str, Any]) -> None:
+    with pytest.raises(UsageError, match="out of range"):
+        SampleReader(open_dataset(drawn.path), **options)
+
+
+def test_member_that_the_data_set_has_not(builder: Any) -> None:
+    dataset = open_dataset(builder(samples=2, options={"background": "none"}).path)
+    with pytest.raises(UsageError, match=r"no member \.bg\.jpg"):
+        SampleReader(dataset, ("jpg", "bg.jpg"))
+
+
+DAMAGE: dict[str, tuple[str, int, bytes]] = {
+    "header": ("sat", -510, b"\xff"),
+    "header of a photo": ("jpg", -412, b"\xff"),
+    "checksum": ("fg", -512 + 150, b"9"),
+    "table falls": ("sat", 2 * 33 * 16 + 20, b"\xff\xff"),
+    "table has no frame": ("sat", 4, b"\x01"),
+    "table ends elsewhere": ("sat", 2 * 33 * 33 - 2, b"\xfe\xff"),
+    "version": ("meta", 0, b"\xff"),
+    "height": ("meta", 4, b"\0\0\0\0"),
+    "box outside": ("meta", 4 * 5, b"\xff\xff\xff\x7f"),
+    "photo is no JPEG": ("jpg", 0, b"\0\0"),
+}
+
+
+@pytest.mark.parametrize("name", DAMAGE)
+def test_damage_is_named_with_tar_offset_and_key(damaged: Any, name: str) -> None:
+    dataset, damage = damaged
+    ext, at, data = DAMAGE[name]
+    damage(8, ext, at, data)
+    shard, row = dataset.locate(8)
+    key, offset = shard.keys[row].decode(), shard.place(row, shard.members.index(ext))[0]
+    reader = SampleReader(dataset, ("jpg",))
+    with pytest.raises(BrokenSample, match=rf"{shard.name}\.tar {key}\.{ext} at byte {offset}") as caught:
+        reader.take(np.arange(21), ("jpg",))
+    assert caught.value.sample == 8
+    again = pickle.loads(pickle.dumps(caught.value))
+    assert (str(again), again.sample) == (str(caught.value), 8)
+    with pytest.raises(BrokenSample, match=key):
+        reader.encoded(8, "jpg") if ext == "jpg" else reader.small(np.array([8]))
+    reader.take(np.array([7, 9]), ("jpg",))
+
+
+@pytest.mark.parametrize("threads", [1, 3])
+def test_skipped_samples_are_counted_and_replaced(damaged: Any, copy: Any, threads: int) -> None:
+    dataset, damage = damaged
+    known = content(copy.path)
+    for sample, (ext, at, data) in zip((2, 8, 11, 15), list(DAMAGE.values())[::3], strict=True):
+        damage(sample, ext, at, data)
+    reader = SampleReader(dataset, ("jpg",), on_error="skip", threads=threads)
+    taken = reader.take(np.arange(21), ("jpg",))
+    assert set(reader.broken) == {2, 8, 11, 15}
+    assert reader.skipped == 4
+    untouched = [n for n in range(21) if n not in (2, 8, 11, 15)]
+    assert taken.samples[untouched].tolist() == untouched
+    assert not {2, 8, 11, 15} & set(taken.samples.tolist())
+    compare(reader, taken, known)
+    assert "at byte" in reader.broken[8]
+
+
+def test_substitutes_do_not_depend_on_what_was_read_before(damaged: Any) -> None:
+    dataset, damage = damaged
+    bad = [0, 3, 4, 5, 9, 14, 18]
+    for sample in bad:
+        damage(sample, "sat", 4, b"\x01")
+    results = []
+    for seed in range(20):
+        reader = SampleReader(dataset, on_error="skip")
+        first = np.random.default_rng(seed).permutation(21)
+        for part in np.array_split(first, 4):
+            reader.take(part)
+        results.append(reader.take(np.arange(21)).samples.tolist())
+    assert all(result == results[0] for result in results)
+    assert not set(bad) & set(results[0])
+
+
+def test_condemned_after_decoding(damaged: Any) -> None:
+    """What a decoder refuses is reported by the loader, and is replaced when the batch is made again."""
+    dataset, _ = damaged
+    reader = SampleReader(dataset, ("jpg",), on_error="skip")
+    taken = reader.take(np.array([4, 5]), ("jpg",))
+    reader.condemn(reader.fault(5, "jpg", "a picture cannot be decoded"))
+    again = reader.take(np.array([4, 5]), ("jpg",))
+    assert taken.samples.tolist() == [4, 5]
+    assert again.samples[0] == 4
+    assert again.samples[1] != 5
+    strict = SampleReader(dataset, ("jpg",))
+    with pytest.raises(BrokenSample, match="cannot be decoded"):
+        strict.condemn(strict.fault(5, "jpg", "a picture cannot be decoded"))
+
+
+def test_nothing_whole_is_left(damaged: Any) -> None:
+    dataset, damage = damaged
+    for sample in range(21):
+        damage(sample, "sat", 4, b"\x01")
+    with pytest.raises(ShardFault, match=r"no whole sample was found.*21 are broken"):
+        SampleReader(dataset, on_error="skip").take(np.arange(5))
+
+
+def test_substitutes_are_spread_over_the_data_set(builder: Any) -> None:
+    """A lost shard must not turn one sample into many: no substitute stands for more than a few."""
+    built = builder(samples=300, shard_size=100)
+    dataset = open_dataset(built.path)
+    os.truncate(dataset.tar(dataset.shards[1]), 0)
+    reader = SampleReader(dataset, on_error="skip")
+    taken = reader.take(np.arange(300))
+    assert set(reader.broken) == set(range(100, 200))
+    replaced = Counter(taken.samples[100:200].tolist())
+    assert max(replaced.values()) <= 5
+    assert not set(replaced) & set(range(100, 200))
+
+
+@pytest.mark.parametrize("skip", [False, True])
+def test_tar_cut_while_it_is_read(copy: Any, skip: bool) -> None:
+    """At 60 lengths; a reader that maps the file would die of SIGBUS here."""
+    dataset, known = open_dataset(copy.path), content(copy.path)
+    shard = dataset.shards[1]
+    path, rng = dataset.tar(shard), np.random.default_rng(5)
+    whole = path.read_bytes()
+    reader = SampleReader(dataset, ("jpg", "bg.jpg"), on_error="skip" if skip else "raise")
+    reader.take(np.arange(21))  # the tar is open
+    end = int(shard.offsets[-1, -1] + shard.sizes[-1, -1])  # of the last content
+    for length in rng.integers(0, end, 60).tolist():
+        os.truncate(path, length)
+        reader.broken.clear()
+        if skip:
+            compare(reader, reader.take(np.arange(21), ("jpg", "bg.jpg")), known)
+            assert set(reader.broken) <= set(range(6, 11))
+            assert 10 in reader.broken
+        else:
+            with pytest.raises(BrokenSample, match=path.name):
+                reader.take(np.arange(21), ("jpg", "bg.jpg"))
+        path.write_bytes(whole)
+    compare(reader, SampleReader(dataset, ("jpg",)).take(np.arange(21), ("jpg",)), known)
+
+
+def test_tar_gone_after_opening(copy: Any) -> None:
+    dataset, known = open_dataset(copy.path), content(copy.path)
+    dataset.tar(dataset.shards[2]).unlink()
+    with pytest.raises(ShardFault, match=r"000002\.tar"):
+        SampleReader(dataset).take(np.arange(21))
+    reader = SampleReader(dataset, on_error="skip")
+    compare(reader, reader.take(np.arange(21)), known)
+    assert set(reader.broken) == set(range(11, 17))
+
+
+def test_few_descriptors_are_enough(drawn: Any) -> None:
+    """ulimit -n leaves room for two more files than are open."""
+    program = (
+        "import os, resource, sys, numpy as np\n"
+        "from maskgen.loaders.dataset.open import open_dataset\n"
+        "from maskgen.loaders.reading.samples import SampleReader\n"
+        "dataset = open_dataset(sys.argv[1])\n"
+        "reader = SampleReader(dataset, ('jpg',), open_files=100)\n"
+        "used = max(int(name) for name in os.listdir('/proc/self/fd')) + 1\n"
+        "resource.setrlimit(resource.RLIMIT_NOFILE, (used + 1, resource.getrlimit(resource.RLIMIT_NOFILE)[1]))\n"
+        "for epoch in range(3):\n"
+        "    reader.take(dataset.order(0, epoch)[np.arange(dataset.samples)], ('jpg',))\n"
+        "print('read')"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", program, str(drawn.path)], capture_output=True, text=True, check=False
+    )
+    assert (done.returncode, done.stdout) == (0, "read\n"), done.stderr
+
+
+def test_no_descriptor_at_all_is_an_error_of_the_environment(drawn: Any) -> None:
+    dataset = open_dataset(drawn.path)
+    reader = SampleReader(dataset, on_error="skip")
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    held = []
+    resource.setrlimit(resource.RLIMIT_NOFILE, (min(256, soft), hard))
+    try:
+        with pytest.raises(OSError, match="Too many open files"):  # noqa: PT012
+            while True:
+                held.append(os.open("/dev/null", os.O_RDONLY))
+        with pytest.raises(EnvironmentFault, match="too many open files"):
+            reader.take(np.arange(21))
+    finally:
+        for descriptor in held:
+            os.close(descriptor)
+        resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
+    assert not reader.broken
+    reader.take(np.arange(21))
+
+
+def test_open_files_never_closes_one_in_use(tmp_path: Path) -> None:
+    paths = [tmp_path / str(n) for n in range(8)]
+    for n, path in enumerate(paths):
+        path.write_text(str(n))
+    files = OpenFiles(lambda n: os.open(paths[n], os.O_RDONLY), capacity=1)
+    barrier = threading.Barrier(8)
+
+    def work(number: int) -> None:
+        for _ in range(50):
+            with files.use(number) as descriptor:
+                if _ == 0:
+                    barrier.wait()
+                assert os.pread(descriptor, 9, 0) == str(number).encode()
+        assert len(files) <= 9
+
+    with ThreadPoolExecutor(8) as pool:
+        list(pool.map(work, range(8)))
+    assert len(files) == 1
+    files.close()
+    assert len(files) == 0

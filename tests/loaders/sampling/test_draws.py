@@ -1,0 +1,438 @@
+"""The draws of a batch against torchvision's laws, DALI's colour operator, and the papers' rules row by row."""
+
+from __future__ import annotations
+
+from dataclasses import fields, replace
+from functools import lru_cache
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from numpy.typing import NDArray
+from scipy import stats
+from torchvision.transforms import ColorJitter
+
+from maskgen.loaders.recipes.spec import NO_PHOTOMETRIC, Background, Crop, Negative, Photometric, Recipe, View
+from maskgen.loaders.sampling.draws import (
+    DONOR,
+    GREY,
+    KEEP,
+    BatchDraws,
+    ViewDraws,
+    colour_matrix,
+    draw,
+    uniforms,
+)
+from maskgen.shards.coverage import foreground_box, summed_area_table
+
+SEED, EPOCH = 3, 5
+
+
+@lru_cache
+def world(count: int, *, empty: tuple[int, ...] = (), seed: int = 0) -> tuple[NDArray[Any], NDArray[Any]]:
+    """Tables and metas of `count` photos with one ellipse each, but for the empty ones."""
+    rng = np.random.default_rng(seed)
+    sat, meta = [], []
+    for number in range(count):
+        height, width = (int(v) for v in rng.integers(60, 160, 2))
+        y, x = np.mgrid[0:height, 0:width] + 0.5
+        centre, radius = rng.uniform(0.3, 0.7, 2), rng.uniform(0.1, 0.4, 2)
+        mask = np.hypot((y / height - centre[0]) / radius[0], (x / width - centre[1]) / radius[1]) <= 1
+        mask &= number not in empty
+        sat.append(summed_area_table(mask))
+        meta.append([1, height, width, *foreground_box(mask), 0, 0, 1, 1, -1, round(mask.mean() * 1e6)])
+    return np.stack(sat), np.array(meta, np.int32)
+
+
+def drawn(recipe: Recipe, count: int = 64, *, start: int = 0, seed: int = SEED, **others: Any) -> BatchDraws:
+    sat, meta = world(count, **others)
+    return draw(recipe, sat, meta, np.arange(start, start + count), seed=seed, epoch=EPOCH)
+
+
+def many(view: View, count: int = 20_000) -> ViewDraws:
+    """Draws of one view of many samples, all of the same photo."""
+    sat, meta = (np.repeat(part, count, axis=0) for part in world(1))
+    return draw(Recipe(views=(view,)), sat, meta, np.arange(count), seed=SEED, epoch=EPOCH).views[0]
+
+
+def same(a: ViewDraws, b: ViewDraws) -> None:
+    for part in fields(ViewDraws):
+        np.testing.assert_array_equal(getattr(a, part.name), getattr(b, part.name), err_msg=part.name)
+
+
+def test_uniforms_are_uniform_and_independent() -> None:
+    u = uniforms(0, 0, np.arange(20_000), 6).astype(np.float64)
+    assert u.min() >= 0
+    assert u.max() < 1
+    for column in range(6):
+        assert stats.kstest(u[:, column], "uniform").pvalue > 1e-3
+    correlation = np.corrcoef(np.concatenate([u.T, [np.roll(u[:, 0], 1), np.roll(u[:, 1], 1)]]))
+    assert np.abs(correlation - np.eye(8)).max() < 0.035
+    cells, *_ = np.histogram2d(u[:, 0], u[:, 1], bins=10, range=((0, 1), (0, 1)))
+    assert stats.chisquare(cells.ravel()).pvalue > 1e-3
+    assert (u * 2**24 % 1 == 0).all(), "24 bits, so that 1 is never reached by rounding"
+
+
+def test_uniforms_of_other_seeds_epochs_and_streams_are_others() -> None:
+    samples = np.arange(4000)
+    base = uniforms(1, 1, samples, 1)[:, 0]
+    for other in (
+        uniforms(2, 1, samples, 1), uniforms(1, 2, samples, 1), uniforms(2, 0, samples, 1), uniforms(-1, 1, samples, 1),
+        uniforms(1, 1, samples, 1, stream=1), uniforms(1, 1, samples + 1, 1),
+    ):  # fmt: skip
+        assert abs(np.corrcoef(base, other[:, 0])[0, 1]) < 0.06
+
+
+def test_uniforms_belong_to_the_sample_and_grow_at_the_end() -> None:
+    whole = uniforms(7, 2, np.arange(100), 9)
+    some = np.array([40, 3, 99, 3])
+    np.testing.assert_array_equal(uniforms(7, 2, some, 9), whole[some])
+    np.testing.assert_array_equal(uniforms(7, 2, np.arange(100), 4), whole[:, :4])
+
+
+def test_uniforms_are_split_mix_64() -> None:
+    """The generator again in Python's integers; a change would change every run resumed with the same seed."""
+
+    def mix(value: int) -> int:
+        value = (value ^ value >> 30) * 0xBF58476D1CE4E5B9 % 2**64
+        value = (value ^ value >> 27) * 0x94D049BB133111EB % 2**64
+        return value ^ value >> 31
+
+    golden = 0x9E3779B97F4A7C15
+    key = golden
+    for number in (12345, 7, int.from_bytes(b"views"), 2):
+        key = mix((key + number + golden) % 2**64)
+    for sample in (0, 1, 10**12):
+        start = mix((sample * golden + key) % 2**64)
+        words = [mix((start + step * golden) % 2**64) for step in (1, 2)]
+        expected = [half >> 8 for word in words for half in (word % 2**32, word >> 32)][:3]
+        found = uniforms(12345, 7, np.array([sample]), 3, stream=2)[0] * 2**24
+        assert found.tolist() == expected
+
+
+def test_colours_have_the_law_of_torchvisions_color_jitter() -> None:
+    torch.manual_seed(0)
+    jitter = (0.4, 0.3, 0.2, 0.1)
+    chain = Photometric(jitter=jitter, jitter_p=1.0, grey_p=0.0)
+    ours = many(View(photometric=chain)).colour.astype(np.float64)
+    module = ColorJitter(*jitter)
+    ranges = (module.brightness, module.contrast, module.saturation, module.hue)
+    theirs = np.array(
+        [[float(v) for v in ColorJitter.get_params(*ranges)[1:]] for _ in range(5000)]  # type: ignore[arg-type]
+    )
+    theirs[:, 3] *= 360
+    for column in range(4):
+        assert stats.ks_2samp(ours[:, column], theirs[:, column]).pvalue > 1e-3
+
+
+def test_a_factor_never_falls_below_zero() -> None:
+    colour = many(View(photometric=Photometric(jitter=(1.5, 0, 0, 0), jitter_p=1.0, grey_p=0.0))).colour
+    assert colour[:, 0].min() >= 0
+    assert colour[:, 0].max() == pytest.approx(2.5, abs=0.01)
+    assert (colour[:, 1:] == (1, 1, 0)).all()
+
+
+def near(share: Any, p: float, count: int = 20_000) -> bool:
+    """Within four deviations of a binomial law."""
+    return bool(abs(np.mean(share) - p) <= 4 * np.sqrt(p * (1 - p) / count))
+
+
+def test_the_chain_happens_as_often_as_it_should() -> None:
+    chain = Photometric(jitter_p=0.8, grey_p=0.2, blur_p=0.5, blur_sigma=(0.1, 2.0), solarise_p=0.2)
+    view = many(View(photometric=chain, flip_p=0.3))
+    assert near(view.flip, 0.3)
+    assert near(view.colour[:, 0] != 1, 0.8)
+    assert near(view.colour[:, 2] == 0, 0.2)
+    assert near(view.sigma > 0, 0.5)
+    assert near(view.solarise, 0.2)
+    assert stats.kstest(view.sigma[view.sigma > 0], stats.uniform(0.1, 1.9).cdf).pvalue > 1e-3
+    coins = np.stack(
+        [view.flip, view.colour[:, 0] != 1, view.colour[:, 2] == 0, view.sigma > 0, view.solarise]
+    )
+    assert np.abs(np.corrcoef(coins) - np.eye(5)).max() < 0.04
+
+
+def test_no_photometric_changes_nothing() -> None:
+    view = many(View(photometric=NO_PHOTOMETRIC, flip_p=0.0), 500)
+    assert (view.colour == (1, 1, 1, 0)).all()
+    assert not view.sigma.any()
+    assert not view.solarise.any()
+    assert not view.flip.any()
+    assert (view.policy == -1).all()
+
+
+def test_auto_augment_takes_the_place_of_the_chain() -> None:
+    chain = Photometric(jitter_p=1.0, blur_p=1.0, solarise_p=1.0, auto_augment_p=0.5)
+    view = many(View(photometric=chain))
+    replaced = view.policy >= 0
+    assert near(replaced, 0.5)
+    assert stats.chisquare(np.bincount(view.policy[replaced], minlength=25)).pvalue > 1e-3
+    assert (view.colour[replaced] == (1, 1, 1, 0)).all()
+    assert not view.sigma[replaced].any()
+    assert not view.solarise[replaced].any()
+    assert view.sigma[~replaced].all()
+    assert near(view.flip, 0.5)
+    for column in range(4):
+        assert stats.kstest(view.policy_u[:, column], "uniform").pvalue > 1e-3
+
+
+def test_grey_backgrounds() -> None:
+    view = many(View(crop=Crop(scale=(1, 1)), background=Background(replace="grey", p=0.2)))
+    assert near(view.kind == GREY, 0.2)
+    assert set(np.unique(view.kind)) == {KEEP, GREY}
+    assert (view.donor == -1).all()
+    assert stats.chisquare(np.bincount(view.grey[view.kind == GREY] // 16, minlength=16)).pvalue > 1e-3
+    for level, expected in ((0.0, 0), (0.5, 128), (1.0, 255)):
+        fixed = many(View(background=Background(replace="grey", p=1.0, grey=level)), 50)
+        assert set(fixed.grey[fixed.kind == GREY]) == {expected}
+
+
+DONATED = View(background=Background(replace="donor", p=0.5))
+
+
+def test_donors_are_other_rows_evenly() -> None:
+    counts = np.zeros((8, 8))
+    for start in range(0, 16_000, 8):
+        view = drawn(Recipe(views=(DONATED,)), 8, start=start).views[0]
+        rows = np.flatnonzero(view.kind == DONOR)
+        np.add.at(counts, (rows, view.donor[rows]), 1)
+        assert (view.donor[view.kind != DONOR] == -1).all()
+    assert not np.diag(counts).any(), "never itself"
+    assert stats.chisquare(counts[~np.eye(8, dtype=bool)]).pvalue > 1e-3
+
+
+@pytest.mark.parametrize("place", ["after", "before"])
+def test_a_donor_lends_its_own_view(place: Any) -> None:
+    background = Background(replace="donor", p=0.7, place=place)
+    view = View(photometric=Photometric(solarise_p=0.5), background=background)
+    made = drawn(Recipe(views=(view, view))).views[1]
+    rows = np.flatnonzero(made.kind == DONOR)
+    assert len(rows) > 20
+    lent = made.donor[rows]
+    np.testing.assert_array_equal(made.bg_box[rows], made.box[lent])
+    np.testing.assert_array_equal(made.bg_flip[rows], made.flip[lent])
+    if place == "after":
+        np.testing.assert_array_equal(made.bg_colour[rows], made.colour[lent])
+        np.testing.assert_array_equal(made.bg_sigma[rows], made.sigma[lent])
+        np.testing.assert_array_equal(made.bg_solarise[rows], made.solarise[lent])
+    else:
+        assert (made.bg_colour[rows] == (1, 1, 1, 0)).all()
+        assert not made.bg_sigma[rows].any()
+        assert not made.bg_solarise[rows].any()
+
+
+def test_a_lone_row_and_a_batch_of_one_sample_have_no_donor() -> None:
+    certain = Recipe(views=(replace(DONATED, background=Background(replace="donor", p=1.0)),))
+    sat, meta = world(1)
+    assert (draw(certain, sat, meta, np.array([4]), seed=0, epoch=0).views[0].kind == KEEP).all()
+    twice = [np.repeat(part, 3, axis=0) for part in (sat, meta)]
+    assert (draw(certain, *twice, np.array([4, 4, 4]), seed=0, epoch=0).views[0].kind == KEEP).all()
+
+
+def test_a_sample_that_comes_twice_is_not_its_own_donor() -> None:
+    """A padded batch of a small data set, or one with substitutes for damaged samples."""
+    certain = Recipe(
+        views=(View(crop=Crop(scale=(1, 1)), background=Background(replace="donor", p=1.0)),),
+        negative=Negative(p=1.0, view=View(crop=Crop(scale=(1, 1)))),
+    )
+    sat, meta = world(3)
+    samples = np.array([0, 1, 2, 0, 1, 2, 0])
+    for epoch in range(20):
+        batch = draw(certain, sat[samples], meta[samples], samples, seed=0, epoch=epoch)
+        view = batch.views[0]
+        assert (view.kind == DONOR).all()
+        assert (samples[view.donor] != samples).all()
+        twins = samples[batch.negative_source] == samples
+        assert not batch.matched[twins].any()
+
+
+def test_photos_without_foreground_keep_their_background() -> None:
+    empty = (0, 5, 6, 63)
+    for replacement in ("grey", "donor"):
+        background = Background(replace=replacement, p=1.0, min_visible=0.0)  # type: ignore[arg-type]
+        kind = drawn(Recipe(views=(View(background=background),)), empty=empty).views[0].kind
+        assert set(np.flatnonzero(kind == KEEP)) == set(empty)
+
+
+def test_the_foreground_must_cover_enough_of_photo_and_crop() -> None:
+    sat, meta = world(400)
+    area = meta[:, -1] / 1e6
+    for least_area, least_visible in ((0.05, 0.0), (0.0, 0.1), (0.1, 0.2), (0.0, 0.0)):
+        background = Background(replace="grey", p=1.0, min_area=least_area, min_visible=least_visible)
+        recipe = Recipe(views=(View(crop=Crop(scale=(0.05, 0.6)), background=background),))
+        view = draw(recipe, sat, meta, np.arange(400), seed=0, epoch=0).views[0]
+        visible = shown(view, sat, area)
+        expected = (area >= least_area) & (visible >= least_visible)
+        unsure = np.abs(visible - least_visible) < 1e-4
+        assert ((view.kind == GREY) == expected)[~unsure].all()
+    assert (visible < 0.01).mean() > 0.02
+
+
+def shown(view: ViewDraws, sat: NDArray[Any], area: NDArray[Any]) -> NDArray[Any]:
+    """Foreground's share of each crop, by interpolation of the table with scipy."""
+    from scipy.interpolate import RegularGridInterpolator
+
+    result = []
+    for table, (y, x, h, w), whole in zip(sat, view.box.astype(float).tolist(), area, strict=True):
+        at = RegularGridInterpolator(
+            (np.linspace(0, 1, 33),) * 2, table / 65535, bounds_error=False, fill_value=None
+        )
+        corners = at([(y + h, x + w), (y, x + w), (y + h, x), (y, x)])
+        result.append((corners * (1, -1, -1, 1)).sum() * whole / (h * w))
+    return np.array(result)
+
+
+SWAPS = Recipe(
+    views=(View(background=Background(replace="donor", p=0.4)),) * 2, negative=Negative(p=0.5, view=View())
+)
+
+
+def test_negatives_come_from_each_other_row_once() -> None:
+    shifts = set()
+    for start in range(0, 4000, 10):
+        batch = drawn(SWAPS, 10, start=start)
+        source = batch.negative_source
+        assert sorted(source) == list(range(10))
+        assert (source != np.arange(10)).all()
+        shifts.add(int(source[0]))
+    assert shifts == set(range(1, 10))
+
+
+def test_a_negative_is_the_third_view_of_its_source() -> None:
+    """The same view drawn as a third one of a recipe without a negative."""
+    three = Recipe(views=(*SWAPS.views, View()))
+    batch, plain = drawn(SWAPS), drawn(three)
+    assert batch.negative is not None
+    for name in ("box", "flip", "colour", "sigma", "solarise"):
+        expected = getattr(plain.views[2], name)[batch.negative_source]
+        np.testing.assert_array_equal(getattr(batch.negative, name), expected)
+
+
+@pytest.mark.parametrize("replacement", ["donor", "grey", "none"])
+def test_a_matched_negative_stands_on_its_querys_final_background(replacement: Any) -> None:
+    background = Background(replace=replacement, p=0.0 if replacement == "none" else 0.4)
+    batch = drawn(replace(SWAPS, views=(View(background=background),) * 2), 200)
+    query, negative = batch.views[0], batch.negative
+    assert negative is not None
+    assert 60 < batch.matched.sum() < 140
+    seen = set()
+    for row in range(200):
+        if not batch.matched[row]:
+            assert (negative.kind[row], negative.donor[row]) == (KEEP, -1)
+            continue
+        seen.add(int(query.kind[row]))
+        if query.kind[row] == GREY:
+            assert (negative.kind[row], negative.grey[row]) == (GREY, query.grey[row])
+            continue
+        assert negative.kind[row] == DONOR
+        kept = query.kind[row] == KEEP
+        assert negative.donor[row] == (row if kept else query.donor[row])
+        for name in ("box", "flip", "colour", "sigma", "solarise"):
+            expected = getattr(query, name if kept else f"bg_{name}")[row]
+            np.testing.assert_array_equal(getattr(negative, f"bg_{name}")[row], expected)
+    assert seen == {"donor": {KEEP, DONOR}, "grey": {KEEP, GREY}, "none": {KEEP}}[replacement]
+
+
+def test_negatives_are_not_matched_without_foreground_on_either_side() -> None:
+    certain = replace(SWAPS, negative=Negative(p=1.0, view=View(crop=Crop(scale=(1, 1)))))
+    empty = (2, 3, 10)
+    batch = drawn(certain, 12, empty=empty)
+    expected = [row not in empty and batch.negative_source[row] not in empty for row in range(12)]
+    assert batch.matched.tolist() == expected
+
+
+def test_without_a_negative_there_is_none() -> None:
+    batch = drawn(Recipe(views=(View(),)), 5)
+    assert batch.negative is None
+    assert batch.negative_source.tolist() == [-1] * 5
+    assert not batch.matched.any()
+
+
+def test_draws_do_not_depend_on_the_batch() -> None:
+    """All that does not name another row is the same in any batch, in any order."""
+    view = View(crop=Crop(fg_min=0.3), background=Background(replace="grey", p=0.5))
+    recipe = Recipe(
+        views=(view, replace(view, photometric=Photometric(auto_augment_p=0.5), background=Background()))
+    )
+    sat, meta = world(50)
+    samples = np.arange(1000, 1050)
+    whole = draw(recipe, sat, meta, samples, seed=SEED, epoch=EPOCH)
+    some = np.random.default_rng(0).permutation(50)[:17]
+    part = draw(recipe, sat[some], meta[some], samples[some], seed=SEED, epoch=EPOCH)
+    for a, b in zip(whole.views, part.views, strict=True):
+        same(a.rows(some), b)
+
+
+def test_a_further_view_leaves_the_others_as_they_are() -> None:
+    view = View(background=Background(replace="donor", p=0.5))
+    two, three = drawn(Recipe(views=(view, view))), drawn(Recipe(views=(view, view, View(size=96))))
+    same(two.views[0], three.views[0])
+    same(two.views[1], three.views[1])
+    swapped = drawn(Recipe(views=(view, view), negative=Negative()))
+    same(two.views[0], swapped.views[0])
+
+
+def test_views_epochs_and_seeds_differ() -> None:
+    batch = drawn(Recipe(views=(View(), View())))
+    assert (batch.views[0].box != batch.views[1].box).any(axis=1).mean() > 0.95
+    other = drawn(Recipe(views=(View(),)), seed=SEED + 1)
+    assert (batch.views[0].box != other.views[0].box).any(axis=1).mean() > 0.95
+
+
+def test_types_and_shapes() -> None:
+    batch = drawn(SWAPS, 6)
+    assert batch.negative is not None
+    expected = {
+        "box": (4, "float32"), "flip": (0, "bool"), "colour": (4, "float32"), "sigma": (0, "float32"),
+        "solarise": (0, "bool"), "policy": (0, "int16"), "policy_u": (4, "float32"), "kind": (0, "uint8"),
+        "grey": (0, "uint8"), "donor": (0, "int32"), "bg_box": (4, "float32"), "bg_flip": (0, "bool"),
+        "bg_colour": (4, "float32"), "bg_sigma": (0, "float32"), "bg_solarise": (0, "bool"),
+    }  # fmt: skip
+    for view in (*batch.views, batch.negative):
+        for name, (width, kind) in expected.items():
+            value = getattr(view, name)
+            assert value.dtype == kind, name
+            assert value.shape == ((6, width) if width else (6,)), name
+    assert batch.negative_source.dtype == np.int32
+    assert batch.matched.dtype == bool
+
+
+def test_colour_matrix_by_hand() -> None:
+    colours = np.array(
+        [(1, 1, 1, 0), (2, 1, 1, 0), (1, 0.5, 1, 0), (2, 0.5, 1, 0), (1, 1, 0, 77)], np.float32
+    )
+    same_, bright, flat, both, grey = colour_matrix(colours)
+    eye = np.eye(3)
+    np.testing.assert_allclose(same_, np.c_[eye, [0, 0, 0]], atol=1e-6)
+    np.testing.assert_allclose(bright, np.c_[2 * eye, [0, 0, 0]], atol=1e-6)
+    np.testing.assert_allclose(flat, np.c_[0.5 * eye, [64, 64, 64]], atol=1e-5)
+    np.testing.assert_allclose(both, np.c_[eye, [128, 128, 128]], atol=1e-5)
+    np.testing.assert_allclose(grey[:, :3], np.tile([0.299, 0.587, 0.114], (3, 1)), atol=0.002)
+
+
+def test_colour_matrix_is_dalis_color_twist() -> None:
+    from nvidia.dali import fn, pipeline_def
+
+    rng = np.random.default_rng(0)
+    image = rng.integers(0, 256, (16, 64, 3), dtype=np.uint8)
+    low, high = (0.2, 0.2, 0.0, -180), (1.8, 1.8, 2.0, 180)
+    colours = rng.uniform(low, high, (40, 4)).astype(np.float32)
+    colours[::8, 2] = 0
+
+    @pipeline_def(batch_size=len(colours), num_threads=1, device_id=None)
+    def graph() -> Any:
+        pictures = fn.external_source(lambda: [image] * len(colours), layout="HWC")
+        rows = fn.external_source(lambda: list(colours))
+        columns = [rows[c] for c in range(4)]
+        names = ("brightness", "contrast", "saturation", "hue")
+        return fn.color_twist(pictures, **dict(zip(names, columns, strict=True)))
+
+    pipeline = graph()
+    pipeline.build()
+    theirs = np.array(pipeline.run()[0].as_array(), np.int64)
+    matrices = colour_matrix(colours).astype(np.float64)
+    mapped = np.einsum("bij,hwj->bhwi", matrices[..., :3], image) + matrices[:, None, None, :, 3]
+    difference = np.abs(np.clip(np.rint(mapped), 0, 255) - theirs)
+    assert difference.max() <= 1
+    assert (difference > 0).mean() < 0.01

@@ -1,0 +1,212 @@
+"""The model process: every photo gets its own map back, whoever sent it, and a dead process ends the run clearly."""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import json
+import os
+import shutil
+import signal
+import socket
+import struct
+import subprocess
+import sys
+import tarfile
+import threading
+import time
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+
+from maskgen.config.run_config import make_config
+from maskgen.errors import EnvironmentFault, UsageError
+from maskgen.methods.networks.network import NetworkInput
+from maskgen.pipelines.model.fleet import devices
+from maskgen.pipelines.model.process import CHUNK, IN_FLIGHT, METERS, RemoteNetwork, _Batches, _serve
+from maskgen.pipelines.run import run
+
+WEIGHTS = "weights/u2netp/u2netp_from_fp16.pth"
+SIDE = 8
+
+
+def mean_map(batch: NDArray[np.uint8]) -> NDArray[np.float32]:
+    """A network whose map shows which photo it saw: the mean over the channels, over 255."""
+    return (batch.astype(np.float32).mean(axis=-1) / 255).astype(np.float32)
+
+
+@pytest.fixture
+def address() -> str:
+    """A serving loop in a thread, 32 photos per call."""
+    name = f"\0maskgen-test-{os.getpid()}-{time.monotonic_ns()}"
+    listener = socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+    listener.bind(name)
+    listener.listen()
+    batches = _Batches(mean_map, NetworkInput(side=SIDE), 32, [0.0] * METERS)
+    threading.Thread(target=_serve, args=(listener, batches), daemon=True).start()
+    return name
+
+
+def connect(address: str, side: int = SIDE) -> RemoteNetwork:
+    return RemoteNetwork(address, NetworkInput(side=side))
+
+
+def assert_serves(address: str) -> None:
+    with contextlib.closing(connect(address)) as friend:
+        slot = friend.free_slot()
+        slot.pixels[:] = 51
+        assert friend.submit(slot, 2).wait()[1] == pytest.approx(0.2)
+
+
+@pytest.mark.parametrize("clients", [1, 3])
+def test_every_photo_gets_its_own_map_back(address: str, clients: int) -> None:
+    def work(client: int) -> None:
+        rng = np.random.default_rng(client)
+        remote = connect(address)
+        for _ in range(20):
+            sent = []
+            for _ in range(int(rng.integers(1, IN_FLIGHT + 1))):
+                count = int(rng.integers(1, CHUNK + 1))
+                photos = rng.integers(0, 256, (count, SIDE, SIDE, 3), np.uint8)
+                slot = remote.free_slot()
+                slot.pixels[:count] = photos
+                sent.append((photos, remote.submit(slot, count)))
+            for photos, reply in sent:
+                np.testing.assert_allclose(reply.wait()[: len(photos)], mean_map(photos), atol=1e-6)
+        remote.close()
+        done.append(client)
+
+    done: list[int] = []
+    threads = [threading.Thread(target=work, args=(client,)) for client in range(clients)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(60)
+    assert sorted(done) == list(range(clients))
+
+
+@pytest.mark.parametrize("side", [SIDE + 1, SIDE - 1])
+def test_a_client_of_another_geometry_is_turned_away_and_the_others_go_on(address: str, side: int) -> None:
+    with (
+        pytest.raises(EnvironmentFault, match="network has ended"),
+        contextlib.closing(connect(address, side)) as stranger,
+    ):
+        stranger.submit(stranger.free_slot(), 1).wait()
+    assert_serves(address)
+
+
+@pytest.mark.parametrize(
+    "message", [b"", b"x" * 3, struct.pack("<II", IN_FLIGHT, 1), struct.pack("<II", 0, CHUNK + 1)]
+)
+def test_a_client_that_breaks_the_rules_is_dropped(address: str, message: bytes) -> None:
+    with contextlib.closing(connect(address)) as client:
+        client._socket.send(message)
+        assert client._socket.recv(16) == b""
+    assert_serves(address)
+
+
+@pytest.mark.parametrize(("text", "wanted"), [("0", ["cuda:0"]), ("0,2", ["cuda:0", "cuda:2"])])
+def test_devices_are_numbers(text: str, wanted: list[str]) -> None:
+    config = make_config({"dataset": "sample", "output": "x", "device": "cuda", "devices": text})
+    assert devices(config) == wanted
+
+
+@pytest.mark.parametrize("text", ["", "a", "0,", "0,0", "-1"])
+def test_what_is_no_list_of_numbers_is_refused(text: str) -> None:
+    with pytest.raises(UsageError, match="--devices"):
+        devices(make_config({"dataset": "sample", "output": "x", "device": "cuda", "devices": text}))
+
+
+# --- whole runs with the real network
+
+
+@pytest.fixture(scope="module")
+def source(shared_data: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """10 photos of several sizes and one that is no image."""
+    folder = tmp_path_factory.mktemp("photos")
+    for path in sorted((shared_data / "ecssd" / "images").glob("*.jpg"))[:10]:
+        shutil.copy(path, folder / path.name)
+    (folder / "0135x.jpg").write_bytes(b"no image")
+    return folder
+
+
+def options(shared_data: Path, source: Path, output: Path, mode: str) -> dict[str, object]:
+    return {
+        "dataset": "folder", "input": str(source), "output": str(output), "method": "u2netp",
+        "weights": str(shared_data / WEIGHTS), "model_process": mode, "shard_size": 4, "workers": 2,
+        "max_failures": "10",
+    }  # fmt: skip
+
+
+def masks(folder: Path) -> dict[str, NDArray[np.uint8]]:
+    found = {}
+    for path in sorted(folder.glob("*.tar")):
+        with tarfile.open(path) as tar:
+            for member in tar:
+                if member.name.endswith(".mask.png"):
+                    data = np.frombuffer(tar.extractfile(member).read(), np.uint8)  # type: ignore[union-attr]
+                    found[member.name] = np.asarray(cv2.imdecode(data, cv2.IMREAD_GRAYSCALE), np.uint8)
+    return found
+
+
+def tar_hashes(folder: Path) -> dict[str, str]:
+    return {path.name: hashlib.sha256(path.read_bytes()).hexdigest() for path in sorted(folder.glob("*.tar"))}
+
+
+@pytest.fixture(scope="module")
+def served(shared_data: Path, source: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    output = tmp_path_factory.mktemp("served") / "shards"
+    outcome = run(make_config(options(shared_data, source, output, "on")))
+    assert (outcome.manifest.samples, outcome.manifest.failed) == (10, 1)
+    assert set(outcome.progress.device_use) == {"cpu"}
+    assert 0 < outcome.progress.device_use["cpu"] <= 1
+    return output
+
+
+@pytest.mark.slow
+def test_the_masks_are_those_of_a_network_in_every_worker(
+    shared_data: Path, source: Path, served: Path, tmp_path: Path
+) -> None:
+    run(make_config(options(shared_data, source, tmp_path / "shards", "off")))
+    inline, remote = masks(tmp_path / "shards"), masks(served)
+    assert list(inline) == list(remote)
+    for key, mask in inline.items():
+        assert np.abs(mask.astype(int) - remote[key].astype(int)).max() <= 1, key
+
+
+@pytest.mark.slow
+def test_the_death_of_the_model_process_ends_the_run_and_a_second_one_gives_the_same_bytes(
+    shared_data: Path, source: Path, served: Path, tmp_path: Path
+) -> None:
+    output = tmp_path / "shards"
+    given = options(shared_data, source, output, "on")
+    arguments = [
+        part for name, value in given.items() for part in (f"--{name.replace('_', '-')}", str(value))
+    ]
+    command = [sys.executable, "-m", "maskgen.cli", "run", *arguments]
+    process = subprocess.Popen(command, stderr=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+    victim = model_process_of(process.pid)
+    os.kill(victim, signal.SIGKILL)
+    _, said = process.communicate(timeout=120)
+    assert process.returncode == 3, said
+    assert "network" in said
+    assert "Traceback" not in said
+    again = subprocess.run([*command, "--json"], capture_output=True, text=True, timeout=250, check=False)
+    assert again.returncode == 0, again.stderr
+    assert json.loads(again.stdout)["samples"] == 10
+    assert tar_hashes(output) == tar_hashes(served)
+
+
+def model_process_of(parent: int) -> int:
+    """The child that has loaded a library that runs networks."""
+    deadline = time.monotonic() + 100
+    while time.monotonic() < deadline:
+        for child in Path(f"/proc/{parent}/task/{parent}/children").read_text().split():
+            loaded = Path(f"/proc/{child}/maps").read_text()
+            if "libtorch_cpu" in loaded or "libopenvino_intel_cpu" in loaded:
+                return int(child)
+        time.sleep(0.1)
+    raise AssertionError("no model process appeared")

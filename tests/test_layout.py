@@ -1,0 +1,231 @@
+"""The house rules that can be checked: which way imports are written, and that the tests mirror the code."""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[1]
+PACKAGES = {
+    "maskgen": "maskgen",
+    "pipelines": "maskgen.pipelines",
+    "loaders": "maskgen.loaders",
+    "trainers": "maskgen.trainers",
+}
+"""The real folders, and the names they are imported by."""
+APART = {"faults", "interop", "golden", "oracle"}
+"""Folders of tests that mirror no folder of the code."""
+
+
+def modules() -> Iterator[Path]:
+    """Every module of the code, relative to the root; links are not followed."""
+    for folder in PACKAGES:
+        for path in sorted((ROOT / folder).rglob("*.py")):
+            relative = path.relative_to(ROOT)
+            if not any(parent.is_symlink() for parent in path.parents if parent.is_relative_to(ROOT)):
+                yield relative
+
+
+def dotted(path: Path) -> str:
+    """The name a module is imported by."""
+    parts = [PACKAGES[path.parts[0]], *path.with_suffix("").parts[1:]]
+    return ".".join(parts).removesuffix(".__init__")
+
+
+def home(name: str) -> str:
+    """Which of the four packages a module belongs to."""
+    inner = [package for package in PACKAGES.values() if f"{name}.".startswith(f"{package}.")]
+    return max(inner, key=len)
+
+
+MODULES = list(modules())
+
+
+def test_there_are_modules_to_check() -> None:
+    assert {path.parts[0] for path in MODULES} == set(PACKAGES)
+
+
+@pytest.mark.parametrize("path", MODULES, ids=str)
+def test_imports_are_relative_inside_a_package_and_absolute_between_packages(path: Path) -> None:
+    name = dotted(path)
+    package = name if path.name == "__init__.py" else name.rpartition(".")[0]
+    for node in ast.walk(ast.parse((ROOT / path).read_text())):
+        if not isinstance(node, ast.ImportFrom):
+            continue
+        place = f"{path}:{node.lineno}"
+        assert node.level <= 2, f"{place} goes up more than one level: write it as an absolute import"
+        if node.level or not node.module:
+            continue
+        assert node.module.split(".")[0] not in ("loaders", "pipelines", "trainers"), (
+            f"{place}: maskgen.{node.module}"
+        )
+        above = package.rpartition(".")[0]
+        reach = {package, *([above] if home(above or name) == home(name) and package != home(name) else [])}
+        inside = home(node.module) == home(name) if node.module.split(".")[0] == "maskgen" else False
+        near = any(f"{node.module}.".startswith(f"{one}.") for one in reach)
+        assert not (inside and near), f"{place}: {node.module} is near enough for a relative import"
+
+
+def mirrored(path: Path) -> list[Path]:
+    """The test files of a module: its name, alone or with a subject behind it, in the same folder of `tests`."""
+    parts = path.parts[1:] if path.parts[0] == "maskgen" else path.parts
+    folder, stem = ROOT / "tests" / Path(*parts[:-1]), path.stem.strip("_")
+    return [*folder.glob(f"test_{stem}.py"), *folder.glob(f"test_{stem}_*.py")]
+
+
+OWN = {"test_package.py", "test_layout.py", "test_docs.py"}
+"""Tests of the project as a whole."""
+WITHOUT_TEST: set[str] = {
+    "maskgen/cli/doctor.py",
+    "maskgen/cli/eval_ssl.py",
+    "maskgen/cli/info.py",
+    "maskgen/cli/loader_options.py",
+    "maskgen/cli/plan.py",
+    "maskgen/cli/run.py",
+    "maskgen/cli/status.py",
+    "maskgen/cli/terminal.py",
+    "maskgen/cli/train_ssl.py",
+    "maskgen/cli/training_options.py",
+    "maskgen/cli/verify.py",
+    "maskgen/drawing/comparison.py",
+    "maskgen/drawing/grid.py",
+    "maskgen/drawing/svg.py",
+    "maskgen/evaluation/coco.py",
+    "maskgen/evaluation/evaluate.py",
+    "maskgen/evaluation/folder.py",
+    "maskgen/evaluation/names.py",
+    "maskgen/evaluation/reading.py",
+    "maskgen/evaluation/structure.py",
+    "maskgen/evaluation/summary.py",
+    "maskgen/io/images/stored.py",
+    "maskgen/methods/networks/deepusps/torch_runner.py",
+    "maskgen/methods/networks/onnx/arrays.py",
+    "maskgen/methods/networks/onnx/file.py",
+    "maskgen/methods/networks/onnx/session.py",
+    "maskgen/methods/networks/openvino.py",
+    "maskgen/methods/networks/u2net/layers.py",
+    "maskgen/methods/networks/u2net/onnx_export.py",
+    "maskgen/methods/networks/u2net/openvino_runner.py",
+    "maskgen/methods/networks/u2net/torch_runner.py",
+    "maskgen/methods/resolve.py",
+    "maskgen/processes/watch.py",
+    "maskgen/shards/commit.py",
+    "maskgen/shards/foreign_files.py",
+    "maskgen/shards/manifest.py",
+    "maskgen/shards/plan.py",
+    "maskgen/shards/reader.py",
+    "maskgen/shards/record.py",
+    "maskgen/shards/table.py",
+    "maskgen/shards/verify.py",
+    "maskgen/types.py",
+    "pipelines/bench.py",
+    "pipelines/deepusps/data/recut.py",
+    "pipelines/deepusps/progress.py",
+    "pipelines/deepusps/results/export.py",
+    "pipelines/deepusps/results/sheet.py",
+    "pipelines/deepusps/settings/overrides.py",
+    "pipelines/deepusps/settings/settings.py",
+    "pipelines/deepusps/training/phase.py",
+    "pipelines/deepusps/training/schedule.py",
+    "pipelines/deepusps/work_folder.py",
+    "pipelines/executors/local.py",
+    "pipelines/identity.py",
+    "pipelines/log.py",
+    "pipelines/model/fleet.py",
+    "pipelines/model/precision.py",
+    "pipelines/shard/make.py",
+    "pipelines/shard/stages.py",
+    "pipelines/shard/worker.py",
+    "pipelines/sources/containers/gzips.py",
+    "pipelines/sources/imagenet_labels.py",
+    "pipelines/sources/listing.py",
+    "loaders/base.py",
+    "loaders/batch.py",
+    "loaders/dali/feed.py",
+    "loaders/dali/operators.py",
+    "loaders/dali/outputs.py",
+    "loaders/dali/stream.py",
+    "loaders/dali/teardown.py",
+    "loaders/dataset/checks.py",
+    "loaders/dataset/find_originals.py",
+    "loaders/dataset/shard.py",
+    "loaders/dataset/sidecar.py",
+    "loaders/inspect/bench.py",
+    "loaders/inspect/decoding.py",
+    "loaders/inspect/sheet.py",
+    "loaders/order/permutation.py",
+    "loaders/pixels/draw_table.py",
+    "loaders/pixels/normalize.py",
+    "loaders/pixels/render.py",
+    "loaders/reading/buffers.py",
+    "loaders/storage/open_files.py",
+    "loaders/storage/shared_files.py",
+    "loaders/torch/pictures.py",
+    "trainers/data/shards.py",
+    "trainers/distributed/process_group.py",
+    "trainers/losses/alignment.py",
+    "trainers/losses/attention.py",
+    "trainers/losses/contrastive.py",
+    "trainers/losses/neighbors.py",
+    "trainers/losses/precision.py",
+    "trainers/losses/relicv2.py",
+    "trainers/losses/swav.py",
+    "trainers/methods/base.py",
+    "trainers/methods/byol.py",
+    "trainers/methods/cast.py",
+    "trainers/methods/knn_moco.py",
+    "trainers/methods/mocov2.py",
+    "trainers/methods/msr.py",
+    "trainers/methods/relicv2.py",
+    "trainers/methods/simclr.py",
+    "trainers/methods/simsiam.py",
+    "trainers/methods/supervised.py",
+    "trainers/networks/batchnorm_groups.py",
+    "trainers/networks/momentum.py",
+    "trainers/presets/contrastive.py",
+    "trainers/presets/others.py",
+    "trainers/presets/override.py",
+    "trainers/presets/predictive.py",
+    "trainers/presets/smoke.py",
+    "trainers/presets/spec.py",
+    "trainers/presets/table.py",
+    "trainers/presets/views.py",
+    "trainers/probes/encoder.py",
+    "trainers/probes/features.py",
+    "trainers/probes/images.py",
+    "trainers/probes/monitor.py",
+    "trainers/probes/tasks.py",
+    "trainers/settings.py",
+}
+"""Modules whose test file is still to be written: this list only gets shorter."""
+WITHOUT_MODULE: set[str] = {
+    "tests/loaders/test_loader_page.py",
+    "tests/loaders/test_read_page.py",
+    "tests/methods/test_priors.py",
+    "tests/methods/test_runtimes.py",
+    "tests/pipelines/test_sources.py",
+    "tests/trainers/methods/test_common.py",
+    "tests/trainers/methods/test_moco.py",
+    "tests/trainers/methods/test_momentum.py",
+    "tests/trainers/methods/test_others.py",
+    "tests/trainers/test_cli.py",
+    "tests/trainers/test_losses.py",
+    "tests/trainers/test_presets.py",
+}
+"""Test files that still hold tests of several modules: this list only gets shorter."""
+
+
+def test_every_module_has_its_test_file() -> None:
+    needed = [path for path in MODULES if path.stem not in ("__init__", "__main__")]
+    assert {str(path) for path in needed if not mirrored(path)} == WITHOUT_TEST
+
+
+def test_every_test_file_has_its_module() -> None:
+    found = {file for path in MODULES for file in mirrored(path)}
+    files = {
+        path for path in (ROOT / "tests").rglob("test_*.py") if path.relative_to(ROOT).parts[1] not in APART
+    }
+    assert {str(p.relative_to(ROOT)) for p in files - found if p.name not in OWN} == WITHOUT_MODULE

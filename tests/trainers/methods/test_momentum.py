@@ -1,0 +1,109 @@
+"""Moving averages, their schedule, queues and BatchNorm groups."""
+
+from __future__ import annotations
+
+import pytest
+import torch
+from torch import nn
+
+from maskgen.trainers.networks.batchnorm_groups import in_groups, multi_crop
+from maskgen.trainers.networks.momentum import Queue, follow, frozen_copy, rising_momentum
+
+
+def test_the_average_is_the_closed_form() -> None:
+    online = nn.Linear(3, 2)
+    start = online.weight.detach().clone()
+    target = frozen_copy(online)
+    with torch.no_grad():
+        online.weight.copy_(torch.ones(2, 3))
+    for _ in range(10):
+        follow(target, (online,), 0.9)
+    share = 0.9**10
+    torch.testing.assert_close(target[0].weight, share * start + (1 - share) * torch.ones(2, 3))
+    assert not any(p.requires_grad for p in target.parameters())
+
+
+def test_buffers_do_not_follow() -> None:
+    online = nn.BatchNorm1d(2)
+    target = frozen_copy(online)
+    online(torch.randn(64, 2) + 5)
+    follow(target, (online,), 0.0)
+    assert torch.equal(target[0].running_mean, torch.zeros(2))
+
+
+def test_the_momentum_rises_by_half_a_cosine() -> None:
+    assert rising_momentum(0.996, 1.0, 0, 100) == pytest.approx(0.996)
+    assert rising_momentum(0.996, 1.0, 50, 100) == pytest.approx(0.998)
+    assert rising_momentum(0.996, 1.0, 100, 100) == 1.0
+    assert rising_momentum(0.99, 0.99, 37, 100) == 0.99
+
+
+def test_a_queue_is_first_in_first_out_of_any_batch() -> None:
+    queue, size, given = Queue(10, 2), 10, []
+    for step, batch in enumerate(
+        (4, 4, 4, 1, 7, 3, 13, 10)
+    ):  # 10 is no multiple, and 13 is more than it holds
+        rows = torch.full((batch, 2), float(step)) + torch.arange(batch)[:, None] / 100
+        queue.remember(rows)
+        before = queue.rows.clone()
+        assert torch.equal(before, queue.rows)
+        queue.flush()
+        given += rows.tolist()
+        expected = sorted(map(tuple, given[-size:]))
+        if len(given) >= size:
+            assert sorted(map(tuple, queue.rows.tolist())) == expected
+        assert int(queue.filled) == min(len(given), size)
+
+
+def test_a_new_queue_holds_unit_rows_and_nothing_is_private() -> None:
+    queue = Queue(50, 8)
+    torch.testing.assert_close(queue.rows.norm(dim=1), torch.ones(50))
+    assert set(queue.state_dict()) == {"rows", "pointer", "filled"}
+    assert not Queue(5, 8, random=False).rows.any()
+
+
+def test_forgotten_rows_do_not_come_in() -> None:
+    queue = Queue(4, 2)
+    before = queue.rows.clone()
+    queue.remember(torch.ones(2, 2))
+    queue.forget()
+    queue.flush()
+    assert torch.equal(queue.rows, before)
+    assert int(queue.pointer) == 0
+
+
+def test_groups_have_their_own_statistics() -> None:
+    norm = nn.BatchNorm1d(3)
+    x = torch.randn(12, 3)
+    made = in_groups(norm, x, 3)
+    for part, out in zip(x.chunk(3), made.chunk(3), strict=True):
+        wanted = (part - part.mean(0)) / (part.var(0, unbiased=False) + 1e-5).sqrt()
+        torch.testing.assert_close(out, wanted)
+    assert int(norm.num_batches_tracked) == 3
+    assert len(in_groups(norm, x, 100)) == 12 if norm.eval() else None
+
+
+def test_crops_of_one_size_go_together_in_their_order() -> None:
+    sizes: list[torch.Size] = []
+
+    def network(x: torch.Tensor) -> torch.Tensor:
+        sizes.append(x.shape)
+        return x.mean(dim=(2, 3))
+
+    crops = [torch.randn(4, 3, s, s) for s in (8, 8, 4, 4, 4)]
+    made = multi_crop(network, crops)
+    assert [tuple(size) for size in sizes] == [(8, 3, 8, 8), (12, 3, 4, 4)]
+    torch.testing.assert_close(made, torch.cat([crop.mean(dim=(2, 3)) for crop in crops]))
+
+
+def test_a_group_has_all_crops_of_its_images() -> None:
+    seen: list[set[float]] = []
+
+    def network(x: torch.Tensor) -> torch.Tensor:
+        seen.append(set(x.flatten().tolist()))
+        return x.flatten(1)
+
+    crops = [torch.arange(4.0).reshape(4, 1, 1, 1) + 10 * c for c in range(3)]
+    made = multi_crop(network, crops, groups=2)
+    assert seen == [{0, 1, 10, 11, 20, 21}, {2, 3, 12, 13, 22, 23}]
+    assert made.flatten().tolist() == torch.cat(crops).flatten().tolist()

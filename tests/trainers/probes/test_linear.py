@@ -1,0 +1,167 @@
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from safetensors.torch import load_file
+from torch import nn
+
+from maskgen.errors import MaskgenError, UsageError
+from maskgen.trainers.methods import METHODS
+from maskgen.trainers.presets import find_preset
+from maskgen.trainers.probes.images import open_images
+from maskgen.trainers.probes.linear import PROTOCOLS, Protocol, Standard, protocol, top_k, train_heads
+from maskgen.trainers.probes.tasks import Question, run_linear, split
+from maskgen.trainers.settings import Settings, config_of
+from maskgen.trainers.training import checkpoint
+
+
+def clusters(seed: int, each: int = 40) -> tuple[torch.Tensor, torch.Tensor]:
+    """Four classes around the corners of a square in 8 dimensions."""
+    generator = torch.Generator().manual_seed(seed)
+    labels = torch.arange(4).repeat(each)
+    corners = torch.zeros(4, 8)
+    corners[:, :2] = torch.tensor([[1.0, 1.0], [1, -1], [-1, 1], [-1, -1]])
+    return corners[labels] + 0.3 * torch.randn(len(labels), 8, generator=generator), labels
+
+
+LAW = Protocol(source="test", epochs=20, batch_size=32, lr=0.5, weight_decay=1e-3)
+
+
+def test_a_head_learns_what_a_line_can_tell() -> None:
+    features, labels = clusters(0)
+    heads, standard = train_heads(lambda _: features, labels, LAW, lrs=[0.5], classes=4)
+    assert top_k(heads[0.5], standard, *clusters(1)) == (pytest.approx(1, abs=0.02), 1.0)
+
+
+def test_a_sweep_trains_each_head_as_if_alone() -> None:
+    features, labels = clusters(0)
+
+    def heads(lrs: list[float]) -> dict[float, nn.Linear]:
+        return train_heads(lambda _: features, labels, LAW, lrs=lrs, classes=4)[0]
+
+    alone, together = heads([0.1]), heads([0.1, 5.0])
+    assert torch.equal(alone[0.1].weight, together[0.1].weight)
+    assert not torch.equal(together[5.0].weight, together[0.1].weight)
+
+
+def test_a_rate_that_diverges_is_left_out_and_alone_an_error() -> None:
+    features, labels = clusters(0)
+    heads, _ = train_heads(lambda _: features, labels, LAW, lrs=[1e38, 0.5], classes=4)
+    alone, _ = train_heads(lambda _: features, labels, LAW, lrs=[0.5], classes=4)
+    assert list(heads) == [0.5]
+    assert torch.equal(heads[0.5].weight, alone[0.5].weight)
+    with pytest.raises(MaskgenError, match="linear classifier became infinite or no number") as caught:
+        train_heads(lambda _: features, labels, LAW, lrs=[1e38], classes=4)
+    assert caught.value.exit_code == 1
+
+
+def test_one_epoch_is_torchs_sgd() -> None:
+    """The whole batch once: the gradient of softmax regression, written out."""
+    features, labels = clusters(0, each=8)
+    law = Protocol(source="test", epochs=1, batch_size=32, lr=2.0, weight_decay=0.1)
+    start = train_heads(
+        lambda _: features, labels, Protocol(source="", epochs=0, lr=1), lrs=[1.0], classes=4
+    )[0][1.0]
+    found = train_heads(lambda _: features, labels, law, lrs=[2.0], classes=4)[0][2.0]
+    error = torch.softmax(features @ start.weight.T, 1) - torch.nn.functional.one_hot(labels, 4)
+    gradient = error.T @ features / 32 + 0.1 * start.weight
+    torch.testing.assert_close(found.weight, start.weight - 2.0 * gradient)
+    assert start.weight.detach().std() == pytest.approx(0.01, rel=0.5)
+
+
+def test_every_epoch_sees_its_own_pass() -> None:
+    features, labels = clusters(0)
+    asked: list[int] = []
+
+    def passes(epoch: int) -> torch.Tensor:
+        asked.append(epoch)
+        return features
+
+    train_heads(passes, labels, protocol("moco", epochs=3), lrs=[0.1], classes=4)
+    assert list(dict.fromkeys(asked)) == [0, 1, 2]
+
+
+def test_standardised_features_have_mean_0_and_deviation_1() -> None:
+    features, _ = clusters(0)
+    rows = Standard.of(features)(features)
+    assert rows.mean(0).abs().max() < 1e-5
+    torch.testing.assert_close(rows.std(0), torch.ones(8))
+
+
+def test_top_5_counts_any_of_five() -> None:
+    head = nn.Linear(10, 10, bias=False)
+    head.weight.data = torch.eye(10)
+    scores = torch.arange(10.0).flip(0)[None]  # class 0 first, then 1, 2, ...
+    for truth, wanted in ((0, (1.0, 1.0)), (4, (0.0, 1.0)), (5, (0.0, 0.0))):
+        assert top_k(head, Standard(), scores, torch.tensor([truth])) == wanted
+
+
+def test_the_papers_rates() -> None:
+    moco, byol = PROTOCOLS["moco"].rate(30, 10), PROTOCOLS["ryali-byol"].rate(0.2, 10)
+    assert [moco.at(epoch * 10) for epoch in (0, 59, 60, 80)] == pytest.approx([30, 30, 3, 0.3])
+    assert [byol.at(epoch * 10) for epoch in (0, 80, 120)] == pytest.approx([0.8, 0.08, 0.0008])
+    swav = PROTOCOLS["ryali-swav"].rate(0.3, 10)
+    assert (swav.at(0), swav.at(50)) == (0, pytest.approx(2.4))
+
+
+def test_other_epochs_move_the_milestones_along() -> None:
+    short = protocol("ryali-moco", epochs=12)
+    assert (short.milestones, short.warmup_epochs) == ((6, 8, 10), 1.0)
+    with pytest.raises(UsageError, match="did you mean 'moco'"):
+        protocol("moko")
+
+
+def test_splits_do_not_overlap_and_repeat(photo_folder: Path) -> None:
+    images = open_images(photo_folder)
+    train, test, chosen = split(images, None, seed=3, choose=True)
+    assert chosen is not None
+    assert (len(train), len(test), len(chosen)) == (39, 11, 4)
+    seen = [part.read(n).tobytes() for part in (train, test, chosen) for n in range(len(part))]
+    assert len(set(seen)) == len(seen) == 54
+    again = split(images, None, seed=3, choose=True)[0]
+    assert np.array_equal(again.labels, train.labels)
+    assert again.fingerprint == train.fingerprint != split(images, None, seed=4, choose=True)[0].fingerprint
+    kept, own, none = split(images, images, seed=3, choose=False)
+    assert (len(kept), own is images, none) == (54, True, None)
+
+
+@pytest.mark.slow
+def test_two_processes_find_what_one_finds(photo_folder: Path, tmp_path: Path) -> None:
+    """Features are shared out among ranks, put together on disk, and judged by rank 0."""
+    preset = find_preset("simsiam", "smoke")
+    method = METHODS["simsiam"](preset)
+    config = config_of(preset, Settings(data="", output=tmp_path), data="d", order="global")
+    state = {"config": config, "method": method.state_dict(), "schedule": {"step": 1}}
+    path = checkpoint.save(tmp_path / "run", 1, state)
+    common = {"checkpoint": path, "data": photo_folder, "test": None, "device": torch.device("cpu")}
+    law = protocol("moco", epochs=3, batch_size=13)
+    alone = Question(output=tmp_path / "one", **common)  # type: ignore[arg-type]
+    run_linear(alone, law, lrs=[0.1, 1.0], views=2, say=lambda _: None)
+    launch = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "2"]
+    task = [
+        "-m",
+        "maskgen.trainers",
+        "eval",
+        "linear",
+        "--checkpoint",
+        str(path),
+        "--data",
+        str(photo_folder),
+    ]
+    options = ["--epochs", "3", "--views", "2", "--lr", "0.1,1", "--head-batch", "13"]
+    command = [*launch, *task, *options, "--output", str(tmp_path / "two")]
+    environment = {**os.environ, "OMP_NUM_THREADS": "1"}
+    done = subprocess.run(command, capture_output=True, text=True, check=False, env=environment)
+    assert done.returncode == 0, done.stderr
+    assert not list((tmp_path / "two" / "features").glob("*-of-*"))
+    results = [json.loads((tmp_path / name / "linear.json").read_text()) for name in ("one", "two")]
+    assert results[0] == results[1]
+    one, two = (load_file(tmp_path / name / "linear.safetensors") for name in ("one", "two"))
+    torch.testing.assert_close(one["weight"], two["weight"])

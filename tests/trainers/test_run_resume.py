@@ -1,0 +1,180 @@
+"""20 steps are 10, a kill and 10 more: bit for bit, for every method, and through the command line with real signals."""
+
+from __future__ import annotations
+
+import os
+import re
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+from torch import Tensor
+
+from maskgen.errors import EXIT_INTERRUPTED
+from maskgen.trainers.presets import PRESETS, with_overrides
+from maskgen.trainers.run import train
+from maskgen.trainers.settings import Settings
+from maskgen.trainers.training import checkpoint
+from maskgen.trainers.training.log import read
+
+STEPS = 18  # three epochs of six batches of nine
+SAVED, KILLED = 10, 11
+SMALL = {"epochs": "3", "batch_size": "9"}
+SPECIAL = {
+    "swav": {"queue": "36", "prototypes": "12", "freeze_prototypes": "12"},
+    "mocov2": {"recipe": "mocov2-bg-swaps", "queue": "50", "bn_groups": "3"},
+    "cast": {"queue": "50", "bn_groups": "3"},
+    "knn-moco": {"queue": "50", "bn_groups": "1"},
+    "relicv2": {"negatives": "4"},
+    "byol": {"optimizer": "lars", "lr": "0.5", "warmup_epochs": "1"},
+}
+
+
+class Killed(BaseException):
+    """Nothing catches it, as nothing catches a kill."""
+
+
+def die_at(step: int) -> Callable[[str], None]:
+    def echo(text: str) -> None:
+        if text.startswith(f"step {step} "):
+            raise Killed
+
+    return echo
+
+
+def run(method: str, shards: Path, output: Path, echo: Callable[[str], None], **changes: Any) -> list[str]:
+    preset = with_overrides(PRESETS[method]["smoke"], {**SMALL, **SPECIAL.get(method, {})})
+    values: dict[str, Any] = {"loader": "torch", "log_every": 1, "save_every": SAVED, **changes}
+    said: list[str] = []
+    train(preset, Settings(data=str(shards), output=output, **values), say=said.append, echo=echo)
+    return said
+
+
+def last(output: Path) -> dict[str, Any]:
+    found = checkpoint.newest(output / "checkpoints", pytest.fail)
+    assert found is not None
+    return found[1]
+
+
+def assert_equal(one: Any, other: Any, where: str = "") -> None:
+    """Every tensor bit for bit, everything else equal."""
+    assert type(one) is type(other), where
+    if isinstance(one, dict):
+        assert one.keys() == other.keys(), where
+        for name, value in one.items():
+            assert_equal(value, other[name], f"{where}/{name}")
+    elif isinstance(one, list | tuple):
+        assert len(one) == len(other), where
+        for number, (a, b) in enumerate(zip(one, other, strict=True)):
+            assert_equal(a, b, f"{where}/{number}")
+    else:
+        assert torch.equal(one, other) if isinstance(one, Tensor) else one == other, where
+
+
+def losses(output: Path) -> list[tuple[int, float]]:
+    return [(record["step"], record["loss"]) for record in read(output / "metrics.jsonl") if "loss" in record]
+
+
+@pytest.mark.parametrize("method", sorted(PRESETS))
+def test_a_killed_run_goes_on_bit_for_bit(method: str, shards: Path, tmp_path: Path) -> None:
+    run(method, shards, tmp_path / "whole", lambda _: None)
+    with pytest.raises(Killed):
+        run(method, shards, tmp_path / "killed", die_at(KILLED))
+    assert last(tmp_path / "killed")["schedule"]["step"] == SAVED
+    said = run(method, shards, tmp_path / "killed", lambda _: None)
+    assert said == [f"train-ssl: going on from step {SAVED} of {STEPS}"]
+    assert_equal(last(tmp_path / "whole"), last(tmp_path / "killed"))
+    assert losses(tmp_path / "whole") == losses(tmp_path / "killed")
+    assert [step for step, _ in losses(tmp_path / "whole")] == list(range(1, STEPS + 1))
+
+
+@pytest.mark.parametrize("changes", [{"loader": "dali"}, {"accumulate": 3}, {"precision": "bf16"}])
+def test_so_it_does_in_other_settings(changes: dict[str, Any], shards: Path, tmp_path: Path) -> None:
+    pytest.importorskip("nvidia.dali")
+    run("mocov2", shards, tmp_path / "whole", lambda _: None, **changes)
+    with pytest.raises(Killed):
+        run("mocov2", shards, tmp_path / "killed", die_at(KILLED), **changes)
+    run("mocov2", shards, tmp_path / "killed", lambda _: None, **changes)
+    assert_equal(last(tmp_path / "whole"), last(tmp_path / "killed"))
+
+
+def test_a_torn_newest_checkpoint_costs_steps_and_not_the_result(shards: Path, tmp_path: Path) -> None:
+    run("simsiam", shards, tmp_path / "whole", lambda _: None)
+    with pytest.raises(Killed):
+        run("simsiam", shards, tmp_path / "killed", die_at(KILLED))
+    newest = checkpoint.path_of(tmp_path / "killed" / "checkpoints", SAVED)
+    newest.write_bytes(newest.read_bytes()[:5000])
+    said = run("simsiam", shards, tmp_path / "killed", lambda _: None)
+    assert "a checkpoint is damaged" in said[0]
+    assert said[1:] == [f"train-ssl: going on from step 6 of {STEPS}"]
+    assert_equal(last(tmp_path / "whole"), last(tmp_path / "killed"))
+
+
+def started(shards: Path, output: Path) -> subprocess.Popen[str]:
+    changes = {**SMALL, **SPECIAL["mocov2"]}
+    options = [f"--set={name}={value}" for name, value in changes.items()]
+    command = [
+        sys.executable,
+        "-u",
+        "-W",
+        "error",
+        "-m",
+        "maskgen.trainers",
+        "mocov2",
+        "--preset",
+        "smoke",
+        *options,
+    ]
+    places = ["--data", str(shards), "--output", str(output), "--loader", "torch"]
+    every = ["--log-every", "1", "--save-every", "5"]
+    return subprocess.Popen(
+        [*command, *places, *every],
+        stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env={**os.environ, "OMP_NUM_THREADS": "1"},
+    )  # fmt: skip
+
+
+def stop_at(process: subprocess.Popen[str], step: int, sign: signal.Signals) -> int:
+    """Send the signal when the step's line appears; the exit status."""
+    assert process.stdout is not None
+    for text in process.stdout:
+        if text.startswith(f"step {step} "):
+            process.send_signal(sign)
+            break
+    process.communicate(timeout=60)
+    return process.returncode
+
+
+@pytest.mark.faults
+def test_a_signal_while_it_is_starting_ends_it_with_75(shards: Path, tmp_path: Path) -> None:
+    """Sent as soon as the process catches SIGUSR1: torch is not imported yet."""
+    process = started(shards, tmp_path / "run")
+    wanted = 1 << (signal.SIGUSR1 - 1)
+    for _ in range(10_000):
+        caught = re.search(r"SigCgt:\s*(\w+)", Path(f"/proc/{process.pid}/status").read_text())
+        if caught and int(caught[1], 16) & wanted:
+            break
+        time.sleep(0.002)
+    process.send_signal(signal.SIGTERM)
+    _, err = process.communicate(timeout=60)
+    assert process.returncode == EXIT_INTERRUPTED, err
+    assert "stopped by a signal" in err
+    assert not (tmp_path / "run").exists()
+
+
+@pytest.mark.faults
+def test_a_terminated_and_a_killed_process_end_like_an_undisturbed_one(shards: Path, tmp_path: Path) -> None:
+    run("mocov2", shards, tmp_path / "whole", lambda _: None)
+    output = tmp_path / "disturbed"
+    assert stop_at(started(shards, output), 3, signal.SIGTERM) == EXIT_INTERRUPTED
+    saved = checkpoint.steps(output / "checkpoints")
+    assert saved[-1] in (3, 4)  # the step that was at work is finished
+    assert stop_at(started(shards, output), 9, signal.SIGKILL) == -signal.SIGKILL
+    said = run("mocov2", shards, output, lambda _: None, save_every=5)
+    assert said[0].startswith("train-ssl: going on from step ")
+    assert_equal(last(tmp_path / "whole"), last(output))

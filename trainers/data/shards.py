@@ -1,0 +1,147 @@
+"""The shards of a run, its loader, and its labels."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterator
+from typing import Any, Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from maskgen.errors import UsageError
+from maskgen.loaders import DaliLoader, Dataset, open_dataset
+from maskgen.loaders.batch import Batch
+from maskgen.loaders.torch.loader import TorchLoader
+from maskgen.shards import naming, table
+
+from ..presets import Preset
+from ..presets.spec import options
+from ..settings import Settings
+
+_NAMED = {"folder": re.compile(r"^([^/]+)/"), "imagenet": re.compile(r"(?:^|/)(n\d{8})(?=[_/.])")}
+"""Where a class's name stands in the original path, by kind of source."""
+
+
+class Loader(Protocol):
+    """What the loop needs of a loader; `DaliLoader` and `TorchLoader` have it and say more about it."""
+
+    @property
+    def skipped(self) -> int:
+        """Damaged samples found so far."""
+
+    def __len__(self) -> int:
+        """Steps of an epoch."""
+
+    def __iter__(self) -> Iterator[Batch]:
+        """The epoch, or what is left of it."""
+
+    def set_epoch(self, epoch: int) -> None:
+        """The next iteration is this epoch."""
+
+    def state_dict(self) -> dict[str, Any]:
+        """Where the epoch stands."""
+
+    def load_state_dict(self, state: dict[str, Any]) -> None:
+        """Go on from there."""
+
+    def close(self) -> None:
+        """Close the files."""
+
+
+def open_data(settings: Settings) -> Dataset:
+    """The run's data set."""
+    photos, cache = settings.photos or None, settings.cache or None
+    return open_dataset(settings.data, photos=photos, cache=cache, shuffle=settings.shuffle)
+
+
+def rank_batch(preset: Preset, settings: Settings, world: int) -> int:
+    """Images per rank and step.
+
+    Raises:
+        UsageError: the batch does not divide among ranks and parts, or is too small for what the method is set to.
+    """
+    if preset.batch_size % (world * settings.accumulate):
+        raise UsageError(
+            f"batch_size {preset.batch_size} does not divide by {world} ranks x {settings.accumulate} parts",
+            remedy="--set batch_size=, another number of ranks, or another --accumulate",
+        )
+    together = preset.batch_size // settings.accumulate
+    known = {option.name for option in options(preset.method)}
+    for name, most in (("bn_groups", together), ("negatives", together - 1)):
+        if name in known and getattr(preset, name) > most:
+            parts = f", in {settings.accumulate} parts" if settings.accumulate > 1 else ""
+            raise UsageError(
+                f"{name} is {getattr(preset, name)}, but a batch of {preset.batch_size}{parts} allows {most} at most",
+                remedy=f"--set {name}={most} or less, or a larger --set batch_size="
+                if most
+                else "a larger --set batch_size=",
+            )
+    return preset.batch_size // world
+
+
+def open_loader(dataset: Dataset, preset: Preset, settings: Settings, *, rank: int, world: int) -> Loader:
+    """Shuffled epochs of the preset's views on the run's device."""
+    kind: type[DaliLoader | TorchLoader] = DaliLoader if loader_name(settings) == "dali" else TorchLoader
+    return kind(
+        dataset,
+        rank_batch(preset, settings, world),
+        recipe=preset.views,
+        seed=settings.seed,
+        device="gpu" if settings.device == "cuda" else "cpu",
+        threads=settings.threads,
+        rank=rank,
+        world=world,
+        on_error=settings.on_error,
+    )
+
+
+def loader_name(settings: Settings) -> str:
+    """``dali`` or ``torch``."""
+    if settings.loader != "auto":
+        return settings.loader
+    try:
+        import nvidia.dali  # noqa: F401
+    except ImportError:
+        return "torch"
+    return "dali"
+
+
+def labels_of(dataset: Dataset) -> NDArray[np.int64]:
+    """(N,) class of each sample by number, -1 where there is no single one; from the tables, no tar is read."""
+    found = []
+    for shard in dataset.shards:
+        rows = table.read(dataset.path / f"{shard.name}.parquet", ["key", "label"])
+        known = dict(zip(rows["key"].to_pylist(), rows["label"].to_pylist(), strict=True))
+        found += [_label(known.get(key.decode())) for key in shard.keys.tolist()]
+    return np.array(found, np.int64)
+
+
+def _label(text: str | None) -> int:
+    value = json.loads(text) if text else None
+    return value if isinstance(value, int) and not isinstance(value, bool) else -1
+
+
+def class_names(dataset: Dataset) -> dict[int, str]:
+    """The name of each class by number: the folder (`--labels folder`) or wnid in its photos' original paths.
+
+    Empty where the paths do not tell: other sources, or a flat folder of photos.
+    """
+    pattern = _NAMED.get(dataset.manifest.identity["options"]["dataset"])
+    found: dict[int, str] = {}
+    for shard in dataset.shards if pattern else ():
+        rows = table.read(dataset.path / f"{shard.name}.parquet", ["path", "label"])
+        for path, text in zip(rows["path"].to_pylist(), rows["label"].to_pylist(), strict=True):
+            if (label := _label(text)) >= 0:
+                name = pattern.search(path) if pattern else None
+                if name is None or found.setdefault(label, name[1]) != name[1]:
+                    return {}
+    return found if len(set(found.values())) == len(found) else {}
+
+
+def classes_of(dataset: Dataset) -> int:
+    """The number of classes: one more than the highest label; 0 without labels."""
+    if naming.CLASS not in dataset.members:
+        return 0
+    return int(labels_of(dataset).max(initial=-1)) + 1

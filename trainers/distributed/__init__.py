@@ -1,0 +1,1 @@
+"""Ranks: how they are joined, and what they do together."""

@@ -1,0 +1,74 @@
+"""Where a process computes, and how exactly."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import torch
+import torch.distributed as dist
+
+from maskgen.errors import EnvironmentFault
+
+from ..presets import Preset
+from ..presets.spec import options
+from ..settings import Settings
+
+
+@contextmanager
+def joined(device: str) -> Iterator[torch.device]:
+    """This process among those that torchrun started, if it did; gives the process's own device.
+
+    Raises:
+        EnvironmentFault: there is no GPU, or fewer than processes.
+    """
+    local, ranks = int(os.environ.get("LOCAL_RANK", "0")), int(os.environ.get("WORLD_SIZE", "1"))
+    if device == "cuda":
+        if torch.cuda.device_count() <= local:
+            raise EnvironmentFault(
+                f"process {local} of this machine has no GPU, torch sees {torch.cuda.device_count()}",
+                remedy="--device cpu, or fewer processes",
+            )
+        torch.cuda.set_device(local)
+    own = torch.device(device, local) if device == "cuda" else torch.device(device)
+    if ranks == 1 or dist.is_initialized():
+        yield own
+        return
+    dist.init_process_group("cpu:gloo,cuda:nccl" if device == "cuda" else "gloo")
+    try:
+        yield own
+    finally:
+        dist.destroy_process_group()
+
+
+def other_batchnorm(preset: Preset, device: str, ranks: int) -> str:
+    """How BatchNorm differs here from what the preset asks for; empty where it does not.
+
+    This is no error: the configuration of a run says nothing of device and ranks, so that it may go on elsewhere.
+
+    Args:
+        preset: of the run.
+        device: ``cpu`` or ``cuda``.
+        ranks: processes of the run.
+    """
+    if preset.sync_batchnorm not in (0, 1) and device == "cpu" and ranks > 1:
+        return (
+            f"sync_batchnorm is {preset.sync_batchnorm}, but torch cannot synchronise BatchNorm on a CPU: each of the "
+            f"{ranks} ranks has statistics of its own"
+        )
+    groups = ranks * max(1, preset.bn_groups // ranks)
+    if groups != preset.bn_groups and any(option.name == "bn_groups" for option in options(preset.method)):
+        return f"bn_groups is {preset.bn_groups}, but {ranks} ranks make {groups} groups"
+    return ""
+
+
+def numerics(settings: Settings) -> None:
+    """Set torch's arithmetic: what fp32 may be rounded to, and whether sums have a fixed order."""
+    exact = settings.chosen_precision == "fp32"
+    torch.set_float32_matmul_precision("highest" if exact else "high")
+    torch.backends.cudnn.allow_tf32 = not exact
+    torch.backends.cudnn.benchmark = settings.device == "cuda" and not settings.deterministic
+    if settings.deterministic:
+        os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")
+    torch.use_deterministic_algorithms(settings.deterministic)

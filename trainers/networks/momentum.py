@@ -1,0 +1,80 @@
+"""Second networks that follow the first, and queues of what they said."""
+
+from __future__ import annotations
+
+from copy import deepcopy
+from math import cos, pi
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+
+from ..distributed.ranks import all_gather, step_generator
+
+
+def frozen_copy(*modules: nn.Module) -> nn.Sequential:
+    """The modules one behind the other, copied, without gradients; BatchNorm keeps its own running statistics."""
+    copy = deepcopy(nn.Sequential(*modules))
+    return copy.requires_grad_(False)
+
+
+@torch.no_grad()
+def follow(target: nn.Sequential, online: tuple[nn.Module, ...], momentum: float) -> None:
+    """Let target be momentum · target + (1 - momentum) · online; parameters, not buffers (as MoCo and BYOL)."""
+    pairs = [
+        (old, new)
+        for copy, module in zip(target, online, strict=True)
+        for old, new in zip(copy.parameters(), module.parameters(), strict=True)
+    ]
+    torch._foreach_lerp_([old for old, _ in pairs], [new.detach() for _, new in pairs], 1 - momentum)
+
+
+def rising_momentum(base: float, final: float, step: int, steps: int) -> float:
+    """BYOL's schedule, final - (final - base) · (cos(pi k / K) + 1) / 2 (Grill et al. 2020, 3.3, for final = 1)."""
+    return final - (final - base) * (cos(pi * min(step, steps) / max(steps, 1)) + 1) / 2
+
+
+class Queue(nn.Module):
+    """The last K embeddings of all ranks, the same on each, first in, first out.
+
+    Args:
+        size: K.
+        dim: D.
+        random: begin with random rows of length 1 (MoCo), the same in every run, not with zeros.
+    """
+
+    rows: Tensor
+    """(K, D) float32."""
+    pointer: Tensor
+    """() int64: where the next row goes."""
+    filled: Tensor
+    """() int64: rows put in so far, at most K."""
+
+    def __init__(self, size: int, dim: int, *, random: bool = True) -> None:
+        super().__init__()
+        noise = torch.randn(size, dim, generator=step_generator(0, stream=dim))  # alike on all ranks
+        rows = functional.normalize(noise, dim=1) if random else torch.zeros(size, dim)
+        self.register_buffer("rows", rows)
+        self.register_buffer("pointer", torch.zeros((), dtype=torch.long))
+        self.register_buffer("filled", torch.zeros((), dtype=torch.long))
+        self._waiting: list[Tensor] = []  # of the step at work; empty whenever a state is taken
+
+    def remember(self, rows: Tensor) -> None:
+        """Keep (B, D) rows of this rank until `flush`; the loss still sees the queue without them."""
+        self._waiting.append(rows.detach().float())
+
+    def forget(self) -> None:
+        """Drop what a step left that was given up."""
+        self._waiting.clear()
+
+    @torch.no_grad()
+    def flush(self) -> None:
+        """Put the remembered rows of all ranks in, in rank order; the oldest go."""
+        if not self._waiting:
+            return
+        rows = all_gather(torch.cat(self._waiting))[-len(self.rows) :]
+        self._waiting.clear()
+        places = (self.pointer + torch.arange(len(rows), device=rows.device)) % len(self.rows)
+        self.rows.index_copy_(0, places, rows)
+        self.pointer.add_(len(rows)).remainder_(len(self.rows))
+        self.filled.add_(len(rows)).clamp_(max=len(self.rows))

@@ -1,0 +1,194 @@
+"""Frozen features of labelled images: extracted on all ranks, kept on disk, never computed twice."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from maskgen.config.run_config import digest
+from maskgen.errors import MaskgenError, ShardFault
+from maskgen.io.atomic import PartialFile, is_as_written, write_atomic
+from maskgen.loaders.pixels.normalize import normalise
+from maskgen.shards import sealed_json
+
+from ..distributed.ranks import all_sum, rank, world
+from .images import Images, Pixels, centre, random_crop
+
+Network = Callable[[Tensor], Tensor]
+_CHUNK = 4096
+
+
+@dataclass(frozen=True, kw_only=True)
+class Law:
+    """How images become inputs.
+
+    Args:
+        side: of the square input, px.
+        share: of the short side that the centre crop keeps.
+        augmented: the number of a pass of random crops and flips; None: centre crops.
+        seed: of those.
+        precision: ``fp32``, or ``bf16`` autocast.
+    """
+
+    side: int
+    share: float
+    augmented: int | None = None
+    seed: int = 0
+    precision: str = "fp32"
+
+    def input(self, image: Pixels, number: int) -> Pixels:
+        """The input that image `number` becomes: a function of (seed, pass, number)."""
+        if self.augmented is None:
+            return centre(image, self.side, self.share)
+        rng = np.random.default_rng([self.seed, self.augmented, number])
+        return random_crop(image, self.side, rng)
+
+
+def default_share(side: int) -> float:
+    """0.875 as in the papers; 1 for the small images that are used whole (CIFAR, Tiny ImageNet)."""
+    return 0.875 if side > 96 else 1.0
+
+
+@dataclass(frozen=True, eq=False)
+class Extractor:
+    """A frozen network and how to feed it.
+
+    Args:
+        network: (B, 3, S, S) normalised images to (B, D), in evaluation mode.
+        device: it lies on.
+        batch_size: images at once on each rank.
+        threads: that decode.
+    """
+
+    network: Network
+    device: torch.device
+    batch_size: int = 256
+    threads: int = 2
+
+    @torch.no_grad()
+    def rows(self, images: Images, numbers: NDArray[np.int64], law: Law) -> Tensor:
+        """The features of (n,) images, (n, D) float32 on the CPU, in order."""
+        half = law.precision == "bf16"
+        parts = []
+        for inputs in self._inputs(images, numbers, law):
+            with torch.autocast(self.device.type, torch.bfloat16, enabled=half):
+                parts.append(self.network(normalise(inputs.to(self.device))).float().cpu())
+        return torch.cat(parts) if parts else torch.zeros(0, 0)
+
+    def _inputs(self, images: Images, numbers: NDArray[np.int64], law: Law) -> Iterator[Tensor]:
+        """Batches (b, 3, S, S) uint8; the next one is decoded while this one is in use."""
+
+        def made(number: int) -> Tensor:
+            return torch.from_numpy(np.array(law.input(images.read(number), number))).permute(2, 0, 1)
+
+        starts = range(0, len(numbers), self.batch_size)
+        with ThreadPoolExecutor(self.threads) as pool:
+            jobs: list[Future[Tensor]] = []
+            for start in starts:
+                later = [pool.submit(made, n) for n in numbers[start : start + self.batch_size].tolist()]
+                if jobs:
+                    yield torch.stack([job.result() for job in jobs])
+                jobs = later
+            if jobs:
+                yield torch.stack([job.result() for job in jobs])
+
+
+def own_rows(count: int) -> NDArray[np.int64]:
+    """The rows 0..count-1 that fall to this rank: consecutive, in rank order."""
+    return np.arange(count * rank() // world(), count * (rank() + 1) // world())
+
+
+def gathered(rows: Tensor, count: int) -> Tensor:
+    """(n, D) of each rank, in rank order, as (count, D) on every rank."""
+    if world() == 1:
+        return rows
+    width = int(all_sum(torch.tensor(rows.shape[1] if rank() == 0 else 0)))
+    whole = torch.zeros(count, width)
+    if len(rows):
+        whole[torch.from_numpy(own_rows(count))] = rows
+    return all_sum(whole)
+
+
+class FeatureStore:
+    """Features on disk by what made them; a file that is not what its record says is made again.
+
+    Args:
+        folder: shared by all ranks.
+        source: digest of the network.
+        extractor: makes what is missing.
+    """
+
+    def __init__(self, folder: Path, source: str, extractor: Extractor) -> None:
+        self._folder, self._source, self._extractor = folder, source, extractor
+
+    def get(self, images: Images, law: Law) -> NDArray[np.float32]:
+        """All features of the images, (N, D) float32, on rank 0; the other ranks help, and get (0, 0).
+
+        Raises:
+            MaskgenError: some are infinite or no number.
+        """
+        path = self._path(images, law)
+        there = int(all_sum(torch.tensor(int(rank() == 0 and _sound(path)))))
+        if not there:
+            self._make(images, law, path)
+        return _finite(np.load(path)) if rank() == 0 else np.zeros((0, 0), np.float32)
+
+    def drop(self, images: Images, law: Law) -> None:
+        """Remove features that will not be asked for again."""
+        if rank() == 0:
+            for path in (self._path(images, law).with_suffix(".json"), self._path(images, law)):
+                path.unlink(missing_ok=True)
+
+    def _path(self, images: Images, law: Law) -> Path:
+        return self._folder / f"{digest([self._source, images.fingerprint, asdict(law)])[:24]}.npy"
+
+    def _make(self, images: Images, law: Law, path: Path) -> None:
+        """Each rank writes its rows into a file, rank 0 puts them together."""
+        self._folder.mkdir(parents=True, exist_ok=True)
+        parts = [path.with_suffix(f".{number}-of-{world()}.npy") for number in range(world())]
+        own = self._extractor.rows(images, own_rows(len(images)), law)
+        np.save(parts[rank()], own.numpy())
+        all_sum(torch.zeros(1))
+        if rank() == 0:
+            whole = np.concatenate([part for name in parts if (part := np.load(name)).size])
+            with PartialFile(path) as partial:
+                np.save(partial, whole)
+                partial.sync()
+                partial.publish()
+                record = {
+                    "bytes": partial.size,
+                    "sha256": partial.sha256,
+                    "images": len(images),
+                    **asdict(law),
+                }
+            write_atomic(path.with_suffix(".json"), sealed_json.render(record))
+            for name in parts:
+                name.unlink()
+        all_sum(torch.zeros(1))
+
+
+def _finite(features: NDArray[np.float32]) -> NDArray[np.float32]:
+    starts = range(0, len(features), _CHUNK)
+    lost = sum(int((~np.isfinite(features[start : start + _CHUNK]).all(1)).sum()) for start in starts)
+    if lost:
+        raise MaskgenError(
+            f"the features of {lost} of {len(features)} images are infinite or no number",
+            cause="the backbone's training diverged",
+            remedy="evaluate an earlier checkpoint, or train with a lower lr",
+        )
+    return features
+
+
+def _sound(path: Path) -> bool:
+    try:
+        record = sealed_json.read(path.with_suffix(".json"))
+    except (ShardFault, FileNotFoundError):
+        return False
+    return is_as_written(path, record["bytes"], record["sha256"])

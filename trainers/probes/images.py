@@ -1,0 +1,154 @@
+"""Labelled images for evaluation: a folder of classes, or shards; whole photos, cut as the papers do."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from math import exp, log
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image
+
+from maskgen.config.run_config import digest
+from maskgen.errors import ImageFault, ShardFault, UsageError
+from maskgen.io.images.decode import Limits, decode
+from maskgen.loaders import Dataset, open_dataset
+from maskgen.loaders.reading.samples import SampleReader
+from maskgen.shards import naming
+
+from ..data.shards import class_names, labels_of
+
+_ENDINGS = {".jpg", ".jpeg", ".png", ".webp"}
+_LIMITS = Limits(max_bytes=64 << 20, max_pixels=64_000_000, max_side=32_768)
+
+Pixels = NDArray[np.uint8]
+
+
+@dataclass(frozen=True, eq=False)
+class Images:
+    """N labelled images that are read when they are asked for.
+
+    Args:
+        labels: (N,) int64, the classes 0 .. C-1; every image has one.
+        fingerprint: of which images these are, and in what order.
+        read: an image by its number, (H, W, 3) uint8 RGB; safe to call from several threads.
+        names: of the classes that there are images of, by number; empty where only numbers are known.
+    """
+
+    labels: NDArray[np.int64]
+    fingerprint: str
+    read: Callable[[int], Pixels]
+    names: Mapping[int, str] = field(default_factory=dict)
+
+    def __len__(self) -> int:
+        return len(self.labels)
+
+    @property
+    def classes(self) -> int:
+        """C."""
+        return int(self.labels.max(initial=-1)) + 1
+
+    def take(self, rows: NDArray[np.int64]) -> Images:
+        """Some of the images, in the order of `rows`."""
+        read = self.read
+        mark = digest([self.fingerprint, digest(rows.tolist())])
+        return Images(self.labels[rows], mark, lambda number: read(int(rows[number])), self.names)
+
+
+def open_images(path: str | Path) -> Images:
+    """Shards, if the folder holds a manifest; else one folder per class, with pictures at any depth.
+
+    Raises:
+        UsageError: there are no labelled images.
+        ShardFault: the shards are damaged.
+    """
+    path = Path(path)
+    found = of_shards(open_dataset(path)) if (path / naming.MANIFEST).exists() else of_folder(path)
+    if not len(found):
+        shards = (path / naming.MANIFEST).exists()
+        raise UsageError(
+            "there are no labelled images",
+            where=str(path),
+            cause="the shards were made without labels" if shards else "it has no folder with pictures",
+            remedy="make the shards with `maskgen run --labels folder`, or give a folder that holds one folder of "
+            "pictures for each class",
+        )
+    return found
+
+
+def of_shards(dataset: Dataset) -> Images:
+    """The labelled samples of shards."""
+    labels = labels_of(dataset)
+    samples = np.flatnonzero(labels >= 0)
+    reader = SampleReader(dataset, (naming.PHOTO,))
+
+    def read(number: int) -> Pixels:
+        data = reader.encoded(int(samples[number]), naming.PHOTO)
+        return _decoded(data.tobytes(), f"sample {samples[number]}")
+
+    named = class_names(dataset)
+    names = {number: named[number] for number in np.unique(labels[samples]).tolist()} if named else {}
+    return Images(labels[samples], dataset.fingerprint, read, names)
+
+
+def of_folder(folder: Path) -> Images:
+    """Pictures in one folder per class; classes count in the order of their names, as torchvision's ImageFolder.
+
+    Folders without a picture are no classes.
+    """
+    folders = sorted(entry for entry in folder.iterdir() if entry.is_dir()) if folder.is_dir() else []
+    pictures = {
+        place.name: [path for path in sorted(place.rglob("*")) if path.suffix.lower() in _ENDINGS]
+        for place in folders
+    }
+    names = dict(enumerate(name for name, paths in pictures.items() if paths))
+    files = [(path, label) for label, name in names.items() for path in pictures[name]]
+    listing = [(str(path.relative_to(folder)), path.stat().st_size, label) for path, label in files]
+
+    def read(number: int) -> Pixels:
+        path = files[number][0]
+        return _decoded(path.read_bytes(), str(path))
+
+    return Images(np.array([label for _, label in files], np.int64), digest(listing), read, names)
+
+
+def _decoded(data: bytes, where: str) -> Pixels:
+    try:
+        return decode(data, _LIMITS).image
+    except ImageFault as fault:
+        raise ShardFault(
+            "a picture does not decode", where=where, cause=str(fault), remedy="remove it"
+        ) from fault
+
+
+def centre(image: Pixels, side: int, share: float) -> Pixels:
+    """The central square of `share` times the short side, as (side, side, 3): 0.875 is 224 of 256 px.
+
+    Bilinear with antialiasing, as torchvision's Resize and CenterCrop on PIL images, in one step.
+    """
+    height, width = image.shape[:2]
+    length = share * min(height, width)
+    x, y = (width - length) / 2, (height - length) / 2
+    return _cut(image, (x, y, x + length, y + length), side)
+
+
+def random_crop(image: Pixels, side: int, rng: np.random.Generator) -> Pixels:
+    """A random resized crop (scale 0.08 to 1, ratio 3/4 to 4/3) and flip, as the papers' linear probes train with."""
+    height, width = image.shape[:2]
+    box = (0.0, 0.0, float(width), float(height))
+    for _ in range(10):
+        area = rng.uniform(0.08, 1.0) * height * width
+        ratio = exp(rng.uniform(log(3 / 4), log(4 / 3)))
+        w, h = (area * ratio) ** 0.5, (area / ratio) ** 0.5
+        if w <= width and h <= height:
+            x, y = rng.uniform(0, width - w), rng.uniform(0, height - h)
+            box = (x, y, x + w, y + h)
+            break
+    crop = _cut(image, box, side)
+    return crop[:, ::-1] if rng.random() < 0.5 else crop
+
+
+def _cut(image: Pixels, box: tuple[float, float, float, float], side: int) -> Pixels:
+    return np.asarray(Image.fromarray(image).resize((side, side), Image.Resampling.BILINEAR, box=box))

@@ -1,0 +1,70 @@
+"""kNN accuracy while training."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+
+from maskgen.errors import UsageError
+from maskgen.loaders import Dataset
+
+from ..methods import Method
+from ..presets import Preset
+from ..settings import Settings
+from .features import Extractor, Law, default_share, gathered, own_rows
+from .images import Images, of_shards, open_images
+from .knn import TEMPERATURE, knn_accuracy
+
+MOST = 10_000
+"""Images that are looked at; drawn once if there are more."""
+K = 20
+
+
+@dataclass(frozen=True, eq=False)
+class Monitor:
+    """Leave-one-out kNN (k 20, temperature 0.07) on up to 10,000 labelled images, by all ranks together.
+
+    Args:
+        images: that are looked at.
+        law: how they are fed.
+        settings: of the run.
+        device: of the network.
+    """
+
+    images: Images
+    law: Law
+    settings: Settings
+    device: torch.device
+
+    @classmethod
+    def opened(cls, dataset: Dataset, preset: Preset, settings: Settings, device: torch.device) -> Monitor:
+        """On ``settings.knn_data``, else on the training shards.
+
+        Raises:
+            UsageError: fewer than two labelled images.
+        """
+        images = open_images(settings.knn_data) if settings.knn_data else of_shards(dataset)
+        if len(images) < 2:
+            raise UsageError(
+                "there are no labels for kNN",
+                where=settings.knn_data or settings.data,
+                remedy="--knn-every 0",
+            )
+        if len(images) > MOST:
+            images = images.take(np.sort(np.random.default_rng(0).permutation(len(images))[:MOST]))
+        side = preset.views.views[0].size
+        precision = "bf16" if settings.device == "cuda" else "fp32"
+        return cls(images, Law(side=side, share=default_share(side), precision=precision), settings, device)
+
+    def measure(self, method: Method) -> dict[str, float]:
+        """``knn``: the accuracy in [0, 1]; the method is left as it was."""
+        was = method.training
+        method.eval()
+        extractor = Extractor(method.features, self.device, threads=self.settings.threads)
+        own = extractor.rows(self.images, own_rows(len(self.images)), self.law)
+        method.train(was)
+        features = gathered(own, len(self.images)).to(self.device)
+        classes = torch.from_numpy(self.images.labels).to(self.device)
+        return {"knn": knn_accuracy((features, classes), None, ks=(K,), temperature=TEMPERATURE)[K]}

@@ -1,0 +1,290 @@
+"""`eval-ssl`: a checkpoint, labelled images, a result in a folder."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, fields
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from maskgen.io.atomic import write_atomic
+from maskgen.processes.signals import StopSignals, interrupted
+
+from ..distributed.ranks import rank
+from .classes import numbered_as
+from .encoder import Encoder, load_encoder
+from .features import Extractor, FeatureStore, Law, default_share
+from .images import Images, open_images
+from .knn import knn_accuracy
+from .linear import Protocol, Report, Standard, top_k, train_heads
+
+HELD_OUT = 0.2
+"""Share of the images that are tested on when there is no test set."""
+CHOSEN_ON = 0.1
+"""Share of the training images that a learning rate is chosen on."""
+FEATURES = "features"
+
+Say = Callable[[str], None]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Question:
+    """What is common to the tasks.
+
+    Args:
+        checkpoint: a checkpoint, a run's folder, or an exported backbone.
+        data: training images: shards, or one folder per class; with ``train`` and ``val`` in it, both.
+        test: test images; None: ``val`` beside ``train``, else held-out training images.
+        output: folder of results and features.
+        device: of the backbone.
+        side: of its input, px; 0: the training views'.
+        share: of the short side that the centre crop keeps; 0: 0.875, or 1 up to 96 px.
+        batch_size: images at once on each rank.
+        threads: that decode.
+        precision: ``fp32`` or ``bf16``.
+        seed: of crops, held-out images and heads.
+    """
+
+    checkpoint: Path
+    data: Path
+    test: Path | None
+    output: Path
+    device: torch.device
+    side: int = 0
+    share: float = 0.0
+    batch_size: int = 256
+    threads: int = 2
+    precision: str = "fp32"
+    seed: int = 0
+
+
+@dataclass(frozen=True, eq=False)
+class Bench:
+    """An opened question.
+
+    Args:
+        question: as asked.
+        encoder: the frozen backbone.
+        store: of its features.
+        train: images.
+        test: images; None: there are none of their own.
+    """
+
+    question: Question
+    encoder: Encoder
+    store: FeatureStore
+    train: Images
+    test: Images | None
+
+    @classmethod
+    def opened(cls, question: Question) -> Bench:
+        """Load the backbone and find the images.
+
+        Raises:
+            MaskgenError: they cannot be read, or the test set has other classes.
+        """
+        encoder = load_encoder(question.checkpoint, question.device)
+        extractor = Extractor(encoder.network, question.device, question.batch_size, question.threads)
+        first, second = _places(question)
+        train = open_images(first)
+        test = None if second is None else numbered_as(train, open_images(second), str(second))
+        store = FeatureStore(question.output / FEATURES, encoder.digest, extractor)
+        return cls(question, encoder, store, train, test)
+
+    def law(self, augmented: int | None = None) -> Law:
+        """How images are fed."""
+        q = self.question
+        side = q.side or self.encoder.view_px
+        share = q.share or default_share(side)
+        return Law(side=side, share=share, augmented=augmented, seed=q.seed, precision=q.precision)
+
+    def features(self, images: Images, augmented: int | None = None) -> Tensor:
+        """(N, D) on the device; only on rank 0."""
+        return torch.from_numpy(self.store.get(images, self.law(augmented))).to(self.question.device)
+
+    def labels(self, images: Images) -> Tensor:
+        """(N,) on the device."""
+        return torch.from_numpy(images.labels).to(self.question.device)
+
+    def facts(self) -> dict[str, Any]:
+        """What the result depends on."""
+        law, test = self.law(), self.test.fingerprint if self.test else "held out"
+        return {
+            "backbone": self.encoder.facts["backbone"],
+            "method": self.encoder.facts["method"],
+            "step": int(self.encoder.facts["step"]),
+            "checkpoint_sha256": self.encoder.facts["checkpoint_sha256"],
+            "data": self.train.fingerprint,
+            "test": test,
+            "side": law.side,
+            "share": law.share,
+            "precision": law.precision,
+            "seed": law.seed,
+        }
+
+
+def _places(question: Question) -> tuple[Path, Path | None]:
+    train, val = question.data / "train", question.data / "val"
+    if question.test is not None or not (train.is_dir() and val.is_dir()):
+        return question.data, question.test
+    return train, val
+
+
+def run_knn(question: Question, *, ks: Sequence[int], temperature: float) -> dict[str, Any]:
+    """Nearest-neighbour accuracy, written to knn.json; without test images each training image against all others."""
+    bench = Bench.opened(question)
+    bank = bench.features(bench.train)
+    queries = None if bench.test is None else bench.features(bench.test)
+    result: dict[str, Any] = {**bench.facts(), "temperature": temperature, "images": len(bench.train)}
+    if bench.test is None:
+        result["test"] = "leave one out"
+    if rank() == 0:
+        test = None if queries is None or bench.test is None else (queries, bench.labels(bench.test))
+        found = knn_accuracy((bank, bench.labels(bench.train)), test, ks=ks, temperature=temperature)
+        result |= {f"knn_{k}": accuracy for k, accuracy in found.items()}
+        _write(question.output / "knn.json", result)
+    return result
+
+
+def run_linear(
+    question: Question,
+    law: Protocol,
+    *,
+    lrs: Sequence[float],
+    views: int,
+    say: Say,
+    stop: StopSignals | None = None,
+) -> dict[str, Any]:
+    """Top-1 and top-5 accuracy of linear classifiers, written to linear.json, the best head to linear.safetensors.
+
+    With more than one learning rate, the best is chosen on a tenth of the training images, which no head sees.
+
+    Args:
+        question: what to judge, on what.
+        law: the protocol.
+        lrs: learning rates; none: the protocol's.
+        views: passes of random crops that are computed, and kept on disk; the epochs take them in turn. 0: a new
+            one for each epoch, as in the papers. -1: centre crops only, one pass.
+        say: told how far it is.
+        stop: asked between epochs.
+    """
+    bench = Bench.opened(question)
+    chosen = list(lrs) or [law.lr]
+    train, test, choose = split(bench.train, bench.test, question.seed, choose=len(chosen) > 1)
+    passes = Passes(bench, train, views)
+    held = [bench.features(images) for images in (test, choose) if images is not None]
+    if rank() != 0:
+        for epoch in range(law.epochs):  # help to compute what rank 0 asks for, in its order
+            passes(epoch)
+        return {}
+    heads, standard = train_heads(
+        passes,
+        bench.labels(train),
+        law,
+        lrs=chosen,
+        classes=bench.train.classes,
+        seed=question.seed,
+        report=_reporter(law, say, stop),
+    )
+    if lost := [f"{lr:g}" for lr in chosen if lr not in heads]:
+        say(f"eval-ssl: warning: the loss became infinite or no number with lr {', '.join(lost)}: left out")
+    scores = {
+        lr: top_k(head, standard, held[-1], bench.labels(choose or test))[0] for lr, head in heads.items()
+    }
+    best = max(heads, key=lambda lr: scores[lr])
+    first, fifth = top_k(heads[best], standard, held[0], bench.labels(test))
+    found: dict[str, Any] = {
+        "lr": best,
+        "top1": first,
+        "top5": fifth,
+        "images": len(train),
+        "test_images": len(test),
+    }
+    if choose is not None:
+        found["chosen_by"] = {f"{lr:g}": score for lr, score in scores.items()}
+    result = {**bench.facts(), "protocol": _shown(law), "views": views, **found}
+    _write(question.output / "linear.json", result)
+    _write_head(question.output / "linear.safetensors", heads[best], standard, result)
+    return result
+
+
+def _reporter(law: Protocol, say: Say, stop: StopSignals | None) -> Report:
+    def report(epoch: int, losses: dict[float, float]) -> None:
+        say(
+            f"epoch {epoch + 1}/{law.epochs}  "
+            + "  ".join(f"lr {lr:g} loss {x:.4f}" for lr, x in losses.items())
+        )
+        if stop:
+            raise interrupted()
+
+    return report
+
+
+class Passes:
+    """The training features of each epoch, on rank 0; the other ranks call it alike, to help.
+
+    Args:
+        bench: an opened question.
+        train: images.
+        views: see `run_linear`.
+    """
+
+    def __init__(self, bench: Bench, train: Images, views: int) -> None:
+        self._bench, self._train, self._views = bench, train, views
+        self._number: int | None = -1
+        self._features = torch.zeros(0, 0)
+
+    def __call__(self, epoch: int) -> Tensor:
+        """(N, D) features for an epoch."""
+        number = None if self._views < 0 else epoch % self._views if self._views else epoch
+        if number != self._number:
+            self._features = self._bench.features(self._train, number)
+            if self._views == 0 and self._number is not None and self._number >= 0:
+                self._bench.store.drop(self._train, self._bench.law(self._number))
+            self._number = number
+        return self._features
+
+
+def split(
+    train: Images, test: Images | None, seed: int, *, choose: bool
+) -> tuple[Images, Images, Images | None]:
+    """Images to train on, to test on (a fifth of the training images if there are no others), and to choose on.
+
+    Args:
+        train: all training images.
+        test: images that are not among them, or None.
+        seed: of the draw.
+        choose: whether a tenth of what is left is put aside to choose a learning rate on.
+    """
+    order = np.random.default_rng(seed).permutation(len(train))
+    if test is None:
+        cut = round(len(order) * HELD_OUT)
+        test, order = train.take(np.sort(order[:cut])), order[cut:]
+    chosen = None
+    if choose:
+        cut = max(1, round(len(order) * CHOSEN_ON))
+        chosen, order = train.take(np.sort(order[:cut])), order[cut:]
+    return train.take(np.sort(order)), test, chosen
+
+
+def _shown(law: Protocol) -> dict[str, Any]:
+    return {field.name: getattr(law, field.name) for field in fields(law) if field.name != "ours"}
+
+
+def _write(path: Path, result: dict[str, Any]) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    write_atomic(path, (json.dumps(result, indent=1) + "\n").encode())
+
+
+def _write_head(path: Path, head: nn.Linear, standard: Standard, result: dict[str, Any]) -> None:
+    from safetensors.torch import save
+
+    tensors = {name: value.detach().cpu() for name, value in head.state_dict().items()}
+    if standard.mean is not None and standard.deviation is not None:
+        tensors |= {"mean": standard.mean.cpu(), "deviation": standard.deviation.cpu()}
+    write_atomic(path, save(tensors, metadata={"result": json.dumps(result)}))

@@ -1,0 +1,201 @@
+"""Backbones for other projects: torchvision's and timm's names as safetensors, Detectron2's as a checkpoint."""
+
+from __future__ import annotations
+
+import io
+import json
+import re
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from maskgen.errors import MaskgenError, ShardFault, UsageError
+from maskgen.io.atomic import file_sha256, write_atomic
+from maskgen.loaders.pixels.normalize import DEVIATION, MEAN
+
+from . import checkpoint
+
+Warn = Callable[[str], None]
+
+FORMATS = ("torchvision", "timm", "detectron2")
+_PREFIX = "backbone."
+_STEM = {"conv1": "stem.conv1", "bn1": "stem.conv1.norm"}
+_OF_TIMM = re.compile(r"timm/.+|resnet(18|34|50|101|152|200)")
+_BLOCK = re.compile(r"layer([1-4])\.(\d+)\.(conv[123]|bn[123]|downsample\.[01])\.(\w+)")
+
+
+def _warn(text: str) -> None:
+    print(f"warning: {text}", file=sys.stderr)
+
+
+def load_last(path: Path, warn: Warn) -> tuple[Path, checkpoint.State]:
+    """A checkpoint as it is; of a run's folder, its last whole one.
+
+    Args:
+        path: of either.
+        warn: told about damaged ones that were passed over.
+
+    Raises:
+        UsageError: it is neither.
+        ShardFault: it, or each of the run's, is damaged.
+    """
+    if path.is_file() and not path.with_suffix(".json").exists():
+        raise UsageError(
+            f"{path.name} is no checkpoint",
+            where=str(path),
+            cause="no side file lies beside it",
+            remedy="name a step-*.pt with its .json, a run's folder, or an exported .safetensors",
+        )
+    if path.is_file():
+        return path, checkpoint.load(path)
+    found = checkpoint.newest(path if checkpoint.steps(path) else path / checkpoint.FOLDER, warn)
+    if found is None:
+        raise UsageError(
+            "there is no checkpoint", where=str(path), remedy="name a step-*.pt, or a run's folder"
+        )
+    return found
+
+
+def export(source: Path, target: Path, kind: str = "torchvision", *, warn: Warn = _warn) -> dict[str, str]:
+    """Write the online encoder of a checkpoint.
+
+    torchvision and timm name ResNets alike; a backbone ``timm/NAME`` has timm's names for that model, others
+    torchvision's. Neither has a classifier: load strictly into a model whose `fc` is an identity (torchvision) or
+    that was made with ``num_classes=0`` (timm).
+
+    Args:
+        source: a checkpoint, or a run's folder.
+        target: the file; ``.safetensors``, or ``.pth`` for Detectron2.
+        kind: one of `FORMATS`.
+        warn: told about damaged checkpoints of a run that were passed over for an older one.
+
+    Returns:
+        What is known about the backbone, also in the file's metadata.
+
+    Raises:
+        UsageError: the format is unknown or does not hold this backbone, or the file's ending is wrong.
+        ShardFault: the checkpoint is damaged.
+        MaskgenError: a weight is infinite or no number.
+    """
+    ending = ".pth" if kind == "detectron2" else ".safetensors"
+    if kind not in FORMATS or target.suffix != ending:
+        raise UsageError(
+            f"cannot export {target.name} as {kind!r}",
+            remedy=f"one of {', '.join(FORMATS)}; {kind} ends in {ending}",
+        )
+    path, state = load_last(source, warn)
+    weights = backbone_weights(state["method"])
+    _check_finite(weights, path)
+    facts = describe(state["config"], file_sha256(path), state["schedule"]["step"])
+    if kind == "timm" and not _OF_TIMM.fullmatch(facts["backbone"]):
+        raise UsageError(
+            f"timm has no backbone {facts['backbone']!r}", remedy="--format torchvision keeps its own names"
+        )
+    if kind == "detectron2":
+        _write_detectron2(target, detectron2_names(weights), facts)
+    else:
+        from safetensors.torch import save
+
+        write_atomic(target, save(weights, metadata=facts))
+    return facts
+
+
+def backbone_weights(method: dict[str, Tensor]) -> dict[str, Tensor]:
+    """The online encoder's part of a method's state, contiguous, under its own names."""
+    found = {k.removeprefix(_PREFIX): v for k, v in method.items() if k.startswith(_PREFIX)}
+    return {
+        name: value.detach().clone(memory_format=torch.contiguous_format) for name, value in found.items()
+    }
+
+
+def _check_finite(weights: dict[str, Tensor], path: Path) -> None:
+    for name, value in weights.items():
+        if not value.isfinite().all():
+            raise MaskgenError(
+                f"the weight {name} is infinite or no number",
+                where=str(path),
+                cause="the training diverged",
+                remedy="export an earlier checkpoint, or train with a lower lr",
+            )
+
+
+def describe(config: dict[str, Any], sha256: str, step: int) -> dict[str, str]:
+    """What someone who finds the file needs to know, as texts."""
+    preset = config["preset"]
+    return {
+        "format": "pt",
+        "backbone": preset["backbone"],
+        "method": preset["method"],
+        "view_px": str(preset["views"]["views"]["0"]["size"]),
+        "mean": json.dumps(MEAN),
+        "std": json.dumps(DEVIATION),
+        "step": str(step),
+        "checkpoint_sha256": sha256,
+    }
+
+
+def detectron2_names(weights: dict[str, Tensor]) -> dict[str, Tensor]:
+    """A torchvision ResNet under the names of Detectron2's: stem and res2 to res5, norms within convolutions.
+
+    Raises:
+        UsageError: not such a ResNet.
+    """
+    return {
+        _detectron2_name(name): value
+        for name, value in weights.items()
+        if not name.endswith("num_batches_tracked")
+    }
+
+
+def _detectron2_name(name: str) -> str:
+    head, _, tail = name.rpartition(".")
+    if head in _STEM:
+        return f"{_STEM[head]}.{tail}"
+    match = _BLOCK.fullmatch(name)
+    if match is None:
+        raise UsageError(
+            "Detectron2 has no place for this backbone", where=name, cause="it is no ResNet of four stages"
+        )
+    stage, block, layer, part = match.groups()
+    layer = {"downsample.0": "shortcut", "downsample.1": "shortcut.norm"}.get(layer, layer)
+    layer = re.sub(r"bn([123])", r"conv\1.norm", layer)
+    return f"res{int(stage) + 1}.{block}.{layer}.{part}"
+
+
+def _write_detectron2(target: Path, weights: dict[str, Tensor], facts: dict[str, str]) -> None:
+    """As its checkpointer reads a .pth; "matching_heuristics" lets it put a prefix before the names."""
+    content = {"model": weights, "__author__": "maskgen", "matching_heuristics": True, "facts": facts}
+    buffer = io.BytesIO()
+    torch.save(content, buffer)
+    write_atomic(target, buffer.getvalue())
+
+
+def read_backbone(path: Path, warn: Warn = _warn) -> tuple[dict[str, Tensor], dict[str, str]]:
+    """Weights and facts from an exported .safetensors, a checkpoint, or a run's folder.
+
+    Raises:
+        UsageError: it is none of these.
+        ShardFault: it is damaged.
+    """
+    if path.suffix != ".safetensors":
+        path, state = load_last(path, warn)
+        return backbone_weights(state["method"]), describe(
+            state["config"], file_sha256(path), state["schedule"]["step"]
+        )
+    from safetensors import SafetensorError, safe_open
+
+    try:
+        with safe_open(path, framework="pt") as file:
+            facts = file.metadata() or {}
+            weights = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 - not a mapping
+    except (SafetensorError, OSError) as error:
+        raise ShardFault("cannot read an exported backbone", where=str(path), cause=str(error)) from error
+    if "backbone" not in facts:
+        raise UsageError(
+            "the file does not say what backbone it is", where=str(path), remedy="export it anew"
+        )
+    return weights, facts
