@@ -22,7 +22,6 @@ from itertools import islice
 from pathlib import Path
 from typing import Any
 
-METHODS = ("mocov2", "simclr", "simsiam", "byol", "swav", "relicv2", "cast", "msr", "knn-moco", "supervised")
 STEPS = 3
 
 
@@ -83,8 +82,10 @@ def labeled_photos(folder: Path) -> Path:
 
 def losses(shards: Path, work: Path) -> dict[str, list[float]]:
     """The first losses of each training method."""
+    from maskgen.trainers.presets import PRESETS
+
     found = {}
-    for method in METHODS:
+    for method in PRESETS:
         run = work / method
         command(
             "maskgen.trainers", method, "--preset", "smoke", "--data", shards, "--output", run, "--log-every", "1",

@@ -22,6 +22,7 @@ from .distributed.ranks import all_sum, rank, world
 from .methods import StepOutput
 from .presets import Preset
 from .probes.monitor import Monitor
+from .registry import TRAINER_METHODS
 from .settings import Config, Settings, claim, config_of
 from .training import checkpoint
 from .training.export import export
@@ -230,7 +231,7 @@ def _set_up(
     dataset: Dataset, config: Config, device: torch.device, preset: Preset, settings: Settings, say: Say
 ) -> Run:
     loader = open_loader(dataset, preset, settings, rank=rank(), world=world())
-    classes = classes_of(dataset) if preset.method == "supervised" else 0
+    classes = classes_of(dataset) if TRAINER_METHODS[preset.method].labels else 0
     training = prepare(preset, settings, device, steps_per_epoch=len(loader), classes=classes)
     if other := other_batchnorm(preset, device.type, world()):
         say(f"train-ssl: warning: {other}")

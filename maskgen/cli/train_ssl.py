@@ -9,23 +9,14 @@ from typing import Any
 
 import click
 
+from maskgen.trainers.registry import TRAINER_METHODS
+
 from .. import __version__
 from ..errors import UsageError
 from .terminal import WIDE, own_options, run_command
 from .training_options import FOLDER, Stoppable, require, say_aside
 
-_METHODS = {
-    "mocov2": "MoCo v2, with the background augmentations of Ryali et al.",
-    "simclr": "SimCLR.",
-    "simsiam": "SimSiam.",
-    "byol": "BYOL, with background augmentations.",
-    "swav": "SwAV, with background augmentations.",
-    "relicv2": "RELICv2: invariance, few negatives, background removal.",
-    "cast": "CAST: MoCo whose attention is on the foreground.",
-    "msr": "MSR: aggressive views weighted down over time.",
-    "knn-moco": "MoCo with constrained multi-crop and neighbours (Van Gansbeke et al.).",
-    "supervised": "The supervised control, on the shards' labels.",
-}
+_METHODS = {name: row.summary for name, row in TRAINER_METHODS.items()}
 _COMMANDS = {
     "presets": "List the settings of every paper, or show one.",
     "export": "A backbone for torchvision, timm or Detectron2.",

@@ -21,7 +21,8 @@ from maskgen.trainers.presets import (
     resolved,
     with_overrides,
 )
-from maskgen.trainers.presets.spec import METHOD_NAMES, options
+from maskgen.trainers.presets.spec import options
+from maskgen.trainers.registry import METHOD_NAMES
 
 # method, preset: epochs, batch, optimiser, peak rate, warm-up, weight decay, momentum of the second network
 FIGURES: dict[tuple[str, str], tuple[int, int, str, float, float, float, float | None]] = {

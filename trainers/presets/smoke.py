@@ -5,7 +5,8 @@ All values are ours; they show that everything runs, not that it learns well.
 
 from __future__ import annotations
 
-from .spec import METHOD_NAMES, Preset
+from ..registry import METHOD_NAMES
+from .spec import Preset
 
 _SPECIAL: dict[str, dict[str, object]] = {
     "mocov2": {"queue": 256, "ema": 0.99, "bn_groups": 2, "head_hidden": 64},

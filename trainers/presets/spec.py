@@ -10,14 +10,12 @@ from maskgen.config.run_config import digest, nearest
 from maskgen.errors import UsageError
 from maskgen.loaders.recipes.spec import Recipe
 
+from ..registry import METHOD_NAMES, TRAINER_METHODS
 from .views import ViewOptions, check_fit, resolve_recipe
 
-METHOD_NAMES = (
-    "mocov2", "simclr", "simsiam", "byol", "swav", "relicv2", "cast", "msr", "knn-moco", "supervised",
-)  # fmt: skip
 _MOCO = ("mocov2", "cast", "knn-moco")
 _TARGET = ("byol", "relicv2", "msr")
-_UNSUPERVISED = METHOD_NAMES[:-1]
+_UNSUPERVISED = tuple(name for name, row in TRAINER_METHODS.items() if not row.labels)
 _INFINITE = 10.0**12
 
 

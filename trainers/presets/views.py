@@ -19,8 +19,7 @@ from maskgen.loaders.recipes.spec import (
     View,
 )
 
-_PARTS = {"cast": ("cam_masks", "masked"), "msr": ("weak", "weak")}
-"""What these methods need of the first and of the second view."""
+from ..registry import TRAINER_METHODS
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -75,14 +74,14 @@ def check_fit(method: str, name: str, recipe: Recipe) -> None:
     Raises:
         UsageError: there are too few, or a part of them is missing.
     """
-    count = 1 if method == "supervised" else 2
-    parts = zip(recipe.views, _PARTS.get(method, ()), strict=False)
-    if len(recipe.views) < count or not all(getattr(view, part) for view, part in parts):
+    row = TRAINER_METHODS[method]
+    parts = zip(recipe.views, row.parts, strict=False)
+    if len(recipe.views) < row.views or not all(getattr(view, part) for view, part in parts):
         raise UsageError(
             f"the recipe {name!r} does not fit {method}",
-            cause=f"{method} compares {count} views"
-            if len(recipe.views) < count
-            else f"it does not make {' and '.join(sorted(set(_PARTS[method])))}, which {method} needs",
+            cause=f"{method} compares {row.views} views"
+            if len(recipe.views) < row.views
+            else f"it does not make {' and '.join(sorted(set(row.parts)))}, which {method} needs",
             remedy=f"one of {method}'s own, see `train-ssl presets {method}`",
         )
 

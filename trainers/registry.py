@@ -1,0 +1,58 @@
+"""Every trainer method, a row each: what `train-ssl`, the presets and the trainers know a method by. Imports no torch.
+
+To add one: a row here, and four files of its name: ``methods/x.py``, ``presets/x.py``, ``docs/ssl/x.md`` and
+``tests/trainers/methods/test_x.py``.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class TrainerMethod:
+    """One trainer method.
+
+    Args:
+        name: as `train-ssl` takes it; a recipe of this name makes the views of its smoke preset.
+        class_name: of its `Method`, in ``methods/``.
+        summary: one line for ``train-ssl --help``.
+        views: how many it compares.
+        parts: what it needs beside the pictures, of the first view, the second and so on: fields of a recipe's `View`.
+        labels: whether it learns from labels.
+    """
+
+    name: str
+    class_name: str
+    summary: str
+    views: int = 2
+    parts: tuple[str, ...] = ()
+    labels: bool = False
+
+    @property
+    def module(self) -> str:
+        """The name of its files in ``methods/`` and ``presets/``."""
+        return self.name.replace("-", "_")
+
+
+_ROWS = (
+    TrainerMethod("mocov2", "MoCoV2", "MoCo v2, with the background augmentations of Ryali et al."),
+    TrainerMethod("simclr", "SimClr", "SimCLR."),
+    TrainerMethod("simsiam", "SimSiam", "SimSiam."),
+    TrainerMethod("byol", "Byol", "BYOL, with background augmentations."),
+    TrainerMethod("swav", "SwAV", "SwAV, with background augmentations."),
+    TrainerMethod("relicv2", "RelicV2", "RELICv2: invariance, few negatives, background removal."),
+    TrainerMethod(
+        "cast", "Cast", "CAST: MoCo whose attention is on the foreground.", parts=("cam_masks", "masked")
+    ),
+    TrainerMethod("msr", "Msr", "MSR: aggressive views weighted down over time.", parts=("weak", "weak")),
+    TrainerMethod(
+        "knn-moco", "KnnMoCo", "MoCo with constrained multi-crop and neighbours (Van Gansbeke et al.)."
+    ),
+    TrainerMethod(
+        "supervised", "Supervised", "The supervised control, on the shards' labels.", views=1, labels=True
+    ),
+)
+TRAINER_METHODS: dict[str, TrainerMethod] = {row.name: row for row in _ROWS}
+"""Every method by its name, in the order of ``train-ssl --help``."""
+METHOD_NAMES = tuple(TRAINER_METHODS)
