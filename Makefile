@@ -5,7 +5,7 @@ BIN    := $(VENV)/bin
 UV     := $(shell command -v uv 2>/dev/null || echo .tools/bin/uv)
 DEMO   := build/demo
 
-.PHONY: demo test faults lint lock clean setup
+.PHONY: demo test faults lint docs changelog wheel lock clean setup
 
 setup: $(VENV)/.installed
 
@@ -37,6 +37,21 @@ lint: setup
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
+
+# The documentation as a site, in build/site.
+docs: $(VENV)/.docs
+	$(BIN)/mkdocs build --strict
+
+# What the next release would say.
+changelog: $(VENV)/.docs
+	$(BIN)/towncrier build --draft
+
+$(VENV)/.docs: $(VENV)/.installed
+	$(UV) pip install --quiet --python $(BIN)/python --constraint requirements.lock --editable '.[docs]'
+	touch $@
+
+wheel: $(if $(filter .tools/%,$(UV)),.tools/bin/uv)
+	$(UV) build --quiet --wheel --out-dir build/wheel
 
 lock:
 	$(UV) pip compile --no-emit-index-url --no-header --generate-hashes --python-version 3.11 --universal --all-extras pyproject.toml --output-file requirements.lock

@@ -52,7 +52,8 @@ def resolve(config: RunConfig) -> RunConfig:
     weights = config.weights or spec.released
     if not weights:
         raise UsageError(
-            f"--method {config.method} needs --weights FILE", remedy="docs/networks.md says where to get them"
+            f"--method {config.method} needs --weights FILE",
+            remedy="docs/how-to/networks.md says where to get them",
         )
     config = dataclasses.replace(config, weights=str(weights_file(weights, config.weights_sha256)))
     on_gpu = config.device == "cuda"

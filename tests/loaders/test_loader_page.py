@@ -1,4 +1,4 @@
-"""Every Python block of docs/loader.md runs as it stands, and the loaders are what Lightning asks of a `train_dataloader`."""
+"""Every Python block of docs/how-to/loader.md runs as it stands, and the loaders are what Lightning asks of a `train_dataloader`."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from maskgen.loaders import RECIPES, DaliLoader, Dataset, Recipe, TorchLoader, V
 
 torch = pytest.importorskip("torch", reason="views are torch tensors")
 
-PAGE = Path(__file__).resolve().parents[2] / "docs" / "loader.md"
+PAGE = Path(__file__).resolve().parents[2] / "docs" / "how-to" / "loader.md"
 TINY = Recipe(views=(View(size=8),))
 
 

@@ -1,4 +1,4 @@
-"""Every Python block of docs/read.md runs as it stands, on data laid out as the page says."""
+"""Every Python block of docs/how-to/read.md runs as it stands, on data laid out as the page says."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from maskgen.loaders import MaskReader, open_dataset
 
 os.environ.setdefault("HF_HUB_OFFLINE", "1")
 
-PAGE = Path(__file__).resolve().parents[2] / "docs" / "read.md"
+PAGE = Path(__file__).resolve().parents[2] / "docs" / "how-to" / "read.md"
 KEY = "n01440764_10026"
 
 pytestmark = [

@@ -124,7 +124,7 @@ def test_what_a_toml_file_may_leave_out(tmp_path: Path) -> None:
 
 
 def test_the_example_in_the_documentation_is_one(tmp_path: Path) -> None:
-    page = (Path(__file__).resolve().parents[4] / "docs/networks.md").read_text()
+    page = (Path(__file__).resolve().parents[4] / "docs/how-to/networks.md").read_text()
     path = tmp_path / "mine.toml"
     path.write_text(page.partition("```toml\n")[2].partition("```")[0])
     birefnet = declared("birefnet")
