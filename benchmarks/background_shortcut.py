@@ -32,7 +32,7 @@ from typing import Any
 import shortcut_data as data
 from shortcut_readout import judged, report
 
-from maskgen.config.run_config import digest
+from maskgen.config.fingerprint import digest
 from maskgen.io.atomic import write_atomic
 from maskgen.trainers.presets import Preset, fingerprint, with_overrides
 

@@ -13,7 +13,8 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from maskgen.config.run_config import RunConfig, differences, digest
+from maskgen.config.fingerprint import differences, digest
+from maskgen.config.run_config import RunConfig
 from maskgen.errors import ShardFault, SourceFault, UsageError
 from maskgen.io.atomic import PartialFile, folder_lock, fsync_folder, make_folder, sweep_partials
 from maskgen.shards import naming

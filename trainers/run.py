@@ -10,7 +10,7 @@ from typing import Any
 
 import torch
 
-from maskgen.config.run_config import digest
+from maskgen.config.fingerprint import digest
 from maskgen.loaders import Dataset
 from maskgen.loaders.batch import Batch
 from maskgen.loaders.pixels.normalize import normalise

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from maskgen.config.run_config import differences, digest
+from maskgen.config.fingerprint import differences, digest
 from maskgen.errors import UsageError
 from maskgen.io.atomic import write_atomic
 

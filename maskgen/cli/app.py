@@ -50,7 +50,7 @@ class _Commands(click.Group):
         try:
             return super().resolve_command(ctx, args)
         except click.UsageError as error:
-            from ..config.run_config import nearest
+            from ..config.suggest import nearest
 
             raise click.UsageError(f"{error.message} ({nearest(args[0], list(COMMANDS))})", ctx) from error
 

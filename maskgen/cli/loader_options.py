@@ -33,7 +33,7 @@ def recipe_named(name: str) -> Recipe:
     """
     from maskgen.loaders.recipes.published import RECIPES
 
-    from ..config.run_config import nearest
+    from ..config.suggest import nearest
 
     if name not in RECIPES:
         raise UsageError(

@@ -45,7 +45,7 @@ class _Methods(Stoppable):
         try:
             return super().resolve_command(ctx, args)
         except click.UsageError as error:
-            from ..config.run_config import nearest
+            from ..config.suggest import nearest
 
             raise click.UsageError(
                 f"{error.message} ({nearest(args[0], self.list_commands(ctx))})", ctx

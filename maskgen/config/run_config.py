@@ -3,15 +3,13 @@
 from __future__ import annotations
 
 import dataclasses
-import difflib
-import hashlib
-import json
 import tomllib
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from ..errors import UsageError
+from .suggest import nearest
 
 DATASETS = ("imagenet", "coco", "jft", "webdataset", "folder", "sample")
 METHODS = ("rbd", "mr", "dsr", "mc", "vote", "u2net", "u2netp", "deepusps", "onnx", "box")
@@ -144,31 +142,6 @@ class RunConfig:
     def fingerprint_fields(self) -> dict[str, Any]:
         """The options that change the output bytes, by name."""
         return {f.name: getattr(self, f.name) for f in dataclasses.fields(self) if f.metadata["result"]}
-
-
-def digest(value: Any) -> str:
-    """SHA-256 hex of a JSON value in canonical form (sorted keys, no spaces)."""
-    text = json.dumps(value, sort_keys=True, separators=(",", ":"), ensure_ascii=True)
-    return hashlib.sha256(text.encode()).hexdigest()
-
-
-def differences(old: dict[str, Any], new: dict[str, Any]) -> list[str]:
-    """One line per field that differs between two flat or nested mappings, ``name: old -> new``."""
-    lines = []
-    for name in sorted(old.keys() | new.keys()):
-        before, after = old.get(name), new.get(name)
-        if isinstance(before, dict) and isinstance(after, dict):
-            lines += [f"{name}.{line}" for line in differences(before, after)]
-        elif before != after:
-            lines.append(f"{name}: {before!r} -> {after!r}")
-    return lines
-
-
-def nearest(name: str, known: list[str]) -> str:
-    """The known name most like `name` in any case, as words for an error; all names when none is close."""
-    plain = {one.lower(): one for one in known}
-    match = difflib.get_close_matches(name.lower(), plain, n=1, cutoff=0.55)
-    return f"did you mean {plain[match[0]]!r}?" if match else f"known: {', '.join(sorted(known))}"
 
 
 def load_file(path: Path) -> dict[str, Any]:

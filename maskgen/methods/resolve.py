@@ -8,7 +8,7 @@ import importlib.util
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from ..config.run_config import nearest
+from ..config.suggest import nearest
 from ..errors import EnvironmentFault, UsageError
 from .networks.deepusps import method
 

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from ..config.run_config import digest
+from ..config.fingerprint import digest
 from ..errors import ShardFault
 from ..io.atomic import folder_lock, write_atomic
 from . import naming, sealed_json

@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from ..config.run_config import digest
+from ..config.fingerprint import digest
 from ..errors import ShardFault
 from ..types import ByteRef, Label
 from . import naming, sealed_json

@@ -6,7 +6,7 @@ import json
 from pathlib import Path
 from typing import Any
 
-from ..config.run_config import digest
+from ..config.fingerprint import digest
 from ..errors import ShardFault
 
 MEND = "copy the data set again, or where it was made: maskgen verify --repair, then maskgen run"

@@ -52,12 +52,6 @@ def test_only_result_changing_options_are_in_the_fingerprint() -> None:
     assert fields.keys() == {field.name for field in dataclasses.fields(run_config.RunConfig)} - free
 
 
-def test_differences_name_every_field_once() -> None:
-    old = {"a": 1, "b": {"c": 2, "d": 3}, "gone": 0}
-    new = {"a": 1, "b": {"c": 2, "d": 4}, "new": 5}
-    assert run_config.differences(old, new) == ["b.d: 3 -> 4", "gone: 0 -> None", "new: None -> 5"]
-
-
 def test_choices_match_the_registries() -> None:
     from maskgen.backgrounds import BACKGROUNDS
     from maskgen.methods import METHODS

@@ -16,7 +16,8 @@ from scipy import ndimage
 sys.path.insert(0, str(Path(__file__).parent))  # epochs.py is imported by several tests
 
 from maskgen.backgrounds.tiled import tiled
-from maskgen.config.run_config import RunConfig, digest
+from maskgen.config.fingerprint import digest
+from maskgen.config.run_config import RunConfig
 from maskgen.io.images.encode import encode_jpeg
 from maskgen.shards import manifest, naming
 from maskgen.shards.commit import ShardWriter

@@ -12,7 +12,7 @@ from typing import Any
 from torch import Tensor, nn
 from torchvision.models import resnet as tv
 
-from maskgen.config.run_config import nearest
+from maskgen.config.suggest import nearest
 from maskgen.errors import EnvironmentFault, UsageError
 
 _DEPTHS: dict[str, tuple[type[nn.Module], tuple[int, ...]]] = {

@@ -6,7 +6,8 @@ import dataclasses
 from dataclasses import dataclass, field
 from typing import Any
 
-from maskgen.config.run_config import digest, nearest
+from maskgen.config.fingerprint import digest
+from maskgen.config.suggest import nearest
 from maskgen.errors import UsageError
 from maskgen.loaders.recipes.spec import Recipe
 

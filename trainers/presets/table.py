@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from maskgen.config.run_config import nearest
+from maskgen.config.suggest import nearest
 from maskgen.errors import UsageError
 
 from . import contrastive, others, predictive

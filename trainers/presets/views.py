@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import cast, get_args
 
-from maskgen.config.run_config import nearest
+from maskgen.config.suggest import nearest
 from maskgen.errors import UsageError
 from maskgen.loaders.recipes.published import RECIPES
 from maskgen.loaders.recipes.spec import (

@@ -8,7 +8,7 @@ from pathlib import Path
 import torch
 from torch import nn
 
-from maskgen.config.run_config import digest
+from maskgen.config.fingerprint import digest
 from maskgen.errors import ShardFault
 
 from ..networks.backbones import backbone

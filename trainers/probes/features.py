@@ -12,7 +12,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from maskgen.config.run_config import digest
+from maskgen.config.fingerprint import digest
 from maskgen.errors import MaskgenError, ShardFault
 from maskgen.io.atomic import PartialFile, is_as_written, write_atomic
 from maskgen.loaders.pixels.normalize import normalise

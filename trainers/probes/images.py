@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from maskgen.config.run_config import digest
+from maskgen.config.fingerprint import digest
 from maskgen.errors import ImageFault, ShardFault, UsageError
 from maskgen.io.images.decode import Limits, decode
 from maskgen.loaders import Dataset, open_dataset

@@ -11,7 +11,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from maskgen.config.run_config import nearest
+from maskgen.config.suggest import nearest
 from maskgen.errors import MaskgenError, UsageError
 
 from ..optim.optimizers import set_rate

@@ -13,7 +13,7 @@ import cv2
 import numpy as np
 from PIL import Image
 
-from maskgen.config.run_config import nearest
+from maskgen.config.suggest import nearest
 from maskgen.errors import UsageError
 
 if TYPE_CHECKING:

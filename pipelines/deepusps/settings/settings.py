@@ -11,7 +11,8 @@ from pathlib import Path
 from typing import Any
 
 from maskgen import __version__
-from maskgen.config.run_config import differences, nearest
+from maskgen.config.fingerprint import differences
+from maskgen.config.suggest import nearest
 from maskgen.errors import EnvironmentFault, ShardFault, UsageError
 from maskgen.io.atomic import file_sha256, make_folder, write_atomic
 from maskgen.shards import sealed_json

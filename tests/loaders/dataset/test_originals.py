@@ -17,7 +17,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from maskgen.config.run_config import RunConfig, digest
+from maskgen.config.fingerprint import digest
+from maskgen.config.run_config import RunConfig
 from maskgen.errors import ShardFault, UsageError
 from maskgen.loaders.dataset.find_originals import files_of
 from maskgen.loaders.dataset.open import open_dataset

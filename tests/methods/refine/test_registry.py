@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from maskgen.config import run_config
+from maskgen.config.fingerprint import differences
 from maskgen.errors import UsageError
 from maskgen.methods import METHODS, MethodOptions, make_method
 from maskgen.methods.refine.crf import refine_crf
@@ -62,4 +63,4 @@ def test_the_option_is_part_of_the_fingerprint() -> None:
     fields = [
         run_config.make_config({**given, "refine": refine}).fingerprint_fields() for refine in ("crf", "none")
     ]
-    assert run_config.differences(*fields) == ["refine: 'crf' -> 'none'"]
+    assert differences(*fields) == ["refine: 'crf' -> 'none'"]

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from maskgen.config.run_config import nearest
+from maskgen.config.suggest import nearest
 from maskgen.errors import EnvironmentFault, UsageError
 
 from ..openvino import compile_model, openvino_core, run_of
