@@ -16,7 +16,7 @@ Argument: TypeAlias = tuple[str, Any]
 """A parameter of the function that was called, and a value that would do; a text in <> describes one."""
 
 
-class Told(BaseException):
+class UserFacing(BaseException):
     """What ends a command with a message of the four parts a user needs to act on it.
 
     Args:
@@ -81,7 +81,7 @@ class Told(BaseException):
         return f"no {self._options[name].strip()}" if value is None else f"{self._options[name]}{value}"
 
 
-class MaskgenError(Told, Exception):
+class MaskgenError(UserFacing, Exception):
     """An error."""
 
 
@@ -107,7 +107,7 @@ class SourceFault(MaskgenError):
     exit_code = EXIT_USAGE
 
 
-class Interrupted(Told):
+class Interrupted(UserFacing):
     """Stopped by a signal; the same command resumes (exit 75).
 
     Like KeyboardInterrupt it is no Exception: it may be raised between any two lines, and code that takes whatever
@@ -135,7 +135,7 @@ class ImageFault(MaskgenError):
 
 
 def _rebuild(
-    kind: type[Told], what: str, where: str, cause: str, remedy: str, arguments: tuple[Argument, ...]
-) -> Told:
+    kind: type[UserFacing], what: str, where: str, cause: str, remedy: str, arguments: tuple[Argument, ...]
+) -> UserFacing:
     """Errors cross process borders with their keyword arguments."""
     return kind(what, where=where, cause=cause, remedy=remedy, arguments=arguments)

@@ -52,7 +52,7 @@ def test_arguments_alone_and_nothing_at_all() -> None:
         (errors.Interrupted, 75),
     ],
 )
-def test_exit_status_and_process_borders(kind: type[errors.Told], status: int) -> None:
+def test_exit_status_and_process_borders(kind: type[errors.UserFacing], status: int) -> None:
     error = kind("what", where="where", cause="cause", remedy="remedy", arguments=[("seed", 1)])
     assert error.exit_code == status
     copy = pickle.loads(pickle.dumps(error))

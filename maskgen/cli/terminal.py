@@ -10,7 +10,7 @@ from typing import NoReturn
 
 import click
 
-from ..errors import EXIT_ENVIRONMENT, EXIT_INTERRUPTED, Told
+from ..errors import EXIT_ENVIRONMENT, EXIT_INTERRUPTED, UserFacing
 
 WIDE = {"help_option_names": ["-h", "--help"], "max_content_width": 110}
 """Settings of a group of commands."""
@@ -25,7 +25,7 @@ def own_options(**others: str) -> Iterator[None]:
     """
     try:
         yield
-    except Told as error:
+    except UserFacing as error:
         known = click.get_current_context().command.params
         options = {one.name: f"{one.opts[0]} " for one in known if isinstance(one, click.Option) and one.name}
         error.name_options({**options, **others})
@@ -51,7 +51,7 @@ def run_command(command: click.Command, name: str, arguments: list[str]) -> NoRe
     except click.ClickException as error:
         error.show()
         status = error.exit_code
-    except Told as error:
+    except UserFacing as error:
         click.echo(f"{name}: {error}", err=True)
         status = error.exit_code
     except BrokenPipeError:
