@@ -49,7 +49,7 @@ def pydensecrf(photo: NDArray[np.uint8], guess: NDArray[np.float32]) -> NDArray[
     crf.addPairwiseGaussian(sxy=DEEPUSPS.place_sigma * side, compat=DEEPUSPS.place_weight)
     crf.addPairwiseBilateral(
         sxy=DEEPUSPS.appearance_sigma * side,
-        srgb=DEEPUSPS.colour_sigma,
+        srgb=DEEPUSPS.color_sigma,
         rgbim=photo,
         compat=DEEPUSPS.appearance_weight,
     )

@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from maskgen.drawing.contact_sheet import CELL
-from maskgen.drawing.grid import COLOURS, Cell, Column, draw_grid, outline, scaled
+from maskgen.drawing.grid import COLORS, Cell, Column, draw_grid, outline, scaled
 from maskgen.errors import EnvironmentFault
 from maskgen.io.images.stored import decode_photo
 from maskgen.shards import naming
@@ -120,7 +120,7 @@ def _source_cells(reader: SampleReader, small: Small, batch: Batch, row: int, ce
     size = max(1, round(height * scale)), max(1, round(width * scale))
     shown = scaled(photo, size)
     for view, box in enumerate(batch["boxes"][row].tolist()):
-        outline(shown, box, COLOURS[view % len(COLOURS)])
+        outline(shown, box, COLORS[view % len(COLORS)])
     mask = scaled(np.repeat(small.fg[row][..., None], 3, axis=2), size)
     return Cell(shown, f"{row}: {batch['key'][row]}"), Cell(mask)
 
@@ -129,7 +129,7 @@ def _outputs(recipe: Recipe, batch: Batch, draws: BatchDraws, small: Small, cell
     scale = cell / max(view.size for view in recipe.views)
     held = coverage(small.sat, np.stack([view.box for view in draws.views], axis=1))
     for number, view in enumerate(recipe.views):
-        colour, side = COLOURS[number % len(COLOURS)], max(1, round(view.size * scale))
+        colour, side = COLORS[number % len(COLORS)], max(1, round(view.size * scale))
         width = max(side, _NARROWEST)
         captions = [_caption(draws, number, row, float(share)) for row, share in enumerate(held[:, number])]
         pictures = _pictures(batch["views"][number])
@@ -147,7 +147,7 @@ def _outputs(recipe: Recipe, batch: Batch, draws: BatchDraws, small: Small, cell
         side = max(1, round(recipe.views[0].size * scale))
         width = max(side, _NARROWEST)
         yield _Output(
-            Column("negative of view 0", width, COLOURS[0]), _negatives(batch, batch["negative"], side)
+            Column("negative of view 0", width, COLORS[0]), _negatives(batch, batch["negative"], side)
         )
 
 

@@ -9,8 +9,8 @@ from ..types import RGB, Box, Filled, HardMask
 
 MARGIN_SHARE = 0.01
 MIN_MARGIN_PX = 2
-EMPTY_COLOUR = 127
-"""The grey of a photo that is foreground all over."""
+EMPTY_COLOR = 127
+"""The gray of a photo that is foreground all over."""
 
 
 def margin_px(shape: tuple[int, ...]) -> int:
@@ -49,14 +49,14 @@ def untouched(image: RGB) -> Filled:
 
 
 def mean_fill(image: RGB, mask: HardMask, region: Box) -> Filled:
-    """The photo with `region` in one colour: the mean of the background pixels, grey 127 when there are none."""
+    """The photo with `region` in one color: the mean of the background pixels, gray 127 when there are none."""
     background = np.ascontiguousarray(~mask).view(np.uint8)
-    colour = np.full(3, EMPTY_COLOUR, np.uint8)
+    color = np.full(3, EMPTY_COLOR, np.uint8)
     if background.any():
-        colour = np.rint(cv2.mean(np.ascontiguousarray(image), mask=background)[:3]).astype(np.uint8)
+        color = np.rint(cv2.mean(np.ascontiguousarray(image), mask=background)[:3]).astype(np.uint8)
     out = image.copy()
     inside = out[region.y0 : region.y1, region.x0 : region.x1]
-    inside[:1] = colour
+    inside[:1] = color
     inside[1:] = inside[:1]  # whole rows at a time: numpy is 30 x slower on three values
     return Filled(out, "mean", region)
 

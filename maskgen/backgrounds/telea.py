@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 SHRINK = 4
 RADIUS_PX = 2
-"""Telea's neighbourhood, in pixels of the small image: 8 px of the photo, closest to a radius of 9 at full size."""
+"""Telea's neighborhood, in pixels of the small image: 8 px of the photo, closest to a radius of 9 at full size."""
 SEAM_PX = 2
 """Half the width of the seam over which the photo passes into the fill."""
 
@@ -25,7 +25,7 @@ def telea(image: RGB, mask: HardMask) -> Filled:
 
     Telea, An image inpainting technique based on the fast marching method, J. Graphics Tools 9(1), 2004, in OpenCV's
     form. Deviation: it runs at a quarter of the size with known pixels averaged apart from the hole's, so that no
-    foreground colour enters the average. On 25 ImageNet photos it takes 2.4 ms, full size 207 ms with radius 9 and
+    foreground color enters the average. On 25 ImageNet photos it takes 2.4 ms, full size 207 ms with radius 9 and
     29 ms with radius 3; inside the hole the PSNR against these is 33.4 and 29.3 dB (median).
 
     The hole is the mask grown by `region.margin_px` (1 % of the longer side, at least 2 px): there the photo has no

@@ -28,7 +28,7 @@ def tiled(image: RGB, mask: HardMask) -> Filled:
     Deviations from the authors' script: the box is the mask's, not an annotation's, and grown; where it finds no
     strip it drops the image. A strip thinner than 8 px or 4 % of its side is not used. `how` says what was:
     ``tiled-left``, ``tiled-right``, ``tiled-top``, ``tiled-bottom``; ``tiled-rectangle`` when both directions are
-    too thin: the largest rectangle free of the grown mask; ``mean``, the background's mean colour, when that is
+    too thin: the largest rectangle free of the grown mask; ``mean``, the background's mean color, when that is
     below 4 px; ``untouched``, the same array, for a mask without foreground.
 
     Args:

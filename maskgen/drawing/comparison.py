@@ -10,7 +10,7 @@ from ..errors import UsageError
 from ..evaluation.evaluate import Evaluation
 from ..evaluation.pairs import Pair, Pairing
 from ..evaluation.reading import Blob, read_map, read_photo, read_truth
-from .contact_sheet import Row, fit, grey
+from .contact_sheet import Row, fit, gray
 
 
 def disputed(evaluation: Evaluation, pairing: Pairing, count: int) -> list[tuple[Pair, float]]:
@@ -50,7 +50,7 @@ def sheet_row(pair: Pair, apart: float, photo: Blob | None) -> Row:
     size = (int(truth.shape[0]), int(truth.shape[1]))
     grids = [np.where(truth, np.uint8(255), np.uint8(0))]
     grids += [read_map(entry.mask, size, pair.truth) for entry in pair.entries]
-    pictures = [fit(grey(grid)) for grid in grids]
+    pictures = [fit(gray(grid)) for grid in grids]
     if photo:
         pictures.insert(0, fit(read_photo(photo)))
     return Row(f"{pair.name}  {apart:.3f}", tuple(pictures))

@@ -22,7 +22,7 @@ _GAP = 4
 _TEXT = 16
 _TITLE = 22  # characters above a picture
 _SHOWN = (naming.PHOTO, naming.MASK, naming.BACKGROUND, naming.META)
-_GREY = 127  # where the photo of a patch is not at hand
+_GRAY = 127  # where the photo of a patch is not at hand
 _TINT = np.array([230, 30, 60], np.float32)
 
 
@@ -74,7 +74,7 @@ def sample_row(sample: reader.SampleBytes, level: int) -> Row:
     """
     parts = sample.members
     mask = decode_mask(parts[naming.MASK])
-    pictures: list[RGB] = [grey(mask)]
+    pictures: list[RGB] = [gray(mask)]
     photo = None
     if naming.PHOTO in parts:
         photo = decode_photo(parts[naming.PHOTO])
@@ -86,14 +86,14 @@ def sample_row(sample: reader.SampleBytes, level: int) -> Row:
 
 
 def _background(parts: dict[str, bytes], photo: RGB | None) -> RGB:
-    """The whole background; a patch whose photo is not at hand lies on grey."""
+    """The whole background; a patch whose photo is not at hand lies on gray."""
     if photo is None:
-        photo = np.full((*patch.photo_size(parts[naming.META]), 3), _GREY, np.uint8)
+        photo = np.full((*patch.photo_size(parts[naming.META]), 3), _GRAY, np.uint8)
     return patch.read_background(parts, photo)
 
 
-def grey(levels: NDArray[np.uint8]) -> RGB:
-    """(H, W) uint8 levels as an (H, W, 3) uint8 grey picture."""
+def gray(levels: NDArray[np.uint8]) -> RGB:
+    """(H, W) uint8 levels as an (H, W, 3) uint8 gray picture."""
     return np.repeat(levels[..., None], 3, axis=2)
 
 

@@ -13,13 +13,13 @@ from numpy.typing import NDArray
 from ..types import RGB
 from .contact_sheet import CELL
 
-Colour: TypeAlias = tuple[int, int, int]
+Color: TypeAlias = tuple[int, int, int]
 """RGB, 0..255."""
 
-BLACK: Colour = (40, 40, 40)
-MARK: Colour = (230, 30, 60)
-# Told apart by most colour-blind eyes (Okabe and Ito, 2008), its yellow left out on white.
-COLOURS: tuple[Colour, ...] = (
+BLACK: Color = (40, 40, 40)
+MARK: Color = (230, 30, 60)
+# Told apart by most color-blind eyes (Okabe and Ito, 2008), its yellow left out on white.
+COLORS: tuple[Color, ...] = (
     (213, 94, 0), (0, 114, 178), (0, 158, 115), (204, 121, 167), (230, 159, 0), (86, 180, 233), (128, 0, 128),
     (110, 110, 110),
 )  # fmt: skip
@@ -35,7 +35,7 @@ class Cell:
     Args:
         picture: (H, W, 3) uint8 RGB, no larger than its column is wide and its row is high; drawn as it is.
         caption: written below it.
-        marked: framed, with its caption in the frame's colour.
+        marked: framed, with its caption in the frame's color.
     """
 
     picture: RGB
@@ -50,12 +50,12 @@ class Column:
     Args:
         title: what it shows.
         width: of its pictures and captions, px.
-        colour: of its title.
+        color: of its title.
     """
 
     title: str
     width: int = CELL
-    colour: Colour = BLACK
+    color: Color = BLACK
 
 
 def place(columns: Sequence[Column], row: int, column: int, height: int = CELL) -> tuple[int, int]:
@@ -78,7 +78,7 @@ def draw_grid(columns: Sequence[Column], rows: Sequence[Sequence[Cell]], height:
     sheet = np.full((*place(columns, len(rows), len(columns), height), 3), 255, np.uint8)
     for number, column in enumerate(columns):
         y, x = place(columns, 0, number, height)
-        _write(sheet, column.title, (y - 5, x), column.colour, column.width)
+        _write(sheet, column.title, (y - 5, x), column.color, column.width)
     for number, row in enumerate(rows):
         for position, (cell, column) in enumerate(zip(row, columns, strict=True)):
             _draw(sheet, cell, place(columns, number, position, height), column.width)
@@ -93,11 +93,11 @@ def _draw(sheet: RGB, cell: Cell, corner: tuple[int, int], width: int) -> None:
     _write(sheet, cell.caption, (y + tall + 13, x), MARK if cell.marked else BLACK, width)
 
 
-def _write(sheet: RGB, text: str, foot: tuple[int, int], colour: Colour, width: int) -> None:
+def _write(sheet: RGB, text: str, foot: tuple[int, int], color: Color, width: int) -> None:
     plain = text.encode("ascii", "backslashreplace").decode()  # OpenCV's fonts know no more
     while plain and cv2.getTextSize(plain, _FACE, _FONT, 1)[0][0] > width:
         plain = plain[:-1]
-    cv2.putText(sheet, plain, foot[::-1], _FACE, _FONT, colour, 1, cv2.LINE_AA)
+    cv2.putText(sheet, plain, foot[::-1], _FACE, _FONT, color, 1, cv2.LINE_AA)
 
 
 def scaled(picture: NDArray[np.uint8], size: tuple[int, int]) -> NDArray[np.uint8]:
@@ -107,7 +107,7 @@ def scaled(picture: NDArray[np.uint8], size: tuple[int, int]) -> NDArray[np.uint
     return np.asarray(cv2.resize(picture, size[::-1], interpolation=kernel), np.uint8)
 
 
-def outline(picture: RGB, box: Sequence[float], colour: Colour) -> None:
+def outline(picture: RGB, box: Sequence[float], color: Color) -> None:
     """Draw the edges of a relative box (y0, x0, height, width) into a picture."""
     height, width = picture.shape[:2]
     y0, x0, tall, wide = box
@@ -116,7 +116,7 @@ def outline(picture: RGB, box: Sequence[float], colour: Colour) -> None:
         max(first[0], min(width, round((x0 + wide) * width)) - 1),
         max(first[1], min(height, round((y0 + tall) * height)) - 1),
     )
-    cv2.rectangle(picture, first, last, colour, 2)
+    cv2.rectangle(picture, first, last, color, 2)
 
 
 def encoded(sheet: RGB, ending: str) -> bytes:

@@ -8,7 +8,7 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from .grid import COLOURS
+from .grid import COLORS
 
 WIDTH, HEIGHT = 560, 260
 _LEFT, _RIGHT, _TOP, _BOTTOM = 46, 110, 26, 36
@@ -29,7 +29,7 @@ class Line:
 
 
 def line_plot(title: str, x_name: str, lines: Sequence[Line], marks: Sequence[float] = ()) -> str:
-    """An SVG element of `WIDTH` by `HEIGHT` px with axes, a grid, and each line in its colour.
+    """An SVG element of `WIDTH` by `HEIGHT` px with axes, a grid, and each line in its color.
 
     Args:
         title: above the plot.
@@ -51,7 +51,7 @@ def line_plot(title: str, x_name: str, lines: Sequence[Line], marks: Sequence[fl
     heights = _apart([place.y(line.points[-1][1]) if line.points else math.inf for line in drawn])
     for number, (line, height) in enumerate(zip(drawn, heights, strict=True)):
         if line.points:
-            parts += _curve(place, line, _colour(number), height)
+            parts += _curve(place, line, _color(number), height)
     return "\n".join([*parts, "</svg>"])
 
 
@@ -77,8 +77,8 @@ def _span(values: Sequence[float]) -> tuple[float, float]:
     return (low, high) if high > low else (low - 0.5, high + 0.5)
 
 
-def _colour(number: int) -> str:
-    return "rgb({},{},{})".format(*COLOURS[number % len(COLOURS)])
+def _color(number: int) -> str:
+    return "rgb({},{},{})".format(*COLORS[number % len(COLORS)])
 
 
 def _grid(place: _Place, x_name: str) -> list[str]:
@@ -93,16 +93,16 @@ def _grid(place: _Place, x_name: str) -> list[str]:
     return parts
 
 
-def _curve(place: _Place, line: Line, colour: str, name_y: float) -> list[str]:
+def _curve(place: _Place, line: Line, color: str, name_y: float) -> list[str]:
     path = " ".join(f"{place.x(x):.1f},{place.y(y):.1f}" for x, y in line.points)
     end = place.x(line.points[-1][0])
     dots = [
-        f'<circle cx="{place.x(x):.1f}" cy="{place.y(y):.1f}" r="2.2" fill="{colour}"/>'
+        f'<circle cx="{place.x(x):.1f}" cy="{place.y(y):.1f}" r="2.2" fill="{color}"/>'
         for x, y in line.points
         if len(line.points) <= 60
     ]
-    stroke = f'<polyline points="{path}" fill="none" stroke="{colour}" stroke-width="1.6"/>'
-    return [stroke, *dots, _text(end + 7, name_y + 4, line.name, colour=colour)]
+    stroke = f'<polyline points="{path}" fill="none" stroke="{color}" stroke-width="1.6"/>'
+    return [stroke, *dots, _text(end + 7, name_y + 4, line.name, color=color)]
 
 
 def _apart(heights: Sequence[float], least: float = 13.0) -> list[float]:
@@ -123,9 +123,9 @@ def _rule(x0: float, y0: float, x1: float, y1: float, dashes: str = "") -> str:
 
 
 def _text(
-    x: float, y: float, text: str, *, anchor: str = "start", weight: str = "normal", colour: str = "#282828"
+    x: float, y: float, text: str, *, anchor: str = "start", weight: str = "normal", color: str = "#282828"
 ) -> str:
     return (
         f'<text x="{x:.1f}" y="{y:.1f}" font-family="sans-serif" font-size="11" font-weight="{weight}" '
-        f'text-anchor="{anchor}" fill="{colour}">{html.escape(text)}</text>'
+        f'text-anchor="{anchor}" fill="{color}">{html.escape(text)}</text>'
     )

@@ -163,7 +163,7 @@ METHODS: dict[str, MethodSpec] = {
     "vote": MethodSpec(
         _vote,
         0.5,
-        "RBD, MR, MC and DSR together, carried on by the photo's colours; no weights",
+        "RBD, MR, MC and DSR together, carried on by the photo's colors; no weights",
         _PRIOR_LIBRARIES,
         refine="crf",
     ),
@@ -184,7 +184,7 @@ METHODS: dict[str, MethodSpec] = {
     "deepusps": MethodSpec(
         _deepusps,
         0.5,
-        "DeepUSPS (Nguyen et al., NeurIPS 2019), learnt from the priors, and voting with them",
+        "DeepUSPS (Nguyen et al., NeurIPS 2019), learned from the priors, and voting with them",
         _NET_LIBRARIES,
         released=str(RELEASED),
         refine="vote",  # own: the released test has crf
@@ -197,7 +197,7 @@ METHODS: dict[str, MethodSpec] = {
         _ONNX_LIBRARIES,
         network=True,
     ),
-    "box": MethodSpec(_box, 0.5, "a centred box, to measure everything but the method", ("numpy", "scipy")),
+    "box": MethodSpec(_box, 0.5, "a centered box, to measure everything but the method", ("numpy", "scipy")),
 }
 
 

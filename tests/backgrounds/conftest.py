@@ -64,16 +64,16 @@ def real_cases(shared_data: Path) -> list[Case]:
     return cases
 
 
-def _painted(photo: RGB, where: HardMask, colour: tuple[int, int, int]) -> RGB:
+def _painted(photo: RGB, where: HardMask, color: tuple[int, int, int]) -> RGB:
     out = photo.copy()
-    out[where] = colour
+    out[where] = color
     return out
 
 
 def _keeps_foreground_out(maker: Background, photo: RGB, mask: HardMask) -> Filled:
     """Outside the region the photo; inside nothing that depends on the foreground, by repainting it.
 
-    Two colours in turn: when the results are equal in every byte, no foreground pixel was copied, averaged or
+    Two colors in turn: when the results are equal in every byte, no foreground pixel was copied, averaged or
     blended into either.
     """
     before = photo.copy()
@@ -89,8 +89,8 @@ def _keeps_foreground_out(maker: Background, photo: RGB, mask: HardMask) -> Fill
 
     # The hard mask's own margin holds the soft edge: it must not count either, save in the mean of what is left.
     edge = mask if filled.how == "mean" else grow_mask(mask, margin_px(photo.shape))
-    for colour in ((255, 0, 254), (0, 255, 1)):
-        again = maker(_painted(photo, edge, colour), mask)
+    for color in ((255, 0, 254), (0, 255, 1)):
+        again = maker(_painted(photo, edge, color), mask)
         assert (again.how, again.region) == (filled.how, filled.region)
         if filled.how != "untouched":
             np.testing.assert_array_equal(again.image[mask], filled.image[mask])

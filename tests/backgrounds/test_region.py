@@ -1,4 +1,4 @@
-"""Boxes, margins and the mean colour."""
+"""Boxes, margins and the mean color."""
 
 from __future__ import annotations
 

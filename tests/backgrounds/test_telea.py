@@ -54,7 +54,7 @@ def test_a_ramp_is_continued_across_the_hole() -> None:
     mask = np.zeros((160, 200), bool)
     mask[70:90, 60:140] = True
     error = np.abs(telea(ramp, mask).image.astype(int) - ramp)
-    assert error.max() <= 12  # the full-size fill errs by up to 15 grey values here
+    assert error.max() <= 12  # the full-size fill errs by up to 15 gray values here
     assert error[grow_mask(mask, 2)].mean() <= 3
 
 

@@ -116,16 +116,16 @@ def test_no_foreground_on_real_photos(real_cases: list[Case], keeps_foreground_o
         keeps_foreground_out(tiled, *case)
 
 
-def test_no_foreground_colour_on_real_photos(real_cases: list[Case]) -> None:
-    """A colour that occurs nowhere in the photo, painted over the true mask, occurs nowhere in the result."""
+def test_no_foreground_color_on_real_photos(real_cases: list[Case]) -> None:
+    """A color that occurs nowhere in the photo, painted over the true mask, occurs nowhere in the result."""
     for photo, mask in real_cases:
         present = np.unique(photo.astype(np.int32) @ [1 << 16, 1 << 8, 1])
         packed = int(np.setdiff1d(np.arange(255 << 16, 256 << 16), present)[0])
-        colour = (packed >> 16, packed >> 8 & 255, packed & 255)
+        color = (packed >> 16, packed >> 8 & 255, packed & 255)
         painted = photo.copy()
-        painted[mask] = colour
-        assert (painted == colour).all(axis=-1).any()
-        assert not (tiled(painted, mask).image == colour).all(axis=-1).any()
+        painted[mask] = color
+        assert (painted == color).all(axis=-1).any()
+        assert not (tiled(painted, mask).image == color).all(axis=-1).any()
 
 
 def test_the_photo_may_be_read_only_or_a_view() -> None:

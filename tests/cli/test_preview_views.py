@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 pytest.importorskip("torch", reason="views are torch tensors")
 
 from maskgen.cli.app import main
-from maskgen.drawing.grid import COLOURS, MARK, Cell
+from maskgen.drawing.grid import COLORS, MARK, Cell
 from maskgen.loaders import (
     NO_PHOTOMETRIC,
     RECIPES,
@@ -123,9 +123,9 @@ def test_the_photos_carry_their_crops_and_masks(folder: Path) -> None:
         for y, x in corners:
             row_px, column_px = round(y * height), round(x * width)
             near = photo[max(row_px - 2, 0) : row_px + 2, max(column_px - 2, 0) : column_px + 2]
-            assert (near == COLOURS[7]).all(axis=-1).any()
+            assert (near == COLORS[7]).all(axis=-1).any()
         middle = photo[round((y0 + tall / 2) * height), round((x0 + wide / 2) * width)]
-        assert middle.tolist() != list(COLOURS[7])
+        assert middle.tolist() != list(COLORS[7])
         stored = cv2.resize(masks[key], (width, height), interpolation=cv2.INTER_LINEAR)
         assert ((mask[..., 0] >= 128) == (stored >= 128)).mean() > 0.97
         assert cells[row][0].caption == f"{row}: {key}"

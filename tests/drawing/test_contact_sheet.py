@@ -22,14 +22,14 @@ def test_overlay_tints_the_foreground_only() -> None:
 
 
 def test_every_picture_lands_in_the_sheet() -> None:
-    colours = [(255, 0, 0), (0, 255, 0), (0, 0, 255)]
+    colors = [(255, 0, 0), (0, 255, 0), (0, 0, 255)]
     rows = [
-        contact_sheet.Row(f"key{n}", tuple(np.full((40, 60, 3), colour, np.uint8) for colour in colours))
+        contact_sheet.Row(f"key{n}", tuple(np.full((40, 60, 3), color, np.uint8) for color in colors))
         for n in range(5)
     ]
     image = cv2.imdecode(np.frombuffer(contact_sheet.contact_sheet(rows), np.uint8), cv2.IMREAD_COLOR_RGB)
-    for colour in colours:
-        pixels = (image == colour).all(axis=2).sum()
+    for color in colors:
+        pixels = (image == color).all(axis=2).sum()
         assert pixels == 5 * contact_sheet.CELL * round(contact_sheet.CELL * 40 / 60)
 
 

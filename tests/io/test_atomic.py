@@ -112,7 +112,7 @@ def test_sweep_removes_anybodys_partials_after_the_lease(tmp_path: Path) -> None
     assert atomic.sweep_partials(tmp_path, now=path.stat().st_mtime + atomic.LEASE_S + 1) == 1
 
 
-def test_partial_names_are_recognised_by_the_sweep(tmp_path: Path) -> None:
+def test_partial_names_are_recognized_by_the_sweep(tmp_path: Path) -> None:
     """The name made for this process is not swept while it lives."""
     path = atomic.partial_name(tmp_path / "coco-train-000000.tar")
     path.touch()

@@ -47,10 +47,10 @@ def max_f(curves: list[NDArray[np.float64]]) -> float:
 
 
 @every
-@pytest.mark.parametrize(("centre", "radius"), [((100, 150), 40), ((80, 120), 50), ((110, 200), 30)])
-def test_a_disc_on_plain_ground_is_found(method: Prior, centre: tuple[int, int], radius: int) -> None:
+@pytest.mark.parametrize(("center", "radius"), [((100, 150), 40), ((80, 120), 50), ((110, 200), 30)])
+def test_a_disc_on_plain_ground_is_found(method: Prior, center: tuple[int, int], radius: int) -> None:
     y, x = np.mgrid[:200, :300]
-    disc = np.hypot(y - centre[0], x - centre[1]) < radius
+    disc = np.hypot(y - center[0], x - center[1]) < radius
     image = np.where(disc[..., None], np.uint8([200, 60, 40]), np.uint8([90, 120, 90]))
     assert max_f([precision_recall(method(image), disc)]) > 0.95
 
@@ -72,13 +72,13 @@ def test_a_disc_on_plain_ground_is_found(method: Prior, centre: tuple[int, int],
         (2500, 2000),
     ],
 )
-@pytest.mark.parametrize("kind", ["noise", "grey", "constant", "half"])
+@pytest.mark.parametrize("kind", ["noise", "gray", "constant", "half"])
 def test_any_size_and_content_gives_a_finite_mask(method: Prior, shape: tuple[int, int], kind: str) -> None:
     rng = np.random.default_rng(0)
     image = np.full((*shape, 3), 77, np.uint8)
     if kind == "noise":
         image = rng.integers(0, 256, (*shape, 3)).astype(np.uint8)
-    elif kind == "grey":
+    elif kind == "gray":
         image[:] = rng.integers(0, 256, (*shape, 1))
     elif kind == "half":
         image[:, : shape[1] // 2] = 200

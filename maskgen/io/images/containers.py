@@ -121,7 +121,7 @@ def _segment_stop(data: bytes, pos: int) -> int:
 
 
 def strip_jpeg(data: bytes, layout: JpegLayout, end: int) -> bytes:
-    """The same image without metadata: only JFIF and Adobe markers (they fix the colours) are kept."""
+    """The same image without metadata: only JFIF and Adobe markers (they fix the colors) are kept."""
     parts = [b"\xff\xd8"]
     for kind, start, stop in layout.segments[:-1]:
         marker = kind[0]
@@ -159,7 +159,7 @@ def png_checksum_holds(data: bytes, chunk: Block) -> bool:
 def strip_png(data: bytes) -> tuple[bytes, list[Block]]:
     """The PNG's still image without text, profiles and frames, and its image-data chunks in `data`.
 
-    The palette's transparency stays; a transparent colour of grey and RGB images is left to the caller.
+    The palette's transparency stays; a transparent color of gray and RGB images is left to the caller.
 
     Raises:
         ImageFault: ``truncated``, the image data or the end chunk is cut; ``undecodable``, a kept

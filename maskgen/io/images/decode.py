@@ -61,8 +61,8 @@ def decode(data: bytes, limits: Limits) -> Photo:
     """Decode one image file: upright by its EXIF orientation, transparency on white, 16 bits to the high byte.
 
     Nothing is allocated before the header is within `limits`. Metadata, profiles and further frames
-    are cut out before a decoder sees the file: colours are taken as sRGB, an animation is its still
-    image. A transparent colour is honoured in grey and 8-bit RGB PNGs, not in 16-bit RGB ones.
+    are cut out before a decoder sees the file: colors are taken as sRGB, an animation is its still
+    image. A transparent color is honored in gray and 8-bit RGB PNGs, not in 16-bit RGB ones.
 
     Args:
         data: the whole file; its name and extension do not matter.
@@ -169,9 +169,9 @@ def _image_data_bytes(header: Header, interlaced: bool) -> int:
 
 
 def _whiten(pixels: RGB, values: NDArray[np.integer], data: bytes, bits: int) -> RGB:
-    """Paint white the pixels whose (H, W, C) `values` equal the PNG's transparent colour of `bits` bits."""
+    """Paint white the pixels whose (H, W, C) `values` equal the PNG's transparent color of `bits` bits."""
     highest = 2**bits - 1
-    scale = 1 if bits == 16 else 255 // highest  # grey of 1, 2 and 4 bits has been spread to 0..255
+    scale = 1 if bits == 16 else 255 // highest  # gray of 1, 2 and 4 bits has been spread to 0..255
     for chunk in png_chunks(data):
         if chunk.kind == b"IDAT":
             break

@@ -41,7 +41,7 @@ def encode_jpeg(image: RGB, quality: int) -> bytes:
 
 
 def encode_mask_png(mask_u8: NDArray[np.uint8], binary: bool) -> bytes:
-    """Encode a mask as a grey PNG; equal input gives equal bytes.
+    """Encode a mask as a gray PNG; equal input gives equal bytes.
 
     Args:
         mask_u8: (H, W) uint8, 255 is foreground.

@@ -33,7 +33,7 @@ class Header:
         height: stored height, px, before the orientation is applied.
         components: values per pixel as stored (a palette index is one).
         bits: bits per value.
-        plain: an upright 8-bit grey or YCbCr JPEG that every reader shows alike, whatever it does with
+        plain: an upright 8-bit gray or YCbCr JPEG that every reader shows alike, whatever it does with
             EXIF, with at most 16 MiB of metadata.
         orientation: EXIF orientation, 1..8; 1 when absent or unreadable.
         scan: offset of a JPEG's first entropy-coded byte; 0 for the other formats or when it is missing.
@@ -92,7 +92,7 @@ def _read_jpeg(data: bytes) -> Header:
     whole = 0 < layout.scan <= _MAX_METADATA_BYTES
     # A sequential JPEG in one scan per component is legal, rare, and not read by every decoder.
     whole = whole and (progressive or data[scan_header.start] == frame[5])
-    ordinary = marker <= 0xC2 and frame[0] == 8 and _ordinary_colours(data, layout, frame)
+    ordinary = marker <= 0xC2 and frame[0] == 8 and _ordinary_colors(data, layout, frame)
     return Header(
         format="jpeg",
         width=int.from_bytes(frame[3:5], "big"),
@@ -116,8 +116,8 @@ def _jpeg_orientation(data: bytes, layout: JpegLayout) -> tuple[int, bool]:
     return orientation, agreed and orientation == 1 and all(v == 1 for v in xmp)
 
 
-def _ordinary_colours(data: bytes, layout: JpegLayout, frame: bytes) -> bool:
-    """Whether the values are grey or YCbCr by every rule in use (JFIF, Adobe, component names)."""
+def _ordinary_colors(data: bytes, layout: JpegLayout, frame: bytes) -> bool:
+    """Whether the values are gray or YCbCr by every rule in use (JFIF, Adobe, component names)."""
     if frame[5] == 1:
         return True
     adobe = [data[s.start : s.stop] for s in layout.segments if s.kind == b"\xee"]
@@ -134,14 +134,15 @@ def _read_png(data: bytes) -> Header:
     head = Block(b"IHDR", 16, 29)
     if data[8:16] != b"\0\0\0\rIHDR" or len(data) < 33 or not png_checksum_holds(data, head):
         raise ImageFault("bad-header", "the PNG does not begin with a whole header chunk")
-    bits, colour, compression, filtering, interlace = data[24:29]
-    if bits not in _PNG_BITS.get(colour, ()) or compression or filtering or interlace > 1:
-        raise ImageFault("bad-header", f"PNG colour type {colour} with {bits} bits is not defined")
+    bits, color, compression, filtering, interlace = data[24:29]
+    if bits not in _PNG_BITS.get(color, ()) or compression or filtering or interlace > 1:
+        # The specification spells it so.
+        raise ImageFault("bad-header", f"PNG colour type {color} with {bits} bits is not defined")
     return Header(
         format="png",
         width=int.from_bytes(data[16:20], "big"),
         height=int.from_bytes(data[20:24], "big"),
-        components=_PNG_COMPONENTS[colour],
+        components=_PNG_COMPONENTS[color],
         bits=bits,
         plain=False,
         orientation=_png_orientation(data),

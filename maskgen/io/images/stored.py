@@ -15,10 +15,10 @@ _MAX_PIXELS = 1 << 28
 
 
 def decode_mask(data: bytes) -> NDArray[np.uint8]:
-    """The (h, w) uint8 mask of a KEY.mask.png member, 8-bit or 1-bit grey.
+    """The (h, w) uint8 mask of a KEY.mask.png member, 8-bit or 1-bit gray.
 
     Raises:
-        ImageFault: not a grey PNG, or damaged.
+        ImageFault: not a gray PNG, or damaged.
     """
     return _decode(data, cv2.IMREAD_GRAYSCALE)
 

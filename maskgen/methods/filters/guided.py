@@ -16,10 +16,10 @@ if TYPE_CHECKING:
 def guided_upsample(
     coarse: NDArray[np.float32], guide: RGB, photo: RGB, radius_px: int, regularisation: float
 ) -> SoftMask:
-    """Bring a map to the photo's size as a locally linear function of the photo's colour.
+    """Bring a map to the photo's size as a locally linear function of the photo's color.
 
     In every window of the guide the map is fitted by a linear function of R, G and B; the coefficients are averaged,
-    enlarged and applied to the photo (He and Sun, "Fast guided filter", 2015, with the colour guide of section 3.5
+    enlarged and applied to the photo (He and Sun, "Fast guided filter", 2015, with the color guide of section 3.5
     of the paper).
 
     Args:
@@ -27,13 +27,13 @@ def guided_upsample(
         guide: (h, w, 3) uint8 RGB, the photo at the map's size.
         photo: (H, W, 3) uint8 RGB.
         radius_px: half the window's side, px of the guide.
-        regularisation: epsilon of the paper, for colours in [0, 1].
+        regularisation: epsilon of the paper, for colors in [0, 1].
 
     Returns:
         (H, W) float32 in [0, 1].
     """
-    colours = guide.astype(np.float32) / np.float32(255)
-    slope, offset = linear_fit(coarse, colours, radius_px, regularisation)
+    colors = guide.astype(np.float32) / np.float32(255)
+    slope, offset = linear_fit(coarse, colors, radius_px, regularisation)
     size = (photo.shape[1], photo.shape[0])
     mask: SoftMask = cv2.resize(offset, size, interpolation=cv2.INTER_LINEAR).astype(np.float32, copy=False)
     for channel in range(3):  # one at a time: a photo of 64 megapixels takes 256 MB for each

@@ -41,14 +41,14 @@ class Lattice:
         weights = barycentric_weights(offset).ravel()
         self._slice = sparse.csr_matrix((weights, (points, places.ravel())), (count, len(vertices)))
         self._splat = self._slice.T.tocsr()
-        self._neighbours = [_linked(vertices, step) for step in _axis_steps(strides, dimensions)]
+        self._neighbors = [_linked(vertices, step) for step in _axis_steps(strides, dimensions)]
 
     def __call__(self, values: Floats) -> Floats:
         """Filter (N,) float32 values."""
         size = self._splat.shape[0]
         at = np.zeros(size + 1, np.float32)  # the last one stands for vertices that no point touches
         at[:-1] = self._splat @ values
-        for before, after in self._neighbours:
+        for before, after in self._neighbors:
             at[:-1] += np.float32(0.5) * (at[before] + at[after])
         return np.asarray(self._slice @ at[:-1], np.float32)
 

@@ -31,7 +31,7 @@ class Infer(Protocol):
         """Saliency maps of a batch.
 
         Args:
-            batch: (B, S, S, 3) as `NetworkInput.prepare` makes them; normalised here, on the device.
+            batch: (B, S, S, 3) as `NetworkInput.prepare` makes them; normalized here, on the device.
 
         Returns:
             (B, S, S) float32 in [0, 1], or uint8 0..255 when it was rounded on the device.
@@ -47,8 +47,8 @@ class NetworkInput:
 
     Args:
         side: S, side of the square input, px.
-        mean: of the normalised channels, RGB.
-        std: of the normalised channels, RGB.
+        mean: of the normalized channels, RGB.
+        std: of the normalized channels, RGB.
         divisor: what pixels are divided by: ``max``, the photo's own maximum (U²-Net's test code), or ``255``.
         resize: the kernel, ``official`` (two-tap bilinear; float32 pixels) or ``antialias`` (uint8 pixels).
 
@@ -123,10 +123,10 @@ def resize_official(image: RGB, side: int) -> NDArray[np.float32]:
 
 def _taps(length: int, side: int) -> list[tuple[NDArray[np.intp], NDArray[np.float32]]]:
     """The two source indices of each of `side` samples and their weights; zero beyond the edge."""
-    centre = (np.arange(side) + 0.5) * (length / side) - 0.5
-    low = np.floor(centre).astype(np.intp)
+    center = (np.arange(side) + 0.5) * (length / side) - 0.5
+    low = np.floor(center).astype(np.intp)
     taps = []
-    for index, weight in ((low, low + 1 - centre), (low + 1, centre - low)):
+    for index, weight in ((low, low + 1 - center), (low + 1, center - low)):
         inside = (index >= 0) & (index < length)
         taps.append((index.clip(0, length - 1), np.where(inside, weight, 0).astype(np.float32)))
     return taps

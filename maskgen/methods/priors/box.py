@@ -1,4 +1,4 @@
-"""The free method: a centred box, so that a run measures everything but the method."""
+"""The free method: a centered box, so that a run measures everything but the method."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ if TYPE_CHECKING:
 
 
 def box(image: RGB) -> SoftMask:
-    """Mark a centred box of half the height and half the width, whatever the photo shows.
+    """Mark a centered box of half the height and half the width, whatever the photo shows.
 
     Args:
         image: (H, W, 3) uint8 RGB; only its shape is read.

@@ -1,4 +1,4 @@
-"""A cut between foreground and background by the photo's own colours, learnt from the sure parts of a map.
+"""A cut between foreground and background by the photo's own colors, learned from the sure parts of a map.
 
 GrabCut (Rother, Kolmogorov and Blake, SIGGRAPH 2004) with the user's brush replaced by a saliency map: no label and no
 trained weight. It finds the parts of an object that no border prior marks, and its contour.
@@ -49,8 +49,8 @@ def trimap(saliency: NDArray[np.floating]) -> NDArray[np.uint8]:
     return regions
 
 
-def colour_cut(image: RGB, saliency: NDArray[np.floating]) -> NDArray[np.float32]:
-    """Fit five Gaussians to the colours of either side, cut where they and the photo's edges say; twice.
+def color_cut(image: RGB, saliency: NDArray[np.floating]) -> NDArray[np.float32]:
+    """Fit five Gaussians to the colors of either side, cut where they and the photo's edges say; twice.
 
     Worked at a long side of 200 px. The clustering starts from a fixed seed, so the result depends on nothing else.
 

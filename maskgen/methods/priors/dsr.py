@@ -1,7 +1,7 @@
 """DSR: saliency detection via dense and sparse reconstruction (Li, Lu, Zhang, Ruan and Yang, ICCV 2013).
 
 Superpixels at the image border are templates of the background; what they reconstruct badly is salient. Two kinds of
-reconstruction, at eight segmentations, are evened out within clusters, drawn to their centre and joined by Bayes' rule.
+reconstruction, at eight segmentations, are evened out within clusters, drawn to their center and joined by Bayes' rule.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 SCALES = (50, 100, 150, 200, 250, 300, 350, 400)
 CLUSTERS = 8
 SEED = 0
-CENTRE_SIGMA = 0.25
+CENTER_SIGMA = 0.25
 BINS = 60
 
 
@@ -59,18 +59,18 @@ def dsr_map(scene: Scene) -> NDArray[np.float64]:
     """`dsr` on a prepared photo: the map of `scene.image`, (h, w) float64 in [0, 1]."""
     if not np.ptp(scene.image, axis=(0, 1)).any():  # places alone would still differ
         return np.zeros(scene.image.shape[:2])
-    colours = pixel_colours(scene.image)
-    dense, sparse = np.zeros(colours.shape[:2]), np.zeros(colours.shape[:2])
+    colors = pixel_colors(scene.image)
+    dense, sparse = np.zeros(colors.shape[:2]), np.zeros(colors.shape[:2])
     for count in SCALES:
         labels = scene.labels(count)
-        dense_at_scale, sparse_at_scale = scale_errors(colours, labels)
+        dense_at_scale, sparse_at_scale = scale_errors(colors, labels)
         dense += dense_at_scale[labels]
         sparse += sparse_at_scale[labels]
-    dense, sparse = towards_centre(minmax(dense)), towards_centre(minmax(sparse))
+    dense, sparse = towards_center(minmax(dense)), towards_center(minmax(sparse))
     return minmax(posterior(dense, sparse) + posterior(sparse, dense))
 
 
-def pixel_colours(image: RGB) -> NDArray[np.float32]:
+def pixel_colors(image: RGB) -> NDArray[np.float32]:
     """R, G, B in [0, 1] and CIELAB of each pixel, (H, W, 6) float32."""
     rgb = image.astype(np.float32) / 255
     lab = cv2.cvtColor(rgb, cv2.COLOR_RGB2LAB)
@@ -78,21 +78,21 @@ def pixel_colours(image: RGB) -> NDArray[np.float32]:
 
 
 def scale_errors(
-    colours: NDArray[np.float32], labels: Labels
+    colors: NDArray[np.float32], labels: Labels
 ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     """Dense and sparse reconstruction errors of one segmentation, evened out within eight clusters.
 
     A superpixel's features are its mean R, G, B, its mean L, a, b stretched to [0, 1] over the image, and its place.
 
     Args:
-        colours: (H, W, 6) float32, `pixel_colours`.
+        colors: (H, W, 6) float32, `pixel_colors`.
         labels: (H, W) superpixels 0 .. N-1.
 
     Returns:
         Two (N,) float64 in [0, 1].
     """
     count = int(labels.max()) + 1
-    mean = mean_over(colours, labels)
+    mean = mean_over(colors, labels)
     lab = np.apply_along_axis(minmax, 0, mean[:, 3:])
     features = np.concatenate([mean[:, :3], lab, mean_position(labels)], axis=1)
     templates = features[border_members(labels, count, 1)]
@@ -102,14 +102,14 @@ def scale_errors(
     return minmax(dense), minmax(sparse)
 
 
-def towards_centre(saliency: NDArray[np.float64]) -> NDArray[np.float64]:
+def towards_center(saliency: NDArray[np.float64]) -> NDArray[np.float64]:
     """Weight an (H, W) map by a Gaussian at its own centroid, sigma a quarter of each side; stretch to [0, 1]."""
     factors = []
     for axis in (0, 1):
         profile = saliency.sum(axis=1 - axis)
         place = np.arange(len(profile))
-        centre = (place * profile).sum() / max(float(profile.sum()), 1e-12)
-        factors.append(np.exp(-0.5 * np.square((place - centre) / (CENTRE_SIGMA * len(profile)))))
+        center = (place * profile).sum() / max(float(profile.sum()), 1e-12)
+        factors.append(np.exp(-0.5 * np.square((place - center) / (CENTER_SIGMA * len(profile)))))
     return minmax(saliency * np.outer(*factors))
 
 

@@ -16,15 +16,15 @@ if TYPE_CHECKING:
 
 FRAME_BAND_PX = 30
 FRAME_DENSITY = 0.6
-FRAME_SPREAD = 12.0  # standard deviation, grey levels, up to which JPEG noise still counts as one colour
+FRAME_SPREAD = 12.0  # standard deviation, gray levels, up to which JPEG noise still counts as one color
 
 
 def find_frame(image: RGB) -> Box:
-    """Find the picture inside a white, black or coloured frame (the rule of the RBD release, CVPR 2014).
+    """Find the picture inside a white, black or colored frame (the rule of the RBD release, CVPR 2014).
 
     A side has a frame where one of its outer 30 lines is an edge on more than 60 % of its length; the innermost
     such line is the frame's last. When any side has one, the sides without get the widest width found.
-    Deviations: where everything outside is of one colour, a line counts together with the next one, because
+    Deviations: where everything outside is of one color, a line counts together with the next one, because
     thinning leaves the edge pixels of a crisp step now on one side of it and now on the other; the release's rule
     misses half of crisp 10 px frames for that. And the band is at most a quarter of its side, so that small photos
     keep at least their inner half.
@@ -46,8 +46,8 @@ def find_frame(image: RGB) -> Box:
     return Box(top, left, height - bottom, width - right)
 
 
-def sobel_edges(grey: NDArray[Any]) -> NDArray[np.bool_]:
-    """Thin Sobel edges of an (H, W) uint8 image, as MATLAB's `edge(grey, 'sobel')` defines them.
+def sobel_edges(gray: NDArray[Any]) -> NDArray[np.bool_]:
+    """Thin Sobel edges of an (H, W) uint8 image, as MATLAB's `edge(gray, 'sobel')` defines them.
 
     An edge's squared gradient is above four times the image's mean and is a local maximum along the axis of the
     larger component. Pixels of the outermost ring are never edges.
@@ -55,15 +55,15 @@ def sobel_edges(grey: NDArray[Any]) -> NDArray[np.bool_]:
     Returns:
         (H, W) bool.
     """
-    gx = cv2.Sobel(grey, cv2.CV_32F, 1, 0, borderType=cv2.BORDER_REPLICATE)
-    gy = cv2.Sobel(grey, cv2.CV_32F, 0, 1, borderType=cv2.BORDER_REPLICATE)
+    gx = cv2.Sobel(gray, cv2.CV_32F, 1, 0, borderType=cv2.BORDER_REPLICATE)
+    gy = cv2.Sobel(gray, cv2.CV_32F, 0, 1, borderType=cv2.BORDER_REPLICATE)
     strength = gx * gx + gy * gy
-    centre = strength[1:-1, 1:-1]
-    across_x = (strength[1:-1, :-2] <= centre) & (centre > strength[1:-1, 2:])
-    across_y = (strength[:-2, 1:-1] <= centre) & (centre > strength[2:, 1:-1])
+    center = strength[1:-1, 1:-1]
+    across_x = (strength[1:-1, :-2] <= center) & (center > strength[1:-1, 2:])
+    across_y = (strength[:-2, 1:-1] <= center) & (center > strength[2:, 1:-1])
     ax, ay = np.abs(gx[1:-1, 1:-1]), np.abs(gy[1:-1, 1:-1])
-    edges = np.zeros(grey.shape, np.bool_)
-    edges[1:-1, 1:-1] = (centre > 4 * strength.mean()) & (((ax >= ay) & across_x) | ((ay >= ax) & across_y))
+    edges = np.zeros(gray.shape, np.bool_)
+    edges[1:-1, 1:-1] = (center > 4 * strength.mean()) & (((ax >= ay) & across_x) | ((ay >= ax) & across_y))
     return edges
 
 

@@ -1,7 +1,7 @@
 """MC: saliency detection via absorbing Markov chain (Jiang, Zhang, Lu, Yang and Yang, ICCV 2013).
 
 A random walk over superpixels ends when it reaches the image border. Walks that start in an object take long to get
-there, because steps between unlike colours are rare. Constants are those of the authors' release.
+there, because steps between unlike colors are rare. Constants are those of the authors' release.
 """
 
 from __future__ import annotations
@@ -22,12 +22,10 @@ if TYPE_CHECKING:
     from ..superpixels.slic import Labels
 
 SUPERPIXELS = 250
-LEAST_DEGREE = (
-    1.1  # a superpixel whose neighbours all differ is an outlier; its link to itself alone counts 1
-)
+LEAST_DEGREE = 1.1  # a superpixel whose neighbors all differ is an outlier; its link to itself alone counts 1
 FRAME_LINKS = 13.0
 LEAST_SPREAD = 2.0
-OUTLIER_NEIGHBOUR = 0.3
+OUTLIER_NEIGHBOR = 0.3
 
 
 def mc(image: RGB) -> SoftMask:
@@ -51,11 +49,11 @@ def mc_map(scene: Scene) -> NDArray[np.float64]:
     """`mc` on a prepared photo: the map of `scene.image`, (h, w) float64 in [0, 1]."""
     labels = scene.labels(SUPERPIXELS)
     count = int(labels.max()) + 1
-    neighbours = adjacency(labels, count, diagonal=True)
-    colour = distances(mean_lab(scene.image, labels))
-    weights = affinity(colour, two_hop(neighbours | opposite_sides(labels, count)))
+    neighbors = adjacency(labels, count, diagonal=True)
+    color = distances(mean_lab(scene.image, labels))
+    weights = affinity(color, two_hop(neighbors | opposite_sides(labels, count)))
     weights += np.eye(count)
-    border, frame = absorbing_border(border_members(labels, count, 1), neighbours, weights)
+    border, frame = absorbing_border(border_members(labels, count, 1), neighbors, weights)
     outlier = weights.sum(axis=1) < LEAST_DEGREE
     border &= ~outlier
     kept = ~(outlier | frame)
@@ -63,7 +61,7 @@ def mc_map(scene: Scene) -> NDArray[np.float64]:
     if border.any() and not border[kept].all():
         leaving = weights[np.ix_(kept, border)].sum(axis=1)
         saliency[kept] = chain_saliency(weights[np.ix_(kept, kept)], weights.sum(axis=1)[kept], leaving)
-    rescued = outlier & (neighbours & (saliency > OUTLIER_NEIGHBOUR)).any(axis=1)
+    rescued = outlier & (neighbors & (saliency > OUTLIER_NEIGHBOR)).any(axis=1)
     return np.where(rescued, 1.0, saliency)[labels]
 
 
@@ -85,22 +83,22 @@ def opposite_sides(labels: Labels, count: int) -> NDArray[np.bool_]:
 
 
 def absorbing_border(
-    border: NDArray[np.bool_], neighbours: NDArray[np.bool_], weights: NDArray[np.float64]
+    border: NDArray[np.bool_], neighbors: NDArray[np.bool_], weights: NDArray[np.float64]
 ) -> tuple[NDArray[np.bool_], NDArray[np.bool_]]:
     """The nodes at which walks end, and those left out because they are a frame (not in the paper).
 
-    Border superpixels that are nearly cut off from their inner neighbours (total weight at most 13) are a frame;
+    Border superpixels that are nearly cut off from their inner neighbors (total weight at most 13) are a frame;
     the walks then end at the layer inside it.
 
     Args:
         border: (N,) bool, superpixels on the outermost pixels.
-        neighbours: (N, N) bool adjacency.
+        neighbors: (N, N) bool adjacency.
         weights: (N, N) affinities.
 
     Returns:
         (N,) bool absorbing nodes and (N,) bool frame nodes.
     """
-    inward = neighbours & np.outer(border, ~border)
+    inward = neighbors & np.outer(border, ~border)
     if weights[inward].sum() > FRAME_LINKS or not inward.any():
         return border.copy(), np.zeros_like(border)
     return np.asarray(inward.any(axis=0), np.bool_), border.copy()
@@ -112,7 +110,7 @@ def chain_saliency(
     """Absorbed time of each transient node, weighted by rarity where the time alone leaves much undecided.
 
     Where many nodes have middle values (the release's rule), visits to a node count the
-    more the rarer it is in the chain's equilibrium, so that large homogeneous centres do not pass for objects.
+    more the rarer it is in the chain's equilibrium, so that large homogeneous centers do not pass for objects.
 
     Args:
         weights: (N, N) affinities among the transient nodes, 1 on the diagonal.
@@ -143,6 +141,6 @@ def expected_visits(transition: NDArray[np.float64], value: NDArray[np.float64])
 
 
 def middle_share(values: NDArray[np.float64]) -> float:
-    """Mean of min(j, 11 - j) over values in [0, 1], j = 1..10 the tenth a value lies in: 1 is sharp, 5 is grey."""
+    """Mean of min(j, 11 - j) over values in [0, 1], j = 1..10 the tenth a value lies in: 1 is sharp, 5 is gray."""
     tenth = np.minimum(np.floor(10 * values), 9) + 1
     return float(np.minimum(tenth, 11 - tenth).mean())

@@ -49,8 +49,8 @@ def mr_map(scene: Scene) -> NDArray[np.float64]:
     count = int(labels.max()) + 1
     sides = np.stack([members(side, count) for side in (labels[0], labels[-1], labels[:, 0], labels[:, -1])])
     border = np.asarray(sides.any(axis=0), np.bool_)
-    colour = distances(mean_lab(scene.image, labels))
-    weights = affinity(colour, ranking_graph(adjacency(labels, count, diagonal=True), border))
+    color = distances(mean_lab(scene.image, labels))
+    weights = affinity(color, ranking_graph(adjacency(labels, count, diagonal=True), border))
     if not weights.any():
         return np.zeros(labels.shape)
     rank = ranking_matrix(weights)
@@ -59,14 +59,14 @@ def mr_map(scene: Scene) -> NDArray[np.float64]:
     return minmax(rank @ query)[labels]
 
 
-def ranking_graph(neighbours: NDArray[np.bool_], border: NDArray[np.bool_]) -> NDArray[np.bool_]:
+def ranking_graph(neighbors: NDArray[np.bool_], border: NDArray[np.bool_]) -> NDArray[np.bool_]:
     """Link all border superpixels, then everything one or two steps apart (section 3.1; the clique comes first).
 
     Args:
-        neighbours: (N, N) bool adjacency.
+        neighbors: (N, N) bool adjacency.
         border: (N,) bool.
     """
-    return two_hop(with_clique(neighbours, border))
+    return two_hop(with_clique(neighbors, border))
 
 
 def ranking_matrix(weights: NDArray[np.float64]) -> NDArray[np.float64]:

@@ -1,4 +1,4 @@
-"""RBD: saliency optimisation from robust background detection (Zhu, Liang, Wei and Sun, CVPR 2014).
+"""RBD: saliency optimization from robust background detection (Zhu, Liang, Wei and Sun, CVPR 2014).
 
 Superpixels strongly connected to the image border are background; foreground is what contrasts with them; a least
 squares problem joins both cues. Constants are those of the authors' release, where it differs from the paper.
@@ -37,18 +37,18 @@ BACKGROUND_WEIGHT = 5.0
 SMOOTHNESS = 0.1
 
 
-class ColourScales(NamedTuple):
-    """What counts as a small colour difference in one image, in CIELAB units.
+class ColorScales(NamedTuple):
+    """What counts as a small color difference in one image, in CIELAB units.
 
     Args:
         clip: edges of the geodesic graph shorter than this cost nothing.
         geodesic: sigma of the geodesic similarity.
-        neighbour: sigma of the smoothness weights.
+        neighbor: sigma of the smoothness weights.
     """
 
     clip: float
     geodesic: float
-    neighbour: float
+    neighbor: float
 
 
 def rbd(image: RGB) -> SoftMask:
@@ -78,20 +78,20 @@ def rbd_map(scene: Scene) -> NDArray[np.float64]:
     if count < 2:
         return np.zeros((height, width))
     border = border_members(labels, count, _band_px(height, width))
-    neighbours = adjacency(labels, count, diagonal=False)
-    near = two_hop(neighbours)
-    colour = distances(mean_lab(scene.image, labels))
-    scales = colour_scales(colour, neighbours, near)
+    neighbors = adjacency(labels, count, diagonal=False)
+    near = two_hop(neighbors)
+    color = distances(mean_lab(scene.image, labels))
+    scales = color_scales(color, neighbors, near)
 
     geodesic = geodesic_distances(
-        with_clique(neighbours, border), np.maximum(colour - scales.clip, 0), 3 * scales.geodesic
+        with_clique(neighbors, border), np.maximum(color - scales.clip, 0), 3 * scales.geodesic
     )
     connectivity = boundary_connectivity(geodesic, border, scales.geodesic)
     background = 1 - np.exp(-0.5 * connectivity**2)
-    contrast = weighted_contrast(colour, distances(mean_position(labels)), background)
-    smooth = similarity(colour, scales.neighbour) * with_clique(near, border) + SMOOTHNESS * neighbours
+    contrast = weighted_contrast(color, distances(mean_position(labels)), background)
+    smooth = similarity(color, scales.neighbor) * with_clique(near, border) + SMOOTHNESS * neighbors
     certain = np.where(connectivity > CERTAIN_CONNECTIVITY, CERTAIN_WEIGHT, background)
-    return minmax(optimise(BACKGROUND_WEIGHT * certain, contrast, smooth))[labels]
+    return minmax(optimize(BACKGROUND_WEIGHT * certain, contrast, smooth))[labels]
 
 
 def _band_px(height: int, width: int) -> int:
@@ -99,24 +99,24 @@ def _band_px(height: int, width: int) -> int:
     return max(1, min(BORDER_BAND_PX, min(height, width) // 8))
 
 
-def colour_scales(
-    colour: NDArray[np.float64], neighbours: NDArray[np.bool_], near: NDArray[np.bool_]
-) -> ColourScales:
+def color_scales(
+    color: NDArray[np.float64], neighbors: NDArray[np.bool_], near: NDArray[np.bool_]
+) -> ColorScales:
     """Estimate the scales from the image, as the release does (the paper fixes sigma_clr = 10).
 
     Args:
-        colour: (N, N) CIELAB distances.
-        neighbours: (N, N) bool adjacency, no self loops; every node has a neighbour.
+        color: (N, N) CIELAB distances.
+        neighbors: (N, N) bool adjacency, no self loops; every node has a neighbor.
         near: (N, N) bool, nodes one or two steps apart, no self loops.
     """
-    nearest = float(np.where(neighbours, colour, np.inf).min(axis=1).mean())
-    nearest_two_hop = float(np.where(near, colour, np.inf).min(axis=1).mean())
-    steps = np.sort(colour[np.triu(neighbours)])
+    nearest = float(np.where(neighbors, color, np.inf).min(axis=1).mean())
+    nearest_two_hop = float(np.where(near, color, np.inf).min(axis=1).mean())
+    steps = np.sort(color[np.triu(neighbors)])
     largest = float(steps[-max(1, round(0.01 * steps.size)) :].mean())
-    return ColourScales(
+    return ColorScales(
         clip=nearest_two_hop,
         geodesic=max(5.0, min(10.0, 3 * nearest, largest / 10)),
-        neighbour=min(3 * nearest, 0.2 * largest, 20.0),
+        neighbor=min(3 * nearest, 0.2 * largest, 20.0),
     )
 
 
@@ -126,9 +126,9 @@ def boundary_connectivity(
     """How much of a region lies on the border, over the root of its area (equations 3-5).
 
     Args:
-        geodesic: (N, N) geodesic colour distances.
+        geodesic: (N, N) geodesic color distances.
         border: (N,) bool, superpixels at the border.
-        sigma: colour scale of the soft region, CIELAB units.
+        sigma: color scale of the soft region, CIELAB units.
 
     Returns:
         (N,) float64 >= 0.
@@ -139,27 +139,27 @@ def boundary_connectivity(
 
 
 def weighted_contrast(
-    colour: NDArray[np.float64], space: NDArray[np.float64], background: NDArray[np.float64]
+    color: NDArray[np.float64], space: NDArray[np.float64], background: NDArray[np.float64]
 ) -> NDArray[np.float64]:
-    """Colour contrast with what is probably background and not far away (equations 6-7).
+    """Color contrast with what is probably background and not far away (equations 6-7).
 
     Stretched to [0, 1], then values of the lower Otsu class are set to 0, as the release does.
 
     Args:
-        colour: (N, N) CIELAB distances.
+        color: (N, N) CIELAB distances.
         space: (N, N) distances of the centroids, in image sides.
         background: (N,) background probability in [0, 1].
     """
-    contrast = minmax((colour * similarity(space, SPATIAL_SIGMA)) @ background)
+    contrast = minmax((color * similarity(space, SPATIAL_SIGMA)) @ background)
     levels = np.rint(255 * contrast).astype(np.uint8)
     threshold, _ = cv2.threshold(levels, 0, 255, cv2.THRESH_BINARY + cv2.THRESH_OTSU)
     return np.where(levels <= threshold, 0.0, contrast)
 
 
-def optimise(
+def optimize(
     background: NDArray[np.float64], foreground: NDArray[np.float64], smooth: NDArray[np.float64]
 ) -> NDArray[np.float64]:
-    """Minimise sum b_i s_i² + sum f_i (s_i - 1)² + sum over pairs of w_ij (s_i - s_j)² (equation 9), in closed form.
+    """Minimize sum b_i s_i² + sum f_i (s_i - 1)² + sum over pairs of w_ij (s_i - s_j)² (equation 9), in closed form.
 
     Args:
         background: (N,) weights b >= 0 of "is background".
@@ -167,7 +167,7 @@ def optimise(
         smooth: (N, N) symmetric weights w >= 0; every node must be linked to one with b + f > 0.
 
     Returns:
-        (N,) float64, the minimiser s.
+        (N,) float64, the minimizer s.
     """
     system = np.diag(smooth.sum(axis=1) + background + foreground) - smooth
     return np.asarray(np.linalg.solve(system, foreground), np.float64)

@@ -20,7 +20,7 @@ LLOYD_STEPS = 200
 def dense_error(features: NDArray[np.float64], templates: NDArray[np.float64]) -> NDArray[np.float64]:
     """Distance of each feature from the span of the templates' principal components.
 
-    The components reach 95 % of the templates' variance, and one more, as in the release; features are centred by
+    The components reach 95 % of the templates' variance, and one more, as in the release; features are centered by
     their own mean, not by the templates'.
 
     Args:
@@ -35,8 +35,8 @@ def dense_error(features: NDArray[np.float64], templates: NDArray[np.float64]) -
     energy, directions = np.maximum(energy[::-1], 0), directions[:, ::-1]
     reached = np.cumsum(energy) >= PCA_ENERGY * energy.sum()
     basis = directions[:, : int(np.argmax(reached)) + 2]
-    centred = features - features.mean(axis=0)
-    return np.asarray(np.linalg.norm(centred - centred @ basis @ basis.T, axis=1), np.float64)
+    centered = features - features.mean(axis=0)
+    return np.asarray(np.linalg.norm(centered - centered @ basis @ basis.T, axis=1), np.float64)
 
 
 def sparse_error(features: NDArray[np.float64], templates: NDArray[np.float64]) -> NDArray[np.float64]:
@@ -62,7 +62,7 @@ def _unit(rows: NDArray[np.float64]) -> NDArray[np.float64]:
 def lasso(
     atoms: NDArray[np.float64], targets: NDArray[np.float64], weight: float, steps: int
 ) -> NDArray[np.float64]:
-    """Minimise ½|x - B a|² + weight |a|₁ for every column x by ADMM (Boyd et al., 2011, section 6.4).
+    """Minimize ½|x - B a|² + weight |a|₁ for every column x by ADMM (Boyd et al., 2011, section 6.4).
 
     The release solves it by LARS with at most D non-zeros, of which a lasso solution has no more anyway. The atoms of
     one image's border are much alike, which slows gradient methods: on nine photos 100 steps end 0.2 % above the least
@@ -100,33 +100,33 @@ def k_means(points: NDArray[np.float64], clusters: int, seed: int) -> NDArray[np
     Args:
         points: (N, D).
         clusters: K; at most N are used.
-        seed: of the choice of the first centres.
+        seed: of the choice of the first centers.
 
     Returns:
         (N,) int64 cluster of each point, 0 .. K-1.
     """
     rng = np.random.default_rng(seed)
-    centres = points[rng.integers(len(points))][None]
-    while len(centres) < min(clusters, len(points)):
-        gap = _squared_distances(points, centres).min(axis=1)
+    centers = points[rng.integers(len(points))][None]
+    while len(centers) < min(clusters, len(points)):
+        gap = _squared_distances(points, centers).min(axis=1)
         share = gap / gap.sum() if gap.sum() > 0 else None
-        centres = np.concatenate([centres, points[rng.choice(len(points), p=share)][None]])
+        centers = np.concatenate([centers, points[rng.choice(len(points), p=share)][None]])
     labels = np.full(len(points), -1)
     for _ in range(LLOYD_STEPS):
-        nearest = _squared_distances(points, centres).argmin(axis=1)
+        nearest = _squared_distances(points, centers).argmin(axis=1)
         if np.array_equal(nearest, labels):
             break
         labels = nearest
-        members = np.equal.outer(np.arange(len(centres)), labels)
+        members = np.equal.outer(np.arange(len(centers)), labels)
         size = members.sum(axis=1, keepdims=True)
-        centres = np.where(size > 0, members @ points / np.maximum(size, 1), centres)
+        centers = np.where(size > 0, members @ points / np.maximum(size, 1), centers)
     return labels
 
 
-def _squared_distances(points: NDArray[np.float64], centres: NDArray[np.float64]) -> NDArray[np.float64]:
+def _squared_distances(points: NDArray[np.float64], centers: NDArray[np.float64]) -> NDArray[np.float64]:
     from scipy.spatial.distance import cdist
 
-    return np.asarray(cdist(points, centres, "sqeuclidean"), np.float64)
+    return np.asarray(cdist(points, centers, "sqeuclidean"), np.float64)
 
 
 def propagate(

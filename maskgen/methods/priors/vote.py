@@ -1,6 +1,6 @@
-"""Vote: RBD, MR, MC and DSR in one map, carried on by the photo's own colours.
+"""Vote: RBD, MR, MC and DSR in one map, carried on by the photo's own colors.
 
-Where the four agree they seed a cut that finds the rest of the object by colour. On 333 ECSSD photos (maxF, MAE, IoU
+Where the four agree they seed a cut that finds the rest of the object by color. On 333 ECSSD photos (maxF, MAE, IoU
 at the threshold): the best prior .833 .157 .668; the mean of the four .857 .130 .699; each cut at a data set's 1.5
 times mean and counted .846 .097 .698, at 1.5 times its own mean .843 .099 .689; `vote` .890 .067 .767, and with
 `--refine crf`, its default, .891 .057 .765. On 40 PASCAL-S photos, in the same order: .589 .188 .396 (the best of each),
@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from .color_cut import colour_cut
+from .color_cut import color_cut
 from .dsr import dsr_map
 from .mc import mc_map
 from .mr import mr_map
@@ -45,7 +45,7 @@ def vote(image: RGB) -> SoftMask:
 
     The cut is seeded by the mean of the raw maps, not by counted votes: binarising first loses which pixels each prior
     is sure of (maxF .885 to .872 on half of the ECSSD photos). Weights by agreement between the maps, more scales of
-    MR and MC, and a centre prior were tried as well and gain nothing.
+    MR and MC, and a center prior were tried as well and gain nothing.
 
     Args:
         image: (H, W, 3) uint8 RGB, any size from 1 x 1.
@@ -73,7 +73,7 @@ def fuse(image: RGB, maps: NDArray[np.float64]) -> NDArray[np.float64]:
         (h, w) float64 in [0, 1]; above .5 inside the cut.
     """
     mean = maps.mean(axis=0)
-    return np.asarray(CUT_SHARE * colour_cut(image, mean) + (1 - CUT_SHARE) * mean, np.float64)
+    return np.asarray(CUT_SHARE * color_cut(image, mean) + (1 - CUT_SHARE) * mean, np.float64)
 
 
 def hard_vote(maps: NDArray[np.float64], thresholds: Thresholds | None = None) -> NDArray[np.float64]:

@@ -1,7 +1,7 @@
 """Refinement by a fully connected CRF (Krähenbühl and Koltun, "Efficient inference in fully connected CRFs", NIPS 2011).
 
-Every pixel is linked to every other by two Gaussian kernels, one of place and one of place and colour; mean field
-inference passes all messages at once. No compiler is needed: the colour kernel is a lattice of our own.
+Every pixel is linked to every other by two Gaussian kernels, one of place and one of place and color; mean field
+inference passes all messages at once. No compiler is needed: the color kernel is a lattice of our own.
 """
 
 from __future__ import annotations
@@ -34,14 +34,14 @@ class Kernels:
 
     The defaults are the middles of the ranges that DeepLab searches for photos of 500 px (Chen et al., TPAMI 2018:
     w1 3..6, sigma alpha 30..100, sigma beta 3..6; w2 = 3 and sigma gamma = 3 fixed), with five steps for its ten,
-    which give the same masks. `DEEPUSPS` smooths over wider colour differences and takes thin parts away: after `vote`
+    which give the same masks. `DEEPUSPS` smooths over wider color differences and takes thin parts away: after `vote`
     on 333 ECSSD photos maxF .891 and .888, MAE .057 and .060, IoU .765 and .738 (without CRF .890, .067, .767).
 
     Args:
         place_sigma: of the smoothness kernel, in long sides of the image.
         place_weight: its compatibility.
         appearance_sigma: of the appearance kernel's place part, in long sides.
-        colour_sigma: of its colour part, in levels of 0..255.
+        color_sigma: of its color part, in levels of 0..255.
         appearance_weight: its compatibility.
         iterations: mean field steps.
     """
@@ -49,18 +49,18 @@ class Kernels:
     place_sigma: float = 3 / 500
     place_weight: float = 3.0
     appearance_sigma: float = 65 / 500
-    colour_sigma: float = 4.5
+    color_sigma: float = 4.5
     appearance_weight: float = 4.5
     iterations: int = 5
 
 
 DEFAULT = Kernels()
-DEEPUSPS = Kernels(place_sigma=3 / 432, appearance_sigma=80 / 432, colour_sigma=13.0, appearance_weight=10.0)
+DEEPUSPS = Kernels(place_sigma=3 / 432, appearance_sigma=80 / 432, color_sigma=13.0, appearance_weight=10.0)
 """The CRF of DeepUSPS's pseudo-labels (Nguyen et al., NeurIPS 2019, released code), which works on 432 x 432 px."""
 
 
 def refine_crf(image: RGB, mask: SoftMask, threshold: float = 0.5, kernels: Kernels = DEFAULT) -> SoftMask:
-    """Move a mask to where the photo's colours agree with it.
+    """Move a mask to where the photo's colors agree with it.
 
     The mask's log odds, shifted so that `threshold` is an even bet, are the unary term: handcrafted maps are mostly
     below .5 and would vanish without the shift. Messages are computed at a long side of 200 px and enlarged; the
@@ -116,18 +116,18 @@ def _place_kernel(shape: tuple[int, ...], kernels: Kernels) -> Callable[[Floats]
     def blur(values: Floats) -> Floats:
         return np.asarray(cv2.GaussianBlur(values, (0, 0), sigma, borderType=cv2.BORDER_CONSTANT))
 
-    return _normalised(blur, shape)
+    return _normalized(blur, shape)
 
 
 def _appearance_kernel(image: RGB, kernels: Kernels) -> Callable[[Floats], Floats]:
     shape = image.shape[:2]
     place = np.indices(shape, np.float32) / np.float32(kernels.appearance_sigma * max(shape))
-    colour = np.moveaxis(image, 2, 0) / np.float32(kernels.colour_sigma)
-    lattice = Lattice(np.concatenate([place, colour]).reshape(5, -1))
-    return _normalised(lambda values: lattice(values.ravel()).reshape(shape), shape)
+    color = np.moveaxis(image, 2, 0) / np.float32(kernels.color_sigma)
+    lattice = Lattice(np.concatenate([place, color]).reshape(5, -1))
+    return _normalized(lambda values: lattice(values.ravel()).reshape(shape), shape)
 
 
-def _normalised(kernel: Callable[[Floats], Floats], shape: tuple[int, ...]) -> Callable[[Floats], Floats]:
+def _normalized(kernel: Callable[[Floats], Floats], shape: tuple[int, ...]) -> Callable[[Floats], Floats]:
     scale = np.asarray(
         1 / np.sqrt(np.maximum(kernel(np.ones(shape, np.float32)), np.float32(1e-12))), np.float32
     )

@@ -19,7 +19,7 @@ REGULARISATION = 1e-4
 
 
 def refine_guided(image: RGB, mask: SoftMask) -> SoftMask:
-    """Write the mask as a locally linear function of the photo's colour.
+    """Write the mask as a locally linear function of the photo's color.
 
     Fitted at a long side of at most 400 px, applied at the photo's size. A mask that has a threshold keeps it.
 

@@ -1,7 +1,7 @@
 """The dense CRF of `refine_crf` for many maps at once, in torch, on any device: what DeepUSPS's running averages need.
 
 Krähenbühl and Koltun, "Efficient inference in fully connected CRFs with Gaussian edge potentials", NIPS 2011, algorithm 1 for two labels
-and Potts compatibility. The colour kernel is the permutohedral lattice (Adams, Baek and Davis, Eurographics 2010) of
+and Potts compatibility. The color kernel is the permutohedral lattice (Adams, Baek and Davis, Eurographics 2010) of
 `maskgen.methods.filters.lattice`, with the lattices of a whole batch in one table. No compiler is needed.
 """
 
@@ -102,7 +102,7 @@ class MeanFieldByPhoto:
 
 
 def refine(photos: Tensor, maps: Tensor, side: int, kernels: Kernels = DEEPUSPS) -> Tensor:
-    """Move maps to where the photos' colours agree with them.
+    """Move maps to where the photos' colors agree with them.
 
     Args:
         photos: (B, 3, S, S) uint8 RGB.
@@ -131,7 +131,7 @@ def log_odds(maps: Tensor) -> Tensor:
 
 
 def mean_field(unary: Tensor, photos: Tensor, kernels: Kernels) -> Tensor:
-    """The messages of the last mean field step, both kernels normalised symmetrically, as pydensecrf does by default.
+    """The messages of the last mean field step, both kernels normalized symmetrically, as pydensecrf does by default.
 
     Args:
         unary: (B, h, w) float32 log odds of foreground.
@@ -141,9 +141,9 @@ def mean_field(unary: Tensor, photos: Tensor, kernels: Kernels) -> Tensor:
     Returns:
         (B, h, w) float32, to be added to the unary log odds.
     """
-    place = _normalised(lambda x: blur(x, kernels.place_sigma * max(unary.shape[1:])), unary)
+    place = _normalized(lambda x: blur(x, kernels.place_sigma * max(unary.shape[1:])), unary)
     lattice = Lattice(_features(photos, kernels))
-    appearance = _normalised(lambda x: lattice(x.flatten(1)).view_as(x), unary)
+    appearance = _normalized(lambda x: lattice(x.flatten(1)).view_as(x), unary)
     messages = torch.zeros_like(unary)
     for _ in range(kernels.iterations):
         belief = torch.tanh((unary + messages) / 2)  # 2 q - 1
@@ -162,16 +162,16 @@ def blur(values: Tensor, sigma_px: float) -> Tensor:
 
 
 def _features(photos: Tensor, kernels: Kernels) -> Tensor:
-    """(B, 5, h * w): rows, columns and colours in units of the appearance kernel's sigmas."""
+    """(B, 5, h * w): rows, columns and colors in units of the appearance kernel's sigmas."""
     batch, _, height, width = photos.shape
     scale = kernels.appearance_sigma * max(height, width)
     rows = torch.arange(height, device=photos.device, dtype=torch.float32) / scale
     columns = torch.arange(width, device=photos.device, dtype=torch.float32) / scale
     place = torch.stack(torch.meshgrid(rows, columns, indexing="ij")).expand(batch, -1, -1, -1)
-    return torch.cat([place, photos / kernels.colour_sigma], 1).flatten(2)
+    return torch.cat([place, photos / kernels.color_sigma], 1).flatten(2)
 
 
-def _normalised(kernel: Callable[[Tensor], Tensor], like: Tensor) -> Callable[[Tensor], Tensor]:
+def _normalized(kernel: Callable[[Tensor], Tensor], like: Tensor) -> Callable[[Tensor], Tensor]:
     scale = kernel(torch.ones_like(like)).clamp_min(1e-12).rsqrt()
     return lambda values: scale * kernel(scale * values)
 
@@ -196,7 +196,7 @@ class Lattice:
         self._places, self._weights, self._size = places, _barycentric(offset), len(vertices)
         total = sum(strides)
         steps = [total - (dimensions + 1) * stride for stride in strides] + [total]
-        self._neighbours = [(_linked(vertices, -step), _linked(vertices, step)) for step in steps]
+        self._neighbors = [(_linked(vertices, -step), _linked(vertices, step)) for step in steps]
 
     def __call__(self, values: Tensor) -> Tensor:
         """Filter (B, N) float32 values."""
@@ -205,7 +205,7 @@ class Lattice:
         at.index_add_(
             0, self._places.flatten(), spread
         )  # the last one stands for vertices that no point touches
-        for before, after in self._neighbours:
+        for before, after in self._neighbors:
             at[:-1] += 0.5 * (at[before] + at[after])
         return (self._weights * at[self._places]).sum(0).view_as(values)
 

@@ -1,4 +1,4 @@
-"""What the graph methods read from superpixels: colour, place, and which touch the border."""
+"""What the graph methods read from superpixels: color, place, and which touch the border."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Graphs of superpixels as dense (N, N) arrays: who is a neighbour, how far, how alike."""
+"""Graphs of superpixels as dense (N, N) arrays: who is a neighbor, how far, how alike."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ def adjacency(labels: Labels, count: int, *, diagonal: bool) -> NDArray[np.bool_
     Args:
         labels: (H, W) superpixels 0 .. N-1.
         count: N.
-        diagonal: 8-neighbourhood of pixels instead of 4.
+        diagonal: 8-neighborhood of pixels instead of 4.
 
     Returns:
         (N, N) bool, symmetric; its diagonal is False.
@@ -83,22 +83,22 @@ def geodesic_distances(
 
 def similarity(distance: NDArray[np.float64], sigma: float) -> NDArray[np.float64]:
     """exp(-d²/2σ²), and 0 beyond 3σ: the cut that the RBD release applies to each of its Gaussians."""
-    sigma = max(sigma, 1e-6)  # a plain image has σ = 0: equal colours stay alike, others are not
+    sigma = max(sigma, 1e-6)  # a plain image has σ = 0: equal colors stay alike, others are not
     return np.where(distance > 3 * sigma, 0.0, np.exp(-0.5 * np.square(np.minimum(distance / sigma, 4))))
 
 
-def affinity(colour: NDArray[np.float64], edges: NDArray[np.bool_]) -> NDArray[np.float64]:
+def affinity(color: NDArray[np.float64], edges: NDArray[np.bool_]) -> NDArray[np.float64]:
     """exp(-10 d) + 1e-5 on the edges, d stretched to [0, 1] over them (equation 4 of MR; MC the same).
 
     Args:
-        colour: (N, N) CIELAB distances.
+        color: (N, N) CIELAB distances.
         edges: (N, N) bool, symmetric, no self loops.
 
     Returns:
         (N, N) float64, 0 off the edges; all 0 when all the edges are equally long and rank nothing.
     """
-    weights = np.zeros_like(colour)
-    lengths = minmax(colour[edges]) if edges.any() else np.zeros(0)
+    weights = np.zeros_like(color)
+    lengths = minmax(color[edges]) if edges.any() else np.zeros(0)
     if lengths.any():
         weights[edges] = np.exp(-THETA * lengths) + LEAST_WEIGHT
     return weights

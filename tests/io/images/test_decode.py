@@ -48,10 +48,8 @@ def png_chunk(kind: bytes, payload: bytes) -> bytes:
     return struct.pack(">I", len(payload)) + kind + payload + struct.pack(">I", zlib.crc32(kind + payload))
 
 
-def png(
-    size: tuple[int, int], bits: int, colour: int, raw: bytes, *extra: bytes, interlace: int = 0
-) -> bytes:
-    head = struct.pack(">IIBBBBB", *size, bits, colour, 0, 0, interlace)
+def png(size: tuple[int, int], bits: int, color: int, raw: bytes, *extra: bytes, interlace: int = 0) -> bytes:
+    head = struct.pack(">IIBBBBB", *size, bits, color, 0, 0, interlace)
     body = png_chunk(b"IHDR", head) + b"".join(extra) + png_chunk(b"IDAT", zlib.compress(raw))
     return b"\x89PNG\r\n\x1a\n" + body + png_chunk(b"IEND", b"")
 
@@ -111,7 +109,7 @@ def test_every_orientation_comes_out_upright(format_: str, orientation: int) -> 
     assert largest_difference(photo.image, pillow) <= 2
 
 
-def test_16_bit_grey_keeps_the_high_byte() -> None:
+def test_16_bit_gray_keeps_the_high_byte() -> None:
     values = np.linspace(0, 65535, 30 * 20).round().astype(np.uint16).reshape(20, 30)
     data = save(Image.fromarray(values), "PNG")
     expected = np.repeat((values // 256).astype(np.uint8)[..., None], 3, axis=2)
@@ -119,18 +117,18 @@ def test_16_bit_grey_keeps_the_high_byte() -> None:
     assert np.array_equal(cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_UNCHANGED), values)
 
 
-@pytest.mark.parametrize("colour", [2, 4, 6])
-def test_16_bit_colour_and_alpha_keep_the_high_byte(colour: int) -> None:
-    channels = {2: 3, 4: 2, 6: 4}[colour]
+@pytest.mark.parametrize("color", [2, 4, 6])
+def test_16_bit_color_and_alpha_keep_the_high_byte(color: int) -> None:
+    channels = {2: 3, 4: 2, 6: 4}[color]
     values = np.random.default_rng(5).integers(0, 65536, (9, 13, channels)).astype(">u2")
     high = (values // 256).astype(np.uint8)
-    if colour == 2:
+    if color == 2:
         expected = high
     else:
         expected = over_white(
-            np.concatenate([high[..., :-1]] * (3 if colour == 4 else 1) + [high[..., -1:]], 2)
+            np.concatenate([high[..., :-1]] * (3 if color == 4 else 1) + [high[..., -1:]], 2)
         )
-    image = decode(png((13, 9), 16, colour, rows(values)), LIMITS).image
+    image = decode(png((13, 9), 16, color, rows(values)), LIMITS).image
     assert largest_difference(image, expected) <= 1
 
 
@@ -146,7 +144,7 @@ def test_alpha_goes_on_white(format_: str) -> None:
 
 @pytest.mark.parametrize("key", [0, 1])
 @pytest.mark.parametrize("bits", [1, 2, 4, 8, 16])
-def test_a_transparent_grey_becomes_white(bits: int, key: int) -> None:
+def test_a_transparent_gray_becomes_white(bits: int, key: int) -> None:
     top = 2**bits - 1
     levels = np.array([0, 1, top], np.int64)
     if bits == 16:
@@ -160,11 +158,11 @@ def test_a_transparent_grey_becomes_white(bits: int, key: int) -> None:
     assert decode(data, LIMITS).image[0, :, 0].tolist() == expected
 
 
-def test_a_transparent_colour_and_palette_entry_become_white() -> None:
+def test_a_transparent_color_and_palette_entry_become_white() -> None:
     pixels = np.array([[[9, 8, 7], [9, 8, 6], [0, 0, 0]]], np.uint8)
     key = png_chunk(b"tRNS", struct.pack(">HHH", 9, 8, 7))
-    coloured = decode(png((3, 1), 8, 2, rows(pixels), key), LIMITS).image
-    assert coloured.tolist() == [[[255, 255, 255], [9, 8, 6], [0, 0, 0]]]
+    colored = decode(png((3, 1), 8, 2, rows(pixels), key), LIMITS).image
+    assert colored.tolist() == [[[255, 255, 255], [9, 8, 6], [0, 0, 0]]]
     palette = png_chunk(b"PLTE", bytes([9, 8, 7, 100, 0, 0, 1, 2, 3]))
     indices = np.array([[[0], [1], [2]]], np.uint8)
     indexed = decode(
@@ -238,9 +236,9 @@ def test_imagenets_oddities() -> None:
     named_jpeg = decode(save(picture, "PNG"), LIMITS)
     assert named_jpeg.format == "png"
     assert np.array_equal(named_jpeg.image, truth)
-    grey = decode(save(picture.convert("L"), "JPEG"), LIMITS)
-    assert grey.verbatim
-    assert np.ptp(grey.image.astype(int), axis=2).max() == 0
+    gray = decode(save(picture.convert("L"), "JPEG"), LIMITS)
+    assert gray.verbatim
+    assert np.ptp(gray.image.astype(int), axis=2).max() == 0
     jpeg = save(picture, "JPEG", quality=97)
     broken = jpeg[:2] + b"\xff\xe1\0\x16Exif\0\0MM\0*\0\0\0\x08\xff\xff\1\x12\0\3" + jpeg[2:]
     photo = decode(broken, LIMITS)
@@ -304,8 +302,8 @@ def test_the_thumbnails_end_is_not_the_photos_end() -> None:
 
 @pytest.mark.parametrize("mode", ["RGB", "P", "I;16", "LA"])
 def test_every_cut_of_a_png_is_refused(mode: str) -> None:
-    grey = Image.fromarray(np.arange(48 * 80, dtype=np.uint16).reshape(48, 80))
-    data = save(grey if mode == "I;16" else Image.fromarray(scene()).convert(mode), "PNG")
+    gray = Image.fromarray(np.arange(48 * 80, dtype=np.uint16).reshape(48, 80))
+    data = save(gray if mode == "I;16" else Image.fromarray(scene()).convert(mode), "PNG")
     for stop in range(33, len(data) - 4, 7):
         assert reason(data[:stop]) == "truncated"
 

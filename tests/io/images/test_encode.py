@@ -62,7 +62,7 @@ def test_equal_input_gives_equal_bytes_from_any_layout_and_thread_count() -> Non
     assert len(results) == 1
 
 
-def test_soft_mask_png_is_lossless_grey_and_no_larger_than_cv2s_default() -> None:
+def test_soft_mask_png_is_lossless_gray_and_no_larger_than_cv2s_default() -> None:
     y, x = np.mgrid[0:90, 0:120]
     mask = (255 / (1 + np.exp((np.hypot(y - 40, x - 60) - 30) / 3))).astype(np.uint8)
     data = encode_mask_png(mask, False)
@@ -139,7 +139,7 @@ def test_shrinking_by_a_whole_factor_is_the_mean_of_blocks() -> None:
     )
 
 
-def test_growing_a_mask_is_linear_between_pixel_centres() -> None:
+def test_growing_a_mask_is_linear_between_pixel_centers() -> None:
     grown = resize_mask(np.array([[0.0, 1.0]], np.float32), (1, 4))
     np.testing.assert_allclose(grown, [[0.0, 0.25, 0.75, 1.0]], atol=1e-6)
 

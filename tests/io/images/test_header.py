@@ -36,8 +36,8 @@ def with_segment(jpeg: bytes, marker: int, payload: bytes) -> bytes:
     return jpeg[:2] + struct.pack(">BBH", 0xFF, marker, len(payload) + 2) + payload + jpeg[2:]
 
 
-def ihdr(width: int, height: int, bits: int = 8, colour: int = 2, tail: bytes = b"\0\0\0") -> bytes:
-    body = b"IHDR" + struct.pack(">IIBB", width, height, bits, colour) + tail
+def ihdr(width: int, height: int, bits: int = 8, color: int = 2, tail: bytes = b"\0\0\0") -> bytes:
+    body = b"IHDR" + struct.pack(">IIBB", width, height, bits, color) + tail
     return b"\x89PNG\r\n\x1a\n\0\0\0\r" + body + struct.pack(">I", zlib.crc32(body))
 
 
@@ -172,8 +172,8 @@ VP8X = b"RIFF\x20\0\0\0WEBPVP8X\x0a\0\0\0"
         ihdr(5, 0),
         ihdr(5, 5)[:20],
         ihdr(5, 5, bits=3),
-        ihdr(5, 5, colour=5),
-        ihdr(5, 5, bits=4, colour=2),
+        ihdr(5, 5, color=5),
+        ihdr(5, 5, bits=4, color=2),
         ihdr(5, 5, tail=b"\1\0\0"),
         ihdr(5, 5, tail=b"\0\0\2"),
         ihdr(5, 5)[:-1] + b"\0",

@@ -19,15 +19,15 @@ def test_each_window_is_a_ridge_regression() -> None:
     slope, offset = np.zeros((13, 15, 3)), np.zeros((13, 15))
     for y, x in itertools.product(range(radius, 13 - radius), range(radius, 15 - radius)):
         window = np.s_[y - radius : y + radius + 1, x - radius : x + radius + 1]
-        colours, wanted = guide[window].reshape(-1, 3).astype(float), values[window].ravel().astype(float)
-        centred = colours - colours.mean(axis=0)
-        penalty = np.sqrt(epsilon * len(colours)) * np.eye(3)
+        colors, wanted = guide[window].reshape(-1, 3).astype(float), values[window].ravel().astype(float)
+        centered = colors - colors.mean(axis=0)
+        penalty = np.sqrt(epsilon * len(colors)) * np.eye(3)
         rows, targets = (
-            np.concatenate([centred, penalty]),
+            np.concatenate([centered, penalty]),
             np.concatenate([wanted - wanted.mean(), np.zeros(3)]),
         )
         slope[y, x] = np.linalg.lstsq(rows, targets, rcond=None)[0]
-        offset[y, x] = wanted.mean() - slope[y, x] @ colours.mean(axis=0)
+        offset[y, x] = wanted.mean() - slope[y, x] @ colors.mean(axis=0)
     found_slope, found_offset = linear_fit(values, guide, radius, epsilon)
     inner = np.s_[2 * radius : 13 - 2 * radius, 2 * radius : 15 - 2 * radius]
     mean_slope = cv2.boxFilter(slope, -1, (5, 5))[inner]
@@ -45,7 +45,7 @@ def test_small_systems_equal_lapacks() -> None:
     assert np.allclose(solve_symmetric(diagonal, off, right), expected)
 
 
-def test_a_map_that_is_linear_in_the_colours_comes_back_exactly() -> None:
+def test_a_map_that_is_linear_in_the_colors_comes_back_exactly() -> None:
     photo = np.random.default_rng(3).integers(0, 256, (40, 60, 3)).astype(np.uint8)
     wanted = (photo @ np.array([0.2, 0.5, 0.1]) / 255 + 0.1).astype(np.float32)
     assert np.abs(guided_upsample(wanted, photo, photo, 3, 1e-7) - wanted).max() < 1e-3

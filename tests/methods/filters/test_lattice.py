@@ -54,7 +54,7 @@ def test_lifting_keeps_distances() -> None:
 
 
 @pytest.mark.parametrize("dimensions", [1, 2, 5])
-def test_the_normalised_filter_is_close_to_the_gaussian(dimensions: int) -> None:
+def test_the_normalized_filter_is_close_to_the_gaussian(dimensions: int) -> None:
     features = points(dimensions, 250, seed=10 + dimensions) / 3
     values = np.sin(2 * features.sum(axis=0)).astype(np.float32)
     lattice = Lattice(features)

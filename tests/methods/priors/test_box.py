@@ -1,4 +1,4 @@
-"""The centred box against hand-worked cases."""
+"""The centered box against hand-worked cases."""
 
 from __future__ import annotations
 

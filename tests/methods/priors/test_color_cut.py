@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from maskgen.methods.priors.color_cut import colour_cut, otsu, trimap
+from maskgen.methods.priors.color_cut import color_cut, otsu, trimap
 from maskgen.types import RGB
 
 
@@ -23,7 +23,7 @@ def best_split(values: NDArray[np.float64]) -> float:
 
 
 @pytest.mark.parametrize("seed", range(5))
-def test_otsu_maximises_the_spread_between_the_classes(seed: int) -> None:
+def test_otsu_maximizes_the_spread_between_the_classes(seed: int) -> None:
     rng = np.random.default_rng(seed)
     values = np.clip(np.concatenate([rng.normal(0.2, 0.1, 700), rng.normal(0.7, 0.15, 300)]), 0, 1)
     assert otsu(values[None]) == pytest.approx(best_split(values), abs=1.01 / 255)
@@ -39,27 +39,27 @@ def test_the_trimap_by_hand() -> None:
     assert trimap(values)[0].tolist() == expected
 
 
-def two_coloured_object() -> tuple[RGB, NDArray[np.bool_]]:
+def two_colored_object() -> tuple[RGB, NDArray[np.bool_]]:
     rng = np.random.default_rng(3)
     y, x = np.mgrid[:200, :300]
     disc = np.hypot(y - 100, x - 150) < 50
-    colours = np.where(
+    colors = np.where(
         disc[..., None], np.where((y > 100)[..., None], [200, 50, 40], [40, 60, 190]), [110, 150, 100]
     )
-    return np.clip(colours + rng.integers(-10, 11, colours.shape), 0, 255).astype(np.uint8), disc
+    return np.clip(colors + rng.integers(-10, 11, colors.shape), 0, 255).astype(np.uint8), disc
 
 
-def test_the_rest_of_an_object_is_found_by_its_colour() -> None:
-    image, disc = two_coloured_object()
+def test_the_rest_of_an_object_is_found_by_its_color() -> None:
+    image, disc = two_colored_object()
     x = np.mgrid[:200, :300][1]
     weak = np.where(disc, np.where(x > 150, 0.9, 0.25), 0.02)  # the left half lies below the threshold
     assert not (weak > otsu(weak))[disc & (x < 150)].any()
-    cut = colour_cut(image, weak) > 0.5
+    cut = color_cut(image, weak) > 0.5
     assert (cut & disc).sum() / (cut | disc).sum() > 0.97
 
 
 def test_the_random_state_and_threads_of_opencv_do_not_matter() -> None:
-    image, disc = two_coloured_object()
+    image, disc = two_colored_object()
     saliency = np.clip(disc * 0.6 + 0.4 * np.random.default_rng(0).random(disc.shape), 0, 1)
     threads = cv2.getNumThreads()
     found = []
@@ -67,7 +67,7 @@ def test_the_random_state_and_threads_of_opencv_do_not_matter() -> None:
         for seed, count in ((1, 1), (2, 4), (3, 2)):
             cv2.setRNGSeed(seed)
             cv2.setNumThreads(count)
-            found.append(colour_cut(image, saliency))
+            found.append(color_cut(image, saliency))
     finally:
         cv2.setNumThreads(threads)
     assert np.array_equal(found[0], found[1])
@@ -76,8 +76,8 @@ def test_the_random_state_and_threads_of_opencv_do_not_matter() -> None:
 
 @pytest.mark.parametrize("value", [0.0, 0.4, 1.0])
 def test_a_map_with_one_side_only_stays_as_it_is(value: float) -> None:
-    image, disc = two_coloured_object()
-    cut = colour_cut(image, np.full(disc.shape, value))
+    image, disc = two_colored_object()
+    cut = color_cut(image, np.full(disc.shape, value))
     assert cut.min() == cut.max()
     assert cut.max() == (1 if value == 1 else cut.max())
 
@@ -91,6 +91,6 @@ def test_any_size_is_cut(shape: tuple[int, int], kind: str) -> None:
         if kind == "noise"
         else np.full((*shape, 3), 9, np.uint8)
     )
-    cut = colour_cut(image, rng.random(shape))
+    cut = color_cut(image, rng.random(shape))
     assert cut.shape == shape
     assert 0 <= cut.min() <= cut.max() <= 1

@@ -7,10 +7,10 @@ import itertools
 import numpy as np
 import pytest
 
-from maskgen.methods.priors.dsr import pixel_colours, posterior, scale_errors, towards_centre
+from maskgen.methods.priors.dsr import pixel_colors, posterior, scale_errors, towards_center
 
 
-def test_the_centre_is_the_maps_own() -> None:
+def test_the_center_is_the_maps_own() -> None:
     saliency = np.random.default_rng(0).random((12, 20))
     total = saliency.sum()
     y0 = sum(y * saliency[y, x] for y, x in itertools.product(range(12), range(20))) / total
@@ -22,7 +22,7 @@ def test_the_centre_is_the_maps_own() -> None:
         )  # a quarter of 12 and 20
         expected[y, x] = saliency[y, x] * gaussian
     expected = (expected - expected.min()) / (expected.max() - expected.min())
-    assert np.allclose(towards_centre(saliency), expected)
+    assert np.allclose(towards_center(saliency), expected)
 
 
 @pytest.mark.parametrize("seed", range(3))
@@ -52,7 +52,7 @@ def test_what_the_border_cannot_explain_has_the_largest_errors() -> None:
     labels = (np.arange(60)[:, None] // 10 * 8 + np.arange(80) // 10).astype(np.int32)
     image = rng.integers(90, 110, (60, 80, 3)).astype(np.uint8)
     image[20:40, 30:50] = (200, 60, 40)
-    dense, sparse = scale_errors(pixel_colours(image), labels)
+    dense, sparse = scale_errors(pixel_colors(image), labels)
     odd = {int(labels[y, x]) for y in (25, 35) for x in (35, 45)}
     for error in (dense, sparse):
         assert set(np.argsort(error)[-4:].tolist()) == odd

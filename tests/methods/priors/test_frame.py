@@ -14,7 +14,7 @@ from maskgen.types import RGB
 
 
 def texture(height: int, width: int, seed: int = 0) -> RGB:
-    """Mid-grey noise: no line of it is an edge."""
+    """Mid-gray noise: no line of it is an edge."""
     return np.random.default_rng(seed).integers(90, 150, (height, width, 3)).astype(np.uint8)
 
 
@@ -62,7 +62,7 @@ def test_a_textured_margin_needs_a_sharp_line() -> None:
     image[-10:] = texture(10, 280, seed=2) - 80
     image[:, :10] = texture(220, 10, seed=3) - 80
     image[:, -10:] = texture(220, 10, seed=4) - 80
-    assert find_frame(image) == (0, 0, *image.shape[:2])  # ... which counts for a margin of one colour only
+    assert find_frame(image) == (0, 0, *image.shape[:2])  # ... which counts for a margin of one color only
 
 
 def test_few_photos_have_a_frame(shared_data: Path) -> None:
@@ -72,18 +72,18 @@ def test_few_photos_have_a_frame(shared_data: Path) -> None:
     assert np.mean(framed_photos) <= 0.05
 
 
-def brute_sobel_edges(grey: NDArray[np.uint8]) -> NDArray[np.bool_]:
+def brute_sobel_edges(gray: NDArray[np.uint8]) -> NDArray[np.bool_]:
     """The definition, pixel by pixel, on an edge-replicated image."""
-    height, width = grey.shape
-    padded = np.pad(grey.astype(float), 1, mode="edge")
+    height, width = gray.shape
+    padded = np.pad(gray.astype(float), 1, mode="edge")
     kernel = np.array([[-1, 0, 1], [-2, 0, 2], [-1, 0, 1]]) / 8
-    gx, gy = np.zeros(grey.shape), np.zeros(grey.shape)
+    gx, gy = np.zeros(gray.shape), np.zeros(gray.shape)
     for y in range(height):
         for x in range(width):
             window = padded[y : y + 3, x : x + 3]
             gx[y, x], gy[y, x] = (window * kernel).sum(), (window * kernel.T).sum()
     strength = gx**2 + gy**2
-    edges = np.zeros(grey.shape, np.bool_)
+    edges = np.zeros(gray.shape, np.bool_)
     for y in range(1, height - 1):
         for x in range(1, width - 1):
             here = strength[y, x]
@@ -95,8 +95,8 @@ def brute_sobel_edges(grey: NDArray[np.uint8]) -> NDArray[np.bool_]:
 
 @pytest.mark.parametrize("seed", range(3))
 def test_sobel_edges_follow_their_definition(seed: int) -> None:
-    grey = np.random.default_rng(seed).integers(0, 40, (23, 31)).astype(np.uint8)
-    grey[5:15, 8:20] += 120
-    expected = brute_sobel_edges(grey)
+    gray = np.random.default_rng(seed).integers(0, 40, (23, 31)).astype(np.uint8)
+    gray[5:15, 8:20] += 120
+    expected = brute_sobel_edges(gray)
     assert expected.any()
-    assert np.array_equal(sobel_edges(grey), expected)
+    assert np.array_equal(sobel_edges(gray), expected)

@@ -107,17 +107,17 @@ def test_opposite_sides_are_linked_pixel_by_pixel() -> None:
 def test_a_border_layer_that_is_cut_off_hands_over_to_the_next(weight: float, frame: bool) -> None:
     rows, columns = np.divmod(np.arange(25), 5)
     gap = np.maximum(np.abs(np.subtract.outer(rows, rows)), np.abs(np.subtract.outer(columns, columns)))
-    neighbours = gap == 1
+    neighbors = gap == 1
     border = (np.minimum(rows, columns) == 0) | (np.maximum(rows, columns) == 4)
-    # 8 inner neighbours of the border have 4 x 5 + 4 x 3 = 32 links outwards: 13 lies between the two weights
-    weights = np.where(neighbours, weight * 26 / 32 / 1.5, 0) + np.eye(25)
-    absorbing, left_out = absorbing_border(border, neighbours, weights)
+    # 8 inner neighbors of the border have 4 x 5 + 4 x 3 = 32 links outwards: 13 lies between the two weights
+    weights = np.where(neighbors, weight * 26 / 32 / 1.5, 0) + np.eye(25)
+    absorbing, left_out = absorbing_border(border, neighbors, weights)
     assert np.array_equal(left_out, border if frame else np.zeros(25, bool))
     second = ~border & (np.arange(25) != 12)
     assert np.array_equal(absorbing, second if frame else border)
 
 
-def test_an_outlier_among_salient_neighbours_is_salient() -> None:
+def test_an_outlier_among_salient_neighbors_is_salient() -> None:
     image = np.full((240, 320, 3), (90, 120, 90), np.uint8)
     image[70:170, 100:220] = (200, 60, 40)
     image[112:128, 152:168] = (20, 20, 250)  # one superpixel's worth, unlike anything else

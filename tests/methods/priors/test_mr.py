@@ -26,12 +26,12 @@ def random_weights(seed: int) -> NDArray[np.float64]:
     return np.where(random_edges(seed), raw + raw.T, 0)
 
 
-def test_border_nodes_reach_the_neighbours_of_all_border_nodes() -> None:
-    neighbours = np.eye(9, k=1, dtype=bool) | np.eye(9, k=-1, dtype=bool)  # a path 0-1-...-8
+def test_border_nodes_reach_the_neighbors_of_all_border_nodes() -> None:
+    neighbors = np.eye(9, k=1, dtype=bool) | np.eye(9, k=-1, dtype=bool)  # a path 0-1-...-8
     border = np.isin(np.arange(9), [0, 8])
     linked = {(i, j) for i, j in itertools.combinations(range(9), 2) if j - i <= 2}
     linked |= {(0, 8), (0, 7), (1, 8)}  # the clique link 0-8, then one step from either end
-    found = ranking_graph(neighbours, border)
+    found = ranking_graph(neighbors, border)
     assert {(int(i), int(j)) for i, j in np.argwhere(np.triu(found))} == linked
     assert np.array_equal(found, found.T)
 

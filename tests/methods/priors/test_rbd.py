@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from maskgen.methods.priors.rbd import boundary_connectivity, colour_scales, optimise, rbd, weighted_contrast
+from maskgen.methods.priors.rbd import boundary_connectivity, color_scales, optimize, rbd, weighted_contrast
 from maskgen.methods.superpixels.graph import distances, two_hop
 
 N = 14
@@ -30,17 +30,15 @@ def cut_gaussian(distance: float, sigma: float) -> float:
 
 @pytest.mark.parametrize("seed", range(4))
 def test_scales_are_the_mean_nearest_and_the_largest_differences(seed: int) -> None:
-    colour, neighbours = symmetric(seed, 60), ring()
-    near = two_hop(neighbours)
-    nearest = np.mean([min(colour[i, j] for j in range(N) if neighbours[i, j]) for i in range(N)])
-    clip = np.mean([min(colour[i, j] for j in range(N) if near[i, j]) for i in range(N)])
-    largest = max(
-        colour[i, j] for i in range(N) for j in range(N) if neighbours[i, j]
-    )  # 1 % of 14 edges: one
-    scales = colour_scales(colour, neighbours, near)
+    color, neighbors = symmetric(seed, 60), ring()
+    near = two_hop(neighbors)
+    nearest = np.mean([min(color[i, j] for j in range(N) if neighbors[i, j]) for i in range(N)])
+    clip = np.mean([min(color[i, j] for j in range(N) if near[i, j]) for i in range(N)])
+    largest = max(color[i, j] for i in range(N) for j in range(N) if neighbors[i, j])  # 1 % of 14 edges: one
+    scales = color_scales(color, neighbors, near)
     assert scales.clip == pytest.approx(clip)
     assert scales.geodesic == pytest.approx(max(5, min(10, 3 * nearest, largest / 10)))
-    assert scales.neighbour == pytest.approx(min(3 * nearest, 0.2 * largest, 20))
+    assert scales.neighbor == pytest.approx(min(3 * nearest, 0.2 * largest, 20))
 
 
 @pytest.mark.parametrize("seed", range(4))
@@ -66,10 +64,10 @@ def test_boundary_connectivity_of_whole_regions_worked_by_hand() -> None:
 @pytest.mark.parametrize("seed", range(6))
 def test_contrast_sums_near_background_and_drops_the_lower_otsu_class(seed: int) -> None:
     rng = np.random.default_rng(seed)
-    colour, space, background = symmetric(seed, 60), distances(rng.random((N, 2))), rng.random(N)
+    color, space, background = symmetric(seed, 60), distances(rng.random((N, 2))), rng.random(N)
     raw = np.array(
         [
-            sum(colour[i, j] * cut_gaussian(space[i, j], 0.4) * background[j] for j in range(N))
+            sum(color[i, j] * cut_gaussian(space[i, j], 0.4) * background[j] for j in range(N))
             for i in range(N)
         ]
     )
@@ -79,11 +77,11 @@ def test_contrast_sums_near_background_and_drops_the_lower_otsu_class(seed: int)
         below, above = raw[raw <= low], raw[raw > low]
         splits[low] = below.size * above.size * (above.mean() - below.mean()) ** 2
     expected = np.where(raw <= max(splits, key=lambda low: splits[low]), 0, raw)
-    assert np.allclose(weighted_contrast(colour, space, background), expected)
+    assert np.allclose(weighted_contrast(color, space, background), expected)
 
 
 @pytest.mark.parametrize("seed", range(4))
-def test_optimise_solves_the_least_squares_problem(seed: int) -> None:
+def test_optimize_solves_the_least_squares_problem(seed: int) -> None:
     rng = np.random.default_rng(seed)
     background, foreground, smooth = 1000 * rng.random(N) ** 8, rng.random(N), symmetric(seed, 1)
     foreground[rng.random(N) < 0.5] = 0
@@ -96,7 +94,7 @@ def test_optimise_solves_the_least_squares_problem(seed: int) -> None:
             rows.append(row)
             wanted.append(np.zeros(1))
     expected = np.linalg.lstsq(np.concatenate(rows), np.concatenate(wanted), rcond=None)[0]
-    assert np.allclose(optimise(background, foreground, smooth), expected)
+    assert np.allclose(optimize(background, foreground, smooth), expected)
 
 
 def test_a_region_that_runs_along_the_border_is_background() -> None:

@@ -75,13 +75,13 @@ def test_sparse_error_of_a_template_is_what_the_penalty_leaves() -> None:
 
 
 @pytest.mark.parametrize("seed", range(5))
-def test_separate_groups_are_found_and_each_point_is_nearest_to_its_centre(seed: int) -> None:
+def test_separate_groups_are_found_and_each_point_is_nearest_to_its_center(seed: int) -> None:
     rng = np.random.default_rng(seed)
     group = np.repeat(np.arange(4), 20)
     points = 10 * np.array([[0, 0], [0, 1], [1, 0], [1, 1]])[group] + rng.normal(size=(80, 2))
     labels = k_means(points, 4, seed)
-    centres = np.stack([points[labels == k].mean(axis=0) for k in range(4)])
-    gaps = np.linalg.norm(points[:, None] - centres, axis=2)
+    centers = np.stack([points[labels == k].mean(axis=0) for k in range(4)])
+    gaps = np.linalg.norm(points[:, None] - centers, axis=2)
     assert np.array_equal(gaps.argmin(axis=1), labels)
     assert len(set(zip(group.tolist(), labels.tolist(), strict=True))) == 4
 

@@ -14,7 +14,7 @@ from maskgen.types import RGB
 
 
 def texture(height: int, width: int, seed: int = 0) -> RGB:
-    """Mid-grey noise: no line of it is an edge."""
+    """Mid-gray noise: no line of it is an edge."""
     return np.random.default_rng(seed).integers(90, 150, (height, width, 3)).astype(np.uint8)
 
 

@@ -38,10 +38,10 @@ def dense_mean_field(unary: NDArray[np.float64], image: RGB, kernels: Kernels) -
     height, width = unary.shape
     side = max(height, width)
     place = np.array([(y, x) for y in range(height) for x in range(width)], float) / side
-    colour = image.reshape(-1, 3) / kernels.colour_sigma
+    color = image.reshape(-1, 3) / kernels.color_sigma
     pairs = kernels.place_weight * dense_kernel(place / kernels.place_sigma)
     pairs += kernels.appearance_weight * dense_kernel(
-        np.concatenate([place / kernels.appearance_sigma, colour], axis=1)
+        np.concatenate([place / kernels.appearance_sigma, color], axis=1)
     )
     energies = np.stack([np.zeros(unary.size), -unary.ravel()])  # background, foreground
     belief = np.exp(-energies) / np.exp(-energies).sum(axis=0)
@@ -66,7 +66,7 @@ def test_inference_is_close_to_the_dense_sums(seed: int, kernels: Kernels) -> No
 
 
 @pytest.mark.parametrize("seed", range(3))
-def test_without_colour_kernel_the_inference_is_exact_inside(seed: int) -> None:
+def test_without_color_kernel_the_inference_is_exact_inside(seed: int) -> None:
     kernels = Kernels(place_sigma=0.06, place_weight=2.0, appearance_weight=0.0, iterations=3)
     image, mask = scene(seed)
     unary = (6 * (mask - 0.5)).astype(np.float32)

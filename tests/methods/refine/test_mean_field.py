@@ -21,12 +21,12 @@ from maskgen.methods.refine.mean_field import (  # noqa: E402
 
 
 def scene(seed: int, side: int = 48) -> tuple[np.ndarray, np.ndarray]:
-    """A photo with a disc of another colour and noise, and a soft, shifted, broken guess of the disc."""
+    """A photo with a disc of another color and noise, and a soft, shifted, broken guess of the disc."""
     rng = np.random.default_rng(seed)
     y, x = np.mgrid[:side, :side] / side
     disc = np.hypot(y - 0.5, x - 0.45) < 0.28
-    colours = rng.integers(30, 225, (2, 3))
-    photo = colours[disc.astype(int)] + rng.normal(0, 6, (side, side, 3))
+    colors = rng.integers(30, 225, (2, 3))
+    photo = colors[disc.astype(int)] + rng.normal(0, 6, (side, side, 3))
     guess = np.where(np.hypot(y - 0.55, x - 0.5) < 0.25, 0.8, 0.15) + rng.normal(0, 0.05, (side, side))
     return photo.clip(0, 255).astype(np.uint8), guess.clip(0, 1).astype(np.float32)
 
@@ -97,7 +97,7 @@ def test_maps_are_those_of_pydensecrf(seed: int) -> None:
     crf.addPairwiseGaussian(sxy=96 * DEEPUSPS.place_sigma, compat=DEEPUSPS.place_weight)
     crf.addPairwiseBilateral(
         sxy=96 * DEEPUSPS.appearance_sigma,
-        srgb=DEEPUSPS.colour_sigma,
+        srgb=DEEPUSPS.color_sigma,
         rgbim=np.ascontiguousarray(photo),
         compat=DEEPUSPS.appearance_weight,
     )

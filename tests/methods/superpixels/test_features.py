@@ -1,4 +1,4 @@
-"""What is read from superpixels, against loops over pixels and published colour values."""
+"""What is read from superpixels, against loops over pixels and published color values."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from maskgen.types import RGB
 
 
 def blotches(height: int, width: int, seed: int = 0) -> RGB:
-    """A smooth colourful picture with texture that uses the whole range 0..255."""
+    """A smooth colorful picture with texture that uses the whole range 0..255."""
     rng = np.random.default_rng(seed)
     smooth = ndimage.gaussian_filter(rng.normal(size=(height, width, 3)), (12, 12, 0))
     picture = smooth / smooth.std() + 0.15 * rng.normal(size=smooth.shape)
@@ -20,7 +20,7 @@ def blotches(height: int, width: int, seed: int = 0) -> RGB:
     return np.rint(255 * (picture - low) / (high - low)).astype(np.uint8)
 
 
-def test_colour_is_the_lab_of_the_mean_and_place_is_the_centroid() -> None:
+def test_color_is_the_lab_of_the_mean_and_place_is_the_centroid() -> None:
     image = blotches(40, 60, seed=2)
     labels = np.random.default_rng(0).integers(0, 7, (40, 60)).astype(np.int32)
     lab, position = mean_lab(image, labels), mean_position(labels)
@@ -31,7 +31,7 @@ def test_colour_is_the_lab_of_the_mean_and_place_is_the_centroid() -> None:
         assert np.allclose(position[label], (rows.mean() / 40, columns.mean() / 60))
 
 
-def test_known_colours_have_their_published_lab_values() -> None:
+def test_known_colors_have_their_published_lab_values() -> None:
     image = np.array([[[255, 255, 255], [255, 0, 0], [0, 0, 255], [0, 0, 0]]], np.uint8)
     found = mean_lab(image, np.arange(4, dtype=np.int32)[None])
     assert np.allclose(found, [[100, 0, 0], [53.2, 80.1, 67.2], [32.3, 79.2, -107.9], [0, 0, 0]], atol=0.5)

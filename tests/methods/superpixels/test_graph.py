@@ -101,11 +101,11 @@ def test_minmax_of_equal_values_up_to_rounding_is_zero(value: float) -> None:
 def test_affinity_falls_with_distance_stretched_over_the_edges(seed: int) -> None:
     edges = random_graph(seed)
     raw = 50 * np.random.default_rng(seed + 9).random((12, 12))
-    colour = raw + raw.T
-    lengths = [colour[i, j] for i, j in np.argwhere(edges)]
-    found = affinity(colour, edges)
+    color = raw + raw.T
+    lengths = [color[i, j] for i, j in np.argwhere(edges)]
+    found = affinity(color, edges)
     for i, j in itertools.product(range(12), repeat=2):
-        stretched = (colour[i, j] - min(lengths)) / (max(lengths) - min(lengths))
+        stretched = (color[i, j] - min(lengths)) / (max(lengths) - min(lengths))
         assert found[i, j] == pytest.approx(np.exp(-10 * stretched) + 1e-5 if edges[i, j] else 0)
 
 

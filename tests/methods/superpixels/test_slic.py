@@ -17,7 +17,7 @@ from maskgen.methods.superpixels.slic import (
     cell_features,
     cluster,
     join_small_pieces,
-    neighbour_cells,
+    neighbor_cells,
     seed_grid,
     segment,
 )
@@ -25,7 +25,7 @@ from maskgen.types import RGB
 
 
 def blotches(height: int, width: int, seed: int = 0) -> RGB:
-    """A smooth colourful picture with texture that uses the whole range 0..255."""
+    """A smooth colorful picture with texture that uses the whole range 0..255."""
     rng = np.random.default_rng(seed)
     smooth = ndimage.gaussian_filter(rng.normal(size=(height, width, 3)), (12, 12, 0))
     picture = smooth / smooth.std() + 0.15 * rng.normal(size=smooth.shape)
@@ -34,7 +34,7 @@ def blotches(height: int, width: int, seed: int = 0) -> RGB:
 
 
 def explained(image: RGB, labels: NDArray[np.int32]) -> float:
-    """Share of the colour variance that lies between superpixels."""
+    """Share of the color variance that lies between superpixels."""
     lab = cv2.cvtColor(image.astype(np.float32) / 255, cv2.COLOR_RGB2LAB).reshape(-1, 3)
     size = np.bincount(labels.ravel())
     means = np.stack([np.bincount(labels.ravel(), lab[:, c]) / size for c in range(3)], axis=1)
@@ -44,7 +44,7 @@ def explained(image: RGB, labels: NDArray[np.int32]) -> float:
 
 
 @pytest.mark.parametrize("count", [60, 150, 300])
-def test_superpixels_explain_the_colours_as_well_as_scikit_images(count: int) -> None:
+def test_superpixels_explain_the_colors_as_well_as_scikit_images(count: int) -> None:
     image = blotches(300, 400, seed=1)
     peer = slic(image, count, 20, max_num_iter=10, sigma=0, start_label=0, min_size_factor=0.25)
     ours = segment(image, count)
@@ -54,7 +54,7 @@ def test_superpixels_explain_the_colours_as_well_as_scikit_images(count: int) ->
     assert explained(image, segment(image, 165)) > explained(image, squares.astype(np.int32)) + 0.01
 
 
-def test_compactness_trades_colour_for_shape() -> None:
+def test_compactness_trades_color_for_shape() -> None:
     image = blotches(240, 320, seed=2)
     shares = [explained(image, segment(image, 100, compactness)) for compactness in (5, 20, 80)]
     assert shares[0] > shares[1] > shares[2]
@@ -78,14 +78,14 @@ def test_seeds_are_equally_far_apart(shape: tuple[int, int], count: int, expecte
 
 
 def brute_nearest(
-    features: NDArray[np.float32], centres: NDArray[np.float64], grid: Grid
+    features: NDArray[np.float32], centers: NDArray[np.float64], grid: Grid
 ) -> NDArray[np.int64]:
-    """The nearest centre within one cell, by the distance itself, pixel by pixel."""
+    """The nearest center within one cell, by the distance itself, pixel by pixel."""
     cells = [(row, column) for row in range(grid.rows) for column in range(grid.columns)]
     labels = np.empty((len(cells), features.shape[2]), np.int64)
     for cell, pixel in itertools.product(range(len(cells)), range(features.shape[2])):
         near = [
-            (float(np.square(features[cell, :5, pixel] - centres[other]).sum()), other)
+            (float(np.square(features[cell, :5, pixel] - centers[other]).sum()), other)
             for other, place in enumerate(cells)
             if max(abs(place[0] - cells[cell][0]), abs(place[1] - cells[cell][1])) <= 1
         ]
@@ -93,21 +93,21 @@ def brute_nearest(
     return labels
 
 
-def test_clustering_is_k_means_over_neighbouring_cells() -> None:
+def test_clustering_is_k_means_over_neighboring_cells() -> None:
     image = blotches(40, 60, seed=3)
     grid = seed_grid(40, 60, 24)
     features = cell_features(image, grid, 20)
     assert features.shape == (24, 6, grid.cell_px**2)
-    centres = features[:, :5].mean(axis=2).astype(np.float64)
-    first = assign(features, centres.astype(np.float32), neighbour_cells(grid))
-    assert np.array_equal(first, brute_nearest(features, centres, grid))
+    centers = features[:, :5].mean(axis=2).astype(np.float64)
+    first = assign(features, centers.astype(np.float32), neighbor_cells(grid))
+    assert np.array_equal(first, brute_nearest(features, centers, grid))
     labels = first
     for _ in range(3):
         members = [features[:, :5].transpose(0, 2, 1)[labels == cell] for cell in range(24)]
-        centres = np.stack([m.mean(axis=0) if len(m) else c for m, c in zip(members, centres, strict=True)])
-        labels = brute_nearest(features, centres, grid)
+        centers = np.stack([m.mean(axis=0) if len(m) else c for m, c in zip(members, centers, strict=True)])
+        labels = brute_nearest(features, centers, grid)
     assert not np.array_equal(labels, first)
-    assert (cluster(features, neighbour_cells(grid), 4) == labels).mean() > 0.995  # float32 against float64
+    assert (cluster(features, neighbor_cells(grid), 4) == labels).mean() > 0.995  # float32 against float64
 
 
 def test_place_is_measured_in_seed_distances() -> None:

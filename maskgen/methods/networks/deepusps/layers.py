@@ -34,14 +34,14 @@ def enlarged(x: Tensor, size: Any) -> Tensor:
     return functional.interpolate(x, size=size, mode="bilinear", align_corners=False)
 
 
-def normalised(photos: Tensor) -> Tensor:
+def normalized(photos: Tensor) -> Tensor:
     """(B, 3, H, W) photos in [0, 255] by ImageNet's mean and standard deviation."""
     mean, std = _statistics(photos)
     return (photos / 255 - mean) / std
 
 
-def lab_colours(photos: Tensor) -> Tensor:
-    """(B, 3, H, W) normalised sRGB photos to CIELAB (D65), L around its middle of 50, in units of `LAB_SCALE`."""
+def lab_colors(photos: Tensor) -> Tensor:
+    """(B, 3, H, W) normalized sRGB photos to CIELAB (D65), L around its middle of 50, in units of `LAB_SCALE`."""
     mean, std = _statistics(photos)
     rgb = (photos.float() * std + mean).clamp(0, 1)
     linear = torch.where(rgb > 0.04045, ((rgb + 0.055) / 1.055) ** 2.4, rgb / 12.92)
@@ -82,7 +82,7 @@ class BorderContrast(nn.Module):
     """Tells each place how much it is like each side of the photo and like the photo as a whole.
 
     The idea of the priors (Yang et al., CVPR 2013: one ranking per side) as a layer: places are compared by a Gaussian of
-    their embeddings, learnt from the photo's colours and the features; the means over the four sides and over all places
+    their embeddings, learned from the photo's colors and the features; the means over the four sides and over all places
     are added to the features. A network of a few hundred photos does not find this comparison by itself.
 
     Args:
@@ -95,10 +95,10 @@ class BorderContrast(nn.Module):
         self.merge = nn.Sequential(nn.Conv2d(5 * HEADS, channels, 1), nn.BatchNorm2d(channels))
 
     def forward(self, features: Tensor, photos: Tensor) -> Tensor:
-        """(B, C, h, w) features and (B, 3, H, W) normalised photos to (B, C, h, w)."""
+        """(B, C, h, w) features and (B, 3, H, W) normalized photos to (B, C, h, w)."""
         batch, _, height, width = features.shape
-        colours = functional.adaptive_avg_pool2d(photos, (height, width))
-        embedded = self.embed(torch.cat([features, colours], 1)).float()
+        colors = functional.adaptive_avg_pool2d(photos, (height, width))
+        embedded = self.embed(torch.cat([features, colors], 1)).float()
         points = embedded.view(batch, HEADS, EMBEDDED, height * width)
         with torch.autocast(photos.device.type, enabled=False):  # small differences of large sums
             norms = (points * points).sum(2)
@@ -114,8 +114,8 @@ class BorderContrast(nn.Module):
 class ForegroundAttention(nn.Module):
     """Tells each place whether it is more like what a first map calls foreground, or like the rest.
 
-    The photo's own model of its object and of its background, as the colour cut of `vote` has it (GrabCut), as a layer: a
-    place's likeness to all others is a Gaussian of the distance of their embeddings, learnt from features, colour and
+    The photo's own model of its object and of its background, as the color cut of `vote` has it (GrabCut), as a layer: a
+    place's likeness to all others is a Gaussian of the distance of their embeddings, learned from features, color and
     position; its mean over the map's foreground and that over the rest, each by its mass, make the odds. The same
     weights also gather features (Wang et al., "Non-local neural networks", CVPR 2018).
 
@@ -131,14 +131,14 @@ class ForegroundAttention(nn.Module):
         self.merge = nn.Sequential(nn.Conv2d(HEADS * (EMBEDDED - 1), channels, 1), nn.BatchNorm2d(channels))
         self.mix = convolved(channels, channels)
 
-    def forward(self, features: Tensor, colours: Tensor) -> Tensor:
-        """(B, C, h, w) features and (B, 3, h, w) colours to (B, C, h, w)."""
+    def forward(self, features: Tensor, colors: Tensor) -> Tensor:
+        """(B, C, h, w) features and (B, 3, h, w) colors to (B, C, h, w)."""
         batch, _, height, width = features.shape
-        embedded = self.embed(torch.cat([features, colours, _places(features)], 1))
+        embedded = self.embed(torch.cat([features, colors, _places(features)], 1))
         values, logits = self.values(features), self.first(features)
         with torch.autocast(features.device.type, enabled=False):  # small differences of large sums
             points, gathered = _by_head(embedded.float()), _by_head(values.float())
-            # exp(-|q - k|^2) over all k, normalised: |q|^2 falls out, so one more dimension makes it a dot product
+            # exp(-|q - k|^2) over all k, normalized: |q|^2 falls out, so one more dimension makes it a dot product
             squares = (points * points).sum(-1, keepdim=True)
             queries = torch.cat([2 * points, torch.ones_like(squares)], -1)
             keys = torch.cat([points, -squares], -1)

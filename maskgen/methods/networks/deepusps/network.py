@@ -22,7 +22,7 @@ from maskgen.errors import UsageError
 
 from ..u2net.layers import U2Net
 from ..u2net.weights import read_state, state_differences
-from .layers import BorderContrast, ForegroundAttention, PooledContext, convolved, enlarged, lab_colours
+from .layers import BorderContrast, ForegroundAttention, PooledContext, convolved, enlarged, lab_colors
 
 SMALL_WIDTHS = (32, 64, 128, 192)
 DECODER_CHANNELS = 48
@@ -59,15 +59,15 @@ class Decoder(nn.Module):
         self.head = nn.Conv2d(channels, 1, 1)
 
     def forward(self, features: list[Tensor], photos: Tensor) -> Tensor:
-        """Features, finest first, of (B, 3, H, W) normalised photos to (B, 1, h, w) logits at the finest ones' size."""
+        """Features, finest first, of (B, 3, H, W) normalized photos to (B, 1, h, w) logits at the finest ones' size."""
         h: Tensor = self.context(features[-1])
         for level in range(len(features) - 2, -1, -1):
             fine = features[level]
             h = self.merges[level](enlarged(h, fine.shape[2:]) + self.laterals[level](fine))
             if level == ATTENDED_LEVEL:
-                colours = lab_colours(functional.adaptive_avg_pool2d(photos, (fine.shape[2], fine.shape[3])))
+                colors = lab_colors(functional.adaptive_avg_pool2d(photos, (fine.shape[2], fine.shape[3])))
                 for attention in self.attentions:
-                    h = attention(h, colours)
+                    h = attention(h, colors)
         out: Tensor = self.head(h)
         return out
 
@@ -140,7 +140,7 @@ class Pyramid(nn.Module):
         self.encoder, self.decoder = encoder, Decoder(widths, channels)
 
     def forward(self, x: Tensor) -> Tensor:
-        """(B, 3, H, W) normalised photos to (B, H, W) logits."""
+        """(B, 3, H, W) normalized photos to (B, H, W) logits."""
         return enlarged(self.decoder(self.encoder(x), x), x.shape[2:])[:, 0]
 
 
@@ -153,7 +153,7 @@ class Dilated(nn.Module):
         self.encoder, self.head = encoder, nn.Conv2d(widths[-1], 1, 1)
 
     def forward(self, x: Tensor) -> Tensor:
-        """(B, 3, H, W) normalised photos to (B, H, W) logits."""
+        """(B, 3, H, W) normalized photos to (B, H, W) logits."""
         return enlarged(self.head(self.encoder(x)[-1]), x.shape[2:])[:, 0]
 
 
@@ -165,7 +165,7 @@ class FusedMap(nn.Module):
         self.network = U2Net("u2netp")
 
     def forward(self, x: Tensor) -> Tensor:
-        """(B, 3, H, W) normalised photos to (B, H, W) logits."""
+        """(B, 3, H, W) normalized photos to (B, H, W) logits."""
         return self.network.logits(x)[0][:, 0]
 
 
@@ -181,7 +181,7 @@ NETWORKS: dict[str, Callable[[], nn.Module]] = {
 
 
 def build_network(name: str) -> nn.Module:
-    """A network with random weights: (B, 3, H, W) normalised photos to (B, H, W) logits.
+    """A network with random weights: (B, 3, H, W) normalized photos to (B, H, W) logits.
 
     Args:
         name: of `NETWORKS`.

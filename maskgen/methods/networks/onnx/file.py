@@ -16,7 +16,7 @@ from maskgen.errors import EnvironmentFault, UsageError
 MAX_BYTES = (1 << 31) - 1
 """What one protobuf message can hold; larger models keep their weights outside."""
 DOMAINS = ("", "ai.onnx", "com.microsoft")
-"""Of operators; the last is ONNX Runtime's own, which exporters and optimisers for it use."""
+"""Of operators; the last is ONNX Runtime's own, which exporters and optimizers for it use."""
 _DTYPES: dict[int, np.dtype[Any]] = {
     1: np.dtype(np.float32),
     10: np.dtype(np.float16),
@@ -190,7 +190,7 @@ def _sizes(value: Any, where: str) -> tuple[int, int]:
             "the model's input is not (batch, 3, side, side) of float32 or float16",
             where=where,
             cause=f"{value.name!r} is {tuple(named)} of data type {tensor.elem_type}",
-            remedy="export it with channels first, a square input and normalisation left out",
+            remedy="export it with channels first, a square input and normalization left out",
         )
     return sizes[0], max(sizes[2:])
 

@@ -76,7 +76,7 @@ def _halve(x: Tensor) -> Tensor:
 
 
 class ConvBlock(nn.Module):
-    """3x3 convolution, batch normalisation, ReLU: (B, inputs, H, W) -> (B, outputs, H, W)."""
+    """3x3 convolution, batch normalization, ReLU: (B, inputs, H, W) -> (B, outputs, H, W)."""
 
     def __init__(self, inputs: int, outputs: int, dilation: int = 1) -> None:
         super().__init__()

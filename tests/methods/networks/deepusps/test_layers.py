@@ -1,4 +1,4 @@
-"""Layers: each against its words, worked place by place, and colours against scikit-image's."""
+"""Layers: each against its words, worked place by place, and colors against scikit-image's."""
 
 from __future__ import annotations
 
@@ -14,8 +14,8 @@ from maskgen.methods.networks.deepusps.layers import (  # noqa: E402
     LEAST_MASS,
     BorderContrast,
     ForegroundAttention,
-    lab_colours,
-    normalised,
+    lab_colors,
+    normalized,
 )
 
 
@@ -31,27 +31,27 @@ def merged_by(layer: torch.nn.Module, *inputs: torch.Tensor) -> torch.Tensor:
     return seen[0]
 
 
-def test_photos_are_normalised_by_imagenets_figures() -> None:
+def test_photos_are_normalized_by_imagenets_figures() -> None:
     from torchvision.transforms.functional import normalize
 
     photos = torch.randint(0, 256, (2, 3, 5, 7)).float()
     expected = normalize(photos / 255, [0.485, 0.456, 0.406], [0.229, 0.224, 0.225])
-    torch.testing.assert_close(normalised(photos), expected)
+    torch.testing.assert_close(normalized(photos), expected)
 
 
-def test_colours_are_cielab() -> None:
+def test_colors_are_cielab() -> None:
     from skimage.color import rgb2lab
 
     photos = torch.randint(0, 256, (2, 3, 9, 7)).float()
     photos[0, :, 0, 0] = 0
-    found = lab_colours(normalised(photos)).permute(0, 2, 3, 1).numpy() * LAB_SCALE + (50, 0, 0)
+    found = lab_colors(normalized(photos)).permute(0, 2, 3, 1).numpy() * LAB_SCALE + (50, 0, 0)
     expected = rgb2lab(photos.permute(0, 2, 3, 1).numpy() / 255)
     np.testing.assert_allclose(found, expected, atol=0.05)
 
 
 def test_black_has_a_finite_slope() -> None:
-    photos = normalised(torch.zeros(1, 3, 2, 2)).requires_grad_()
-    lab_colours(photos).sum().backward()
+    photos = normalized(torch.zeros(1, 3, 2, 2)).requires_grad_()
+    lab_colors(photos).sum().backward()
     assert photos.grad is not None
     assert bool(torch.isfinite(photos.grad).all())
 
@@ -62,8 +62,8 @@ def test_contrast_is_the_mean_likeness_to_each_side_and_to_all() -> None:
     features, photos = torch.randn(2, 6, 4, 5), torch.randn(2, 3, 16, 20)
     found = merged_by(layer, features, photos)
     with torch.inference_mode():
-        colours = torch.nn.functional.avg_pool2d(photos, 4)
-        points = layer.embed(torch.cat([features, colours], 1)).view(2, HEADS, EMBEDDED, 4, 5)
+        colors = torch.nn.functional.avg_pool2d(photos, 4)
+        points = layer.embed(torch.cat([features, colors], 1)).view(2, HEADS, EMBEDDED, 4, 5)
     sides = [[(0, x) for x in range(5)], [(3, x) for x in range(5)]]
     sides += [[(y, 0) for y in range(4)], [(y, 4) for y in range(4)]]
     sides.append([(y, x) for y in range(4) for x in range(5)])
@@ -78,13 +78,13 @@ def test_contrast_is_the_mean_likeness_to_each_side_and_to_all() -> None:
 def test_attention_weighs_the_foreground_against_the_rest_by_likeness() -> None:
     torch.manual_seed(0)
     layer = ForegroundAttention(6).eval()
-    features, colours = torch.randn(2, 6, 3, 4), torch.randn(2, 3, 3, 4)
-    found = merged_by(layer, features, colours)
+    features, colors = torch.randn(2, 6, 3, 4), torch.randn(2, 3, 3, 4)
+    found = merged_by(layer, features, colors)
     with torch.inference_mode():
         inside = torch.sigmoid(layer.first(features))[1, 0].flatten()
         x, y = torch.meshgrid(torch.linspace(-1, 1, 4), torch.linspace(-1, 1, 3), indexing="xy")
         places = torch.stack([x, y]).expand(2, 2, 3, 4)
-        points = layer.embed(torch.cat([features, colours, places], 1)).view(2, HEADS, EMBEDDED - 1, 12)
+        points = layer.embed(torch.cat([features, colors, places], 1)).view(2, HEADS, EMBEDDED - 1, 12)
         values = layer.values(features).view(2, HEADS, EMBEDDED - 2, 12)
     told = found.view(2, HEADS, EMBEDDED - 1, 12)
     for head in range(HEADS):

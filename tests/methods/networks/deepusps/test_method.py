@@ -13,7 +13,7 @@ pytest.importorskip("safetensors")
 
 from maskgen.errors import UsageError  # noqa: E402
 from maskgen.methods import MethodOptions, check_precision, load_network, make_method, network_input  # noqa: E402
-from maskgen.methods.networks.deepusps.layers import normalised  # noqa: E402
+from maskgen.methods.networks.deepusps.layers import normalized  # noqa: E402
 from maskgen.methods.networks.deepusps.method import read_metadata, save_weights  # noqa: E402
 from maskgen.methods.networks.deepusps.network import build_network  # noqa: E402
 from maskgen.methods.refine.vote import refine_vote  # noqa: E402
@@ -70,7 +70,7 @@ def test_a_map_is_the_mean_of_the_networks_answers_to_photo_and_mirror(weights: 
     network.load_state_dict(load_file(weights))
     network.eval()
     prepared = network_input("deepusps", options(weights)).prepare(photo())
-    x = normalised(torch.from_numpy(prepared.copy()).permute(2, 0, 1)[None].float())
+    x = normalized(torch.from_numpy(prepared.copy()).permute(2, 0, 1)[None].float())
     with torch.inference_mode():
         expected = (network(x).sigmoid() + network(x.flip(3)).sigmoid().flip(2)) / 2
     found = load_network("deepusps", options(weights, runtime="torch"))(prepared[None])

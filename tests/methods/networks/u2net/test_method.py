@@ -142,12 +142,12 @@ def test_a_perturbed_state_dict_is_refused_by_key(random_weights: Path, tmp_path
     missing = {k: v for k, v in state.items() if k != key}
     renamed = {("module." + k if k == key else k): v for k, v in state.items()}
     reshaped = state | {key: state[key][:, :8]}
-    spoilt = state | {key: state[key] * float("nan")}
+    spoiled = state | {key: state[key] * float("nan")}
     for change, words in [
         (missing, [f"missing {key}"]),
         (renamed, [f"missing {key}", f"unknown module.{key}"]),
         (reshaped, [f"shape of {key} (16, 8, 3, 3) instead of (16, 16, 3, 3)"]),
-        (spoilt, ["not finite", key]),
+        (spoiled, ["not finite", key]),
     ]:
         path = saved(tmp_path / "changed.pth", change)
         with pytest.raises(UsageError) as caught:

@@ -14,7 +14,7 @@ pytest.importorskip("torch")
 from kills import do, hashes, killed
 
 from maskgen.errors import ShardFault
-from maskgen.methods.priors.color_cut import colour_cut
+from maskgen.methods.priors.color_cut import color_cut
 from maskgen.pipelines.deepusps.data.recut import recut
 from maskgen.pipelines.deepusps.data.store import MapStore
 from maskgen.pipelines.deepusps.run import begin
@@ -53,7 +53,7 @@ def test_new_labels_are_the_cut_of_map_and_prediction() -> None:
     assert labels.shape == (2, 3, 48, 48)
     for prior, photo in ((0, 0), (1, 2)):
         mean = (maps[photo, prior] / 255 + predictions[photo] / 255) / 2
-        expected = 0.9 * colour_cut(photos[photo], mean) + 0.1 * mean
+        expected = 0.9 * color_cut(photos[photo], mean) + 0.1 * mean
         np.testing.assert_allclose(labels[prior, photo], 255 * expected, atol=0.51)
     assert (labels[0, :, 11:29, 13:33] > 127).all()
     assert not (labels[0, :, :8] > 127).any()
