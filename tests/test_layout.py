@@ -185,14 +185,6 @@ WITHOUT_TEST: set[str] = {
     "trainers/methods/supervised.py",
     "trainers/networks/batchnorm_groups.py",
     "trainers/networks/momentum.py",
-    "trainers/presets/contrastive.py",
-    "trainers/presets/others.py",
-    "trainers/presets/override.py",
-    "trainers/presets/predictive.py",
-    "trainers/presets/smoke.py",
-    "trainers/presets/spec.py",
-    "trainers/presets/table.py",
-    "trainers/presets/views.py",
     "trainers/probes/encoder.py",
     "trainers/probes/features.py",
     "trainers/probes/images.py",
@@ -213,7 +205,6 @@ WITHOUT_MODULE: set[str] = {
     "tests/trainers/methods/test_others.py",
     "tests/trainers/test_cli.py",
     "tests/trainers/test_losses.py",
-    "tests/trainers/test_presets.py",
 }
 """Test files that still hold tests of several modules: this list only gets shorter."""
 

@@ -2,25 +2,18 @@
 
 from __future__ import annotations
 
+from importlib import import_module
+
 from maskgen.config.suggest import nearest
 from maskgen.errors import UsageError
 
-from . import contrastive, others, predictive
-from .smoke import SMOKE
+from ..registry import TRAINER_METHODS
 from .spec import Preset
 
 PRESETS: dict[str, dict[str, Preset]] = {
-    "mocov2": {**contrastive.MOCOV2, "smoke": SMOKE["mocov2"]},
-    "simclr": {**contrastive.SIMCLR, "smoke": SMOKE["simclr"]},
-    "simsiam": {**predictive.SIMSIAM, "smoke": SMOKE["simsiam"]},
-    "byol": {**predictive.BYOL, "smoke": SMOKE["byol"]},
-    "swav": {**others.SWAV, "smoke": SMOKE["swav"]},
-    "relicv2": {**others.RELICV2, "smoke": SMOKE["relicv2"]},
-    "cast": {**contrastive.CAST, "smoke": SMOKE["cast"]},
-    "msr": {**predictive.MSR, "smoke": SMOKE["msr"]},
-    "knn-moco": {**contrastive.KNN_MOCO, "smoke": SMOKE["knn-moco"]},
-    "supervised": {**others.SUPERVISED, "smoke": SMOKE["supervised"]},
+    name: import_module(f".{row.module}", __package__).PRESETS for name, row in TRAINER_METHODS.items()
 }
+"""The tables of the methods' files, which all end in ``smoke``."""
 
 
 def find_preset(method: str, name: str) -> Preset:
@@ -28,6 +21,10 @@ def find_preset(method: str, name: str) -> Preset:
 
     Raises:
         UsageError: there is no such method or preset.
+
+    Example:
+        >>> find_preset("simclr", "imagenet-1000").batch_size
+        4096
     """
     if method not in PRESETS:
         raise UsageError(f"unknown method {method!r}", remedy=nearest(method, list(PRESETS)))

@@ -1,0 +1,32 @@
+"""Presets of BYOL against the paper's figures, written down a second time."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from maskgen.trainers.presets.byol import PRESETS
+
+
+@pytest.mark.parametrize(
+    ("name", "figures"),
+    [
+        ("bg-rm-300", (300, 4096, "lars", 4.8, 10, 1e-6, 0.99)),
+        ("bg-random-1000", (1000, 4096, "lars", 3.2, 10, 1.5e-6, 0.996)),
+    ],
+)
+def test_settings_are_the_papers(name: str, figures: tuple[Any, ...], figures_of: Callable[..., Any]) -> None:
+    assert figures_of(PRESETS[name]) == pytest.approx(figures)
+
+
+@pytest.mark.parametrize(
+    ("name", "figures"),
+    [
+        ("bg-rm-300", (2, {224}, (0.2, 1), "grey", 0.15)),
+        ("bg-random-300", (2, {224}, (0.2, 1), "donor", 0.05)),
+    ],
+)
+def test_views_are_the_papers(name: str, figures: tuple[Any, ...], views_of: Callable[..., Any]) -> None:
+    assert views_of(PRESETS[name]) == figures

@@ -1,0 +1,39 @@
+"""Settings of CAST; "code" is the authors' published code."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from .smoke import smoke
+from .spec import Preset
+
+_CAST = Preset(
+    method="cast",
+    source="CAST (Selvaraju et al. 2021), sections 3 and 4, and its code",
+    recipe="cast",  # phi 0.2 (table 2a), masks 7 x 7
+    epochs=200,  # code
+    batch_size=256,  # code
+    optimizer="sgd",
+    lr=0.5,  # code: with its normalised loss
+    schedule="cosine epoch",  # code: --cos, no warm-up
+    weight_decay=1e-4,  # code
+    clip_norm=2.0,  # code
+    ema=0.999,  # code; it updates twice per step, which makes 0.998
+    temperature=0.07,  # code
+    queue=65536,  # code
+    head="linear",  # code; table 2c: an MLP gains 0.4 mAP
+    head_out=128,
+    bn_groups=8,  # code: 8 GPUs
+    attention_weight=3.0,  # table 2b; code: --alpha-masked 3
+    normalise_weights=True,  # code: (L_c + 3 L_a) / 4
+    attention_map="relu",  # eq. 2; the code's ReLU has no effect: minmax
+    attention_over="image",  # eq. 4; the code: batch
+)
+PRESETS: dict[str, Preset] = {
+    "coco-200": _CAST,
+    "coco-mlp-200": replace(_CAST, head="mlp"),  # table 2c
+    "coco-code-200": replace(
+        _CAST, attention_map="minmax", attention_over="batch", ema=0.998
+    ),  # as it was run
+    "smoke": smoke("cast", queue=256, ema=0.99, bn_groups=2, head="linear", clip_norm=2.0, view_px=56),
+}
