@@ -14,7 +14,6 @@ from ..batch import Batch, some
 from ..pixels import draw_table
 from ..pixels.draw_table import Output
 from ..pixels.normalize import normalise
-from ..reading.buffers import LABEL
 from ..recipes.spec import Recipe
 
 if TYPE_CHECKING:
@@ -54,7 +53,7 @@ class Finish:
             replaced=np.stack([view.kind for view in draws.views], axis=1),
             source=draws.negative_source.astype(np.int64),
             matched=draws.matched,
-            label=small.meta[:, LABEL].astype(np.int64),
+            label=small.meta["label"].astype(np.int64),
             sample=feed.taken.samples,
         )
         return self._batch(made, facts, turned=feed.by_photo)

@@ -16,6 +16,7 @@ from maskgen.errors import ShardFault
 from maskgen.io.atomic import file_sha256
 from maskgen.shards import coverage, naming, table, tar
 from maskgen.shards.index import VERSION as INDEX_VERSION
+from maskgen.shards.meta import META
 from maskgen.shards.reader import check_size
 from maskgen.shards.record import Record
 
@@ -23,7 +24,7 @@ COPY_AGAIN = "copy the data set again, or where it was made: maskgen verify --re
 FIXED_BYTES = {
     naming.SAT: 2 * (coverage.GRID + 1) ** 2,
     naming.FG: coverage.FG_SIDE**2,
-    naming.META: 4 * len(coverage.META_FIELDS),
+    naming.META: META.itemsize,
 }
 _MAX_MEMBER = 2**32 - 1
 

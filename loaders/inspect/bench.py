@@ -13,7 +13,6 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from maskgen.errors import UsageError
-from maskgen.shards.coverage import META_FIELDS
 
 from ..dali.loader import DaliLoader
 from ..pixels.draw_table import all_views
@@ -30,7 +29,6 @@ SHORT_SIDE = 256
 _ROUNDS = 2
 _WARM_UP = 3  # batches
 _IDLE_S = 0.1
-_SIZE = slice(META_FIELDS.index("height"), META_FIELDS.index("width") + 1)
 
 Case = tuple[str, str]
 """Name of a recipe, or ``decode``; and ``dali`` or ``torch``."""
@@ -186,7 +184,7 @@ def short_side(dataset: Dataset) -> int:
     """Median of the stored photos' short sides, px, over up to 256 samples."""
     samples = np.unique(np.linspace(0, dataset.samples - 1, min(256, dataset.samples)).astype(np.int64))
     taken = SampleReader(dataset, on_error="skip").take(samples)
-    return int(np.median(taken.small.meta[:, _SIZE].min(axis=1)))
+    return int(np.median(taken.small.meta["size"].min(axis=1)))
 
 
 def advice(setting: LoaderSetting, rates: Sequence[LoaderRate], available: int, side: int) -> list[str]:

@@ -15,7 +15,6 @@ from maskgen.drawing.grid import COLORS, Cell, Column, draw_grid, outline, scale
 from maskgen.errors import EnvironmentFault
 from maskgen.io.images.stored import decode_photo
 from maskgen.shards import naming
-from maskgen.shards.coverage import META_FIELDS
 from maskgen.types import RGB
 
 from ..batch import Batch
@@ -34,7 +33,6 @@ if TYPE_CHECKING:
     from ..dataset.open import Dataset
 
 _NARROWEST = 96  # px, for a caption
-_SIZE = slice(META_FIELDS.index("height"), META_FIELDS.index("width") + 1)
 
 
 def first_batch(dataset: Dataset, recipe: Recipe, rows: int, seed: int) -> tuple[Batch, SampleReader]:
@@ -115,7 +113,7 @@ class _Output:
 
 def _source_cells(reader: SampleReader, small: Small, batch: Batch, row: int, cell: int) -> tuple[Cell, Cell]:
     photo = decode_photo(reader.encoded(int(batch["sample"][row]), naming.PHOTO).tobytes())
-    height, width = small.meta[row, _SIZE].tolist()
+    height, width = small.meta["size"][row].tolist()
     scale = cell / max(height, width)
     size = max(1, round(height * scale)), max(1, round(width * scale))
     shown = scaled(photo, size)

@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from maskgen.shards.coverage import META_FIELDS
+from maskgen.shards.meta import Meta
 
 from ..recipes.spec import Recipe, View
 from ..sampling.draws import DONOR as SHOWS_DONOR
@@ -21,9 +21,6 @@ BG_ROI, BG_COLOUR, BG_SIGMA, BG_SOLARISE = slice(14, 18), slice(18, 22), 22, 23
 BG_PLACE, BG_STRIP = slice(24, 28), slice(28, 32)
 POLICY, POLICY_U = 32, slice(33, 37)
 WIDTH = 37
-
-_SIZE = slice(META_FIELDS.index("height"), META_FIELDS.index("width") + 1)
-_PLACE = slice(META_FIELDS.index("bg_y0"), META_FIELDS.index("bg_x1") + 1)
 
 
 class Output(NamedTuple):
@@ -66,7 +63,7 @@ def kinds(recipe: Recipe, view: int) -> frozenset[int]:
     return frozenset(found if own.p else ())
 
 
-def pack(draws: BatchDraws, meta: NDArray[np.int32]) -> NDArray[np.float32]:
+def pack(draws: BatchDraws, meta: Meta) -> NDArray[np.float32]:
     """The draws of B rows as (B, V, 37) float32; the column names above say what is where.
 
     A region of interest is (y0, x0, y1, x1) relative to the picture, with x0 > x1 in a flipped view; `BG_PLACE` is
@@ -77,21 +74,19 @@ def pack(draws: BatchDraws, meta: NDArray[np.int32]) -> NDArray[np.float32]:
 
     Args:
         draws: of the batch.
-        meta: (B, 17) int32, fields as in shards.coverage.META_FIELDS.
+        meta: (B,) of `shards.meta.META`.
     """
     own = np.arange(len(meta))
-    places = meta[:, _PLACE] / np.tile(meta[:, _SIZE], 2)
+    places = meta["bg_box"] / np.tile(meta["size"], 2)
     views = [_columns(view, own, places) for view in draws.views]
     if draws.negative is not None:
         views.append(_columns(draws.negative, draws.negative_source, places))
     return np.stack(views, axis=1)
 
 
-def set_tiling(
-    plan: NDArray[np.float32], places: NDArray[np.bool_], tiling: Tiling, meta: NDArray[np.int32]
-) -> None:
-    """Let (B, V) places of a plan show a background that is tiled anew on a photo with this (17,) meta row."""
-    size = np.tile(meta[_SIZE], 2)
+def set_tiling(plan: NDArray[np.float32], places: NDArray[np.bool_], tiling: Tiling, meta: np.void) -> None:
+    """Let (B, V) places of a plan show a background that is tiled anew on a photo with this `META`."""
+    size = np.tile(meta["size"], 2)
     plan[places, BG_PLACE] = np.array(tiling.region) / size
     plan[places, BG_STRIP] = np.array(tiling.strip) / size
 

@@ -5,15 +5,10 @@ from __future__ import annotations
 from typing import NamedTuple
 
 import numpy as np
-from numpy.typing import NDArray
 
 from maskgen.backgrounds.region import grow_box, margin_px
 from maskgen.backgrounds.tiled import repeat, widest_strip
-from maskgen.shards.coverage import META_FIELDS
 from maskgen.types import RGB, Box
-
-_BOX = slice(META_FIELDS.index("fg_y0"), META_FIELDS.index("fg_x1") + 1)
-_SIZE = slice(META_FIELDS.index("height"), META_FIELDS.index("width") + 1)
 
 
 class Tiling(NamedTuple):
@@ -28,13 +23,13 @@ class Tiling(NamedTuple):
     strip: Box
 
 
-def tiling(meta: NDArray[np.int32]) -> Tiling | None:
-    """How `backgrounds.tiled` covered the foreground of a photo with this (17,) meta row.
+def tiling(meta: np.void) -> Tiling | None:
+    """How `backgrounds.tiled` covered the foreground of a photo with this `META`.
 
     None where it did anything else: no foreground, or no strip beside it.
     """
-    height, width = (int(side) for side in meta[_SIZE])
-    inner = Box(*(int(edge) for edge in meta[_BOX]))
+    height, width = meta["size"].tolist()
+    inner = Box(*meta["fg_box"].tolist())
     if not inner.area:
         return None
     region = grow_box(inner, margin_px((height, width)), (height, width))

@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from maskgen.shards import coverage, naming, tar
+from maskgen.shards.meta import META, Meta
 
 from ..dataset.open import Dataset
 from ..dataset.shard import FIXED_BYTES, content_offsets
@@ -24,12 +25,12 @@ class Small(NamedTuple):
     Args:
         sat: (B, 33, 33) uint16 summed-area tables, see `coverage.summed_area_table`.
         fg: (B, 128, 128) uint8 soft masks squeezed to squares.
-        meta: (B, M) int32, columns as in `coverage.META_FIELDS`.
+        meta: (B,) of `shards.meta.META`.
     """
 
     sat: NDArray[np.uint16]
     fg: NDArray[np.uint8]
-    meta: NDArray[np.int32]
+    meta: Meta
 
 
 class Taken(NamedTuple):
@@ -66,7 +67,7 @@ class Buffers:
         self.members = tuple(members)
         self.sat = np.empty((count, side, side), "<u2")
         self.fg = np.empty((count, coverage.FG_SIDE, coverage.FG_SIDE), np.uint8)
-        self.meta = np.empty((count, len(coverage.META_FIELDS)), "<i4")
+        self.meta = np.empty(count, META)
         nothing = np.zeros(0, np.uint8)
         self.encoded = {ext: [nothing] * count for ext in members}
         arrays = zip((self.sat, self.fg, self.meta), SMALL_BYTES, strict=True)
@@ -75,7 +76,7 @@ class Buffers:
     @property
     def taken(self) -> Taken:
         """What was read."""
-        small = Small(self.sat.astype(np.uint16, copy=False), self.fg, self.meta.astype(np.int32, copy=False))
+        small = Small(self.sat.astype(np.uint16, copy=False), self.fg, self.meta)
         return Taken(self.samples, small, self.encoded)
 
     def buffers(self, row: int) -> tuple[list[bytearray], list[Any]]:
@@ -137,13 +138,8 @@ def plausible(batch: Buffers, rows: NDArray[np.int64]) -> NDArray[np.bool_]:
     return rising & framed & whole & meta_holds(batch.meta[rows])
 
 
-HEIGHT, WIDTH, LABEL = (coverage.META_FIELDS.index(name) for name in ("height", "width", "label"))
-_BOX = coverage.META_FIELDS.index("fg_y0")
-
-
-def meta_holds(meta: NDArray[np.int32]) -> NDArray[np.bool_]:
-    """Whether each row of (B, M) int32 has this format's version, and a foreground box inside its photo; (B,) bool."""
-    height, width = meta[:, HEIGHT], meta[:, WIDTH]
-    y0, x0, y1, x1 = (meta[:, _BOX + k] for k in range(4))
+def meta_holds(meta: Meta) -> NDArray[np.bool_]:
+    """Whether each of (B,) meta has this format's version, and a foreground box inside its photo; (B,) bool."""
+    (height, width), (y0, x0, y1, x1) = meta["size"].T, meta["fg_box"].T
     inside = (y0 >= 0) & (x0 >= 0) & (y1 >= y0) & (x1 >= x0) & (y1 <= height) & (x1 <= width)
-    return np.asarray((meta[:, 0] == naming.FORMAT_VERSION) & (height > 0) & (width > 0) & inside)
+    return np.asarray((meta["version"] == naming.FORMAT_VERSION) & (height > 0) & (width > 0) & inside)

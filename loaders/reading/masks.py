@@ -14,7 +14,8 @@ from numpy.typing import NDArray
 from maskgen.errors import EnvironmentFault, ImageFault, ShardFault
 from maskgen.io.images.stored import decode_mask
 from maskgen.io.rle import compress_counts, encode_counts
-from maskgen.shards import coverage, naming
+from maskgen.shards import naming
+from maskgen.shards.meta import unpack_meta
 from maskgen.shards.sample import hard_mask
 from maskgen.types import HardMask
 
@@ -120,8 +121,7 @@ class MaskReader:
             ShardFault: the tar was changed since the folder was opened, or a member is damaged.
         """
         shard, row = self._place(key)
-        meta = coverage.unpack_meta(self._read(shard, row, naming.META))
-        height, width = meta["height"], meta["width"]
+        height, width = unpack_meta(self._read(shard, row, naming.META))["size"].tolist()
         if min(height, width) < 1 or height * width > MAX_PIXELS:
             raise _damaged(shard, row, naming.META, ValueError(f"a photo of {width}x{height} px"))
         return hard_mask(self[key], self.dataset.level, (height, width))

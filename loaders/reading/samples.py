@@ -20,10 +20,8 @@ from ..dataset.shard import COPY_AGAIN, header
 from ..order.permutation import mix64
 from ..storage.open_files import OpenFiles
 from .buffers import (
-    HEIGHT,
     SMALL,
     SMALL_BYTES,
-    WIDTH,
     Buffers,
     Row,
     Small,
@@ -272,8 +270,8 @@ class SampleReader:
                             descriptor, row, ext, slot[row.number]
                         )
                     if self.dataset.photos is not None and naming.PHOTO in batch.members:
-                        size = (int(batch.meta[row.number, HEIGHT]), int(batch.meta[row.number, WIDTH]))
-                        photo = self._read_original(self.dataset.photos, row, size)
+                        height, width = batch.meta["size"][row.number].tolist()
+                        photo = self._read_original(self.dataset.photos, row, (height, width))
                         batch.encoded[naming.PHOTO][row.number] = photo
             except BrokenSample as fault:
                 faults[row.number] = fault

@@ -9,7 +9,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from maskgen.shards.coverage import FG_SIDE, GRID, META_FIELDS, SAT_SCALE
+from maskgen.shards.coverage import FG_SIDE, GRID, SAT_SCALE
 
 from ..reading.buffers import Small
 from ..recipes.spec import Corruption
@@ -17,9 +17,6 @@ from .draws import uniforms
 
 Floats = NDArray[np.float64]
 _STREAM = 1
-_SIZE = slice(META_FIELDS.index("height"), META_FIELDS.index("width") + 1)
-_BOX = slice(META_FIELDS.index("fg_y0"), META_FIELDS.index("fg_x1") + 1)
-_AREA = META_FIELDS.index("fg_area_ppm")
 _CENTRE = np.array([[1, 0, FG_SIDE / 2], [0, 1, FG_SIDE / 2], [0, 0, 1]])
 _BACK = np.array([[1, 0, -FG_SIDE / 2], [0, 1, -FG_SIDE / 2], [0, 0, 1]])
 
@@ -33,11 +30,13 @@ class _Task(NamedTuple):
 
     @property
     def sizes(self) -> NDArray[np.int32]:
-        return self.masks.meta[:, _SIZE]
+        sizes: NDArray[np.int32] = self.masks.meta["size"]
+        return sizes
 
     @property
     def boxes(self) -> NDArray[np.int32]:
-        return self.masks.meta[:, _BOX]
+        boxes: NDArray[np.int32] = self.masks.meta["fg_box"]
+        return boxes
 
     @property
     def signed(self) -> Floats:
@@ -73,8 +72,8 @@ def corrupt(
     fg = _CHANGES[corruption.change](_Task(corruption.amount, masks, drawn))
     hard = fg >= level
     meta = masks.meta.copy()
-    meta[:, _AREA] = np.rint(hard.mean(axis=(1, 2)) * 1e6)
-    meta[:, _BOX] = _boxes(hard, masks.meta[:, _SIZE])
+    meta["fg_area_ppm"] = np.rint(hard.mean(axis=(1, 2)) * 1e6)
+    meta["fg_box"] = _boxes(hard, masks.meta["size"])
     return Small(_tables(hard), fg, meta)
 
 
@@ -122,7 +121,7 @@ def _translate(task: _Task) -> NDArray[np.uint8]:
 
 def _warp(masks: Small, linear: Floats) -> NDArray[np.uint8]:
     """Apply (B, 2, 2) maps of (x, y) in px about the photo's centre to masks on square grids."""
-    height, width = masks.meta[:, _SIZE].astype(np.float64).T
+    height, width = masks.meta["size"].astype(np.float64).T
     inner = np.tile(np.eye(3), (len(linear), 1, 1))
     inner[:, :2, :2] = linear
     inner[:, 0, 1] *= height / width
@@ -170,7 +169,7 @@ def _centred_rectangle(task: _Task) -> NDArray[np.uint8]:
 
 def _middle(task: _Task) -> NDArray[np.uint8]:
     """Centred rectangles of `amount` times the foreground's area, shaped as the photo."""
-    side = np.sqrt(task.amount * task.masks.meta[:, _AREA] * 1e-6)
+    side = np.sqrt(task.amount * task.masks.meta["fg_area_ppm"] * 1e-6)
     sides = np.stack([side, side], axis=1)
     return _rectangles((1 - sides) / 2, sides)
 

@@ -9,7 +9,8 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.special import ndtr, ndtri
 
-from maskgen.shards.coverage import META_FIELDS, SAT_SCALE
+from maskgen.shards.coverage import SAT_SCALE
+from maskgen.shards.meta import Meta
 
 from ..recipes.spec import Crop
 
@@ -18,15 +19,12 @@ TRIES = 10
 UNIFORMS = 4 * (TRIES + 1)
 """Random numbers per crop: area, log aspect ratio, top and left of each try, and four for the fallback."""
 _QUANTUM = 2 / SAT_SCALE  # four corners, each rounded by up to half a step
-_SIZE = slice(META_FIELDS.index("height"), META_FIELDS.index("width") + 1)
-_BOX = slice(META_FIELDS.index("fg_y0"), META_FIELDS.index("fg_x1") + 1)
-_AREA = META_FIELDS.index("fg_area_ppm")
 
 
 def choose_crops(
     crops: Sequence[Crop],
     sat: NDArray[np.uint16],
-    meta: NDArray[np.int32],
+    meta: Meta,
     uniforms: NDArray[np.floating[Any]],
 ) -> NDArray[np.float32]:
     """One crop for each view of each photo.
@@ -42,14 +40,14 @@ def choose_crops(
     Args:
         crops: one for each of V views; `overlap_of` and `iou` name earlier ones.
         sat: (B, 33, 33) uint16 summed-area tables of the masks.
-        meta: (B, M) int32, fields as in shards.coverage.META_FIELDS.
+        meta: (B,) of `shards.meta.META`.
         uniforms: (B, V, UNIFORMS) in [0, 1).
 
     Returns:
         (B, V, 4) float32 boxes (y0, x0, height, width) relative to the photo.
     """
     rows, views = len(sat), len(crops)
-    sizes = meta[:, None, None, _SIZE].astype(np.float64)
+    sizes = meta["size"][:, None, None].astype(np.float64)
     drawn = np.asarray(uniforms, np.float64).reshape(rows, views, TRIES + 1, 4)
     tried, fits = _tries(crops, sat, sizes, drawn)
     fits[..., :TRIES] &= _holds_enough(crops, sat, meta, tried[..., :TRIES, :])
@@ -93,9 +91,9 @@ def coverage(sat: NDArray[np.uint16], boxes: NDArray[np.floating[Any]]) -> Float
     return result
 
 
-def foreground_area(meta: NDArray[np.int32]) -> Floats:
-    """(B,) float64, the foreground's share of each photo, from (B, M) int32 meta."""
-    return np.asarray(meta[:, _AREA] * 1e-6)
+def foreground_area(meta: Meta) -> Floats:
+    """(B,) float64, the foreground's share of each photo, from (B,) meta."""
+    return np.asarray(meta["fg_area_ppm"] * 1e-6)
 
 
 def centre_crops(
@@ -167,13 +165,13 @@ def _around(middle: Floats, sizes: Floats, sides: Floats, drawn: Floats) -> Floa
 
 
 def _holds_enough(
-    crops: Sequence[Crop], sat: NDArray[np.uint16], meta: NDArray[np.int32], tried: Floats
+    crops: Sequence[Crop], sat: NDArray[np.uint16], meta: Meta, tried: Floats
 ) -> NDArray[np.bool_]:
     """(B, V, T) whether each try holds its view's least share of the foreground."""
     holds = np.ones(tried.shape[:-1], np.bool_)
     bound = [view for view, crop in enumerate(crops) if crop.fg_min > 0]
     if bound:
-        size = np.tile(meta[:, _SIZE], 2)[:, None, None]
+        size = np.tile(meta["size"], 2)[:, None, None]
         some = tried if len(bound) == len(crops) else tried[:, bound]
         share = coverage(sat, np.minimum(some / size, 1))
         needed = np.stack([_needed(crops[view], meta) for view in bound], axis=1)[..., None]
@@ -181,7 +179,7 @@ def _holds_enough(
     return holds
 
 
-def _needed(crop: Crop, meta: NDArray[np.int32]) -> Floats:
+def _needed(crop: Crop, meta: Meta) -> Floats:
     """(B,) least share of the foreground in a crop; φ where the smallest crop can reach it (CAST's code)."""
     if crop.rule != "phi":
         return np.full(len(meta), crop.fg_min)
@@ -190,7 +188,7 @@ def _needed(crop: Crop, meta: NDArray[np.int32]) -> Floats:
 
 def _pick(
     crop: Crop,
-    meta: NDArray[np.int32],
+    meta: Meta,
     spare: Floats,
     tried: Floats,
     fits: NDArray[np.bool_],
@@ -221,17 +219,15 @@ def _off_bounds(boxes: Floats, others: Floats, bounds: tuple[float, float]) -> F
     return np.asarray(np.maximum(np.maximum(bounds[0] - iou, iou - bounds[1]), 0))
 
 
-def _fallback(
-    crop: Crop, meta: NDArray[np.int32], spare: Floats, free: Floats, free_fits: NDArray[np.bool_]
-) -> Floats:
+def _fallback(crop: Crop, meta: Meta, spare: Floats, free: Floats, free_fits: NDArray[np.bool_]) -> Floats:
     """(B, 4) boxes, px, of the rows of which no try was good."""
-    sizes = meta[:, _SIZE].astype(np.float64)
+    sizes = meta["size"].astype(np.float64)
     centred = centre_crops(sizes, crop.ratio)
     if crop.rule == "overlap":
         return np.where(free_fits[:, None], free, centred)
     if crop.rule == "phi":
         return np.where(
-            meta[:, _AREA : _AREA + 1] > 0, _grown(meta[:, _BOX], sizes, spare, crop.ratio), centred
+            meta["fg_area_ppm"][:, None] > 0, _grown(meta["fg_box"], sizes, spare, crop.ratio), centred
         )
     return centred
 

@@ -13,6 +13,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from maskgen.shards.meta import Meta
+
 from ..order.permutation import mix64, stream_key
 from ..recipes.spec import Background, Photometric, Recipe, View
 from . import crops
@@ -120,7 +122,7 @@ _VIEWS = 0x7669657773  # the order of an epoch is made from (seed, epoch) as wel
 def draw(
     recipe: Recipe,
     sat: NDArray[np.uint16],
-    meta: NDArray[np.int32],
+    meta: Meta,
     samples: NDArray[np.int64],
     *,
     seed: int,
@@ -131,7 +133,7 @@ def draw(
     Args:
         recipe: what is made of each image.
         sat: (B, 33, 33) uint16 summed-area tables of the masks.
-        meta: (B, M) int32, fields as in shards.coverage.META_FIELDS.
+        meta: (B,) of `shards.meta.META`.
         samples: (B,) int64 numbers of the samples in the data set.
         seed: of the run.
         epoch: from 0.
@@ -157,7 +159,7 @@ def draw(
 
 
 def _shown(
-    views: tuple[View, ...], sat: NDArray[np.uint16], meta: NDArray[np.int32], boxes: NDArray[np.float32]
+    views: tuple[View, ...], sat: NDArray[np.uint16], meta: Meta, boxes: NDArray[np.float32]
 ) -> NDArray[np.bool_]:
     """(B, V) whether there is enough foreground, in the photo and in the crop, to change what is behind it."""
     area = foreground_area(meta)[:, None]

@@ -17,7 +17,7 @@ from maskgen.shards import naming
 from ..base import EpochLoader, check_options
 from ..batch import Batch, some
 from ..prefetch import Job, WorkAhead
-from ..reading.buffers import LABEL, Taken
+from ..reading.buffers import Taken
 from ..reading.samples import BrokenSample
 from ..recipes.spec import Recipe, View
 from ..sampling.corruption import corrupt
@@ -150,7 +150,7 @@ class TorchLoader(EpochLoader):
             negative=self._finished(negative),
             negative_source=torch.from_numpy(draws.negative_source.astype(np.int64)) if swapped else None,
             matched=torch.from_numpy(draws.matched) if swapped else None,
-            label=torch.from_numpy(taken.small.meta[:, LABEL].astype(np.int64)),
+            label=torch.from_numpy(taken.small.meta["label"].astype(np.int64)),
             key=self.dataset.keys(taken.samples),
             sample=torch.from_numpy(taken.samples),
         )

@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING
 from maskgen.errors import ImageFault
 from maskgen.io.images.stored import decode_photo
 from maskgen.shards import naming
-from maskgen.shards.coverage import META_FIELDS
 from maskgen.shards.patch import paste_background
 from maskgen.types import RGB, Box
 
@@ -18,8 +17,6 @@ from ..sampling.draws import DONOR, BatchDraws, ViewDraws
 
 if TYPE_CHECKING:
     from .reference import Made
-
-_PLACE = slice(META_FIELDS.index("bg_y0"), META_FIELDS.index("bg_x1") + 1)
 
 
 class Pictures:
@@ -64,7 +61,7 @@ class Pictures:
     def _background(self, row: int) -> RGB:
         """The background picture; where only a patch of it is stored, pasted on its photo."""
         stored, meta = self._decode(naming.BACKGROUND, row), self._taken.small.meta[row]
-        place = Box(*(int(v) for v in meta[_PLACE]))
+        place = Box(*meta["bg_box"].tolist())
         photo = self._decode(naming.PHOTO, row)
         return stored if place == Box(0, 0, *photo.shape[:2]) else paste_background(photo, stored, place)
 

@@ -4,11 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+import numpy as np
+
 from ..errors import ShardFault
 from ..io.images.encode import resize_image
 from ..io.images.stored import decode_photo
 from ..types import RGB, Box
-from . import coverage, naming
+from . import naming
+from .meta import unpack_meta
 
 MAX_PIXELS = 1 << 28
 MIN_PX = 16
@@ -82,8 +85,7 @@ def background_box(meta: bytes) -> Box:
     Raises:
         ShardFault: not a KEY.meta member of this version.
     """
-    fields = _fields(meta)
-    return Box(*(fields[f"bg_{edge}"] for edge in ("y0", "x0", "y1", "x1")))
+    return Box(*_fields(meta)["bg_box"].tolist())
 
 
 def photo_size(meta: bytes) -> tuple[int, int]:
@@ -92,18 +94,17 @@ def photo_size(meta: bytes) -> tuple[int, int]:
     Raises:
         ShardFault: not a KEY.meta member of this version, or a size that no photo has.
     """
-    fields = _fields(meta)
-    height, width = fields["height"], fields["width"]
+    height, width = _fields(meta)["size"].tolist()
     if not (height > 0 and width > 0 and height * width <= MAX_PIXELS):
         raise _contradiction(f"KEY.meta states {width}x{height} px")
     return height, width
 
 
-def _fields(meta: bytes) -> dict[str, int]:
+def _fields(meta: bytes) -> np.void:
     try:
-        return coverage.unpack_meta(meta)
+        return unpack_meta(meta)
     except ValueError as error:
-        raise _contradiction(f"KEY.meta has {len(meta)} bytes") from error
+        raise _contradiction(str(error)) from error
 
 
 def _contradiction(cause: str) -> ShardFault:

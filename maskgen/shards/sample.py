@@ -15,6 +15,7 @@ from ..config.run_config import RunConfig
 from ..io.images.encode import encode_jpeg, encode_mask_png, resize_mask
 from ..types import RGB, Box, Filled, HardMask, Label, SoftMask
 from . import coverage, naming, patch
+from .meta import pack_meta
 
 _NOWHERE = Box(0, 0, 0, 0)
 
@@ -149,7 +150,7 @@ def encode_sample(
         parts[naming.CLASS] = str(sample.label).encode()
     parts[naming.SAT] = coverage.summed_area_table(masks.hard).astype("<u2").tobytes()
     parts[naming.FG] = coverage.small_mask(masks.stored).tobytes()
-    parts[naming.META] = coverage.pack_meta((height, width), box, free, sample.label, area, place)
+    parts[naming.META] = pack_meta((height, width), box, free, sample.label, area, place)
     row = {
         "key": sample.key, "path": sample.path, "status": "ok", "error": "", "width": width, "height": height,
         "fg_area": round(area, 6), "fg_box": list(box), "background": how, "verbatim": verbatim is not None,

@@ -15,6 +15,7 @@ from ..io.images.stored import decode_mask, decode_photo
 from ..types import Box, HardMask
 from . import coverage, foreign_files, index, manifest, naming, patch, plan, table, tar
 from .commit import withdraw
+from .meta import unpack_meta
 from .reader import SampleBytes, check_size, read_samples
 from .record import Record, parse
 from .sample import cut_level, hard_mask
@@ -201,13 +202,14 @@ def _check_place(place: Box, facts: dict[str, Any], hard: HardMask, options: dic
 
 
 def _check_meta(parts: dict[str, bytes], facts: dict[str, Any], hard: HardMask) -> Iterator[str]:
-    meta = coverage.unpack_meta(parts[naming.META])
+    meta = unpack_meta(parts[naming.META])
     box = coverage.foreground_box(hard)
-    if tuple(meta[f"fg_{edge}"] for edge in ("y0", "x0", "y1", "x1")) != box or facts["fg_box"] != list(box):
+    if meta["fg_box"].tolist() != list(box) or facts["fg_box"] != list(box):
         yield "the foreground box is not that of the mask"
     if abs(float(hard.mean()) - facts["fg_area"]) > 1e-6:
         yield "the foreground area is not that of the mask"
-    if hard[meta["free_y0"] : meta["free_y1"], meta["free_x0"] : meta["free_x1"]].any():
+    y0, x0, y1, x1 = meta["free_box"].tolist()
+    if hard[y0:y1, x0:x1].any():
         yield "the rectangle without foreground holds some"
 
 

@@ -186,7 +186,7 @@ def test_one_flipped_byte_is_found_or_stays_where_it_is(shards: Path, full_fault
         unseen += 1
         for row, key in enumerate(reader.keys(taken.samples)):
             for ext, content in (("sat", taken.small.sat[row].astype("<u2").tobytes()),
-                                 ("meta", taken.small.meta[row].astype("<i4").tobytes()),
+                                 ("meta", taken.small.meta[row].tobytes()),
                                  ("fg", taken.small.fg[row].tobytes()),
                                  ("jpg", taken.encoded["jpg"][row].tobytes()),
                                  ("bg.jpg", taken.encoded["bg.jpg"][row].tobytes())):  # fmt: skip

@@ -16,7 +16,8 @@ from PIL import Image
 from maskgen.config.run_config import make_config
 from maskgen.errors import EXIT_DONE, EXIT_FAULTS, UsageError
 from maskgen.pipelines.run import Outcome, failures, run
-from maskgen.shards import coverage, manifest, reader
+from maskgen.shards import manifest, reader
+from maskgen.shards.meta import unpack_meta
 from maskgen.shards.reader import SampleBytes
 from maskgen.shards.verify import verify
 
@@ -98,9 +99,10 @@ def test_samples_keep_what_the_contract_promises(sample_shards: Path) -> None:
         half = hard[: mask.shape[0] // 2].sum() / hard.sum()
         assert table[16, 32] / 65535 == pytest.approx(half, abs=0.01)
         assert len(parts["fg"]) == 128 * 128
-        meta = coverage.unpack_meta(parts["meta"])
-        assert (meta["height"], meta["width"], meta["label"]) == (facts["height"], facts["width"], -1)
-        assert not hard[meta["free_y0"] : meta["free_y1"], meta["free_x0"] : meta["free_x1"]].any()
+        meta = unpack_meta(parts["meta"])
+        assert (*meta["size"].tolist(), meta["label"]) == (facts["height"], facts["width"], -1)
+        y0, x0, y1, x1 = meta["free_box"].tolist()
+        assert not hard[y0:y1, x0:x1].any()
 
 
 def test_plain_jpegs_are_stored_byte_for_byte(sample_shards: Path) -> None:

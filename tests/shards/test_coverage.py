@@ -44,23 +44,3 @@ def test_small_mask_keeps_the_mean() -> None:
     assert small.shape == (128, 128)
     blocks = mask.reshape(128, 2, 128, 3).mean((1, 3))
     assert np.abs(small - blocks).max() <= 0.51
-
-
-def test_meta_round_trip() -> None:
-    data = coverage.pack_meta((375, 500), Box(1, 2, 3, 4), Box(5, 6, 7, 8), 17, 0.25, Box(9, 10, 11, 12))
-    assert len(data) == 17 * 4
-    fields = coverage.unpack_meta(data)
-    assert (fields["height"], fields["width"], fields["label"], fields["fg_area_ppm"]) == (
-        375,
-        500,
-        17,
-        250_000,
-    )
-    for name, box in (("fg", (1, 2, 3, 4)), ("free", (5, 6, 7, 8)), ("bg", (9, 10, 11, 12))):
-        assert tuple(fields[f"{name}_{edge}"] for edge in ("y0", "x0", "y1", "x1")) == box
-    # The positions are the contract: readers without this package count on them.
-    assert np.frombuffer(data, "<i4").tolist() == [2, 375, 500, *range(1, 9), 17, 250_000, *range(9, 13)]
-    several = coverage.pack_meta((1, 1), Box(0, 0, 0, 0), Box(0, 0, 1, 1), (3, 4), 0, Box(0, 0, 0, 0))
-    assert coverage.unpack_meta(several)["label"] == -1
-    with pytest.raises(ValueError):
-        coverage.unpack_meta(data[:-4])

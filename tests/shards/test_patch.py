@@ -12,7 +12,8 @@ from maskgen.backgrounds import telea, tiled
 from maskgen.errors import ShardFault
 from maskgen.io.images.encode import encode_jpeg, resize_short_side
 from maskgen.io.images.stored import decode_photo
-from maskgen.shards import coverage, patch
+from maskgen.shards import patch
+from maskgen.shards.meta import pack_meta
 from maskgen.types import Background, Box
 
 STORES = ("full", "patch")
@@ -121,7 +122,7 @@ def _members(
 ) -> tuple[dict[str, bytes], Box]:
     size = (background.shape[0], background.shape[1])
     box = patch.stored_box(region, size, store)
-    meta = coverage.pack_meta(size, region, Box(0, 0, 0, 0), 3, 0.1, box)
+    meta = pack_meta(size, region, Box(0, 0, 0, 0), 3, 0.1, box)
     assert patch.background_box(meta) == box
     stored = encode_jpeg(patch.cut_background(background, box, 0), 95)
     return {"jpg": photo, "bg.jpg": stored, "meta": meta}, box

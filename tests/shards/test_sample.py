@@ -18,7 +18,8 @@ from maskgen.backgrounds.rectangle import largest_free_rectangle
 from maskgen.config.run_config import RunConfig, make_config
 from maskgen.io.images.encode import encode_jpeg
 from maskgen.io.images.stored import decode_photo
-from maskgen.shards import coverage, patch
+from maskgen.shards import patch
+from maskgen.shards.meta import unpack_meta
 from maskgen.shards.reader import SampleBytes
 from maskgen.shards.sample import SampleId, encode_sample, store_mask
 from maskgen.shards.verify import check_sample
@@ -185,6 +186,7 @@ def test_the_area_and_box_are_those_of_the_mask() -> None:
     facts = json.loads(parts["json"])
     assert facts["fg_area"] == pytest.approx(hard.mean(), abs=1e-6)
     assert facts["fg_box"] == [rows.min(), columns.min(), rows.max() + 1, columns.max() + 1]
-    meta = coverage.unpack_meta(parts["meta"])
+    meta = unpack_meta(parts["meta"])
     assert meta["version"] == 2
-    assert not hard[meta["free_y0"] : meta["free_y1"], meta["free_x0"] : meta["free_x1"]].any()
+    y0, x0, y1, x1 = meta["free_box"].tolist()
+    assert not hard[y0:y1, x0:x1].any()

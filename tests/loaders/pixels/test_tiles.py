@@ -7,14 +7,15 @@ from numpy.typing import NDArray
 
 from maskgen.backgrounds.tiled import tiled
 from maskgen.loaders.pixels.tiles import tile, tiling
-from maskgen.shards.coverage import foreground_box, pack_meta
+from maskgen.shards.coverage import foreground_box
+from maskgen.shards.meta import pack_meta, unpack_meta
 from maskgen.types import Box
 
 
-def meta_of(mask: NDArray[np.bool_]) -> NDArray[np.int32]:
+def meta_of(mask: NDArray[np.bool_]) -> np.void:
     size, nothing = (mask.shape[0], mask.shape[1]), Box(0, 0, 0, 0)
     raw = pack_meta(size, foreground_box(mask), nothing, None, float(mask.mean()), Box(0, 0, *size))
-    return np.frombuffer(raw, "<i4").astype(np.int32)
+    return unpack_meta(raw)
 
 
 def test_the_same_pixels_wherever_a_strip_was_tiled() -> None:

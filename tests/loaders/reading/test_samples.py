@@ -22,7 +22,8 @@ from maskgen.loaders.dataset.open import Dataset, open_dataset
 from maskgen.loaders.dataset.shard import header
 from maskgen.loaders.reading.samples import BrokenSample, SampleReader
 from maskgen.loaders.storage.open_files import OpenFiles
-from maskgen.shards import coverage, tar
+from maskgen.shards import tar
+from maskgen.shards.meta import META
 
 
 def content(path: Path) -> dict[str, bytes]:
@@ -40,7 +41,7 @@ def compare(reader: SampleReader, taken: Any, known: dict[str, bytes]) -> None:
     for row, key in enumerate(reader.keys(taken.samples)):
         assert taken.small.sat[row].astype("<u2").tobytes() == known[f"{key}.sat"]
         assert taken.small.fg[row].tobytes() == known[f"{key}.fg"]
-        assert taken.small.meta[row].astype("<i4").tobytes() == known[f"{key}.meta"]
+        assert taken.small.meta[row].tobytes() == known[f"{key}.meta"]
         for ext, values in taken.encoded.items():
             assert values[row].tobytes() == known[f"{key}.{ext}"]
 
@@ -75,13 +76,11 @@ def test_batches_are_what_tarfile_reads(drawn: Any, threads: int, open_files: in
         assert (taken.samples == order).all()
         assert reader.keys(order) == [drawn.drawings[n].key for n in order]
         compare(reader, taken, known)
-    assert taken.small.meta[:, coverage.META_FIELDS.index("label")].tolist() == [
-        drawn.drawings[n].label for n in order
-    ]
+    assert taken.small.meta["label"].tolist() == [drawn.drawings[n].label for n in order]
     assert (taken.small.sat.dtype, taken.small.fg.dtype, taken.small.meta.dtype) == (
         np.uint16,
         np.uint8,
-        np.int32,
+        META,
     )
 
 

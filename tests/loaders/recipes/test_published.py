@@ -11,7 +11,8 @@ from maskgen.loaders.recipes.published import RECIPES
 from maskgen.loaders.recipes.spec import Recipe, View
 from maskgen.loaders.sampling.crops import intersection
 from maskgen.loaders.sampling.draws import DONOR, GREY, draw
-from maskgen.shards.coverage import META_FIELDS, foreground_box, summed_area_table
+from maskgen.shards.coverage import foreground_box, summed_area_table
+from maskgen.shards.meta import META
 
 
 def sizes(recipe: Recipe) -> list[int]:
@@ -132,15 +133,15 @@ def test_special_parts() -> None:
 
 def photos(count: int) -> tuple[Any, Any]:
     rng = np.random.default_rng(0)
-    sat, rows = [], np.zeros((count, len(META_FIELDS)), np.int32)
+    sat, rows = [], np.zeros(count, META)
     for row in range(count):
         height, width = (int(v) for v in rng.integers(60, 120, 2))
         y, x = np.mgrid[0:height, 0:width] + 0.5
         centre, radius = rng.uniform(0.35, 0.65, 2), rng.uniform(0.1, 0.4, 2)
         mask = np.hypot((y / height - centre[0]) / radius[0], (x / width - centre[1]) / radius[1]) <= 1
         sat.append(summed_area_table(mask))
-        rows[row, 1:7] = [height, width, *foreground_box(mask)]
-        rows[row, META_FIELDS.index("fg_area_ppm")] = round(mask.mean() * 1e6)
+        rows["size"][row], rows["fg_box"][row] = (height, width), foreground_box(mask)
+        rows["fg_area_ppm"][row] = round(mask.mean() * 1e6)
     return np.stack(sat), rows
 
 
@@ -171,8 +172,8 @@ def test_plain_is_the_central_square_without_chance() -> None:
     sat, meta = photos(50)
     one, two = (draw(RECIPES["plain"], sat, meta, np.arange(50), seed=s, epoch=s).views[0] for s in (0, 1))
     np.testing.assert_array_equal(one.box, two.box)
-    sides = one.box[:, 2:] * meta[:, 1:3]
-    np.testing.assert_allclose(sides, meta[:, 1:3].min(axis=1, keepdims=True) * np.ones((1, 2)), rtol=1e-5)
-    middle = (one.box[:, :2] + one.box[:, 2:] / 2) * meta[:, 1:3]
-    assert np.abs(middle - meta[:, 1:3] / 2).max() < 0.501
+    sides = one.box[:, 2:] * meta["size"]
+    np.testing.assert_allclose(sides, meta["size"].min(axis=1, keepdims=True) * np.ones((1, 2)), rtol=1e-5)
+    middle = (one.box[:, :2] + one.box[:, 2:] / 2) * meta["size"]
+    assert np.abs(middle - meta["size"] / 2).max() < 0.501
     assert not one.flip.any()

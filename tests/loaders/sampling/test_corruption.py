@@ -14,10 +14,10 @@ from maskgen.loaders.reading.buffers import Small
 from maskgen.loaders.recipes.spec import Corruption
 from maskgen.loaders.sampling.corruption import corrupt
 from maskgen.loaders.sampling.draws import uniforms
-from maskgen.shards.coverage import META_FIELDS, foreground_box, small_mask, summed_area_table
+from maskgen.shards.coverage import foreground_box, small_mask, summed_area_table
+from maskgen.shards.meta import META
 
 LEVEL, SEED, EPOCH = 128, 2, 3
-AREA = META_FIELDS.index("fg_area_ppm")
 
 
 @lru_cache
@@ -30,9 +30,9 @@ def masks(count: int, *, size: tuple[int, int] = (200, 300)) -> Small:
         centre, radius = rng.uniform(0.4, 0.6, 2), rng.uniform(0.08, 0.2, 2)
         reach = np.hypot((y / size[0] - centre[0]) / radius[0], (x / size[1] - centre[1]) / radius[1])
         full.append(np.where(reach <= 1, np.uint8(255), np.uint8(0)))
-    meta = np.zeros((count, len(META_FIELDS)), np.int32)
-    meta[:, 1:7] = [[*size, *foreground_box(mask > 0)] for mask in full]
-    meta[:, AREA] = [round((mask > 0).mean() * 1e6) for mask in full]
+    meta = np.zeros(count, META)
+    meta["size"], meta["fg_box"] = size, [foreground_box(mask > 0) for mask in full]
+    meta["fg_area_ppm"] = [round((mask > 0).mean() * 1e6) for mask in full]
     sat = np.stack([summed_area_table(mask > 0) for mask in full])
     return Small(sat, np.stack([small_mask(mask) for mask in full]), meta)
 
@@ -66,7 +66,9 @@ def test_rotation_is_that_of_the_photo_not_of_the_square() -> None:
         expected = moved(small.fg[row], (200, 300), back)
         assert np.abs(found.fg[row] - expected).mean() < 0.6
         assert ((found.fg[row] >= LEVEL) != (expected >= LEVEL)).mean() < 0.002
-    assert np.abs(found.meta[:, AREA] / small.meta[:, AREA] - 1).max() < 0.05, "a turn keeps the area"
+    assert np.abs(found.meta["fg_area_ppm"] / small.meta["fg_area_ppm"] - 1).max() < 0.05, (
+        "a turn keeps the area"
+    )
 
 
 def test_shear_is_that_of_the_photo() -> None:
@@ -84,7 +86,7 @@ def test_translation_is_in_units_of_the_foregrounds_box() -> None:
     found = spoilt("translate", 0.25, small)
     u = numbers(40)
     for row in range(40):
-        y0, x0, y1, x1 = small.meta[row, 3:7]
+        y0, x0, y1, x1 = small.meta["fg_box"][row]
         by = 0.25 * (2 * u[row, :2] - 1) * (y1 - y0, x1 - x0)
         before, after = (ndimage.center_of_mass(part.fg[row]) for part in (small, found))
         step = (np.array(after) - before) * (200 / 128, 300 / 128)
@@ -123,7 +125,7 @@ def test_rectangles_cover_their_share_of_the_photo(change: str, amount: float) -
 @pytest.mark.parametrize("amount", [0.1, 0.5, 1.0])
 def test_rectangles_added_and_removed_at_the_centre(amount: float) -> None:
     small = masks(20)
-    side = np.sqrt(amount * small.meta[:, AREA] / 1e6)
+    side = np.sqrt(amount * small.meta["fg_area_ppm"] / 1e6)
     cells = (np.arange(128) + 0.5) / 128
     near = np.abs(cells[None] - 0.5) < side[:, None] / 2
     middle = near[:, :, None] & near[:, None, :]
@@ -140,9 +142,11 @@ def test_the_box_is_the_foregrounds_bounding_box() -> None:
     small = masks(20)
     found = spoilt("box", 0.5, small)
     for row in range(20):
-        y0, x0, y1, x1 = small.meta[row, 3:7]
-        assert found.meta[row, AREA] == pytest.approx((y1 - y0) * (x1 - x0) / (200 * 300) * 1e6, rel=0.05)
-        np.testing.assert_allclose(found.meta[row, 3:7], small.meta[row, 3:7], atol=2.4)
+        y0, x0, y1, x1 = small.meta["fg_box"][row]
+        assert found.meta["fg_area_ppm"][row] == pytest.approx(
+            (y1 - y0) * (x1 - x0) / (200 * 300) * 1e6, rel=0.05
+        )
+        np.testing.assert_allclose(found.meta["fg_box"][row], small.meta["fg_box"][row], atol=2.4)
 
 
 @pytest.mark.parametrize("change", ["rotate", "translate", "random_rectangle", "remove_rectangle", "box"])
@@ -151,7 +155,7 @@ def test_tables_boxes_and_areas_follow_the_spoilt_mask(change: str) -> None:
     for row in range(10):
         hard = found.fg[row] >= LEVEL
         np.testing.assert_array_equal(found.sat[row], summed_area_table(hard))
-        assert found.meta[row, AREA] == round(hard.mean() * 1e6)
+        assert found.meta["fg_area_ppm"][row] == round(hard.mean() * 1e6)
         y0, x0, y1, x1 = foreground_box(hard)
         scale = 200 / 128, 300 / 128
         expected = (
@@ -160,9 +164,9 @@ def test_tables_boxes_and_areas_follow_the_spoilt_mask(change: str) -> None:
             -int(-y1 * scale[0] // 1),
             -int(-x1 * scale[1] // 1),
         )
-        assert tuple(found.meta[row, 3:7]) == expected
-    kept = [name not in ("fg_y0", "fg_x0", "fg_y1", "fg_x1", "fg_area_ppm") for name in META_FIELDS]
-    np.testing.assert_array_equal(found.meta[:, kept], masks(10).meta[:, kept])
+        assert tuple(found.meta["fg_box"][row]) == expected
+    for name in set(META.names or ()) - {"fg_box", "fg_area_ppm"}:
+        np.testing.assert_array_equal(found.meta[name], masks(10).meta[name])
 
 
 def test_a_mask_spoilt_to_nothing_is_a_photo_without_foreground() -> None:
@@ -170,8 +174,8 @@ def test_a_mask_spoilt_to_nothing_is_a_photo_without_foreground() -> None:
     gone = spoilt("translate", 100.0, small)
     assert not gone.fg.any()
     assert not gone.sat.any()
-    assert not gone.meta[:, 3:7].any()
-    assert not gone.meta[:, AREA].any()
+    assert not gone.meta["fg_box"].any()
+    assert not gone.meta["fg_area_ppm"].any()
     again = spoilt("box", 0.5, gone)
     assert not again.fg.any()
 

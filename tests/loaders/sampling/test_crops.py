@@ -20,6 +20,7 @@ from torchvision.transforms import RandomResizedCrop
 from maskgen.loaders.recipes.spec import Crop
 from maskgen.loaders.sampling.crops import TRIES, UNIFORMS, centre_crops, choose_crops, coverage, intersection
 from maskgen.shards.coverage import foreground_box, summed_area_table
+from maskgen.shards.meta import META, Meta
 
 RATIO = (3 / 4, 4 / 3)
 Mask = NDArray[np.bool_]
@@ -33,21 +34,23 @@ def ellipse(rng: np.random.Generator, height: int, width: int) -> Mask:
     return np.asarray(reach <= 1)
 
 
-def tables(masks: Sequence[Mask]) -> tuple[NDArray[np.uint16], NDArray[np.int32]]:
+def tables(masks: Sequence[Mask]) -> tuple[NDArray[np.uint16], Meta]:
     sat = np.stack([summed_area_table(mask) for mask in masks])
-    rows = [[1, *m.shape, *foreground_box(m), 0, 0, 1, 1, -1, round(m.mean() * 1e6)] for m in masks]
-    return sat, np.array(rows, np.int32)
+    meta = np.zeros(len(masks), META)
+    meta["size"], meta["fg_box"] = [m.shape for m in masks], [foreground_box(m) for m in masks]
+    meta["fg_area_ppm"] = [round(m.mean() * 1e6) for m in masks]
+    return sat, meta
 
 
-def blank(sizes: NDArray[np.int64]) -> tuple[NDArray[np.uint16], NDArray[np.int32]]:
+def blank(sizes: NDArray[np.int64]) -> tuple[NDArray[np.uint16], Meta]:
     """Photos of these (B, 2) sizes without foreground."""
-    meta = np.zeros((len(sizes), 13), np.int32)
-    meta[:, 1:3] = sizes
+    meta = np.zeros(len(sizes), META)
+    meta["size"] = sizes
     return np.zeros((len(sizes), 33, 33), np.uint16), meta
 
 
-def in_pixels(boxes: NDArray[np.float32], meta: NDArray[np.int32]) -> NDArray[np.int64]:
-    exact = boxes * np.tile(meta[:, 1:3], 2).reshape(len(meta), *[1] * (boxes.ndim - 2), 4)
+def in_pixels(boxes: NDArray[np.float32], meta: Meta) -> NDArray[np.int64]:
+    exact = boxes * np.tile(meta["size"], 2).reshape(len(meta), *[1] * (boxes.ndim - 2), 4)
     assert np.abs(exact - np.rint(exact)).max() < 1e-3, "edges are whole pixels"
     return np.rint(exact).astype(np.int64)
 
@@ -268,7 +271,7 @@ def test_mask_without_foreground_gives_the_plain_crop(rule: str) -> None:
     assert (choose_crops([bound], sat, meta, uniforms) == choose_crops([Crop()], sat, meta, uniforms)).all()
 
 
-def corners() -> tuple[NDArray[np.uint16], NDArray[np.int32]]:
+def corners() -> tuple[NDArray[np.uint16], Meta]:
     """A square photo with one foreground pixel in two opposite corners."""
     mask = np.zeros((100, 100), bool)
     mask[0, 0] = mask[-1, -1] = True
@@ -430,7 +433,8 @@ def test_views_do_not_depend_on_one_another_without_need() -> None:
 @settings(max_examples=200, deadline=None)
 def test_boxes_lie_inside_the_image(size: tuple[int, int], uniform: float, crop: Crop) -> None:
     sat = np.linspace(0, 65535, 33 * 33).astype(np.uint16).reshape(1, 33, 33)
-    meta = np.array([[1, *size, 0, 0, size[0], (size[1] + 1) // 2, 0, 0, 1, 1, -1, 400_000]], np.int32)
+    meta = np.zeros(1, META)
+    meta["size"], meta["fg_box"], meta["fg_area_ppm"] = size, (0, 0, size[0], (size[1] + 1) // 2), 400_000
     boxes = choose_crops([crop], sat, meta, np.full((1, 1, UNIFORMS), uniform, np.float32))
     y, x, h, w = in_pixels(boxes, meta)[0, 0].tolist()
     assert min(y, x) >= 0

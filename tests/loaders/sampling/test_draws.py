@@ -25,6 +25,7 @@ from maskgen.loaders.sampling.draws import (
     uniforms,
 )
 from maskgen.shards.coverage import foreground_box, summed_area_table
+from maskgen.shards.meta import META
 
 SEED, EPOCH = 3, 5
 
@@ -41,8 +42,9 @@ def world(count: int, *, empty: tuple[int, ...] = (), seed: int = 0) -> tuple[ND
         mask = np.hypot((y / height - centre[0]) / radius[0], (x / width - centre[1]) / radius[1]) <= 1
         mask &= number not in empty
         sat.append(summed_area_table(mask))
-        meta.append([1, height, width, *foreground_box(mask), 0, 0, 1, 1, -1, round(mask.mean() * 1e6)])
-    return np.stack(sat), np.array(meta, np.int32)
+        area = round(mask.mean() * 1e6)
+        meta.append((2, (height, width), foreground_box(mask), (0, 0, 1, 1), -1, area, (0, 0, 0, 0)))
+    return np.stack(sat), np.array(meta, META)
 
 
 def drawn(recipe: Recipe, count: int = 64, *, start: int = 0, seed: int = SEED, **others: Any) -> BatchDraws:
@@ -257,7 +259,7 @@ def test_photos_without_foreground_keep_their_background() -> None:
 
 def test_the_foreground_must_cover_enough_of_photo_and_crop() -> None:
     sat, meta = world(400)
-    area = meta[:, -1] / 1e6
+    area = meta["fg_area_ppm"] / 1e6
     for least_area, least_visible in ((0.05, 0.0), (0.0, 0.1), (0.1, 0.2), (0.0, 0.0)):
         background = Background(replace="grey", p=1.0, min_area=least_area, min_visible=least_visible)
         recipe = Recipe(views=(View(crop=Crop(scale=(0.05, 0.6)), background=background),))

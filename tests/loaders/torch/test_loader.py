@@ -29,7 +29,8 @@ from maskgen.loaders.recipes.spec import (
 from maskgen.loaders.sampling.draws import DONOR, GREY, KEEP, draw
 from maskgen.loaders.torch.loader import TorchLoader
 from maskgen.loaders.torch.reference import Sources, composite, cut, from_numpy, make_view
-from maskgen.shards.coverage import META_FIELDS, foreground_box, small_mask, summed_area_table
+from maskgen.shards.coverage import foreground_box, small_mask, summed_area_table
+from maskgen.shards.meta import META
 
 PLAIN = Recipe(views=(View(size=32, masks=True),))
 
@@ -196,9 +197,9 @@ def test_a_matched_negative_is_its_querys_background_outside_its_foreground(
         masks.append(mask)
     fg = torch.from_numpy(np.stack([small_mask(mask) for mask in masks]))[:, None]
     sat = np.stack([summed_area_table(mask > 0) for mask in masks])
-    meta = np.zeros((rows, len(META_FIELDS)), np.int32)
-    meta[:, :7] = [[1, *m.shape, *foreground_box(m > 0)] for m in masks]
-    meta[:, META_FIELDS.index("fg_area_ppm")] = [round((m > 0).mean() * 1e6) for m in masks]
+    meta = np.zeros(rows, META)
+    meta["size"], meta["fg_box"] = [m.shape for m in masks], [foreground_box(m > 0) for m in masks]
+    meta["fg_area_ppm"] = [round((m > 0).mean() * 1e6) for m in masks]
     chain = Photometric(solarise_p=0.3)
     view = View(size=32, photometric=chain, background=Background(replace=replacement, p=0.5))
     third = View(size=32, photometric=chain, crop=Crop(fg_min=0.5), background=Background(softness=softness))
