@@ -1,6 +1,6 @@
 """Images per second of the loader, each augmentation against the same graph without it, in one run.
 
-    python benchmarks/loader.py SHARDS [--batch 64] [--threads 2] [--batches 8] [--rounds 5] [--device gpu]
+    python benchmarks/loader.py SHARDS [--batch 64] [--threads 2] [--batches 8] [--rounds 5] [--device cuda]
                                 [--cases decode,plain,...] [--rivals] [--operators]
 
 SHARDS is a folder that `maskgen run` wrote, with photos, masks and backgrounds, 1 000 photos or more. Cases are
@@ -87,7 +87,7 @@ def decode_only(setting: Setting) -> Iterator[Any]:
     from nvidia.dali import fn, types
     from nvidia.dali.pipeline import pipeline_def
 
-    gpu = setting.device == "gpu"
+    gpu = setting.device == "cuda"
 
     @pipeline_def(
         batch_size=setting.batch, num_threads=setting.threads, device_id=0 if gpu else None, prefetch_queue_depth=2
@@ -195,7 +195,7 @@ def main() -> None:
     parser.add_argument("--batches", type=int, default=8, help="timed per case and round")
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--threads", type=int, default=2, help="DALI's threads, and the rivals' workers")
-    parser.add_argument("--device", choices=("cpu", "gpu"), default="cpu")
+    parser.add_argument("--device", choices=("cpu", "cuda"), default="cpu")
     parser.add_argument("--cases", default=",".join(("decode", *CASES)))
     parser.add_argument("--operators", action="store_true", help="also DALI's own operators on the CPU")
     parser.add_argument(

@@ -8,10 +8,10 @@ from collections.abc import Iterator, Sequence
 
 from maskgen.errors import MaskgenError
 
-from .base import DEVICES
 from .batch import Batch
 from .dali.loader import DaliLoader
 from .dataset.open import Dataset, open_dataset
+from .options import DEVICES
 from .recipes.published import RECIPES
 
 BACKGROUNDS = ("its own background", "a grey background", "the background of another photo")

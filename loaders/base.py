@@ -11,12 +11,10 @@ from maskgen.shards import naming
 
 from .batch import Batch
 from .dataset.open import Dataset
+from .options import LoaderOptions
 from .order.schedule import LoaderState, Schedule
 from .reading.samples import SampleReader
 from .recipes.spec import Recipe, View
-
-DTYPES = ("uint8", "float32", "float16", "bfloat16")
-DEVICES = ("cpu", "gpu")
 
 
 class EpochLoader(ABC):
@@ -27,24 +25,27 @@ class EpochLoader(ABC):
         batch_size: images per batch and rank.
         recipe: what to make of each image, or a sequence of views.
         seed: of the order and of all draws.
-        rank: 0..world-1.
-        world: ranks that share each epoch.
-        last: ``drop``, ``pad`` or ``partial``, see `Schedule`.
-        on_error: ``raise``, or ``skip`` to put other samples in the place of damaged ones.
+        options: the ranks' share of an epoch, and how batches are made.
 
     Raises:
         UsageError: an option is out of range, or the data set lacks a member that the recipe needs.
     """
 
     def __init__(
-        self, dataset: Dataset, batch_size: int, *, recipe: Recipe | Sequence[View], seed: int, rank: int, world: int,
-        last: str, on_error: str,
-    ) -> None:  # fmt: skip
+        self,
+        dataset: Dataset,
+        batch_size: int,
+        *,
+        recipe: Recipe | Sequence[View],
+        seed: int,
+        options: LoaderOptions,
+    ) -> None:
         self.dataset = dataset
         self.recipe = recipe if isinstance(recipe, Recipe) else Recipe(views=tuple(recipe))
-        self._schedule = Schedule(dataset.samples, batch_size, rank, world, last)
+        self._schedule = Schedule(dataset.samples, batch_size, options.rank, options.world, options.last)
         backgrounds = (naming.BACKGROUND,) if self.recipe.needs_backgrounds else ()
-        self.reader = SampleReader(dataset, (naming.PHOTO, *backgrounds), on_error=on_error)
+        self.reader = SampleReader(dataset, (naming.PHOTO, *backgrounds), on_error=options.on_error)
+        self._options = options
         self._seed, self._epoch, self._step = seed, 0, 0
         self._begun = self._taken = False
         self._busy = False  # stays so when a KeyboardInterrupt strikes
@@ -154,16 +155,3 @@ class _Iteration:
 
     def __next__(self) -> Batch:
         return self._loader._next(self._turn)
-
-
-def check_options(name: str, *, device: str, threads: int, prefetch: int, output: str) -> None:
-    """Refuse what no loader can do.
-
-    Raises:
-        UsageError: a value out of its range.
-    """
-    if threads < 1 or prefetch < 1 or device not in DEVICES or output not in DTYPES:
-        raise UsageError(
-            f"{name}(device={device!r}, threads={threads}, prefetch={prefetch}, output={output!r}) is out of range",
-            remedy=f"device cpu or gpu, threads and prefetch from 1, output one of {', '.join(DTYPES)}",
-        )

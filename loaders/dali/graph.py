@@ -7,7 +7,7 @@ on a CPU. Importing this module imports DALI.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 from nvidia.dali import fn as dali_fn
@@ -16,14 +16,12 @@ from nvidia.dali.pipeline import pipeline_def
 
 from maskgen.shards import coverage
 
+from ..options import LoaderOptions
 from ..pixels import draw_table
 from ..pixels.render import Renderer
 from ..recipes.spec import Recipe
 from ..sampling.draws import DONOR
 from .operators import ViewGraph
-
-if TYPE_CHECKING:
-    from .loader import Options
 
 # DALI's own annotations know neither its element types nor half of its return types.
 fn: Any = dali_fn
@@ -35,7 +33,7 @@ PHOTO, PLAN, MASK, DONORS, SHOWN = "photo", "plan", "mask", "donors", "shown"
 def build(
     recipe: Recipe,
     batch_size: int,
-    options: Options,
+    options: LoaderOptions,
     *,
     level: int,
     patched: bool = False,

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from maskgen.errors import EnvironmentFault, UsageError
 
-from ..base import EpochLoader, check_options
+from ..base import EpochLoader
 from ..batch import Batch
+from ..options import LoaderOptions
 from ..recipes.spec import Recipe, View
 
 if TYPE_CHECKING:
@@ -20,42 +20,6 @@ if TYPE_CHECKING:
     from ..order.schedule import Order, Schedule
     from .outputs import Finish
     from .stream import Stream
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Options:
-    """How a `DaliLoader` makes its batches; see there.
-
-    Raises:
-        UsageError: a value out of its range.
-    """
-
-    device: str
-    threads: int
-    prefetch: int
-    output: str
-    channels_last: bool
-    operators: bool
-    tile: bool
-
-    def __post_init__(self) -> None:
-        check_options(
-            "DaliLoader", device=self.device, threads=self.threads, prefetch=self.prefetch, output=self.output
-        )
-
-    def check(self, dataset: Dataset) -> None:
-        """Refuse what the data set cannot give.
-
-        Raises:
-            UsageError: `tile` without tiled backgrounds, or with DALI's operators.
-        """
-        made = dataset.manifest.identity["options"].get("background")
-        if self.tile and (made != "tiled" or self.operators):
-            raise UsageError(
-                "DaliLoader(tile=True) is for tiled backgrounds and for the CPU's own graph",
-                where=f"backgrounds: {made}",
-                arguments=[("tile", False)],
-            )
 
 
 class DaliLoader(EpochLoader):
@@ -71,7 +35,7 @@ class DaliLoader(EpochLoader):
         batch_size: images per batch and rank.
         recipe: what to make of each image, or a sequence of views.
         seed: of the order and of all draws.
-        device: ``cpu``, or ``gpu`` to decode and compute on torch's current GPU and to hand out GPU tensors.
+        device: ``cpu``, or ``cuda`` to decode and compute on torch's current GPU and to hand out its tensors.
         threads: CPU threads of DALI and of its graph.
         rank: 0..world-1.
         world: ranks that share each epoch.
@@ -109,21 +73,21 @@ class DaliLoader(EpochLoader):
         operators: bool = False,
         tile: bool = False,
     ) -> None:
-        self._options = Options(
-            device=device, threads=threads, prefetch=prefetch, output=output, channels_last=channels_last,
-            operators=operators or device == "gpu", tile=tile,
-        )  # fmt: skip
-        super().__init__(
-            dataset,
-            batch_size,
-            recipe=recipe,
-            seed=seed,
+        options = LoaderOptions(
             rank=rank,
             world=world,
             last=last,
             on_error=on_error,
+            device=device,
+            threads=threads,
+            prefetch=prefetch,
+            output=output,
+            channels_last=channels_last,
+            operators=operators or device == "cuda",
+            tile=tile,
         )
-        self._options.check(dataset)
+        super().__init__(dataset, batch_size, recipe=recipe, seed=seed, options=options)
+        _check_tiling(dataset, options)
         _require_dali()
         self._stream, self._finish = self._open()
 
@@ -155,6 +119,16 @@ def _requests(
         samples = schedule.batch(order, step)
         if samples.size:
             yield samples, *stream
+
+
+def _check_tiling(dataset: Dataset, options: LoaderOptions) -> None:
+    made = dataset.manifest.identity["options"].get("background")
+    if options.tile and (made != "tiled" or options.operators):
+        raise UsageError(
+            "DaliLoader(tile=True) is for tiled backgrounds and for the CPU's own graph",
+            where=f"backgrounds: {made}",
+            arguments=[("tile", False)],
+        )
 
 
 def _require_dali() -> None:

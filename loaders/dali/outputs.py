@@ -11,6 +11,7 @@ from torch import Tensor
 from torch.utils.dlpack import from_dlpack
 
 from ..batch import Batch, some
+from ..options import LoaderOptions
 from ..pixels import draw_table
 from ..pixels.draw_table import Output
 from ..pixels.normalize import normalise
@@ -19,7 +20,6 @@ from ..recipes.spec import Recipe
 if TYPE_CHECKING:
     from ..dataset.open import Dataset
     from .feed import Feed
-    from .loader import Options
 
 Parts = tuple[Tensor | None, ...]
 
@@ -35,12 +35,12 @@ class Finish:
         options: of the loader.
     """
 
-    def __init__(self, recipe: Recipe, dataset: Dataset, options: Options) -> None:
+    def __init__(self, recipe: Recipe, dataset: Dataset, options: LoaderOptions) -> None:
         self._recipe = recipe
         self._dataset = dataset
         self._dtype = getattr(torch, options.output)
         self._channels_last = options.channels_last
-        self._device = torch.device("cuda" if options.device == "gpu" else "cpu")
+        self._device = torch.device(options.device)
 
     def __call__(self, feed: Feed, outputs: list[Any]) -> Batch:
         """The batch of a feed; `outputs` are DALI's tensor lists, one for each of `plan.outputs`."""

@@ -6,7 +6,7 @@ import itertools
 from collections import deque
 from collections.abc import Callable, Iterator
 from functools import partial
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import cv2
 import numpy as np
@@ -15,15 +15,13 @@ from numpy.typing import NDArray
 from maskgen.errors import EnvironmentFault
 from maskgen.shards import naming
 
+from ..options import LoaderOptions
 from ..prefetch import Job, WorkAhead
 from ..reading.samples import BrokenSample, SampleReader
 from ..recipes.spec import Recipe
 from . import graph
 from .feed import Feed, Feeder
 from .teardown import Flight, land, retire, retire_with
-
-if TYPE_CHECKING:
-    from .loader import Options
 
 Request = tuple[NDArray[np.int64], int, int]
 """The samples of a batch, and seed and epoch of its draws."""
@@ -168,7 +166,7 @@ def _tiny_jpeg() -> NDArray[np.uint8]:
     return np.asarray(cv2.imencode(".jpg", np.zeros((16, 16, 3), np.uint8))[1], np.uint8).ravel()
 
 
-def open_stream(reader: SampleReader, recipe: Recipe, batch_size: int, options: Options) -> Stream:
+def open_stream(reader: SampleReader, recipe: Recipe, batch_size: int, options: LoaderOptions) -> Stream:
     """The stream of a loader.
 
     Raises:
@@ -177,7 +175,7 @@ def open_stream(reader: SampleReader, recipe: Recipe, batch_size: int, options: 
     import torch
 
     gpu = None
-    if options.device == "gpu":
+    if options.device == "cuda":
         if not torch.cuda.is_available():
             raise EnvironmentFault("torch sees no GPU", arguments=[("device", "cpu")])
         gpu = torch.cuda.current_device()

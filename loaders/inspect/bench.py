@@ -43,7 +43,7 @@ class LoaderSetting:
         dataset: with photos.
         batch_size: images per batch.
         threads: CPU threads of a loader.
-        device: ``cpu`` or ``gpu``.
+        device: ``cpu`` or ``cuda``.
     """
 
     dataset: Dataset

@@ -25,7 +25,7 @@ def decoded(setting: LoaderSetting) -> Generator[Any, None, None]:
         ShardFault: a photo cannot be decoded.
     """
     reader = SampleReader(setting.dataset, (naming.PHOTO,), on_error="skip")
-    pipeline = _decoder(setting, gpu=setting.device == "gpu")
+    pipeline = _decoder(setting, gpu=setting.device == "cuda")
     fed = []
 
     def feed(samples: NDArray[np.int64]) -> None:

@@ -14,8 +14,9 @@ import numpy as np
 from maskgen.errors import EnvironmentFault
 from maskgen.shards import naming
 
-from ..base import EpochLoader, check_options
+from ..base import EpochLoader
 from ..batch import Batch, some
+from ..options import LoaderOptions
 from ..prefetch import Job, WorkAhead
 from ..reading.buffers import Taken
 from ..reading.samples import BrokenSample
@@ -42,7 +43,7 @@ class TorchLoader(EpochLoader):
         batch_size: images per batch and rank.
         recipe: what to make of each image, or a sequence of views.
         seed: of the order and of all draws.
-        device: ``cpu``, or ``gpu`` to hand out tensors on torch's current GPU; views are made on the CPU.
+        device: ``cpu``, or ``cuda`` to hand out tensors on torch's current GPU; views are made on the CPU.
         threads: rows made at once.
         rank: 0..world-1.
         world: ranks that share each epoch.
@@ -74,20 +75,19 @@ class TorchLoader(EpochLoader):
         output: str = "uint8",
         channels_last: bool = False,
     ) -> None:
-        check_options("TorchLoader", device=device, threads=threads, prefetch=prefetch, output=output)
-        super().__init__(
-            dataset,
-            batch_size,
-            recipe=recipe,
-            seed=seed,
+        options = LoaderOptions(
             rank=rank,
             world=world,
             last=last,
             on_error=on_error,
+            device=device,
+            threads=threads,
+            prefetch=prefetch,
+            output=output,
+            channels_last=channels_last,
         )
+        super().__init__(dataset, batch_size, recipe=recipe, seed=seed, options=options)
         _require_torch(device)
-        self._device, self._output, self._channels_last = device, output, channels_last
-        self._prefetch = prefetch
         self._rows = ThreadPoolExecutor(threads, thread_name_prefix="maskgen-views")
         self._ahead = WorkAhead("maskgen-batches")
         self._waiting: deque[Job[Batch]] = deque()
@@ -100,7 +100,7 @@ class TorchLoader(EpochLoader):
         self._coming = iter(steps)
 
     def _batch(self, step: int) -> Batch:  # noqa: ARG002 - they come in order
-        for later in itertools.islice(self._coming, self._prefetch + 1 - len(self._waiting)):
+        for later in itertools.islice(self._coming, self._options.prefetch + 1 - len(self._waiting)):
             self._waiting.append(self._ahead.submit(partial(self.make, self._epoch, later)))
         return self._waiting.popleft().result()
 
@@ -158,7 +158,7 @@ class TorchLoader(EpochLoader):
     def _pictures(self, parts: list[Tensor]) -> Tensor:
         import torch
 
-        pictures = self._finished(torch.stack(parts).to(self._target))
+        pictures = self._finished(torch.stack(parts).to(self._options.device))
         assert pictures is not None  # noqa: S101 - tells mypy
         return pictures
 
@@ -166,7 +166,7 @@ class TorchLoader(EpochLoader):
         import torch
 
         found = [part for part in parts if part is not None]
-        return torch.stack(found).to(self._target) if found else None
+        return torch.stack(found).to(self._options.device) if found else None
 
     def _finished(self, pictures: Tensor | None) -> Tensor | None:
         import torch
@@ -175,13 +175,13 @@ class TorchLoader(EpochLoader):
 
         if pictures is None:
             return None
-        if self._output != "uint8":
-            pictures = normalise(pictures, getattr(torch, self._output))
-        return pictures.contiguous(memory_format=torch.channels_last) if self._channels_last else pictures
-
-    @property
-    def _target(self) -> str:
-        return "cuda" if self._device == "gpu" else "cpu"
+        if self._options.output != "uint8":
+            pictures = normalise(pictures, getattr(torch, self._options.output))
+        return (
+            pictures.contiguous(memory_format=torch.channels_last)
+            if self._options.channels_last
+            else pictures
+        )
 
 
 def _require_torch(device: str) -> None:
@@ -194,5 +194,5 @@ def _require_torch(device: str) -> None:
             where=str(error),
             remedy='pip install "maskgen[train]", or read the masks with MaskReader',
         ) from error
-    if device == "gpu" and not torch.cuda.is_available():
+    if device == "cuda" and not torch.cuda.is_available():
         raise EnvironmentFault("torch sees no GPU", arguments=[("device", "cpu")])

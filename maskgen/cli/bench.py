@@ -102,7 +102,7 @@ def _line(one: RuntimeRate) -> str:
     default=None,
     help="CPU threads.  [default: one per core]",
 )
-@click.option("--device", type=click.Choice(["cpu", "gpu"]), default="cpu", help="[default: cpu]")
+@click.option("--device", type=click.Choice(["cpu", "cuda"]), default="cpu", help="[default: cpu]")
 @click.option(
     "--seconds", type=click.FloatRange(0.1, 600), default=5.0, help="Time for each figure.  [default: 5]"
 )

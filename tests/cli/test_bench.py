@@ -110,7 +110,7 @@ def test_no_gpu_is_an_environment_fault(call: Call, folder: Path) -> None:
 
     if torch.cuda.is_available():
         pytest.skip("there is a GPU")
-    status, _, err = call("bench", "loader", folder / "full", *QUICK, "--recipe", "plain", "--device", "gpu")
+    status, _, err = call("bench", "loader", folder / "full", *QUICK, "--recipe", "plain", "--device", "cuda")
     assert status == 3
     assert "GPU" in err
     assert "Next: --device cpu.\n" in err
@@ -141,7 +141,7 @@ def test_advice_by_hand(folder: Path) -> None:
     assert "--threads 8" in said[1]
     said = bench.advice(setting, rates(4.0, 250.0), 2, 200)
     assert "Only 1.0 of 2 cores" in said[1]
-    on_gpu = replace(setting, device="gpu")
+    on_gpu = replace(setting, device="cuda")
     assert len(bench.advice(on_gpu, rates(4.0, 250.0), 2, 512)) == 1
 
 

@@ -89,7 +89,7 @@ def open_loader(dataset: Dataset, preset: Preset, settings: Settings, *, rank: i
         rank_batch(preset, settings, world),
         recipe=preset.views,
         seed=settings.seed,
-        device="gpu" if settings.device == "cuda" else "cpu",
+        device=settings.device,
         threads=settings.threads,
         rank=rank,
         world=world,

@@ -227,7 +227,7 @@ def test_gpu_gives_the_pictures_of_the_cpu(grained: Any, name: str) -> None:
     if not torch.cuda.is_available():
         pytest.skip("no NVIDIA GPU here")
     recipe = {**STRAINED, **RECIPES}[name]
-    ours, theirs = batches(grained.path, recipe, device="gpu")
+    ours, theirs = batches(grained.path, recipe, device="cuda")
     assert ours["views"][0].is_cuda
     for part, picture in pictures(ours).items():
         off = (picture.cpu() - pictures(theirs)[part]).abs().mean(dim=(1, 2, 3))
@@ -245,7 +245,7 @@ def test_gpu_on_the_backgrounds_as_patches(builder: Any) -> None:
     dataset = open_dataset(built.path)
     cpu, gpu = (
         next(iter(DaliLoader(dataset, 24, recipe=STRAINED["donor after"], seed=3, device=d)))
-        for d in ("cpu", "gpu")
+        for d in ("cpu", "cuda")
     )
     for part, picture in pictures(gpu).items():
         assert (picture.cpu() - pictures(cpu)[part]).abs().mean() < 2

@@ -83,4 +83,4 @@ def test_no_gpu_here_is_an_error_of_the_environment(drawn: Any) -> None:
     if torch.cuda.is_available():
         pytest.skip("there is a GPU")
     with pytest.raises(EnvironmentFault, match="no GPU"):
-        make(drawn.path, device="gpu")
+        make(drawn.path, device="cuda")
