@@ -37,17 +37,17 @@ class TrainerMethod:
 
 _ROWS = (
     TrainerMethod("mocov2", "MoCoV2", "MoCo v2, with the background augmentations of Ryali et al."),
-    TrainerMethod("simclr", "SimClr", "SimCLR."),
+    TrainerMethod("simclr", "SimCLR", "SimCLR."),
     TrainerMethod("simsiam", "SimSiam", "SimSiam."),
-    TrainerMethod("byol", "Byol", "BYOL, with background augmentations."),
+    TrainerMethod("byol", "BYOL", "BYOL, with background augmentations."),
     TrainerMethod("swav", "SwAV", "SwAV, with background augmentations."),
-    TrainerMethod("relicv2", "RelicV2", "RELICv2: invariance, few negatives, background removal."),
+    TrainerMethod("relicv2", "RELICv2", "RELICv2: invariance, few negatives, background removal."),
     TrainerMethod(
-        "cast", "Cast", "CAST: MoCo whose attention is on the foreground.", parts=("cam_masks", "masked")
+        "cast", "CAST", "CAST: MoCo whose attention is on the foreground.", parts=("cam_masks", "masked")
     ),
-    TrainerMethod("msr", "Msr", "MSR: aggressive views weighted down over time.", parts=("weak", "weak")),
+    TrainerMethod("msr", "MSR", "MSR: aggressive views weighted down over time.", parts=("weak", "weak")),
     TrainerMethod(
-        "knn-moco", "KnnMoCo", "MoCo with constrained multi-crop and neighbours (Van Gansbeke et al.)."
+        "knn-moco", "KNNMoCo", "MoCo with constrained multi-crop and neighbours (Van Gansbeke et al.)."
     ),
     TrainerMethod(
         "supervised", "Supervised", "The supervised control, on the shards' labels.", views=1, labels=True

@@ -32,7 +32,7 @@ def byol_heads(preset: Preset, dim: int) -> tuple[nn.Sequential, nn.Sequential]:
     return projector, predictor
 
 
-class Byol(Method):
+class BYOL(Method):
     """The online network predicts what the target network says of the other view."""
 
     def __init__(self, preset: Preset, *, classes: int = 0) -> None:

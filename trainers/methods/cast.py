@@ -30,7 +30,7 @@ from .base import Method, Progress, StepOutput, need_views, present
 from .mocov2 import MoCo
 
 
-class Cast(Method):
+class CAST(Method):
     """MoCo that must look at the salient region to match the salient part of the key."""
 
     def __init__(self, preset: Preset, *, classes: int = 0) -> None:

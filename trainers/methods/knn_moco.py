@@ -28,7 +28,7 @@ ANCHOR = 1
 """The view that the momentum network sees and the queue keeps."""
 
 
-class KnnMoCo(Method):
+class KNNMoCo(Method):
     """Positives match their anchor, and its like in the queue."""
 
     def __init__(self, preset: Preset, *, classes: int = 0) -> None:

@@ -30,7 +30,7 @@ from .byol import byol_heads
 from .simsiam import siamese_heads
 
 
-class Msr(Method):
+class MSR(Method):
     """Aggressive views predict weak ones, and each other ever less."""
 
     def __init__(self, preset: Preset, *, classes: int = 0) -> None:

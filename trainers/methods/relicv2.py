@@ -27,7 +27,7 @@ from .base import Method, Progress, StepOutput, need_views
 from .byol import byol_heads
 
 
-class RelicV2(Method):
+class RELICv2(Method):
     """Contrast with few negatives, and invariance of the likelihoods, over large and small views."""
 
     def __init__(self, preset: Preset, *, classes: int = 0) -> None:

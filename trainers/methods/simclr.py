@@ -21,7 +21,7 @@ from ..presets import Preset
 from .base import Method, Progress, StepOutput, need_views
 
 
-class SimClr(Method):
+class SimCLR(Method):
     """Contrast within the joint batch of all ranks."""
 
     def __init__(self, preset: Preset, *, classes: int = 0) -> None:

@@ -15,7 +15,7 @@ from ..methods import Method
 from ..presets import Preset
 
 
-class Lars(Optimizer):
+class LARS(Optimizer):
     """LARS (You et al. 2017, algorithm 1) as in BYOL's code: each tensor's update is scaled to its length.
 
     u = g + wd p;  u = trust |p| / |u| · u where both lengths are above 0;  m = momentum m + u;  p = p - lr m
@@ -81,10 +81,10 @@ class Lars(Optimizer):
         return updates
 
 
-class Larc(Lars):
+class LARC(LARS):
     """LARC without clipping, as SwAV's code takes it from apex: lengths are added instead of vectors.
 
-    u = trust |p| / (|g| + wd |p| + 1e-8) · (g + wd p), and u = g where |p| or |g| is 0; then as `Lars`.
+    u = trust |p| / (|g| + wd |p| + 1e-8) · (g + wd p), and u = g where |p| or |g| is 0; then as `LARS`.
     """
 
     def _updates(self, group: dict[str, Any], params: list[Tensor], grads: list[Tensor]) -> list[Tensor]:
@@ -119,7 +119,7 @@ def build(method: Method, preset: Preset) -> Optimizer:
         return torch.optim.SGD(groups, lr=rate, momentum=momentum, nesterov=nesterov)
     if preset.optimizer == "adamw":
         return torch.optim.AdamW(groups, lr=rate, betas=(momentum, 0.999))
-    kinds = {"lars": Lars, "larc": Larc}
+    kinds = {"lars": LARS, "larc": LARC}
     if preset.optimizer not in kinds:
         raise UsageError(f"unknown optimiser {preset.optimizer!r}", remedy="sgd, adamw, lars or larc")
     made = kinds[preset.optimizer]

@@ -8,7 +8,7 @@ import torch
 from torch import nn
 
 from maskgen.trainers.methods import METHODS, Method
-from maskgen.trainers.optim.optimizers import Larc, Lars, build, set_rate
+from maskgen.trainers.optim.optimizers import LARC, LARS, build, set_rate
 from maskgen.trainers.presets import PRESETS, Preset, find_preset
 
 
@@ -40,10 +40,10 @@ def by_hand(
 
 
 @pytest.mark.parametrize("nesterov", [False, True])
-@pytest.mark.parametrize(("kind", "law"), [(Lars, "lars"), (Larc, "larc")])
+@pytest.mark.parametrize(("kind", "law"), [(LARS, "lars"), (LARC, "larc")])
 @pytest.mark.parametrize("shape", [(4, 3), (5,)])
 def test_layerwise_rates_are_the_papers(
-    kind: type[Lars], law: str, shape: tuple[int, ...], nesterov: bool
+    kind: type[LARS], law: str, shape: tuple[int, ...], nesterov: bool
 ) -> None:
     generator = torch.Generator().manual_seed(3)
     start = torch.randn(shape, generator=generator)
@@ -59,8 +59,8 @@ def test_layerwise_rates_are_the_papers(
     torch.testing.assert_close(weight.detach().double(), wanted, rtol=2e-6, atol=2e-6)
 
 
-@pytest.mark.parametrize("kind", [Lars, Larc])
-def test_a_tensor_of_zeros_moves_by_its_plain_gradient(kind: type[Lars]) -> None:
+@pytest.mark.parametrize("kind", [LARS, LARC])
+def test_a_tensor_of_zeros_moves_by_its_plain_gradient(kind: type[LARS]) -> None:
     weight = nn.Parameter(torch.zeros(3))
     optimizer = kind([{"params": [weight], "weight_decay": 0.5}], 0.1, momentum=0.0)
     weight.grad = torch.tensor([1.0, -2.0, 0.0])
@@ -68,8 +68,8 @@ def test_a_tensor_of_zeros_moves_by_its_plain_gradient(kind: type[Lars]) -> None
     assert weight.tolist() == pytest.approx([-0.1, 0.2, 0.0])
 
 
-@pytest.mark.parametrize("kind", [Lars, Larc])
-def test_groups_that_are_not_adapted_are_sgd(kind: type[Lars]) -> None:
+@pytest.mark.parametrize("kind", [LARS, LARC])
+def test_groups_that_are_not_adapted_are_sgd(kind: type[LARS]) -> None:
     generator = torch.Generator().manual_seed(0)
     ours, peers = ([nn.Parameter(torch.linspace(-1, 1, 6).reshape(2, 3))] for _ in range(2))
     own = kind([{"params": ours, "weight_decay": 0.3, "adapt": False}], 0.2, momentum=0.8)
@@ -83,14 +83,14 @@ def test_groups_that_are_not_adapted_are_sgd(kind: type[Lars]) -> None:
 
 
 def test_a_saved_state_goes_on_bit_for_bit() -> None:
-    def steps(optimizer: Lars, weight: nn.Parameter, start: int, end: int) -> None:
+    def steps(optimizer: LARS, weight: nn.Parameter, start: int, end: int) -> None:
         for step in range(start, end):
             weight.grad = torch.sin(torch.arange(6.0) + step).reshape(2, 3)
             optimizer.step()
 
-    def fresh() -> tuple[Lars, nn.Parameter]:
+    def fresh() -> tuple[LARS, nn.Parameter]:
         weight = nn.Parameter(torch.ones(2, 3))
-        return Lars([{"params": [weight], "weight_decay": 0.1, "name": "w"}], 0.5), weight
+        return LARS([{"params": [weight], "weight_decay": 0.1, "name": "w"}], 0.5), weight
 
     whole, weight = fresh()
     steps(whole, weight, 0, 8)
@@ -129,8 +129,8 @@ def small(method: str, name: str) -> Preset:
 def test_byol_leaves_biases_and_norms_undecayed_and_unscaled() -> None:
     method, optimizer = made(small("byol", "imagenet-300"))
     where = groups(optimizer)
-    assert isinstance(optimizer, Lars)
-    assert not isinstance(optimizer, Larc)
+    assert isinstance(optimizer, LARS)
+    assert not isinstance(optimizer, LARC)
     for name, parameter in method.named_parameters():
         if parameter.requires_grad:
             plain = parameter.ndim <= 1
@@ -141,7 +141,7 @@ def test_byol_leaves_biases_and_norms_undecayed_and_unscaled() -> None:
 def test_swav_scales_and_decays_everything() -> None:
     method, optimizer = made(small("swav", "imagenet-100"))
     where = groups(optimizer)
-    assert isinstance(optimizer, Larc)
+    assert isinstance(optimizer, LARC)
     trained = [p for p in method.parameters() if p.requires_grad]
     assert {(where[id(p)]["adapt"], where[id(p)]["weight_decay"]) for p in trained} == {(True, 1e-6)}
 
