@@ -227,11 +227,11 @@ def _do(steps: tuple[str, ...], values: dict[str, Any]) -> Path:
     from ..processes.signals import StopSignals
 
     with StopSignals():
-        from maskgen.pipelines.deepusps.run import How, run
-        from maskgen.pipelines.deepusps.training.phase import Machine
+        from maskgen.pipelines.deepusps.run import RunHooks, run
+        from maskgen.pipelines.deepusps.training.phase import Hardware
 
         work, settings = _opened(values)
-        machine = Machine(
+        hardware = Hardware(
             values.get("device", "cpu"),
             values.get("threads", 0),
             values.get("keep_networks", False),
@@ -243,13 +243,13 @@ def _do(steps: tuple[str, ...], values: dict[str, Any]) -> Path:
                 bar.clear()
                 click.echo(f"{step}: {words}", err=True)
 
-            how = How(
+            hooks = RunHooks(
                 values.get("workers", 0),
-                machine,
+                hardware,
                 lambda at: bar.show(at.done, at.total, progress_text(at)),
                 finished,
             )
-            run(work, settings, steps, how)
+            run(work, settings, steps, hooks)
     return Path(work.root)
 
 

@@ -14,7 +14,7 @@ from .data import photos, priors
 from .progress import Pace, Report
 from .results.export import export
 from .settings.settings import RANDOM, Request, Settings, claim, known_dataset, read_settings, requested
-from .training.phase import Machine, check_inputs, epochs_done, forget_the_way, learn
+from .training.phase import Hardware, check_inputs, drop_intermediates, epochs_done, learn
 from .training.schedule import Training, of_fusion, of_rounds
 from .work_folder import SETTINGS, Facts, Work, open_work
 
@@ -22,19 +22,19 @@ STEPS = ("photos", "priors", "train", "fuse", "export")
 
 
 @dataclass(frozen=True, slots=True)
-class How:
+class RunHooks:
     """What steers a training without touching its weights.
 
     Args:
         workers: processes for photos and priors; 0: one per core.
-        machine: what the networks are trained on.
+        hardware: what the networks are trained on.
         report: told how far each step is.
         finished: told the name of each step that has ended, and what it has left in words.
         target: where the checkpoint goes; None: into the training's folder.
     """
 
     workers: int = 0
-    machine: Machine = field(default_factory=Machine)
+    hardware: Hardware = field(default_factory=Hardware)
     report: Report = lambda _: None
     finished: Callable[[str, str], None] = lambda _step, _words: None
     target: Path | None = None
@@ -91,14 +91,14 @@ def _network_values(settings: Settings) -> int:
     return sum(value.numel() for value in network.state_dict().values())
 
 
-def run(work: Work, settings: Settings, steps: tuple[str, ...], how: How) -> None:
+def run(work: Work, settings: Settings, steps: tuple[str, ...], hooks: RunHooks) -> None:
     """Do steps of a training, those that are done already in no time.
 
     Args:
         work: the training's folder.
         settings: of the training.
         steps: of `STEPS`, in their order.
-        how: processes, device, reports.
+        hooks: processes, device, reports.
 
     Raises:
         UsageError: a step before these is not done, or another process works in the folder.
@@ -108,47 +108,47 @@ def run(work: Work, settings: Settings, steps: tuple[str, ...], how: How) -> Non
         work.begin()
         for step in steps:
             _require(work, settings, step)
-            _DO[step](work, settings, how)
-            how.finished(step, _words(work, settings, step))
+            _DO[step](work, settings, hooks)
+            hooks.finished(step, _words(work, settings, step))
 
 
-def _photos(work: Work, settings: Settings, how: How) -> None:
+def _photos(work: Work, settings: Settings, hooks: RunHooks) -> None:
     if not work.is_done(photos.RECORD):
-        photos.gather(work, settings, how.processes, how.report)
+        photos.gather(work, settings, hooks.processes, hooks.report)
 
 
-def _priors(work: Work, settings: Settings, how: How) -> None:
+def _priors(work: Work, settings: Settings, hooks: RunHooks) -> None:
     if not work.is_done(priors.RECORD):
-        priors.compute(work, settings, how.processes, how.report)
+        priors.compute(work, settings, hooks.processes, hooks.report)
 
 
-def _train(work: Work, settings: Settings, how: How) -> None:
-    _learn(work, settings, rounds(work, settings), "train", how)
+def _train(work: Work, settings: Settings, hooks: RunHooks) -> None:
+    _learn(work, settings, rounds(work, settings), "train", hooks)
 
 
-def _fuse(work: Work, settings: Settings, how: How) -> None:
-    _learn(work, settings, [fusion(work, settings)], "fuse", how)
-    forget_the_way(work)  # also what a kill just before this line has left
+def _fuse(work: Work, settings: Settings, hooks: RunHooks) -> None:
+    _learn(work, settings, [fusion(work, settings)], "fuse", hooks)
+    drop_intermediates(work)  # also what a kill just before this line has left
 
 
-def _learn(work: Work, settings: Settings, trainings: list[Training], step: str, how: How) -> None:
+def _learn(work: Work, settings: Settings, trainings: list[Training], step: str, hooks: RunHooks) -> None:
     if all(work.is_done(training.name) for training in trainings):
         return
     from .training.checkpoints import prepare_torch
 
-    prepare_torch(how.machine.device, how.machine.threads)
+    prepare_torch(hooks.hardware.device, hooks.hardware.threads)
     check_inputs(work, settings)
     total = sum(training.phase.epochs for training in trainings)
-    pace = Pace(step, "epochs", total, how.report, sum(epochs_done(work, one) for one in trainings))
+    pace = Pace(step, "epochs", total, hooks.report, sum(epochs_done(work, one) for one in trainings))
     for training in trainings:
-        learn(work, settings, training, how.machine, how.processes, pace)
+        learn(work, settings, training, hooks.hardware, hooks.processes, pace)
 
 
-def _export(work: Work, settings: Settings, how: How) -> None:
-    export(work, settings, how.target)
+def _export(work: Work, settings: Settings, hooks: RunHooks) -> None:
+    export(work, settings, hooks.target)
 
 
-_DO: dict[str, Callable[[Work, Settings, How], None]] = {
+_DO: dict[str, Callable[[Work, Settings, RunHooks], None]] = {
     "photos": _photos,
     "priors": _priors,
     "train": _train,

@@ -32,7 +32,7 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True, slots=True)
-class Machine:
+class Hardware:
     """Where and with what the networks are trained; nothing of it shapes the weights but for rounding.
 
     Args:
@@ -55,7 +55,7 @@ def epochs_done(work: Work, training: Training) -> int:
 
 
 def learn(
-    work: Work, settings: Settings, training: Training, machine: Machine, workers: int, pace: Pace
+    work: Work, settings: Settings, training: Training, hardware: Hardware, workers: int, pace: Pace
 ) -> None:
     """Train one phase to its end, or from where it was left.
 
@@ -63,7 +63,7 @@ def learn(
         work: the training's folder.
         settings: of the training.
         training: the phase.
-        machine: where.
+        hardware: where.
         workers: processes for what is done photo by photo at the end of a joint round.
         pace: told after each epoch.
 
@@ -73,7 +73,7 @@ def learn(
     """
     if work.is_done(training.name):
         return
-    run = _Run(work, settings, training, machine, workers)
+    run = _Run(work, settings, training, hardware, workers)
     pace.begin(training.words)
     while len(run.epochs) < training.phase.epochs:
         stats = run.epoch()
@@ -85,9 +85,9 @@ class _Run:
     """A phase between its first epoch, or the last that was committed, and its end."""
 
     def __init__(
-        self, work: Work, settings: Settings, training: Training, machine: Machine, workers: int
+        self, work: Work, settings: Settings, training: Training, hardware: Hardware, workers: int
     ) -> None:
-        self._work, self._settings, self._training, self._machine = work, settings, training, machine
+        self._work, self._settings, self._training, self._hardware = work, settings, training, hardware
         self._workers = workers
         self.epochs: list[Facts] = []
         self._round = self._resumed() or self._fresh(None)
@@ -103,8 +103,8 @@ class _Run:
             network=settings.preset.network,
             init=None if settings.init == RANDOM else read_encoder(Path(settings.init)),
             seed=training.seed(settings.seed),
-            device=self._machine.device,
-            crf=crf_of(settings.preset.crf_side, self._machine.device) if training.leaves else None,
+            device=self._hardware.device,
+            crf=crf_of(settings.preset.crf_side, self._hardware.device) if training.leaves else None,
             average=average,
             averages=bool(training.leaves),
         )
@@ -121,7 +121,7 @@ class _Run:
             state = load_state(self._work.root / CHECKPOINTS, record["checkpoint"])
         except ShardFault as fault:
             where = f"{fault.what}: {fault.where}"
-            self._machine.note(f"{where}; {self._training.words}, begins anew, with the same result")
+            self._hardware.note(f"{where}; {self._training.words}, begins anew, with the same result")
             return None
         found = self._fresh(average)
         found.load_state_dict(state)
@@ -149,7 +149,7 @@ class _Run:
             )
         self.epochs.append(facts)
         self._commit()
-        where = {"phase": self._training.name, "epoch": len(self.epochs), "device": self._machine.device}
+        where = {"phase": self._training.name, "epoch": len(self.epochs), "device": self._hardware.device}
         self._work.log({**where, **facts, "seconds": round(float(stats.seconds), 3)})
         return facts
 
@@ -176,7 +176,7 @@ class _Run:
             facts["labels_sha256"] = {
                 name: self._save_labels(name, labels) for name, labels in self._labels().items()
             }
-        if self._machine.keep_networks or not self._training.leaves:
+        if self._hardware.keep_networks or not self._training.leaves:
             path = network_path(self._work, self._training.name)
             metadata = network_metadata(self._work, self._settings)
             facts["network_sha256"] = save_network(self._work, path, self._round.network_state(), metadata)
@@ -201,7 +201,7 @@ class _Run:
         return rows_sha256(labels)
 
 
-def forget_the_way(work: Work) -> None:
+def drop_intermediates(work: Work) -> None:
     """Drop averages and checkpoints, which nothing needs once the fusion is done.
 
     Raises:

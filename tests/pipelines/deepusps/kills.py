@@ -11,17 +11,17 @@ from typing import Any
 
 import pytest
 
-from maskgen.pipelines.deepusps.run import STEPS, How, run
+from maskgen.pipelines.deepusps.run import STEPS, RunHooks, run
 from maskgen.pipelines.deepusps.settings.settings import read_settings
-from maskgen.pipelines.deepusps.training.phase import Machine
+from maskgen.pipelines.deepusps.training.phase import Hardware
 from maskgen.pipelines.deepusps.work_folder import Work, open_work
 
-HOW = How(workers=1, machine=Machine(threads=1))
+HOOKS = RunHooks(workers=1, hardware=Hardware(threads=1))
 
 
-def do(output: Path, steps: tuple[str, ...] = STEPS, how: How = HOW) -> Work:
+def do(output: Path, steps: tuple[str, ...] = STEPS, hooks: RunHooks = HOOKS) -> Work:
     work = open_work(output)
-    run(work, read_settings(work), steps, how)
+    run(work, read_settings(work), steps, hooks)
     return work
 
 

@@ -14,7 +14,7 @@ import pytest
 
 pytest.importorskip("torch")
 
-from kills import HOW, do, hashes, killed
+from kills import HOOKS, do, hashes, killed
 
 from maskgen.errors import EnvironmentFault, Interrupted, MaskgenError, ShardFault, UsageError
 from maskgen.methods import MethodOptions, make_method
@@ -24,11 +24,11 @@ from maskgen.pipelines.deepusps.data import photos
 from maskgen.pipelines.deepusps.data.store import MapStore
 from maskgen.pipelines.deepusps.progress import Progress
 from maskgen.pipelines.deepusps.results.export import export
-from maskgen.pipelines.deepusps.run import STEPS, How, begin, run, status, steps_done
+from maskgen.pipelines.deepusps.run import STEPS, RunHooks, begin, run, status, steps_done
 from maskgen.pipelines.deepusps.settings import settings as setting
 from maskgen.pipelines.deepusps.settings.settings import Request, read_settings
 from maskgen.pipelines.deepusps.training import phase
-from maskgen.pipelines.deepusps.training.phase import Machine
+from maskgen.pipelines.deepusps.training.phase import Hardware
 from maskgen.pipelines.deepusps.work_folder import Work, open_work
 
 pytestmark = pytest.mark.slow
@@ -116,7 +116,7 @@ def test_a_damaged_checkpoint_costs_its_round_and_nothing_else(finished: Path, c
     (path,) = (copy / "checkpoints").glob("0.pt")
     path.write_bytes(path.read_bytes()[:-1])
     notes: list[str] = []
-    do(copy, how=How(workers=1, machine=Machine(threads=1, note=notes.append)))
+    do(copy, hooks=RunHooks(workers=1, hardware=Hardware(threads=1, note=notes.append)))
     assert len(notes) == 1
     assert "checkpoint is damaged" in notes[0]
     assert hashes(copy) == hashes(finished)
@@ -184,7 +184,7 @@ def test_a_kill_before_the_settings_leaves_the_folder_free(discs: Path, tmp_path
     (output / ".settings.json.host-1-00000000.partial").write_bytes(b"{")
     work, settings, _ = begin(request(output, discs))
     assert read_settings(work).fingerprint_fields() == settings.fingerprint_fields()
-    run(work, settings, ("photos",), HOW)
+    run(work, settings, ("photos",), HOOKS)
     assert steps_done(work, settings)["photos"]
 
 
@@ -200,7 +200,7 @@ def test_a_small_disk_is_refused_before_anything_is_made(
 
 def test_the_space_asked_for_is_enough_and_not_absurd(mapped: Path, tmp_path: Path) -> None:
     output = Path(shutil.copytree(mapped, tmp_path / "work"))
-    with killed(running, "forget_the_way", 1, after=False):
+    with killed(running, "drop_intermediates", 1, after=False):
         do(output)
     taken = sum(path.stat().st_size for path in output.rglob("*") if path.is_file())
     preset = read_settings(open_work(output)).preset
@@ -273,7 +273,7 @@ def test_a_round_whose_labels_are_empty_ends_the_training(
 def test_progress_counts_every_unit_and_says_what_is_left(mapped: Path, tmp_path: Path) -> None:
     output = Path(shutil.copytree(mapped, tmp_path / "work"))
     seen: list[Progress] = []
-    do(output, how=How(workers=1, machine=Machine(threads=1), report=seen.append))
+    do(output, hooks=RunHooks(workers=1, hardware=Hardware(threads=1), report=seen.append))
     train = [at for at in seen if at.step == "train"]
     assert [at.done for at in train if at.left_s is not None] == list(range(1, 9))
     assert {at.total for at in train} == {8}
@@ -288,7 +288,7 @@ def test_a_signal_between_epochs_leaves_what_is_done(copy: Path, finished: Path)
             raise Interrupted("stopped by a signal")
 
     with pytest.raises(Interrupted):
-        do(copy, how=How(workers=1, machine=Machine(threads=1), report=stop))
+        do(copy, hooks=RunHooks(workers=1, hardware=Hardware(threads=1), report=stop))
     work = open_work(copy)
     phases = {one["name"]: one["epochs"] for one in status(work, read_settings(work))["phases"]}
     assert phases["rbd-round-1"] == "2/2"
@@ -314,7 +314,7 @@ def test_half_precision_is_half_the_size_and_the_same_masks(finished: Path, tmp_
 
 
 def test_networks_of_rounds_are_kept_when_asked_for(copy: Path, tmp_path: Path) -> None:
-    work = do(copy, how=How(workers=1, machine=Machine(threads=1, keep_networks=True)))
+    work = do(copy, hooks=RunHooks(workers=1, hardware=Hardware(threads=1, keep_networks=True)))
     target = export(work, read_settings(work), tmp_path / "rbd1.safetensors", "rbd-round-1")
     first = make_method("deepusps", MethodOptions(weights=str(target)))
     last = make_method("deepusps", MethodOptions(weights=str(copy / "deepusps.safetensors")))

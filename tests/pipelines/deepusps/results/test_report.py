@@ -13,9 +13,9 @@ import pytest
 from maskgen.drawing.svg import HEIGHT, WIDTH, Line, line_plot
 from maskgen.pipelines.deepusps.data.priors import array_of
 from maskgen.pipelines.deepusps.results.sheet import mean_iou, spread
-from maskgen.pipelines.deepusps.run import How, begin, run, status
+from maskgen.pipelines.deepusps.run import RunHooks, begin, run, status
 from maskgen.pipelines.deepusps.settings.settings import Request
-from maskgen.pipelines.deepusps.training.phase import Machine
+from maskgen.pipelines.deepusps.training.phase import Hardware
 from maskgen.pipelines.deepusps.work_folder import Work
 
 
@@ -76,7 +76,7 @@ def test_spread_takes_the_first_the_last_and_between() -> None:
     assert spread([4, 5], 10) == [4, 5]
 
 
-HOW = How(workers=1, machine=Machine(threads=1))
+HOOKS = RunHooks(workers=1, hardware=Hardware(threads=1))
 
 
 def test_the_report_grows_with_the_training(discs: Path, tmp_path: Path) -> None:
@@ -90,7 +90,7 @@ def test_the_report_grows_with_the_training(discs: Path, tmp_path: Path) -> None
     first = write_report(work, settings).read_text()
     assert "photos not done" in first
     assert "<svg" not in first
-    run(work, settings, ("photos", "priors"), HOW)
+    run(work, settings, ("photos", "priors"), HOOKS)
     masks = {
         name: work.store.read(array_of(name), 0, 6)
         > 255 * 1.5 * work.store.read(array_of(name), 0, 6).mean() / 255
@@ -100,7 +100,7 @@ def test_the_report_grows_with_the_training(discs: Path, tmp_path: Path) -> None
     assert number == 0
     assert shared == pytest.approx(mean_iou(masks["rbd"], masks["mc"]))
     assert write_report(work, settings).read_text().count("<svg") == 1
-    run(work, settings, ("train", "fuse"), HOW)
+    run(work, settings, ("train", "fuse"), HOOKS)
     page = write_report(work, read_settings(work), count=3).read_text()
     assert page.count("<svg") == 5, "loss and agreement, of rounds and of the fusion; the labels' agreement"
     assert [at for at, _ in agreement(work, settings)] == [0, 1, 2]
