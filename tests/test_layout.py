@@ -126,7 +126,6 @@ WITHOUT_TEST: set[str] = {
     "pipelines/deepusps/progress.py",
     "pipelines/deepusps/results/export.py",
     "pipelines/deepusps/results/sheet.py",
-    "pipelines/deepusps/settings/overrides.py",
     "pipelines/deepusps/settings/settings.py",
     "pipelines/deepusps/training/phase.py",
     "pipelines/deepusps/training/schedule.py",

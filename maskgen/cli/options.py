@@ -10,11 +10,11 @@ from typing import Any, TypeVar
 
 import click
 
+from ..config.options import Option, options_of
 from ..config.run_config import RunConfig, load_file, make_config
 from ..errors import EnvironmentFault
 
 F = TypeVar("F", bound=Callable[..., Any])
-_KINDS: dict[str, Any] = {"str": str, "int": int, "float": float}
 
 
 def run_options(function: F) -> F:
@@ -25,21 +25,19 @@ def run_options(function: F) -> F:
         type=click.Path(exists=True, dir_okay=False, path_type=Path),
         help="TOML file of options.",
     )(function)
-    for option in reversed(dataclasses.fields(RunConfig)):
-        function = _option(option)(function)
+    for one in reversed(list(options_of(RunConfig).values())):
+        function = _click_option(one)(function)
     return function
 
 
-def _option(option: dataclasses.Field[Any]) -> Callable[[F], F]:
-    flag = "--" + option.name.replace("_", "-")
-    text = option.metadata["help"]
-    if option.default not in (dataclasses.MISSING, "", 0) and option.type != "bool":
-        text += f"  [default: {option.default}]"
-    if option.type == "bool":
-        return click.option(f"{flag}/--no-{flag[2:]}", default=None, help=text)
-    choices = option.metadata["choices"]
-    kind = click.Choice(choices) if choices else _KINDS[str(option.type)]
-    return click.option(flag, type=kind, default=None, help=text)
+def _click_option(one: Option) -> Callable[[F], F]:
+    text = one.help
+    if one.default and one.kind is not bool:
+        text += f"  [default: {one.default}]"
+    if one.kind is bool:
+        return click.option(f"{one.flag}/--no-{one.flag[2:]}", default=None, help=text)
+    kind = click.Choice(one.choices) if one.choices else one.kind
+    return click.option(one.flag, type=kind, default=None, help=text)
 
 
 def config_from(values: dict[str, Any], config_file: Path | None, **defaults: Any) -> RunConfig:

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import dataclasses
-import tomllib
-from dataclasses import dataclass, field
+from collections.abc import Mapping
+from dataclasses import MISSING, dataclass
 from pathlib import Path
 from typing import Any
 
 from ..errors import UsageError
-from .suggest import nearest
+from .options import at_least, between, known_name, option, options_of, read_toml
 
 DATASETS = ("imagenet", "coco", "jft", "webdataset", "folder", "sample")
 METHODS = ("rbd", "mr", "dsr", "mc", "vote", "u2net", "u2netp", "deepusps", "onnx", "box")
@@ -20,128 +19,110 @@ BACKGROUNDS = ("tiled", "telea", "none")
 LAYOUTS = ("full", "sidecar")
 
 
-def _option(
-    default: Any,
-    text: str,
-    *,
-    choices: tuple[str, ...] = (),
-    result: bool = True,
-    minimum: float | None = None,
-    maximum: float = 10**12,
-) -> Any:
-    """A field with its help text, its choices, its bounds and whether it changes the output bytes."""
-    metadata = {"help": text, "choices": choices, "result": result, "minimum": minimum, "maximum": maximum}
-    if default is dataclasses.MISSING:
-        return field(metadata=metadata)
-    return field(default=default, metadata=metadata)
-
-
 @dataclass(frozen=True, kw_only=True)
 class RunConfig:
     """Options of `maskgen run`. A field's ``result`` flag says whether it changes the shards' bytes."""
 
-    dataset: str = _option(dataclasses.MISSING, "Kind of source.", choices=DATASETS)
-    input: str = _option("", "Folder or file that holds the source (not needed for `sample`).", result=False)
-    output: str = _option(dataclasses.MISSING, "Folder for the shards.", result=False)
-    method: str = _option(
+    dataset: str = option(MISSING, "Kind of source.", choices=DATASETS)
+    input: str = option("", "Folder or file that holds the source (not needed for `sample`).", result=False)
+    output: str = option(MISSING, "Folder for the shards.", result=False)
+    method: str = option(
         "vote", "Mask method (box: a centred box, to measure everything else).", choices=METHODS
     )
-    weights: str = _option(
+    weights: str = option(
         "",
         "Checkpoint of a learned method, a path or an https:// address; its SHA-256 is part of the fingerprint.",
         result=False,
     )
-    weights_sha256: str = _option(
+    weights_sha256: str = option(
         "", "SHA-256 that the checkpoint must have; needed for an address.", result=False
     )
-    network: str = _option(
+    network: str = option(
         "",
         "Input and output of an `onnx` model: a known name (u2net, isnet, birefnet, inspyrenet) or a TOML file.",
     )
-    runtime: str = _option(
+    runtime: str = option(
         "auto",
         "What runs a learned method (auto: torch on a GPU; else openvino, onnxruntime or torch, what is there).",
         choices=RUNTIMES,
     )
-    precision: str = _option(
+    precision: str = option(
         "auto", "Arithmetic of a learned method (auto: fp16 on a GPU, fp32 on a CPU).", choices=PRECISIONS
     )
-    force_precision: bool = _option(
+    force_precision: bool = option(
         False, "Go on with a precision whose masks differ from fp32 (IoU below .99).", result=False
     )
-    compile: bool = _option(False, "Compile a torch network with torch.compile (a minute at the start).")
-    model_process: str = _option(
+    compile: bool = option(False, "Compile a torch network with torch.compile (a minute at the start).")
+    model_process: str = option(
         "auto",
         "Run the network in one process per device, fed by the workers (auto: on a GPU), or in every worker.",
         choices=("auto", "on", "off"),
     )
-    batch_size: int = _option(
-        0, "Images per call of a learned method (0: 1 on a CPU, 32 on a GPU).", minimum=0, maximum=1024
+    batch_size: int = option(
+        0, "Images per call of a learned method (0: 1 on a CPU, 32 on a GPU).", bounds=between(0, 1024)
     )
-    refine: str = _option(
+    refine: str = option(
         "auto",
         "What moves the masks onto the photo's edges (auto: crf for vote, vote for deepusps, else none); "
         "vote: the training-free methods have a say.",
         choices=REFINEMENTS,
     )
-    background: str = _option("tiled", "How the foreground is replaced.", choices=BACKGROUNDS)
-    layout: str = _option("full", "full, or sidecar: the same without the photos.", choices=LAYOUTS)
-    shard_size: int = _option(1000, "Planned samples per shard.", minimum=1)
-    split: str = _option("train", "Split of the source: train or val.", choices=("train", "val"))
-    labels: str = _option(
+    background: str = option("tiled", "How the foreground is replaced.", choices=BACKGROUNDS)
+    layout: str = option("full", "full, or sidecar: the same without the photos.", choices=LAYOUTS)
+    shard_size: int = option(1000, "Planned samples per shard.", bounds=at_least(1))
+    split: str = option("train", "Split of the source: train or val.", choices=("train", "val"))
+    labels: str = option(
         "auto",
         "Labels of `folder`: from the first folder level, or none; auto gives none.",
         choices=("auto", "folder", "none"),
     )
-    image_feature: str = _option("image/encoded", "TFRecord feature with the image bytes.")
-    label_feature: str = _option("image/class/label", "TFRecord feature with the label.")
-    name_feature: str = _option("image/filename", "TFRecord feature with the image's name.")
-    limit: int = _option(0, "Take only the first N images (0: all).", minimum=0)
-    short_side: int = _option(0, "Store photos resized to this short side, px (0: as they are).", minimum=0)
-    mask_side: int = _option(0, "Store masks with this long side, px (0: the photo's size).", minimum=0)
-    background_side: int = _option(
-        0, "Store backgrounds with this short side, px (0: the photo's size).", minimum=0
-    )
-    background_store: str = _option(
+    image_feature: str = option("image/encoded", "TFRecord feature with the image bytes.")
+    label_feature: str = option("image/class/label", "TFRecord feature with the label.")
+    name_feature: str = option("image/filename", "TFRecord feature with the image's name.")
+    limit: int = option(0, "Take only the first N images (0: all).")
+    short_side: int = option(0, "Store photos resized to this short side, px (0: as they are).")
+    mask_side: int = option(0, "Store masks with this long side, px (0: the photo's size).")
+    background_side: int = option(0, "Store backgrounds with this short side, px (0: the photo's size).")
+    background_store: str = option(
         "full",
         "full: the whole background; patch: only the box that differs from the photo, pasted when read.",
         choices=("full", "patch"),
     )
-    binary: bool = _option(False, "Store 1-bit masks instead of soft 8-bit ones.")
-    threshold: float = _option(
-        0.0, "Mask value from which a pixel is foreground (0: the method's own).", minimum=0, maximum=1
+    binary: bool = option(False, "Store 1-bit masks instead of soft 8-bit ones.")
+    threshold: float = option(
+        0.0, "Mask value from which a pixel is foreground (0: the method's own).", bounds=between(0, 1)
     )
-    resize: str = _option(
+    resize: str = option(
         "antialias",
         "Resize kernel of u2net's and u2netp's input (official: that of the authors' own results).",
         choices=("antialias", "official"),
     )
-    jpeg_quality: int = _option(95, "JPEG quality of re-encoded photos.", minimum=1, maximum=100)
-    background_quality: int = _option(90, "JPEG quality of backgrounds.", minimum=1, maximum=100)
-    max_bytes: int = _option(64 << 20, "Refuse image files above this many bytes.", minimum=1)
-    max_pixels: int = _option(64_000_000, "Refuse images above this many pixels.", minimum=1)
-    max_side: int = _option(32_768, "Refuse images with a side above this many pixels.", minimum=1)
-    device: str = _option("cpu", "Device of the learned methods.", choices=("cpu", "cuda"))
-    devices: str = _option(
+    jpeg_quality: int = option(95, "JPEG quality of re-encoded photos.", bounds=between(1, 100))
+    background_quality: int = option(90, "JPEG quality of backgrounds.", bounds=between(1, 100))
+    max_bytes: int = option(64 << 20, "Refuse image files above this many bytes.", bounds=at_least(1))
+    max_pixels: int = option(64_000_000, "Refuse images above this many pixels.", bounds=at_least(1))
+    max_side: int = option(32_768, "Refuse images with a side above this many pixels.", bounds=at_least(1))
+    device: str = option("cpu", "Device of the learned methods.", choices=("cpu", "cuda"))
+    devices: str = option(
         "0", "GPUs for --device cuda, by number: 0,1 runs one model process on each.", result=False
     )
-    executor: str = _option(
+    executor: str = option(
         "local",
         "Where the shards are made: local, processes on this machine.",
         choices=("local",),
         result=False,
     )
-    workers: int = _option(0, "Worker processes (0: one per core).", result=False, minimum=0)
-    max_failures: str = _option(
+    workers: int = option(0, "Worker processes (0: one per core).", result=False)
+    max_failures: str = option(
         "1%", "Failure budget, a count or a share: above it the exit status is 1.", result=False
     )
-    image_timeout: float = _option(
-        120.0, "Seconds after which one image counts as hung.", result=False, minimum=0.1
+    image_timeout: float = option(
+        120.0, "Seconds after which one image counts as hung.", result=False, bounds=at_least(0.1)
     )
 
     def fingerprint_fields(self) -> dict[str, Any]:
         """The options that change the output bytes, by name."""
-        return {f.name: getattr(self, f.name) for f in dataclasses.fields(self) if f.metadata["result"]}
+        return {name: getattr(self, name) for name, one in options_of(type(self)).items() if one.result}
 
 
 def load_file(path: Path) -> dict[str, Any]:
@@ -150,54 +131,30 @@ def load_file(path: Path) -> dict[str, Any]:
     Raises:
         UsageError: the file cannot be read, or holds a name that is no option.
     """
-    try:
-        raw = tomllib.loads(path.read_text())
-    except (OSError, tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        raise UsageError("cannot read the configuration", where=str(path), cause=str(error)) from error
-    known = [f.name for f in dataclasses.fields(RunConfig)]
-    values = {}
-    for name, value in raw.items():
-        plain = name.replace("-", "_")
-        if plain not in known:
-            raise UsageError(f"unknown option {name!r}", where=str(path), remedy=nearest(plain, known))
-        values[plain] = value
-    return values
+    return read_toml(path, options_of(RunConfig))
 
 
-def make_config(values: dict[str, Any]) -> RunConfig:
+def make_config(values: Mapping[str, Any]) -> RunConfig:
     """A checked RunConfig.
 
+    Args:
+        values: by field name.
+
     Raises:
-        UsageError: an unknown name, a wrong type, a value outside its choices or below its bound.
+        UsageError: an unknown or missing name, a wrong type, a value outside its choices or its bounds.
     """
-    known = {f.name: f for f in dataclasses.fields(RunConfig)}
-    for name, value in values.items():
-        if name not in known:
-            raise UsageError(f"unknown option {name!r}", remedy=nearest(name, list(known)))
-        _check(known[name], value)
-    missing = [n for n, f in known.items() if f.default is dataclasses.MISSING and n not in values]
+    known = options_of(RunConfig)
+    given = {known_name(name, known): value for name, value in values.items()}
+    for name, value in given.items():
+        known[name].check(value, known[name].flag)
+    missing = [one.flag for one in known.values() if one.required and one.name not in given]
     if missing:
-        raise UsageError(f"missing option --{missing[0].replace('_', '-')}")
-    config = RunConfig(**values)
+        raise UsageError(f"missing option {missing[0]}")
+    config = RunConfig(**given)
     if not config.output:
         raise UsageError("--output is empty", remedy="name the folder for the shards")
     parse_budget(config.max_failures)
     return config
-
-
-_TYPES: dict[str, tuple[type, ...]] = {"str": (str,), "int": (int,), "float": (int, float), "bool": (bool,)}
-
-
-def _check(option: dataclasses.Field[Any], value: Any) -> None:
-    name = "--" + option.name.replace("_", "-")
-    wanted = _TYPES[str(option.type)]
-    if not isinstance(value, wanted) or (isinstance(value, bool) and option.type != "bool"):
-        raise UsageError(f"{name} takes a value of type {option.type}, got {value!r}")
-    choices, minimum = option.metadata["choices"], option.metadata["minimum"]
-    if choices and value not in choices:
-        raise UsageError(f"{name} got {value!r}", remedy=nearest(str(value), list(choices)))
-    if minimum is not None and not minimum <= value <= option.metadata["maximum"]:
-        raise UsageError(f"{name} must be {minimum} to {option.metadata['maximum']}, got {value!r}")
 
 
 def parse_budget(text: str) -> tuple[float, bool]:

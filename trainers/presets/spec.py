@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import dataclasses
-from dataclasses import dataclass, field
+from dataclasses import MISSING, dataclass
 from typing import Any
 
 from maskgen.config.fingerprint import digest
+from maskgen.config.options import Option, at_least, between, option, options_of
 from maskgen.config.suggest import nearest
 from maskgen.errors import UsageError
 from maskgen.loaders.recipes.spec import Recipe
@@ -17,21 +18,6 @@ from .views import ViewOptions, check_fit, resolve_recipe
 _MOCO = ("mocov2", "cast", "knn-moco")
 _TARGET = ("byol", "relicv2", "msr")
 _UNSUPERVISED = tuple(name for name, row in TRAINER_METHODS.items() if not row.labels)
-_INFINITE = 10.0**12
-
-
-def _option(
-    default: Any,
-    text: str,
-    *,
-    only: tuple[str, ...] = METHOD_NAMES,
-    choices: tuple[str, ...] = (),
-    low: float = 0,
-    high: float = _INFINITE,
-) -> Any:
-    """A field with its help text, the methods that read it, its choices and its bounds."""
-    meta = {"help": text, "only": only, "choices": choices, "low": low, "high": high}
-    return field(metadata=meta) if default is dataclasses.MISSING else field(default=default, metadata=meta)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -45,108 +31,115 @@ class Preset:
         UsageError: a value out of its range, or views that do not fit each other.
     """
 
-    method: str = _option(dataclasses.MISSING, "The method.", choices=METHOD_NAMES)
-    source: str = field(default="", metadata={"note": True})
-    ours: tuple[str, ...] = field(default=(), metadata={"note": True})
-    changed: tuple[str, ...] = field(default=(), metadata={"note": True})
+    method: str = option(MISSING, "The method.", choices=METHOD_NAMES)
+    source: str = ""
+    ours: tuple[str, ...] = ()
+    changed: tuple[str, ...] = ()
     # The views.
-    recipe: str = _option(dataclasses.MISSING, "The views, a name in maskgen.loaders.recipes.published.")
-    view_px: int = _option(0, "Side of the large views, px (0: the recipe's).")
-    small_px: int = _option(0, "Side of the small views, px (0: the recipe's).")
-    background: str = _option(
+    recipe: str = option(MISSING, "The views, a name in maskgen.loaders.recipes.published.")
+    view_px: int = option(0, "Side of the large views, px (0: the recipe's).")
+    small_px: int = option(0, "Side of the small views, px (0: the recipe's).")
+    background: str = option(
         "recipe", "What replaces backgrounds.", choices=("recipe", "none", "grey", "donor")
     )
-    background_p: float | None = _option(
-        None, "Probability of that in each view (none: the recipe's).", high=1
+    background_p: float | None = option(
+        None, "Probability of that in each view (none: the recipe's).", bounds=between(0, 1)
     )
-    background_place: str = _option(
+    background_place: str = option(
         "recipe", "Before or after the photometric chain.", choices=("recipe", "before", "after")
     )
-    background_small: bool = _option(False, "Replace backgrounds in small views too.")
-    fg_min: float | None = _option(
-        None, "Least share of the foreground in a large crop (none: the recipe's).", high=1
+    background_small: bool = option(False, "Replace backgrounds in small views too.")
+    fg_min: float | None = option(
+        None, "Least share of the foreground in a large crop (none: the recipe's).", bounds=between(0, 1)
     )
-    overlap_min: float | None = _option(
-        None, "Least overlap of constrained small crops (none: the recipe's).", high=1
+    overlap_min: float | None = option(
+        None, "Least overlap of constrained small crops (none: the recipe's).", bounds=between(0, 1)
     )
-    negative_p: float | None = _option(
-        None, "Probability that BG_Swaps' negative is matched (none: the recipe's).", only=("mocov2",), high=1
+    negative_p: float | None = option(
+        None,
+        "Probability that BG_Swaps' negative is matched (none: the recipe's).",
+        only=("mocov2",),
+        bounds=between(0, 1),
     )
-    corruption: str = _option("none", "Spoil the masks, see maskgen.loaders.Corruption.")
-    corruption_amount: float = _option(0.5, "By how much.")
+    corruption: str = option("none", "Spoil the masks, see maskgen.loaders.Corruption.")
+    corruption_amount: float = option(0.5, "By how much.")
     # The network.
-    backbone: str = _option("resnet50", "The encoder, see maskgen.trainers.networks.backbones.")
-    zero_init_residual: bool = _option(False, "Begin with residual branches that add nothing.")
-    head_hidden: int = _option(2048, "Hidden width of the head.", only=_UNSUPERVISED, low=1)
-    head_out: int = _option(128, "Width of the embedding.", only=_UNSUPERVISED, low=1)
-    head: str = _option("mlp", "The head's kind.", only=_MOCO, choices=("mlp", "linear"))
-    predictor_hidden: int = _option(512, "Hidden width of the predictor.", only=("simsiam", *_TARGET), low=1)
-    sync_batchnorm: int = _option(
-        0, "Ranks that share BatchNorm statistics on GPUs (0: none, -1: all).", low=-1
+    backbone: str = option("resnet50", "The encoder, see maskgen.trainers.networks.backbones.")
+    zero_init_residual: bool = option(False, "Begin with residual branches that add nothing.")
+    head_hidden: int = option(2048, "Hidden width of the head.", only=_UNSUPERVISED, bounds=at_least(1))
+    head_out: int = option(128, "Width of the embedding.", only=_UNSUPERVISED, bounds=at_least(1))
+    head: str = option("mlp", "The head's kind.", only=_MOCO, choices=("mlp", "linear"))
+    predictor_hidden: int = option(
+        512, "Hidden width of the predictor.", only=("simsiam", *_TARGET), bounds=at_least(1)
     )
-    bn_groups: int = _option(
+    sync_batchnorm: int = option(
+        0, "Ranks that share BatchNorm statistics on GPUs (0: none, -1: all).", bounds=at_least(-1)
+    )
+    bn_groups: int = option(
         1,
         "Groups of a batch, over all ranks, with own BatchNorm statistics; keys are shuffled.",
         only=_MOCO,
-        low=1,
+        bounds=at_least(1),
     )
     # The optimiser.
-    epochs: int = _option(dataclasses.MISSING, "Epochs.", low=1)
-    batch_size: int = _option(dataclasses.MISSING, "Images per step over all ranks.", low=1)
-    optimizer: str = _option("sgd", "The optimiser.", choices=("sgd", "lars", "larc", "adamw"))
-    lr: float = _option(dataclasses.MISSING, "Learning rate, for a batch of 256 if it is scaled.")
-    lr_scaling: str = _option(
+    epochs: int = option(MISSING, "Epochs.", bounds=at_least(1))
+    batch_size: int = option(MISSING, "Images per step over all ranks.", bounds=at_least(1))
+    optimizer: str = option("sgd", "The optimiser.", choices=("sgd", "lars", "larc", "adamw"))
+    lr: float = option(MISSING, "Learning rate, for a batch of 256 if it is scaled.")
+    lr_scaling: str = option(
         "linear256", "linear256: times batch_size / 256.", choices=("linear256", "absolute")
     )
-    lr_final: float = _option(0.0, "Learning rate at the end of a cosine schedule, scaled alike.")
-    warmup_epochs: float = _option(0.0, "Epochs of linear warm-up.")
-    warmup_start: float = _option(0.0, "Learning rate at its beginning, scaled alike.")
-    schedule: str = _option(
+    lr_final: float = option(0.0, "Learning rate at the end of a cosine schedule, scaled alike.")
+    warmup_epochs: float = option(0.0, "Epochs of linear warm-up.")
+    warmup_start: float = option(0.0, "Learning rate at its beginning, scaled alike.")
+    schedule: str = option(
         "cosine step", "How it falls.", choices=("cosine step", "cosine epoch", "steps", "constant")
     )
-    milestones: tuple[int, ...] = _option((), "Epochs at which `steps` falls.")
-    decay: float = _option(0.1, "By this factor.", high=1)
-    momentum: float = _option(0.9, "Momentum of SGD, LARS and LARC; beta 1 of AdamW.", high=1)
-    nesterov: bool = _option(False, "Nesterov momentum.")
-    weight_decay: float = _option(1e-4, "Weight decay.")
-    exclude_1d: bool = _option(False, "Neither weight decay nor LARS scaling for biases and norms.")
-    trust: float = _option(1e-3, "Trust coefficient of LARS and LARC.")
-    clip_norm: float = _option(0.0, "Clip the gradient's norm (0: do not).")
+    milestones: tuple[int, ...] = option((), "Epochs at which `steps` falls.")
+    decay: float = option(0.1, "By this factor.", bounds=between(0, 1))
+    momentum: float = option(0.9, "Momentum of SGD, LARS and LARC; beta 1 of AdamW.", bounds=between(0, 1))
+    nesterov: bool = option(False, "Nesterov momentum.")
+    weight_decay: float = option(1e-4, "Weight decay.")
+    exclude_1d: bool = option(False, "Neither weight decay nor LARS scaling for biases and norms.")
+    trust: float = option(1e-3, "Trust coefficient of LARS and LARC.")
+    clip_norm: float = option(0.0, "Clip the gradient's norm (0: do not).")
     # The method.
-    temperature: float = _option(
-        0.2, "Temperature of the loss.", only=(*_MOCO, "simclr", "swav", "relicv2"), low=1e-3
+    temperature: float = option(
+        0.2, "Temperature of the loss.", only=(*_MOCO, "simclr", "swav", "relicv2"), bounds=at_least(1e-3)
     )
-    queue: int = _option(65536, "Rows of the queue (SwAV: 0 without).", only=(*_MOCO, "swav"))
-    queue_start_epoch: int = _option(15, "Epoch from which the queue is filled.", only=("swav",))
-    ema: float = _option(0.999, "Momentum of the second network.", only=(*_MOCO, *_TARGET), high=1)
-    ema_final: float = _option(1.0, "To which it rises by a cosine.", only=_TARGET, high=1)
-    prototypes: int = _option(3000, "Prototypes.", only=("swav",), low=2)
-    epsilon: float = _option(0.05, "Entropy of the codes.", only=("swav",), low=0.025)
-    sinkhorn_iterations: int = _option(3, "Sinkhorn iterations.", only=("swav",), low=1)
-    freeze_prototypes: int = _option(0, "Steps before the prototypes move.", only=("swav",))
-    negatives: int = _option(10, "Negatives of each anchor.", only=("relicv2",), low=1)
-    contrast_weight: float = _option(1.0, "Weight of the contrast.", only=("relicv2",))
-    invariance_weight: float = _option(1.0, "Weight of the divergence, beta.", only=("relicv2",))
-    same_view_pairs: bool = _option(True, "Also pair a view with itself.", only=("relicv2",))
-    attention_weight: float = _option(3.0, "Weight of the attention loss, lambda.", only=("cast",))
-    normalise_weights: bool = _option(True, "Divide the loss by 1 + lambda, as the code.", only=("cast",))
-    attention_map: str = _option(
+    queue: int = option(65536, "Rows of the queue (SwAV: 0 without).", only=(*_MOCO, "swav"))
+    queue_start_epoch: int = option(15, "Epoch from which the queue is filled.", only=("swav",))
+    ema: float = option(
+        0.999, "Momentum of the second network.", only=(*_MOCO, *_TARGET), bounds=between(0, 1)
+    )
+    ema_final: float = option(1.0, "To which it rises by a cosine.", only=_TARGET, bounds=between(0, 1))
+    prototypes: int = option(3000, "Prototypes.", only=("swav",), bounds=at_least(2))
+    epsilon: float = option(0.05, "Entropy of the codes.", only=("swav",), bounds=at_least(0.025))
+    sinkhorn_iterations: int = option(3, "Sinkhorn iterations.", only=("swav",), bounds=at_least(1))
+    freeze_prototypes: int = option(0, "Steps before the prototypes move.", only=("swav",))
+    negatives: int = option(10, "Negatives of each anchor.", only=("relicv2",), bounds=at_least(1))
+    contrast_weight: float = option(1.0, "Weight of the contrast.", only=("relicv2",))
+    invariance_weight: float = option(1.0, "Weight of the divergence, beta.", only=("relicv2",))
+    same_view_pairs: bool = option(True, "Also pair a view with itself.", only=("relicv2",))
+    attention_weight: float = option(3.0, "Weight of the attention loss, lambda.", only=("cast",))
+    normalise_weights: bool = option(True, "Divide the loss by 1 + lambda, as the code.", only=("cast",))
+    attention_map: str = option(
         "relu", "relu (paper) or minmax (code).", only=("cast",), choices=("relu", "minmax")
     )
-    attention_over: str = _option(
+    attention_over: str = option(
         "image", "Cosine per image or over the batch (code).", only=("cast",), choices=("image", "batch")
     )
-    cam_px: int = _option(0, "Side of the masks for Grad-CAM (0: the recipe's).", only=("cast",))
-    neighbours: int = _option(20, "Neighbours, k.", only=("knn-moco",), low=1)
-    neighbour_weight: float = _option(0.4, "Weight of their loss, lambda.", only=("knn-moco",))
-    neighbour_start_epoch: float = _option(5.0, "Epoch from which they count.", only=("knn-moco",))
-    framework: str = _option("byol", "What MSR is built on.", only=("msr",), choices=("byol", "simsiam"))
-    msr_beta: float = _option(0.4, "First weight of aggressive pairs.", only=("msr",), high=1)
-    fixed_predictor_lr: bool = _option(True, "The predictor's rate does not fall.", only=("simsiam",))
+    cam_px: int = option(0, "Side of the masks for Grad-CAM (0: the recipe's).", only=("cast",))
+    neighbours: int = option(20, "Neighbours, k.", only=("knn-moco",), bounds=at_least(1))
+    neighbour_weight: float = option(0.4, "Weight of their loss, lambda.", only=("knn-moco",))
+    neighbour_start_epoch: float = option(5.0, "Epoch from which they count.", only=("knn-moco",))
+    framework: str = option("byol", "What MSR is built on.", only=("msr",), choices=("byol", "simsiam"))
+    msr_beta: float = option(0.4, "First weight of aggressive pairs.", only=("msr",), bounds=between(0, 1))
+    fixed_predictor_lr: bool = option(True, "The predictor's rate does not fall.", only=("simsiam",))
 
     def __post_init__(self) -> None:
-        for option in options(self.method):
-            _check(option, getattr(self, option.name))
+        for one in options(self.method):
+            one.check(getattr(self, one.name))
         if self.method in _MOCO and self.queue < 1:
             raise UsageError(f"queue must be at least 1 for {self.method}, got {self.queue}")
         check_fit(self.method, self.recipe, resolve_recipe(self.view_options))
@@ -172,32 +165,21 @@ class Preset:
         return self.lr * self.lr_factor
 
 
-def options(method: str) -> list[dataclasses.Field[Any]]:
-    """The fields that a run of this method reads, in order.
+def options(method: str) -> list[Option]:
+    """What a run of this method reads, in order.
 
     Raises:
         UsageError: there is no such method.
     """
     if method not in METHOD_NAMES:
-        raise UsageError(f"unknown method {method!r}", remedy=nearest(method, list(METHOD_NAMES)))
-    known = [f for f in dataclasses.fields(Preset) if "note" not in f.metadata]
-    return [f for f in known if method in f.metadata["only"]]
-
-
-def _check(option: dataclasses.Field[Any], value: Any) -> None:
-    choices, low, high = option.metadata["choices"], option.metadata["low"], option.metadata["high"]
-    if choices and value not in choices:
-        raise UsageError(f"{option.name} got {value!r}", remedy=nearest(str(value), list(choices)))
-    number = isinstance(value, int | float) and not isinstance(value, bool)
-    if number and not low <= value <= high:
-        bounds = f"at least {low:g}" if high == _INFINITE and value < low else f"from {low:g} to {high:g}"
-        raise UsageError(f"{option.name} must be {bounds}, got {value!r}")
+        raise UsageError(f"unknown method {method!r}", remedy=nearest(method, METHOD_NAMES))
+    return [one for one in options_of(Preset).values() if not one.only or method in one.only]
 
 
 def resolved(preset: Preset) -> dict[str, Any]:
     """All that a run depends on, as JSON values: the fields its method reads, and every number of its views."""
     shaping = {f.name for f in dataclasses.fields(ViewOptions)}
-    names = [option.name for option in options(preset.method) if option.name not in shaping]
+    names = [one.name for one in options(preset.method) if one.name not in shaping]
     return {**{name: _plain(getattr(preset, name)) for name in names}, "views": _plain(preset.views)}
 
 
@@ -217,10 +199,10 @@ def fingerprint(preset: Preset) -> str:
 def render(preset: Preset) -> str:
     """The fields that the run reads, one per line, with a word on those not from the paper or its code."""
     lines = [f"# {preset.source}"] if preset.source else []
-    for option in options(preset.method):
-        value = getattr(preset, option.name)
+    for one in options(preset.method):
+        value = getattr(preset, one.name)
         text = f'"{value}"' if isinstance(value, str) else str(value).lower()
-        mark = "our choice" if option.name in preset.ours else ""
-        mark = "set by you" if option.name in preset.changed else mark
-        lines.append(f"{option.name} = {text}" + (f"  # {mark}" if mark else ""))
+        mark = "our choice" if one.name in preset.ours else ""
+        mark = "set by you" if one.name in preset.changed else mark
+        lines.append(f"{one.name} = {text}" + (f"  # {mark}" if mark else ""))
     return "\n".join(lines)

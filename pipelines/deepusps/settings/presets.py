@@ -7,9 +7,10 @@ P = the paper (Nguyen et al., "DeepUSPS", NeurIPS 2019), C = its released code, 
 from __future__ import annotations
 
 import dataclasses
-from dataclasses import dataclass
+from dataclasses import MISSING, dataclass
 from typing import Any
 
+from maskgen.config.options import at_least, between, option
 from maskgen.config.suggest import nearest
 from maskgen.errors import UsageError
 
@@ -24,35 +25,46 @@ CUT_AT = 0.5
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Phase:
-    """One training: a round of a prior, or the fusion.
+    """One training: a round of a prior, or the fusion. `--set rounds.lr=...` and `--set fusion.lr=...` change a field."""
 
-    Args:
-        epochs: passes over the photos.
-        lr: of Adam in the first epoch; it falls as ``(1 - epoch / epochs) ** power``.
-        batch_size: photos per step; the last, smaller batch of an epoch is left out.
-        beta2: weight of recall in the F-measure loss, squared.
-        power: of the polynomial decay.
-        crf_every: epochs between two CRF passes into the running average; 0: one pass, after the last epoch.
-        keep: share of the running average that a CRF pass leaves; the new maps get the rest.
-        flip: mirror each photo and its labels with probability 1/2.
-        crop: least side of a random crop, as a share of the photo's; 1: the whole photo.
-        colour: largest change of brightness, contrast and saturation, as a share; 0: none.
-        paste: chance that a photo's object is pasted onto another photo's background; 0: never.
-        precision: arithmetic of the network: ``fp32``, or ``bf16`` and ``fp16`` autocast.
-    """
-
-    epochs: int
-    lr: float
-    batch_size: int
-    beta2: float
-    power: float = 0.9  # C: (1 - epoch / epochs) ** 0.9
-    crf_every: int = 1  # C: after every epoch
-    keep: float = 0.7  # C: 0.7 * average + 0.3 * CRF(prediction)
-    flip: bool = False  # C: no augmentation at all
-    crop: float = 1.0
-    colour: float = 0.0
-    paste: float = 0.0
-    precision: str = "fp32"
+    epochs: int = option(MISSING, "Passes over the photos.", bounds=between(1, 100_000))
+    lr: float = option(MISSING, "Of Adam in the first epoch; falls as (1 - epoch / epochs) ** power.")
+    batch_size: int = option(
+        MISSING,
+        "Photos per step; the last, smaller batch of an epoch is left out.",
+        bounds=between(1, 100_000),
+    )
+    beta2: float = option(MISSING, "Weight of recall in the F-measure loss, squared.")
+    power: float = option(0.9, "Of the polynomial decay.")  # C: (1 - epoch / epochs) ** 0.9
+    crf_every: int = option(  # C: after every epoch
+        1, "Epochs between two CRF passes into the running average; 0: one pass, after the last epoch."
+    )
+    keep: float = option(  # C: 0.7 * average + 0.3 * CRF(prediction)
+        0.7,
+        "Share of the running average that a CRF pass leaves; the new maps get the rest.",
+        bounds=between(0, 0.999),
+    )
+    flip: bool = option(False, "Mirror each photo and its labels with probability 1/2.")  # C: no augmentation
+    crop: float = option(
+        1.0,
+        "Least side of a random crop, as a share of the photo's; 1: the whole photo.",
+        bounds=between(0.1, 1),
+    )
+    colour: float = option(
+        0.0,
+        "Largest change of brightness, contrast and saturation, as a share; 0: none.",
+        bounds=between(0, 1),
+    )
+    paste: float = option(
+        0.0,
+        "Chance that a photo's object is pasted onto another photo's background; 0: never.",
+        bounds=between(0, 1),
+    )
+    precision: str = option(
+        "fp32",
+        "Arithmetic of the network: fp32, or bf16 and fp16 autocast.",
+        choices=("fp32", "bf16", "fp16"),
+    )
 
     @property
     def steps_predict(self) -> bool:
@@ -71,39 +83,45 @@ class Phase:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Preset:
-    """A whole training.
+    """A whole training. `--set side=...` changes a field.
 
     Args:
         name: of the preset.
         summary: one line for `--help`.
-        side: photos and maps are resized to this square, px.
-        images: how many photos are sampled.
-        priors: names of `SOURCES`, each refined by a network of its own.
-        network: a name that `maskgen.methods.networks.deepusps.network` knows.
         needs_init: whether its learning rates are made for an encoder that has been trained already.
-        crf_side: side of the square that the CRF works on, px; 0: no CRF.
         rounds: of pseudo-label training, for each prior; none: the fusion learns from the cut priors.
         fusion: the training on all refined labels at once.
-        joint: whether a round trains one network on the labels of all priors at once; each prior's new labels are then the
-            colour cut of the mean of its maps and the network's. Else each prior has its own networks, as in P and C.
-        threshold: a prior's maps are cut at this many times their mean over all photos.
-        cut: whether each prior's map is first carried on by its photo's own colours, as `vote` does with the mean of the four;
-            it is then cut at `CUT_AT`, whatever `threshold` says.
     """
 
     name: str
     summary: str
-    side: int
-    images: int
-    priors: tuple[str, ...]
-    network: str
+    side: int = option(
+        MISSING, "Photos and maps are resized to this square.", unit="px", bounds=between(16, 2048)
+    )
+    images: int = option(MISSING, "How many photos are sampled.", bounds=at_least(1))
+    priors: tuple[str, ...] = option(
+        MISSING, "Maps to learn from, each refined by a network of its own.", choices=SOURCES
+    )
+    network: str = option(MISSING, "A name that `maskgen.methods.networks.deepusps.network` knows.")
     needs_init: bool
-    crf_side: int
+    crf_side: int = option(
+        MISSING, "Side of the square that the CRF works on; 0: no CRF.", unit="px", bounds=between(0, 2048)
+    )
     rounds: tuple[Phase, ...]
     fusion: Phase
-    threshold: float = 1.5  # P: 1.5 x the mean; C: .25 RBD, .31 MC, .23 DSR, which is that on MSRA-B
-    cut: bool = False  # P, C: no colour cut
-    joint: bool = False
+    threshold: float = option(  # P: 1.5 x the mean; C: .25 RBD, .31 MC, .23 DSR, which is that on MSRA-B
+        1.5, "A prior's maps are cut at this many times their mean over all photos.", bounds=at_least(0.01)
+    )
+    cut: bool = option(  # P, C: no color cut
+        False,
+        "Carry each prior's map on by its photo's own colors first, as `vote` does with the mean of the four; "
+        "it is then cut in the middle, whatever the threshold says.",
+    )
+    joint: bool = option(  # P, C: each prior has its own networks
+        False,
+        "Train one network a round on the labels of all priors at once; each prior's new labels are then the "
+        "color cut of the mean of its maps and the network's.",
+    )
 
     def threshold_of(self, prior: str, mean: float) -> float:
         """Where the maps of a prior whose mean over all photos is `mean` are cut, in [0, 1]."""
