@@ -8,12 +8,14 @@ from array import array
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from maskgen.config.fingerprint import differences, digest
+from maskgen.config.claim import claim_folder
+from maskgen.config.fingerprint import digest
 from maskgen.config.run_config import RunConfig
 from maskgen.errors import ShardFault, SourceFault, UsageError
 from maskgen.io.atomic import PartialFile, folder_lock, fsync_folder, make_folder, sweep_partials
@@ -49,7 +51,13 @@ def prepare(config: RunConfig) -> Plan:
         plan = write_rows(source, config, rows)
         rows.sync()
         with folder_lock(output / naming.RECORDS):
-            _refuse_foreign(output, plan)
+            claim_folder(
+                output,
+                plan.identity,
+                lambda: _stored_identity(output, plan),
+                check_free=lambda: _check_no_shards(output, plan),
+                explain=lambda: _source_change(read_plan(output), plan),
+            )
             rows.publish()
             fsync_folder(output)
             with PartialFile(output / naming.PLAN) as head:
@@ -77,17 +85,17 @@ def _check_folders(config: RunConfig) -> None:
     sweep_partials(output / naming.RECORDS)
 
 
-def _refuse_foreign(output: Path, plan: Plan) -> None:
-    """Refuse a folder that holds anything of another run."""
+def _stored_identity(output: Path, plan: Plan) -> dict[str, Any] | None:
+    """What the folder's shards depend on; this plan's own identity when the plan is lost and all records are this run's."""
     try:
-        _compare(plan, read_plan(output), output)
+        return read_plan(output).identity
     except ShardFault:  # no plan, or a damaged one
         own = [record.fingerprint == plan.fingerprint for record in read_records(output)]
-        if not own or not all(own):
-            _refuse_shards(output, plan)
+        return plan.identity if own and all(own) else None
 
 
-def _refuse_shards(output: Path, plan: Plan) -> None:
+def _check_no_shards(output: Path, plan: Plan) -> None:
+    """Refuse a folder without a plan where a shard, a plan or a manifest would be overwritten."""
     for shard in plan.shards:
         for suffix in naming.SUFFIXES:
             path = output / f"{shard.name}.{suffix}"
@@ -106,25 +114,14 @@ def _refuse_shards(output: Path, plan: Plan) -> None:
             )
 
 
-def _compare(plan: Plan, old: Plan, output: Path) -> None:
-    """Refuse to go on when anything that shapes the bytes has changed since the folder's plan was made."""
-    lines = differences(old.identity, plan.identity)
-    if not lines:
-        return
-    if old.identity["plan"] != plan.identity["plan"]:
-        lines.append(_source_change(old, plan))
-    raise UsageError(
-        "the output folder was made with other settings:\n    " + "\n    ".join(lines),
-        where=str(output),
-        remedy="repeat the old settings to resume, or choose another --output",
-    )
-
-
-def _source_change(old: Plan, new: Plan) -> str:
+def _source_change(old: Plan, new: Plan) -> list[str]:
+    """Where two plans part, as a line; none when their images are the same."""
+    if old.identity["plan"] == new.identity["plan"]:
+        return []
     pairs = itertools.zip_longest(old.shards, new.shards)
     first = next((before or after for before, after in pairs if before != after), None)
     where = f", first difference in shard {first.name}" if first else ""
-    return f"source: {old.images} images -> {new.images} images{where}"
+    return [f"source: {old.images} images -> {new.images} images{where}"]
 
 
 @dataclass

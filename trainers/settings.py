@@ -7,7 +7,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from maskgen.config.fingerprint import differences, digest
+from maskgen.config.claim import check_empty, claim_folder
+from maskgen.config.fingerprint import digest
 from maskgen.errors import UsageError
 from maskgen.io.atomic import write_atomic
 
@@ -107,24 +108,17 @@ def claim(folder: Path, config: Config) -> bool:
         UsageError: the folder holds a run with another configuration, or files that are no run's.
     """
     path = folder / FILE
-    if not path.exists():
+    resumed = claim_folder(
+        folder,
+        config,
+        lambda: read_config(folder) if path.exists() else None,
+        check_free=lambda: check_empty(folder, "run"),
+    )
+    if not resumed:
         folder.mkdir(parents=True, exist_ok=True)
-        if any(not entry.name.startswith(".") for entry in folder.iterdir()):
-            raise UsageError(
-                "the output folder is not empty and holds no run", where=str(folder), remedy="choose another"
-            )
         text = json.dumps({"fingerprint": digest(config), "config": config}, indent=1, sort_keys=True)
         write_atomic(path, (text + "\n").encode())
-        return False
-    old = read_config(folder)
-    if digest(old) != digest(config):
-        raise UsageError(
-            "the output folder holds a run with another configuration",
-            where=str(path),
-            cause="; ".join(differences(old, json.loads(json.dumps(config)))),
-            remedy="choose another --output, or the old settings",
-        )
-    return True
+    return resumed
 
 
 def read_config(folder: Path) -> Config:

@@ -11,13 +11,13 @@ from pathlib import Path
 from typing import Any
 
 from maskgen import __version__
-from maskgen.config.fingerprint import differences
+from maskgen.config.claim import check_empty, claim_folder
 from maskgen.config.suggest import nearest
 from maskgen.errors import EnvironmentFault, ShardFault, UsageError
 from maskgen.io.atomic import file_sha256, make_folder, write_atomic
 from maskgen.shards import sealed_json
 
-from ..work_folder import SETTINGS, Work, open_work
+from ..work_folder import SETTINGS, Work
 from .overrides import with_overrides
 from .presets import Phase, Preset, as_facts, from_facts, preset_named
 
@@ -195,39 +195,22 @@ def claim(settings: Settings, output: Path, values: int) -> Work:
         UsageError: it holds a training with other settings, or files that are no training's.
         EnvironmentFault: the disk is too small, full, broken or read-only; nothing has been made then.
     """
-    if (output / SETTINGS).is_file():
-        work = open_work(output)
-        old = read_settings(work)
-        refuse_changes(old, settings)
-        moved = dataclasses.replace(old, inputs=settings.inputs, init=settings.init)
-        if moved != old:
-            _write(work, moved)
-        return work
-    if output.exists() and (not output.is_dir() or any(path.name[0] != "." for path in output.iterdir())):
-        raise UsageError(
-            "the output folder is not empty and holds no DeepUSPS training",
-            where=str(output),
-            remedy="choose another --output",
-        )
-    _check_space(settings, output, values)
-    make_folder(output)
     work = Work(output)
-    _write(work, settings)  # first of all: a kill before it leaves a folder that is still free
+    old = read_settings(work) if (output / SETTINGS).is_file() else None
+    resumed = claim_folder(
+        output,
+        settings.fingerprint_fields(),
+        lambda: old.fingerprint_fields() if old else None,
+        check_free=lambda: check_empty(output, "DeepUSPS training"),
+        remedy="repeat the old settings to resume, leave them all out, or choose another --output",
+    )
+    if not resumed:
+        _check_space(settings, output, values)
+        make_folder(output)
+        _write(work, settings)  # first of all: a kill before it leaves a folder that is still free
+    elif old and (old.inputs, old.init) != (settings.inputs, settings.init):
+        _write(work, dataclasses.replace(old, inputs=settings.inputs, init=settings.init))
     return work
-
-
-def refuse_changes(old: Settings, new: Settings) -> None:
-    """Refuse to go on when anything that shapes the weights has changed.
-
-    Raises:
-        UsageError: naming each field that differs.
-    """
-    lines = differences(old.fingerprint_fields(), new.fingerprint_fields())
-    if lines:
-        raise UsageError(
-            "the output folder was made with other settings:\n    " + "\n    ".join(lines),
-            remedy="repeat the old settings to resume, leave them all out, or choose another --output",
-        )
 
 
 def read_settings(work: Work) -> Settings:

@@ -1,0 +1,82 @@
+"""A folder that belongs to one configuration: free for a new one, resumed by the same one, refused to any other."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from ..errors import UsageError
+from .fingerprint import differences
+
+Facts = dict[str, Any]
+REPEAT = "repeat the old settings to resume, or choose another --output"
+
+
+def claim_folder(
+    folder: Path,
+    wanted: Facts,
+    stored: Callable[[], Facts | None],
+    *,
+    check_free: Callable[[], None],
+    explain: Callable[[], list[str]] = list,
+    remedy: str = REPEAT,
+) -> bool:
+    """Whether a folder already belongs to this configuration: then its work is resumed.
+
+    Who calls it writes the configuration into a folder that was free; the file is the caller's own.
+
+    Args:
+        folder: the output folder, which may be absent.
+        wanted: the configuration as JSON values, flat or nested.
+        stored: reads the folder's configuration; None when it holds none.
+        check_free: refuses a folder that holds no configuration and is not free either.
+        explain: more lines on what differs, asked for when something does.
+        remedy: what to do about other settings.
+
+    Returns:
+        True: it is this configuration's; False: it is free.
+
+    Raises:
+        UsageError: it belongs to another configuration (each field that differs is named), or is not free.
+
+    Example:
+        >>> stored = {"seed": 1, "side": 64}
+        >>> claim_folder(Path("out"), {"seed": 1, "side": 64}, lambda: stored, check_free=lambda: None)
+        True
+        >>> claim_folder(Path("out"), {"seed": 2, "side": 64}, lambda: stored, check_free=lambda: None)
+        Traceback (most recent call last):
+        maskgen.errors.UsageError: the output folder was made with other settings:
+            seed: 1 -> 2
+    """
+    before = stored()
+    if before is None:
+        check_free()
+        return False
+    lines = differences(before, json.loads(json.dumps(wanted)))
+    if lines:
+        raise UsageError(
+            "the output folder was made with other settings:\n    " + "\n    ".join([*lines, *explain()]),
+            where=str(folder),
+            remedy=remedy,
+        )
+    return True
+
+
+def check_empty(folder: Path, holds: str) -> None:
+    """Refuse a folder with anything visible in it.
+
+    Args:
+        folder: may be absent.
+        holds: what it should hold if it is not empty, as ``run``.
+
+    Raises:
+        UsageError: it is a file, or holds something.
+    """
+    if folder.exists() and (not folder.is_dir() or any(entry.name[0] != "." for entry in folder.iterdir())):
+        raise UsageError(
+            f"the output folder is not empty and holds no {holds}",
+            where=str(folder),
+            remedy="choose another --output",
+        )
