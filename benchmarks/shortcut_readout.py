@@ -12,7 +12,7 @@ from shortcut_photos import VARIANTS
 from torch import Tensor
 
 from maskgen.trainers.probes.encoder import load_encoder
-from maskgen.trainers.probes.features import Extractor, Law, default_share, own_rows
+from maskgen.trainers.probes.features import Extractor, InputTransform, default_share, own_rows
 from maskgen.trainers.probes.images import Images, open_images
 from maskgen.trainers.probes.knn import knn_accuracy
 from maskgen.trainers.probes.linear import Protocol, top_k, train_heads
@@ -27,10 +27,10 @@ def judged(work: Path, run: Path, seed: int, device: torch.device) -> dict[str, 
     """Accuracy in percent by readout and variant; both readouts are fitted on the shards' photos as they are."""
     encoder = load_encoder(run, device)
     extractor = Extractor(encoder.network, device, threads=1 if device.type == "cpu" else 8)
-    law = Law(side=encoder.view_px, share=default_share(encoder.view_px))
+    transform = InputTransform(side=encoder.view_px, share=default_share(encoder.view_px))
 
     def read(images: Images) -> tuple[Tensor, Tensor]:
-        features = extractor.rows(images, own_rows(len(images)), law)
+        features = extractor.rows(images, own_rows(len(images)), transform)
         return features.to(device), torch.from_numpy(images.labels).to(device)
 
     bank, labels = read(open_images(work / "shards"))

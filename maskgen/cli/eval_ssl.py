@@ -86,10 +86,10 @@ def _numbers(_ctx: click.Context, parameter: click.Parameter, text: str) -> list
 def knn(ks: list[float], temperature: float, **values: Any) -> None:
     """Accuracy of weighted nearest neighbours."""
 
-    def work(question: Any, _stop: Any) -> dict[str, Any]:
+    def work(config: Any, _stop: Any) -> dict[str, Any]:
         from maskgen.trainers.probes.tasks import run_knn
 
-        return run_knn(question, ks=[int(k) for k in ks], temperature=temperature)
+        return run_knn(config, ks=[int(k) for k in ks], temperature=temperature)
 
     _evaluate(work, **values)
 
@@ -115,12 +115,12 @@ def linear(
 ) -> None:
     """Accuracy of a linear classifier trained on frozen features."""
 
-    def work(question: Any, stop: Any) -> dict[str, Any]:
-        from maskgen.trainers.probes.linear import protocol
+    def work(config: Any, stop: Any) -> dict[str, Any]:
+        from maskgen.trainers.probes.linear import find_protocol
         from maskgen.trainers.probes.tasks import run_linear
 
-        law = protocol(name, epochs=epochs, batch_size=head_batch)
-        return run_linear(question, law, lrs=lrs, views=views, say=say_aside, stop=stop)
+        protocol = find_protocol(name, epochs=epochs, batch_size=head_batch)
+        return run_linear(config, protocol, lrs=lrs, views=views, say=say_aside, stop=stop)
 
     _evaluate(work, **values)
 
@@ -131,8 +131,10 @@ def _list(context: click.Context, wanted: bool) -> None:
     require("torch")
     from maskgen.trainers.probes.linear import PROTOCOLS
 
-    for name, law in PROTOCOLS.items():
-        click.echo(f"{name:11} {law.epochs:4} epochs, batch {law.batch_size:4}, lr {law.lr:g}: {law.source}")
+    for name, protocol in PROTOCOLS.items():
+        click.echo(
+            f"{name:11} {protocol.epochs:4} epochs, batch {protocol.batch_size:4}, lr {protocol.lr:g}: {protocol.source}"
+        )
     context.exit()
 
 
@@ -140,12 +142,12 @@ def _evaluate(work: Callable[[Any, Any], dict[str, Any]], *, device: str, **valu
     require("torch")
     from maskgen.trainers.distributed.process_group import joined
     from maskgen.trainers.distributed.ranks import rank
-    from maskgen.trainers.probes.tasks import Question
+    from maskgen.trainers.probes.tasks import ProbeConfig
 
     stop = click.get_current_context().obj
     with own_options(), joined(device) as own:
         precision = "bf16" if device == "cuda" else "fp32"
-        result = work(Question(device=own, precision=precision, **values), stop)
+        result = work(ProbeConfig(device=own, precision=precision, **values), stop)
         if rank() == 0:
             for name, value in result.items():
                 click.echo(f"{name:18} {format(value, '.4f') if isinstance(value, float) else value}")

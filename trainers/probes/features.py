@@ -26,7 +26,7 @@ _CHUNK = 4096
 
 
 @dataclass(frozen=True, kw_only=True)
-class Law:
+class InputTransform:
     """How images become inputs.
 
     Args:
@@ -73,20 +73,22 @@ class Extractor:
     threads: int = 2
 
     @torch.no_grad()
-    def rows(self, images: Images, numbers: NDArray[np.int64], law: Law) -> Tensor:
+    def rows(self, images: Images, numbers: NDArray[np.int64], transform: InputTransform) -> Tensor:
         """The features of (n,) images, (n, D) float32 on the CPU, in order."""
-        half = law.precision == "bf16"
+        half = transform.precision == "bf16"
         parts = []
-        for inputs in self._inputs(images, numbers, law):
+        for inputs in self._inputs(images, numbers, transform):
             with torch.autocast(self.device.type, torch.bfloat16, enabled=half):
                 parts.append(self.network(normalise(inputs.to(self.device))).float().cpu())
         return torch.cat(parts) if parts else torch.zeros(0, 0)
 
-    def _inputs(self, images: Images, numbers: NDArray[np.int64], law: Law) -> Iterator[Tensor]:
+    def _inputs(
+        self, images: Images, numbers: NDArray[np.int64], transform: InputTransform
+    ) -> Iterator[Tensor]:
         """Batches (b, 3, S, S) uint8; the next one is decoded while this one is in use."""
 
         def made(number: int) -> Tensor:
-            return torch.from_numpy(np.array(law.input(images.read(number), number))).permute(2, 0, 1)
+            return torch.from_numpy(np.array(transform.input(images.read(number), number))).permute(2, 0, 1)
 
         starts = range(0, len(numbers), self.batch_size)
         with ThreadPoolExecutor(self.threads) as pool:
@@ -128,32 +130,32 @@ class FeatureStore:
     def __init__(self, folder: Path, source: str, extractor: Extractor) -> None:
         self._folder, self._source, self._extractor = folder, source, extractor
 
-    def get(self, images: Images, law: Law) -> NDArray[np.float32]:
+    def get(self, images: Images, transform: InputTransform) -> NDArray[np.float32]:
         """All features of the images, (N, D) float32, on rank 0; the other ranks help, and get (0, 0).
 
         Raises:
             MaskgenError: some are infinite or no number.
         """
-        path = self._path(images, law)
+        path = self._path(images, transform)
         there = int(all_sum(torch.tensor(int(rank() == 0 and _sound(path)))))
         if not there:
-            self._make(images, law, path)
+            self._make(images, transform, path)
         return _finite(np.load(path)) if rank() == 0 else np.zeros((0, 0), np.float32)
 
-    def drop(self, images: Images, law: Law) -> None:
+    def drop(self, images: Images, transform: InputTransform) -> None:
         """Remove features that will not be asked for again."""
         if rank() == 0:
-            for path in (self._path(images, law).with_suffix(".json"), self._path(images, law)):
+            for path in (self._path(images, transform).with_suffix(".json"), self._path(images, transform)):
                 path.unlink(missing_ok=True)
 
-    def _path(self, images: Images, law: Law) -> Path:
-        return self._folder / f"{digest([self._source, images.fingerprint, asdict(law)])[:24]}.npy"
+    def _path(self, images: Images, transform: InputTransform) -> Path:
+        return self._folder / f"{digest([self._source, images.fingerprint, asdict(transform)])[:24]}.npy"
 
-    def _make(self, images: Images, law: Law, path: Path) -> None:
+    def _make(self, images: Images, transform: InputTransform, path: Path) -> None:
         """Each rank writes its rows into a file, rank 0 puts them together."""
         self._folder.mkdir(parents=True, exist_ok=True)
         parts = [path.with_suffix(f".{number}-of-{world()}.npy") for number in range(world())]
-        own = self._extractor.rows(images, own_rows(len(images)), law)
+        own = self._extractor.rows(images, own_rows(len(images)), transform)
         np.save(parts[rank()], own.numpy())
         all_sum(torch.zeros(1))
         if rank() == 0:
@@ -166,7 +168,7 @@ class FeatureStore:
                     "bytes": partial.size,
                     "sha256": partial.sha256,
                     "images": len(images),
-                    **asdict(law),
+                    **asdict(transform),
                 }
             write_atomic(path.with_suffix(".json"), sealed_json.render(record))
             for name in parts:

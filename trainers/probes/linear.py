@@ -101,7 +101,7 @@ PROTOCOLS: dict[str, Protocol] = {
 }  # fmt: skip
 
 
-def protocol(name: str, **changes: int | None) -> Protocol:
+def find_protocol(name: str, **changes: int | None) -> Protocol:
     """A protocol by name, with values in the place of its own where they are not None.
 
     With other epochs, milestones and warm-up move along.
@@ -148,7 +148,7 @@ class Standard:
 def train_heads(
     passes: Pass,
     labels: Tensor,
-    law: Protocol,
+    protocol: Protocol,
     *,
     lrs: Sequence[float],
     classes: int,
@@ -162,7 +162,7 @@ def train_heads(
     Args:
         passes: gives the (N, D) features of an epoch on the device to train on.
         labels: (N,) int64 on that device.
-        law: the protocol; its `lr` is replaced by `lrs`.
+        protocol: the protocol; its `lr` is replaced by `lrs`.
         lrs: learning rates, scaled as the protocol's.
         classes: C.
         seed: of weights and order.
@@ -177,18 +177,22 @@ def train_heads(
     """
     generator = torch.Generator().manual_seed(seed + 1)
     features = passes(0)
-    size = min(law.batch_size, len(labels))
+    size = min(protocol.batch_size, len(labels))
     per_epoch = len(labels) // size
-    standard = Standard.of(features) if law.standardise else Standard()
+    standard = Standard.of(features) if protocol.standardise else Standard()
     heads = {lr: _head(features, classes, seed) for lr in lrs}
-    rates = {lr: law.rate(lr, per_epoch) for lr in lrs}
+    rates = {lr: protocol.rate(lr, per_epoch) for lr in lrs}
     optimizers = {
         lr: torch.optim.SGD(
-            head.parameters(), lr=lr, momentum=0.9, weight_decay=law.weight_decay, nesterov=law.nesterov
+            head.parameters(),
+            lr=lr,
+            momentum=0.9,
+            weight_decay=protocol.weight_decay,
+            nesterov=protocol.nesterov,
         )
         for lr, head in heads.items()
     }
-    for epoch in range(law.epochs):
+    for epoch in range(protocol.epochs):
         features = passes(epoch)
         order = torch.randperm(len(labels), generator=generator).to(labels.device)
         losses = dict.fromkeys(heads, 0.0)

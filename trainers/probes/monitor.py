@@ -13,7 +13,7 @@ from maskgen.loaders import Dataset
 from ..methods import Method
 from ..presets import Preset
 from ..settings import Settings
-from .features import Extractor, Law, default_share, gathered, own_rows
+from .features import Extractor, InputTransform, default_share, gathered, own_rows
 from .images import Images, of_shards, open_images
 from .knn import TEMPERATURE, knn_accuracy
 
@@ -28,13 +28,13 @@ class Monitor:
 
     Args:
         images: that are looked at.
-        law: how they are fed.
+        transform: how they are fed.
         settings: of the run.
         device: of the network.
     """
 
     images: Images
-    law: Law
+    transform: InputTransform
     settings: Settings
     device: torch.device
 
@@ -56,14 +56,19 @@ class Monitor:
             images = images.take(np.sort(np.random.default_rng(0).permutation(len(images))[:MOST]))
         side = preset.views.views[0].size
         precision = "bf16" if settings.device == "cuda" else "fp32"
-        return cls(images, Law(side=side, share=default_share(side), precision=precision), settings, device)
+        return cls(
+            images,
+            InputTransform(side=side, share=default_share(side), precision=precision),
+            settings,
+            device,
+        )
 
     def measure(self, method: Method) -> dict[str, float]:
         """``knn``: the accuracy in [0, 1]; the method is left as it was."""
         was = method.training
         method.eval()
         extractor = Extractor(method.features, self.device, threads=self.settings.threads)
-        own = extractor.rows(self.images, own_rows(len(self.images)), self.law)
+        own = extractor.rows(self.images, own_rows(len(self.images)), self.transform)
         method.train(was)
         features = gathered(own, len(self.images)).to(self.device)
         classes = torch.from_numpy(self.images.labels).to(self.device)

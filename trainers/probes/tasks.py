@@ -18,7 +18,7 @@ from maskgen.processes.signals import StopSignals, interrupted
 from ..distributed.ranks import rank
 from .classes import numbered_as
 from .encoder import Encoder, load_encoder
-from .features import Extractor, FeatureStore, Law, default_share
+from .features import Extractor, FeatureStore, InputTransform, default_share
 from .images import Images, open_images
 from .knn import knn_accuracy
 from .linear import Protocol, Report, Standard, top_k, train_heads
@@ -33,8 +33,8 @@ Say = Callable[[str], None]
 
 
 @dataclass(frozen=True, kw_only=True)
-class Question:
-    """What is common to the tasks.
+class ProbeConfig:
+    """What a probe is asked: of which backbone, on what.
 
     Args:
         checkpoint: a checkpoint, a run's folder, or an exported backbone.
@@ -64,56 +64,56 @@ class Question:
 
 
 @dataclass(frozen=True, eq=False)
-class Bench:
-    """An opened question.
+class ProbeSetup:
+    """An opened `ProbeConfig`: the backbone, its features, the images.
 
     Args:
-        question: as asked.
+        config: as asked.
         encoder: the frozen backbone.
         store: of its features.
         train: images.
         test: images; None: there are none of their own.
     """
 
-    question: Question
+    config: ProbeConfig
     encoder: Encoder
     store: FeatureStore
     train: Images
     test: Images | None
 
     @classmethod
-    def opened(cls, question: Question) -> Bench:
+    def opened(cls, config: ProbeConfig) -> ProbeSetup:
         """Load the backbone and find the images.
 
         Raises:
             MaskgenError: they cannot be read, or the test set has other classes.
         """
-        encoder = load_encoder(question.checkpoint, question.device)
-        extractor = Extractor(encoder.network, question.device, question.batch_size, question.threads)
-        first, second = _places(question)
+        encoder = load_encoder(config.checkpoint, config.device)
+        extractor = Extractor(encoder.network, config.device, config.batch_size, config.threads)
+        first, second = _places(config)
         train = open_images(first)
         test = None if second is None else numbered_as(train, open_images(second), str(second))
-        store = FeatureStore(question.output / FEATURES, encoder.digest, extractor)
-        return cls(question, encoder, store, train, test)
+        store = FeatureStore(config.output / FEATURES, encoder.digest, extractor)
+        return cls(config, encoder, store, train, test)
 
-    def law(self, augmented: int | None = None) -> Law:
+    def transform(self, augmented: int | None = None) -> InputTransform:
         """How images are fed."""
-        q = self.question
+        q = self.config
         side = q.side or self.encoder.view_px
         share = q.share or default_share(side)
-        return Law(side=side, share=share, augmented=augmented, seed=q.seed, precision=q.precision)
+        return InputTransform(side=side, share=share, augmented=augmented, seed=q.seed, precision=q.precision)
 
     def features(self, images: Images, augmented: int | None = None) -> Tensor:
         """(N, D) on the device; only on rank 0."""
-        return torch.from_numpy(self.store.get(images, self.law(augmented))).to(self.question.device)
+        return torch.from_numpy(self.store.get(images, self.transform(augmented))).to(self.config.device)
 
     def labels(self, images: Images) -> Tensor:
         """(N,) on the device."""
-        return torch.from_numpy(images.labels).to(self.question.device)
+        return torch.from_numpy(images.labels).to(self.config.device)
 
     def facts(self) -> dict[str, Any]:
         """What the result depends on."""
-        law, test = self.law(), self.test.fingerprint if self.test else "held out"
+        transform, test = self.transform(), self.test.fingerprint if self.test else "held out"
         return {
             "backbone": self.encoder.facts["backbone"],
             "method": self.encoder.facts["method"],
@@ -121,39 +121,39 @@ class Bench:
             "checkpoint_sha256": self.encoder.facts["checkpoint_sha256"],
             "data": self.train.fingerprint,
             "test": test,
-            "side": law.side,
-            "share": law.share,
-            "precision": law.precision,
-            "seed": law.seed,
+            "side": transform.side,
+            "share": transform.share,
+            "precision": transform.precision,
+            "seed": transform.seed,
         }
 
 
-def _places(question: Question) -> tuple[Path, Path | None]:
-    train, val = question.data / "train", question.data / "val"
-    if question.test is not None or not (train.is_dir() and val.is_dir()):
-        return question.data, question.test
+def _places(config: ProbeConfig) -> tuple[Path, Path | None]:
+    train, val = config.data / "train", config.data / "val"
+    if config.test is not None or not (train.is_dir() and val.is_dir()):
+        return config.data, config.test
     return train, val
 
 
-def run_knn(question: Question, *, ks: Sequence[int], temperature: float) -> dict[str, Any]:
+def run_knn(config: ProbeConfig, *, ks: Sequence[int], temperature: float) -> dict[str, Any]:
     """Nearest-neighbour accuracy, written to knn.json; without test images each training image against all others."""
-    bench = Bench.opened(question)
-    bank = bench.features(bench.train)
-    queries = None if bench.test is None else bench.features(bench.test)
-    result: dict[str, Any] = {**bench.facts(), "temperature": temperature, "images": len(bench.train)}
-    if bench.test is None:
+    setup = ProbeSetup.opened(config)
+    bank = setup.features(setup.train)
+    queries = None if setup.test is None else setup.features(setup.test)
+    result: dict[str, Any] = {**setup.facts(), "temperature": temperature, "images": len(setup.train)}
+    if setup.test is None:
         result["test"] = "leave one out"
     if rank() == 0:
-        test = None if queries is None or bench.test is None else (queries, bench.labels(bench.test))
-        found = knn_accuracy((bank, bench.labels(bench.train)), test, ks=ks, temperature=temperature)
+        test = None if queries is None or setup.test is None else (queries, setup.labels(setup.test))
+        found = knn_accuracy((bank, setup.labels(setup.train)), test, ks=ks, temperature=temperature)
         result |= {f"knn_{k}": accuracy for k, accuracy in found.items()}
-        _write(question.output / "knn.json", result)
+        _write(config.output / "knn.json", result)
     return result
 
 
 def run_linear(
-    question: Question,
-    law: Protocol,
+    config: ProbeConfig,
+    protocol: Protocol,
     *,
     lrs: Sequence[float],
     views: int,
@@ -165,39 +165,39 @@ def run_linear(
     With more than one learning rate, the best is chosen on a tenth of the training images, which no head sees.
 
     Args:
-        question: what to judge, on what.
-        law: the protocol.
+        config: what to judge, on what.
+        protocol: the protocol.
         lrs: learning rates; none: the protocol's.
         views: passes of random crops that are computed, and kept on disk; the epochs take them in turn. 0: a new
             one for each epoch, as in the papers. -1: centre crops only, one pass.
         say: told how far it is.
         stop: asked between epochs.
     """
-    bench = Bench.opened(question)
-    chosen = list(lrs) or [law.lr]
-    train, test, choose = split(bench.train, bench.test, question.seed, choose=len(chosen) > 1)
-    passes = Passes(bench, train, views)
-    held = [bench.features(images) for images in (test, choose) if images is not None]
+    setup = ProbeSetup.opened(config)
+    chosen = list(lrs) or [protocol.lr]
+    train, test, choose = split(setup.train, setup.test, config.seed, choose=len(chosen) > 1)
+    passes = Passes(setup, train, views)
+    held = [setup.features(images) for images in (test, choose) if images is not None]
     if rank() != 0:
-        for epoch in range(law.epochs):  # help to compute what rank 0 asks for, in its order
+        for epoch in range(protocol.epochs):  # help to compute what rank 0 asks for, in its order
             passes(epoch)
         return {}
     heads, standard = train_heads(
         passes,
-        bench.labels(train),
-        law,
+        setup.labels(train),
+        protocol,
         lrs=chosen,
-        classes=bench.train.classes,
-        seed=question.seed,
-        report=_reporter(law, say, stop),
+        classes=setup.train.classes,
+        seed=config.seed,
+        report=_reporter(protocol, say, stop),
     )
     if lost := [f"{lr:g}" for lr in chosen if lr not in heads]:
         say(f"eval-ssl: warning: the loss became infinite or no number with lr {', '.join(lost)}: left out")
     scores = {
-        lr: top_k(head, standard, held[-1], bench.labels(choose or test))[0] for lr, head in heads.items()
+        lr: top_k(head, standard, held[-1], setup.labels(choose or test))[0] for lr, head in heads.items()
     }
     best = max(heads, key=lambda lr: scores[lr])
-    first, fifth = top_k(heads[best], standard, held[0], bench.labels(test))
+    first, fifth = top_k(heads[best], standard, held[0], setup.labels(test))
     found: dict[str, Any] = {
         "lr": best,
         "top1": first,
@@ -207,16 +207,16 @@ def run_linear(
     }
     if choose is not None:
         found["chosen_by"] = {f"{lr:g}": score for lr, score in scores.items()}
-    result = {**bench.facts(), "protocol": _shown(law), "views": views, **found}
-    _write(question.output / "linear.json", result)
-    _write_head(question.output / "linear.safetensors", heads[best], standard, result)
+    result = {**setup.facts(), "protocol": _shown(protocol), "views": views, **found}
+    _write(config.output / "linear.json", result)
+    _write_head(config.output / "linear.safetensors", heads[best], standard, result)
     return result
 
 
-def _reporter(law: Protocol, say: Say, stop: StopSignals | None) -> Report:
+def _reporter(protocol: Protocol, say: Say, stop: StopSignals | None) -> Report:
     def report(epoch: int, losses: dict[float, float]) -> None:
         say(
-            f"epoch {epoch + 1}/{law.epochs}  "
+            f"epoch {epoch + 1}/{protocol.epochs}  "
             + "  ".join(f"lr {lr:g} loss {x:.4f}" for lr, x in losses.items())
         )
         if stop:
@@ -229,13 +229,13 @@ class Passes:
     """The training features of each epoch, on rank 0; the other ranks call it alike, to help.
 
     Args:
-        bench: an opened question.
+        setup: of the probe.
         train: images.
         views: see `run_linear`.
     """
 
-    def __init__(self, bench: Bench, train: Images, views: int) -> None:
-        self._bench, self._train, self._views = bench, train, views
+    def __init__(self, setup: ProbeSetup, train: Images, views: int) -> None:
+        self._setup, self._train, self._views = setup, train, views
         self._number: int | None = -1
         self._features = torch.zeros(0, 0)
 
@@ -243,9 +243,9 @@ class Passes:
         """(N, D) features for an epoch."""
         number = None if self._views < 0 else epoch % self._views if self._views else epoch
         if number != self._number:
-            self._features = self._bench.features(self._train, number)
+            self._features = self._setup.features(self._train, number)
             if self._views == 0 and self._number is not None and self._number >= 0:
-                self._bench.store.drop(self._train, self._bench.law(self._number))
+                self._setup.store.drop(self._train, self._setup.transform(self._number))
             self._number = number
         return self._features
 
@@ -272,8 +272,8 @@ def split(
     return train.take(np.sort(order)), test, chosen
 
 
-def _shown(law: Protocol) -> dict[str, Any]:
-    return {field.name: getattr(law, field.name) for field in fields(law) if field.name != "ours"}
+def _shown(protocol: Protocol) -> dict[str, Any]:
+    return {field.name: getattr(protocol, field.name) for field in fields(protocol) if field.name != "ours"}
 
 
 def _write(path: Path, result: dict[str, Any]) -> None:

@@ -9,7 +9,7 @@ from PIL import Image
 from torchvision.transforms import RandomResizedCrop, v2
 
 from maskgen.errors import UsageError
-from maskgen.trainers.probes.features import Extractor, FeatureStore, Law, default_share
+from maskgen.trainers.probes.features import Extractor, FeatureStore, InputTransform, default_share
 from maskgen.trainers.probes.images import centre, open_images, random_crop
 from maskgen.trainers.probes.knn import knn_accuracy
 
@@ -127,18 +127,18 @@ class Counted:
 def test_features_are_kept_and_damaged_ones_made_again(photo_folder: Path, tmp_path: Path) -> None:
     images, network = open_images(photo_folder), Counted()
     store = FeatureStore(tmp_path, "net", Extractor(network, torch.device("cpu"), batch_size=7))
-    law = Law(side=16, share=1.0)
-    first = store.get(images, law)
+    transform = InputTransform(side=16, share=1.0)
+    first = store.get(images, transform)
     assert (first.shape, network.images) == ((54, 3), 54)
     wanted = images.read(5).reshape(-1, 3).mean(0) / 255
     assert first[5] * [0.229, 0.224, 0.225] + [0.485, 0.456, 0.406] == pytest.approx(wanted, abs=0.01)
-    assert np.array_equal(store.get(images, law), first)
+    assert np.array_equal(store.get(images, transform), first)
     assert network.images == 54
     (path,) = tmp_path.glob("*.npy")
     data = bytearray(path.read_bytes())
     data[-3] ^= 1
     path.write_bytes(data)
-    assert np.array_equal(store.get(images, law), first)
+    assert np.array_equal(store.get(images, transform), first)
     assert network.images == 108
 
 
@@ -146,6 +146,8 @@ def test_augmented_passes_differ_and_repeat(photo_folder: Path, tmp_path: Path) 
     images = open_images(photo_folder)
     extractor = Extractor(Counted(), torch.device("cpu"), batch_size=64)
     rows = np.arange(len(images))
-    one, again, two = (extractor.rows(images, rows, Law(side=16, share=1.0, augmented=n)) for n in (0, 0, 1))
+    one, again, two = (
+        extractor.rows(images, rows, InputTransform(side=16, share=1.0, augmented=n)) for n in (0, 0, 1)
+    )
     assert torch.equal(one, again)
     assert not torch.equal(one, two)

@@ -16,8 +16,8 @@ from maskgen.errors import MaskgenError, UsageError
 from maskgen.trainers.methods import METHODS
 from maskgen.trainers.presets import find_preset
 from maskgen.trainers.probes.images import open_images
-from maskgen.trainers.probes.linear import PROTOCOLS, Protocol, Standard, protocol, top_k, train_heads
-from maskgen.trainers.probes.tasks import Question, run_linear, split
+from maskgen.trainers.probes.linear import PROTOCOLS, Protocol, Standard, find_protocol, top_k, train_heads
+from maskgen.trainers.probes.tasks import ProbeConfig, run_linear, split
 from maskgen.trainers.settings import Settings, config_of
 from maskgen.trainers.training import checkpoint
 
@@ -65,11 +65,11 @@ def test_a_rate_that_diverges_is_left_out_and_alone_an_error() -> None:
 def test_one_epoch_is_torchs_sgd() -> None:
     """The whole batch once: the gradient of softmax regression, written out."""
     features, labels = clusters(0, each=8)
-    law = Protocol(source="test", epochs=1, batch_size=32, lr=2.0, weight_decay=0.1)
+    protocol = Protocol(source="test", epochs=1, batch_size=32, lr=2.0, weight_decay=0.1)
     start = train_heads(
         lambda _: features, labels, Protocol(source="", epochs=0, lr=1), lrs=[1.0], classes=4
     )[0][1.0]
-    found = train_heads(lambda _: features, labels, law, lrs=[2.0], classes=4)[0][2.0]
+    found = train_heads(lambda _: features, labels, protocol, lrs=[2.0], classes=4)[0][2.0]
     error = torch.softmax(features @ start.weight.T, 1) - torch.nn.functional.one_hot(labels, 4)
     gradient = error.T @ features / 32 + 0.1 * start.weight
     torch.testing.assert_close(found.weight, start.weight - 2.0 * gradient)
@@ -84,7 +84,7 @@ def test_every_epoch_sees_its_own_pass() -> None:
         asked.append(epoch)
         return features
 
-    train_heads(passes, labels, protocol("moco", epochs=3), lrs=[0.1], classes=4)
+    train_heads(passes, labels, find_protocol("moco", epochs=3), lrs=[0.1], classes=4)
     assert list(dict.fromkeys(asked)) == [0, 1, 2]
 
 
@@ -112,10 +112,10 @@ def test_the_papers_rates() -> None:
 
 
 def test_other_epochs_move_the_milestones_along() -> None:
-    short = protocol("ryali-moco", epochs=12)
+    short = find_protocol("ryali-moco", epochs=12)
     assert (short.milestones, short.warmup_epochs) == ((6, 8, 10), 1.0)
     with pytest.raises(UsageError, match="did you mean 'moco'"):
-        protocol("moko")
+        find_protocol("moko")
 
 
 def test_splits_do_not_overlap_and_repeat(photo_folder: Path) -> None:
@@ -141,9 +141,9 @@ def test_two_processes_find_what_one_finds(photo_folder: Path, tmp_path: Path) -
     state = {"config": config, "method": method.state_dict(), "schedule": {"step": 1}}
     path = checkpoint.save(tmp_path / "run", 1, state)
     common = {"checkpoint": path, "data": photo_folder, "test": None, "device": torch.device("cpu")}
-    law = protocol("moco", epochs=3, batch_size=13)
-    alone = Question(output=tmp_path / "one", **common)  # type: ignore[arg-type]
-    run_linear(alone, law, lrs=[0.1, 1.0], views=2, say=lambda _: None)
+    protocol = find_protocol("moco", epochs=3, batch_size=13)
+    alone = ProbeConfig(output=tmp_path / "one", **common)  # type: ignore[arg-type]
+    run_linear(alone, protocol, lrs=[0.1, 1.0], views=2, say=lambda _: None)
     launch = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "2"]
     task = [
         "-m",
