@@ -18,7 +18,7 @@ from maskgen.loaders import open_dataset
 from maskgen.loaders.reading.samples import SampleReader
 from maskgen.shards import naming
 from maskgen.shards.sample import hard_mask
-from maskgen.trainers.data.shards import labels_of
+from maskgen.trainers.data.shards import read_labels
 
 _LIMITS = Limits(max_bytes=1 << 24, max_pixels=1 << 24, max_side=1 << 12)
 
@@ -66,7 +66,7 @@ def scenes_of(shards: Path) -> list[Scene]:
     """The samples of labelled shards, taken apart by their own masks; those without foreground are left out."""
     dataset = open_dataset(shards)
     reader, found = SampleReader(dataset, (naming.PHOTO, naming.MASK, naming.BACKGROUND)), []
-    for sample, label in enumerate(labels_of(dataset).tolist()):
+    for sample, label in enumerate(read_labels(dataset).tolist()):
         image, background = (
             decode(reader.encoded(sample, ext).tobytes(), _LIMITS).image
             for ext in (naming.PHOTO, naming.BACKGROUND)

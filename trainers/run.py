@@ -16,8 +16,8 @@ from maskgen.loaders.batch import Batch
 from maskgen.loaders.pixels.normalize import normalise
 from maskgen.processes.signals import StopSignals, interrupted
 
-from .data.shards import Loader, classes_of, loader_name, open_data, open_loader
-from .distributed.process_group import joined, numerics, other_batchnorm
+from .data.shards import Loader, chosen_loader, count_classes, open_data, open_loader
+from .distributed.process_group import batchnorm_difference, join_process_group, set_numerics
 from .distributed.ranks import all_sum, rank, world
 from .methods import StepOutput
 from .presets import Preset
@@ -58,13 +58,13 @@ class Run:
         training = self.training
         while training.step < training.rate.steps:
             self.loader.set_epoch(training.step // training.rate.steps_per_epoch)
-            for batch in self._waited(iter(self.loader)):
+            for batch in self._timed(iter(self.loader)):
                 self._step(batch)
-                if agreed(stop):
-                    self._width(batch)
+                if any_rank_stopped(stop):
+                    self._feature_std(batch)
                     self.save()
                     raise interrupted()
-            self._epoch_end()
+            self._end_epoch()
 
     def _step(self, batch: Batch) -> None:
         training, settings = self.training, self.training.settings
@@ -75,11 +75,11 @@ class Run:
         if training.step % settings.log_every == 0 or ends:
             self._record(output, batch)
         elif saves:
-            self._width(batch)
+            self._feature_std(batch)
         if saves:
             self.save()
 
-    def _epoch_end(self) -> None:
+    def _end_epoch(self) -> None:
         self.save()
         training = self.training
         epoch, every = training.step // training.rate.steps_per_epoch, training.settings.knn_every
@@ -93,24 +93,24 @@ class Run:
         training.check()
         loss = float(all_sum(output.loss) / world())
         rate = training.rate.at(training.step - 1)
-        width = self._width(batch)
+        width = self._feature_std(batch)
         record = {"step": training.step, "epoch": training.progress.epoch, "loss": loss, "lr": rate}
         own = {name: float(value) for name, value in output.metrics.items()}
         several = len(batch["label"]) > 1  # one image has no spread
         shown = {"feature_std": width} if several else {}
-        self._write({**record, **self.watch.read(), **shown, **own, **self._odd()})
-        if several and self.alarm.hears(width):
+        self._write({**record, **self.watch.read(), **shown, **own, **self._rare_metrics()})
+        if several and self.alarm.observe(width):
             self.say(
                 f"train-ssl: warning: the features have collapsed: their spread is {width:.2g} (0 is all alike)"
             )
 
-    def _odd(self) -> Record:
+    def _rare_metrics(self) -> Record:
         """What is shown only where there is something to show."""
         skipped, scaler = self.loader.skipped, self.training.scaler
         odd: Record = {"skipped": skipped} if skipped else {}
         return {**odd, "scale": scaler.get_scale()} if scaler.is_enabled() else odd
 
-    def _width(self, batch: Batch) -> float:
+    def _feature_std(self, batch: Batch) -> float:
         """The spread of a batch's features on this rank.
 
         Raises:
@@ -119,7 +119,7 @@ class Run:
         with self.watch.paused():
             width = self._spread(batch)
             if all_sum(torch.tensor(int(not isfinite(width)))):
-                raise self.training.lost("the features")
+                raise self.training.divergence_error("the features")
         return width
 
     @torch.no_grad()
@@ -162,7 +162,7 @@ class Run:
         self.loader.load_state_dict(state["loader"])
         return True
 
-    def _waited(self, batches: Iterator[Batch]) -> Iterator[Batch]:
+    def _timed(self, batches: Iterator[Batch]) -> Iterator[Batch]:
         while True:
             with self.watch.waiting():
                 batch = next(batches, None)
@@ -175,7 +175,7 @@ class Run:
             self.log.write(record)
 
 
-def agreed(stop: StopSignals) -> bool:
+def any_rank_stopped(stop: StopSignals) -> bool:
     """Whether any rank was asked to stop: signals reach ranks in different steps."""
     return bool(all_sum(torch.tensor(int(bool(stop)))))
 
@@ -197,8 +197,8 @@ def train(
     Raises:
         MaskgenError: in all the ways that its kinds describe.
     """
-    with StopSignals() if stop is None else stop as signals, joined(settings.device) as device:
-        numerics(settings)
+    with StopSignals() if stop is None else stop as signals, join_process_group(settings.device) as device:
+        set_numerics(settings)
         dataset = open_data(settings)
         config = config_of(preset, settings, data=dataset.fingerprint, order=dataset.order(0, 0).name)
         run = _set_up(dataset, config, device, preset, settings, say if rank() == 0 else _silent)
@@ -231,27 +231,27 @@ def _set_up(
     dataset: Dataset, config: Config, device: torch.device, preset: Preset, settings: Settings, say: Say
 ) -> Run:
     loader = open_loader(dataset, preset, settings, rank=rank(), world=world())
-    classes = classes_of(dataset) if TRAINER_METHODS[preset.method].labels else 0
+    classes = count_classes(dataset) if TRAINER_METHODS[preset.method].labels else 0
     training = prepare(preset, settings, device, steps_per_epoch=len(loader), classes=classes)
-    if other := other_batchnorm(preset, device.type, world()):
+    if other := batchnorm_difference(preset, device.type, world()):
         say(f"train-ssl: warning: {other}")
-    monitor = Monitor.opened(dataset, preset, settings, device) if settings.knn_every else None
+    monitor = Monitor.open(dataset, preset, settings, device) if settings.knn_every else None
     return Run(training, loader, config, monitor, None, say)
 
 
 def _open_log(training: Training, echo: Say) -> MetricLog:
     settings = training.settings
     log = MetricLog(settings.output, step=training.step, tensorboard=settings.tensorboard, echo=echo)
-    log.note({"step": training.step, "steps": training.rate.steps, **_machine(training)})
+    log.note({"step": training.step, "steps": training.rate.steps, **_hardware(training)})
     return log
 
 
-def _machine(training: Training) -> dict[str, Any]:
+def _hardware(training: Training) -> dict[str, Any]:
     settings = training.settings
     name = (
         torch.cuda.get_device_name(training.device) if training.device.type == "cuda" else platform.machine()
     )
     return {
-        "device": name, "ranks": world(), "torch": torch.__version__, "loader": loader_name(settings),
+        "device": name, "ranks": world(), "torch": torch.__version__, "loader": chosen_loader(settings),
         "precision": settings.chosen_precision,
     }  # fmt: skip

@@ -140,12 +140,12 @@ def _list(context: click.Context, wanted: bool) -> None:
 
 def _evaluate(work: Callable[[Any, Any], dict[str, Any]], *, device: str, **values: Any) -> None:
     require("torch")
-    from maskgen.trainers.distributed.process_group import joined
+    from maskgen.trainers.distributed.process_group import join_process_group
     from maskgen.trainers.distributed.ranks import rank
     from maskgen.trainers.probes.tasks import ProbeConfig
 
     stop = click.get_current_context().obj
-    with own_options(), joined(device) as own:
+    with own_options(), join_process_group(device) as own:
         precision = "bf16" if device == "cuda" else "fp32"
         result = work(ProbeConfig(device=own, precision=precision, **values), stop)
         if rank() == 0:

@@ -291,7 +291,7 @@ def test_the_attention_loss_reaches_the_weights_through_the_gradient() -> None:
 
     def loss(value: Tensor) -> Tensor:
         maps, score = toy_network(value, images, keys)
-        return losses.attention_loss(losses.rectified(losses.grad_cam(score, maps)), mask)
+        return losses.attention_loss(losses.rectify(losses.grad_cam(score, maps)), mask)
 
     free = weight.clone().requires_grad_()
     loss(free).backward()
@@ -311,7 +311,7 @@ def test_attention_is_a_cosine_per_image() -> None:
 def test_attention_without_a_mask_or_a_map() -> None:
     cam = torch.zeros(2, 3, 3, requires_grad=True)
     empty, full = torch.zeros(3, 3), torch.ones(3, 3)
-    loss = losses.attention_loss(losses.rectified(cam), torch.stack([empty, full]))
+    loss = losses.attention_loss(losses.rectify(cam), torch.stack([empty, full]))
     loss.backward()
     assert loss.item() == pytest.approx((0 + 1) / 2)  # no mask: no weight; no map: cosine 0
     assert cam.grad is not None
@@ -326,10 +326,10 @@ def test_attention_does_not_see_the_scale_of_small_maps() -> None:
 
 def test_stretched_maps_span_0_to_1_and_rectified_ones_cut() -> None:
     cam = torch.randn(4, 3, 3)
-    made = losses.stretched(cam)
+    made = losses.stretch(cam)
     torch.testing.assert_close(made.amin((1, 2)), torch.zeros(4))
     torch.testing.assert_close(made.amax((1, 2)), torch.ones(4))
-    assert torch.equal(losses.rectified(cam), cam.clamp_min(0))
+    assert torch.equal(losses.rectify(cam), cam.clamp_min(0))
 
 
 # --- kNN-MoCo

@@ -83,7 +83,7 @@ def rank_batch(preset: Preset, settings: Settings, world: int) -> int:
 
 def open_loader(dataset: Dataset, preset: Preset, settings: Settings, *, rank: int, world: int) -> Loader:
     """Shuffled epochs of the preset's views on the run's device."""
-    kind: type[DaliLoader | TorchLoader] = DaliLoader if loader_name(settings) == "dali" else TorchLoader
+    kind: type[DaliLoader | TorchLoader] = DaliLoader if chosen_loader(settings) == "dali" else TorchLoader
     return kind(
         dataset,
         rank_batch(preset, settings, world),
@@ -97,7 +97,7 @@ def open_loader(dataset: Dataset, preset: Preset, settings: Settings, *, rank: i
     )
 
 
-def loader_name(settings: Settings) -> str:
+def chosen_loader(settings: Settings) -> str:
     """``dali`` or ``torch``."""
     if settings.loader != "auto":
         return settings.loader
@@ -108,7 +108,7 @@ def loader_name(settings: Settings) -> str:
     return "dali"
 
 
-def labels_of(dataset: Dataset) -> NDArray[np.int64]:
+def read_labels(dataset: Dataset) -> NDArray[np.int64]:
     """(N,) class of each sample by number, -1 where there is no single one; from the tables, no tar is read."""
     found = []
     for shard in dataset.shards:
@@ -123,7 +123,7 @@ def _label(text: str | None) -> int:
     return value if isinstance(value, int) and not isinstance(value, bool) else -1
 
 
-def class_names(dataset: Dataset) -> dict[int, str]:
+def read_class_names(dataset: Dataset) -> dict[int, str]:
     """The name of each class by number: the folder (`--labels folder`) or wnid in its photos' original paths.
 
     Empty where the paths do not tell: other sources, or a flat folder of photos.
@@ -140,8 +140,8 @@ def class_names(dataset: Dataset) -> dict[int, str]:
     return found if len(set(found.values())) == len(found) else {}
 
 
-def classes_of(dataset: Dataset) -> int:
+def count_classes(dataset: Dataset) -> int:
     """The number of classes: one more than the highest label; 0 without labels."""
     if naming.CLASS not in dataset.members:
         return 0
-    return int(labels_of(dataset).max(initial=-1)) + 1
+    return int(read_labels(dataset).max(initial=-1)) + 1

@@ -17,7 +17,7 @@ from ..settings import Settings
 
 
 @contextmanager
-def joined(device: str) -> Iterator[torch.device]:
+def join_process_group(device: str) -> Iterator[torch.device]:
     """This process among those that torchrun started, if it did; gives the process's own device.
 
     Raises:
@@ -42,7 +42,7 @@ def joined(device: str) -> Iterator[torch.device]:
         dist.destroy_process_group()
 
 
-def other_batchnorm(preset: Preset, device: str, ranks: int) -> str:
+def batchnorm_difference(preset: Preset, device: str, ranks: int) -> str:
     """How BatchNorm differs here from what the preset asks for; empty where it does not.
 
     This is no error: the configuration of a run says nothing of device and ranks, so that it may go on elsewhere.
@@ -63,7 +63,7 @@ def other_batchnorm(preset: Preset, device: str, ranks: int) -> str:
     return ""
 
 
-def numerics(settings: Settings) -> None:
+def set_numerics(settings: Settings) -> None:
     """Set torch's arithmetic: what fp32 may be rounded to, and whether sums have a fixed order."""
     exact = settings.chosen_precision == "fp32"
     torch.set_float32_matmul_precision("highest" if exact else "high")

@@ -12,21 +12,21 @@ import torch.distributed as dist
 from torch import Tensor, nn
 
 SYNC_ALL = -1
-"""`synchronise_batchnorm(group=SYNC_ALL)`: statistics over all ranks."""
+"""`synchronize_batchnorm(group=SYNC_ALL)`: statistics over all ranks."""
 
 
-def _together() -> bool:
+def _is_distributed() -> bool:
     return dist.is_available() and dist.is_initialized()
 
 
 def rank() -> int:
     """This process's rank, 0 without a process group."""
-    return dist.get_rank() if _together() else 0
+    return dist.get_rank() if _is_distributed() else 0
 
 
 def world() -> int:
     """The number of ranks, 1 without a process group."""
-    return dist.get_world_size() if _together() else 1
+    return dist.get_world_size() if _is_distributed() else 1
 
 
 def own_rows(rows: Tensor) -> Tensor:
@@ -102,7 +102,7 @@ def unshuffle(rows: Tensor, step: int) -> Tensor:
     return everything[order.to(rows.device)]
 
 
-def synchronise_batchnorm(module: nn.Module, group: int) -> nn.Module:
+def synchronize_batchnorm(module: nn.Module, group: int) -> nn.Module:
     """Let BatchNorm take its statistics over ranks, where that is possible: on CUDA, with more than one rank.
 
     torch's SyncBatchNorm refuses CPU tensors with gloo, so on a CPU each rank keeps its own statistics.

@@ -5,7 +5,7 @@ All compute in float32, also under autocast: at a temperature of 0.1 the three d
 """
 
 from .alignment import byol_loss, msr_beta, msr_loss, negative_cosine
-from .attention import attention_loss, grad_cam, rectified, stretched
+from .attention import attention_loss, grad_cam, rectify, stretch
 from .contrastive import cross_entropy_at_zero, info_nce, info_nce_logits, nt_xent
 from .neighbors import knn_loss, nearest_in_queue
 from .relicv2 import negative_rows, relic_loss
@@ -25,9 +25,9 @@ __all__ = [
     "negative_cosine",
     "negative_rows",
     "nt_xent",
-    "rectified",
+    "rectify",
     "relic_loss",
     "sinkhorn",
-    "stretched",
+    "stretch",
     "swav_loss",
 ]

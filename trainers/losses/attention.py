@@ -5,7 +5,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from .precision import in_float32, widened
+from .precision import in_float32, widen
 
 _TINY = 1e-10  # squared, still a float32
 
@@ -23,17 +23,17 @@ def grad_cam(score: Tensor, maps: Tensor) -> Tensor:
         (B, h, w) float32 of any sign, with its graph: its loss has second derivatives.
     """
     (gradient,) = torch.autograd.grad(score, maps, create_graph=True)
-    weights: Tensor = widened(gradient).mean(dim=(2, 3), keepdim=True)
-    wide: Tensor = widened(maps)
+    weights: Tensor = widen(gradient).mean(dim=(2, 3), keepdim=True)
+    wide: Tensor = widen(maps)
     return (weights * wide).sum(dim=1)
 
 
-def rectified(cam: Tensor) -> Tensor:
+def rectify(cam: Tensor) -> Tensor:
     """ReLU of the map: the paper's equation 2."""
     return cam.relu()
 
 
-def stretched(cam: Tensor) -> Tensor:
+def stretch(cam: Tensor) -> Tensor:
     """The (B, h, w) map with its least value at 0 and its greatest at 1: what the code computes.
 
     There a ReLU follows a min-max step done in place, and so has no effect.

@@ -20,7 +20,7 @@ def in_float32(loss: Callable[P, R]) -> Callable[P, R]:
     def exact(*args: P.args, **kwargs: P.kwargs) -> R:
         device = next(_tensors((*args, *kwargs.values()))).device.type
         with torch.autocast(device, enabled=False):
-            return loss(*map(widened, args), **{name: widened(value) for name, value in kwargs.items()})
+            return loss(*map(widen, args), **{name: widen(value) for name, value in kwargs.items()})
 
     return exact
 
@@ -33,9 +33,9 @@ def _tensors(value: object) -> Iterator[Tensor]:
             yield from _tensors(part)
 
 
-def widened(value: Any) -> Any:
+def widen(value: Any) -> Any:
     """Half-precision tensors, also in tuples and lists, as float32; all else as it is."""
     if isinstance(value, list | tuple):
-        return type(value)(widened(part) for part in value)
+        return type(value)(widen(part) for part in value)
     half = isinstance(value, Tensor) and value.dtype in (torch.float16, torch.bfloat16)
     return value.float() if half else value

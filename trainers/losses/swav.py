@@ -11,14 +11,14 @@ from torch.nn import functional
 from .precision import in_float32
 
 
-def _as_it_is(value: Tensor) -> Tensor:
+def _identity(value: Tensor) -> Tensor:
     return value
 
 
 @torch.no_grad()
 @in_float32
 def sinkhorn(
-    scores: Tensor, epsilon: float, iterations: int, total: Callable[[Tensor], Tensor] = _as_it_is
+    scores: Tensor, epsilon: float, iterations: int, total: Callable[[Tensor], Tensor] = _identity
 ) -> Tensor:
     """Soft codes that use all prototypes equally often (Caron et al. 2020, eq. 3-5, listing in appendix A).
 

@@ -11,7 +11,7 @@ from torch import Tensor, nn
 from maskgen.errors import UsageError
 
 from ..data.batch import Views
-from ..networks.backbones import backbone
+from ..networks.backbones import build_backbone
 from ..presets import Preset
 
 
@@ -58,7 +58,9 @@ class Method(nn.Module):
         super().__init__()
         self.preset = preset
         self.classes = classes
-        self.backbone, self.dim = backbone(preset.backbone, zero_init_residual=preset.zero_init_residual)
+        self.backbone, self.dim = build_backbone(
+            preset.backbone, zero_init_residual=preset.zero_init_residual
+        )
 
     def forward(self, views: Views, progress: Progress) -> StepOutput:
         """The loss of one batch, or of this rank's part of it."""
@@ -104,7 +106,7 @@ class Method(nn.Module):
         return []
 
 
-def need_views(views: Views, count: int, method: str) -> None:
+def require_views(views: Views, count: int, method: str) -> None:
     """Refuse a batch with fewer views than the method compares.
 
     Raises:
@@ -117,7 +119,7 @@ def need_views(views: Views, count: int, method: str) -> None:
         )
 
 
-def present(parts: Sequence[Tensor | None], index: int, what: str) -> Tensor:
+def require_part(parts: Sequence[Tensor | None], index: int, what: str) -> Tensor:
     """A part of a batch that the method cannot do without.
 
     Raises:

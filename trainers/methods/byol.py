@@ -22,7 +22,7 @@ from ..losses import byol_loss
 from ..networks.heads import mlp, unit
 from ..networks.momentum import follow, frozen_copy, rising_momentum
 from ..presets import Preset
-from .base import Method, Progress, StepOutput, need_views
+from .base import Method, Progress, StepOutput, require_views
 
 
 def byol_heads(preset: Preset, dim: int) -> tuple[nn.Sequential, nn.Sequential]:
@@ -42,7 +42,7 @@ class BYOL(Method):
 
     def forward(self, views: Views, progress: Progress) -> StepOutput:
         """The sum of both directions, 0 to 8."""
-        need_views(views, 2, "BYOL")
+        require_views(views, 2, "BYOL")
         x_1, x_2 = views.views[:2]
         p_1, p_2 = self._predict(x_1), self._predict(x_2)
         with torch.no_grad():

@@ -21,12 +21,12 @@ from torch import Tensor
 from torch.nn import functional
 
 from ..data.batch import Views
-from ..losses import attention_loss, cross_entropy_at_zero, grad_cam, info_nce_logits, rectified, stretched
-from ..networks.backbones import feature_maps, pooled
-from ..networks.batchnorm_groups import in_groups
+from ..losses import attention_loss, cross_entropy_at_zero, grad_cam, info_nce_logits, rectify, stretch
+from ..networks.backbones import feature_maps, pool
+from ..networks.batchnorm_groups import apply_in_groups
 from ..networks.heads import unit
 from ..presets import Preset
-from .base import Method, Progress, StepOutput, need_views, present
+from .base import Method, Progress, StepOutput, require_part, require_views
 from .mocov2 import MoCo
 
 
@@ -43,11 +43,11 @@ class CAST(Method):
 
     def forward(self, views: Views, progress: Progress) -> StepOutput:
         """The contrastive and the attention loss of view 0 (query) and view 1 (key)."""
-        need_views(views, 2, "CAST")
+        require_views(views, 2, "CAST")
         preset, (x_q, x_k) = self.preset, views.views[:2]
-        maps = in_groups(lambda part: feature_maps(self.backbone, part), x_q, self.moco.groups)
-        q = unit(self.moco.head(pooled(maps)))
-        x_m = present(views.masked, 1, "masked form")
+        maps = apply_in_groups(lambda part: feature_maps(self.backbone, part), x_q, self.moco.groups)
+        q = unit(self.moco.head(pool(maps)))
+        x_m = require_part(views.masked, 1, "masked form")
         k, k_m = self.moco.keys(torch.cat([x_k, x_m]), progress).chunk(2)
         logits = info_nce_logits(q, k, self.moco.queue.rows, preset.temperature)
         contrast = cross_entropy_at_zero(logits)
@@ -69,8 +69,8 @@ class CAST(Method):
         self.moco.queue.flush()
 
     def _attention(self, cam: Tensor, views: Views) -> Tensor:
-        shown = stretched(cam) if self.preset.attention_map == "minmax" else rectified(cam)
-        mask = present(views.cam_masks, 0, "mask for Grad-CAM")
+        shown = stretch(cam) if self.preset.attention_map == "minmax" else rectify(cam)
+        mask = require_part(views.cam_masks, 0, "mask for Grad-CAM")
         if mask.shape != cam.shape:  # shares of coarser cells
             mask = functional.adaptive_avg_pool2d(mask[:, None], (cam.shape[1], cam.shape[2]))[:, 0]
         return attention_loss(shown, mask, whole_batch=self.preset.attention_over == "batch")

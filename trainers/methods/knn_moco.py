@@ -17,11 +17,11 @@ from __future__ import annotations
 
 from ..data.batch import Views
 from ..losses import cross_entropy_at_zero, info_nce_logits, knn_loss, nearest_in_queue
-from ..networks.batchnorm_groups import multi_crop
+from ..networks.batchnorm_groups import encode_crops
 from ..networks.heads import unit
 from ..networks.momentum import Queue
 from ..presets import Preset
-from .base import Method, Progress, StepOutput, need_views
+from .base import Method, Progress, StepOutput, require_views
 from .mocov2 import MoCo
 
 ANCHOR = 1
@@ -43,11 +43,11 @@ class KNNMoCo(Method):
 
     def forward(self, views: Views, progress: Progress) -> StepOutput:
         """Instance discrimination of all positives, and from the start epoch on their neighbours."""
-        need_views(views, 2, "kNN-MoCo")
+        require_views(views, 2, "kNN-MoCo")
         preset, queue = self.preset, self.moco.queue.rows
         anchors, anchors_g = self.moco.keys_and_features(views.views[ANCHOR], progress)
         crops = [view for index, view in enumerate(views.views) if index != ANCHOR]
-        positives_g = multi_crop(self.backbone, crops, self.moco.groups)
+        positives_g = encode_crops(self.backbone, crops, self.moco.groups)
         positives = unit(self.moco.head(positives_g))
         logits = info_nce_logits(positives, anchors.repeat(len(crops), 1), queue, preset.temperature)
         loss = instance = cross_entropy_at_zero(logits)

@@ -23,11 +23,11 @@ from torch import Tensor, nn
 from ..data.batch import Views
 from ..distributed.ranks import shuffle, step_generator, unshuffle, world
 from ..losses import cross_entropy_at_zero, info_nce_logits
-from ..networks.batchnorm_groups import in_groups
+from ..networks.batchnorm_groups import apply_in_groups
 from ..networks.heads import mlp, unit
 from ..networks.momentum import Queue, follow, frozen_copy
 from ..presets import Preset
-from .base import Method, Progress, StepOutput, need_views
+from .base import Method, Progress, StepOutput, require_views
 
 MATCHED_ROOM = 4.0
 """Standard deviations of the number of matched negatives for which the key forward has room."""
@@ -63,7 +63,7 @@ class MoCo(nn.Module):
 
     def keys(self, images: Tensor, progress: Progress) -> Tensor:
         """(B, 3, S, S) to keys (B, d) of length 1, by one shuffled forward of all images."""
-        return self._dealt(lambda part: unit(self.key(part)), images, progress)
+        return self._forward_shuffled(lambda part: unit(self.key(part)), images, progress)
 
     def keys_and_features(self, images: Tensor, progress: Progress) -> tuple[Tensor, Tensor]:
         """The same, and the features (B, dim) before the head, also of length 1."""
@@ -72,15 +72,17 @@ class MoCo(nn.Module):
             features = self.key[0](part)
             return torch.cat([unit(self.key[1](features)), unit(features)], dim=1)
 
-        made = self._dealt(both, images, progress)
+        made = self._forward_shuffled(both, images, progress)
         return made[:, : self._out], made[:, self._out :]
 
     @torch.no_grad()
-    def _dealt(self, network: Callable[[Tensor], Tensor], images: Tensor, progress: Progress) -> Tensor:
+    def _forward_shuffled(
+        self, network: Callable[[Tensor], Tensor], images: Tensor, progress: Progress
+    ) -> Tensor:
         if world() == 1 and self.groups == 1:  # one group: its order is nothing to BatchNorm
             return network(images)
         dealt = shuffle(images, progress.step)
-        return unshuffle(in_groups(network, dealt, self.groups), progress.step)
+        return unshuffle(apply_in_groups(network, dealt, self.groups), progress.step)
 
 
 class MoCoV2(Method):
@@ -98,9 +100,9 @@ class MoCoV2(Method):
 
     def forward(self, views: Views, progress: Progress) -> StepOutput:
         """InfoNCE of view 0 (query) against view 1 (key), the queue and the extra negative."""
-        need_views(views, 2, "MoCo v2")
+        require_views(views, 2, "MoCo v2")
         x_q, x_k = views.views[:2]
-        q = unit(self.moco.head(in_groups(self.backbone, x_q, self.moco.groups)))
+        q = unit(self.moco.head(apply_in_groups(self.backbone, x_q, self.moco.groups)))
         k, n = self._keys(x_k, views, progress)
         logits = info_nce_logits(q, k, self.moco.queue.rows, self.preset.temperature, n)
         self.moco.queue.remember(k)

@@ -18,7 +18,7 @@ from ..distributed.ranks import all_gather_with_grad, rank
 from ..losses import nt_xent
 from ..networks.heads import mlp, unit
 from ..presets import Preset
-from .base import Method, Progress, StepOutput, need_views
+from .base import Method, Progress, StepOutput, require_views
 
 
 class SimCLR(Method):
@@ -31,7 +31,7 @@ class SimCLR(Method):
 
     def forward(self, views: Views, progress: Progress) -> StepOutput:
         """NT-Xent of views 0 and 1."""
-        need_views(views, 2, "SimCLR")
+        require_views(views, 2, "SimCLR")
         z = unit(self.head(self.backbone(torch.cat(views.views[:2]))))
         z_1, z_2 = z.chunk(2)
         everything = (all_gather_with_grad(z_1), all_gather_with_grad(z_2))

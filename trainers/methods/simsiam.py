@@ -18,7 +18,7 @@ from ..data.batch import Views
 from ..losses import negative_cosine
 from ..networks.heads import mlp, unit
 from ..presets import Preset
-from .base import Method, Progress, StepOutput, need_views
+from .base import Method, Progress, StepOutput, require_views
 
 
 def siamese_heads(preset: Preset, dim: int) -> tuple[nn.Sequential, nn.Sequential]:
@@ -37,7 +37,7 @@ class SimSiam(Method):
 
     def forward(self, views: Views, progress: Progress) -> StepOutput:
         """The symmetrised negative cosine of views 0 and 1, from -1 to 1."""
-        need_views(views, 2, "SimSiam")
+        require_views(views, 2, "SimSiam")
         z_1, z_2 = (self.projector(self.backbone(x)) for x in views.views[:2])
         p_1, p_2 = self.predictor(z_1), self.predictor(z_2)
         loss = negative_cosine(p_1, z_2) / 2 + negative_cosine(p_2, z_1) / 2

@@ -22,11 +22,11 @@ from torch.nn import functional
 from ..data.batch import Views
 from ..distributed.ranks import all_sum, rank, world
 from ..losses import sinkhorn, swav_loss
-from ..networks.batchnorm_groups import multi_crop
+from ..networks.batchnorm_groups import encode_crops
 from ..networks.heads import mlp, unit
 from ..networks.momentum import Queue
 from ..presets import Preset
-from .base import Method, Progress, StepOutput, need_views
+from .base import Method, Progress, StepOutput, require_views
 
 ASSIGNED = 2
 """Crops that get codes: the first ones, which are large."""
@@ -51,8 +51,8 @@ class SwAV(Method):
 
     def forward(self, views: Views, progress: Progress) -> StepOutput:
         """The swapped prediction among all crops."""
-        need_views(views, ASSIGNED, "SwAV")
-        z = unit(self.head(multi_crop(self.backbone, views.views)))
+        require_views(views, ASSIGNED, "SwAV")
+        z = unit(self.head(encode_crops(self.backbone, views.views)))
         scores = (z @ self._weight(progress).T).chunk(len(views.views))
         embeddings = z.chunk(len(views.views))[:ASSIGNED]
         codes = [self._codes(crop, score, progress) for crop, score in enumerate(scores[:ASSIGNED])]

@@ -58,8 +58,8 @@ class Tiny(nn.Module):
         self.bn1 = nn.BatchNorm2d(width)
         self.relu = nn.ReLU(inplace=True)
         self.layer1 = tv.BasicBlock(width, width)
-        self.layer2 = _halving(width, 2 * width)
-        self.layer3 = _halving(2 * width, 4 * width)
+        self.layer2 = _downsampling_block(width, 2 * width)
+        self.layer3 = _downsampling_block(2 * width, 4 * width)
         for module in self.modules():
             if isinstance(module, nn.Conv2d):
                 nn.init.kaiming_normal_(module.weight, mode="fan_out", nonlinearity="relu")
@@ -74,16 +74,16 @@ class Tiny(nn.Module):
 
     def forward(self, images: Tensor) -> Tensor:
         """(B, 3, S, S) to (B, 64)."""
-        return pooled(self.forward_features(images))
+        return pool(self.forward_features(images))
 
 
-def _halving(into: int, out: int) -> nn.Module:
+def _downsampling_block(into: int, out: int) -> nn.Module:
     shortcut = nn.Sequential(nn.Conv2d(into, out, kernel_size=1, stride=2, bias=False), nn.BatchNorm2d(out))
     block: nn.Module = tv.BasicBlock(into, out, stride=2, downsample=shortcut)
     return block
 
 
-def backbone(name: str, *, zero_init_residual: bool = False) -> tuple[nn.Module, int]:
+def build_backbone(name: str, *, zero_init_residual: bool = False) -> tuple[nn.Module, int]:
     """An encoder with random weights, and D.
 
     Args:
@@ -99,7 +99,7 @@ def backbone(name: str, *, zero_init_residual: bool = False) -> tuple[nn.Module,
     if name == "tiny":
         return Tiny(zero_init_residual=zero_init_residual), 64
     if name.startswith("timm/"):
-        return _of_timm(name.removeprefix("timm/"))
+        return _build_timm(name.removeprefix("timm/"))
     parts = _NAME.fullmatch(name)
     if parts is None or parts["depth"] not in _DEPTHS or not 1 <= int(parts["width"] or 1) <= 8:
         raise UsageError(f"unknown backbone {name!r}", remedy=nearest(name, ["tiny", *_DEPTHS, "resnet50w2"]))
@@ -113,7 +113,7 @@ def backbone(name: str, *, zero_init_residual: bool = False) -> tuple[nn.Module,
     return net, 512 * width * (4 if block is tv.Bottleneck else 1)
 
 
-def _of_timm(name: str) -> tuple[nn.Module, int]:
+def _build_timm(name: str) -> tuple[nn.Module, int]:
     try:
         timm = import_module("timm")
     except ImportError as error:
@@ -146,6 +146,6 @@ def feature_maps(net: nn.Module, images: Tensor) -> Tensor:
     return made
 
 
-def pooled(maps: Tensor) -> Tensor:
+def pool(maps: Tensor) -> Tensor:
     """(B, D, h, w) to (B, D), the mean over places."""
     return maps.mean(dim=(2, 3))

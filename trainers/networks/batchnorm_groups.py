@@ -11,23 +11,26 @@ from torch import Tensor
 Network = Callable[[Tensor], Tensor]
 
 
-def in_groups(network: Network, images: Tensor, groups: int) -> Tensor:
+def apply_in_groups(network: Network, images: Tensor, groups: int) -> Tensor:
     """The network on parts of a batch in turn, so that each has its own BatchNorm statistics."""
     parts = images.tensor_split(max(1, min(groups, len(images))))
     return torch.cat([network(part) for part in parts]) if len(parts) > 1 else network(images)
 
 
-def multi_crop(network: Network, crops: Sequence[Tensor], groups: int = 1) -> Tensor:
+def encode_crops(network: Network, crops: Sequence[Tensor], groups: int = 1) -> Tensor:
     """All crops through a network, neighbours of one size together (SwAV's code): V times (B, 3, S, S) to (V·B, D).
 
     Crop by crop in the given order. With `groups`, all crops of an image are in the same BatchNorm group.
     """
     return torch.cat(
-        [_together(network, list(same), groups) for _, same in groupby(crops, key=lambda crop: crop.shape)]
+        [
+            _encode_one_size(network, list(same), groups)
+            for _, same in groupby(crops, key=lambda crop: crop.shape)
+        ]
     )
 
 
-def _together(network: Network, crops: list[Tensor], groups: int) -> Tensor:
+def _encode_one_size(network: Network, crops: list[Tensor], groups: int) -> Tensor:
     """V crops of one size; a group is some images, with all their crops."""
     parts = zip(*(crop.tensor_split(max(1, min(groups, len(crop)))) for crop in crops), strict=True)
     made = [network(torch.cat(part)) for part in parts]

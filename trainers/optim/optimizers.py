@@ -106,7 +106,7 @@ def _lengths(tensors: list[Tensor]) -> Tensor:
     return torch.stack(list(torch._foreach_norm(tensors)))
 
 
-def build(method: Method, preset: Preset) -> Optimizer:
+def build_optimizer(method: Method, preset: Preset) -> Optimizer:
     """The preset's optimiser over the method's parameter groups, at its peak rate.
 
     Raises:

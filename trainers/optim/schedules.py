@@ -75,7 +75,7 @@ class LearningRate:
         return self.final + (self.peak - self.final) * (1 + cos(pi * t)) / 2
 
 
-def of_preset(preset: Preset, steps_per_epoch: int) -> LearningRate:
+def build_schedule(preset: Preset, steps_per_epoch: int) -> LearningRate:
     """The learning rate that a preset asks for, scaled by its batch size where it says so."""
     return LearningRate(
         peak=preset.peak_lr,

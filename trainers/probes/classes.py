@@ -14,7 +14,7 @@ from .images import Images
 _SHOWN = 5
 
 
-def numbered_as(train: Images, test: Images, where: str) -> Images:
+def renumber_classes(train: Images, test: Images, where: str) -> Images:
     """The test images with the training images' class numbers.
 
     Classes are matched by name where both have names, else by number. Where only one of the two has names, its

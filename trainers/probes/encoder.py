@@ -11,7 +11,7 @@ from torch import nn
 from maskgen.config.fingerprint import digest
 from maskgen.errors import ShardFault
 
-from ..networks.backbones import backbone
+from ..networks.backbones import build_backbone
 from ..training.export import read_backbone
 
 
@@ -42,7 +42,7 @@ def load_encoder(path: Path, device: torch.device) -> Encoder:
         ShardFault: it is damaged, or its weights are not those of its backbone.
     """
     weights, facts = read_backbone(path)
-    network, dim = backbone(facts["backbone"])
+    network, dim = build_backbone(facts["backbone"])
     try:
         network.load_state_dict(weights, strict=True)
     except RuntimeError as error:

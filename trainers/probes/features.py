@@ -19,7 +19,7 @@ from maskgen.loaders.pixels.normalize import normalise
 from maskgen.shards import sealed_json
 
 from ..distributed.ranks import all_sum, rank, world
-from .images import Images, Pixels, centre, random_crop
+from .images import Images, Pixels, center_crop, random_crop
 
 Network = Callable[[Tensor], Tensor]
 _CHUNK = 4096
@@ -46,7 +46,7 @@ class InputTransform:
     def input(self, image: Pixels, number: int) -> Pixels:
         """The input that image `number` becomes: a function of (seed, pass, number)."""
         if self.augmented is None:
-            return centre(image, self.side, self.share)
+            return center_crop(image, self.side, self.share)
         rng = np.random.default_rng([self.seed, self.augmented, number])
         return random_crop(image, self.side, rng)
 
@@ -107,7 +107,7 @@ def own_rows(count: int) -> NDArray[np.int64]:
     return np.arange(count * rank() // world(), count * (rank() + 1) // world())
 
 
-def gathered(rows: Tensor, count: int) -> Tensor:
+def gather_rows(rows: Tensor, count: int) -> Tensor:
     """(n, D) of each rank, in rank order, as (count, D) on every rank."""
     if world() == 1:
         return rows
@@ -137,10 +137,10 @@ class FeatureStore:
             MaskgenError: some are infinite or no number.
         """
         path = self._path(images, transform)
-        there = int(all_sum(torch.tensor(int(rank() == 0 and _sound(path)))))
+        there = int(all_sum(torch.tensor(int(rank() == 0 and _is_sound(path)))))
         if not there:
             self._make(images, transform, path)
-        return _finite(np.load(path)) if rank() == 0 else np.zeros((0, 0), np.float32)
+        return _require_finite(np.load(path)) if rank() == 0 else np.zeros((0, 0), np.float32)
 
     def drop(self, images: Images, transform: InputTransform) -> None:
         """Remove features that will not be asked for again."""
@@ -176,7 +176,7 @@ class FeatureStore:
         all_sum(torch.zeros(1))
 
 
-def _finite(features: NDArray[np.float32]) -> NDArray[np.float32]:
+def _require_finite(features: NDArray[np.float32]) -> NDArray[np.float32]:
     starts = range(0, len(features), _CHUNK)
     lost = sum(int((~np.isfinite(features[start : start + _CHUNK]).all(1)).sum()) for start in starts)
     if lost:
@@ -188,7 +188,7 @@ def _finite(features: NDArray[np.float32]) -> NDArray[np.float32]:
     return features
 
 
-def _sound(path: Path) -> bool:
+def _is_sound(path: Path) -> bool:
     try:
         record = sealed_json.read(path.with_suffix(".json"))
     except (ShardFault, FileNotFoundError):

@@ -18,7 +18,7 @@ from maskgen.loaders import Dataset, open_dataset
 from maskgen.loaders.reading.samples import SampleReader
 from maskgen.shards import naming
 
-from ..data.shards import class_names, labels_of
+from ..data.shards import read_class_names, read_labels
 
 _ENDINGS = {".jpg", ".jpeg", ".png", ".webp"}
 _LIMITS = Limits(max_bytes=64 << 20, max_pixels=64_000_000, max_side=32_768)
@@ -65,7 +65,9 @@ def open_images(path: str | Path) -> Images:
         ShardFault: the shards are damaged.
     """
     path = Path(path)
-    found = of_shards(open_dataset(path)) if (path / naming.MANIFEST).exists() else of_folder(path)
+    found = (
+        images_of_shards(open_dataset(path)) if (path / naming.MANIFEST).exists() else images_of_folder(path)
+    )
     if not len(found):
         shards = (path / naming.MANIFEST).exists()
         raise UsageError(
@@ -78,22 +80,22 @@ def open_images(path: str | Path) -> Images:
     return found
 
 
-def of_shards(dataset: Dataset) -> Images:
+def images_of_shards(dataset: Dataset) -> Images:
     """The labelled samples of shards."""
-    labels = labels_of(dataset)
+    labels = read_labels(dataset)
     samples = np.flatnonzero(labels >= 0)
     reader = SampleReader(dataset, (naming.PHOTO,))
 
     def read(number: int) -> Pixels:
         data = reader.encoded(int(samples[number]), naming.PHOTO)
-        return _decoded(data.tobytes(), f"sample {samples[number]}")
+        return _decode(data.tobytes(), f"sample {samples[number]}")
 
-    named = class_names(dataset)
+    named = read_class_names(dataset)
     names = {number: named[number] for number in np.unique(labels[samples]).tolist()} if named else {}
     return Images(labels[samples], dataset.fingerprint, read, names)
 
 
-def of_folder(folder: Path) -> Images:
+def images_of_folder(folder: Path) -> Images:
     """Pictures in one folder per class; classes count in the order of their names, as torchvision's ImageFolder.
 
     Folders without a picture are no classes.
@@ -109,12 +111,12 @@ def of_folder(folder: Path) -> Images:
 
     def read(number: int) -> Pixels:
         path = files[number][0]
-        return _decoded(path.read_bytes(), str(path))
+        return _decode(path.read_bytes(), str(path))
 
     return Images(np.array([label for _, label in files], np.int64), digest(listing), read, names)
 
 
-def _decoded(data: bytes, where: str) -> Pixels:
+def _decode(data: bytes, where: str) -> Pixels:
     try:
         return decode(data, _LIMITS).image
     except ImageFault as fault:
@@ -123,7 +125,7 @@ def _decoded(data: bytes, where: str) -> Pixels:
         ) from fault
 
 
-def centre(image: Pixels, side: int, share: float) -> Pixels:
+def center_crop(image: Pixels, side: int, share: float) -> Pixels:
     """The central square of `share` times the short side, as (side, side, 3): 0.875 is 224 of 256 px.
 
     Bilinear with antialiasing, as torchvision's Resize and CenterCrop on PIL images, in one step.

@@ -121,7 +121,7 @@ def find_protocol(name: str, **changes: int | None) -> Protocol:
 
 
 @dataclass(frozen=True, eq=False)
-class Standard:
+class Standardizer:
     """Makes features comparable to what a head was trained on.
 
     Args:
@@ -133,7 +133,7 @@ class Standard:
     deviation: Tensor | None = None
 
     @classmethod
-    def of(cls, features: Tensor) -> Standard:
+    def fit(cls, features: Tensor) -> Standardizer:
         """From (N, D) training features."""
         rows = functional.normalize(features.float(), dim=1)
         return cls(rows.mean(0), rows.std(0).clamp_min(1e-6))
@@ -154,7 +154,7 @@ def train_heads(
     classes: int,
     seed: int = 0,
     report: Report | None = None,
-) -> tuple[dict[float, nn.Linear], Standard]:
+) -> tuple[dict[float, nn.Linear], Standardizer]:
     """One linear classifier per learning rate, all on the same batches.
 
     Weights begin at N(0, 0.01^2), biases at 0 (MoCo's code).
@@ -179,8 +179,8 @@ def train_heads(
     features = passes(0)
     size = min(protocol.batch_size, len(labels))
     per_epoch = len(labels) // size
-    standard = Standard.of(features) if protocol.standardise else Standard()
-    heads = {lr: _head(features, classes, seed) for lr in lrs}
+    standard = Standardizer.fit(features) if protocol.standardise else Standardizer()
+    heads = {lr: _new_head(features, classes, seed) for lr in lrs}
     rates = {lr: protocol.rate(lr, per_epoch) for lr in lrs}
     optimizers = {
         lr: torch.optim.SGD(
@@ -220,7 +220,7 @@ def train_heads(
     return heads, standard
 
 
-def _head(features: Tensor, classes: int, seed: int) -> nn.Linear:
+def _new_head(features: Tensor, classes: int, seed: int) -> nn.Linear:
     generator = torch.Generator().manual_seed(seed)
     head = nn.Linear(features.shape[1], classes)
     with torch.no_grad():
@@ -230,7 +230,7 @@ def _head(features: Tensor, classes: int, seed: int) -> nn.Linear:
 
 
 @torch.no_grad()
-def top_k(head: nn.Linear, standard: Standard, features: Tensor, labels: Tensor) -> tuple[float, float]:
+def top_k(head: nn.Linear, standard: Standardizer, features: Tensor, labels: Tensor) -> tuple[float, float]:
     """Top-1 and top-5 accuracy in [0, 1] on (M, D) features; top-5 of fewer classes is of all."""
     right = torch.zeros(2, dtype=torch.float64)
     for rows, truth in zip(torch.split(features, 4096), torch.split(labels, 4096), strict=True):

@@ -13,8 +13,8 @@ from maskgen.loaders import Dataset
 from ..methods import Method
 from ..presets import Preset
 from ..settings import Settings
-from .features import Extractor, InputTransform, default_share, gathered, own_rows
-from .images import Images, of_shards, open_images
+from .features import Extractor, InputTransform, default_share, gather_rows, own_rows
+from .images import Images, images_of_shards, open_images
 from .knn import TEMPERATURE, knn_accuracy
 
 MOST = 10_000
@@ -39,13 +39,13 @@ class Monitor:
     device: torch.device
 
     @classmethod
-    def opened(cls, dataset: Dataset, preset: Preset, settings: Settings, device: torch.device) -> Monitor:
+    def open(cls, dataset: Dataset, preset: Preset, settings: Settings, device: torch.device) -> Monitor:
         """On ``settings.knn_data``, else on the training shards.
 
         Raises:
             UsageError: fewer than two labelled images.
         """
-        images = open_images(settings.knn_data) if settings.knn_data else of_shards(dataset)
+        images = open_images(settings.knn_data) if settings.knn_data else images_of_shards(dataset)
         if len(images) < 2:
             raise UsageError(
                 "there are no labels for kNN",
@@ -70,6 +70,6 @@ class Monitor:
         extractor = Extractor(method.features, self.device, threads=self.settings.threads)
         own = extractor.rows(self.images, own_rows(len(self.images)), self.transform)
         method.train(was)
-        features = gathered(own, len(self.images)).to(self.device)
+        features = gather_rows(own, len(self.images)).to(self.device)
         classes = torch.from_numpy(self.images.labels).to(self.device)
         return {"knn": knn_accuracy((features, classes), None, ks=(K,), temperature=TEMPERATURE)[K]}

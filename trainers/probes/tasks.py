@@ -16,12 +16,12 @@ from maskgen.io.atomic import write_atomic
 from maskgen.processes.signals import StopSignals, interrupted
 
 from ..distributed.ranks import rank
-from .classes import numbered_as
+from .classes import renumber_classes
 from .encoder import Encoder, load_encoder
 from .features import Extractor, FeatureStore, InputTransform, default_share
 from .images import Images, open_images
 from .knn import knn_accuracy
-from .linear import Protocol, Report, Standard, top_k, train_heads
+from .linear import Protocol, Report, Standardizer, top_k, train_heads
 
 HELD_OUT = 0.2
 """Share of the images that are tested on when there is no test set."""
@@ -82,7 +82,7 @@ class ProbeSetup:
     test: Images | None
 
     @classmethod
-    def opened(cls, config: ProbeConfig) -> ProbeSetup:
+    def open(cls, config: ProbeConfig) -> ProbeSetup:
         """Load the backbone and find the images.
 
         Raises:
@@ -92,7 +92,7 @@ class ProbeSetup:
         extractor = Extractor(encoder.network, config.device, config.batch_size, config.threads)
         first, second = _places(config)
         train = open_images(first)
-        test = None if second is None else numbered_as(train, open_images(second), str(second))
+        test = None if second is None else renumber_classes(train, open_images(second), str(second))
         store = FeatureStore(config.output / FEATURES, encoder.digest, extractor)
         return cls(config, encoder, store, train, test)
 
@@ -137,7 +137,7 @@ def _places(config: ProbeConfig) -> tuple[Path, Path | None]:
 
 def run_knn(config: ProbeConfig, *, ks: Sequence[int], temperature: float) -> dict[str, Any]:
     """Nearest-neighbour accuracy, written to knn.json; without test images each training image against all others."""
-    setup = ProbeSetup.opened(config)
+    setup = ProbeSetup.open(config)
     bank = setup.features(setup.train)
     queries = None if setup.test is None else setup.features(setup.test)
     result: dict[str, Any] = {**setup.facts(), "temperature": temperature, "images": len(setup.train)}
@@ -173,7 +173,7 @@ def run_linear(
         say: told how far it is.
         stop: asked between epochs.
     """
-    setup = ProbeSetup.opened(config)
+    setup = ProbeSetup.open(config)
     chosen = list(lrs) or [protocol.lr]
     train, test, choose = split(setup.train, setup.test, config.seed, choose=len(chosen) > 1)
     passes = Passes(setup, train, views)
@@ -281,7 +281,7 @@ def _write(path: Path, result: dict[str, Any]) -> None:
     write_atomic(path, (json.dumps(result, indent=1) + "\n").encode())
 
 
-def _write_head(path: Path, head: nn.Linear, standard: Standard, result: dict[str, Any]) -> None:
+def _write_head(path: Path, head: nn.Linear, standard: Standardizer, result: dict[str, Any]) -> None:
     from safetensors.torch import save
 
     tensors = {name: value.detach().cpu() for name, value in head.state_dict().items()}

@@ -42,7 +42,7 @@ class CollapseAlarm:
     def __init__(self) -> None:
         self._low = 0
 
-    def hears(self, value: float) -> bool:
+    def observe(self, value: float) -> bool:
         """Whether this value is the one to warn about."""
         self._low = self._low + 1 if value < COLLAPSED_BELOW else 0
         return self._low == _ALARM_AFTER

@@ -15,10 +15,10 @@ from maskgen.errors import MaskgenError
 from maskgen.loaders.batch import Batch
 
 from ..data.batch import Views, to_device
-from ..distributed.ranks import rank, synchronise_batchnorm, world
+from ..distributed.ranks import rank, synchronize_batchnorm, world
 from ..methods import METHODS, Method, Progress, StepOutput
-from ..optim.optimizers import build, set_rate
-from ..optim.schedules import LearningRate, of_preset
+from ..optim.optimizers import build_optimizer, set_rate
+from ..optim.schedules import LearningRate, build_schedule
 from ..presets import Preset
 from ..settings import Settings
 
@@ -94,9 +94,9 @@ class Training:
         held = [t for t in self.method.state_dict().values() if t.is_floating_point()] if weights else []
         spoilt = held and not torch.stack([t.isfinite().all() for t in held]).all()
         if bool(self._lost) or spoilt:
-            raise self.lost("the loss or the weights")
+            raise self.divergence_error("the loss or the weights")
 
-    def lost(self, what: str) -> MaskgenError:
+    def divergence_error(self, what: str) -> MaskgenError:
         """The error that ends a run whose numbers are lost."""
         return MaskgenError(
             f"{what} became infinite or no number, at step {self.step} or shortly before",
@@ -126,15 +126,15 @@ def prepare(
     method = METHODS[preset.method](preset, classes=classes).to(device)
     if settings.channels_last:
         method.to(memory_format=torch.channels_last)
-    synchronise_batchnorm(method, preset.sync_batchnorm)
+    synchronize_batchnorm(method, preset.sync_batchnorm)
     model: nn.Module = method
     if world() > 1:
         model = nn.parallel.DistributedDataParallel(
             method, device_ids=[device] if device.type == "cuda" else None, broadcast_buffers=False
         )
     scaler = GradScaler(device.type, enabled=settings.chosen_precision == "fp16")
-    rate = of_preset(preset, steps_per_epoch)
-    return Training(method, model, build(method, preset), scaler, rate, preset, settings, device)
+    rate = build_schedule(preset, steps_per_epoch)
+    return Training(method, model, build_optimizer(method, preset), scaler, rate, preset, settings, device)
 
 
 def seed_step(seed: int, step: int, number: int) -> None:
@@ -171,7 +171,7 @@ def _forward_backward(training: Training, views: Views, progress: Progress) -> S
     parts, size = training.settings.accumulate, len(views)
     outputs = []
     for part in range(parts):
-        rows = part_of(views, size * part // parts, size * (part + 1) // parts) if parts > 1 else views
+        rows = slice_rows(views, size * part // parts, size * (part + 1) // parts) if parts > 1 else views
         apart = part < parts - 1 and isinstance(training.model, nn.parallel.DistributedDataParallel)
         with training.model.no_sync() if apart else contextlib.nullcontext():  # type: ignore[operator]
             with torch.autocast(training.device.type, training.half, enabled=training.half is not None):
@@ -181,7 +181,7 @@ def _forward_backward(training: Training, views: Views, progress: Progress) -> S
     return _mean(outputs)
 
 
-def part_of(views: Views, start: int, end: int) -> Views:
+def slice_rows(views: Views, start: int, end: int) -> Views:
     """Rows start..end-1 of everything in a batch."""
     return replace(
         views, **{field.name: _cut(getattr(views, field.name), start, end) for field in fields(views)}

@@ -141,5 +141,5 @@ def test_shuffles_follow_from_the_step() -> None:
 
 def test_a_cpu_keeps_plain_batchnorm() -> None:
     net = nn.Sequential(nn.Linear(2, 2), nn.BatchNorm1d(2))
-    assert ranks.synchronise_batchnorm(net, ranks.SYNC_ALL) is net
+    assert ranks.synchronize_batchnorm(net, ranks.SYNC_ALL) is net
     assert type(net[1]) is nn.BatchNorm1d

@@ -13,8 +13,8 @@ from maskgen.trainers.data.batch import Views
 from maskgen.trainers.losses import sinkhorn, swav_loss
 from maskgen.trainers.methods import Progress
 from maskgen.trainers.methods.swav import SwAV
-from maskgen.trainers.optim.optimizers import build, set_rate
-from maskgen.trainers.optim.schedules import of_preset
+from maskgen.trainers.optim.optimizers import build_optimizer, set_rate
+from maskgen.trainers.optim.schedules import build_schedule
 from maskgen.trainers.presets import Preset, find_preset
 
 CLASSES, STEPS = 8, 80
@@ -42,7 +42,7 @@ def trained(preset: Preset, data: Clusters) -> tuple[SwAV, list[float]]:
     """SwAV after `STEPS` steps of the preset, and each step's loss over ln K, that of equal scores."""
     torch.manual_seed(0)
     method = SwAV(preset)
-    optimizer, rate = build(method, preset), of_preset(preset, STEPS // preset.epochs)
+    optimizer, rate = build_optimizer(method, preset), build_schedule(preset, STEPS // preset.epochs)
     losses = []
     for step in range(rate.steps):
         set_rate(optimizer, rate.at(step), rate.peak)

@@ -8,7 +8,7 @@ import torch
 from torch import nn
 
 from maskgen.trainers.methods import METHODS, Method
-from maskgen.trainers.optim.optimizers import LARC, LARS, build, set_rate
+from maskgen.trainers.optim.optimizers import LARC, LARS, build_optimizer, set_rate
 from maskgen.trainers.presets import PRESETS, Preset, find_preset
 
 
@@ -105,7 +105,7 @@ def test_a_saved_state_goes_on_bit_for_bit() -> None:
 
 def made(preset: Preset, classes: int = 4) -> tuple[Method, torch.optim.Optimizer]:
     method = METHODS[preset.method](preset, classes=classes)
-    return method, build(method, preset)
+    return method, build_optimizer(method, preset)
 
 
 def groups(optimizer: torch.optim.Optimizer) -> dict[int, dict[str, Any]]:

@@ -7,7 +7,7 @@ import pytest
 import torch
 
 from maskgen.errors import UsageError
-from maskgen.trainers.optim.schedules import LearningRate, of_preset
+from maskgen.trainers.optim.schedules import LearningRate, build_schedule
 from maskgen.trainers.presets import find_preset
 
 
@@ -54,7 +54,7 @@ def test_steps_fall_at_their_milestones() -> None:
 
 def test_a_presets_rates_are_scaled_by_its_batch() -> None:
     swav, byol = find_preset("swav", "imagenet-100"), find_preset("byol", "imagenet-300")
-    absolute, scaled = of_preset(swav, 10), of_preset(byol, 10)
+    absolute, scaled = build_schedule(swav, 10), build_schedule(byol, 10)
     assert (absolute.at(0), absolute.at(100)) == (pytest.approx(0.3), pytest.approx(4.8))
     assert scaled.at(100) == pytest.approx(0.3 * 4096 / 256)
     assert scaled.steps == 3000
@@ -63,6 +63,6 @@ def test_a_presets_rates_are_scaled_by_its_batch() -> None:
 def test_a_warm_up_longer_than_the_run_is_refused() -> None:
     preset = replace(find_preset("mocov2", "bg-rm-220"), epochs=10)
     with pytest.raises(UsageError, match="20 epochs of warm-up in a run of 10"):
-        of_preset(preset, 5)
+        build_schedule(preset, 5)
     with pytest.raises(UsageError, match="unknown schedule"):
         LearningRate(peak=1, epochs=1, steps_per_epoch=1, kind="linear")

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from maskgen.errors import UsageError
-from maskgen.trainers.probes.classes import numbered_as
+from maskgen.trainers.probes.classes import renumber_classes
 from maskgen.trainers.probes.images import Images, open_images
 
 NAMES = {0: "astronaut", 1: "cat", 2: "coffee"}
@@ -40,7 +40,7 @@ def test_a_part_of_the_classes_keeps_their_numbers(
     train = open_images(shards if packed else photo_folder)
     test = open_images(some(photo_folder, tmp_path, {"coffee": "coffee"}, empty=("aaa", "cat")))
     assert test.labels.tolist() == [0] * 18
-    found = numbered_as(train, test, "here")
+    found = renumber_classes(train, test, "here")
     assert found.labels.tolist() == [2] * 18
     assert np.array_equal(found.read(3), test.read(3))
 
@@ -52,7 +52,7 @@ def test_more_classes_in_the_training_images_shift_no_numbers(
     """Sorted: astronaut 0, bear 1, cat 2, coffee 3; the empty folder counts for nothing."""
     classes = {"astronaut": "astronaut", "bear": "cat", "cat": "cat", "coffee": "coffee"}
     train = open_images(some(photo_folder, tmp_path, classes, empty=("aardvark",)))
-    found = numbered_as(train, open_images(shards if packed else photo_folder), "here")
+    found = renumber_classes(train, open_images(shards if packed else photo_folder), "here")
     assert found.labels.tolist() == [0] * 18 + [2] * 18 + [3] * 18
 
 
@@ -60,21 +60,21 @@ def test_a_class_that_training_lacks_is_named(photo_folder: Path, shards: Path, 
     test = open_images(some(photo_folder, tmp_path, {"dog": "cat", "coffee": "coffee"}))
     for train in (photo_folder, shards):
         with pytest.raises(UsageError, match="the training images lack, dog: here"):
-            numbered_as(open_images(train), test, "here")
+            renumber_classes(open_images(train), test, "here")
 
 
 def test_numbers_alone_are_matched_by_number(photo_folder: Path) -> None:
     train = nameless(open_images(photo_folder))
     test = train.take(np.arange(40, 54))
-    assert numbered_as(train, test, "here").labels.tolist() == [2] * 14
+    assert renumber_classes(train, test, "here").labels.tolist() == [2] * 14
     with pytest.raises(UsageError, match="lack, 2: here"):
-        numbered_as(train.take(np.arange(36)), test, "here")
+        renumber_classes(train.take(np.arange(36)), test, "here")
 
 
 def test_places_among_names_are_numbers_only_if_all_are_there(photo_folder: Path) -> None:
     named = open_images(photo_folder)
-    assert numbered_as(named, nameless(named), "here").labels.tolist() == named.labels.tolist()
+    assert renumber_classes(named, nameless(named), "here").labels.tolist() == named.labels.tolist()
     part = np.arange(36, 54)
     for train, test in ((named, nameless(named).take(part)), (nameless(named), named.take(part))):
         with pytest.raises(UsageError, match="cannot match the classes"):
-            numbered_as(train, test, "here")
+            renumber_classes(train, test, "here")

@@ -10,7 +10,7 @@ from torchvision.transforms import RandomResizedCrop, v2
 
 from maskgen.errors import UsageError
 from maskgen.trainers.probes.features import Extractor, FeatureStore, InputTransform, default_share
-from maskgen.trainers.probes.images import centre, open_images, random_crop
+from maskgen.trainers.probes.images import center_crop, open_images, random_crop
 from maskgen.trainers.probes.knn import knn_accuracy
 
 
@@ -71,14 +71,16 @@ def test_the_centre_is_torchvisions_resize_and_centre_crop() -> None:
     small = rng.integers(0, 256, (20, 20, 3), np.uint8)
     photo = np.asarray(Image.fromarray(small).resize((512, 512), Image.Resampling.BICUBIC))
     theirs = v2.Compose([v2.Resize(256), v2.CenterCrop(224)])(Image.fromarray(photo))
-    difference = np.abs(np.asarray(theirs).astype(int) - centre(photo, 224, 0.875))
+    difference = np.abs(np.asarray(theirs).astype(int) - center_crop(photo, 224, 0.875))
     assert difference.max() <= 1
-    assert np.array_equal(centre(photo[:, :400], 224, 0.875), centre(photo[56:456, :400], 224, 0.875))
+    assert np.array_equal(
+        center_crop(photo[:, :400], 224, 0.875), center_crop(photo[56:456, :400], 224, 0.875)
+    )
 
 
 def test_the_whole_of_a_small_image_is_itself() -> None:
     image = np.random.default_rng(0).integers(0, 256, (32, 32, 3), np.uint8)
-    assert np.array_equal(centre(image, 32, default_share(32)), image)
+    assert np.array_equal(center_crop(image, 32, default_share(32)), image)
     assert default_share(224) == 0.875
 
 

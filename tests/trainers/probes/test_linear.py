@@ -16,7 +16,14 @@ from maskgen.errors import MaskgenError, UsageError
 from maskgen.trainers.methods import METHODS
 from maskgen.trainers.presets import find_preset
 from maskgen.trainers.probes.images import open_images
-from maskgen.trainers.probes.linear import PROTOCOLS, Protocol, Standard, find_protocol, top_k, train_heads
+from maskgen.trainers.probes.linear import (
+    PROTOCOLS,
+    Protocol,
+    Standardizer,
+    find_protocol,
+    top_k,
+    train_heads,
+)
 from maskgen.trainers.probes.tasks import ProbeConfig, run_linear, split
 from maskgen.trainers.settings import Settings, config_of
 from maskgen.trainers.training import checkpoint
@@ -90,7 +97,7 @@ def test_every_epoch_sees_its_own_pass() -> None:
 
 def test_standardised_features_have_mean_0_and_deviation_1() -> None:
     features, _ = clusters(0)
-    rows = Standard.of(features)(features)
+    rows = Standardizer.fit(features)(features)
     assert rows.mean(0).abs().max() < 1e-5
     torch.testing.assert_close(rows.std(0), torch.ones(8))
 
@@ -100,7 +107,7 @@ def test_top_5_counts_any_of_five() -> None:
     head.weight.data = torch.eye(10)
     scores = torch.arange(10.0).flip(0)[None]  # class 0 first, then 1, 2, ...
     for truth, wanted in ((0, (1.0, 1.0)), (4, (0.0, 1.0)), (5, (0.0, 0.0))):
-        assert top_k(head, Standard(), scores, torch.tensor([truth])) == wanted
+        assert top_k(head, Standardizer(), scores, torch.tensor([truth])) == wanted
 
 
 def test_the_papers_rates() -> None:

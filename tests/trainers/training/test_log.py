@@ -26,7 +26,7 @@ def test_the_spread_is_simsiams_measure_times_the_root_of_the_width() -> None:
 def test_the_alarm_sounds_once_and_again_after_a_recovery() -> None:
     alarm = CollapseAlarm()
     heard = [
-        alarm.hears(value) for value in (0.5, 0.01, 0.01, 0.3, 0.01, 0.01, 0.01, 0.01, 0.3, 0.0, 0.0, 0.0)
+        alarm.observe(value) for value in (0.5, 0.01, 0.01, 0.3, 0.01, 0.01, 0.01, 0.01, 0.3, 0.0, 0.0, 0.0)
     ]
     assert [i for i, rings in enumerate(heard) if rings] == [6, 11]
 

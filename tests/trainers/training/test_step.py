@@ -13,14 +13,14 @@ import torch
 from maskgen.errors import MaskgenError, UsageError
 from maskgen.loaders.batch import Batch
 from maskgen.trainers.data.batch import to_device
-from maskgen.trainers.data.shards import classes_of, labels_of, open_data, open_loader, rank_batch
-from maskgen.trainers.distributed.process_group import numerics, other_batchnorm
+from maskgen.trainers.data.shards import count_classes, open_data, open_loader, rank_batch, read_labels
+from maskgen.trainers.distributed.process_group import batchnorm_difference, set_numerics
 from maskgen.trainers.presets import PRESETS, Preset, find_preset, with_overrides
 from maskgen.trainers.run import train
 from maskgen.trainers.settings import Settings
 from maskgen.trainers.training import checkpoint
 from maskgen.trainers.training.log import read
-from maskgen.trainers.training.step import Training, part_of, prepare, seed_step, train_step
+from maskgen.trainers.training.step import Training, prepare, seed_step, slice_rows, train_step
 
 CPU = torch.device("cpu")
 SIMSIAM = replace(find_preset("simsiam", "smoke"), batch_size=8)
@@ -48,8 +48,8 @@ def weights(made: Training) -> torch.Tensor:
 
 def test_labels_come_from_the_tables(shards: Path) -> None:
     dataset = open_data(settings(shards))
-    labels = labels_of(dataset)
-    assert classes_of(dataset) == 3
+    labels = read_labels(dataset)
+    assert count_classes(dataset) == 3
     names = [key.split("_")[0] for key in dataset.keys(torch.arange(54).numpy())]
     assert [["astronaut", "cat", "coffee"][label] for label in labels] == names
 
@@ -76,7 +76,9 @@ def test_accumulated_parts_have_the_mean_gradient_of_their_losses(shards: Path) 
     ours, peer = training(SIMSIAM, settings(shards, accumulate=4)), training(SIMSIAM, settings(shards))
     output = train_step(ours, batch)
     views = to_device(batch)
-    losses = [peer.method(part_of(views, start, start + 2), peer.progress).loss for start in range(0, 8, 2)]
+    losses = [
+        peer.method(slice_rows(views, start, start + 2), peer.progress).loss for start in range(0, 8, 2)
+    ]
     torch.stack(losses).mean().backward()
     assert float(output.loss) == pytest.approx(float(torch.stack(losses).mean().detach()))
     for mine, theirs in zip(ours.method.parameters(), peer.method.parameters(), strict=True):
@@ -229,21 +231,21 @@ def test_more_than_the_batch_holds_is_refused_and_the_most_is_taken(
 def test_what_batchnorm_does_otherwise_is_said(
     method: str, changes: dict[str, str], device: str, ranks: int, told: str
 ) -> None:
-    said = other_batchnorm(with_overrides(find_preset(method, "smoke"), changes), device, ranks)
+    said = batchnorm_difference(with_overrides(find_preset(method, "smoke"), changes), device, ranks)
     assert said.startswith(told)
     assert bool(said) == bool(told)
 
 
 def test_arithmetic_is_set_as_asked() -> None:
     try:
-        numerics(Settings(data="", output=Path(), deterministic=True))
+        set_numerics(Settings(data="", output=Path(), deterministic=True))
         assert torch.are_deterministic_algorithms_enabled()
         assert torch.get_float32_matmul_precision() == "highest"
-        numerics(Settings(data="", output=Path(), precision="bf16"))
+        set_numerics(Settings(data="", output=Path(), precision="bf16"))
         assert torch.get_float32_matmul_precision() == "high"
         assert not torch.are_deterministic_algorithms_enabled()
     finally:
-        numerics(Settings(data="", output=Path()))
+        set_numerics(Settings(data="", output=Path()))
 
 
 def test_a_run_learns_to_tell_its_photos_apart(shards: Path, tmp_path: Path) -> None:
