@@ -139,6 +139,7 @@ class Photometric:
 
 
 NO_PHOTOMETRIC = Photometric(jitter=(0.0, 0.0, 0.0, 0.0), jitter_p=0.0, grey_p=0.0, blur_p=0.0)
+"""The chain of a view that keeps its colors and stays sharp."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

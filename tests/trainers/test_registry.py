@@ -30,8 +30,8 @@ def test_every_file_of_a_method_has_a_row() -> None:
 
 
 def test_the_page_lists_every_method_in_this_order() -> None:
-    page = (ROOT / "docs" / "ssl" / "README.md").read_text()
-    assert re.findall(r"^- \[([\w-]+)\]\(\1\.md\)", page, re.MULTILINE) == list(TRAINER_METHODS)
+    page = (ROOT / "docs" / "ssl" / "index.md").read_text()
+    assert re.findall(r"^\| `([\w-]+)` \| \[[^]]+\]\(\1\.md\)", page, re.MULTILINE) == list(TRAINER_METHODS)
 
 
 def test_rows_are_under_their_own_names() -> None:
