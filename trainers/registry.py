@@ -47,7 +47,7 @@ _ROWS = (
     ),
     TrainerMethod("msr", "MSR", "MSR: aggressive views weighted down over time.", parts=("weak", "weak")),
     TrainerMethod(
-        "knn-moco", "KNNMoCo", "MoCo with constrained multi-crop and neighbours (Van Gansbeke et al.)."
+        "knn-moco", "KNNMoCo", "MoCo with constrained multi-crop and neighbors (Van Gansbeke et al.)."
     ),
     TrainerMethod(
         "supervised", "Supervised", "The supervised control, on the shards' labels.", views=1, labels=True

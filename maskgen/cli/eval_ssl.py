@@ -47,7 +47,7 @@ _QUESTION_OPTIONS = (
     click.option("--side", type=click.IntRange(0), default=0, help="Input side, px.  [default: the training views']"),
     click.option(
         "--share", type=click.FloatRange(0, 1), default=0.0,
-        help="Share of the short side that the centre crop keeps.  [default: 0.875; 1 up to 96 px]",
+        help="Share of the short side that the center crop keeps.  [default: 0.875; 1 up to 96 px]",
     ),
     click.option("--batch-size", type=click.IntRange(1), default=256, show_default=True, help="Images at once."),
     click.option("--threads", type=click.IntRange(1), default=2, show_default=True, help="Threads that decode."),
@@ -74,7 +74,7 @@ def _numbers(_ctx: click.Context, parameter: click.Parameter, text: str) -> list
 @eval_cli.command("knn")
 @_question_options
 @click.option(
-    "--k", "ks", default="10,20,100,200", show_default=True, callback=_numbers, help="How many neighbours."
+    "--k", "ks", default="10,20,100,200", show_default=True, callback=_numbers, help="How many neighbors."
 )
 @click.option(
     "--temperature",
@@ -84,7 +84,7 @@ def _numbers(_ctx: click.Context, parameter: click.Parameter, text: str) -> list
     help="Of the votes.",
 )
 def knn(ks: list[float], temperature: float, **values: Any) -> None:
-    """Accuracy of weighted nearest neighbours."""
+    """Accuracy of weighted nearest neighbors."""
 
     def work(config: Any, _stop: Any) -> dict[str, Any]:
         from maskgen.trainers.probes.tasks import run_knn
@@ -105,7 +105,7 @@ def knn(ks: list[float], temperature: float, **values: Any) -> None:
 @click.option(
     "--views", type=click.IntRange(-1), default=0,
     help="Passes of random crops that are kept on disk and taken in turn; 0: a new one for each epoch, as in the "
-    "papers; -1: centre crops, one pass.",
+    "papers; -1: center crops, one pass.",
 )  # fmt: skip
 @click.option(
     "--list", "listed", is_flag=True, is_eager=True, expose_value=False, callback=lambda c, _p, v: _list(c, v)

@@ -1,4 +1,4 @@
-"""Batches of noise that have what a preset's views have, and small labelled shards of real photos."""
+"""Batches of noise that have what a preset's views have, and small labeled shards of real photos."""
 
 from __future__ import annotations
 
@@ -72,7 +72,7 @@ def photo_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="session")
 def shards(photo_folder: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Those photos as labelled shards, made with the command line."""
+    """Those photos as labeled shards, made with the command line."""
     output = tmp_path_factory.mktemp("shards") / "shards"
     command = [
         sys.executable,

@@ -147,7 +147,7 @@ def test_msr_detaches_the_aggressive_target() -> None:
 
 
 def official_sinkhorn(scores: np.ndarray, epsilon: float, iterations: int) -> np.ndarray:
-    """As the paper's listing states it: on the K x N matrix, with its total as the first normalisation."""
+    """As the paper's listing states it: on the K x N matrix, with its total as the first normalization."""
     q = np.exp(scores / epsilon).T
     q /= q.sum()
     k, n = q.shape
@@ -262,7 +262,7 @@ def test_more_negatives_than_others_gives_all_others() -> None:
 
 
 def toy_network(weight: Tensor, images: Tensor, keys: Tensor) -> tuple[Tensor, Tensor]:
-    """Maps by a 1 x 1 convolution and a square, and the score q·k of pooled, normalised maps."""
+    """Maps by a 1 x 1 convolution and a square, and the score q·k of pooled, normalized maps."""
     maps = torch.einsum("oc,bchw->bohw", weight, images).square()
     q = normalize(maps.mean(dim=(2, 3)), dim=1)
     return maps, (q * keys).sum()
@@ -343,12 +343,12 @@ def test_nearest_rows_are_those_of_a_full_sort() -> None:
     assert np.array_equal(np.sort(found.numpy(), 1), np.sort(wanted, 1))
 
 
-def test_knn_loss_is_the_mean_over_neighbours() -> None:
+def test_knn_loss_is_the_mean_over_neighbors() -> None:
     logits = rows(3, 8) * 5
-    neighbours = torch.tensor([[0, 1], [2, 7], [4, 5]])
+    neighbors = torch.tensor([[0, 1], [2, 7], [4, 5]])
     p = torch.softmax(logits, dim=1)
-    wanted = -sum(log(float(p[i, j])) for i in range(3) for j in neighbours[i].tolist()) / 6
-    assert losses.knn_loss(logits, neighbours).item() == pytest.approx(wanted, rel=1e-9)
+    wanted = -sum(log(float(p[i, j])) for i in range(3) for j in neighbors[i].tolist()) / 6
+    assert losses.knn_loss(logits, neighbors).item() == pytest.approx(wanted, rel=1e-9)
 
 
 # --- precision

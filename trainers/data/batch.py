@@ -1,4 +1,4 @@
-"""A loader's batch as what a method trains on: normalised float views on one device."""
+"""A loader's batch as what a method trains on: normalized float views on one device."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ class Views:
     """B rows of V views on one device; see `maskgen.loaders.Batch`.
 
     Args:
-        views: V tensors (B, 3, S, S), float, normalised with ImageNet's mean and deviation; each has its own S.
+        views: V tensors (B, 3, S, S), float, normalized with ImageNet's mean and deviation; each has its own S.
         masks: V times (B, 1, S, S) uint8, 255 is foreground, or None.
         cam_masks: V times (B, k, k) float32, the foreground's share of each cell, or None.
         weak: V tensors like `views`, or None: the crops before the photometric chain.
@@ -46,10 +46,10 @@ def to_device(
     *,
     channels_last: bool = False,
 ) -> Views:
-    """The part of a loader's batch that methods use, on a device, its pictures normalised.
+    """The part of a loader's batch that methods use, on a device, its pictures normalized.
 
     Args:
-        batch: pictures uint8 0..255, or already normalised floats.
+        batch: pictures uint8 0..255, or already normalized floats.
         device: where everything goes; a copy from pinned memory does not wait.
         dtype: of the pictures.
         channels_last: their memory format.

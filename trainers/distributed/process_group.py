@@ -54,7 +54,7 @@ def batchnorm_difference(preset: Preset, device: str, ranks: int) -> str:
     """
     if preset.sync_batchnorm not in (0, 1) and device == "cpu" and ranks > 1:
         return (
-            f"sync_batchnorm is {preset.sync_batchnorm}, but torch cannot synchronise BatchNorm on a CPU: each of the "
+            f"sync_batchnorm is {preset.sync_batchnorm}, but torch cannot synchronize BatchNorm on a CPU: each of the "
             f"{ranks} ranks has statistics of its own"
         )
     groups = ranks * max(1, preset.bn_groups // ranks)

@@ -1,4 +1,4 @@
-"""What ranks do together. Without an initialised process group every function is that of one rank.
+"""What ranks do together. Without an initialized process group every function is that of one rank.
 
 All ranks are expected to hold batches of the same size, as the loaders give them.
 """

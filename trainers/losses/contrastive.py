@@ -16,11 +16,11 @@ def info_nce_logits(
     """The logits of MoCo: the positive first, then the queue, then BG_Swaps' one negative of each query.
 
     Args:
-        query: (B, D) L2-normalised.
-        key: (B, D) L2-normalised, the positive of each query; no gradient reaches it here or below.
-        queue: (K, D) L2-normalised negatives that all queries share.
+        query: (B, D) L2-normalized.
+        key: (B, D) L2-normalized, the positive of each query; no gradient reaches it here or below.
+        queue: (K, D) L2-normalized negatives that all queries share.
         temperature: tau.
-        extra: (B, D) L2-normalised; row i is a negative of query i alone (Ryali et al., 3.3: |Q| + 1 negatives).
+        extra: (B, D) L2-normalized; row i is a negative of query i alone (Ryali et al., 3.3: |Q| + 1 negatives).
 
     Returns:
         (B, 1 + K) float32, or (B, 1 + K + 1) with `extra`.
@@ -62,7 +62,7 @@ def nt_xent(
     l(a, p) = -log( e^{a·p/t} / sum_{c != a} e^{a·c/t} ), c over all 2N embeddings of all ranks.
 
     Args:
-        first: (B, D) L2-normalised embeddings of the first views.
+        first: (B, D) L2-normalized embeddings of the first views.
         second: (B, D) of the second views, in the same order.
         temperature: t.
         everything: (N, D) each, both of all ranks, with the gradient; None: there is one rank.

@@ -50,8 +50,8 @@ def relic_loss(
     sum over negatives, which can only mean x_j. Gradients of the divergence flow through p' alone.
 
     Args:
-        online: (N, D) L2-normalised outputs of the online network for one view of all samples.
-        target: (N, D) L2-normalised outputs of the target network for another, without a gradient.
+        online: (N, D) L2-normalized outputs of the online network for one view of all samples.
+        target: (N, D) L2-normalized outputs of the target network for another, without a gradient.
         negatives: (N, n) int64, the negatives of each sample, see `negative_rows`.
         temperature: tau.
         offset: first of the rows whose loss is wanted: this rank's.

@@ -20,7 +20,7 @@ class Progress:
     """Where training stands.
 
     Args:
-        step: optimiser steps done, from 0.
+        step: optimizer steps done, from 0.
         steps: of the whole run.
         epoch: epochs done, with the fraction of the current one.
     """
@@ -39,7 +39,7 @@ class StepOutput:
 
 
 class Method(nn.Module):
-    """One self-supervised method. A step is before_step, forward, backward, the optimiser, after_step.
+    """One self-supervised method. A step is before_step, forward, backward, the optimizer, after_step.
 
     Networks, queues and counters are parameters and persistent buffers: `state_dict` is complete between steps.
     `forward` holds all that needs gradients, so that DDP can wrap it. DDP need not send buffers before each forward
@@ -70,15 +70,15 @@ class Method(nn.Module):
         """What happens before the forward pass, without gradients."""
 
     def after_step(self, progress: Progress) -> None:
-        """What happens after the optimiser's step, without gradients. Not called for a step that was given up."""
+        """What happens after the optimizer's step, without gradients. Not called for a step that was given up."""
 
     def features(self, images: Tensor) -> Tensor:
-        """(B, 3, S, S) normalised images to the backbone's (B, D), which evaluation uses."""
+        """(B, 3, S, S) normalized images to the backbone's (B, D), which evaluation uses."""
         features: Tensor = self.backbone(images)
         return features
 
     def parameter_groups(self, preset: Preset) -> list[dict[str, Any]]:
-        """Parameter groups for the optimiser.
+        """Parameter groups for the optimizer.
 
         Each is ``params``, ``name``, ``weight_decay``, ``adapt`` (whether LARS or LARC scales it) and ``fixed_lr``
         (whether its learning rate stays at the peak). With ``exclude_1d``, biases and norms have neither decay nor

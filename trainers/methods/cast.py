@@ -10,7 +10,7 @@ for x in loader:                                      # both crops hold a share 
 
 Deviations: one query forward and one momentum update per step; the code does both twice, with m = 0.999, which is
 once with 0.998. Images without foreground have an attention weight of 0 instead of being exchanged for others. The
-division by 1 + lambda is the code's; `normalise_weights` turns it off. `attention_map` and `attention_over` choose
+division by 1 + lambda is the code's; `normalize_weights` turns it off. `attention_map` and `attention_over` choose
 between the paper's equations and the code.
 """
 
@@ -62,7 +62,7 @@ class CAST(Method):
         attention = self._attention(grad_cam((q * k_m).sum(), maps), views)
         loss = contrast + weight * attention
         metrics["attention"] = attention.detach()
-        return StepOutput(loss / (1 + weight) if preset.normalise_weights else loss, metrics)
+        return StepOutput(loss / (1 + weight) if preset.normalize_weights else loss, metrics)
 
     def after_step(self, progress: Progress) -> None:
         """The queue takes the step's keys, not those of masked images."""

@@ -2,7 +2,7 @@
 
 for k, x in enumerate(loader):
     v_w, v_w' = weak(x), weak(x)                     # crop and flip
-    v_a, v_a' = aggressive(v_w), aggressive(v_w')    # the same crops, then colours and blur
+    v_a, v_a' = aggressive(v_w), aggressive(v_w')    # the same crops, then colors and blur
     z, z' = q(g(f(v_a))), q(g(f(v_a')))
     xi, xi' = g_xi(f_xi(v_w)), g_xi(f_xi(v_w'))      # detached
     b = beta (cos(pi k / K) + 1) / 2

@@ -36,7 +36,7 @@ class SimSiam(Method):
         self.projector, self.predictor = siamese_heads(preset, self.dim)
 
     def forward(self, views: Views, progress: Progress) -> StepOutput:
-        """The symmetrised negative cosine of views 0 and 1, from -1 to 1."""
+        """The symmetrized negative cosine of views 0 and 1, from -1 to 1."""
         require_views(views, 2, "SimSiam")
         z_1, z_2 = (self.projector(self.backbone(x)) for x in views.views[:2])
         p_1, p_2 = self.predictor(z_1), self.predictor(z_2)

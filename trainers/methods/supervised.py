@@ -24,7 +24,7 @@ class Supervised(Method):
             raise UsageError(
                 f"supervised training got {classes} classes",
                 cause="the shards have no labels",
-                remedy="make shards from a labelled source",
+                remedy="make shards from a labeled source",
             )
         super().__init__(preset, classes=classes)
         self.classifier = nn.Linear(self.dim, classes)
@@ -32,7 +32,7 @@ class Supervised(Method):
     def forward(self, views: Views, progress: Progress) -> StepOutput:
         """The mean cross-entropy of view 0; 0 for a batch without any label."""
         if views.label is None:
-            raise UsageError("the batch has no labels", remedy="make shards from a labelled source")
+            raise UsageError("the batch has no labels", remedy="make shards from a labeled source")
         logits = self.classifier(self.backbone(views.views[0])).float()
         known = views.label >= 0
         total = functional.cross_entropy(logits, views.label, ignore_index=-1, reduction="sum")

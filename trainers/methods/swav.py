@@ -1,7 +1,7 @@
 """SwAV (Caron et al. 2020), listing in appendix A, with multi-crop and the queue.
 
 for x in loader:
-    normalise(C)                                      # prototypes, before each step
+    normalize(C)                                      # prototypes, before each step
     z_0 .. z_7 = g(f(x_0)), .. g(f(x_7))              # 2 large crops, 6 small ones; length 1
     q_a = sinkhorn([queue_a; z_a] C^T)[-B:]           # codes of the large crops, over all ranks
     loss = mean over a of mean over v != a of -q_a log softmax(z_v C^T / t)
@@ -9,7 +9,7 @@ for x in loader:
 
 Deviations: the queue is one for all ranks, of which each works on its share, so that a run resumes on any number of
 ranks; the codes are the same. While prototypes are frozen their gradient is zero instead of absent, which DDP needs;
-what weight decay does to them is undone by the normalisation. The queue is used from when it is full, at or after
+what weight decay does to them is undone by the normalization. The queue is used from when it is full, at or after
 its first epoch.
 """
 

@@ -1,4 +1,4 @@
-"""Optimisers: SGD and AdamW from torch, LARS and LARC here, over a method's parameter groups."""
+"""Optimizers: SGD and AdamW from torch, LARS and LARC here, over a method's parameter groups."""
 
 from __future__ import annotations
 
@@ -107,10 +107,10 @@ def _lengths(tensors: list[Tensor]) -> Tensor:
 
 
 def build_optimizer(method: Method, preset: Preset) -> Optimizer:
-    """The preset's optimiser over the method's parameter groups, at its peak rate.
+    """The preset's optimizer over the method's parameter groups, at its peak rate.
 
     Raises:
-        UsageError: there is no such optimiser.
+        UsageError: there is no such optimizer.
     """
     groups = method.parameter_groups(preset)
     rate, momentum = preset.peak_lr, preset.momentum
@@ -121,7 +121,7 @@ def build_optimizer(method: Method, preset: Preset) -> Optimizer:
         return torch.optim.AdamW(groups, lr=rate, betas=(momentum, 0.999))
     kinds = {"lars": LARS, "larc": LARC}
     if preset.optimizer not in kinds:
-        raise UsageError(f"unknown optimiser {preset.optimizer!r}", remedy="sgd, adamw, lars or larc")
+        raise UsageError(f"unknown optimizer {preset.optimizer!r}", remedy="sgd, adamw, lars or larc")
     made = kinds[preset.optimizer]
     return made(groups, rate, momentum=momentum, trust=preset.trust, nesterov=preset.nesterov)
 

@@ -14,7 +14,7 @@ _CAST = Preset(
     epochs=200,  # code
     batch_size=256,  # code
     optimizer="sgd",
-    lr=0.5,  # code: with its normalised loss
+    lr=0.5,  # code: with its normalized loss
     schedule="cosine epoch",  # code: --cos, no warm-up
     weight_decay=1e-4,  # code
     clip_norm=2.0,  # code
@@ -25,7 +25,7 @@ _CAST = Preset(
     head_out=128,
     bn_groups=8,  # code: 8 GPUs
     attention_weight=3.0,  # table 2b; code: --alpha-masked 3
-    normalise_weights=True,  # code: (L_c + 3 L_a) / 4
+    normalize_weights=True,  # code: (L_c + 3 L_a) / 4
     attention_map="relu",  # eq. 2; the code's ReLU has no effect: minmax
     attention_over="image",  # eq. 4; the code: batch
 )

@@ -24,14 +24,14 @@ _KNN = Preset(
     head_hidden=2048,
     head_out=128,
     bn_groups=2,  # appendix A: two GPUs
-    neighbours=20,  # table 8
-    neighbour_weight=0.4,  # table 8
-    neighbour_start_epoch=5,  # appendix B; the code's script: 20
+    neighbors=20,  # table 8
+    neighbor_weight=0.4,  # table 8
+    neighbor_start_epoch=5,  # appendix B; the code's script: 20
 )
 PRESETS: dict[str, Preset] = {
     "coco-200": _KNN,
-    "coco-800": replace(_KNN, epochs=800, neighbour_start_epoch=20),  # table 9; code
+    "coco-800": replace(_KNN, epochs=800, neighbor_start_epoch=20),  # table 9; code
     "smoke": smoke(
-        "knn-moco", queue=256, ema=0.99, bn_groups=2, head_hidden=64, neighbours=5, neighbour_start_epoch=1.0
+        "knn-moco", queue=256, ema=0.99, bn_groups=2, head_hidden=64, neighbors=5, neighbor_start_epoch=1.0
     ),
 }

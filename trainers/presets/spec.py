@@ -1,4 +1,4 @@
-"""The one description of a training run: its views, its optimiser, and what the method itself is set to."""
+"""The one description of a training run: its views, its optimizer, and what the method itself is set to."""
 
 from __future__ import annotations
 
@@ -81,10 +81,10 @@ class Preset:
         only=_MOCO,
         bounds=at_least(1),
     )
-    # The optimiser.
+    # The optimizer.
     epochs: int = option(MISSING, "Epochs.", bounds=at_least(1))
     batch_size: int = option(MISSING, "Images per step over all ranks.", bounds=at_least(1))
-    optimizer: str = option("sgd", "The optimiser.", choices=("sgd", "lars", "larc", "adamw"))
+    optimizer: str = option("sgd", "The optimizer.", choices=("sgd", "lars", "larc", "adamw"))
     lr: float = option(MISSING, "Learning rate, for a batch of 256 if it is scaled.")
     lr_scaling: str = option(
         "linear256", "linear256: times batch_size / 256.", choices=("linear256", "absolute")
@@ -122,7 +122,7 @@ class Preset:
     invariance_weight: float = option(1.0, "Weight of the divergence, beta.", only=("relicv2",))
     same_view_pairs: bool = option(True, "Also pair a view with itself.", only=("relicv2",))
     attention_weight: float = option(3.0, "Weight of the attention loss, lambda.", only=("cast",))
-    normalise_weights: bool = option(True, "Divide the loss by 1 + lambda, as the code.", only=("cast",))
+    normalize_weights: bool = option(True, "Divide the loss by 1 + lambda, as the code.", only=("cast",))
     attention_map: str = option(
         "relu", "relu (paper) or minmax (code).", only=("cast",), choices=("relu", "minmax")
     )
@@ -130,9 +130,9 @@ class Preset:
         "image", "Cosine per image or over the batch (code).", only=("cast",), choices=("image", "batch")
     )
     cam_px: int = option(0, "Side of the masks for Grad-CAM (0: the recipe's).", only=("cast",))
-    neighbours: int = option(20, "Neighbours, k.", only=("knn-moco",), bounds=at_least(1))
-    neighbour_weight: float = option(0.4, "Weight of their loss, lambda.", only=("knn-moco",))
-    neighbour_start_epoch: float = option(5.0, "Epoch from which they count.", only=("knn-moco",))
+    neighbors: int = option(20, "Neighbors, k.", only=("knn-moco",), bounds=at_least(1))
+    neighbor_weight: float = option(0.4, "Weight of their loss, lambda.", only=("knn-moco",))
+    neighbor_start_epoch: float = option(5.0, "Epoch from which they count.", only=("knn-moco",))
     framework: str = option("byol", "What MSR is built on.", only=("msr",), choices=("byol", "simsiam"))
     msr_beta: float = option(0.4, "First weight of aggressive pairs.", only=("msr",), bounds=between(0, 1))
     fixed_predictor_lr: bool = option(True, "The predictor's rate does not fall.", only=("simsiam",))

@@ -20,7 +20,7 @@ class Encoder:
     """A backbone in evaluation mode.
 
     Args:
-        network: (B, 3, S, S) normalised images to (B, dim).
+        network: (B, 3, S, S) normalized images to (B, dim).
         dim: D.
         view_px: side of the views it was trained on, px.
         digest: of its weights.

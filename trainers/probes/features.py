@@ -1,4 +1,4 @@
-"""Frozen features of labelled images: extracted on all ranks, kept on disk, never computed twice."""
+"""Frozen features of labeled images: extracted on all ranks, kept on disk, never computed twice."""
 
 from __future__ import annotations
 
@@ -31,8 +31,8 @@ class InputTransform:
 
     Args:
         side: of the square input, px.
-        share: of the short side that the centre crop keeps.
-        augmented: the number of a pass of random crops and flips; None: centre crops.
+        share: of the short side that the center crop keeps.
+        augmented: the number of a pass of random crops and flips; None: center crops.
         seed: of those.
         precision: ``fp32``, or ``bf16`` autocast.
     """
@@ -61,7 +61,7 @@ class Extractor:
     """A frozen network and how to feed it.
 
     Args:
-        network: (B, 3, S, S) normalised images to (B, D), in evaluation mode.
+        network: (B, 3, S, S) normalized images to (B, D), in evaluation mode.
         device: it lies on.
         batch_size: images at once on each rank.
         threads: that decode.

@@ -1,4 +1,4 @@
-"""Labelled images for evaluation: a folder of classes, or shards; whole photos, cut as the papers do."""
+"""Labeled images for evaluation: a folder of classes, or shards; whole photos, cut as the papers do."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ Pixels = NDArray[np.uint8]
 
 @dataclass(frozen=True, eq=False)
 class Images:
-    """N labelled images that are read when they are asked for.
+    """N labeled images that are read when they are asked for.
 
     Args:
         labels: (N,) int64, the classes 0 .. C-1; every image has one.
@@ -61,7 +61,7 @@ def open_images(path: str | Path) -> Images:
     """Shards, if the folder holds a manifest; else one folder per class, with pictures at any depth.
 
     Raises:
-        UsageError: there are no labelled images.
+        UsageError: there are no labeled images.
         ShardFault: the shards are damaged.
     """
     path = Path(path)
@@ -71,7 +71,7 @@ def open_images(path: str | Path) -> Images:
     if not len(found):
         shards = (path / naming.MANIFEST).exists()
         raise UsageError(
-            "there are no labelled images",
+            "there are no labeled images",
             where=str(path),
             cause="the shards were made without labels" if shards else "it has no folder with pictures",
             remedy="make the shards with `maskgen run --labels folder`, or give a folder that holds one folder of "
@@ -81,7 +81,7 @@ def open_images(path: str | Path) -> Images:
 
 
 def images_of_shards(dataset: Dataset) -> Images:
-    """The labelled samples of shards."""
+    """The labeled samples of shards."""
     labels = read_labels(dataset)
     samples = np.flatnonzero(labels >= 0)
     reader = SampleReader(dataset, (naming.PHOTO,))

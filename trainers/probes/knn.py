@@ -1,4 +1,4 @@
-"""Weighted nearest neighbours on frozen features."""
+"""Weighted nearest neighbors on frozen features."""
 
 from __future__ import annotations
 
@@ -23,14 +23,14 @@ def knn_accuracy(
     ks: Sequence[int] = KS,
     temperature: float = TEMPERATURE,
 ) -> dict[int, float]:
-    """The share of test images whose class the bank's neighbours vote for (Wu et al. 2018, section 3.4).
+    """The share of test images whose class the bank's neighbors vote for (Wu et al. 2018, section 3.4).
 
     Each of the k nearest by cosine s votes for its class with weight exp(s / temperature); ties go to the lower class.
 
     Args:
         bank: (N, D) features and (N,) int64 classes.
         test: the same of M other images; None: each of the bank's images against all others.
-        ks: how many neighbours; more than there are means all.
+        ks: how many neighbors; more than there are means all.
         temperature: above 0.
 
     Returns:
@@ -52,7 +52,7 @@ def knn_accuracy(
     right = dict.fromkeys(ks, 0)
     for start in range(0, len(queries), _CHUNK):
         cosines = queries[start : start + _CHUNK] @ features.T
-        if test is None:  # an image is no neighbour of itself
+        if test is None:  # an image is no neighbor of itself
             rows = torch.arange(len(cosines), device=cosines.device)
             cosines[rows, rows + start] = -torch.inf
         near, places = cosines.topk(most, dim=1)

@@ -24,7 +24,7 @@ K = 20
 
 @dataclass(frozen=True, eq=False)
 class Monitor:
-    """Leave-one-out kNN (k 20, temperature 0.07) on up to 10,000 labelled images, by all ranks together.
+    """Leave-one-out kNN (k 20, temperature 0.07) on up to 10,000 labeled images, by all ranks together.
 
     Args:
         images: that are looked at.
@@ -43,7 +43,7 @@ class Monitor:
         """On ``settings.knn_data``, else on the training shards.
 
         Raises:
-            UsageError: fewer than two labelled images.
+            UsageError: fewer than two labeled images.
         """
         images = open_images(settings.knn_data) if settings.knn_data else images_of_shards(dataset)
         if len(images) < 2:

@@ -1,4 +1,4 @@
-"""`eval-ssl`: a checkpoint, labelled images, a result in a folder."""
+"""`eval-ssl`: a checkpoint, labeled images, a result in a folder."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ class ProbeConfig:
         output: folder of results and features.
         device: of the backbone.
         side: of its input, px; 0: the training views'.
-        share: of the short side that the centre crop keeps; 0: 0.875, or 1 up to 96 px.
+        share: of the short side that the center crop keeps; 0: 0.875, or 1 up to 96 px.
         batch_size: images at once on each rank.
         threads: that decode.
         precision: ``fp32`` or ``bf16``.
@@ -136,7 +136,7 @@ def _places(config: ProbeConfig) -> tuple[Path, Path | None]:
 
 
 def run_knn(config: ProbeConfig, *, ks: Sequence[int], temperature: float) -> dict[str, Any]:
-    """Nearest-neighbour accuracy, written to knn.json; without test images each training image against all others."""
+    """Nearest-neighbor accuracy, written to knn.json; without test images each training image against all others."""
     setup = ProbeSetup.open(config)
     bank = setup.features(setup.train)
     queries = None if setup.test is None else setup.features(setup.test)
@@ -169,7 +169,7 @@ def run_linear(
         protocol: the protocol.
         lrs: learning rates; none: the protocol's.
         views: passes of random crops that are computed, and kept on disk; the epochs take them in turn. 0: a new
-            one for each epoch, as in the papers. -1: centre crops only, one pass.
+            one for each epoch, as in the papers. -1: center crops only, one pass.
         say: told how far it is.
         stop: asked between epochs.
     """

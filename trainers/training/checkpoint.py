@@ -48,7 +48,7 @@ def save(
 
     Args:
         folder: made if it is absent.
-        step: optimiser steps done.
+        step: optimizer steps done.
         state: nested dicts and lists of tensors, numbers and strings.
         facts: more for the side file.
         keep: how many stay, from 1.

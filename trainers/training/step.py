@@ -39,7 +39,7 @@ class Training:
         preset: of the run.
         settings: of the run.
         device: where it all lies.
-        step: optimiser steps done.
+        step: optimizer steps done.
     """
 
     method: Method
@@ -86,14 +86,14 @@ class Training:
         """Refuse to go on after a loss that was no number, or to save weights that are none.
 
         Args:
-            weights: look at parameters and buffers too: the step that spoils them still has a sound loss.
+            weights: look at parameters and buffers too: the step that ruins them still has a sound loss.
 
         Raises:
             MaskgenError: there was one since the last look.
         """
         held = [t for t in self.method.state_dict().values() if t.is_floating_point()] if weights else []
-        spoilt = held and not torch.stack([t.isfinite().all() for t in held]).all()
-        if bool(self._lost) or spoilt:
+        corrupted = held and not torch.stack([t.isfinite().all() for t in held]).all()
+        if bool(self._lost) or corrupted:
             raise self.divergence_error("the loss or the weights")
 
     def divergence_error(self, what: str) -> MaskgenError:
@@ -146,9 +146,9 @@ def seed_step(seed: int, step: int, number: int) -> None:
 
 
 def train_step(training: Training, batch: Batch) -> StepOutput:
-    """One optimiser step on a rank's batch.
+    """One optimizer step on a rank's batch.
 
-    With fp16, a step whose gradients overflow is given up: it counts, but neither the optimiser nor the method's
+    With fp16, a step whose gradients overflow is given up: it counts, but neither the optimizer nor the method's
     second half sees it.
     """
     progress = training.progress

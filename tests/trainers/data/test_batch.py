@@ -37,7 +37,7 @@ def made_batch(**changes: Any) -> Batch:
     return Batch(**{**whole, **changes})  # type: ignore[typeddict-item]
 
 
-def test_pictures_are_normalised_as_torchvision_does() -> None:
+def test_pictures_are_normalized_as_torchvision_does() -> None:
     batch = made_batch()
     values = batch["views"][0].numpy() / 255.0
     mean, deviation = np.array([0.485, 0.456, 0.406]), np.array([0.229, 0.224, 0.225])
@@ -45,7 +45,7 @@ def test_pictures_are_normalised_as_torchvision_does() -> None:
     np.testing.assert_allclose(to_device(batch).views[0].numpy(), wanted, atol=2e-6)
 
 
-def test_pictures_that_a_loader_normalised_stay_as_they_are() -> None:
+def test_pictures_that_a_loader_normalized_stay_as_they_are() -> None:
     done = normalise(torch.arange(256, dtype=torch.uint8).reshape(1, 1, 16, 16).expand(1, 3, 16, 16))
     assert torch.equal(normalise(done), done)
 

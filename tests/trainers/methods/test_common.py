@@ -20,7 +20,7 @@ VARIANTS = {name: (name, "smoke", {}) for name in METHODS} | {
     "bg-swaps": ("mocov2", "smoke", {"recipe": "mocov2-bg-swaps"}),
     "msr on simsiam": ("msr", "smoke", {"framework": "simsiam"}),
     "cast as its code": ("cast", "smoke", {"attention_map": "minmax", "attention_over": "batch"}),
-    "knn with neighbours": ("knn-moco", "smoke", {"neighbour_start_epoch": "0"}),
+    "knn with neighbors": ("knn-moco", "smoke", {"neighbor_start_epoch": "0"}),
 }
 
 
@@ -102,7 +102,7 @@ def test_gradients_reach_all_that_is_trained_and_nothing_else(preset: Preset, ma
 def test_a_step_lowers_the_loss_of_its_batch(preset: Preset, make_views: MakeViews) -> None:
     """Along the negative gradient, with all else held: the gradient is the loss's."""
     if preset.method == "knn-moco":
-        preset = replace(preset, neighbours=preset.queue)  # the nearest ones change by jumps
+        preset = replace(preset, neighbors=preset.queue)  # the nearest ones change by jumps
     method, _ = build(preset)
     progress, views = Progress(0, STEPS, 1.0), make_views(preset, batch=16)
     method.before_step(progress)
@@ -137,7 +137,7 @@ def test_a_step_that_was_given_up_leaves_no_trace(preset: Preset, make_views: Ma
         losses = [
             train_step(*pair, views, step).loss.item() for pair in ((clean, optimizer), (method, other))
         ]
-        assert losses[0] == pytest.approx(losses[1], rel=1e-6)  # SwAV's rows of length 1 are normalised again
+        assert losses[0] == pytest.approx(losses[1], rel=1e-6)  # SwAV's rows of length 1 are normalized again
 
 
 def test_every_trained_parameter_is_in_one_group(preset: Preset) -> None:

@@ -1,4 +1,4 @@
-"""MoCo v2 with BG_Swaps, CAST and kNN-MoCo: order of a step, the extra negative, the attention, the neighbours."""
+"""MoCo v2 with BG_Swaps, CAST and kNN-MoCo: order of a step, the extra negative, the attention, the neighbors."""
 
 from __future__ import annotations
 
@@ -137,7 +137,7 @@ def test_positives_and_negatives_share_one_key_forward(make_views: MakeViews) ->
     assert sizes == [16]
 
 
-def test_keys_are_normalised_among_other_images_than_their_queries(make_views: MakeViews) -> None:
+def test_keys_are_normalized_among_other_images_than_their_queries(make_views: MakeViews) -> None:
     method = still("mocov2").train()
     groups: dict[str, list[set[float]]] = {"query": [], "key": []}
 
@@ -198,20 +198,20 @@ def cast_by_hand(method: Any, views: Views) -> tuple[Tensor, Tensor]:
     return contrast, attention.mean()
 
 
-@pytest.mark.parametrize("normalised", [True, False])
-def test_casts_loss_by_finite_differences(normalised: bool, make_views: MakeViews) -> None:
-    method = still("cast", normalise_weights=str(normalised))
+@pytest.mark.parametrize("normalized", [True, False])
+def test_casts_loss_by_finite_differences(normalized: bool, make_views: MakeViews) -> None:
+    method = still("cast", normalize_weights=str(normalized))
     views = make_views(method.preset)
     assert views.cam_masks[0].shape == (8, 7, 7)
     out = method(views, START)
     contrast, attention = cast_by_hand(method, views)
-    wanted = (contrast + 3 * attention) / (4 if normalised else 1)
+    wanted = (contrast + 3 * attention) / (4 if normalized else 1)
     assert out.metrics["attention"].item() == pytest.approx(attention.item(), rel=1e-4)
     assert out.loss.item() == pytest.approx(wanted.item(), rel=1e-4)
 
 
 def test_an_empty_mask_has_no_attention_and_no_gradient_from_it(make_views: MakeViews) -> None:
-    method = still("cast", normalise_weights="no")
+    method = still("cast", normalize_weights="no")
     views = make_views(method.preset)
     empty = replace(views, cam_masks=(torch.zeros(8, 7, 7), views.cam_masks[1]))
     out = method(empty, START)
@@ -255,30 +255,30 @@ def test_attention_learns_to_look_at_the_mask(make_views: MakeViews) -> None:
 # --- kNN-MoCo
 
 
-def test_every_positive_meets_its_anchor_and_its_neighbours(make_views: MakeViews) -> None:
+def test_every_positive_meets_its_anchor_and_its_neighbors(make_views: MakeViews) -> None:
     method = still("knn-moco")
     apart(method)
     views = make_views(method.preset)
     queue, features = method.moco.queue.rows.clone(), method.feature_queue.rows.clone()
     out = method(views, START)
     anchor = normalize(method.moco.key(views.views[1]), dim=1)
-    instance, neighbours = [], []
+    instance, neighbors = [], []
     for index in (0, 2, 3, 4, 5):
         g = method.backbone(views.views[index])
         z = normalize(method.moco.head(g), dim=1)
         logits = torch.cat([(z * anchor).sum(1, keepdim=True), z @ queue.T], 1) / 0.2
         instance.append(-log_softmax(logits, 1)[:, 0])
         near = (normalize(g, dim=1) @ features.T).argsort(1, descending=True)[:, :5]
-        neighbours.append(-log_softmax(logits[:, 1:], 1).gather(1, near).mean(1))
-    wanted = torch.cat(instance).mean() + 0.4 * torch.cat(neighbours).mean()
+        neighbors.append(-log_softmax(logits[:, 1:], 1).gather(1, near).mean(1))
+    wanted = torch.cat(instance).mean() + 0.4 * torch.cat(neighbors).mean()
     assert out.loss.item() == pytest.approx(wanted.item(), rel=1e-5)
 
 
-def test_neighbours_wait_for_their_epoch(make_views: MakeViews) -> None:
-    method = still("knn-moco", neighbour_start_epoch="1")
+def test_neighbors_wait_for_their_epoch(make_views: MakeViews) -> None:
+    method = still("knn-moco", neighbor_start_epoch="1")
     views = make_views(method.preset)
-    assert "neighbours" not in method(views, Progress(0, 10, 0.99)).metrics
-    assert "neighbours" in method(views, Progress(0, 10, 1.0)).metrics
+    assert "neighbors" not in method(views, Progress(0, 10, 0.99)).metrics
+    assert "neighbors" in method(views, Progress(0, 10, 1.0)).metrics
 
 
 def test_both_queues_hold_the_same_anchors(make_views: MakeViews) -> None:

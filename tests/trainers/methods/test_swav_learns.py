@@ -91,7 +91,7 @@ def test_what_crops_share_grows_where_it_exceeds_epsilon_over_temperature(
     r = 0.4."""
     generator = torch.Generator().manual_seed(0)
     shared, *own = (torch.randn(512, 64, generator=generator).double() for _ in range(3))
-    crops = [1e-4 * centred(0.4**0.5 * shared + 0.6**0.5 * noise) for noise in own]
+    crops = [1e-4 * centered(0.4**0.5 * shared + 0.6**0.5 * noise) for noise in own]
     scale = torch.ones((), dtype=torch.float64, requires_grad=True)
     codes = [sinkhorn(crop, epsilon, 3) for crop in crops]
     swav_loss([scale * crop for crop in crops], codes, temperature).backward()
@@ -102,7 +102,7 @@ def test_what_crops_share_grows_where_it_exceeds_epsilon_over_temperature(
     assert (by_hand < 0) == grows
 
 
-def centred(rows: Tensor) -> Tensor:
+def centered(rows: Tensor) -> Tensor:
     """Without the means over rows and over columns, which Sinkhorn and the softmax take away."""
     rows = rows - rows.mean(0)
     return rows - rows.mean(1, keepdim=True)

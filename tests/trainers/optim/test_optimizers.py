@@ -120,7 +120,7 @@ def test_every_trained_parameter_is_in_one_group(name: str) -> None:
 
 
 def small(method: str, name: str) -> Preset:
-    """A paper's optimiser on the smoke test's networks."""
+    """A paper's optimizer on the smoke test's networks."""
     paper, tiny = find_preset(method, name), PRESETS[method]["smoke"]
     names = ("optimizer", "lr", "lr_scaling", "weight_decay", "exclude_1d", "trust", "momentum", "batch_size")
     return replace(tiny, **{field: getattr(paper, field) for field in names})

@@ -30,7 +30,7 @@ def test_views_are_the_papers(name: str, figures: tuple[Any, ...], views_of: Cal
     assert views_of(PRESETS[name]) == figures
 
 
-def test_neighbours_and_overlap_are_the_papers() -> None:
+def test_neighbors_and_overlap_are_the_papers() -> None:
     preset = PRESETS["coco-200"]
-    assert (preset.neighbours, preset.neighbour_weight, preset.neighbour_start_epoch) == (20, 0.4, 5)
+    assert (preset.neighbors, preset.neighbor_weight, preset.neighbor_start_epoch) == (20, 0.4, 5)
     assert preset.views.views[2].crop.overlap_min == 0.2

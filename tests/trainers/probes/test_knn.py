@@ -23,7 +23,7 @@ def slowly(
     t: float,
     own: bool,
 ) -> float:
-    """The definition, one image and one neighbour at a time."""
+    """The definition, one image and one neighbor at a time."""
     right = 0
     for i, query in enumerate(queries):
         cosines = [float(query @ row / query.norm() / row.norm()) for row in bank]
@@ -54,7 +54,7 @@ def test_more_images_than_one_chunk_leave_themselves_out() -> None:
     features = torch.eye(3).repeat(1000, 1) + 0.01 * torch.randn(
         3000, 3, generator=torch.Generator().manual_seed(0)
     )
-    alone = torch.arange(3000)  # every image is the only one of its class: no neighbour can be right
+    alone = torch.arange(3000)  # every image is the only one of its class: no neighbor can be right
     assert knn_accuracy((features, alone), None, ks=(5,)) == {5: 0.0}
     assert knn_accuracy((features, alone % 3), None, ks=(5,)) == {5: 1.0}
 
@@ -66,7 +66,7 @@ def test_options_out_of_range_are_refused(bad: dict[str, object]) -> None:
         knn_accuracy(bank, None, **bad)  # type: ignore[arg-type]
 
 
-def test_the_centre_is_torchvisions_resize_and_centre_crop() -> None:
+def test_the_center_is_torchvisions_resize_and_center_crop() -> None:
     rng = np.random.default_rng(0)
     small = rng.integers(0, 256, (20, 20, 3), np.uint8)
     photo = np.asarray(Image.fromarray(small).resize((512, 512), Image.Resampling.BICUBIC))
@@ -111,7 +111,7 @@ def test_a_folder_and_its_shards_are_the_same_images(photo_folder: Path, shards:
 
 
 def test_a_folder_without_classes_is_refused(tmp_path: Path) -> None:
-    with pytest.raises(UsageError, match=r"no labelled images(.|\n)*--labels folder"):
+    with pytest.raises(UsageError, match=r"no labeled images(.|\n)*--labels folder"):
         open_images(tmp_path)
 
 

@@ -219,7 +219,7 @@ def test_more_than_the_batch_holds_is_refused_and_the_most_is_taken(
 @pytest.mark.parametrize(
     ("method", "changes", "device", "ranks", "told"),
     [
-        ("byol", {"sync_batchnorm": "-1"}, "cpu", 2, "sync_batchnorm is -1, but torch cannot synchronise"),
+        ("byol", {"sync_batchnorm": "-1"}, "cpu", 2, "sync_batchnorm is -1, but torch cannot synchronize"),
         ("byol", {"sync_batchnorm": "-1"}, "cpu", 1, ""),
         ("byol", {"sync_batchnorm": "-1"}, "cuda", 2, ""),
         ("byol", {"sync_batchnorm": "0"}, "cpu", 2, ""),
