@@ -113,7 +113,7 @@ def _rendered(recipe: Recipe, renderer: Renderer) -> Any:
             pictures = types.Constant(np.zeros((1, 1, 3), np.uint8), layout="HWC", device="cpu")
         inputs.append(pictures)
     count = len(draw_table.outputs(recipe))
-    made = fn.python_function(*inputs, function=renderer.batch, num_outputs=count, batch_processing=True)
+    made = fn.python_function(*inputs, function=renderer.lists, num_outputs=count, batch_processing=True)
     return tuple(made) if count > 1 else made
 
 

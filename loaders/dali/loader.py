@@ -5,11 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING
 
-from maskgen.errors import EnvironmentFault, UsageError
+from maskgen.errors import EnvironmentFault
 
 from ..base import EpochLoader
 from ..batch import Batch
 from ..options import LoaderOptions
+from ..pixels.sources import check_tiling
 from ..recipes.spec import Recipe, View
 
 if TYPE_CHECKING:
@@ -18,7 +19,7 @@ if TYPE_CHECKING:
 
     from ..dataset.open import Dataset
     from ..order.schedule import Order, Schedule
-    from .outputs import Finish
+    from ..pixels.outputs import BatchMaker
     from .stream import Stream
 
 
@@ -87,16 +88,17 @@ class DaliLoader(EpochLoader):
             tile=tile,
         )
         super().__init__(dataset, batch_size, recipe=recipe, seed=seed, options=options)
-        _check_tiling(dataset, options)
+        if tile:
+            check_tiling(dataset, operators=options.operators)
         _require_dali()
-        self._stream, self._finish = self._open()
+        self._stream, self._maker = self._open()
 
-    def _open(self) -> tuple[Stream, Finish]:
-        from .outputs import Finish
+    def _open(self) -> tuple[Stream, BatchMaker]:
+        from ..pixels.outputs import BatchMaker
         from .stream import open_stream
 
         stream = open_stream(self.reader, self.recipe, self._schedule.batch_size, self._options)
-        return stream, Finish(self.recipe, self.dataset, self._options)
+        return stream, BatchMaker(self.recipe, self.dataset, self._options)
 
     def _restart(self, steps: range, *, interrupted: bool) -> None:
         order = self.dataset.order(self._seed, self._epoch)
@@ -106,9 +108,12 @@ class DaliLoader(EpochLoader):
 
     def _batch(self, step: int) -> Batch:
         if not self._schedule.positions(step).size:
-            return self._finish.nothing()
+            return self._maker.nothing()
+        from torch.utils.dlpack import from_dlpack
+
         feed, outputs = next(self._stream)
-        return self._finish(feed, outputs)
+        tensors = [from_dlpack(part.as_tensor()) for part in outputs]
+        return self._maker.batch(feed.sources, tensors, by_photo=feed.by_photo)
 
 
 def _requests(
@@ -119,16 +124,6 @@ def _requests(
         samples = schedule.batch(order, step)
         if samples.size:
             yield samples, *stream
-
-
-def _check_tiling(dataset: Dataset, options: LoaderOptions) -> None:
-    made = dataset.manifest.identity["options"].get("background")
-    if options.tile and (made != "tiled" or options.operators):
-        raise UsageError(
-            "DaliLoader(tile=True) is for tiled backgrounds and for the CPU's own graph",
-            where=f"backgrounds: {made}",
-            arguments=[("tile", False)],
-        )
 
 
 def _require_dali() -> None:

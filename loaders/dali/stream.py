@@ -16,6 +16,7 @@ from maskgen.errors import EnvironmentFault
 from maskgen.shards import naming
 
 from ..options import LoaderOptions
+from ..pixels.sources import SourceReader
 from ..prefetch import Job, WorkAhead
 from ..reading.samples import BrokenSample, SampleReader
 from ..recipes.spec import Recipe
@@ -45,6 +46,7 @@ class Stream:
         self._build = build
         self._held = [build()]
         self._feeder = feeder
+        self._reader = feeder.source.reader
         self._depth = depth
         self._gpu = gpu
         self._requests: Iterator[Request] = iter(())
@@ -124,9 +126,9 @@ class Stream:
             if not faults:
                 return Flight(error=error)
             for fault in faults:
-                self._feeder.reader.condemn(fault)
+                self._reader.condemn(fault)
             land(self._held[0], self._flying)
-            flight = self._started(self._feeder.make(feed.wanted, feed.seed, feed.epoch))
+            flight = self._started(self._feeder.make(*feed.sources.request))
         except Exception as problem:  # noqa: BLE001 - raised in its turn
             return Flight(error=problem)
         land(self._held[0], [flight])
@@ -138,8 +140,8 @@ class Stream:
             self._held.append(graph.build_decoder(gpu=self._gpu))
         decoder = self._held[1]
         pictures = {
-            naming.PHOTO: dict(enumerate(feed.inputs[graph.PHOTO])),
-            naming.BACKGROUND: feed.backgrounds,
+            naming.PHOTO: dict(enumerate(feed.sources.photos)),
+            naming.BACKGROUND: feed.sources.backgrounds,
         }
         for ext, encoded in pictures.items():
             for row, data in encoded.items():
@@ -147,8 +149,8 @@ class Stream:
                 try:
                     decoder.run()
                 except RuntimeError:
-                    sample = int(feed.taken.samples[row])
-                    yield self._feeder.reader.fault(sample, ext, "a picture cannot be decoded")
+                    sample = int(feed.sources.taken.samples[row])
+                    yield self._reader.fault(sample, ext, "a picture cannot be decoded")
 
     def _warm_up(self) -> None:
         """The first run of a pipeline is as many as it prefetches; after this one, each is one."""
@@ -184,5 +186,5 @@ def open_stream(reader: SampleReader, recipe: Recipe, batch_size: int, options: 
     build = partial(
         graph.build, recipe, batch_size, options, level=dataset.level, patched=patched, gpu=gpu
     )  # fmt: skip
-    feeder = Feeder(reader, recipe, operators=options.operators, tile=options.tile)
+    feeder = Feeder(SourceReader(reader, recipe, tile=options.tile), operators=options.operators)
     return Stream(build, feeder, depth=options.prefetch, gpu=gpu)

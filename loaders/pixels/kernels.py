@@ -1,7 +1,7 @@
-"""The steps of a view for the CPU graph: cv2, and torch's antialiased resize of uint8.
+"""The steps of a view on a CPU: cv2, and torch's antialiased resize of uint8.
 
-They give up Python's lock while they work. `reference` has the same steps written for clearness; the measured
-differences stand with each function.
+They give up Python's lock while they work. `tests/oracle/views.py` has the same steps written for clearness; the
+measured differences stand with each function.
 """
 
 from __future__ import annotations

@@ -37,38 +37,41 @@ class _Row:
 class Renderer:
     """Makes every output of a recipe from the decoded photos of a batch, a row of the plan at a time.
 
-    cv2 and torch give up Python's lock while they work, so `threads` rows are made at once. The arrays that a call
-    returns are overwritten by the next one; DALI copies them before.
+    cv2 and torch give up Python's lock while they work, so `threads` rows are made at once.
 
     Args:
         recipe: what to make.
         level: the smallest mask value that counts as foreground.
         threads: rows made at once.
         channels_last: pictures as (S, S, 3) instead of (3, S, S).
+        reuse: let the next call overwrite the arrays of this one, for a caller that copies them, as DALI does.
     """
 
-    def __init__(self, recipe: Recipe, level: int, *, threads: int = 1, channels_last: bool = False) -> None:
+    def __init__(
+        self, recipe: Recipe, level: int, *, threads: int = 1, channels_last: bool = False, reuse: bool = True
+    ) -> None:
         self._views = draw_table.all_views(recipe)
         self._outputs = draw_table.outputs(recipe)
         self._level = level
         self._channels_last = channels_last
         self._threads = threads
+        self._reuse = reuse
         self._buffers: tuple[NDArray[np.uint8], ...] = ()
         self._pool = ThreadPoolExecutor(threads, thread_name_prefix="maskgen-views") if threads > 1 else None
 
-    def batch(self, *inputs: Any) -> Any:
-        """`__call__` as a python_function: a single output is no tuple."""
-        made = self(*inputs)
+    def lists(self, *inputs: Any) -> Any:
+        """`render` as a python_function: lists of arrays, and a single output is no tuple."""
+        made = tuple(list(array) for array in self.render(*inputs))
         return made if len(made) > 1 else made[0]
 
-    def __call__(
+    def render(
         self,
         photos: Sequence[Picture],
         rows: Sequence[NDArray[np.float32]],
         masks: Sequence[Picture] | None = None,
         donors: Sequence[Picture] | None = None,
-    ) -> tuple[list[NDArray[Any]], ...]:
-        """The outputs of `plan.outputs`, each a list of B arrays.
+    ) -> tuple[NDArray[np.uint8], ...]:
+        """The outputs of `draw_table.outputs`, each of B rows: (B, 1, S, S) masks, and pictures as the options say.
 
         Args:
             photos: B (H, W, 3) uint8 RGB.
@@ -101,7 +104,7 @@ class Renderer:
                         self._store(picture, next(targets)[number])
 
         self._spread(make, len(photos))
-        return tuple(list(array) for array in made)
+        return made
 
     def _spread(self, make: Any, count: int) -> None:
         numbers = iter(range(count))  # shared: each thread takes the next row when it is done with one
@@ -159,7 +162,9 @@ class Renderer:
             target[...] = picture
 
     def _made(self, count: int) -> tuple[NDArray[np.uint8], ...]:
-        """Arrays for the outputs, the same in every call: new ones would cost a page fault for each 4 KiB."""
+        """Arrays for the outputs; with `reuse` the same in every call, as new ones cost a page fault for each 4 KiB."""
+        if not self._reuse:
+            return tuple(self._empty(output, count) for output in self._outputs)
         if not self._buffers or len(self._buffers[0]) < count:
             self._buffers = tuple(self._empty(output, count) for output in self._outputs)
         return tuple(buffer[:count] for buffer in self._buffers)

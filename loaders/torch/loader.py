@@ -1,4 +1,4 @@
-"""Batches of views through torch alone: the reference of `DaliLoader`, and the fallback where DALI cannot run."""
+"""Batches of views through torch and OpenCV, where DALI cannot run."""
 
 from __future__ import annotations
 
@@ -9,42 +9,39 @@ from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from typing import TYPE_CHECKING
 
-import numpy as np
-
 from maskgen.errors import EnvironmentFault
-from maskgen.shards import naming
+from maskgen.types import RGB
 
 from ..base import EpochLoader
-from ..batch import Batch, some
+from ..batch import Batch
 from ..options import LoaderOptions
+from ..pixels.sources import SourceReader, Sources, check_tiling
 from ..prefetch import Job, WorkAhead
-from ..reading.buffers import Taken
 from ..reading.samples import BrokenSample
 from ..recipes.spec import Recipe, View
-from ..sampling.corruption import corrupt
-from ..sampling.draws import BatchDraws, draw
-from .pictures import Pictures
+from .decode import decode
 
 if TYPE_CHECKING:
-    from torch import Tensor
-
     from ..dataset.open import Dataset
-    from .reference import Made
+    from ..pixels.outputs import BatchMaker
+    from ..pixels.render import Renderer
 
 
 class TorchLoader(EpochLoader):
-    """The arguments, epochs and batches of `DaliLoader`, with views made by `reference` in threads.
+    """The arguments, epochs and batches of `DaliLoader`, without DALI.
 
-    Where DALI reads the photo around a crop for the view's outermost pixels (on a GPU, or with `operators`), this
-    one does not, as the papers' crops do not; elsewhere the values differ by rounding.
+    The pixels are those of `DaliLoader` on a CPU, made by the same renderer: bit by bit, as long as both decode a JPEG
+    alike. OpenCV decodes here, and its libjpeg-turbo and DALI's give the same pixels. (On a GPU, and with
+    `operators`, DALI's pixels differ by rounding, and in the outermost ones of a view.)
 
     Args:
         dataset: from `open_dataset`.
         batch_size: images per batch and rank.
         recipe: what to make of each image, or a sequence of views.
         seed: of the order and of all draws.
-        device: ``cpu``, or ``cuda`` to hand out tensors on torch's current GPU; views are made on the CPU.
-        threads: rows made at once.
+        device: ``cpu``, or ``cuda`` to hand out tensors on torch's current GPU: views are made on the CPU as uint8 and
+            copied there, where they are normalised if `output` says so.
+        threads: CPU threads that decode and render.
         rank: 0..world-1.
         world: ranks that share each epoch.
         last: ``drop``, ``pad`` or ``partial``, see `Schedule`.
@@ -52,6 +49,7 @@ class TorchLoader(EpochLoader):
         prefetch: batches made ahead.
         output: ``uint8``, or ``float32``, ``float16`` or ``bfloat16`` normalised with ImageNet's mean and deviation.
         channels_last: pictures in torch's channels-last memory format.
+        tile: repeat the photo's own strip over its foreground instead of decoding a stored background, see `DaliLoader`.
 
     Raises:
         EnvironmentFault: torch or torchvision is not installed, or torch sees no GPU.
@@ -74,6 +72,7 @@ class TorchLoader(EpochLoader):
         prefetch: int = 2,
         output: str = "uint8",
         channels_last: bool = False,
+        tile: bool = False,
     ) -> None:
         options = LoaderOptions(
             rank=rank,
@@ -85,13 +84,32 @@ class TorchLoader(EpochLoader):
             prefetch=prefetch,
             output=output,
             channels_last=channels_last,
+            tile=tile,
         )
         super().__init__(dataset, batch_size, recipe=recipe, seed=seed, options=options)
+        if tile:
+            check_tiling(dataset)
         _require_torch(device)
-        self._rows = ThreadPoolExecutor(threads, thread_name_prefix="maskgen-views")
+        self._source = SourceReader(self.reader, self.recipe, tile=tile)
+        self._renderer, self._maker = self._open()
+        self._decoders = ThreadPoolExecutor(threads, thread_name_prefix="maskgen-decode")
         self._ahead = WorkAhead("maskgen-batches")
         self._waiting: deque[Job[Batch]] = deque()
         self._coming: Iterator[int] = iter(())
+
+    def _open(self) -> tuple[Renderer, BatchMaker]:
+        from ..pixels.outputs import BatchMaker
+        from ..pixels.render import Renderer
+
+        options = self._options
+        renderer = Renderer(
+            self.recipe,
+            self.dataset.level,
+            threads=options.threads,
+            channels_last=options.channels_last,
+            reuse=False,
+        )
+        return renderer, BatchMaker(self.recipe, self.dataset, options)
 
     def _restart(self, steps: range, *, interrupted: bool) -> None:  # noqa: ARG002 - it is whole at any time
         while self._waiting:
@@ -113,75 +131,28 @@ class TorchLoader(EpochLoader):
             EnvironmentFault: the files cannot be read for a reason outside them.
         """
         wanted = self._schedule.batch(self.dataset.order(self._seed, epoch), step)
+        if not wanted.size:
+            return self._maker.nothing()
         while True:
-            taken = self.reader.take(wanted, (naming.PHOTO,))
-            if self.recipe.corruption is not None:
-                level, law = self.dataset.level, self.recipe.corruption
-                spoilt = corrupt(law, taken.small, taken.samples, seed=self._seed, epoch=epoch, level=level)
-                taken = taken._replace(small=spoilt)
-            small = taken.small
-            draws = draw(self.recipe, small.sat, small.meta, taken.samples, seed=self._seed, epoch=epoch)
-            pictures = Pictures(self.reader, taken, draws)
+            sources = self._source.read(wanted, self._seed, epoch)
             try:
-                rows = list(self._rows.map(lambda row: pictures.made(self.recipe, row), range(len(wanted))))  # noqa: B023
+                photos, backgrounds = decode(sources, self.reader, self._decoders.map)
             except BrokenSample as fault:
                 self.reader.condemn(fault)  # raises, or the batch is made again without the sample
                 continue
-            return self._collated(rows, taken, draws)
+            return self._rendered(sources, photos, backgrounds)
 
-    def _collated(self, rows: list[list[Made]], taken: Taken, draws: BatchDraws) -> Batch:
+    def _rendered(self, sources: Sources, photos: list[RGB], backgrounds: list[RGB]) -> Batch:
         import torch
 
-        columns = [list(column) for column in zip(*rows, strict=True)]
-        swapped = self.recipe.negative is not None
-        negative = self._stacked([made.view for made in columns.pop()]) if swapped else None
-        of = draws.views
-        return Batch(
-            views=tuple(self._pictures([made.view for made in column]) for column in columns),
-            masks=some([self._stacked([made.mask for made in column]) for column in columns]),
-            cam_masks=some([self._stacked([made.cam_mask for made in column]) for column in columns]),
-            weak=some([self._finished(self._stacked([made.weak for made in column])) for column in columns]),
-            masked=some(
-                [self._finished(self._stacked([made.masked for made in column])) for column in columns]
-            ),
-            boxes=torch.from_numpy(np.stack([view.box for view in of], axis=1)),
-            flips=torch.from_numpy(np.stack([view.flip for view in of], axis=1)),
-            replaced=torch.from_numpy(np.stack([view.kind for view in of], axis=1)),
-            negative=self._finished(negative),
-            negative_source=torch.from_numpy(draws.negative_source.astype(np.int64)) if swapped else None,
-            matched=torch.from_numpy(draws.matched) if swapped else None,
-            label=torch.from_numpy(taken.small.meta["label"].astype(np.int64)),
-            key=self.dataset.keys(taken.samples),
-            sample=torch.from_numpy(taken.samples),
+        arrays = self._renderer.render(
+            photos,
+            list(sources.table),
+            list(sources.masks) if self.recipe.needs_masks else None,
+            backgrounds if self.recipe.needs_backgrounds else None,
         )
-
-    def _pictures(self, parts: list[Tensor]) -> Tensor:
-        import torch
-
-        pictures = self._finished(torch.stack(parts).to(self._options.device))
-        assert pictures is not None  # noqa: S101 - tells mypy
-        return pictures
-
-    def _stacked(self, parts: Sequence[Tensor | None]) -> Tensor | None:
-        import torch
-
-        found = [part for part in parts if part is not None]
-        return torch.stack(found).to(self._options.device) if found else None
-
-    def _finished(self, pictures: Tensor | None) -> Tensor | None:
-        import torch
-
-        from ..pixels.normalize import normalise
-
-        if pictures is None:
-            return None
-        if self._options.output != "uint8":
-            pictures = normalise(pictures, getattr(torch, self._options.output))
-        return (
-            pictures.contiguous(memory_format=torch.channels_last)
-            if self._options.channels_last
-            else pictures
-        )
+        tensors = [torch.from_numpy(array).to(self._options.device) for array in arrays]
+        return self._maker.batch(sources, tensors)
 
 
 def _require_torch(device: str) -> None:

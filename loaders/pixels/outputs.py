@@ -1,38 +1,38 @@
-"""DALI's outputs as a `Batch`. Importing this module imports torch."""
+"""Rendered pictures as a `Batch`, whoever rendered them. Importing this module imports torch."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, NamedTuple
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor
-from torch.utils.dlpack import from_dlpack
 
 from ..batch import Batch, some
 from ..options import LoaderOptions
-from ..pixels import draw_table
-from ..pixels.draw_table import Output
-from ..pixels.normalize import normalise
 from ..recipes.spec import Recipe
+from . import draw_table
+from .draw_table import Output
+from .normalize import normalise
 
 if TYPE_CHECKING:
     from ..dataset.open import Dataset
-    from .feed import Feed
+    from .sources import Sources
 
 Parts = tuple[Tensor | None, ...]
 
 
-class Finish:
-    """Makes a `Batch` of DALI's outputs.
+class BatchMaker:
+    """Makes a `Batch` of a renderer's outputs.
 
-    Its uint8 pictures are DALI's own buffers, which DALI leaves alone as long as a tensor holds them.
+    Its uint8 pictures are the tensors that it is given, not copies.
 
     Args:
-        recipe: of the graph.
+        recipe: of the views.
         dataset: for the keys.
-        options: of the loader.
+        options: of the loader: the pictures' type, layout and device.
     """
 
     def __init__(self, recipe: Recipe, dataset: Dataset, options: LoaderOptions) -> None:
@@ -42,11 +42,18 @@ class Finish:
         self._channels_last = options.channels_last
         self._device = torch.device(options.device)
 
-    def __call__(self, feed: Feed, outputs: list[Any]) -> Batch:
-        """The batch of a feed; `outputs` are DALI's tensor lists, one for each of `plan.outputs`."""
+    def batch(self, sources: Sources, outputs: Sequence[Tensor], *, by_photo: bool = False) -> Batch:
+        """The batch that was rendered from its sources.
+
+        Args:
+            sources: of B rows.
+            outputs: uint8, one for each of `draw_table.outputs`: masks with B·S·S values, pictures (B, 3, S, S), or
+                (B, S, S, 3) with the option `channels_last`.
+            by_photo: the negatives come in the order of their photos, see `draw_table.by_photo`.
+        """
         named = zip(draw_table.outputs(self._recipe), outputs, strict=True)
-        made = {output: self._part(output, from_dlpack(part.as_tensor())) for output, part in named}
-        draws, small = feed.draws, feed.taken.small
+        made = {output: self._part(output, part) for output, part in named}
+        draws, small = sources.draws, sources.taken.small
         facts = _Facts(
             boxes=np.stack([view.box for view in draws.views], axis=1),
             flips=np.stack([view.flip for view in draws.views], axis=1),
@@ -54,9 +61,9 @@ class Finish:
             source=draws.negative_source.astype(np.int64),
             matched=draws.matched,
             label=small.meta["label"].astype(np.int64),
-            sample=feed.taken.samples,
+            sample=sources.taken.samples,
         )
-        return self._batch(made, facts, turned=feed.by_photo)
+        return self._batch(made, facts, turned=by_photo)
 
     def nothing(self) -> Batch:
         """A batch of no rows."""

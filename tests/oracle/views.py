@@ -1,4 +1,4 @@
-"""The pixels of one view, step by step, in torch: the reference that the DALI graph is held against.
+"""The pixels of one view, step by step, in torch and torchvision: what both loaders are held against.
 
 Pictures are (3, H, W) uint8 RGB tensors, masks (1, H, W) uint8; each step rounds its result to uint8 as DALI's
 operators do. Importing this module imports torch and torchvision.
@@ -15,9 +15,9 @@ from numpy.typing import NDArray
 from torch import Tensor
 from torchvision.transforms.v2 import functional as tv2
 
-from ..pixels.auto_augment import auto_augment
-from ..recipes.spec import IMAGENET_MEAN, Photometric, View
-from ..sampling.draws import DONOR, GREY, ViewDraws, colour_matrix
+from maskgen.loaders.pixels.auto_augment import auto_augment
+from maskgen.loaders.recipes.spec import IMAGENET_MEAN, Photometric, View
+from maskgen.loaders.sampling.draws import DONOR, GREY, ViewDraws, colour_matrix
 
 
 def cut(

@@ -1,7 +1,8 @@
-"""The reference's steps against torchvision, DALI's operators, scipy, and arithmetic by hand."""
+"""The oracle's steps against torchvision, DALI's operators, scipy, and arithmetic by hand."""
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -11,10 +12,12 @@ from numpy.typing import NDArray
 from scipy import ndimage
 from torchvision.transforms.v2 import functional as tv2
 
-from maskgen.loaders.recipes.spec import Background, Photometric, View
-from maskgen.loaders.sampling.draws import ViewDraws
-from maskgen.loaders.torch import reference
-from maskgen.loaders.torch.reference import Sources, make_view
+from maskgen.loaders.recipes.spec import Background, Crop, Negative, Photometric, Recipe, View
+from maskgen.loaders.sampling.draws import DONOR, GREY, KEEP, ViewDraws, draw
+from maskgen.shards.coverage import foreground_box, small_mask, summed_area_table
+from maskgen.shards.meta import META
+from oracle import views as reference
+from oracle.views import Sources, composite, cut, from_numpy, make_view
 
 BOXES = [(30, 40, 100, 130), (60, 100, 30, 25), (0, 0, 150, 200), (149, 0, 1, 200), (5, 190, 64, 9)]
 
@@ -191,3 +194,61 @@ def test_without_extras_there_are_none() -> None:
     made = make_view(View(size=40), one_row(), 0, Sources(image), 128)
     assert torch.equal(made.view, image)
     assert made[1:] == (None, None, None, None)
+
+
+def noise(rng: np.random.Generator, height: int, width: int) -> torch.Tensor:
+    return from_numpy(rng.integers(0, 256, (height, width, 3), dtype=np.uint8))
+
+
+@pytest.mark.parametrize("replacement", ["donor", "grey"])
+@pytest.mark.parametrize("softness", [0.0, 0.5])
+def test_a_matched_negative_is_its_querys_background_outside_its_foreground(
+    replacement: Any, softness: float
+) -> None:
+    """n = f_r · r + (1 - f_r) · bg(q), both made alone: r without a background, bg(q) as q without foreground."""
+    rng, rows, level = np.random.default_rng(0), 24, 128
+    sizes = rng.integers(50, 90, (rows, 2)).tolist()
+    photos, pictures = ([noise(rng, *size) for size in sizes] for _ in range(2))
+    masks = []
+    for height, width in sizes:
+        mask = np.zeros((height, width), np.uint8)
+        mask[height // 4 : height // 4 * 3, width // 3 : width // 3 * 2] = 255
+        masks.append(mask)
+    fg = torch.from_numpy(np.stack([small_mask(mask) for mask in masks]))[:, None]
+    sat = np.stack([summed_area_table(mask > 0) for mask in masks])
+    meta = np.zeros(rows, META)
+    meta["size"], meta["fg_box"] = [m.shape for m in masks], [foreground_box(m > 0) for m in masks]
+    meta["fg_area_ppm"] = [round((m > 0).mean() * 1e6) for m in masks]
+    chain = Photometric(solarise_p=0.3)
+    view = View(size=32, photometric=chain, background=Background(replace=replacement, p=0.5))
+    third = View(size=32, photometric=chain, crop=Crop(fg_min=0.5), background=Background(softness=softness))
+    recipe = Recipe(views=(view,), negative=Negative(p=0.7, view=third))
+    seen = set()
+    for epoch in range(3):
+        draws = draw(recipe, sat, meta, np.arange(rows), seed=0, epoch=epoch)
+        query, negative = draws.views[0], draws.negative
+        assert negative is not None
+        for row in range(rows):
+            source, donor = int(draws.negative_source[row]), int(negative.donor[row])
+            behind = pictures[donor] if donor >= 0 else None
+            made = make_view(third, negative, row, Sources(photos[source], fg[source], behind), level).view
+            own = make_view(
+                replace(third, background=Background()), negative, row, Sources(photos[source]), level
+            ).view
+            if not draws.matched[row]:
+                assert torch.equal(made, own)
+                continue
+            nothing = torch.zeros((1, 128, 128), dtype=torch.uint8)
+            if query.kind[row] == KEEP:
+                background = make_view(view, query, row, Sources(pictures[row]), level).view
+            else:
+                lent = Sources(photos[row], nothing, pictures[int(query.donor[row])])
+                background = make_view(view, query, row, lent, level).view
+            shape = cut(fg[source], negative.box[row], 32, flip=bool(negative.flip[row]), beyond=True)
+            assert torch.equal(made, composite(own, background, shape, level, softness))
+            if not softness:
+                outside = (shape < level).expand_as(made)
+                assert torch.equal(made[outside], background[outside])
+                assert torch.equal(made[~outside], own[~outside])
+            seen.add(int(query.kind[row]))
+    assert seen == {KEEP, DONOR if replacement == "donor" else GREY}

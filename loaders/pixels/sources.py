@@ -1,0 +1,126 @@
+"""What the pictures of a batch are made from: encoded photos, masks, draws and encoded backgrounds. All in numpy."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from maskgen.errors import UsageError
+from maskgen.shards import naming
+
+from ..dataset.open import Dataset
+from ..reading.samples import BrokenSample, SampleReader, Small, Taken
+from ..recipes.spec import Recipe
+from ..sampling.corruption import corrupt
+from ..sampling.draws import DONOR, BatchDraws, draw
+from . import draw_table
+from .tiles import tiling
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Sources:
+    """One batch of B rows before its first pixel.
+
+    Args:
+        wanted: (B,) int64, the samples that the order asks for.
+        seed: of the draws.
+        epoch: of the draws.
+        taken: what was read: those samples, or their substitutes; its masks are the stored ones.
+        masks: (B, 128, 128) uint8 soft masks, corrupted where the recipe says so.
+        draws: of the batch.
+        table: the same draws as one array, see `draw_table.pack`.
+        backgrounds: by row, the encoded backgrounds that any view shows.
+    """
+
+    wanted: NDArray[np.int64]
+    seed: int
+    epoch: int
+    taken: Taken
+    masks: NDArray[np.uint8]
+    draws: BatchDraws
+    table: NDArray[np.float32]
+    backgrounds: dict[int, NDArray[np.uint8]]
+
+    @property
+    def request(self) -> tuple[NDArray[np.int64], int, int]:
+        """What `SourceReader.read` was asked for."""
+        return self.wanted, self.seed, self.epoch
+
+    @property
+    def photos(self) -> list[NDArray[np.uint8]]:
+        """B encoded JPEGs, each (bytes,) uint8."""
+        return self.taken.encoded[naming.PHOTO]
+
+
+class SourceReader:
+    """Reads and draws any batch: a function of (samples, seed, epoch) and of which samples are broken.
+
+    Args:
+        reader: of the data set, opened for photos, and for backgrounds where the recipe shows them.
+        recipe: what is made of each image.
+        tile: make tiled backgrounds anew instead of reading them, where that can be done.
+    """
+
+    def __init__(self, reader: SampleReader, recipe: Recipe, *, tile: bool = False) -> None:
+        self.reader = reader
+        self.recipe = recipe
+        self.tile = tile
+
+    def read(self, wanted: NDArray[np.int64], seed: int, epoch: int) -> Sources:
+        """The sources of one batch of at least one sample.
+
+        Raises:
+            BrokenSample: a sample is damaged, and the reader's `on_error` is ``raise``.
+            ShardFault: no whole sample was found in place of a broken one.
+            EnvironmentFault: the files cannot be read for a reason outside them.
+        """
+        while True:
+            taken = self.reader.take(wanted, (naming.PHOTO,))
+            small = self._corrupted(taken, seed, epoch)
+            draws = draw(self.recipe, small.sat, small.meta, taken.samples, seed=seed, epoch=epoch)
+            table = draw_table.pack(draws, taken.small.meta)
+            try:
+                backgrounds = self._backgrounds(table, taken)
+            except BrokenSample as fault:
+                self.reader.condemn(fault)  # raises, or the batch is made again without the sample
+                continue
+            return Sources(wanted, seed, epoch, taken, small.fg, draws, table, backgrounds)
+
+    def _corrupted(self, taken: Taken, seed: int, epoch: int) -> Small:
+        corruption, level = self.recipe.corruption, self.reader.dataset.level
+        if corruption is None:
+            return taken.small
+        return corrupt(corruption, taken.small, taken.samples, seed=seed, epoch=epoch, level=level)
+
+    def _backgrounds(self, table: NDArray[np.float32], taken: Taken) -> dict[int, NDArray[np.uint8]]:
+        """The encoded backgrounds that any view shows, by row, each read once."""
+        if not self.recipe.needs_backgrounds:
+            return {}
+        shown = table[..., draw_table.KIND] == DONOR
+        rows = np.unique(table[..., draw_table.DONOR][shown]).astype(int).tolist()
+        found = {}
+        for row in rows:
+            how = tiling(taken.small.meta[row]) if self.tile else None
+            if how is None:
+                found[row] = self.reader.encoded(int(taken.samples[row]), naming.BACKGROUND)
+            else:
+                places = shown & (table[..., draw_table.DONOR] == row)
+                draw_table.set_tiling(table, places, how, taken.small.meta[row])
+        return found
+
+
+def check_tiling(dataset: Dataset, *, operators: bool = False) -> None:
+    """Refuse to make backgrounds anew where they were not tiled, or where DALI's operators are to show them.
+
+    Raises:
+        UsageError: the data set's backgrounds are no tiled ones, or `operators`.
+    """
+    made = dataset.manifest.identity["options"].get("background")
+    if made != "tiled" or operators:
+        raise UsageError(
+            "tile=True is for tiled backgrounds and for views rendered on the CPU",
+            where=f"backgrounds: {made}",
+            arguments=[("tile", False)],
+        )

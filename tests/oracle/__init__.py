@@ -1,0 +1,1 @@
+"""What pixels are held against: written for clearness, with torch and torchvision, and slow."""

@@ -1,0 +1,115 @@
+"""Whole batches by the oracle of views: read and drawn by the loader's own code, every pixel made by `views`."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any, NamedTuple
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from maskgen.io.images.stored import decode_photo
+from maskgen.loaders.dataset.open import Dataset
+from maskgen.loaders.order.schedule import Schedule
+from maskgen.loaders.reading.buffers import Taken
+from maskgen.loaders.reading.samples import SampleReader
+from maskgen.loaders.recipes.spec import Recipe, View
+from maskgen.loaders.sampling.corruption import corrupt
+from maskgen.loaders.sampling.draws import DONOR, ViewDraws, draw
+from maskgen.shards.patch import paste_background
+from maskgen.types import RGB, Box
+
+from .views import Made, Sources, from_numpy, make_view
+
+
+def expected_batches(
+    dataset: Dataset, batch_size: int, *, recipe: Recipe, seed: int, epoch: int = 0
+) -> Iterator[dict[str, Any]]:
+    """The batches of one epoch, with the keys of `maskgen.loaders.Batch`, as uint8 on the CPU."""
+    members = ("jpg", "bg.jpg") if recipe.needs_backgrounds else ("jpg",)
+    reader = SampleReader(dataset, members)
+    schedule = Schedule(dataset.samples, batch_size, 0, 1, "drop")
+    order = dataset.order(seed, epoch)
+    for step in range(schedule.steps):
+        yield _batch(reader, recipe, schedule.batch(order, step), (seed, epoch))
+    reader.close()
+
+
+def _batch(
+    reader: SampleReader, recipe: Recipe, samples: NDArray[np.int64], stream: tuple[int, int]
+) -> dict[str, Any]:
+    seed, epoch = stream
+    members = ("jpg", "bg.jpg") if recipe.needs_backgrounds else ("jpg",)
+    taken = reader.take(samples, members)
+    level, law = reader.dataset.level, recipe.corruption
+    if law is not None:
+        spoilt = corrupt(law, taken.small, taken.samples, seed=seed, epoch=epoch, level=level)
+        taken = taken._replace(small=spoilt)
+    draws = draw(recipe, taken.small.sat, taken.small.meta, samples, seed=seed, epoch=epoch)
+    pictures = _Pictures(taken, level)
+    columns = [
+        _Column([pictures.view(view, of, row, row) for row in range(len(samples))])
+        for view, of in zip(recipe.views, draws.views, strict=True)
+    ]
+    negative = None
+    if recipe.negative is not None and draws.negative is not None:
+        sources, view = draws.negative_source.tolist(), recipe.negative.view
+        made = [pictures.view(view, draws.negative, row, source) for row, source in enumerate(sources)]
+        negative = _Column(made).part("view")
+    return {
+        "views": tuple(column.part("view") for column in columns),
+        **{
+            name: _none_if_all_none(tuple(column.part(name.removesuffix("s")) for column in columns))
+            for name in ("masks", "cam_masks", "weak", "masked")
+        },
+        "boxes": torch.from_numpy(np.stack([view.box for view in draws.views], axis=1)),
+        "flips": torch.from_numpy(np.stack([view.flip for view in draws.views], axis=1)),
+        "replaced": torch.from_numpy(np.stack([view.kind for view in draws.views], axis=1)),
+        "negative": negative,
+        "negative_source": None if negative is None else torch.from_numpy(draws.negative_source).long(),
+        "matched": None if negative is None else torch.from_numpy(draws.matched),
+        "label": torch.from_numpy(taken.small.meta["label"].astype(np.int64)),
+        "key": reader.dataset.keys(samples),
+        "sample": torch.from_numpy(samples),
+    }
+
+
+def _none_if_all_none(parts: tuple[Tensor | None, ...]) -> tuple[Tensor | None, ...] | None:
+    return None if all(part is None for part in parts) else parts
+
+
+class _Column(NamedTuple):
+    """One view of each row of a batch."""
+
+    rows: list[Made]
+
+    def part(self, name: str) -> Tensor | None:
+        """One output of all rows, stacked; None where the view does not give it."""
+        found = [getattr(made, name) for made in self.rows]
+        return None if found[0] is None else torch.stack(found)
+
+
+class _Pictures:
+    """The pictures of a batch, decoded as they are needed."""
+
+    def __init__(self, taken: Taken, level: int) -> None:
+        self._taken = taken
+        self._level = level
+
+    def view(self, view: View, draws: ViewDraws, row: int, source: int) -> Made:
+        """A view of a row that shows the photo of row `source`."""
+        mask = torch.from_numpy(self._taken.small.fg[source][None])
+        behind = from_numpy(self._background(int(draws.donor[row]))) if draws.kind[row] == DONOR else None
+        sources = Sources(from_numpy(self._decode("jpg", source)), mask, behind)
+        return make_view(view, draws, row, sources, self._level)
+
+    def _background(self, row: int) -> RGB:
+        """The background picture; where only a patch of it is stored, pasted on its photo."""
+        stored, photo = self._decode("bg.jpg", row), self._decode("jpg", row)
+        place = Box(*self._taken.small.meta["bg_box"][row].tolist())
+        return stored if place == Box(0, 0, *photo.shape[:2]) else paste_background(photo, stored, place)
+
+    def _decode(self, ext: str, row: int) -> RGB:
+        return decode_photo(self._taken.encoded[ext][row].tobytes())
