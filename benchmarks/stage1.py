@@ -32,7 +32,7 @@ from maskgen.backgrounds import BACKGROUNDS
 from maskgen.config.run_config import make_config
 from maskgen.methods import make_method
 from maskgen.pipelines.bench import PARTS, part_rates, photos_of
-from maskgen.pipelines.identity import method_options, resolve
+from maskgen.pipelines.resolve import ResolvedConfig, resolve
 from maskgen.pipelines.sources.sample import PHOTOS, sample_folder
 
 
@@ -67,7 +67,7 @@ def whole_run(arguments: list[str]) -> dict[str, Any]:
     return {**json.loads(done.stdout), "wall_s": time.perf_counter() - started}
 
 
-def obvious_pipeline(source: Path, folder: Path, config: Any) -> float:
+def obvious_pipeline(source: Path, folder: Path, config: ResolvedConfig) -> float:
     """Images per second of webdataset -> DataLoader -> TarWriter, the tars of the input made beforehand."""
     import webdataset as wds
     from torch.utils.data import DataLoader
@@ -80,17 +80,18 @@ def obvious_pipeline(source: Path, folder: Path, config: Any) -> float:
             for path in part:
                 tar.write({"__key__": path.stem, "jpg": path.read_bytes()})
     urls = [str(path) for path in sorted(folder.glob("in-*.tar"))]
-    method = make_method(config.method, method_options(config))
-    background = BACKGROUNDS[config.background]
+    options = config.options
+    method = make_method(options.method, config.method)
+    background = BACKGROUNDS[options.background]
     started = time.perf_counter()
     dataset = wds.WebDataset(urls, shardshuffle=False).decode("torchrgb").to_tuple("__key__", "jpg")
-    loader = DataLoader(dataset, batch_size=None, num_workers=min(config.workers, len(urls)))
+    loader = DataLoader(dataset, batch_size=None, num_workers=min(options.workers, len(urls)))
     count = 0
     with wds.TarWriter(str(folder / "out.tar")) as tar:
         for key, tensor in loader:
             image = (tensor.permute(1, 2, 0).numpy() * 255).astype(np.uint8)
             mask = method(image)
-            filled = background(image, mask >= config.threshold)
+            filled = background(image, mask >= options.threshold)
             photo, small, fill = io.BytesIO(), io.BytesIO(), io.BytesIO()
             Image.fromarray(image).save(photo, "JPEG", quality=95)
             Image.fromarray((mask * 255).astype(np.uint8)).save(small, "PNG")

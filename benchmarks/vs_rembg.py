@@ -58,7 +58,7 @@ for line in sys.stdin:
 def our_loop(values: dict[str, Any]) -> None:
     """The same loop with the stages that a worker of `maskgen run` calls."""
     from maskgen.config.run_config import make_config
-    from maskgen.pipelines.identity import resolve
+    from maskgen.pipelines.resolve import resolve
     from maskgen.pipelines.shard.stages import Stages
     from maskgen.processes.watch import IDLE, Watch
     from maskgen.shards.plan import PlannedImage

@@ -11,9 +11,9 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from maskgen.config.run_config import PRECISIONS, RUNTIMES, RunConfig
+from maskgen.config.run_config import PRECISIONS, RUNTIMES
 from maskgen.errors import MaskgenError, UsageError
-from maskgen.methods import METHODS, check_precision, load_network, network_input, resolve_network
+from maskgen.methods import MethodOptions, check_precision, load_network, network_input, resolve_network
 from maskgen.processes.lifetime import worker_environment
 from maskgen.processes.watch import IDLE, Watch
 from maskgen.shards.commit import ShardWriter
@@ -21,7 +21,7 @@ from maskgen.shards.plan import PlannedImage
 from maskgen.shards.sample import SampleId
 from maskgen.types import ByteRef
 
-from .identity import method_options
+from .resolve import ResolvedConfig
 from .shard.stages import Decoded, Masked, Stages
 
 PARTS = ("decode", "method", "background", "encode", "tar")
@@ -61,18 +61,21 @@ def photos_of(folder: Path) -> list[Path]:
     return files[:: max(1, len(files) // _PHOTOS)][:_PHOTOS]
 
 
-def part_rates(config: RunConfig, files: Sequence[Path], workers: int, seconds: float) -> dict[str, float]:
+def part_rates(
+    config: ResolvedConfig, files: Sequence[Path], workers: int, seconds: float
+) -> dict[str, float]:
     """Images per second of each part, `workers` processes running the same part at once.
 
     Args:
-        config: resolved; its method runs in the processes themselves.
+        config: whose method runs in the processes themselves.
         files: photos.
         workers: processes.
         seconds: time for each part.
     """
     context = multiprocessing.get_context("spawn")
     barrier, results = context.Barrier(workers), context.Queue()
-    inline = replace(config, model_process="off", input=str(files[0].parent))
+    options = replace(config.options, input=str(files[0].parent))
+    inline = replace(config, model_process=False, options=options)
     with tempfile.TemporaryDirectory() as scratch:
         arguments = (inline, list(files), Path(scratch), seconds, barrier, results)
         processes = [context.Process(target=_time_parts, args=arguments, daemon=True) for _ in range(workers)]
@@ -91,7 +94,7 @@ def part_rates(config: RunConfig, files: Sequence[Path], workers: int, seconds: 
 
 
 def _time_parts(
-    config: RunConfig, files: list[Path], scratch: Path, seconds: float, barrier: Any, results: Any
+    config: ResolvedConfig, files: list[Path], scratch: Path, seconds: float, barrier: Any, results: Any
 ) -> None:
     import cv2
 
@@ -111,11 +114,11 @@ def _time_parts(
         results.put((name, rounds / (time.perf_counter() - started)))
 
 
-def _parts(config: RunConfig, files: list[Path], scratch: Path) -> dict[str, Callable[[], int]]:
+def _parts(config: ResolvedConfig, files: list[Path], scratch: Path) -> dict[str, Callable[[], int]]:
     """For each part a function that runs it on some photos and returns their number."""
-    members = tuple(ext for ext in MEMBERS if config.background != "none" or ext != "bg.jpg")
+    members = tuple(ext for ext in MEMBERS if config.options.background != "none" or ext != "bg.jpg")
     stages, watch = Stages(config, members), Watch(list(IDLE))
-    root = Path(config.input)
+    root = Path(config.options.input)
     images = [
         PlannedImage(
             SampleId(path.stem, None, path.name),
@@ -125,7 +128,7 @@ def _parts(config: RunConfig, files: list[Path], scratch: Path) -> dict[str, Cal
     ]
     photos = [photo for photo in map(stages.decode, images) if isinstance(photo, Decoded)]
     if not photos:
-        raise UsageError("none of the photos can be decoded", where=config.input)
+        raise UsageError("none of the photos can be decoded", where=config.options.input)
     masked = [one for one in (stages.mask(photo) for photo in photos[:8]) if isinstance(one, Masked)]
     done = [one for one in (stages.finish(one, watch) for one in masked) if isinstance(one, tuple)]
     turn = iter(range(10**9))
@@ -151,7 +154,7 @@ def _parts(config: RunConfig, files: list[Path], scratch: Path) -> dict[str, Cal
     }
 
 
-def runtime_rates(config: RunConfig, files: Sequence[Path], seconds: float) -> list[RuntimeRate]:
+def runtime_rates(config: ResolvedConfig, files: Sequence[Path], seconds: float) -> list[RuntimeRate]:
     """Each runtime and precision of a learned method, one after the other, each in a process with one thread.
 
     Args:
@@ -160,12 +163,12 @@ def runtime_rates(config: RunConfig, files: Sequence[Path], seconds: float) -> l
         seconds: time for each.
     """
     context = multiprocessing.get_context("spawn")
-    found = []
+    name, batch_size, found = config.options.method, config.options.batch_size, []
     for runtime in RUNTIMES[1:]:
         for precision in PRECISIONS[1:]:
-            choice = replace(config, runtime=runtime, precision=precision, compile=False)
+            wanted = replace(config.method, runtime=runtime, precision=precision, compile=False)
             try:
-                resolve_network(config.method, method_options(choice))
+                choice = resolve_network(name, wanted)
             except UsageError:
                 continue  # no such combination
             except MaskgenError as error:
@@ -173,7 +176,9 @@ def runtime_rates(config: RunConfig, files: Sequence[Path], seconds: float) -> l
                 break  # the runtime is not there at all
             ours, theirs = context.Pipe(duplex=False)
             process = context.Process(
-                target=_time_runtime, args=(choice, list(files[:16]), seconds, theirs), daemon=True
+                target=_time_runtime,
+                args=(name, choice, batch_size, list(files[:16]), seconds, theirs),
+                daemon=True,
             )
             with worker_environment():
                 process.start()
@@ -187,16 +192,17 @@ def runtime_rates(config: RunConfig, files: Sequence[Path], seconds: float) -> l
     return found
 
 
-def _time_runtime(config: RunConfig, files: list[Path], seconds: float, pipe: Any) -> None:
+def _time_runtime(
+    name: str, options: MethodOptions, batch_size: int, files: list[Path], seconds: float, pipe: Any
+) -> None:
     import cv2
     import numpy as np
 
     cv2.setNumThreads(1)
     try:
-        options = resolve_network(config.method, method_options(config))
-        net_input = network_input(config.method, options)
-        infer = load_network(config.method, options)
-        size = max(1, config.batch_size)
+        net_input = network_input(name, options)
+        infer = load_network(name, options)
+        size = max(1, batch_size)
         pixels = [np.asarray(cv2.imread(str(path), cv2.IMREAD_COLOR_RGB), np.uint8) for path in files]
         inputs = [net_input.prepare(image) for image in pixels]
         batches = [np.stack([inputs[(i + k) % len(inputs)] for k in range(size)]) for i in range(len(inputs))]
@@ -206,14 +212,14 @@ def _time_runtime(config: RunConfig, files: list[Path], seconds: float, pipe: An
             infer(batches[rounds % len(batches)])
             rounds += 1
         rate = rounds * size / (time.perf_counter() - started)
-        iou = 1.0 if options.precision == "fp32" else check_precision(config.method, options).iou_mean
+        iou = 1.0 if options.precision == "fp32" else check_precision(name, options).iou_mean
         pipe.send((rate, iou, ""))
     except MaskgenError as error:
         pipe.send((0.0, 0.0, str(error).splitlines()[0]))
 
 
 def advice(
-    config: RunConfig, rates: dict[str, float], runtimes: Sequence[RuntimeRate], workers: int
+    config: ResolvedConfig, rates: dict[str, float], runtimes: Sequence[RuntimeRate], workers: int
 ) -> list[str]:
     """What the figures say about the settings, as sentences."""
     lines = []
@@ -230,8 +236,8 @@ def advice(
             f"--runtime {best.runtime} --precision {best.precision} is the fastest that keeps the masks "
             f"(IoU {best.iou:.4f} with fp32): {best.rate:.3g} images/s per core"
         )
-    if slowest == "decode" and not config.short_side:
+    if slowest == "decode" and not config.options.short_side:
         lines.append("--short-side 256 makes smaller shards and faster training; decoding the source stays")
-    if METHODS[config.method].network and config.device == "cpu":
+    if config.is_learned and config.options.device == "cpu":
         lines.append("one worker per core, each with one thread, is the fastest on a CPU (the default)")
     return lines

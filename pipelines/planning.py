@@ -25,28 +25,28 @@ from maskgen.shards.record import read_records
 from maskgen.shards.sample import SampleId
 from maskgen.types import Source, SourceItem
 
-from .identity import identity
+from .resolve import ResolvedConfig
 from .sources import open_source
 
 _MAX_NOTES = 100
 
 
-def prepare(config: RunConfig) -> Plan:
+def prepare(config: ResolvedConfig) -> Plan:
     """The plan of this run, written to the output folder, or equal to the one that is there already.
 
     A damaged plan in the folder is replaced when the commit records, or what is left of it, are of this run.
 
     Args:
-        config: resolved (its threshold is the method's own when not given).
+        config: of the run.
 
     Raises:
         UsageError: the folder holds another run's shards, or files that are not ours.
         SourceFault: the source cannot be listed, or holds no image.
         EnvironmentFault: the disk is full, broken or read-only.
     """
-    output = Path(config.output)
-    _check_folders(config)
-    source = open_source(config)
+    output = Path(config.options.output)
+    _check_folders(config.options)
+    source = open_source(config.options)
     with PartialFile(output / naming.PLAN_TABLE) as rows:
         plan = write_rows(source, config, rows)
         rows.sync()
@@ -68,19 +68,19 @@ def prepare(config: RunConfig) -> Plan:
     return plan
 
 
-def _check_folders(config: RunConfig) -> None:
-    output = Path(config.output)
-    if config.input:
-        root = Path(config.input).resolve()
+def _check_folders(options: RunConfig) -> None:
+    output = Path(options.output)
+    if options.input:
+        root = Path(options.input).resolve()
         if output.resolve() == root or root in output.resolve().parents:
             raise UsageError(
-                "--output lies inside --input", where=config.output, remedy="choose a folder beside it"
+                "--output lies inside --input", where=options.output, remedy="choose a folder beside it"
             )
     try:
         make_folder(output)
         make_folder(output / naming.RECORDS)
     except OSError as error:
-        raise UsageError("cannot make the output folder", where=config.output, cause=str(error)) from error
+        raise UsageError("cannot make the output folder", where=options.output, cause=str(error)) from error
     sweep_partials(output)
     sweep_partials(output / naming.RECORDS)
 
@@ -168,7 +168,7 @@ def _hash64(key: str) -> int:
     return int.from_bytes(hashlib.blake2b(key.encode(), digest_size=8).digest(), "little")
 
 
-def write_rows(source: Source, config: RunConfig, table: PartialFile) -> Plan:
+def write_rows(source: Source, config: ResolvedConfig, table: PartialFile) -> Plan:
     """Deal the source into shards, write their rows, one row group each, and return the plan's head."""
     keys: _Keys | None = _Keys(source.names_are_keys)
     while keys:
@@ -178,14 +178,15 @@ def write_rows(source: Source, config: RunConfig, table: PartialFile) -> Plan:
     return plan
 
 
-def _one_pass(source: Source, config: RunConfig, keys: _Keys, table: PartialFile) -> Plan:
+def _one_pass(source: Source, config: ResolvedConfig, keys: _Keys, table: PartialFile) -> Plan:
+    options = config.options
     shards: list[PlannedShard] = []
     source_bytes, classes = 0, False
     with pq.ParquetWriter(pa.PythonFile(table, mode="w"), ROWS, compression="zstd") as writer:
-        for number, images in enumerate(_batches(source, config, keys)):
+        for number, images in enumerate(_batches(source, options, keys)):
             rows = [to_row(image) for image in images]
             writer.write_table(pa.Table.from_pylist(rows, schema=ROWS), row_group_size=len(rows))
-            name = naming.shard_name(config.dataset, config.split, number)
+            name = naming.shard_name(options.dataset, options.split, number)
             shards.append(PlannedShard(name, len(rows), rows_digest(rows)))
             source_bytes += sum(image.ref.size for image in images)
             classes = classes or any(isinstance(image.sample.label, int) for image in images)
@@ -193,20 +194,20 @@ def _one_pass(source: Source, config: RunConfig, keys: _Keys, table: PartialFile
     if not shards:
         raise SourceFault(
             "the source holds no image",
-            where=config.input,
+            where=options.input,
             cause="; ".join(notes) or "an empty folder, or another layout",
         )
     members = naming.members(
-        photo=config.layout == "full", background=config.background != "none", classes=classes
+        photo=options.layout == "full", background=options.background != "none", classes=classes
     )
-    facts = identity(config, digest([list(shard) for shard in shards]))
+    facts = config.identity(digest([list(shard) for shard in shards]))
     total = sum(shard.images for shard in shards)
     return Plan(facts, members, total, source_bytes, tuple(shards), notes, table.sha256)
 
 
-def _batches(source: Source, config: RunConfig, keys: _Keys) -> Iterator[list[PlannedImage]]:
+def _batches(source: Source, options: RunConfig, keys: _Keys) -> Iterator[list[PlannedImage]]:
     items = source.items()
-    if config.limit:
-        items = itertools.islice(items, config.limit)
-    while batch := list(itertools.islice(items, config.shard_size)):
+    if options.limit:
+        items = itertools.islice(items, options.limit)
+    while batch := list(itertools.islice(items, options.shard_size)):
         yield [PlannedImage(SampleId(keys.key(item), item.label, item.path), item.ref) for item in batch]

@@ -131,7 +131,6 @@ WITHOUT_TEST: set[str] = {
     "pipelines/deepusps/training/schedule.py",
     "pipelines/deepusps/work_folder.py",
     "pipelines/executors/local.py",
-    "pipelines/identity.py",
     "pipelines/log.py",
     "pipelines/model/fleet.py",
     "pipelines/model/precision.py",

@@ -52,7 +52,7 @@ def test_the_wheel_puts_one_name_into_site_packages(tmp_path: Path) -> None:
     names = zipfile.ZipFile(wheel).namelist()
     top = {name.split("/")[0] for name in names if ".dist-info/" not in name}
     assert top == {"maskgen"}
-    for inside in ("loaders/__init__.py", "pipelines/run.py", "trainers/__init__.py", "py.typed"):
+    for inside in ("loaders/__init__.py", "pipelines/running.py", "trainers/__init__.py", "py.typed"):
         assert f"maskgen/{inside}" in names
 
 

@@ -41,23 +41,20 @@ def stage1(config_file: Path | None, seconds: float, as_json: bool, **values: An
     import tempfile
 
     from maskgen.pipelines import bench
-    from maskgen.pipelines.identity import resolve
+    from maskgen.pipelines.resolve import resolve
     from maskgen.pipelines.sources.sample import sample_folder
 
-    from ..methods import METHODS
-
     with tempfile.TemporaryDirectory() as scratch:
-        config = resolve(config_from({**values, "output": scratch}, config_file, dataset="folder"))
-        source = Path(config.input) if config.input else sample_folder()
+        wanted = config_from({**values, "output": scratch}, config_file, dataset="folder")
+        source = Path(wanted.input) if wanted.input else sample_folder()
         files = bench.photos_of(source)
-        config = dataclasses.replace(config, input=str(source))
-        workers = config.workers or len(os.sched_getaffinity(0))
+        config = resolve(dataclasses.replace(wanted, input=str(source)))
+        workers = wanted.workers or len(os.sched_getaffinity(0))
         click.echo(f"each part on {workers} cores, about {5 * seconds + 15:.0f} s ...", err=True)
         rates = bench.part_rates(config, files, workers, seconds)
-        learned = METHODS[config.method].network
-        if learned:
+        if config.is_learned:
             click.echo("each runtime and precision on one core, a minute or two ...", err=True)
-        runtimes = bench.runtime_rates(config, files, seconds) if learned else []
+        runtimes = bench.runtime_rates(config, files, seconds) if config.is_learned else []
     said = bench.advice(config, rates, runtimes, workers)
     if as_json:
         facts = {

@@ -8,11 +8,16 @@ import shutil
 import tempfile
 import time
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from .options import config_from, json_option, run_options, size_text, time_text
+
+if TYPE_CHECKING:
+    from maskgen.pipelines.resolve import ResolvedConfig
+
+    from ..shards.plan import Plan
 
 _PROBES = 6
 
@@ -25,19 +30,18 @@ def command(config_file: Path | None, as_json: bool, **values: Any) -> None:
 
     Time and bytes come from running a few of the images.
     """
-    from maskgen.pipelines.identity import resolve
     from maskgen.pipelines.planning import prepare
+    from maskgen.pipelines.resolve import resolve
 
     from ..shards.plan import shard_rows
 
     output = str(values.get("output") or "")
     with tempfile.TemporaryDirectory() as scratch:
-        config = config_from({**values, "output": scratch}, config_file)
-        config = resolve(config)
+        config = resolve(config_from({**values, "output": scratch}, config_file))
         plan = prepare(config)
         keys = [image.sample.key for image in shard_rows(Path(scratch), 0)[:5]]
         bytes_each, seconds_each = _probe(config, plan, Path(scratch))
-    workers = config.workers or len(_cores())
+    workers = config.options.workers or len(_cores())
     facts: dict[str, Any] = {
         "images": plan.images,
         "shards": len(plan.shards),
@@ -75,14 +79,14 @@ def _print(facts: dict[str, Any]) -> None:
         click.echo("maskgen: the disk is too small for this plan", err=True)
 
 
-def _probe(config: Any, plan: Any, folder: Path) -> tuple[float, float]:
+def _probe(config: ResolvedConfig, plan: Plan, folder: Path) -> tuple[float, float]:
     """Bytes and seconds per image, from a few images spread over the plan, in this process."""
     from maskgen.pipelines.shard.stages import Quarantined, Stages
 
     from ..processes.watch import IDLE, Watch
     from ..shards.plan import shard_rows
 
-    stages = Stages(dataclasses.replace(config, model_process="off"), plan.members)
+    stages = Stages(dataclasses.replace(config, model_process=False), plan.members)
     watch = Watch(list(IDLE))
     total, seconds, count = 0, 0.0, 0
     for number in sorted({round(i * (len(plan.shards) - 1) / _PROBES) for i in range(_PROBES + 1)}):

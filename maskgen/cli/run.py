@@ -12,7 +12,7 @@ from .options import config_from, run_options, size_text, time_text, without_eff
 from .progress import ProgressBar
 
 if TYPE_CHECKING:
-    from maskgen.pipelines.run import Outcome, Progress
+    from maskgen.pipelines.running import Outcome, Progress
 
 
 def _task(_context: click.Context, _option: click.Parameter, value: str) -> tuple[int, int]:
@@ -58,7 +58,7 @@ def command(
 
     with StopSignals() as stop:
         config = config_from(values, config_file)
-        from maskgen.pipelines.run import RunOptions, run
+        from maskgen.pipelines.running import RunOptions, run
 
         for note in without_effect(config):
             click.echo(f"maskgen: note: {note}", err=True)

@@ -21,7 +21,7 @@ def command(data: Path, as_json: bool) -> None:
 
     Without --json the first 20 quarantined images are printed.
     """
-    from maskgen.pipelines.run import failures
+    from maskgen.pipelines.running import failures
 
     from ..shards import manifest, naming
     from ..shards.plan import read_plan

@@ -10,13 +10,13 @@ from dataclasses import dataclass, field, replace
 from multiprocessing.process import BaseProcess
 from pathlib import Path
 
-from maskgen.config.run_config import RunConfig
 from maskgen.errors import MaskgenError
 from maskgen.processes.pool import Worker, Workers, keep_dying
 from maskgen.processes.signals import interrupted
 from maskgen.processes.watch import busy_for, busy_image, finished_images
 
 from ..model.fleet import ModelProcesses
+from ..resolve import ResolvedConfig
 from ..shard.make import ShardJob, ShardResult
 from ..shard.stages import Stages
 from ..shard.worker import Answer, StagesFactory, Task, Trial, serve
@@ -31,7 +31,7 @@ class LocalExecutor:
     """Runs shard jobs in worker processes.
 
     Args:
-        config: resolved.
+        config: of the run.
         workers: number of processes.
         make_stages: builds the stages inside a worker; a module-level function.
         tick: called about twice a second with the number of images finished in running shards, and the share of
@@ -39,7 +39,7 @@ class LocalExecutor:
         stop: asked on every tick; 0 go on, 1 finish the running shards, 2 drop them now.
     """
 
-    config: RunConfig
+    config: ResolvedConfig
     workers: int
     make_stages: StagesFactory = Stages
     tick: Callable[[int, dict[str, float]], None] = lambda *_: None
@@ -60,7 +60,7 @@ class LocalExecutor:
         self._queue.extend(jobs)
         deadline: float | None = None
         try:
-            if self.config.model_process == "on" and jobs:
+            if self.config.model_process and jobs:
                 self._models = ModelProcesses(self.config)
             while self._queue or any(worker.task for worker in self._workers.alive):
                 order = self.stop()
@@ -104,7 +104,7 @@ class LocalExecutor:
         """Replace workers that died or hang, and find the image that is to blame."""
         if self._models:
             self._models.check()
-        now, limit = time.monotonic(), self.config.image_timeout
+        now, limit = time.monotonic(), self.config.options.image_timeout
         for worker, hung in self._workers.lost(lambda one: busy_for(one.slots, now) > limit):
             reason = f"hang: more than {limit:g} s" if hung else f"crash: {_cause(worker.process)}"
             if worker.task is not None:

@@ -12,11 +12,10 @@ from multiprocessing.connection import Connection
 from multiprocessing.process import BaseProcess
 from typing import Any
 
-from maskgen.config.run_config import RunConfig
-from maskgen.errors import EnvironmentFault, MaskgenError, UsageError
+from maskgen.errors import EnvironmentFault, MaskgenError
 from maskgen.processes.lifetime import worker_environment
 
-from ..identity import method_options
+from ..resolve import ResolvedConfig
 from .process import METERS, busy_seconds, busy_since, serve_network
 
 _BACKLOG = 128
@@ -37,16 +36,14 @@ class ModelProcesses:
     """Starts them at once and deals the workers to them in turns.
 
     Args:
-        config: resolved.
-
-    Raises:
-        UsageError: `devices` is no list of numbers.
+        config: of a run whose network has processes of its own.
     """
 
-    def __init__(self, config: RunConfig) -> None:
+    def __init__(self, config: ResolvedConfig) -> None:
         self._started = time.monotonic()
-        self._timeout = config.image_timeout + (_COMPILE_S if config.compile else 0.0)
-        self._models = [_start(config, device) for device in devices(config)]
+        options = config.options
+        self._timeout = options.image_timeout + (_COMPILE_S if options.compile else 0.0)
+        self._models = [_start(config, device) for device in config.devices]
         self._turns = itertools.cycle(self._models)
 
     def address(self) -> str:
@@ -95,24 +92,7 @@ class ModelProcesses:
             model.faults.close()
 
 
-def devices(config: RunConfig) -> list[str]:
-    """The devices of a run, as torch names them.
-
-    Raises:
-        UsageError: `devices` is no list of different numbers.
-    """
-    if config.device == "cpu":
-        return ["cpu"]
-    numbers = config.devices.split(",")
-    if not all(number.strip().isdigit() for number in numbers) or len(set(numbers)) < len(numbers):
-        raise UsageError(
-            f"--devices takes GPU numbers such as 0,1, got {config.devices!r}",
-            remedy="nvidia-smi -L lists them",
-        )
-    return [f"cuda:{int(number)}" for number in numbers]
-
-
-def _start(config: RunConfig, device: str) -> _Model:
+def _start(config: ResolvedConfig, device: str) -> _Model:
     address = f"\0maskgen-{os.getpid()}-{next(_NUMBERS)}"  # abstract: no file to be left behind
     context = multiprocessing.get_context("spawn")
     ours, theirs = context.Pipe()
@@ -122,9 +102,9 @@ def _start(config: RunConfig, device: str) -> _Model:
         listener.listen(_BACKLOG)
         arguments = (
             listener,
-            config.method,
-            method_options(config, device),
-            config.batch_size,
+            config.options.method,
+            config.method_on(device),
+            config.options.batch_size,
             meters,
             theirs,
             os.getpid(),

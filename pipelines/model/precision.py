@@ -7,45 +7,44 @@ from concurrent.futures import ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
 from pathlib import Path
 
-from maskgen.config.run_config import RunConfig
 from maskgen.errors import EnvironmentFault, UsageError
-from maskgen.methods import METHODS, check_precision
+from maskgen.methods import check_precision
 from maskgen.processes.lifetime import worker_environment
 
-from ..identity import method_options
 from ..log import append_log
-from .fleet import devices
+from ..resolve import ResolvedConfig
 
 
-def check_precision_of(config: RunConfig, output: Path) -> None:
+def check_precision_of(config: ResolvedConfig, output: Path) -> None:
     """Compare the masks of a few built-in photos with float32's, in a process of its own, and log the figures.
 
     Args:
-        config: resolved; nothing is done for float32 or a method without a network.
+        config: of the run; nothing is done for float32 or a method without a network.
         output: the run's folder.
 
     Raises:
         UsageError: the masks differ, and `force_precision` is off.
         EnvironmentFault: the check could not be made.
     """
-    if not METHODS[config.method].network or config.precision == "fp32":
+    options = config.options
+    if not config.is_learned or options.precision == "fp32":
         return
-    options = method_options(config, devices(config)[0])
+    method = config.method_on(config.devices[0])
     try:
         context = multiprocessing.get_context("spawn")
         with worker_environment(), ProcessPoolExecutor(1, context) as pool:
-            report = pool.submit(check_precision, config.method, options).result()
+            report = pool.submit(check_precision, options.method, method).result()
     except BrokenProcessPool as error:
         raise EnvironmentFault(
             "the check of --precision has crashed", cause="too little memory", remedy="maskgen doctor"
         ) from error
     append_log(
         output,
-        {"precision": config.precision, "iou_mean": report.iou_mean, "iou_min": report.iou_min},
+        {"precision": options.precision, "iou_mean": report.iou_mean, "iou_min": report.iou_min},
     )
-    if not report.ok and not config.force_precision:
+    if not report.ok and not options.force_precision:
         raise UsageError(
-            f"--precision {config.precision} changes the masks: on {report.images} photos their mean IoU with "
+            f"--precision {options.precision} changes the masks: on {report.images} photos their mean IoU with "
             f"float32's is {report.iou_mean:.4f} (least {report.iou_min:.4f}), and .99 is asked for",
             remedy="give --precision fp32, or --force-precision to go on all the same",
         )

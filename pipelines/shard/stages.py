@@ -13,7 +13,6 @@ from numpy.typing import NDArray
 
 from maskgen.backgrounds import BACKGROUNDS
 from maskgen.backgrounds.rectangle import largest_free_rectangle
-from maskgen.config.run_config import RunConfig
 from maskgen.errors import ImageFault, MaskgenError
 from maskgen.io.images.decode import Limits, decode
 from maskgen.io.images.encode import resize_short_side
@@ -25,8 +24,8 @@ from maskgen.shards.plan import PlannedImage
 from maskgen.shards.sample import Encoded, MaskPair, SampleId, encode_sample, store_mask
 from maskgen.types import RGB, Box, Filled, Method, SoftMask
 
-from ..identity import method_options
 from ..model.process import RemoteNetwork
+from ..resolve import ResolvedConfig
 from ..sources import source_root
 from ..sources.reading import ByteReader
 
@@ -72,7 +71,7 @@ class Stages:
     """The stages for one configuration; made inside the worker process.
 
     Args:
-        config: resolved.
+        config: of the run.
         members: extensions that every sample has.
         method: overrides the configured method (fault tests).
 
@@ -80,17 +79,19 @@ class Stages:
         remote: the connection to a model process after `connect`; None when the method runs here.
     """
 
-    def __init__(self, config: RunConfig, members: tuple[str, ...], method: Method | None = None) -> None:
-        self._config = config
+    def __init__(
+        self, config: ResolvedConfig, members: tuple[str, ...], method: Method | None = None
+    ) -> None:
+        self._options = options = config.options
         self._classes = naming.CLASS in members
-        self._limits = Limits(config.max_bytes, config.max_pixels, config.max_side)
-        self._reader = ByteReader(Path(source_root(config)), config.max_bytes)
-        self._background = BACKGROUNDS.get(config.background)
+        self._limits = Limits(options.max_bytes, options.max_pixels, options.max_side)
+        self._reader = ByteReader(Path(source_root(options)), options.max_bytes)
+        self._background = BACKGROUNDS.get(options.background)
         self.remote: RemoteNetwork | None = None
-        if config.model_process == "on" and method is None:
-            self._input = network_input(config.method, method_options(config))
+        if config.model_process and method is None:
+            self._input = network_input(options.method, config.method)
         else:
-            self._method = method or make_method(config.method, method_options(config))
+            self._method = method or make_method(options.method, config.method)
 
     def connect(self, address: str) -> None:
         """Let a model process run the network.
@@ -118,7 +119,7 @@ class Stages:
             photo = decode(data, self._limits)
         except ImageFault as fault:
             return Quarantined(sample, str(fault), sha256)
-        side, pixels = self._config.short_side, photo.image
+        side, pixels = self._options.short_side, photo.image
         if side and min(pixels.shape[:2]) > side:
             return Decoded(sample, resize_short_side(pixels, side), None, sha256)
         return Decoded(sample, pixels, data if photo.verbatim else None, sha256)
@@ -151,8 +152,8 @@ class Stages:
         if not np.isfinite(small).all():
             raise ImageFault("non-finite-mask", "the network's map holds NaN or infinity")
         mask = self._input.finish(small, image.shape[0], image.shape[1])
-        spec = METHODS[self._config.method]
-        refine = spec.refinement(self._config.refine)
+        spec = METHODS[self._options.method]
+        refine = spec.refinement(self._options.refine)
         return mask if refine == "none" else REFINEMENTS[refine](image, mask, spec.threshold)
 
     def finish(self, masked: Masked | Quarantined, watch: Watch) -> tuple[Encoded, str] | Quarantined:
@@ -170,7 +171,7 @@ class Stages:
 
     def fill(self, masked: Masked) -> Replaced:
         """The stored mask, the background, and the largest rectangle without foreground."""
-        masks = store_mask(masked.mask, self._config.threshold, self._config)
+        masks = store_mask(masked.mask, self._options.threshold, self._options)
         filled = self._background(masked.photo.image, masks.hard) if self._background else None
         return Replaced(masks, filled, largest_free_rectangle(masks.hard))
 
@@ -183,7 +184,7 @@ class Stages:
         photo = masked.photo
         pixels = (photo.image, photo.verbatim)
         masks, filled, free = replaced
-        return encode_sample(photo.sample, pixels, masks, filled, free, self._config)
+        return encode_sample(photo.sample, pixels, masks, filled, free, self._options)
 
 
 def _guarded(slug: str, photo: Decoded, work: Callable[[], T]) -> T | Quarantined:

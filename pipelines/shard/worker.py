@@ -8,11 +8,11 @@ from dataclasses import dataclass
 from multiprocessing.connection import Connection
 from typing import TypeAlias
 
-from maskgen.config.run_config import RunConfig
 from maskgen.errors import MaskgenError
 from maskgen.processes.watch import Watch
 from maskgen.shards.plan import shard_rows
 
+from ..resolve import ResolvedConfig
 from .make import ShardJob, ShardResult, make_shard, try_image
 from .stages import Stages
 
@@ -39,13 +39,13 @@ class TrialResult:
 
 Task: TypeAlias = ShardJob | Trial
 Answer: TypeAlias = ShardResult | TrialResult | MaskgenError
-StagesFactory: TypeAlias = Callable[[RunConfig, tuple[str, ...]], Stages]
+StagesFactory: TypeAlias = Callable[[ResolvedConfig, tuple[str, ...]], Stages]
 
 
 def serve(
     pipe: Connection,
     slots: MutableSequence[float],
-    config: RunConfig,
+    config: ResolvedConfig,
     make_stages: StagesFactory,
     model_address: str = "",
 ) -> None:
@@ -54,7 +54,7 @@ def serve(
     Args:
         pipe: tasks come in, answers go out.
         slots: of this worker's watch.
-        config: resolved.
+        config: of the run.
         make_stages: builds the stages.
         model_address: of the model process that runs the network; empty when the workers do.
     """

@@ -11,7 +11,7 @@ import pytest
 
 from maskgen.cli.progress import bar
 from maskgen.cli.run import progress_text
-from maskgen.pipelines.run import Progress
+from maskgen.pipelines.running import Progress
 
 SCRIPT = """
 import time

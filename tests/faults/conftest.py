@@ -14,8 +14,9 @@ import pytest
 sys.path.insert(0, str(Path(__file__).parent))  # photos.py is imported by scripts and workers too
 from photos import hashes, make_photos
 
-from maskgen.config.run_config import RunConfig, make_config
-from maskgen.pipelines import run as running
+from maskgen.config.run_config import make_config
+from maskgen.pipelines import running
+from maskgen.pipelines.resolve import ResolvedConfig
 from maskgen.pipelines.shard.make import ShardJob, ShardResult, make_shard
 from maskgen.pipelines.shard.stages import Stages
 from maskgen.processes.watch import IDLE, Watch
@@ -28,7 +29,7 @@ SHARD_SIZE = 6
 class InlineExecutor:
     """The shard jobs one after another in this process: no start of workers, and faults can be injected."""
 
-    def __init__(self, config: RunConfig, _workers: int, make_stages: Any = Stages, *_: object) -> None:
+    def __init__(self, config: ResolvedConfig, _workers: int, make_stages: Any = Stages, *_: object) -> None:
         self._config = config
         self._make_stages = make_stages
 

@@ -11,8 +11,8 @@ from pathlib import Path
 
 import numpy as np
 
-from maskgen.config.run_config import RunConfig
 from maskgen.methods.priors.box import box
+from maskgen.pipelines.resolve import ResolvedConfig
 from maskgen.pipelines.shard.stages import Decoded, Masked, Quarantined, Stages
 
 
@@ -61,7 +61,7 @@ class PoisonedStages(Stages):
         return super().mask(photo)
 
 
-def make_poisoned(config: RunConfig, members: tuple[str, ...]) -> Stages:
+def make_poisoned(config: ResolvedConfig, members: tuple[str, ...]) -> Stages:
     stages = PoisonedStages(config, members)
     mask = stages.mask
 
@@ -76,12 +76,12 @@ def make_poisoned(config: RunConfig, members: tuple[str, ...]) -> Stages:
     return stages
 
 
-def make_dying(config: RunConfig, members: tuple[str, ...]) -> Stages:
+def make_dying(config: ResolvedConfig, members: tuple[str, ...]) -> Stages:
     """A worker that dies before it touches any image."""
     os._exit(9)
 
 
-def make_failing(config: RunConfig, members: tuple[str, ...]) -> Stages:
+def make_failing(config: ResolvedConfig, members: tuple[str, ...]) -> Stages:
     """A method that fails on every image."""
 
     def method(image: object) -> object:

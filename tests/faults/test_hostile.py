@@ -23,7 +23,7 @@ from conftest import MakeSet
 
 from maskgen.errors import MaskgenError, ShardFault, SourceFault
 from maskgen.loaders.dataset.open import open_dataset
-from maskgen.pipelines.run import failures
+from maskgen.pipelines.running import failures
 from maskgen.shards import index, manifest, naming, sealed_json, table, tar
 from maskgen.shards.plan import read_plan
 from maskgen.shards.reader import read_samples

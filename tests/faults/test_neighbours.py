@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 from photos import make_photos
 
-from maskgen.pipelines.run import Outcome, failures
+from maskgen.pipelines.running import Outcome, failures
 from maskgen.shards import manifest, reader
 from maskgen.shards.verify import verify
 

@@ -12,7 +12,7 @@ from photos import BROKEN, hashes, make_photos
 from maskgen.config.run_config import RunConfig, make_config
 from maskgen.errors import EnvironmentFault, MaskgenError
 from maskgen.loaders.reading.masks import MaskReader
-from maskgen.pipelines.run import RunOptions, failures, run
+from maskgen.pipelines.running import RunOptions, failures, run
 from maskgen.shards.verify import verify
 
 pytestmark = pytest.mark.faults

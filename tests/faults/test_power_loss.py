@@ -22,7 +22,7 @@ from conftest import MakeSet
 from photos import hashes
 
 from maskgen.io import atomic
-from maskgen.pipelines import run as running
+from maskgen.pipelines import running
 from maskgen.shards import commit, record
 
 pytestmark = pytest.mark.faults

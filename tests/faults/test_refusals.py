@@ -9,8 +9,8 @@ from photos import hashes, make_photos
 
 from maskgen.config.run_config import make_config
 from maskgen.errors import UsageError
-from maskgen.pipelines import identity
-from maskgen.pipelines.run import run
+from maskgen.pipelines import resolve
+from maskgen.pipelines.running import run
 
 pytestmark = pytest.mark.faults
 
@@ -66,7 +66,7 @@ def test_another_tool_version_is_named(
     given: dict[str, object], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     before = hashes(tmp_path / "shards")
-    monkeypatch.setattr(identity, "__version__", "0.0.9")
+    monkeypatch.setattr(resolve, "__version__", "0.0.9")
     with pytest.raises(UsageError, match=r"versions\.maskgen: '0\.1\.0' -> '0\.0\.9'"):
         run(make_config(given))
     assert hashes(tmp_path / "shards") == before

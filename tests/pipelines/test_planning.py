@@ -6,10 +6,11 @@ from pathlib import Path
 
 import pytest
 
-from maskgen.config.run_config import RunConfig, make_config
+from maskgen.config.run_config import make_config
 from maskgen.errors import SourceFault
 from maskgen.io.atomic import PartialFile
 from maskgen.pipelines.planning import write_rows
+from maskgen.pipelines.resolve import resolve
 from maskgen.shards.plan import Plan, PlannedImage, shard_rows
 from maskgen.types import ByteRef, Label, SourceItem
 
@@ -29,9 +30,7 @@ class Listed:
 
 
 def planned(source: Listed, tmp_path: Path, **options: object) -> tuple[Plan, list[list[PlannedImage]]]:
-    config: RunConfig = make_config(
-        {"dataset": "folder", "output": str(tmp_path), "shard_size": 3, **options}
-    )
+    config = resolve(make_config({"dataset": "folder", "output": str(tmp_path), "shard_size": 3, **options}))
     with PartialFile(tmp_path / "plan.parquet") as table:
         plan = write_rows(source, config, table)
         table.publish()

@@ -23,11 +23,10 @@ import pytest
 from numpy.typing import NDArray
 
 from maskgen.config.run_config import make_config
-from maskgen.errors import EnvironmentFault, UsageError
+from maskgen.errors import EnvironmentFault
 from maskgen.methods.networks.network import NetworkInput
-from maskgen.pipelines.model.fleet import devices
 from maskgen.pipelines.model.process import CHUNK, IN_FLIGHT, METERS, RemoteNetwork, _Batches, _serve
-from maskgen.pipelines.run import run
+from maskgen.pipelines.running import run
 
 WEIGHTS = "weights/u2netp/u2netp_from_fp16.pth"
 SIDE = 8
@@ -106,18 +105,6 @@ def test_a_client_that_breaks_the_rules_is_dropped(address: str, message: bytes)
         client._socket.send(message)
         assert client._socket.recv(16) == b""
     assert_serves(address)
-
-
-@pytest.mark.parametrize(("text", "wanted"), [("0", ["cuda:0"]), ("0,2", ["cuda:0", "cuda:2"])])
-def test_devices_are_numbers(text: str, wanted: list[str]) -> None:
-    config = make_config({"dataset": "sample", "output": "x", "device": "cuda", "devices": text})
-    assert devices(config) == wanted
-
-
-@pytest.mark.parametrize("text", ["", "a", "0,", "0,0", "-1"])
-def test_what_is_no_list_of_numbers_is_refused(text: str) -> None:
-    with pytest.raises(UsageError, match="--devices"):
-        devices(make_config({"dataset": "sample", "output": "x", "device": "cuda", "devices": text}))
 
 
 # --- whole runs with the real network

@@ -20,10 +20,10 @@ from maskgen.shards.reader import check_size
 from maskgen.shards.record import Record, read_records
 
 from .executors.local import LocalExecutor
-from .identity import resolve
 from .log import append_log
 from .model.precision import check_precision_of
 from .planning import prepare
+from .resolve import resolve
 from .shard.make import ShardJob, ShardResult
 from .shard.stages import Stages
 from .shard.worker import StagesFactory
@@ -99,17 +99,17 @@ def run(config: RunConfig, options: RunOptions | None = None) -> Outcome:
         return _run(config, options, stop)
 
 
-def _run(config: RunConfig, options: RunOptions, stop: StopSignals) -> Outcome:
-    config = resolve(config)
+def _run(wanted: RunConfig, options: RunOptions, stop: StopSignals) -> Outcome:
+    config = resolve(wanted)
     plan = prepare(config)
-    output = Path(config.output)
+    output = Path(wanted.output)
     tally = _Tally(plan, options, _committed(output, plan, retry=options.retry_failed))
     jobs = [
         ShardJob(output, number, shard.name, plan.members, plan.fingerprint)
         for number, shard in enumerate(plan.shards)
         if number % options.task[1] == options.task[0] and shard.name not in tally.records
     ]
-    workers = min(config.workers or len(os.sched_getaffinity(0)), max(1, len(jobs)))
+    workers = min(wanted.workers or len(os.sched_getaffinity(0)), max(1, len(jobs)))
     try:
         if jobs:
             check_precision_of(config, output)
@@ -123,7 +123,9 @@ def _run(config: RunConfig, options: RunOptions, stop: StopSignals) -> Outcome:
     finally:
         _end(output, plan)
     whole = manifest.read(output)
-    return Outcome(whole, tally.progress(0), _verdict(config, whole), tally.seconds, workers, plan.notes)
+    return Outcome(
+        whole, tally.progress(0), _verdict(wanted.max_failures, whole), tally.seconds, workers, plan.notes
+    )
 
 
 def _end(output: Path, plan: Plan) -> None:
@@ -204,8 +206,8 @@ def _log(output: Path, result: ShardResult) -> None:
     append_log(output, facts)
 
 
-def _verdict(config: RunConfig, whole: manifest.Manifest) -> int:
-    number, is_share = parse_budget(config.max_failures)
+def _verdict(max_failures: str, whole: manifest.Manifest) -> int:
+    number, is_share = parse_budget(max_failures)
     budget = number * whole.planned if is_share else number
     return EXIT_FAULTS if whole.failed > budget else EXIT_DONE
 

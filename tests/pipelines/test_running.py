@@ -15,7 +15,7 @@ from PIL import Image
 
 from maskgen.config.run_config import make_config
 from maskgen.errors import EXIT_DONE, EXIT_FAULTS, UsageError
-from maskgen.pipelines.run import Outcome, failures, run
+from maskgen.pipelines.running import Outcome, failures, run
 from maskgen.shards import manifest, reader
 from maskgen.shards.meta import unpack_meta
 from maskgen.shards.reader import SampleBytes

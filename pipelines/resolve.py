@@ -1,0 +1,181 @@
+"""From what the user wrote to a run with nothing left open: runtime, precision, weights, libraries, threshold."""
+
+from __future__ import annotations
+
+import dataclasses
+from dataclasses import dataclass
+from importlib import metadata
+from typing import Any
+
+from maskgen import __version__
+from maskgen.config.run_config import RunConfig
+from maskgen.errors import EnvironmentFault, UsageError
+from maskgen.io.atomic import file_sha256
+from maskgen.io.download import weights_file
+from maskgen.methods import METHODS, MethodOptions, resolve_network
+from maskgen.methods.refine.registry import REFINEMENT_LIBRARIES
+
+_NETWORK_OPTIONS = (
+    "network",
+    "runtime",
+    "precision",
+    "compile",
+    "batch_size",
+    "model_process",
+    "resize",
+    "device",
+)
+_DEFAULTS: dict[str, Any] = {field.name: field.default for field in dataclasses.fields(RunConfig)}
+_EXTRAS = {"onnxruntime": "onnx", "openvino": "openvino"}
+_ALWAYS = ("numpy", "opencv-python-headless", "pillow", "pyarrow")
+_GPU_BATCH = 32  # photos per call of a model process
+
+
+@dataclass(frozen=True, slots=True)
+class ResolvedConfig:
+    """A run's configuration with everything decided. `resolve` makes it; planning, workers and benches take it.
+
+    Args:
+        options: the user's, with every ``auto`` and 0 that stands for a choice replaced by what was chosen.
+        method: what the mask method is given.
+        versions: of the distributions that shape the output, by name.
+        weights_sha256: of the checkpoint; empty for a method without one.
+        devices: what the network runs on, as torch names them; ``("cpu",)`` for a method without one.
+        model_process: whether the network runs in processes of its own, one per device.
+    """
+
+    options: RunConfig
+    method: MethodOptions
+    versions: dict[str, str]
+    weights_sha256: str = ""
+    devices: tuple[str, ...] = ("cpu",)
+    model_process: bool = False
+
+    @property
+    def is_learned(self) -> bool:
+        """Whether the method is a network."""
+        return METHODS[self.options.method].network
+
+    def method_on(self, device: str) -> MethodOptions:
+        """What the method is given on one device, as ``cuda:1``."""
+        return dataclasses.replace(self.method, device=device)
+
+    def identity(self, plan_digest: str) -> dict[str, Any]:
+        """Everything that a shard's bytes depend on, as plain JSON.
+
+        Args:
+            plan_digest: of the planned images.
+        """
+        return {
+            "options": self.options.fingerprint_fields(),
+            "versions": self.versions,
+            "weights_sha256": self.weights_sha256,
+            "plan": plan_digest,
+        }
+
+
+def resolve(config: RunConfig) -> ResolvedConfig:
+    """Decide everything that was left open.
+
+    Raises:
+        UsageError: options that contradict each other; `devices` is no list of numbers.
+        EnvironmentFault: a package, the runtime or the GPU is not there.
+
+    Example:
+        >>> from maskgen.config.run_config import make_config
+        >>> config = resolve(make_config({"dataset": "sample", "output": "shards", "method": "mr"}))
+        >>> config.options.threshold, config.devices, config.is_learned
+        (0.3, ('cpu',), False)
+    """
+    spec = METHODS[config.method]
+    config = dataclasses.replace(config, threshold=config.threshold or spec.threshold)
+    if not spec.network:  # what a method ignores is no part of the run's fingerprint
+        config = dataclasses.replace(config, **{name: _DEFAULTS[name] for name in _NETWORK_OPTIONS})
+        return ResolvedConfig(config, _method_options(config), library_versions(config))
+    weights = config.weights or spec.released
+    if not weights:
+        raise UsageError(
+            f"--method {config.method} needs --weights FILE", remedy="docs/networks.md says where to get them"
+        )
+    file = weights_file(weights, config.weights_sha256)
+    config = dataclasses.replace(config, weights=str(file))
+    method = resolve_network(config.method, _method_options(config))
+    mode = config.model_process
+    if mode == "auto":
+        mode = "on" if config.device == "cuda" else "off"
+    config = dataclasses.replace(
+        config,
+        runtime=method.runtime,
+        precision=method.precision,
+        network=method.network,
+        model_process=mode,
+        batch_size=config.batch_size or (_GPU_BATCH if mode == "on" else 1),
+    )
+    return ResolvedConfig(
+        config, method, library_versions(config), file_sha256(file), devices_of(config), mode == "on"
+    )
+
+
+def _method_options(config: RunConfig) -> MethodOptions:
+    return MethodOptions(
+        weights=config.weights,
+        resize=config.resize,
+        device=config.device,
+        refine=config.refine,
+        runtime=config.runtime,
+        precision=config.precision,
+        network=config.network,
+        compile=config.compile,
+    )
+
+
+def devices_of(config: RunConfig) -> tuple[str, ...]:
+    """The devices of a run, as torch names them.
+
+    Raises:
+        UsageError: `devices` is no list of different numbers.
+    """
+    if config.device == "cpu":
+        return ("cpu",)
+    numbers = config.devices.split(",")
+    if not all(number.strip().isdigit() for number in numbers) or len(set(numbers)) < len(numbers):
+        raise UsageError(
+            f"--devices takes GPU numbers such as 0,1, got {config.devices!r}",
+            remedy="nvidia-smi -L lists them",
+        )
+    return tuple(f"cuda:{int(number)}" for number in numbers)
+
+
+def library_versions(config: RunConfig) -> dict[str, str]:
+    """Versions of the distributions that shape the output.
+
+    Args:
+        config: with its runtime decided.
+
+    Raises:
+        EnvironmentFault: one that the method needs is not installed.
+    """
+    spec = METHODS[config.method]
+    names = {*_ALWAYS, *spec.libraries, *REFINEMENT_LIBRARIES.get(spec.refinement(config.refine), ())}
+    if spec.network:
+        names.add(config.runtime)
+    found = {"maskgen": __version__}
+    for name in sorted(names):
+        try:
+            found[name] = _version(name)
+        except metadata.PackageNotFoundError as error:
+            raise EnvironmentFault(
+                f"--method {config.method} needs the package {name}",
+                remedy=f'pip install "maskgen[{_EXTRAS.get(name, "train")}]"',
+            ) from error
+    return found
+
+
+def _version(name: str) -> str:
+    """Of an installed distribution; ONNX Runtime's build for GPUs has a name of its own."""
+    try:
+        return metadata.version(name)
+    except metadata.PackageNotFoundError:
+        if name != "onnxruntime":
+            raise
+        return metadata.version("onnxruntime-gpu")

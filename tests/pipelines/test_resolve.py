@@ -1,0 +1,103 @@
+"""What a run resolves to: nothing is left open, and what the method ignores does not count."""
+
+from __future__ import annotations
+
+import dataclasses
+import hashlib
+import pickle
+from importlib import metadata
+from pathlib import Path
+
+import pytest
+
+from maskgen.config.run_config import RunConfig, make_config
+from maskgen.errors import EnvironmentFault, UsageError
+from maskgen.pipelines import resolve as module
+from maskgen.pipelines.resolve import devices_of, resolve
+
+WEIGHTS = "weights/u2netp/u2netp_from_fp16.pth"
+
+
+def wanted(**options: object) -> RunConfig:
+    return make_config({"dataset": "sample", "output": "x", "method": "box", **options})
+
+
+def test_a_method_without_a_network_ignores_what_networks_are_told() -> None:
+    plain = resolve(wanted(method="mr"))
+    told = resolve(wanted(method="mr", precision="bf16", runtime="torch", batch_size=8, device="cuda"))
+    assert told == plain
+    assert (plain.is_learned, plain.model_process, plain.devices) == (False, False, ("cpu",))
+    assert plain.weights_sha256 == ""
+
+
+def test_the_threshold_is_the_methods_own_unless_it_is_given() -> None:
+    assert resolve(wanted(method="mr")).options.threshold == 0.3
+    assert resolve(wanted(method="mr", threshold=0.45)).options.threshold == 0.45
+
+
+def test_the_versions_are_those_that_are_installed() -> None:
+    versions = resolve(wanted(method="rbd", refine="none")).versions
+    assert versions.pop("maskgen") == module.__version__
+    assert {"numpy", "scipy", "opencv-python-headless", "pillow", "pyarrow"} <= versions.keys()
+    assert versions == {name: metadata.version(name) for name in versions}
+    assert "torch" not in versions
+
+
+def test_a_package_that_is_not_there_is_named_with_the_extra_that_brings_it(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    found = metadata.version
+
+    def version(name: str) -> str:
+        if name.startswith("scikit-image"):
+            raise metadata.PackageNotFoundError(name)
+        return found(name)
+
+    monkeypatch.setattr(module.metadata, "version", version)
+    with pytest.raises(EnvironmentFault, match="--method rbd needs the package scikit-image") as caught:
+        resolve(wanted(method="rbd"))
+    assert caught.value.remedy == 'pip install "maskgen[train]"'
+
+
+def test_a_network_is_resolved_to_its_file_runtime_and_precision(shared_data: Path) -> None:
+    pytest.importorskip("torch")
+    file = shared_data / WEIGHTS
+    found = resolve(wanted(method="u2netp", weights=str(file), runtime="torch"))
+    assert found.weights_sha256 == hashlib.sha256(file.read_bytes()).hexdigest()
+    assert (found.options.runtime, found.options.precision, found.options.batch_size) == ("torch", "fp32", 1)
+    assert (found.options.model_process, found.model_process) == ("off", False)
+    assert found.versions["torch"] == metadata.version("torch")
+    assert (found.method.weights, found.method.runtime) == (str(file), "torch")
+    assert found.method_on("cuda:1") == dataclasses.replace(found.method, device="cuda:1")
+    assert pickle.loads(pickle.dumps(found)) == found  # it goes to the workers
+    asked = resolve(wanted(method="u2netp", weights=str(file), runtime="torch", model_process="on"))
+    assert (asked.model_process, asked.options.batch_size) == (True, 32)
+
+
+def test_resolving_again_changes_nothing() -> None:
+    once = resolve(wanted(method="vote"))
+    assert resolve(once.options) == once
+
+
+def test_a_learned_method_without_weights_is_refused() -> None:
+    with pytest.raises(UsageError, match="--method u2netp needs --weights"):
+        resolve(wanted(method="u2netp"))
+
+
+def test_the_identity_holds_what_shapes_the_bytes_and_not_where_they_lie() -> None:
+    one = resolve(wanted(output="here", workers=3, max_failures="5%")).identity("plan")
+    assert one == resolve(wanted(output="there")).identity("plan")
+    assert one.keys() == {"options", "versions", "weights_sha256", "plan"}
+    assert one != resolve(wanted(background="telea")).identity("plan")
+    assert one != resolve(wanted()).identity("another plan")
+
+
+@pytest.mark.parametrize(("text", "found"), [("0", ("cuda:0",)), ("0,2", ("cuda:0", "cuda:2"))])
+def test_devices_are_numbers(text: str, found: tuple[str, ...]) -> None:
+    assert devices_of(wanted(device="cuda", devices=text)) == found
+
+
+@pytest.mark.parametrize("text", ["", "a", "0,", "0,0", "-1"])
+def test_what_is_no_list_of_numbers_is_refused(text: str) -> None:
+    with pytest.raises(UsageError, match="--devices"):
+        devices_of(wanted(device="cuda", devices=text))
