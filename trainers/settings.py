@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass
+from dataclasses import MISSING, dataclass
 from pathlib import Path
 from typing import Any
 
 from maskgen.config.claim import check_empty, claim_folder
 from maskgen.config.fingerprint import digest
+from maskgen.config.options import NewFolder, at_least, between, option, options_of
 from maskgen.errors import UsageError
 from maskgen.io.atomic import write_atomic
 
@@ -26,47 +27,64 @@ Config = dict[str, Any]
 class Settings:
     """Options of `train-ssl` beside the preset.
 
-    Args:
-        data: folder of shards, or its address in an object store.
-        output: folder of the run.
-        device: ``cpu`` or ``cuda``; with torchrun each process takes the GPU of its local rank.
-        loader: ``dali``, ``torch``, or ``auto``: DALI where it is installed.
-        precision: ``auto`` is bf16 on a GPU and fp32 on a CPU.
-        seed: of the weights, the order and all views.
-        accumulate: parts that a rank's batch is computed in, one after the other, to save memory.
-        channels_last: memory format of pictures and weights.
-        deterministic: only algorithms whose sums have a fixed order; slower on a GPU.
-        threads: CPU threads of the loader.
-        save_every: steps between checkpoints; there is one at the end of every epoch anyhow. 0: no others.
-        log_every: steps between lines of metrics.
-        knn_every: epochs between kNN evaluations; 0: none.
-        knn_data: labelled folder or shards to evaluate on; empty: the training shards, leaving one out.
-        tensorboard: also write event files.
-        on_error: ``raise``, or ``skip`` damaged samples.
-        photos: folder of the originals of sidecar shards.
-        cache: folder that remote shards are fetched into.
-        shuffle: ``global`` or ``shards:K``, see `maskgen.loaders.open_dataset`.
+    Raises:
+        UsageError: a value of the wrong type, outside its choices or its bounds.
+
+    Example:
+        >>> Settings(data="shards/", output=Path("run"), device="cuda").chosen_precision
+        'bf16'
     """
 
-    data: str
-    output: Path
-    device: str = "cpu"
-    loader: str = "auto"
-    precision: str = "auto"
-    seed: int = 0
-    accumulate: int = 1
-    channels_last: bool = False
-    deterministic: bool = False
-    threads: int = 2
-    save_every: int = 0
-    log_every: int = 50
-    knn_every: int = 0
-    knn_data: str = ""
-    tensorboard: bool = False
-    on_error: str = "raise"
-    photos: str = ""
-    cache: str = ""
-    shuffle: str = "global"
+    data: str = option(MISSING, "Folder of shards, or its address (s3://..., with --cache).", group="data")
+    output: NewFolder = option(MISSING, "Folder of the run.", group="output")
+    device: str = option(
+        "cpu",
+        "What trains; with torchrun each process takes the GPU of its local rank.",
+        group="machine",
+        choices=DEVICES,
+    )
+    loader: str = option(
+        "auto", "What makes the views; auto: DALI if installed.", group="machine", choices=LOADERS
+    )
+    precision: str = option(
+        "auto", "Arithmetic; auto: bf16 on a GPU, fp32 on a CPU.", group="machine", choices=PRECISIONS
+    )
+    seed: int = option(
+        0, "Of weights, order and views.  [default: 0]", group="settings", bounds=between(0, 2**31)
+    )
+    accumulate: int = option(
+        1,
+        "Parts that a batch is computed in, one after the other, to save memory.",
+        group="machine",
+        bounds=at_least(1),
+    )
+    channels_last: bool = option(
+        False, "Memory format of pictures and weights; faster on GPUs with bf16 or fp16.", group="machine"
+    )
+    deterministic: bool = option(False, "Bit-equal repeats on a GPU too; slower.", group="machine")
+    threads: int = option(2, "CPU threads of the loader.", group="machine", bounds=at_least(1))
+    save_every: int = option(
+        0, "Steps between checkpoints, beside those at each epoch's end (0: none).", group="safety"
+    )
+    log_every: int = option(50, "Steps between lines of metrics.", group="log", bounds=at_least(1))
+    knn_every: int = option(0, "Epochs between kNN evaluations (0: none).", group="log")
+    knn_data: str = option(
+        "", "Labeled folder or shards for it.  [default: the training shards]", group="log"
+    )
+    tensorboard: bool = option(False, "Also write event files.", group="log")
+    on_error: str = option(
+        "raise",
+        "What damaged samples do: end the run, or be left out.",
+        group="safety",
+        choices=("raise", "skip"),
+    )
+    photos: str = option("", "Folder of the originals, for sidecar shards.", group="data")
+    cache: str = option("", "Folder that remote shards are fetched into.", group="data")
+    shuffle: str = option("global", "Order of the samples: global, or shards:K.", group="data")
+
+    def __post_init__(self) -> None:
+        for one in options_of(Settings).values():
+            one.check(getattr(self, one.name))
 
     @property
     def chosen_precision(self) -> str:

@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import json
 import os
+from dataclasses import MISSING, dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Annotated
 
 import click
 
-from .loader_options import open_with_photos, photos_option, recipe_named
-from .options import config_from, data_argument, json_option, run_options
+from ..config.options import ExistingFolder, between, option
+from .loader_options import open_with_photos, recipe_named
+from .options import DataFolder, Json, Spelling, click_command, nested
+from .run_options import ConfigOptions
 from .terminal import own_options
 
 if TYPE_CHECKING:
@@ -23,13 +26,17 @@ def command() -> None:
     """Measure on this machine."""
 
 
-@command.command("stage1")
-@run_options
-@click.option(
-    "--seconds", type=click.FloatRange(0.1, 600), default=2.0, help="Time for each figure.  [default: 2]"
-)
-@json_option
-def stage1(config_file: Path | None, seconds: float, as_json: bool, **values: Any) -> None:
+@dataclass(frozen=True, kw_only=True)
+class StageOneOptions:
+    """Options of `maskgen bench stage1`."""
+
+    config: ConfigOptions = nested(ConfigOptions)
+    seconds: float = option(2.0, "Time for each figure, seconds.", bounds=between(0.1, 600), unit="s")
+    as_json: Json = option(False, "Print one JSON object.")
+
+
+@click_command("stage1", StageOneOptions, command)
+def stage1(options: StageOneOptions) -> None:
     """Each part of making shards alone: decode, method, background, encode, tar; then every runtime and precision.
 
     Takes the options of `maskgen run`; of the input up to 100 photos are used (the sample photos without one).
@@ -45,18 +52,18 @@ def stage1(config_file: Path | None, seconds: float, as_json: bool, **values: An
     from maskgen.pipelines.sources.sample import sample_folder
 
     with tempfile.TemporaryDirectory() as scratch:
-        wanted = config_from({**values, "output": scratch}, config_file, dataset="folder")
+        wanted = options.config.resolve(output=scratch, defaults={"dataset": "folder"})
         source = Path(wanted.input) if wanted.input else sample_folder()
         files = bench.photos_of(source)
         config = resolve(dataclasses.replace(wanted, input=str(source)))
         workers = wanted.workers or len(os.sched_getaffinity(0))
-        click.echo(f"each part on {workers} cores, about {5 * seconds + 15:.0f} s ...", err=True)
-        rates = bench.part_rates(config, files, workers, seconds)
+        click.echo(f"each part on {workers} cores, about {5 * options.seconds + 15:.0f} s ...", err=True)
+        rates = bench.part_rates(config, files, workers, options.seconds)
         if config.is_learned:
             click.echo("each runtime and precision on one core, a minute or two ...", err=True)
-        runtimes = bench.runtime_rates(config, files, seconds) if config.is_learned else []
+        runtimes = bench.runtime_rates(config, files, options.seconds) if config.is_learned else []
     said = bench.advice(config, rates, runtimes, workers)
-    if as_json:
+    if options.as_json:
         facts = {
             "workers": workers,
             "images_per_s": {part: round(rate, 2) for part, rate in rates.items()},
@@ -81,32 +88,27 @@ def _line(one: RuntimeRate) -> str:
     return f"{name:24}{one.rate:8.2f} images/s per core, IoU {one.iou:.4f} with fp32"
 
 
-@command.command("loader")
-@data_argument
-@click.option(
-    "--recipe",
-    "names",
-    multiple=True,
-    default=("mocov2", "mocov2-bg-rm", "mocov2-bg-random", "mocov2-bg-swaps"),
-    help="May be given several times; `maskgen preview --views list` names them.  [default: mocov2 and its three bg-]",
-)
-@click.option(
-    "--batch-size", type=click.IntRange(2, 8192), default=64, help="Images per batch.  [default: 64]"
-)
-@click.option(
-    "--threads",
-    type=click.IntRange(1, 512),
-    default=None,
-    help="CPU threads.  [default: one per core]",
-)
-@click.option("--device", type=click.Choice(["cpu", "cuda"]), default="cpu", help="[default: cpu]")
-@click.option(
-    "--seconds", type=click.FloatRange(0.1, 600), default=5.0, help="Time for each figure.  [default: 5]"
-)
-@click.option("--torch", "torch", is_flag=True, help="Also measure the loader without DALI.")
-@photos_option
-@json_option
-def loader(data: Path, names: tuple[str, ...], photos: Path | None, as_json: bool, **given: Any) -> None:
+@dataclass(frozen=True, kw_only=True)
+class LoaderBenchOptions:
+    """Options of `maskgen bench loader`."""
+
+    data: DataFolder = option(MISSING, "Folder of the data set.")
+    names: Annotated[tuple[str, ...], Spelling(flag="--recipe")] = option(
+        ("mocov2", "mocov2-bg-rm", "mocov2-bg-random", "mocov2-bg-swaps"),
+        "May be given several times; `maskgen preview --views list` names them.  "
+        "[default: mocov2 and its three bg-]",
+    )
+    batch_size: int = option(64, "Images per batch.", bounds=between(2, 8192))
+    threads: int | None = option(None, "CPU threads.  [default: one per core]", bounds=between(1, 512))
+    device: str = option("cpu", "Where the loader decodes and computes.", choices=("cpu", "cuda"))
+    seconds: float = option(5.0, "Time for each figure, seconds.", bounds=between(0.1, 600), unit="s")
+    torch: bool = option(False, "Also measure the loader without DALI.")
+    photos: ExistingFolder | None = option(None, "Folder of the originals, for shards of the sidecar layout.")
+    as_json: Json = option(False, "Print one JSON object.")
+
+
+@click_command("loader", LoaderBenchOptions, command)
+def loader(options: LoaderBenchOptions) -> None:
     """How many images per second the loader gives a trainer, for each recipe, and what decoding alone allows.
 
     \b
@@ -114,20 +116,20 @@ def loader(data: Path, names: tuple[str, ...], photos: Path | None, as_json: boo
     """  # noqa: D301 - click reads the \b
     import dataclasses
 
-    recipes = {name: recipe_named(name) for name in names}
+    recipes = {name: recipe_named(name) for name in options.names}
     with own_options():
-        dataset = open_with_photos(data, photos)
+        dataset = open_with_photos(options.data, options.photos)
     from maskgen.loaders.inspect import bench
 
     available = bench.cores()
-    threads = given["threads"] or available
+    threads = options.threads or available
     setting = bench.LoaderSetting(
-        dataset=dataset, batch_size=given["batch_size"], threads=threads, device=given["device"]
+        dataset=dataset, batch_size=options.batch_size, threads=threads, device=options.device
     )
     with own_options():
-        rates = bench.loader_rates(setting, recipes, given["seconds"], torch=given["torch"])
+        rates = bench.loader_rates(setting, recipes, options.seconds, torch=options.torch)
     said = bench.advice(setting, rates, available, bench.short_side(dataset))
-    if as_json:
+    if options.as_json:
         facts = {
             "samples": dataset.samples,
             "batch_size": setting.batch_size,

@@ -3,89 +3,100 @@
 from __future__ import annotations
 
 import json
+from dataclasses import MISSING, dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Annotated
 
 import click
 
-from .eval import evaluate_sets, measure_options
-from .options import ENDINGS, OutputFile, json_option
+from ..config.options import ExistingFolder, between, option
+from .eval import MeasureOptions, evaluate_sets
+from .kinds import ENDINGS, OutputFile
+from .options import Json, Spelling, click_command, nested
 
 if TYPE_CHECKING:
     from .eval import Found
 
 
-def _runs(_context: click.Context, _parameter: click.Parameter, values: tuple[str, ...]) -> dict[str, Path]:
-    """``NAME=MASKS`` arguments."""
-    runs: dict[str, Path] = {}
-    for value in values:
-        name, equals, folder = value.partition("=")
-        if not (name and equals and folder):
-            raise click.BadParameter(f"{value!r} is not NAME=MASKS")
-        if name in runs:
-            raise click.BadParameter(f"two runs are named {name!r}")
-        if not Path(folder).is_dir():
-            raise click.BadParameter(f"{folder!r} is no folder of masks or shards")
-        runs[name] = Path(folder)
-    return runs
+@dataclass(frozen=True, kw_only=True)
+class CompareOptions:
+    """Options of `maskgen compare`."""
+
+    runs: Annotated[tuple[str, ...], Spelling(argument=True, metavar="NAME=MASKS...")] = option(
+        MISSING, "Names, and folders of masks or shards."
+    )
+    measure: MeasureOptions = nested(MeasureOptions)
+    output: Annotated[Path | None, Spelling(kind=OutputFile(*ENDINGS))] = option(
+        None, "Write a contact sheet (PNG or JPEG, by its ending): photo | truth | each mask set."
+    )
+    photos: ExistingFolder | None = option(
+        None, "Folder of photos for the sheet.  [default: the photos in the shards]"
+    )
+    count: int = option(24, "Rows of the sheet.", bounds=between(1, 400))
+    as_json: Json = option(False, "Print one JSON object.")
+
+    @property
+    def folders(self) -> dict[str, Path]:
+        """The mask sets by name.
+
+        Raises:
+            click.BadParameter: one is not NAME=MASKS, is no folder, or two have the same name.
+        """
+        folders: dict[str, Path] = {}
+        for value in self.runs:
+            name, equals, folder = value.partition("=")
+            if not (name and equals and folder):
+                raise click.BadParameter(f"{value!r} is not NAME=MASKS")
+            if name in folders:
+                raise click.BadParameter(f"two runs are named {name!r}")
+            if not Path(folder).is_dir():
+                raise click.BadParameter(f"{folder!r} is no folder of masks or shards")
+            folders[name] = Path(folder)
+        return folders
 
 
-@click.command("compare", short_help="Several mask sets against one truth: a table, and a sheet of disputes.")
-@click.argument("runs", nargs=-1, required=True, metavar="NAME=MASKS...", callback=_runs)
-@measure_options
-@click.option(
-    "--output",
-    type=OutputFile(*ENDINGS),
-    help="Write a contact sheet (PNG or JPEG, by its ending): photo | truth | each mask set.",
-)
-@click.option(
-    "--photos",
-    type=click.Path(exists=True, file_okay=False, path_type=Path),
-    help="Folder of photos for the sheet.  [default: the photos in the shards]",
-)
-@click.option("--count", type=click.IntRange(1, 400), default=24, help="Rows of the sheet.  [default: 24]")
-@json_option
-def command(
-    runs: dict[str, Path], output: Path | None, photos: Path | None, count: int, as_json: bool, **how: Any
-) -> None:
+@click_command("compare", CompareOptions)
+def command(options: CompareOptions) -> None:
     """Hold several mask sets against one truth, on the images that all of them have.
 
     The rows of the sheet are the images that the sets disagree on most, by the mean absolute difference of their
     masks, which is written behind each name. For the measures see maskgen eval --help; each set's IoU is taken at
-    its own threshold (the last column) unless --binarise-at gives one for all.
+    its own threshold (the last column) unless --binarize-at gives one for all.
 
     \b
     maskgen compare --truth masks/ --output sheet.png rbd=shards-rbd/ u2netp=shards-u2netp/ old=maps/
     """  # noqa: D301 - click wants the character itself
     from ..evaluation import summary
 
-    if photos and not output:
+    runs = options.folders
+    if options.photos and not options.output:
         raise click.UsageError("--photos is for the sheet: give its --output as well")
-    found = evaluate_sets(list(runs.values()), **how)
+    found = evaluate_sets(list(runs.values()), options.measure)
     facts = {
         name: {**summary.summarise(found.evaluation, number), **found.facts(number)}
         for number, name in enumerate(runs)
     }
     found.print_doubts()
-    if output:
-        _write_sheet(found, list(runs), output, photos, count)
-    if as_json:
+    if options.output:
+        _write_sheet(found, list(runs), options, options.output)
+    if options.as_json:
         click.echo(json.dumps({"images": len(found.evaluation.scores), "runs": facts}))
         return
     click.echo(summary.as_table(facts))
     click.echo(
-        f"{len(found.evaluation.scores)} images" + (f"; {click.format_filename(output)}" if output else "")
+        f"{len(found.evaluation.scores)} images"
+        + (f"; {click.format_filename(options.output)}" if options.output else "")
     )
 
 
-def _write_sheet(found: Found, names: list[str], output: Path, photos: Path | None, count: int) -> None:
+def _write_sheet(found: Found, names: list[str], options: CompareOptions, output: Path) -> None:
     from ..drawing import comparison
     from ..drawing.contact_sheet import contact_sheet
     from ..evaluation.folder import pictures
     from ..io.atomic import write_atomic
 
-    folder = pictures(photos) if photos else {}
-    shown = comparison.disputed(found.evaluation, found.pairing, count)
+    folder = pictures(options.photos) if options.photos else {}
+    shown = comparison.disputed(found.evaluation, found.pairing, options.count)
     views = [comparison.photo_of(pair, folder) for pair, _ in shown]
     if not all(views):
         click.echo("maskgen: no photos in these masks; --photos DIR shows them", err=True)

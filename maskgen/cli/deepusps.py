@@ -6,99 +6,150 @@ import json
 import shlex
 import sys
 from collections.abc import Callable
+from dataclasses import MISSING, dataclass
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Annotated, Any
 
 import click
 
-from .options import json_option, time_text
+from ..config.options import ExistingFolder, NewFile, at_least, between, option
+from ..config.run_config import DATASETS
+from .options import Json, Spelling, click_command, nested
 from .progress import ProgressBar
+from .terminal import echo_err
+from .units import time_text
 
-F = TypeVar("F", bound=Callable[..., Any])
+if TYPE_CHECKING:
+    from maskgen.pipelines.deepusps.settings.settings import Settings
+    from maskgen.pipelines.deepusps.work_folder import Work
 
 _SHOWN = 20
-_DATASETS = ("folder", "imagenet", "coco", "jft", "webdataset", "sample")
+WorkFolder = Annotated[ExistingFolder, Spelling(argument=True)]
 
 
-def _source_options(function: F) -> F:
+@dataclass(frozen=True, kw_only=True)
+class SourceOptions:
     """What decides the weights; left out on a folder that holds a training, it goes on as it was begun."""
-    options = (
-        click.option(
-            "--input",
-            "inputs",
-            multiple=True,
-            metavar="PATH",
-            help="Folder or file of photos; may be given several times.",
-        ),
-        click.option(
-            "--output", type=click.Path(path_type=Path), required=True, help="Folder of the training."
-        ),
-        click.option("--preset", default=None, help="original, relicv2 or fast.  [default: fast]"),
-        click.option(
-            "--dataset", type=click.Choice(_DATASETS), default=None, help="Kind of source.  [default: folder]"
-        ),
-        click.option("--split", default=None, help="Split of the source: train or val.  [default: train]"),
-        click.option("--images", type=click.IntRange(1), default=None, help="How many photos to draw."),
-        click.option(
-            "--init",
-            default=None,
-            metavar="FILE",
-            help="Encoder to begin with: exported by train-ssl, or a torch checkpoint; `random` for none.",
-        ),
-        click.option(
-            "--seed",
-            type=click.IntRange(0, 2**31 - 1),
-            default=None,
-            help="Of draw, weights, order.  [default: 0]",
-        ),
-        click.option(
-            "--set",
-            "changes",
-            multiple=True,
-            metavar="NAME=VALUE",
-            help="Change a number of the preset: side=320, fusion.lr=1e-4, fusion.epochs=40, priors=rbd,mc, rounds=2.",
-        ),
+
+    inputs: Annotated[tuple[str, ...], Spelling(flag="--input", metavar="PATH")] = option(
+        (), "Folder or file of photos; may be given several times.", group="source"
     )
-    return _all(function, options)
-
-
-def _worker_option(function: F) -> F:
-    return click.option(
-        "--workers",
-        type=click.IntRange(0),
-        default=0,
-        help="Processes for photos and priors (0: one per core).",
-    )(function)
-
-
-def _machine_options(function: F) -> F:
-    options = (
-        click.option(
-            "--device",
-            type=click.Choice(("cpu", "cuda")),
-            default="cpu",
-            help="What trains.  [default: cpu]",
-        ),
-        click.option(
-            "--threads",
-            type=click.IntRange(0),
-            default=0,
-            help="Threads of torch on the CPU; another number may change the last bits (0: torch's own).",
-        ),
-        click.option(
-            "--keep-networks", is_flag=True, help="Keep the network of every round, to be evaluated."
-        ),
+    output: Path = option(MISSING, "Folder of the training.", group="output")
+    preset: str | None = option(None, "original, relicv2 or fast.  [default: fast]", group="settings")
+    dataset: str | None = option(None, "Kind of source.  [default: folder]", group="source", choices=DATASETS)
+    split: str | None = option(None, "Split of the source: train or val.  [default: train]", group="source")
+    images: int | None = option(None, "How many photos to draw.", group="source", bounds=at_least(1))
+    init: Annotated[str | None, Spelling(metavar="FILE")] = option(
+        None,
+        "Encoder to begin with: exported by train-ssl, or a torch checkpoint; `random` for none.",
+        group="settings",
     )
-    return _all(function, options)
+    seed: int | None = option(
+        None, "Of draw, weights, order.  [default: 0]", group="settings", bounds=between(0, 2**31 - 1)
+    )
+    changes: Annotated[tuple[str, ...], Spelling(flag="--set", metavar="NAME=VALUE")] = option(
+        (),
+        "Change a number of the preset: side=320, fusion.lr=1e-4, fusion.epochs=40, priors=rbd,mc, rounds=2.",
+        group="settings",
+    )
+
+    def open(self) -> tuple[Work, Settings]:
+        """The training that these options ask for, in its folder."""
+        from maskgen.pipelines.deepusps.run import begin
+        from maskgen.pipelines.deepusps.settings.settings import Request
+
+        images = (f"images={self.images}",) if self.images else ()
+        names = ("output", "inputs", "dataset", "split", "preset", "init", "seed")
+        values = {name: getattr(self, name) for name in names}
+        request = Request(**values, changes=(*self.changes, *images))
+        work, settings, notes = begin(request, shlex.join(["maskgen", *sys.argv[1:]]))
+        for note in notes:
+            echo_err(f"maskgen: note: {note}")
+        return work, settings
 
 
-def _all(function: F, options: tuple[Callable[[F], F], ...]) -> F:
-    for option in reversed(options):
-        function = option(function)
-    return function
+@dataclass(frozen=True, kw_only=True)
+class ProcessOptions:
+    """What works on the photos."""
+
+    workers: int = option(0, "Processes for photos and priors (0: one per core).", group="machine")
 
 
-_work = click.argument("work", type=click.Path(exists=True, file_okay=False, path_type=Path))
+@dataclass(frozen=True, kw_only=True)
+class HardwareOptions:
+    """What trains the networks."""
+
+    device: str = option("cpu", "What trains.", group="machine", choices=("cpu", "cuda"))
+    threads: int = option(
+        0,
+        "Threads of torch on the CPU; another number may change the last bits (0: torch's own).",
+        group="machine",
+    )
+    keep_networks: bool = option(False, "Keep the network of every round, to be evaluated.", group="output")
+
+
+@dataclass(frozen=True, kw_only=True)
+class RunCommandOptions:
+    """Options of `maskgen deepusps run`."""
+
+    source: SourceOptions = nested(SourceOptions)
+    process: ProcessOptions = nested(ProcessOptions)
+    hardware: HardwareOptions = nested(HardwareOptions)
+    as_json: Json = option(False, "Print one JSON object.")
+
+
+@dataclass(frozen=True, kw_only=True)
+class PhotosOptions:
+    """Options of `maskgen deepusps photos`."""
+
+    source: SourceOptions = nested(SourceOptions)
+    process: ProcessOptions = nested(ProcessOptions)
+
+
+@dataclass(frozen=True, kw_only=True)
+class PriorsOptions:
+    """Options of `maskgen deepusps priors`."""
+
+    work: WorkFolder = option(MISSING, "Folder of the training.")
+    process: ProcessOptions = nested(ProcessOptions)
+
+
+@dataclass(frozen=True, kw_only=True)
+class TrainOptions:
+    """Options of `maskgen deepusps train` and `fuse`."""
+
+    work: WorkFolder = option(MISSING, "Folder of the training.")
+    hardware: HardwareOptions = nested(HardwareOptions)
+
+
+@dataclass(frozen=True, kw_only=True)
+class ExportOptions:
+    """Options of `maskgen deepusps export`."""
+
+    work: WorkFolder = option(MISSING, "Folder of the training.")
+    output: NewFile | None = option(
+        None, "The .safetensors file.  [default: deepusps.safetensors in the training's folder]"
+    )
+    phase: str = option(
+        "fusion", "Whose network: fusion, or a round such as all-round-1 that ran with --keep-networks."
+    )
+    half: bool = option(False, "Round to float16: half the size.")
+
+
+@dataclass(frozen=True, kw_only=True)
+class StatusOptions:
+    """Options of `maskgen deepusps status`."""
+
+    work: WorkFolder = option(MISSING, "Folder of the training.")
+    as_json: Json = option(False, "Print one JSON object.")
+
+
+@dataclass(frozen=True, kw_only=True)
+class ReportOptions:
+    """Options of `maskgen deepusps report`."""
+
+    work: WorkFolder = option(MISSING, "Folder of the training.")
+    count: int = option(24, "Photos on the sheet.", bounds=between(1, 400))
 
 
 @click.group("deepusps", short_help="Learn masks from unlabelled photos; run again to resume.")
@@ -113,90 +164,60 @@ def command() -> None:
     """  # noqa: D301 - click reads the \b
 
 
-@command.command("run")
-@_source_options
-@_worker_option
-@_machine_options
-@json_option
-def run_command(as_json: bool, **values: Any) -> None:
+@click_command("run", RunCommandOptions, command)
+def run_command(options: RunCommandOptions) -> None:
     """All steps: photos, priors, train, fuse, export, and the report. The same command resumes."""
     from maskgen.pipelines.deepusps.run import STEPS
 
-    work = _do(STEPS, values)
-    _report(work, 24)
-    if as_json:
-        click.echo(json.dumps(_status(work)))
+    folder = _do(STEPS, options.source.open, options.process, options.hardware)
+    _report(folder, 24)
+    if options.as_json:
+        click.echo(json.dumps(_status(folder)))
     else:
         from maskgen.pipelines.deepusps.work_folder import REPORT, WEIGHTS
 
-        click.echo(f"{work / WEIGHTS}: the network, for --method deepusps --weights")
-        click.echo(f"{work / REPORT}: the report")
+        click.echo(f"{folder / WEIGHTS}: the network, for --method deepusps --weights")
+        click.echo(f"{folder / REPORT}: the report")
 
 
-@command.command("photos")
-@_source_options
-@_worker_option
-def photos_command(**values: Any) -> None:
+@click_command("photos", PhotosOptions, command)
+def photos_command(options: PhotosOptions) -> None:
     """Draw and decode the photos; this begins a training."""
-    _do(("photos",), values)
+    _do(("photos",), options.source.open, options.process)
 
 
-@command.command("priors")
-@_work
-@_worker_option
-def priors_command(**values: Any) -> None:
+@click_command("priors", PriorsOptions, command)
+def priors_command(options: PriorsOptions) -> None:
     """Compute the training-free maps of every photo."""
-    _do(("priors",), values)
+    _do(("priors",), lambda: _open(options.work), options.process)
 
 
-@command.command("train")
-@_work
-@_machine_options
-def train_command(**values: Any) -> None:
+@click_command("train", TrainOptions, command)
+def train_command(options: TrainOptions) -> None:
     """Refine each prior's maps in rounds of training."""
-    _do(("train",), values)
+    _do(("train",), lambda: _open(options.work), hardware=options.hardware)
 
 
-@command.command("fuse")
-@_work
-@_machine_options
-def fuse_command(**values: Any) -> None:
+@click_command("fuse", TrainOptions, command)
+def fuse_command(options: TrainOptions) -> None:
     """Train the network on all refined maps at once."""
-    _do(("fuse",), values)
+    _do(("fuse",), lambda: _open(options.work), hardware=options.hardware)
 
 
-@command.command("export")
-@_work
-@click.option(
-    "--output",
-    "target",
-    type=click.Path(dir_okay=False, path_type=Path),
-    default=None,
-    help="The .safetensors file.  [default: deepusps.safetensors in the training's folder]",
-)
-@click.option(
-    "--phase",
-    default="fusion",
-    help="Whose network: fusion, or a round such as all-round-1 that ran with --keep-networks.",
-)
-@click.option("--half", is_flag=True, help="Round to float16: half the size.")
-def export_command(work: Path, target: Path | None, phase: str, half: bool) -> None:
+@click_command("export", ExportOptions, command)
+def export_command(options: ExportOptions) -> None:
     """Write the checkpoint for --method deepusps, and a JSON beside it that says how it was made."""
     from maskgen.pipelines.deepusps.results.export import export
-    from maskgen.pipelines.deepusps.settings.settings import read_settings
-    from maskgen.pipelines.deepusps.work_folder import open_work
 
-    opened = open_work(work)
-    click.echo(f"{export(opened, read_settings(opened), target, phase, half=half)}")
+    work, settings = _open(options.work)
+    click.echo(f"{export(work, settings, options.output, options.phase, half=options.half)}")
 
 
-@command.command("status")
-@_work
-@json_option
-def status_command(work: Path, as_json: bool) -> None:
+@click_command("status", StatusOptions, command)
+def status_command(options: StatusOptions) -> None:
     """How far a training is, and every photo that was left out with its reason."""
-    facts = _status(work)
-    if as_json:
+    facts = _status(options.work)
+    if options.as_json:
         click.echo(json.dumps(facts))
         return
     steps = ", ".join(f"{name} {'done' if done else 'not done'}" for name, done in facts["steps"].items())
@@ -214,15 +235,18 @@ def status_command(work: Path, as_json: bool) -> None:
         click.echo(f"... {len(left_out) - _SHOWN} more: --json lists all")
 
 
-@command.command("report")
-@_work
-@click.option("--count", type=click.IntRange(1, 400), default=24, help="Photos on the sheet.  [default: 24]")
-def report_command(work: Path, count: int) -> None:
+@click_command("report", ReportOptions, command)
+def report_command(options: ReportOptions) -> None:
     """Draw report.html (losses, agreement of the labels) and sheet.jpg (photo | priors | labels | mask)."""
-    click.echo(str(_report(work, count)))
+    click.echo(str(_report(options.work, options.count)))
 
 
-def _do(steps: tuple[str, ...], values: dict[str, Any]) -> Path:
+def _do(
+    steps: tuple[str, ...],
+    opened: Callable[[], tuple[Work, Settings]],
+    process: ProcessOptions = ProcessOptions(),
+    hardware: HardwareOptions = HardwareOptions(),
+) -> Path:
     """Run steps with progress on stderr; returns the training's folder."""
     from ..processes.signals import StopSignals
 
@@ -230,22 +254,17 @@ def _do(steps: tuple[str, ...], values: dict[str, Any]) -> Path:
         from maskgen.pipelines.deepusps.run import RunHooks, run
         from maskgen.pipelines.deepusps.training.phase import Hardware
 
-        work, settings = _opened(values)
-        hardware = Hardware(
-            values.get("device", "cpu"),
-            values.get("threads", 0),
-            values.get("keep_networks", False),
-            lambda text: click.echo(f"maskgen: note: {text}", err=True),
-        )
+        work, settings = opened()
+        trained_on = Hardware(**vars(hardware), note=lambda text: echo_err(f"maskgen: note: {text}"))
         with ProgressBar() as bar:
 
             def finished(step: str, words: str) -> None:
                 bar.clear()
-                click.echo(f"{step}: {words}", err=True)
+                echo_err(f"{step}: {words}")
 
             hooks = RunHooks(
-                values.get("workers", 0),
-                hardware,
+                process.workers,
+                trained_on,
                 lambda at: bar.show(at.done, at.total, progress_text(at)),
                 finished,
             )
@@ -253,40 +272,25 @@ def _do(steps: tuple[str, ...], values: dict[str, Any]) -> Path:
     return Path(work.root)
 
 
-def _opened(values: dict[str, Any]) -> Any:
-    """The training that the options ask for, or that lies in the folder given."""
-    from maskgen.pipelines.deepusps.run import begin
-    from maskgen.pipelines.deepusps.settings.settings import Request, read_settings
+def _open(folder: Path) -> tuple[Work, Settings]:
+    """The training that lies in a folder."""
+    from maskgen.pipelines.deepusps.settings.settings import read_settings
     from maskgen.pipelines.deepusps.work_folder import open_work
 
-    if "work" in values:
-        work = open_work(values["work"])
-        return work, read_settings(work)
-    images = (f"images={values['images']}",) if values["images"] else ()
-    names = ("output", "inputs", "dataset", "split", "preset", "init", "seed")
-    request = Request(**{name: values[name] for name in names}, changes=(*values["changes"], *images))
-    work, settings, notes = begin(request, shlex.join(["maskgen", *sys.argv[1:]]))
-    for note in notes:
-        click.echo(f"maskgen: note: {note}", err=True)
-    return work, settings
+    work = open_work(folder)
+    return work, read_settings(work)
 
 
 def _status(folder: Path) -> dict[str, Any]:
     from maskgen.pipelines.deepusps.run import status
-    from maskgen.pipelines.deepusps.settings.settings import read_settings
-    from maskgen.pipelines.deepusps.work_folder import open_work
 
-    work = open_work(folder)
-    return status(work, read_settings(work))
+    return status(*_open(folder))
 
 
 def _report(folder: Path, count: int) -> Path:
     from maskgen.pipelines.deepusps.results.report import write_report
-    from maskgen.pipelines.deepusps.settings.settings import read_settings
-    from maskgen.pipelines.deepusps.work_folder import open_work
 
-    work = open_work(folder)
-    return write_report(work, read_settings(work), count)
+    return write_report(*_open(folder), count)
 
 
 def progress_text(at: Any) -> str:

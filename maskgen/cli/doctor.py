@@ -6,11 +6,14 @@ import json
 import os
 import platform
 import shutil
+from dataclasses import dataclass
 from importlib import metadata
 
 import click
 
-from .options import json_option, size_text
+from ..config.options import option
+from .options import Json, click_command
+from .units import size_text
 
 _BASE = ("numpy", "scipy", "scikit-image", "opencv-python-headless", "pillow", "pyarrow", "click")
 _EXTRAS = {
@@ -22,9 +25,15 @@ _EXTRAS = {
 }
 
 
-@click.command("doctor", short_help="What is installed here, and how to install the rest.")
-@json_option
-def command(as_json: bool) -> None:
+@dataclass(frozen=True, kw_only=True)
+class DoctorOptions:
+    """Options of `maskgen doctor`."""
+
+    as_json: Json = option(False, "Print one JSON object.")
+
+
+@click_command("doctor", DoctorOptions)
+def command(options: DoctorOptions) -> None:
     """Check this machine: packages, GPU, memory, disk; say which line installs what is missing.
 
     Exit status 3 when maskgen cannot work here.
@@ -42,7 +51,7 @@ def command(as_json: bool) -> None:
         "gpu": _gpu(),
     }
     broken = [name for name in _BASE if not _version(name)]
-    click.echo(json.dumps(facts) if as_json else _text(facts))
+    click.echo(json.dumps(facts) if options.as_json else _text(facts))
     raise SystemExit(3 if broken or facts["opencv_conflict"] else 0)
 
 

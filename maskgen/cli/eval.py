@@ -4,76 +4,63 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import MISSING, dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Annotated, Any
 
 import click
 
+from ..config.options import ExistingFolder, ExistingPath, above, at_least, option
 from ..errors import Interrupted
-from .options import OutputFile, json_option
+from .kinds import OutputFile
+from .options import Json, Spelling, click_command, nested
 from .progress import ProgressBar
 
 if TYPE_CHECKING:
     from ..evaluation.evaluate import Evaluation
     from ..evaluation.pairs import MaskSet, Pairing
 
-F = TypeVar("F", bound=Callable[..., Any])
 
+@dataclass(frozen=True, kw_only=True)
+class MeasureOptions:
+    """What `eval` and `compare` share: which pairs are held against each other, and how."""
 
-def measure_options(function: F) -> F:
-    """The options that `eval` and `compare` share; they change which pairs are held against each other, and how."""
-    options = (
-        click.option(
-            "--truth",
-            required=True,
-            type=click.Path(exists=True, path_type=Path),
-            help="Folder of masks (foreground above 128), or a COCO instances_*.json.",
-        ),
-        click.option(
-            "--binarise-at",
-            "threshold",
-            type=click.FloatRange(0, 1, min_open=True),
-            help="Mask value that counts as foreground for IoU.  [default: the data set's threshold, or 0.5]",
-        ),
-        click.option(
-            "--normalise",
-            is_flag=True,
-            help="Stretch each map to its own minimum and maximum first, as some toolboxes do.",
-        ),
-        click.option("--allow-missing", is_flag=True, help="Evaluate the pairs there are; count the rest."),
-        click.option("--skip-empty", is_flag=True, help="Leave out truths without foreground; count them."),
-        click.option(
-            "--workers",
-            type=click.IntRange(1),
-            help="Processes; the result does not depend on it.  [default: cores]",
-        ),
+    truth: ExistingPath = option(
+        MISSING, "Folder of masks (foreground above 128), or a COCO instances_*.json."
     )
-    for option in reversed(options):
-        function = option(function)
-    return function
+    threshold: Annotated[float | None, Spelling(flag="--binarize-at", old="--binarise-at")] = option(
+        None,
+        "Mask value that counts as foreground for IoU.  [default: the data set's threshold, or 0.5]",
+        bounds=above(0, 1),
+    )
+    normalize: Annotated[bool, Spelling(old="--normalise")] = option(
+        False, "Stretch each map to its own minimum and maximum first, as some toolboxes do."
+    )
+    allow_missing: bool = option(False, "Evaluate the pairs there are; count the rest.")
+    skip_empty: bool = option(False, "Leave out truths without foreground; count them.")
+    workers: int | None = option(
+        None, "Processes; the result does not depend on it.  [default: cores]", bounds=at_least(1)
+    )
 
 
-@click.command("eval", short_help="Masks against true masks: F, E, S, MAE, IoU.")
-@click.option(
-    "--masks",
-    required=True,
-    type=click.Path(exists=True, file_okay=False, path_type=Path),
-    help="Folder of grey PNG or JPEG maps, or of shards.",
-)
-@measure_options
-@click.option(
-    "--per-image",
-    type=OutputFile(".parquet"),
-    help="Write each image's measures into this .parquet file.",
-)
-@json_option
-def command(masks: Path, per_image: Path | None, as_json: bool, **how: Any) -> None:
+@dataclass(frozen=True, kw_only=True)
+class EvalOptions:
+    """Options of `maskgen eval`."""
+
+    masks: ExistingFolder = option(MISSING, "Folder of gray PNG or JPEG maps, or of shards.")
+    measure: MeasureOptions = nested(MeasureOptions)
+    per_image: Annotated[Path | None, Spelling(kind=OutputFile(".parquet"))] = option(
+        None, "Write each image's measures into this .parquet file."
+    )
+    as_json: Json = option(False, "Print one JSON object.")
+
+
+@click_command("eval", EvalOptions)
+def command(options: EvalOptions) -> None:
     """Hold masks against true masks.
 
     Pairs by file stem; masks in shards by key or original file name. Maps are resized to the truth's size and not
-    stretched unless --normalise is given. Every measure is a mean over images, but:
+    stretched unless --normalize is given. Every measure is a mean over images, but:
 
     \b
     max_f            F of the mean precision and recall, best of 256 thresholds (BASNet, U2-Net)
@@ -85,12 +72,12 @@ def command(masks: Path, per_image: Path | None, as_json: bool, **how: Any) -> N
     from ..evaluation import summary
     from ..io.atomic import write_atomic
 
-    found = evaluate_sets([masks], **how)
+    found = evaluate_sets([options.masks], options.measure)
     facts = {**summary.summarise(found.evaluation), **found.facts(0)}
     found.print_doubts()
-    if per_image:
-        write_atomic(per_image, summary.per_image(found.evaluation))
-    if as_json:
+    if options.per_image:
+        write_atomic(options.per_image, summary.per_image(found.evaluation))
+    if options.as_json:
         click.echo(json.dumps(facts))
         return
     for name, value in facts.items():
@@ -104,13 +91,13 @@ class Found:
     sets: list[MaskSet]
     pairing: Pairing
     evaluation: Evaluation
-    normalise: bool
+    normalize: bool
 
     def facts(self, number: int) -> dict[str, Any]:
         """How mask set `number` was evaluated, and what was left out."""
         return {
             "iou_threshold": self.sets[number].threshold,
-            "normalised": self.normalise,
+            "normalised": self.normalize,
             "unpaired_masks": len(self.pairing.lone_masks[number]),
             "unpaired_truths": len(self.pairing.lone_truths),
             "empty_truths": len(self.evaluation.empty),
@@ -125,16 +112,7 @@ class Found:
                 click.echo(f"maskgen: note: {one.where}: {text}", err=True)
 
 
-def evaluate_sets(
-    masks: list[Path],
-    *,
-    truth: Path,
-    threshold: float | None,
-    normalise: bool,
-    allow_missing: bool,
-    skip_empty: bool,
-    workers: int | None,
-) -> Found:
+def evaluate_sets(masks: list[Path], options: MeasureOptions) -> Found:
     """Pair the mask sets with the truth and evaluate all pairs, with a progress bar.
 
     Raises:
@@ -146,18 +124,18 @@ def evaluate_sets(
 
     try:
         with StopSignals():
-            sets = [pairs.open_masks(path, threshold) for path in masks]
-            pairing = pairs.pair(pairs.open_truths(truth), sets)
-            pairs.require_pairs(pairing, sets, truth, allow_missing=allow_missing)
-            settings = Settings(tuple(one.cut for one in sets), normalise, skip_empty)
+            sets = [pairs.open_masks(path, options.threshold) for path in masks]
+            pairing = pairs.pair(pairs.open_truths(options.truth), sets)
+            pairs.require_pairs(pairing, sets, options.truth, allow_missing=options.allow_missing)
+            settings = Settings(tuple(one.cut for one in sets), options.normalize, options.skip_empty)
             total = len(pairing.pairs)
             with ProgressBar() as bar:
                 evaluation = evaluate(
                     pairing.pairs,
                     settings,
-                    workers or len(os.sched_getaffinity(0)),
+                    options.workers or len(os.sched_getaffinity(0)),
                     lambda done: bar.show(done, total, f"{done}/{total} images"),
                 )
     except Interrupted as error:
         raise Interrupted(error.what, remedy="run the same command again; it starts anew") from error
-    return Found(sets, pairing, evaluation, normalise)
+    return Found(sets, pairing, evaluation, options.normalize)

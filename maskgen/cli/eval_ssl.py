@@ -3,19 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from pathlib import Path
-from typing import Any, TypeVar
+from dataclasses import MISSING, dataclass
+from typing import Annotated, Any
 
 import click
 
 from .. import __version__
-from .terminal import WIDE, own_options
-from .training_options import FOLDER, Stoppable, require, say_aside
+from ..config.options import ExistingFolder, ExistingPath, NewFolder, above, at_least, between, option
+from .groups import StoppableGroup
+from .options import Spelling, click_command, nested
+from .terminal import WIDE, echo_err, own_options, require_package
 
-F = TypeVar("F", bound=Callable[..., Any])
 
-
-@click.group(cls=Stoppable, context_settings=WIDE)
+@click.group(cls=StoppableGroup, context_settings=WIDE)
 @click.version_option(__version__, prog_name="eval-ssl")
 def eval_cli() -> None:
     """Judge a frozen backbone by labels. With several GPUs: torchrun --nproc-per-node 8 -m maskgen.trainers eval ...
@@ -24,111 +24,52 @@ def eval_cli() -> None:
     """
 
 
-_QUESTION_OPTIONS = (
-    click.option(
-        "--checkpoint",
-        required=True,
-        type=click.Path(exists=True, path_type=Path),
-        help="A checkpoint, a run's folder, or an exported .safetensors.",
-    ),
-    click.option(
-        "--data",
-        required=True,
-        type=click.Path(exists=True, file_okay=False, path_type=Path),
-        help="Training images: shards, or one folder per class; or a folder that holds train and val.",
-    ),
-    click.option(
-        "--test",
-        type=click.Path(exists=True, file_okay=False, path_type=Path),
-        help="Test images.  [default: val beside train, else training images are held out]",
-    ),
-    click.option("--output", required=True, type=FOLDER, help="Folder of results and features."),
-    click.option("--device", type=click.Choice(["cpu", "cuda"]), default="cpu", show_default=True),
-    click.option("--side", type=click.IntRange(0), default=0, help="Input side, px.  [default: the training views']"),
-    click.option(
-        "--share", type=click.FloatRange(0, 1), default=0.0,
-        help="Share of the short side that the center crop keeps.  [default: 0.875; 1 up to 96 px]",
-    ),
-    click.option("--batch-size", type=click.IntRange(1), default=256, show_default=True, help="Images at once."),
-    click.option("--threads", type=click.IntRange(1), default=2, show_default=True, help="Threads that decode."),
-    click.option("--seed", type=click.IntRange(0), default=0, help="Of crops, heads, held-out images.  [default: 0]"),
-)  # fmt: skip
+@dataclass(frozen=True, kw_only=True)
+class ProbeOptions:
+    """Options of every task of `eval-ssl`."""
+
+    checkpoint: ExistingPath = option(
+        MISSING, "A checkpoint, a run's folder, or an exported .safetensors.", group="data"
+    )
+    data: ExistingFolder = option(
+        MISSING,
+        "Training images: shards, or one folder per class; or a folder that holds train and val.",
+        group="data",
+    )
+    test: ExistingFolder | None = option(
+        None,
+        "Test images.  [default: val beside train, else training images are held out]",
+        group="data",
+    )
+    output: NewFolder = option(MISSING, "Folder of results and features.", group="output")
+    device: str = option("cpu", "What computes.", group="machine", choices=("cpu", "cuda"))
+    side: int = option(
+        0, "Side of the input, px.  [default: the training views']", group="settings", unit="px"
+    )
+    share: float = option(
+        0.0,
+        "Share of the short side that the center crop keeps.  [default: 0.875; 1 up to 96 px]",
+        group="settings",
+        bounds=between(0, 1),
+    )
+    batch_size: int = option(256, "Images at once.", group="machine", bounds=at_least(1))
+    threads: int = option(2, "Threads that decode.", group="machine", bounds=at_least(1))
+    seed: int = option(0, "Of crops, heads, held-out images.  [default: 0]", group="settings")
 
 
-def _question_options(function: F) -> F:
-    for option in reversed(_QUESTION_OPTIONS):
-        function = option(function)
-    return function
+@dataclass(frozen=True, kw_only=True)
+class KnnOptions:
+    """Options of `eval-ssl knn`."""
+
+    probe: ProbeOptions = nested(ProbeOptions)
+    ks: Annotated[tuple[int, ...], Spelling(flag="--k")] = option(
+        (10, 20, 100, 200), "How many neighbors.", group="settings", bounds=at_least(1)
+    )
+    temperature: float = option(0.07, "Of the votes.", group="settings", bounds=above(0))
 
 
-def _numbers(_ctx: click.Context, parameter: click.Parameter, text: str) -> list[float]:
-    try:
-        found = [float(part) for part in text.split(",") if part.strip()]
-    except ValueError as error:
-        raise click.BadParameter(f"{text!r} is no list of numbers", param=parameter) from error
-    if any(number <= 0 for number in found):
-        raise click.BadParameter("numbers above 0", param=parameter)
-    return found
-
-
-@eval_cli.command("knn")
-@_question_options
-@click.option(
-    "--k", "ks", default="10,20,100,200", show_default=True, callback=_numbers, help="How many neighbors."
-)
-@click.option(
-    "--temperature",
-    type=click.FloatRange(0, min_open=True),
-    default=0.07,
-    show_default=True,
-    help="Of the votes.",
-)
-def knn(ks: list[float], temperature: float, **values: Any) -> None:
-    """Accuracy of weighted nearest neighbors."""
-
-    def work(config: Any, _stop: Any) -> dict[str, Any]:
-        from maskgen.trainers.probes.tasks import run_knn
-
-        return run_knn(config, ks=[int(k) for k in ks], temperature=temperature)
-
-    _evaluate(work, **values)
-
-
-@eval_cli.command("linear")
-@_question_options
-@click.option("--protocol", "name", default="moco", show_default=True, help="A paper's settings, see --list.")
-@click.option(
-    "--lr", "lrs", default="", callback=_numbers, help="Learning rates, for example 0.1,1,10; best is kept."
-)
-@click.option("--epochs", type=click.IntRange(1), help="In place of the protocol's.")
-@click.option("--head-batch", type=click.IntRange(1), help="Images per step, in place of the protocol's.")
-@click.option(
-    "--views", type=click.IntRange(-1), default=0,
-    help="Passes of random crops that are kept on disk and taken in turn; 0: a new one for each epoch, as in the "
-    "papers; -1: center crops, one pass.",
-)  # fmt: skip
-@click.option(
-    "--list", "listed", is_flag=True, is_eager=True, expose_value=False, callback=lambda c, _p, v: _list(c, v)
-)
-def linear(
-    name: str, lrs: list[float], epochs: int | None, head_batch: int | None, views: int, **values: Any
-) -> None:
-    """Accuracy of a linear classifier trained on frozen features."""
-
-    def work(config: Any, stop: Any) -> dict[str, Any]:
-        from maskgen.trainers.probes.linear import find_protocol
-        from maskgen.trainers.probes.tasks import run_linear
-
-        protocol = find_protocol(name, epochs=epochs, batch_size=head_batch)
-        return run_linear(config, protocol, lrs=lrs, views=views, say=say_aside, stop=stop)
-
-    _evaluate(work, **values)
-
-
-def _list(context: click.Context, wanted: bool) -> None:
-    if not wanted:
-        return
-    require("torch")
+def _list_protocols(context: click.Context, _: Any) -> None:
+    require_package("torch")
     from maskgen.trainers.probes.linear import PROTOCOLS
 
     for name, protocol in PROTOCOLS.items():
@@ -138,16 +79,70 @@ def _list(context: click.Context, wanted: bool) -> None:
     context.exit()
 
 
-def _evaluate(work: Callable[[Any, Any], dict[str, Any]], *, device: str, **values: Any) -> None:
-    require("torch")
+@dataclass(frozen=True, kw_only=True)
+class LinearOptions:
+    """Options of `eval-ssl linear`."""
+
+    probe: ProbeOptions = nested(ProbeOptions)
+    protocol: str = option("moco", "A paper's settings, see --list.", group="settings")
+    lrs: Annotated[tuple[float, ...], Spelling(flag="--lr")] = option(
+        (), "Learning rates, for example 0.1,1,10; the best is kept.", group="settings", bounds=above(0)
+    )
+    epochs: int | None = option(None, "In place of the protocol's.", group="settings", bounds=at_least(1))
+    head_batch: int | None = option(
+        None, "Images per step, in place of the protocol's.", group="settings", bounds=at_least(1)
+    )
+    views: int = option(
+        0,
+        "Passes of random crops that are kept on disk and taken in turn; 0: a new one for each epoch, as in the "
+        "papers; -1: center crops, one pass.",
+        group="settings",
+        bounds=at_least(-1),
+    )
+    listed: Annotated[bool, Spelling(flag="--list", show=_list_protocols)] = option(
+        False, "List the protocols of the papers."
+    )
+
+
+@click_command("knn", KnnOptions, eval_cli)
+def knn(options: KnnOptions) -> None:
+    """Accuracy of weighted nearest neighbors."""
+
+    def work(config: Any, _stop: Any) -> dict[str, Any]:
+        from maskgen.trainers.probes.tasks import run_knn
+
+        return run_knn(config, ks=list(options.ks), temperature=options.temperature)
+
+    _evaluate(work, options.probe)
+
+
+@click_command("linear", LinearOptions, eval_cli)
+def linear(options: LinearOptions) -> None:
+    """Accuracy of a linear classifier trained on frozen features."""
+
+    def work(config: Any, stop: Any) -> dict[str, Any]:
+        from maskgen.trainers.probes.linear import find_protocol
+        from maskgen.trainers.probes.tasks import run_linear
+
+        protocol = find_protocol(options.protocol, epochs=options.epochs, batch_size=options.head_batch)
+        return run_linear(
+            config, protocol, lrs=list(options.lrs), views=options.views, say=echo_err, stop=stop
+        )
+
+    _evaluate(work, options.probe)
+
+
+def _evaluate(work: Callable[[Any, Any], dict[str, Any]], options: ProbeOptions) -> None:
+    require_package("torch")
     from maskgen.trainers.distributed.process_group import join_process_group
     from maskgen.trainers.distributed.ranks import rank
     from maskgen.trainers.probes.tasks import ProbeConfig
 
     stop = click.get_current_context().obj
-    with own_options(), join_process_group(device) as own:
-        precision = "bf16" if device == "cuda" else "fp32"
-        result = work(ProbeConfig(device=own, precision=precision, **values), stop)
+    with own_options(), join_process_group(options.device) as device:
+        precision = "bf16" if options.device == "cuda" else "fp32"
+        config = ProbeConfig(**{**vars(options), "device": device, "precision": precision})
+        result = work(config, stop)
         if rank() == 0:
             for name, value in result.items():
                 click.echo(f"{name:18} {format(value, '.4f') if isinstance(value, float) else value}")

@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import hashlib
 import json
-from dataclasses import replace
+from dataclasses import MISSING, dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
+from ..config.options import NewFile, between, option
 from ..errors import EnvironmentFault, UsageError
-from .options import json_option, size_text
+from .options import Json, click_command
+from .units import size_text
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -19,23 +21,21 @@ if TYPE_CHECKING:
 _PHOTOS = ("astronaut.png", "coffee.png")
 
 
-@click.command("export-onnx", short_help="A U²-Net checkpoint as an ONNX model, checked against torch.")
-@click.option("--method", type=click.Choice(["u2net", "u2netp"]), required=True, help="Which network.")
-@click.option("--weights", required=True, help="Its checkpoint, a path or an https:// address.")
-@click.option(
-    "--weights-sha256", default="", help="SHA-256 that the checkpoint must have; needed for an address."
-)
-@click.option(
-    "--output", required=True, type=click.Path(dir_okay=False, path_type=Path), help="The ONNX file to write."
-)
-@click.option(
-    "--side", type=click.IntRange(32, 2048), default=320, help="Side of the input, px.  [default: 320]"
-)
-@click.option("--force", is_flag=True, help="Replace a file that is there.")
-@json_option
-def command(
-    method: str, weights: str, weights_sha256: str, output: Path, side: int, force: bool, as_json: bool
-) -> None:
+@dataclass(frozen=True, kw_only=True)
+class ExportOptions:
+    """Options of `maskgen export-onnx`."""
+
+    method: str = option(MISSING, "Which network.", choices=("u2net", "u2netp"))
+    weights: str = option(MISSING, "Its checkpoint, a path or an https:// address.")
+    weights_sha256: str = option("", "SHA-256 that the checkpoint must have; needed for an address.")
+    output: NewFile = option(MISSING, "The ONNX file to write.")
+    side: int = option(320, "Side of the input, px.", bounds=between(32, 2048), unit="px")
+    force: bool = option(False, "Replace a file that is there.")
+    as_json: Json = option(False, "Print one JSON object.")
+
+
+@click_command("export-onnx", ExportOptions)
+def command(options: ExportOptions) -> None:
     """Write U²-Net as an ONNX model with a free batch axis.
 
     The model is run on two of scikit-image's photos by ONNX Runtime or OpenVINO before it is written; when its
@@ -48,12 +48,15 @@ def command(
     from ..io.atomic import write_atomic
     from ..io.download import weights_file
 
-    if output.exists() and not force:
+    output = options.output
+    if output.exists() and not options.force:
         raise UsageError("there is a file already", where=str(output), remedy="--force replaces it")
-    model, error = _exported(method, weights_file(weights, weights_sha256), side)
+    model, error = _export(
+        options.method, weights_file(options.weights, options.weights_sha256), options.side
+    )
     output.parent.mkdir(parents=True, exist_ok=True)
     write_atomic(output, model)
-    if as_json:
+    if options.as_json:
         sha256 = hashlib.sha256(model).hexdigest()
         facts = {"output": str(output), "bytes": len(model), "sha256": sha256, "max_error": error}
         click.echo(json.dumps(facts))
@@ -61,7 +64,7 @@ def command(
     click.echo(f"{output}: {size_text(len(model))}, at most {error:.1e} from torch on {len(_PHOTOS)} photos")
 
 
-def _exported(method: str, weights: Path, side: int) -> tuple[bytes, float]:
+def _export(method: str, weights: Path, side: int) -> tuple[bytes, float]:
     """The model, and how far its saliency is from torch's.
 
     Raises:

@@ -4,21 +4,30 @@ from __future__ import annotations
 
 import json
 from collections import Counter
-from pathlib import Path
+from dataclasses import MISSING, dataclass
 from typing import Any
 
 import click
 
-from .options import data_argument, json_option, size_text
+from ..config.options import option
+from .options import DataFolder, Json, click_command
+from .units import size_text
 
 
-@click.command("info", short_help="What a data set holds, how it was made.")
-@data_argument
-@json_option
-def command(data: Path, as_json: bool) -> None:
+@dataclass(frozen=True, kw_only=True)
+class InfoOptions:
+    """Options of `maskgen info`."""
+
+    data: DataFolder = option(MISSING, "Folder of the data set.")
+    as_json: Json = option(False, "Print one JSON object.")
+
+
+@click_command("info", InfoOptions)
+def command(options: InfoOptions) -> None:
     """What the data set in folder DATA holds: counts, members, options, versions, mask coverage, background kinds."""
     from ..shards import manifest, table
 
+    data = options.data
     whole = manifest.read(data)
     areas: list[float] = []
     kinds: Counter[str] = Counter()
@@ -40,7 +49,7 @@ def command(data: Path, as_json: bool) -> None:
         "backgrounds": dict(sorted(kinds.items())),
         **whole.identity,
     }
-    if as_json:
+    if options.as_json:
         click.echo(json.dumps(facts))
         return
     for name, value in facts.items():

@@ -2,27 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypeVar
-
-import click
+from typing import TYPE_CHECKING
 
 from ..errors import UsageError
 
 if TYPE_CHECKING:
     from maskgen.loaders import Dataset, Recipe
-
-F = TypeVar("F", bound=Callable[..., Any])
-
-
-def photos_option(function: F) -> F:
-    """`--photos`: the originals of shards without photos."""
-    return click.option(
-        "--photos",
-        type=click.Path(exists=True, file_okay=False, path_type=Path),
-        help="Folder of the originals, for shards of the sidecar layout.",
-    )(function)
 
 
 def recipe_named(name: str) -> Recipe:

@@ -1,134 +1,268 @@
-"""Click options made from the configuration's fields, and the configuration from what was given."""
+"""A command's options, made from a frozen dataclass: `@click_command("eval", EvalOptions)`.
+
+Each field that `maskgen.config.options.option` made becomes an option of its name and type; a `Spelling` in its type's
+annotations says what these do not. Fields made by `nested` bring all options of another dataclass.
+"""
 
 from __future__ import annotations
 
+import copy
 import dataclasses
-import os
+import inspect
 from collections.abc import Callable, Iterator
-from pathlib import Path
-from typing import Any, TypeVar
+from dataclasses import dataclass, field
+from typing import Annotated, Any, TypeVar
 
 import click
 
-from ..config.options import Option, options_of
-from ..config.run_config import RunConfig, load_file, make_config
-from ..errors import EnvironmentFault
+from ..config.options import LARGEST, ExistingFolder, Option, PathRule, options_of
+from .kinds import Choice, Numbers
 
-F = TypeVar("F", bound=Callable[..., Any])
-
-
-def run_options(function: F) -> F:
-    """Add one option per field of RunConfig, and `--config`."""
-    function = click.option(
-        "--config",
-        "config_file",
-        type=click.Path(exists=True, dir_okay=False, path_type=Path),
-        help="TOML file of options.",
-    )(function)
-    for one in reversed(list(options_of(RunConfig).values())):
-        function = _click_option(one)(function)
-    return function
+T = TypeVar("T")
+HEADINGS = {
+    "source": "Source",
+    "data": "Data",
+    "settings": "Settings",
+    "masks": "Masks",
+    "backgrounds": "Backgrounds",
+    "output": "Output",
+    "machine": "Machine",
+    "safety": "Safety",
+    "log": "Log",
+}
+"""The headings of a command's help in their order, by the name of the group."""
 
 
-def _click_option(one: Option) -> Callable[[F], F]:
-    text = one.help
-    if one.default and one.kind is not bool:
-        text += f"  [default: {one.default}]"
-    if one.kind is bool:
-        return click.option(f"{one.flag}/--no-{one.flag[2:]}", default=None, help=text)
-    kind = click.Choice(one.choices) if one.choices else one.kind
-    return click.option(one.flag, type=kind, default=None, help=text)
-
-
-def config_from(values: dict[str, Any], config_file: Path | None, **defaults: Any) -> RunConfig:
-    """Command line over file over default.
-
-    Raises:
-        UsageError: an unknown, missing or wrong value.
-    """
-    given = {name: value for name, value in values.items() if value is not None}
-    return make_config({**defaults, **(load_file(config_file) if config_file else {}), **given})
-
-
-ENDINGS = (".png", ".jpg", ".jpeg")
-"""Of a picture to write."""
-
-_OF_NETWORKS = (
-    "weights", "weights_sha256", "network", "runtime", "precision", "force_precision", "compile", "model_process",
-    "batch_size", "resize", "device", "devices",
-)  # fmt: skip
-_OF_BACKGROUNDS = ("background_side", "background_store", "background_quality")
-_OF_TFRECORDS = ("image_feature", "label_feature", "name_feature")
-
-
-def without_effect(config: RunConfig) -> Iterator[str]:
-    """A sentence for each kind of option that was given and that this run does not use."""
-    from ..methods import METHODS
-
-    fields = dataclasses.fields(RunConfig)
-    given = {option.name for option in fields if getattr(config, option.name) != option.default}
-    rules = (
-        (METHODS[config.method].network, _OF_NETWORKS, f"{config.method} has no network"),
-        (config.method == "onnx", ("network",), "it describes an onnx model"),
-        (config.device == "cuda", ("devices",), "the device is the CPU"),
-        (config.background != "none", _OF_BACKGROUNDS, "no backgrounds are made"),
-        (config.dataset == "folder", ("labels",), "the data set is no folder"),
-        (config.dataset == "jft", _OF_TFRECORDS, "the data set is not jft"),
-    )
-    for used, names, why in rules:
-        unused = [] if used else [name for name in names if name in given]
-        given -= set(unused)
-        if unused:
-            flags = ", ".join("--" + name.replace("_", "-") for name in unused)
-            yield f"{flags}: no effect, {why}"
-
-
-class OutputFile(click.Path):
-    """A file to write, refused before the work unless its ending says what will be in it.
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Spelling:
+    """How a command writes a field, where the field's name and type do not say it.
 
     Args:
-        endings: the endings that are allowed.
+        flag: in place of the field's name with dashes.
+        old: a former spelling, still understood and not in the help.
+        metavar: what stands for the value in the help.
+        kind: reads the value.
+        argument: whether it is given by its place, not by a flag.
+        show: called when the flag is given, before anything is checked; it may end the command.
     """
 
-    def __init__(self, *endings: str) -> None:
-        super().__init__(dir_okay=False, writable=True, path_type=Path)
-        self._endings = endings
-
-    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Path:
-        """The path, after its folder has been made."""
-        path = Path(os.fsdecode(super().convert(value, param, ctx)))
-        if path.suffix.lower() not in self._endings:
-            self.fail(f"{str(path)!r} does not end in {' or '.join(self._endings)}", param, ctx)
-        path.parent.mkdir(parents=True, exist_ok=True)
-        if not os.access(path.parent, os.W_OK):
-            raise EnvironmentFault(
-                "cannot write into a folder", where=str(path.parent), cause="no permission"
-            )
-        return path
+    flag: str = ""
+    old: str = ""
+    metavar: str | None = None
+    kind: click.ParamType[Any] | None = None
+    argument: bool = False
+    show: Callable[[click.Context, Any], None] | None = None
 
 
-def data_argument(function: F) -> F:
-    """The folder of shards, as an argument named `data`."""
-    return click.argument("data", type=click.Path(exists=True, file_okay=False, path_type=Path))(function)
+DataFolder = Annotated[ExistingFolder, Spelling(argument=True)]
+"""The folder of a data set, as the argument DATA."""
+Json = Annotated[bool, Spelling(flag="--json")]
 
 
-def json_option(function: F) -> F:
-    """`--json`: one JSON object on stdout."""
-    return click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")(function)
+def nested(owner: type) -> Any:
+    """A field that holds an instance of another dataclass, whose options the command takes as its own."""
+    return field(metadata={"nested": owner})
 
 
-def size_text(count: float) -> str:
-    """A number of bytes for people, in powers of 1000."""
-    for unit in ("B", "kB", "MB", "GB"):
-        if abs(count) < 1000:
-            return f"{count:.3g} {unit}" if unit != "B" else f"{int(count)} B"
-        count /= 1000
-    return f"{count:.3g} TB"
+def given(owner: type) -> Any:
+    """A field that holds those options of another dataclass that were given, a value by name; none has a default."""
+    return field(metadata={"given": owner})
 
 
-def time_text(seconds: float) -> str:
-    """A duration for people."""
-    if seconds < 60:
-        return f"{seconds:.1f} s"
-    minutes, hours = seconds / 60, seconds / 3600
-    return f"{minutes:.0f} min" if minutes < 60 else f"{hours:.1f} h"
+def click_command(
+    name: str, owner: type[T], group: click.Group | None = None
+) -> Callable[[Callable[[T], Any]], click.Command]:
+    """Make a function of one dataclass into a command that has the dataclass's options.
+
+    Args:
+        name: of the command.
+        owner: the dataclass.
+        group: of which the command becomes a member.
+
+    Example:
+        >>> from maskgen.config.options import option
+        >>> @dataclass(frozen=True)
+        ... class Greeting:
+        ...     name: str = option("world", "Whom to greet.")
+        >>> @click_command("greet", Greeting)
+        ... def command(options: Greeting) -> None:
+        ...     click.echo(f"Hello {options.name}!")
+        >>> command(["--name", "you"], standalone_mode=False)
+        Hello you!
+    """
+
+    def make(function: Callable[[T], Any]) -> click.Command:
+        made = make_command(name, owner, function, function.__doc__ or "")
+        if group is not None:
+            group.add_command(made)
+        return made
+
+    return make
+
+
+def make_command(name: str, owner: type[T], function: Callable[[T], Any], text: str) -> click.Command:
+    """The command `name` that calls a function with an instance of a dataclass.
+
+    Args:
+        name: of the command.
+        owner: the dataclass.
+        function: what the command does; its result is the exit status, None for 0.
+        text: the help.
+    """
+
+    def call(**values: Any) -> Any:
+        return function(build(owner, values))
+
+    return GroupedCommand(
+        name, callback=call, params=list(click_parameters(owner)), help=inspect.cleandoc(text)
+    )
+
+
+def build(owner: type[T], values: dict[str, Any]) -> T:
+    """The instance that a command line asks for.
+
+    Args:
+        owner: the dataclass.
+        values: of its own and its nested options, by name.
+
+    Raises:
+        UsageError: a value outside its bounds.
+    """
+    known = options_of(owner)
+    made: dict[str, Any] = {}
+    for one in dataclasses.fields(owner):  # type: ignore[arg-type]
+        if inner := one.metadata.get("nested"):
+            made[one.name] = build(inner, values)
+        elif inner := one.metadata.get("given"):
+            made[one.name] = {name: values[name] for name in options_of(inner) if values[name] is not None}
+        elif one.name in known:
+            known[one.name].check(values[one.name], _flag(known[one.name]))
+            made[one.name] = values[one.name]
+    return owner(**made)
+
+
+def click_parameters(owner: type) -> Iterator[click.Parameter]:
+    """The options and arguments of a dataclass, in the order of its fields."""
+    known = options_of(owner)
+    for one in dataclasses.fields(owner):
+        if inner := one.metadata.get("nested"):
+            yield from click_parameters(inner)
+        elif inner := one.metadata.get("given"):
+            for option in options_of(inner).values():
+                yield _free_option(option)
+        elif one.name in known:
+            yield _parameter(known[one.name])
+
+
+class GroupedOption(click.Option):
+    """An option that stands under a heading, and may have a former spelling.
+
+    Args:
+        names: as click takes them.
+        group: a key of `HEADINGS`, or empty.
+        old: the former spelling.
+        facts: of `click.Option`.
+    """
+
+    def __init__(self, names: list[str], *, group: str = "", old: str = "", **facts: Any) -> None:
+        super().__init__(names, **facts)
+        self.group = group
+        self._old = old
+
+    def get_help_record(self, ctx: click.Context) -> tuple[str, str] | None:
+        """Without the former spelling."""
+        shown = copy.copy(self)
+        shown.opts = [name for name in self.opts if name != self._old]
+        return click.Option.get_help_record(shown, ctx)
+
+
+class GroupedCommand(click.Command):
+    """A command whose help lists its options under headings."""
+
+    def format_options(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """One section for each group that there is; options without a group stand in the last."""
+        groups: dict[str, list[tuple[str, str]]] = {name: [] for name in (*HEADINGS, "")}
+        for one in self.get_params(ctx):
+            if record := one.get_help_record(ctx):
+                groups[getattr(one, "group", "")].append(record)
+        for name, records in groups.items():
+            if records:
+                with formatter.section(HEADINGS.get(name, "Options")):
+                    formatter.write_dl(records)
+
+
+def _spelling(one: Option) -> Spelling:
+    return next((mark for mark in one.marks if isinstance(mark, Spelling)), Spelling())
+
+
+def _flag(one: Option) -> str:
+    return _spelling(one).flag or one.flag
+
+
+def _parameter(one: Option) -> click.Parameter:
+    how = _spelling(one)
+    if how.argument:
+        count = -1 if one.many else 1
+        return click.Argument(
+            [one.name], type=_kind(one), required=one.required, nargs=count, metavar=how.metavar,
+            default=None if one.required or one.many else one.default,
+        )  # fmt: skip
+    facts: dict[str, Any] = {"required": True} if one.required else {"default": one.default}
+    if one.kind is bool:
+        facts["is_flag"] = True
+    else:
+        facts |= {
+            "type": _kind(one),
+            "metavar": how.metavar,
+            "multiple": one.many and how.kind is None and one.item is str,
+        }
+    if how.show:
+        facts |= {"is_eager": True, "callback": _shower(how.show)}
+    names = [_flag(one), *([how.old] if how.old else []), one.name]
+    return GroupedOption(names, help=_help(one), group=one.group, old=how.old, **facts)
+
+
+def _free_option(one: Option) -> click.Parameter:
+    """An option that is None where it is not given."""
+    if one.kind is bool:
+        return GroupedOption(
+            [f"{one.flag}/--no-{one.flag[2:]}"], default=None, help=_help(one), group=one.group
+        )
+    return GroupedOption([one.flag], type=_kind(one), default=None, help=_help(one), group=one.group)
+
+
+def _shower(show: Callable[[click.Context, Any], None]) -> Callable[..., Any]:
+    def callback(context: click.Context, _: click.Parameter, value: Any) -> Any:
+        if value and not context.resilient_parsing:
+            show(context, value)
+        return value
+
+    return callback
+
+
+def _help(one: Option) -> str:
+    """The help text with the default, unless that says nothing or the text says it."""
+    if not one.default or one.kind is bool or "[default:" in one.help:
+        return one.help
+    value = ",".join(map(str, one.default)) if isinstance(one.default, tuple) else one.default
+    return f"{one.help}  [default: {value}]"
+
+
+def _kind(one: Option) -> click.ParamType[Any]:
+    """What reads the value of an option."""
+    how = _spelling(one)
+    if how.kind is not None:
+        return how.kind
+    if one.choices:
+        return Choice(one.choices)
+    if one.item in (int, float):
+        if one.many:
+            return Numbers(one.item)
+        ranged = click.IntRange if one.item is int else click.FloatRange
+        high = None if one.bounds.high == LARGEST else one.bounds.high
+        return ranged(one.bounds.low, high, min_open=one.bounds.above)  # type: ignore[arg-type]
+    rule = next((mark for mark in one.marks if isinstance(mark, PathRule)), None)
+    if one.item is not str:
+        rule = rule or PathRule()
+        return click.Path(exists=rule.exists, file_okay=rule.file, dir_okay=rule.folder, path_type=one.item)
+    return click.STRING

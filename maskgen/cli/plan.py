@@ -7,12 +7,16 @@ import json
 import shutil
 import tempfile
 import time
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
-from .options import config_from, json_option, run_options, size_text, time_text
+from ..config.options import option
+from .options import Json, click_command, nested
+from .run_options import ConfigOptions
+from .units import size_text, time_text
 
 if TYPE_CHECKING:
     from maskgen.pipelines.resolve import ResolvedConfig
@@ -22,10 +26,16 @@ if TYPE_CHECKING:
 _PROBES = 6
 
 
-@click.command("plan", short_help="Show shards, sizes and a time estimate without making anything.")
-@run_options
-@json_option
-def command(config_file: Path | None, as_json: bool, **values: Any) -> None:
+@dataclass(frozen=True, kw_only=True)
+class PlanOptions:
+    """Options of `maskgen plan`."""
+
+    config: ConfigOptions = nested(ConfigOptions)
+    as_json: Json = option(False, "Print one JSON object.")
+
+
+@click_command("plan", PlanOptions)
+def command(options: PlanOptions) -> None:
     """Show what `maskgen run` with the same options would make: shards, bytes, time, first keys.
 
     Time and bytes come from running a few of the images.
@@ -35,9 +45,9 @@ def command(config_file: Path | None, as_json: bool, **values: Any) -> None:
 
     from ..shards.plan import shard_rows
 
-    output = str(values.get("output") or "")
+    output = str(options.config.given.get("output") or "")
     with tempfile.TemporaryDirectory() as scratch:
-        config = resolve(config_from({**values, "output": scratch}, config_file))
+        config = resolve(options.config.resolve(output=scratch))
         plan = prepare(config)
         keys = [image.sample.key for image in shard_rows(Path(scratch), 0)[:5]]
         bytes_each, seconds_each = _probe(config, plan, Path(scratch))
@@ -58,7 +68,7 @@ def command(config_file: Path | None, as_json: bool, **values: Any) -> None:
     }
     if output:
         facts["free_bytes"] = shutil.disk_usage(_existing(Path(output))).free
-    if as_json:
+    if options.as_json:
         click.echo(json.dumps(facts))
         return
     _print(facts)

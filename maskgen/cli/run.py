@@ -2,50 +2,38 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Annotated
 
 import click
 
+from ..config.options import option
 from ..errors import EXIT_FAULTS
-from .options import config_from, run_options, size_text, time_text, without_effect
+from .kinds import Task
+from .options import Json, Spelling, click_command, nested
 from .progress import ProgressBar
+from .run_options import ConfigOptions, without_effect
+from .units import size_text, time_text
 
 if TYPE_CHECKING:
     from maskgen.pipelines.running import Outcome, Progress
 
 
-def _task(_context: click.Context, _option: click.Parameter, value: str) -> tuple[int, int]:
-    """``i/N``: the i-th of N jobs, counted from 0."""
-    try:
-        number, count = (int(part) for part in value.split("/"))
-    except ValueError:
-        number, count = 1, 0
-    if not 0 <= number < count:
-        raise click.BadParameter(f"{value!r} is not i/N with 0 <= i < N")
-    return number, count
+@dataclass(frozen=True, kw_only=True)
+class RunCommandOptions:
+    """Options of `maskgen run`."""
+
+    config: ConfigOptions = nested(ConfigOptions)
+    retry_failed: bool = option(False, "Make the shards that hold quarantined images again.", group="safety")
+    task: Annotated[tuple[int, int] | None, Spelling(metavar="i/N", kind=Task())] = option(
+        None, "Make only every N-th shard, from the i-th on (arrays of jobs).", group="machine"
+    )
+    profile: bool = option(False, "Say at the end where the workers' time went.")
+    as_json: Json = option(False, "Print the totals as one JSON object.")
 
 
-@click.command("run", short_help="Make mask shards from photos; run again to resume.")
-@run_options
-@click.option("--retry-failed", is_flag=True, help="Make the shards that hold quarantined images again.")
-@click.option(
-    "--task",
-    metavar="i/N",
-    callback=_task,
-    default="0/1",
-    help="Make only every N-th shard, from the i-th on (arrays of jobs).",
-)
-@click.option("--profile", is_flag=True, help="Say at the end where the workers' time went.")
-@click.option("--json", "as_json", is_flag=True, help="Print the totals as one JSON object.")
-def command(
-    config_file: Path | None,
-    retry_failed: bool,
-    task: tuple[int, int],
-    profile: bool,
-    as_json: bool,
-    **values: Any,
-) -> None:
+@click_command("run", RunCommandOptions)
+def command(options: RunCommandOptions) -> None:
     """Make mask shards from photos.
 
     The same command resumes an interrupted run; the shards' bytes do not depend on workers, order or kills.
@@ -57,23 +45,23 @@ def command(
     from ..processes.signals import StopSignals
 
     with StopSignals() as stop:
-        config = config_from(values, config_file)
+        config = options.config.resolve()
         from maskgen.pipelines.running import RunOptions, run
 
         for note in without_effect(config):
             click.echo(f"maskgen: note: {note}", err=True)
         with ProgressBar() as bar:
-            options = RunOptions(
-                retry_failed=retry_failed,
-                task=task,
+            steering = RunOptions(
+                retry_failed=options.retry_failed,
+                task=options.task or (0, 1),
                 report=lambda at: bar.show(at.done, at.planned, progress_text(at)),
                 stop=stop,
             )
-            outcome = run(config, options)
+            outcome = run(config, steering)
     for note in outcome.notes:
         click.echo(f"maskgen: note: {note}", err=True)
-    _print(outcome, config.output, as_json=as_json)
-    if profile:
+    _print(outcome, config.output, as_json=options.as_json)
+    if options.profile:
         for line in profile_lines(outcome):
             click.echo(line, err=True)
     if outcome.exit_code == EXIT_FAULTS:

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import json
+from dataclasses import MISSING, dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Annotated
 
 import click
 
+from ..config.options import NewFolder, option
 from ..errors import UsageError
 from ..io.atomic import make_folder, write_atomic
-from .options import data_argument, json_option
+from .options import DataFolder, Json, Spelling, click_command
 
 if TYPE_CHECKING:
     from ..shards.reader import SampleBytes
@@ -18,20 +20,25 @@ if TYPE_CHECKING:
 WHOLE_BACKGROUND = "background.png"
 
 
-@click.command("show", short_help="One sample: where it lies, its facts, its files.")
-@data_argument
-@click.argument("key")
-@click.option(
-    "--extract",
-    type=click.Path(file_okay=False, path_type=Path),
-    help="Write the sample's members into this folder, and the whole background where a patch is stored.",
-)
-@json_option
-def command(data: Path, key: str, extract: Path | None, as_json: bool) -> None:
+@dataclass(frozen=True, kw_only=True)
+class ShowOptions:
+    """Options of `maskgen show`."""
+
+    data: DataFolder = option(MISSING, "Folder of the data set.")
+    key: Annotated[str, Spelling(argument=True)] = option(MISSING, "Key of the sample.")
+    extract: NewFolder | None = option(
+        None, "Write the sample's members into this folder, and the whole background where a patch is stored."
+    )
+    as_json: Json = option(False, "Print one JSON object.")
+
+
+@click_command("show", ShowOptions)
+def command(options: ShowOptions) -> None:
     """Where sample KEY of the data set in folder DATA lies, and its facts; with --extract also its files."""
     from ..shards import manifest, reader, table
     from ..shards.naming import JSON
 
+    data, key = options.data, options.key
     whole = manifest.read(data)
     for record in whole.shards:
         rows = table.read(data / f"{record.name}.parquet").to_pylist()
@@ -42,9 +49,9 @@ def command(data: Path, key: str, extract: Path | None, as_json: bool) -> None:
         if row["status"] == "ok":
             sample = next(reader.read_samples(data, record, whole.members, {key}))
             facts["json"] = json.loads(sample.members[JSON])
-            if extract:
-                _extract(sample, extract)
-        click.echo(json.dumps(facts) if as_json else json.dumps(facts, indent=2))
+            if options.extract:
+                _extract(sample, options.extract)
+        click.echo(json.dumps(facts) if options.as_json else json.dumps(facts, indent=2))
         return
     raise UsageError(f"no sample {key!r}", where=str(data), remedy="maskgen status lists quarantined keys")
 

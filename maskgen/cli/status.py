@@ -3,20 +3,28 @@
 from __future__ import annotations
 
 import json
+from dataclasses import MISSING, dataclass
 from pathlib import Path
 
 import click
 
+from ..config.options import option
 from ..errors import UsageError
-from .options import data_argument, json_option
+from .options import DataFolder, Json, click_command
 
 _SHOWN = 20
 
 
-@click.command("status", short_help="How far a run is, and what is in quarantine.")
-@data_argument
-@json_option
-def command(data: Path, as_json: bool) -> None:
+@dataclass(frozen=True, kw_only=True)
+class StatusOptions:
+    """Options of `maskgen status`."""
+
+    data: DataFolder = option(MISSING, "Folder of the data set.")
+    as_json: Json = option(False, "Print one JSON object.")
+
+
+@click_command("status", StatusOptions)
+def command(options: StatusOptions) -> None:
     """How far the run in folder DATA is, and every quarantined image with its reason.
 
     Without --json the first 20 quarantined images are printed.
@@ -26,6 +34,7 @@ def command(data: Path, as_json: bool) -> None:
     from ..shards import manifest, naming
     from ..shards.plan import read_plan
 
+    data = options.data
     if not (data / naming.PLAN).is_file():
         raise _no_run(data, copied=(data / naming.MANIFEST).is_file())
     head = read_plan(data)
@@ -40,7 +49,7 @@ def command(data: Path, as_json: bool) -> None:
         "complete": whole.complete,
         "notes": list(head.notes),
     }
-    if as_json:
+    if options.as_json:
         click.echo(json.dumps({**facts, "failures": failed}))
         return
     state = "complete" if whole.complete else "not complete: run the same command again to resume"

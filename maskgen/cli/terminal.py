@@ -1,4 +1,7 @@
-"""How a command of ours ends: every error is a sentence on stderr and an exit status."""
+"""What every command line shares: its settings, its words on stderr, and how it ends.
+
+Every error is a sentence on stderr and an exit status.
+"""
 
 from __future__ import annotations
 
@@ -10,10 +13,30 @@ from typing import NoReturn
 
 import click
 
-from ..errors import EXIT_ENVIRONMENT, EXIT_INTERRUPTED, UserFacing
+from ..errors import EXIT_ENVIRONMENT, EXIT_INTERRUPTED, EnvironmentFault, UserFacing
 
 WIDE = {"help_option_names": ["-h", "--help"], "max_content_width": 110}
 """Settings of a group of commands."""
+
+
+def echo_err(text: str) -> None:
+    """Write a line on stderr."""
+    click.echo(text, err=True)
+
+
+def require_package(package: str) -> None:
+    """Say what to install where a package is absent.
+
+    Args:
+        package: as it is imported.
+
+    Raises:
+        EnvironmentFault: it cannot be imported.
+    """
+    try:
+        __import__(package)
+    except ImportError as error:
+        raise EnvironmentFault(f"this needs {package}", remedy='pip install "maskgen[train]"') from error
 
 
 @contextlib.contextmanager
@@ -52,16 +75,15 @@ def run_command(command: click.Command, name: str, arguments: list[str]) -> NoRe
         error.show()
         status = error.exit_code
     except UserFacing as error:
-        click.echo(f"{name}: {error}", err=True)
+        echo_err(f"{name}: {error}")
         status = error.exit_code
     except BrokenPipeError:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         status = 141  # as any tool whose reader has gone
     except OSError as error:  # a file or folder given on the command line, or the disk under it
         place = f": {error.filename}" if error.filename else ""
-        click.echo(
-            f"{name}: {error.strerror or error}{place}\n  Next: check the path, its permissions and the disk.",
-            err=True,
+        echo_err(
+            f"{name}: {error.strerror or error}{place}\n  Next: check the path, its permissions and the disk."
         )
         status = EXIT_ENVIRONMENT
     sys.exit(status if isinstance(status, int) else 0)

@@ -3,47 +3,46 @@
 from __future__ import annotations
 
 import json
+from dataclasses import MISSING, dataclass
 from pathlib import Path
 
 import click
 
+from ..config.options import option
 from ..errors import EXIT_FAULTS
 from ..shards import naming
-from .options import data_argument, json_option
+from .options import DataFolder, Json, click_command
 from .progress import ProgressBar
 
 
-@click.command("verify", short_help="Check shards against their manifest.")
-@data_argument
-@click.option("--quick", "level", flag_value="quick", help="Files, sizes, seals and counts only.")
-@click.option(
-    "--full", "level", flag_value="full", help="Also decode every sample and recompute its loader members."
-)
-@click.option("--repair", is_flag=True, help="Withdraw faulty shards, so that maskgen run makes them again.")
-@json_option
-def command(data: Path, level: str | None, repair: bool, as_json: bool) -> None:
+@dataclass(frozen=True, kw_only=True)
+class VerifyOptions:
+    """Options of `maskgen verify`."""
+
+    data: DataFolder = option(MISSING, "Folder of the data set.")
+    quick: bool = option(False, "Check files, sizes, seals and counts only.")
+    full: bool = option(False, "Also decode every sample and recompute its loader members.")
+    repair: bool = option(False, "Withdraw faulty shards, so that maskgen run makes them again.")
+    as_json: Json = option(False, "Print one JSON object.")
+
+
+@click_command("verify", VerifyOptions)
+def command(options: VerifyOptions) -> None:
     """Check the data set in folder DATA: every byte against the manifest's SHA-256, tar, index and table against each other.
 
     Exit status 1 when faults were found.
     """
-    from ..shards import foreign_files, verify
+    from ..shards import verify
 
-    if repair:
-        withdrawn = verify.repair(data)
-        for name in withdrawn:
-            click.echo(f"withdrawn: {name}")
-        for name in foreign_files.set_aside(data):
-            click.echo(f"moved to {naming.SET_ASIDE}/: {name}")
-        click.echo(
-            f"{len(withdrawn)} shards withdrawn"
-            + ("; run maskgen run again to make them" if withdrawn else "")
-        )
+    if options.repair:
+        _repair(options.data)
         return
+    level = "full" if options.full else "quick" if options.quick else "hashes"
     with ProgressBar() as bar:
         report = verify.verify(
-            data, level or "hashes", lambda count: bar.show(count, 0, f"{count} shards checked")
+            options.data, level, lambda count: bar.show(count, 0, f"{count} shards checked")
         )
-    if as_json:
+    if options.as_json:
         faults = [{"where": fault.where, "text": fault.text} for fault in report.faults]
         facts = {
             "level": report.level,
@@ -59,3 +58,17 @@ def command(data: Path, level: str | None, repair: bool, as_json: bool) -> None:
             f"{report.shards} shards, {report.samples} samples checked ({report.level}): {len(report.faults)} faults"
         )
     raise SystemExit(EXIT_FAULTS if report.faults else 0)
+
+
+def _repair(data: Path) -> None:
+    """Withdraw faulty shards and move foreign files aside, a line for each."""
+    from ..shards import foreign_files, verify
+
+    withdrawn = verify.repair(data)
+    for name in withdrawn:
+        click.echo(f"withdrawn: {name}")
+    for name in foreign_files.set_aside(data):
+        click.echo(f"moved to {naming.SET_ASIDE}/: {name}")
+    click.echo(
+        f"{len(withdrawn)} shards withdrawn" + ("; run maskgen run again to make them" if withdrawn else "")
+    )

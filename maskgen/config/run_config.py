@@ -23,101 +23,159 @@ LAYOUTS = ("full", "sidecar")
 class RunConfig:
     """Options of `maskgen run`. A field's ``result`` flag says whether it changes the shards' bytes."""
 
-    dataset: str = option(MISSING, "Kind of source.", choices=DATASETS)
-    input: str = option("", "Folder or file that holds the source (not needed for `sample`).", result=False)
-    output: str = option(MISSING, "Folder for the shards.", result=False)
+    dataset: str = option(MISSING, "Kind of source.", group="source", choices=DATASETS)
+    input: str = option(
+        "", "Folder or file that holds the source (not needed for `sample`).", group="source", result=False
+    )
+    output: str = option(MISSING, "Folder for the shards.", group="output", result=False)
     method: str = option(
-        "vote", "Mask method (box: a centred box, to measure everything else).", choices=METHODS
+        "vote",
+        "Mask method (box: a centred box, to measure everything else).",
+        group="masks",
+        choices=METHODS,
     )
     weights: str = option(
         "",
         "Checkpoint of a learned method, a path or an https:// address; its SHA-256 is part of the fingerprint.",
+        group="masks",
         result=False,
     )
     weights_sha256: str = option(
-        "", "SHA-256 that the checkpoint must have; needed for an address.", result=False
+        "", "SHA-256 that the checkpoint must have; needed for an address.", group="masks", result=False
     )
     network: str = option(
         "",
         "Input and output of an `onnx` model: a known name (u2net, isnet, birefnet, inspyrenet) or a TOML file.",
+        group="masks",
     )
     runtime: str = option(
         "auto",
         "What runs a learned method (auto: torch on a GPU; else openvino, onnxruntime or torch, what is there).",
+        group="machine",
         choices=RUNTIMES,
     )
     precision: str = option(
-        "auto", "Arithmetic of a learned method (auto: fp16 on a GPU, fp32 on a CPU).", choices=PRECISIONS
+        "auto",
+        "Arithmetic of a learned method (auto: fp16 on a GPU, fp32 on a CPU).",
+        group="machine",
+        choices=PRECISIONS,
     )
     force_precision: bool = option(
-        False, "Go on with a precision whose masks differ from fp32 (IoU below .99).", result=False
+        False,
+        "Go on with a precision whose masks differ from fp32 (IoU below .99).",
+        group="safety",
+        result=False,
     )
-    compile: bool = option(False, "Compile a torch network with torch.compile (a minute at the start).")
+    compile: bool = option(
+        False, "Compile a torch network with torch.compile (a minute at the start).", group="machine"
+    )
     model_process: str = option(
         "auto",
         "Run the network in one process per device, fed by the workers (auto: on a GPU), or in every worker.",
+        group="machine",
         choices=("auto", "on", "off"),
     )
     batch_size: int = option(
-        0, "Images per call of a learned method (0: 1 on a CPU, 32 on a GPU).", bounds=between(0, 1024)
+        0,
+        "Images per call of a learned method (0: 1 on a CPU, 32 on a GPU).",
+        group="machine",
+        bounds=between(0, 1024),
     )
     refine: str = option(
         "auto",
         "What moves the masks onto the photo's edges (auto: crf for vote, vote for deepusps, else none); "
         "vote: the training-free methods have a say.",
+        group="masks",
         choices=REFINEMENTS,
     )
-    background: str = option("tiled", "How the foreground is replaced.", choices=BACKGROUNDS)
-    layout: str = option("full", "full, or sidecar: the same without the photos.", choices=LAYOUTS)
-    shard_size: int = option(1000, "Planned samples per shard.", bounds=at_least(1))
-    split: str = option("train", "Split of the source: train or val.", choices=("train", "val"))
+    background: str = option(
+        "tiled", "How the foreground is replaced.", group="backgrounds", choices=BACKGROUNDS
+    )
+    layout: str = option(
+        "full", "full, or sidecar: the same without the photos.", group="output", choices=LAYOUTS
+    )
+    shard_size: int = option(1000, "Planned samples per shard.", group="output", bounds=at_least(1))
+    split: str = option(
+        "train", "Split of the source: train or val.", group="source", choices=("train", "val")
+    )
     labels: str = option(
         "auto",
         "Labels of `folder`: from the first folder level, or none; auto gives none.",
+        group="source",
         choices=("auto", "folder", "none"),
     )
-    image_feature: str = option("image/encoded", "TFRecord feature with the image bytes.")
-    label_feature: str = option("image/class/label", "TFRecord feature with the label.")
-    name_feature: str = option("image/filename", "TFRecord feature with the image's name.")
-    limit: int = option(0, "Take only the first N images (0: all).")
-    short_side: int = option(0, "Store photos resized to this short side, px (0: as they are).")
-    mask_side: int = option(0, "Store masks with this long side, px (0: the photo's size).")
-    background_side: int = option(0, "Store backgrounds with this short side, px (0: the photo's size).")
+    image_feature: str = option("image/encoded", "TFRecord feature with the image bytes.", group="source")
+    label_feature: str = option("image/class/label", "TFRecord feature with the label.", group="source")
+    name_feature: str = option("image/filename", "TFRecord feature with the image's name.", group="source")
+    limit: int = option(0, "Take only the first N images (0: all).", group="source")
+    short_side: int = option(
+        0, "Store photos resized to this short side, px (0: as they are).", group="output"
+    )
+    mask_side: int = option(0, "Store masks with this long side, px (0: the photo's size).", group="masks")
+    background_side: int = option(
+        0, "Store backgrounds with this short side, px (0: the photo's size).", group="backgrounds"
+    )
     background_store: str = option(
         "full",
         "full: the whole background; patch: only the box that differs from the photo, pasted when read.",
+        group="backgrounds",
         choices=("full", "patch"),
     )
-    binary: bool = option(False, "Store 1-bit masks instead of soft 8-bit ones.")
+    binary: bool = option(False, "Store 1-bit masks instead of soft 8-bit ones.", group="masks")
     threshold: float = option(
-        0.0, "Mask value from which a pixel is foreground (0: the method's own).", bounds=between(0, 1)
+        0.0,
+        "Mask value from which a pixel is foreground (0: the method's own).",
+        group="masks",
+        bounds=between(0, 1),
     )
     resize: str = option(
         "antialias",
         "Resize kernel of u2net's and u2netp's input (official: that of the authors' own results).",
+        group="masks",
         choices=("antialias", "official"),
     )
-    jpeg_quality: int = option(95, "JPEG quality of re-encoded photos.", bounds=between(1, 100))
-    background_quality: int = option(90, "JPEG quality of backgrounds.", bounds=between(1, 100))
-    max_bytes: int = option(64 << 20, "Refuse image files above this many bytes.", bounds=at_least(1))
-    max_pixels: int = option(64_000_000, "Refuse images above this many pixels.", bounds=at_least(1))
-    max_side: int = option(32_768, "Refuse images with a side above this many pixels.", bounds=at_least(1))
-    device: str = option("cpu", "Device of the learned methods.", choices=("cpu", "cuda"))
+    jpeg_quality: int = option(
+        95, "JPEG quality of re-encoded photos.", group="output", bounds=between(1, 100)
+    )
+    background_quality: int = option(
+        90, "JPEG quality of backgrounds.", group="backgrounds", bounds=between(1, 100)
+    )
+    max_bytes: int = option(
+        64 << 20, "Refuse image files above this many bytes.", group="safety", bounds=at_least(1)
+    )
+    max_pixels: int = option(
+        64_000_000, "Refuse images above this many pixels.", group="safety", bounds=at_least(1)
+    )
+    max_side: int = option(
+        32_768, "Refuse images with a side above this many pixels.", group="safety", bounds=at_least(1)
+    )
+    device: str = option("cpu", "Device of the learned methods.", group="machine", choices=("cpu", "cuda"))
     devices: str = option(
-        "0", "GPUs for --device cuda, by number: 0,1 runs one model process on each.", result=False
+        "0",
+        "GPUs for --device cuda, by number: 0,1 runs one model process on each.",
+        group="machine",
+        result=False,
     )
     executor: str = option(
         "local",
         "Where the shards are made: local, processes on this machine.",
+        group="machine",
         choices=("local",),
         result=False,
     )
-    workers: int = option(0, "Worker processes (0: one per core).", result=False)
+    workers: int = option(0, "Worker processes (0: one per core).", group="machine", result=False)
     max_failures: str = option(
-        "1%", "Failure budget, a count or a share: above it the exit status is 1.", result=False
+        "1%",
+        "Failure budget, a count or a share: above it the exit status is 1.",
+        group="safety",
+        result=False,
     )
     image_timeout: float = option(
-        120.0, "Seconds after which one image counts as hung.", result=False, bounds=at_least(0.1)
+        120.0,
+        "Seconds after which one image counts as hung.",
+        group="safety",
+        result=False,
+        bounds=at_least(0.1),
     )
 
     def fingerprint_fields(self) -> dict[str, Any]:

@@ -1,0 +1,56 @@
+"""Values of special kinds on a command line."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+import pytest
+
+from maskgen.cli.kinds import Choice, Numbers, OutputFile, Task
+from maskgen.errors import EnvironmentFault
+
+
+def test_a_choice_is_one_of_its_words_as_it_is_written() -> None:
+    kind = Choice(("cpu", "cuda"))
+    assert kind.convert("cuda", None, None) == "cuda"
+    for wrong in ("CUDA", "gpu"):
+        with pytest.raises(click.BadParameter, match="did you mean 'cuda'"):
+            kind.convert(wrong, None, None)
+    with pytest.raises(click.BadParameter) as refusal:
+        kind.convert("tpux9", None, None)
+    assert refusal.value.message == "'tpux9' is not one of 'cpu', 'cuda'."
+
+
+def test_numbers_stand_between_commas() -> None:
+    assert Numbers(int).convert("5, 10,", None, None) == (5, 10)
+    assert Numbers(float).convert("1e-1", None, None) == (0.1,)
+    assert Numbers(float).convert("", None, None) == ()
+    assert Numbers(int).convert((1, 2), None, None) == (1, 2)
+    with pytest.raises(click.BadParameter, match="no list of whole numbers"):
+        Numbers(int).convert("1.5", None, None)
+
+
+def test_a_task_is_one_of_n() -> None:
+    assert Task().convert("2/3", None, None) == (2, 3)
+    for wrong in ("3/3", "-1/3", "1", "a/b", "1/2/3", "0/0"):
+        with pytest.raises(click.BadParameter, match="is not i/N"):
+            Task().convert(wrong, None, None)
+
+
+def test_an_output_file_has_a_known_ending_and_gets_its_folder(tmp_path: Path) -> None:
+    kind = OutputFile(".png", ".jpg")
+    path = tmp_path / "new" / "sheet.PNG"
+    assert kind.convert(str(path), None, None) == path
+    assert path.parent.is_dir()
+    assert not path.exists()
+    with pytest.raises(click.BadParameter, match=r"does not end in \.png or \.jpg"):
+        kind.convert(str(tmp_path / "sheet.gif"), None, None)
+
+
+def test_a_folder_that_cannot_be_written_is_an_environment_fault(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("os.access", lambda *_: False)  # the superuser may write anywhere
+    with pytest.raises(EnvironmentFault, match="cannot write into a folder"):
+        OutputFile(".png").convert(str(tmp_path / "a.png"), None, None)
