@@ -15,7 +15,7 @@ class Batch(TypedDict):
 
     Keys:
         views: V tensors (B, 3, S, S), each view with its own S: uint8 RGB 0..255, or float32, float16 or bfloat16
-            normalised with ImageNet's mean and deviation.
+            normalized with ImageNet's mean and deviation.
         masks: V tensors (B, 1, S, S) uint8, 255 where the view shows foreground, else 0, for the views that ask for
             them (None in the place of the others); None when no view does.
         cam_masks: V tensors (B, k, k) float32, the foreground's share of each cell, 0 to 1; None as above.
@@ -24,7 +24,7 @@ class Batch(TypedDict):
         masked: V tensors like `views`, the views with their backgrounds at ImageNet's mean; None as above.
         boxes: (B, V, 4) float32, the crops (y0, x0, height, width) relative to the photo.
         flips: (B, V) bool, whether the view is flipped left to right.
-        replaced: (B, V) uint8, background 0 kept, 1 grey, 2 of another picture.
+        replaced: (B, V) uint8, background 0 kept, 1 gray, 2 of another picture.
         negative: (B, 3, S, S) like `views`, an extra negative for each row's first view; None without.
         negative_source: (B,) int64, the row whose photo that negative shows; None without.
         matched: (B,) bool, whether it stands on its query's final background; None without.

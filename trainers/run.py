@@ -13,7 +13,7 @@ import torch
 from maskgen.config.fingerprint import digest
 from maskgen.loaders import Dataset
 from maskgen.loaders.batch import Batch
-from maskgen.loaders.pixels.normalize import normalise
+from maskgen.loaders.pixels.normalize import normalize
 from maskgen.processes.signals import StopSignals, interrupted
 
 from .data.shards import Loader, chosen_loader, count_classes, open_data, open_loader
@@ -125,7 +125,7 @@ class Run:
     @torch.no_grad()
     def _spread(self, batch: Batch) -> float:
         method, training = self.training.method, self.training
-        images = normalise(batch["views"][0][:_SPREAD_ROWS].to(training.device))
+        images = normalize(batch["views"][0][:_SPREAD_ROWS].to(training.device))
         was = method.backbone.training
         method.backbone.eval()
         with torch.autocast(training.device.type, training.half, enabled=training.half is not None):

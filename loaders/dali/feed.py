@@ -11,10 +11,11 @@ from numpy.typing import NDArray
 from maskgen.shards.coverage import FG_SIDE
 
 from ..pixels import draw_table
+from ..pixels.draw_table import DrawTable
 from ..pixels.sources import SourceReader, Sources
 from ..recipes.spec import Recipe
 from ..sampling.draws import DONOR
-from .graph import DONORS, MASK, PHOTO, PLAN, SHOWN, donor_input
+from .graph import DONORS, DRAWS, MASK, PHOTO, SHOWN, donor_input
 
 _NO_PICTURE = np.zeros(1, np.uint8)
 
@@ -70,21 +71,18 @@ class Feeder:
 
     def blank(self, jpeg: NDArray[np.uint8]) -> dict[str, Any]:
         """Inputs of one row that shows a JPEG and no background."""
-        whole = np.zeros((1, len(draw_table.all_views(self.recipe)), draw_table.WIDTH), np.float32)
-        whole[..., draw_table.ROI] = (0, 0, 1, 1)
-        whole[..., draw_table.COLOUR] = whole[..., draw_table.BG_COLOUR] = (1, 1, 1, 0)
-        whole[..., draw_table.DONOR] = whole[..., draw_table.POLICY] = -1
-        return self._inputs(whole, [jpeg], np.zeros((1, FG_SIDE, FG_SIDE), np.uint8), {})
+        table = draw_table.blank(1, len(draw_table.all_views(self.recipe)))
+        return self._inputs(table, [jpeg], np.zeros((1, FG_SIDE, FG_SIDE), np.uint8), {})
 
     def _inputs(
         self,
-        whole: NDArray[np.float32],
+        table: DrawTable,
         photos: list[NDArray[np.uint8]],
         masks: NDArray[np.uint8],
         backgrounds: dict[int, NDArray[np.uint8]],
     ) -> dict[str, Any]:
-        fed = draw_table.by_photo(whole) if self.operators else whole
-        inputs: dict[str, Any] = {PHOTO: photos, PLAN: fed}
+        fed = draw_table.by_photo(table) if self.operators else table
+        inputs: dict[str, Any] = {PHOTO: photos, DRAWS: draw_table.as_floats(fed)}
         if self.recipe.needs_masks:
             inputs[MASK] = masks
         if not self.recipe.needs_backgrounds:
@@ -95,6 +93,6 @@ class Feeder:
             return inputs
         for view in range(fed.shape[1]):
             if DONOR in draw_table.kinds(self.recipe, view):
-                donors = np.where(fed[:, view, draw_table.KIND] == DONOR, fed[:, view, draw_table.DONOR], -1)
+                donors = np.where(fed[:, view]["kind"] == DONOR, fed[:, view]["donor"], -1)
                 inputs[donor_input(view)] = [backgrounds.get(int(row), _NO_PICTURE) for row in donors]
         return inputs

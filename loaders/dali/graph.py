@@ -1,4 +1,4 @@
-"""The DALI graph of a recipe: decode once, then cut, compose, colour and blur every view. Nothing in it is random.
+"""The DALI graph of a recipe: decode once, then cut, compose, color and blur every view. Nothing in it is random.
 
 Two graphs make the same pictures of the same inputs. `_rendered` (CPU) leaves all that follows the decoder to one
 python_function, `render.Renderer`. `operators.graph` (GPU, or CPU) uses DALI's own operators, several times slower
@@ -27,7 +27,7 @@ from .operators import ViewGraph
 fn: Any = dali_fn
 types: Any = dali_types
 
-PHOTO, PLAN, MASK, DONORS, SHOWN = "photo", "plan", "mask", "donors", "shown"
+PHOTO, DRAWS, MASK, DONORS, SHOWN = "photo", "draws", "mask", "donors", "shown"
 
 
 def build(
@@ -39,10 +39,10 @@ def build(
     patched: bool = False,
     gpu: int | None = None,
 ) -> Any:
-    """A built pipeline with the outputs of `plan.outputs` and the following inputs, all fed with `feed_input`.
+    """A built pipeline with the outputs of `draw_table.outputs` and the following inputs, all fed with `feed_input`.
 
-    ``photo``: B encoded JPEGs. ``plan``: (B, V, 37) float32, see `plan.pack`; for the graph of operators
-    `plan.by_photo`. ``mask``: (B, 128, 128) uint8, when the recipe needs masks. Backgrounds, when it needs them: for
+    ``photo``: B encoded JPEGs. ``draws``: (B, V, 37) float32, see `draw_table.as_floats`; for the
+    graph of operators `draw_table.by_photo`. ``mask``: (B, 128, 128) uint8, when the recipe needs masks. Backgrounds, when it needs them: for
     the rendered graph ``donors``, B encoded JPEGs, and ``shown``, (B,) bool, which of them are real; for the graph of
     operators ``donors0``, ``donors1``, ... for each view that may show one, B encoded JPEGs, real in rows of kind 2.
 
@@ -102,7 +102,7 @@ def _decoder(gpu: bool) -> Any:
 
 @pipeline_def(enable_conditionals=True)
 def _rendered(recipe: Recipe, renderer: Renderer) -> Any:
-    inputs = [_decode(_input(PHOTO, types.UINT8, 1), gpu=False), _input(PLAN, types.FLOAT, 2)]
+    inputs = [_decode(_input(PHOTO, types.UINT8, 1), gpu=False), _input(DRAWS, types.FLOAT, 2)]
     if recipe.needs_masks:
         inputs.append(_input(MASK, types.UINT8, 2))
     if recipe.needs_backgrounds:
@@ -120,7 +120,7 @@ def _rendered(recipe: Recipe, renderer: Renderer) -> Any:
 @pipeline_def(enable_conditionals=True)
 def _operated(recipe: Recipe, level: int, patched: bool, gpu: bool, channels_last: bool) -> Any:
     photo = _decode(_input(PHOTO, types.UINT8, 1), gpu=gpu)
-    rows = _input(PLAN, types.FLOAT, 2)
+    rows = _input(DRAWS, types.FLOAT, 2)
     mask = None
     if recipe.needs_masks:
         square = [coverage.FG_SIDE, coverage.FG_SIDE, 1]
@@ -132,7 +132,7 @@ def _operated(recipe: Recipe, level: int, patched: bool, gpu: bool, channels_las
         graph = ViewGraph(view, rows[index], kinds=kinds, level=level, gpu=gpu)
         if DONOR in kinds:
             encoded = _input(donor_input(index), types.UINT8, 1)
-            graph.lend(encoded, photo if patched else None)
+            graph.set_backgrounds(encoded, photo if patched else None)
         made += graph.outputs(photo, mask)
     if channels_last:
         return tuple(made)

@@ -43,7 +43,7 @@ class DaliLoader(EpochLoader):
         last: ``drop``, ``pad`` or ``partial``, see `Schedule`.
         on_error: ``raise``, or ``skip`` to put other samples in the place of damaged ones.
         prefetch: batches in flight in DALI; as many more are read ahead.
-        output: ``uint8``, or ``float32``, ``float16`` or ``bfloat16`` normalised with ImageNet's mean and deviation.
+        output: ``uint8``, or ``float32``, ``float16`` or ``bfloat16`` normalized with ImageNet's mean and deviation.
         channels_last: pictures in torch's channels-last memory format; on a CPU this saves a little time.
         operators: on a CPU, use DALI's own operators as on a GPU, which takes several times as long.
         tile: with DALI's decoder on a CPU, repeat the photo's own strip over its foreground where a background of

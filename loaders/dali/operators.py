@@ -10,10 +10,10 @@ from nvidia.dali import fn as dali_fn
 from nvidia.dali import math as dali_math
 from nvidia.dali import types as dali_types
 
-from ..pixels import draw_table
 from ..pixels.auto_augment import auto_augment
+from ..pixels.draw_table import columns
 from ..recipes.spec import IMAGENET_MEAN, View
-from ..sampling.draws import DONOR, GREY
+from ..sampling.draws import DONOR, GRAY
 
 # DALI's own annotations know neither its element types nor half of its return types.
 fn: Any = dali_fn
@@ -26,8 +26,8 @@ class ViewGraph:
 
     Args:
         view: what to make.
-        row: its row of the plan, a (37,) float32 node on the CPU.
-        kinds: what may take the background's place, see `plan.kinds`.
+        row: its draws, a (37,) float32 node on the CPU.
+        kinds: what may take the background's place, see `draw_table.kinds`.
         level: the smallest mask value that counts as foreground.
         gpu: whether pictures are on the GPU.
     """
@@ -39,24 +39,24 @@ class ViewGraph:
         self._level = level
         self._gpu = gpu
         self._encoded: Any = None
-        self._lender: Any = None
+        self._donor_photo: Any = None
 
-    def lend(self, encoded: Any, photo: Any) -> None:
+    def set_backgrounds(self, encoded: Any, photo: Any) -> None:
         """Give the encoded backgrounds, and the batch's photos where the backgrounds are patches of them."""
         self._encoded = encoded
         if photo is not None:
-            other = fn.cast(math.max(self._row[draw_table.DONOR], 0.0), dtype=types.INT32)
-            self._lender = fn.permute_batch(photo, indices=other)
+            other = fn.cast(math.max(self._row[columns("donor").start], 0.0), dtype=types.INT32)
+            self._donor_photo = fn.permute_batch(photo, indices=other)
 
     def outputs(self, photo: Any, mask: Any) -> list[Any]:
-        """The outputs of `plan.outputs` of this view, each (S, S, channels)."""
+        """The outputs of `draw_table.outputs` of this view, each (S, S, channels)."""
         view, row = self._view, self._row
-        weak = image = _cut(photo, row[draw_table.ROI], view.size)
+        weak = image = _cut(photo, row[columns("roi")], view.size)
         whole = view.masks or view.cam_masks or view.masked
-        hard = self._hard(_cut(mask, row[draw_table.ROI], view.size)) if whole else None
+        hard = self._hard(_cut(mask, row[columns("roi")], view.size)) if whole else None
         if view.background.place == "before":
             image = self._replace(image, mask)
-        image = self._photometric(image, draw_table.COLOUR, draw_table.SIGMA, draw_table.SOLARISE)
+        image = self._photometric(image)
         if view.photometric.auto_augment_p:
             image = self._auto_augment(image)
         if view.background.place == "after":
@@ -70,18 +70,20 @@ class ViewGraph:
             made.append(_compose(image, self._constant([[IMAGENET_MEAN]]), hard))
         return made
 
-    def _photometric(self, image: Any, colour: slice, sigma: int, solarise: int) -> Any:
-        row, first, chain = self._row, colour.start, self._view.photometric
+    def _photometric(self, image: Any, prefix: str = "") -> Any:
+        """Colors, blur and solarize; the fields of the draws begin with `prefix`."""
+        row, chain = self._row, self._view.photometric
+        first = columns(f"{prefix}color").start
         if chain.jitter_p or chain.grey_p:
             image = fn.color_twist(
                 image, brightness=row[first], contrast=row[first + 1], saturation=row[first + 2], hue=row[first + 3]
             )  # fmt: skip
         if chain.blur_p:
-            width = row[sigma]
+            width = row[columns(f"{prefix}sigma").start]
             if width > 0.0:
                 image = fn.gaussian_blur(image, sigma=width)
         if chain.solarise_p:
-            invert = row[solarise] > 0.0
+            invert = row[columns(f"{prefix}solarize").start] > 0.0
             if invert:
                 bright = fn.cast(image >= chain.solarise_threshold, dtype=types.UINT8)
                 image = image ^ (bright * self._constant(255))
@@ -90,7 +92,7 @@ class ViewGraph:
     def _auto_augment(self, image: Any) -> Any:
         """On the CPU also in a GPU's graph: some of its operations exist nowhere in DALI."""
         row = self._row
-        if row[draw_table.POLICY] >= 0.0:
+        if row[columns("policy").start] >= 0.0:
             there = image.cpu() if self._gpu else image
             done = fn.python_function(there, row, function=_augmented, num_outputs=1)
             done = fn.reshape(done, layout="HWC")
@@ -98,30 +100,30 @@ class ViewGraph:
         return image
 
     def _replace(self, image: Any, mask: Any) -> Any:
-        kind = self._row[draw_table.KIND]
+        kind = self._row[columns("kind").start]
         # Two conditions: the inner one is DALI's, and cannot be joined with one of Python's.
-        if GREY in self._kinds:  # noqa: SIM102
-            if kind == float(GREY):
-                grey = fn.cast(self._row[draw_table.GREY], dtype=types.UINT8)
-                image = self._behind(image, mask, grey.gpu() if self._gpu else grey)
+        if GRAY in self._kinds:  # noqa: SIM102
+            if kind == float(GRAY):
+                gray = fn.cast(self._row[columns("gray").start], dtype=types.UINT8)
+                image = self._behind(image, mask, gray.gpu() if self._gpu else gray)
         if DONOR in self._kinds:  # noqa: SIM102
             if kind == float(DONOR):
                 image = self._behind(image, mask, self._donor())
         return image
 
     def _donor(self) -> Any:
-        """The background of another photo, cut and coloured as in a view of its own."""
+        """The background of another photo, cut and colored as in a view of its own."""
         picture = fn.decoders.image(
             self._encoded, device="mixed" if self._gpu else "cpu", output_type=types.RGB, adjust_orientation=False
         )  # fmt: skip
-        if self._lender is not None:
-            picture = _pasted(self._lender, picture, self._row[draw_table.BG_PLACE])
-        picture = _cut(picture, self._row[draw_table.BG_ROI], self._view.size)
-        return self._photometric(picture, draw_table.BG_COLOUR, draw_table.BG_SIGMA, draw_table.BG_SOLARISE)
+        if self._donor_photo is not None:
+            picture = _pasted(self._donor_photo, picture, self._row[columns("bg_place")])
+        picture = _cut(picture, self._row[columns("bg_roi")], self._view.size)
+        return self._photometric(picture, "bg_")
 
     def _behind(self, image: Any, mask: Any, background: Any) -> Any:
         """The image in front of a background."""
-        soft = _cut(mask, self._row[draw_table.ROI], self._view.size)
+        soft = _cut(mask, self._row[columns("roi")], self._view.size)
         softness = self._view.background.softness
         if not softness:
             return _compose(image, background, self._hard(soft))
@@ -157,4 +159,4 @@ def _pasted(photo: Any, patch: Any, place: Any) -> Any:
 
 
 def _augmented(image: NDArray[np.uint8], row: NDArray[np.float32]) -> NDArray[np.uint8]:
-    return auto_augment(image, int(row[draw_table.POLICY]), row[draw_table.POLICY_U])
+    return auto_augment(image, int(row[columns("policy").start]), row[columns("policy_u")])

@@ -1,4 +1,4 @@
-"""Batches through a DALI pipeline, in order: read ahead, several in flight, and none lost to a damaged neighbour."""
+"""Batches through a DALI pipeline, in order: read ahead, several in flight, and none lost to a damaged neighbor."""
 
 from __future__ import annotations
 

@@ -24,7 +24,7 @@ from ..reading.samples import SampleReader
 from ..recipes.spec import Recipe, View
 from ..sampling.corruption import corrupt
 from ..sampling.crops import coverage
-from ..sampling.draws import DONOR, GREY, BatchDraws, draw
+from ..sampling.draws import DONOR, GRAY, BatchDraws, draw
 from ..torch.loader import TorchLoader
 
 if TYPE_CHECKING:
@@ -153,7 +153,7 @@ def _caption(draws: BatchDraws, view: int, row: int, held: float) -> str:
     drawn = draws.views[view]
     words = [f"fg {held:.0%}"]
     words += ["flip"] if drawn.flip[row] else []
-    words += [f"grey {drawn.grey[row]}"] if drawn.kind[row] == GREY else []
+    words += [f"grey {drawn.gray[row]}"] if drawn.kind[row] == GRAY else []
     words += [f"donor {drawn.donor[row]}"] if drawn.kind[row] == DONOR else []
     return " ".join(words)
 

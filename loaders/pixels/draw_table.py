@@ -1,8 +1,8 @@
-"""The draws of a batch as the one array that is fed to a graph, and the names of what a graph gives back."""
+"""The draws of a batch as one table, and the names of what a renderer gives back."""
 
 from __future__ import annotations
 
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
@@ -10,17 +10,50 @@ from numpy.typing import NDArray
 from maskgen.shards.meta import Meta
 
 from ..recipes.spec import Recipe, View
-from ..sampling.draws import DONOR as SHOWS_DONOR
-from ..sampling.draws import GREY as SHOWS_GREY
-from ..sampling.draws import BatchDraws, ViewDraws
+from ..sampling.draws import DONOR, GRAY, BatchDraws, ViewDraws
 from .tiles import Tiling
 
-ROI, COLOUR, SIGMA, SOLARISE = slice(0, 4), slice(4, 8), 8, 9
-KIND, GREY, DONOR, SOURCE = 10, 11, 12, 13
-BG_ROI, BG_COLOUR, BG_SIGMA, BG_SOLARISE = slice(14, 18), slice(18, 22), 22, 23
-BG_PLACE, BG_STRIP = slice(24, 28), slice(28, 32)
-POLICY, POLICY_U = 32, slice(33, 37)
-WIDTH = 37
+DRAWS = np.dtype(
+    [
+        ("roi", "f4", 4), ("color", "f4", 4), ("sigma", "f4"), ("solarize", "f4"),
+        ("kind", "f4"), ("gray", "f4"), ("donor", "f4"), ("source", "f4"),
+        ("bg_roi", "f4", 4), ("bg_color", "f4", 4), ("bg_sigma", "f4"), ("bg_solarize", "f4"),
+        ("bg_place", "f4", 4), ("bg_strip", "f4", 4), ("policy", "f4"), ("policy_u", "f4", 4),
+    ]
+)  # fmt: skip
+"""What is done to one view of one row; the fields are those of `ViewDraws`, and these:
+
+``roi`` and ``bg_roi`` are regions of interest (y0, x0, y1, x1) relative to the picture, with x0 > x1 in a flipped view.
+``source`` is the row whose photo is shown: a view's own, and that of a negative. ``bg_place`` is where the donor's stored
+background lies on the donor's photo, (y0, x0, y1, x1) relative to it, and ``bg_strip`` zero, or the part of that photo
+to be repeated there in the stored background's stead. All fields are float32, so that a table is a plain array of floats
+as well; whole numbers are below 2**24, which float32 holds exactly.
+"""
+
+DrawTable: TypeAlias = NDArray[np.void]
+"""(B, V) of `DRAWS`; behind the views stands the negative, where there is one: its row i is that of query i."""
+
+
+def as_floats(table: DrawTable) -> NDArray[np.float32]:
+    """(B, V) of `DRAWS` as (B, V, 37) float32, the same memory: a graph of DALI takes numbers alone."""
+    return table.view(np.float32).reshape(*table.shape, -1)
+
+
+def from_floats(rows: NDArray[np.float32]) -> DrawTable:
+    """The (B, V) of `DRAWS` that `as_floats` made (B, V, 37) of."""
+    return np.ascontiguousarray(rows).view(DRAWS)[..., 0]
+
+
+def columns(field: str) -> slice:
+    """Where a field of `DRAWS` stands among the 37 floats.
+
+    Example:
+        >>> columns("roi"), columns("kind")
+        (slice(0, 4, None), slice(10, 11, None))
+    """
+    names = DRAWS.names or ()
+    start = sum(DRAWS[name].itemsize for name in names[: names.index(field)]) // 4
+    return slice(start, start + DRAWS[field].itemsize // 4)
 
 
 class Output(NamedTuple):
@@ -58,19 +91,13 @@ def kinds(recipe: Recipe, view: int) -> frozenset[int]:
         own = recipe.views[0].background
         if recipe.negative is None or not recipe.negative.p:
             return frozenset()
-        return frozenset({SHOWS_DONOR, SHOWS_GREY} if own.replace == "grey" and own.p else {SHOWS_DONOR})
-    found = {"none": (), "grey": (SHOWS_GREY,), "donor": (SHOWS_DONOR,)}[own.replace]
+        return frozenset({DONOR, GRAY} if own.replace == "grey" and own.p else {DONOR})
+    found = {"none": (), "grey": (GRAY,), "donor": (DONOR,)}[own.replace]
     return frozenset(found if own.p else ())
 
 
-def pack(draws: BatchDraws, meta: Meta) -> NDArray[np.float32]:
-    """The draws of B rows as (B, V, 37) float32; the column names above say what is where.
-
-    A region of interest is (y0, x0, y1, x1) relative to the picture, with x0 > x1 in a flipped view; `BG_PLACE` is
-    where the donor's stored background lies on the donor's photo, (y0, x0, y1, x1) relative to it, and `BG_STRIP`
-    zero, or the part of that photo to be repeated there in the stored background's stead. Behind the
-    views stands the negative, where there is one: its row i is the negative of query i and shows the photo of row
-    `SOURCE`; a view's `SOURCE` is its own row. Whole numbers are below 2**24, so float32 holds them exactly.
+def pack(draws: BatchDraws, meta: Meta) -> DrawTable:
+    """The draws of B rows as one table.
 
     Args:
         draws: of the batch.
@@ -78,51 +105,52 @@ def pack(draws: BatchDraws, meta: Meta) -> NDArray[np.float32]:
     """
     own = np.arange(len(meta))
     places = meta["bg_box"] / np.tile(meta["size"], 2)
-    views = [_columns(view, own, places) for view in draws.views]
+    views = [_fill(view, own, places) for view in draws.views]
     if draws.negative is not None:
-        views.append(_columns(draws.negative, draws.negative_source, places))
+        views.append(_fill(draws.negative, draws.negative_source, places))
     return np.stack(views, axis=1)
 
 
-def set_tiling(plan: NDArray[np.float32], places: NDArray[np.bool_], tiling: Tiling, meta: np.void) -> None:
-    """Let (B, V) places of a plan show a background that is tiled anew on a photo with this `META`."""
+def set_tiling(table: DrawTable, places: NDArray[np.bool_], tiling: Tiling, meta: np.void) -> None:
+    """Let (B, V) places of a table show a background that is tiled anew on a photo with this `META`."""
     size = np.tile(meta["size"], 2)
-    plan[places, BG_PLACE] = np.array(tiling.region) / size
-    plan[places, BG_STRIP] = np.array(tiling.strip) / size
+    table["bg_place"][places] = np.array(tiling.region) / size
+    table["bg_strip"][places] = np.array(tiling.strip) / size
 
 
-def by_photo(plan: NDArray[np.float32]) -> NDArray[np.float32]:
-    """The same plan with each view's row at its `SOURCE`, for a graph that sees one photo at a time."""
-    turned = np.empty_like(plan)
-    for view in range(plan.shape[1]):
-        turned[plan[:, view, SOURCE].astype(np.intp), view] = plan[:, view]
+def by_photo(table: DrawTable) -> DrawTable:
+    """The same table with each view's row at its ``source``, for a graph that sees one photo at a time."""
+    turned = np.empty_like(table)
+    for view in range(table.shape[1]):
+        turned[table[:, view]["source"].astype(np.intp), view] = table[:, view]
     return turned
 
 
-def _columns(
-    draws: ViewDraws, source: NDArray[np.integer[Any]], places: NDArray[np.float64]
-) -> NDArray[np.float32]:
-    plan = np.empty((len(source), WIDTH), np.float32)
-    for column, values in (
-        (ROI, _region(draws.box, draws.flip)),
-        (COLOUR, draws.colour),
-        (SIGMA, draws.sigma),
-        (SOLARISE, draws.solarise),
-        (KIND, draws.kind),
-        (GREY, draws.grey),
-        (DONOR, draws.donor),
-        (SOURCE, source),
-        (BG_ROI, _region(draws.bg_box, draws.bg_flip)),
-        (BG_COLOUR, draws.bg_colour),
-        (BG_SIGMA, draws.bg_sigma),
-        (BG_SOLARISE, draws.bg_solarise),
-        (BG_PLACE, places[draws.donor]),
-        (BG_STRIP, 0),
-        (POLICY, draws.policy),
-        (POLICY_U, draws.policy_u),
-    ):
-        plan[:, column] = values
-    return plan
+def blank(rows: int, views: int) -> DrawTable:
+    """A (rows, views) table that shows each photo as it is."""
+    table = np.zeros((rows, views), DRAWS)
+    table["roi"] = (0, 0, 1, 1)
+    table["color"] = table["bg_color"] = (1, 1, 1, 0)
+    table["donor"] = table["policy"] = -1
+    table["source"] = np.arange(rows)[:, None]
+    return table
+
+
+_COPIED = (
+    "color", "sigma", "solarize", "kind", "gray", "donor", "bg_color", "bg_sigma", "bg_solarize", "policy", "policy_u",
+)  # fmt: skip
+
+
+def _fill(draws: ViewDraws, source: NDArray[np.integer[Any]], places: NDArray[np.float64]) -> DrawTable:
+    """(B,) of `DRAWS` of one view."""
+    made = np.zeros(len(source), DRAWS)
+    for field in _COPIED:
+        made[field] = getattr(draws, field)
+    made["roi"] = _region(draws.box, draws.flip)
+    made["bg_roi"] = _region(draws.bg_box, draws.bg_flip)
+    made["bg_place"] = places[draws.donor]
+    made["source"] = source
+    return made
 
 
 def _region(box: NDArray[np.float32], flip: NDArray[np.bool_]) -> NDArray[np.float32]:

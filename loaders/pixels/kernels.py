@@ -87,23 +87,23 @@ def paste(photo: Picture, patch: Picture, place: Sequence[float]) -> Picture:
 
 
 def photometric(
-    picture: Picture, matrix: NDArray[np.float32] | None, sigma: float, solarise: float, threshold: int
+    picture: Picture, matrix: NDArray[np.float32] | None, sigma: float, solarize: float, threshold: int
 ) -> Picture:
-    """Colour, blur and solarise a (S, S, 3) uint8 picture; each step rounds and cuts to 0..255.
+    """Color, blur and solarize a (S, S, 3) uint8 picture; each step rounds and cuts to 0..255.
 
     Args:
         picture: not changed, and given back where nothing is to be done.
-        matrix: (3, 4) float32, see `draws.colour_matrix`; None: keep the colours.
+        matrix: (3, 4) float32, see `draws.color_matrix`; None: keep the colors.
         sigma: of the blur, px; 0: none.
-        solarise: not 0: invert values from `threshold` on.
+        solarize: not 0: invert values from `threshold` on.
         threshold: 0..256.
     """
     if matrix is not None:
         picture = np.asarray(cv2.transform(picture, matrix), np.uint8)
     if sigma > 0:
         picture = blur(picture, sigma)
-    if solarise:
-        picture = np.asarray(cv2.LUT(picture, _solarising(threshold)), np.uint8)
+    if solarize:
+        picture = np.asarray(cv2.LUT(picture, _solarizing(threshold)), np.uint8)
     return picture
 
 
@@ -122,7 +122,7 @@ def gaussian(sigma: float) -> NDArray[np.float32]:
 
 
 @lru_cache(maxsize=64)
-def _solarising(threshold: int) -> Picture:
+def _solarizing(threshold: int) -> Picture:
     levels = np.arange(256, dtype=np.uint8)
     return np.where(levels >= threshold, 255 - levels, levels).astype(np.uint8)
 

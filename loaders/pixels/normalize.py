@@ -1,4 +1,4 @@
-"""ImageNet's normalisation of pictures. Importing this module imports torch."""
+"""ImageNet's normalization of pictures. Importing this module imports torch."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ def _constants(device: torch.device) -> tuple[Tensor, Tensor]:
     return mean.to(device), deviation.to(device)
 
 
-def normalise(pictures: Tensor, dtype: torch.dtype = torch.float32) -> Tensor:
+def normalize(pictures: Tensor, dtype: torch.dtype = torch.float32) -> Tensor:
     """(B, 3, S, S) uint8 as (value - mean) / deviation, computed in float32; float pictures only change their type."""
     if pictures.is_floating_point():
         return pictures.to(dtype)

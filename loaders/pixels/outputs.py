@@ -15,7 +15,7 @@ from ..options import LoaderOptions
 from ..recipes.spec import Recipe
 from . import draw_table
 from .draw_table import Output
-from .normalize import normalise
+from .normalize import normalize
 
 if TYPE_CHECKING:
     from ..dataset.open import Dataset
@@ -92,7 +92,7 @@ class BatchMaker:
             size = self._recipe.views[output.view].size
             return tensor.reshape(len(tensor), 1, size, size)
         tensor = tensor.permute(0, 3, 1, 2) if self._channels_last else tensor
-        return tensor if self._dtype == torch.uint8 else normalise(tensor, self._dtype)
+        return tensor if self._dtype == torch.uint8 else normalize(tensor, self._dtype)
 
     def _batch(self, made: dict[Output, Tensor], facts: _Facts, *, turned: bool) -> Batch:
         """`turned`: the negatives stand at the rows of their photos."""

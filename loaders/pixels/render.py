@@ -12,9 +12,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..recipes.spec import IMAGENET_MEAN, Recipe, View
-from ..sampling.draws import GREY, KEEP, colour_matrix
+from ..sampling.draws import GRAY, KEEP, color_matrix
 from . import draw_table, kernels
 from .auto_augment import auto_augment
+from .draw_table import DrawTable
 from .kernels import Picture
 from .tiles import tile
 
@@ -23,19 +24,19 @@ Matrix = NDArray[np.float32]
 
 @dataclass(frozen=True, slots=True)
 class _Row:
-    """What one view of one row is made from: its row of the plan as a list, two colour maps, and pictures."""
+    """What one view of one row is made from: its draws, two color maps, and pictures."""
 
-    values: list[float]
+    draws: np.void
     matrix: Matrix
     donor_matrix: Matrix
     photo: Picture
     mask: Picture | None
     donor: Picture | None
-    lender: Picture | None
+    donor_photo: Picture | None
 
 
 class Renderer:
-    """Makes every output of a recipe from the decoded photos of a batch, a row of the plan at a time.
+    """Makes every output of a recipe from the decoded photos of a batch, a row at a time.
 
     cv2 and torch give up Python's lock while they work, so `threads` rows are made at once.
 
@@ -60,14 +61,16 @@ class Renderer:
         self._pool = ThreadPoolExecutor(threads, thread_name_prefix="maskgen-views") if threads > 1 else None
 
     def lists(self, *inputs: Any) -> Any:
-        """`render` as a python_function: lists of arrays, and a single output is no tuple."""
-        made = tuple(list(array) for array in self.render(*inputs))
+        """`render` as a python_function: draws as rows of floats, lists of arrays, and a single output is no tuple."""
+        photos, rows, *others = inputs
+        arrays = self.render(photos, draw_table.from_floats(np.stack(rows)), *others)
+        made = tuple(list(array) for array in arrays)
         return made if len(made) > 1 else made[0]
 
     def render(
         self,
         photos: Sequence[Picture],
-        rows: Sequence[NDArray[np.float32]],
+        table: DrawTable,
         masks: Sequence[Picture] | None = None,
         donors: Sequence[Picture] | None = None,
     ) -> tuple[NDArray[np.uint8], ...]:
@@ -75,24 +78,22 @@ class Renderer:
 
         Args:
             photos: B (H, W, 3) uint8 RGB.
-            rows: B rows (V, 37) of the plan.
+            table: (B, V) draws.
             masks: B (128, 128) uint8 soft masks, when the recipe needs them.
             donors: B (h, w, 3) uint8 RGB backgrounds, when the recipe needs them; what no row shows may be anything.
         """
-        batch = np.stack(rows)
-        listed = batch.tolist()
-        matrices = _matrices(batch[..., draw_table.COLOUR])
-        donor_matrices = _matrices(batch[..., draw_table.BG_COLOUR]) if donors is not None else matrices
+        matrices = _matrices(table["color"])
+        donor_matrices = _matrices(table["bg_color"]) if donors is not None else matrices
         made = self._made(len(photos))
 
         def make(numbers: Iterator[int]) -> None:
             for number in numbers:
                 targets = iter(made)
                 for index, view in enumerate(self._views):
-                    values = listed[number][index]
-                    source, donor = int(values[draw_table.SOURCE]), int(values[draw_table.DONOR])
+                    draws = table[number, index]
+                    source, donor = int(draws["source"]), int(draws["donor"])
                     row = _Row(
-                        values,
+                        draws,
                         matrices[number, index],
                         donor_matrices[number, index],
                         photos[source],
@@ -115,9 +116,9 @@ class Renderer:
             done.result()
 
     def _view(self, view: View, row: _Row) -> Iterator[NDArray[Any]]:
-        """The outputs of one view in the order of `plan.outputs`."""
-        region, place = row.values[draw_table.ROI], view.background.place
-        replaced = row.values[draw_table.KIND] != KEEP
+        """The outputs of one view in the order of `draw_table.outputs`."""
+        region, place = row.draws["roi"].tolist(), view.background.place
+        replaced = row.draws["kind"] != KEEP
         whole = view.masks or view.cam_masks or view.masked
         soft = mask = _NOTHING
         if row.mask is not None and (replaced or whole):
@@ -139,18 +140,15 @@ class Renderer:
 
     def _replace(self, view: View, row: _Row, image: Picture, masks: tuple[Picture, Picture]) -> Picture:
         """The image on another background; `masks` are its soft and its hard mask."""
-        values, softness = row.values, view.background.softness
-        if values[draw_table.KIND] == GREY or row.donor is None or row.lender is None:
-            background = np.full_like(image, int(values[draw_table.GREY]))
+        draws, softness = row.draws, view.background.softness
+        if draws["kind"] == GRAY or row.donor is None or row.donor_photo is None:
+            background = np.full_like(image, int(draws["gray"]))
         else:
             picture = _background(
-                row.lender, row.donor, values[draw_table.BG_PLACE], values[draw_table.BG_STRIP]
+                row.donor_photo, row.donor, draws["bg_place"].tolist(), draws["bg_strip"].tolist()
             )
-            background = kernels.cut(picture, values[draw_table.BG_ROI], view.size)
-            background = kernels.photometric(
-                background, _colours(values, draw_table.BG_COLOUR, row.donor_matrix), values[draw_table.BG_SIGMA],
-                values[draw_table.BG_SOLARISE], view.photometric.solarise_threshold,
-            )  # fmt: skip
+            background = kernels.cut(picture, draws["bg_roi"].tolist(), view.size)
+            background = _chain(view, row, background, row.donor_matrix, "bg_")
         if softness:
             return kernels.blend(image, background, masks[0], self._level, softness)
         return kernels.compose(image, background, masks[1])
@@ -188,22 +186,21 @@ _NOTHING = np.zeros((1, 1), np.uint8)
 
 
 def _photometric(view: View, row: _Row, image: Picture) -> Picture:
-    values = row.values
-    if values[draw_table.POLICY] >= 0:
-        return auto_augment(
-            image, int(values[draw_table.POLICY]), np.array(values[draw_table.POLICY_U], np.float32)
-        )
-    matrix = _colours(values, draw_table.COLOUR, row.matrix)
+    """The photometric chain, or AutoAugment in its place."""
+    policy = int(row.draws["policy"])
+    if policy >= 0:
+        return auto_augment(image, policy, row.draws["policy_u"])
+    return _chain(view, row, image, row.matrix, "")
+
+
+def _chain(view: View, row: _Row, image: Picture, matrix: Matrix, prefix: str) -> Picture:
+    """Colors, blur and solarize; the fields of the draws begin with `prefix`."""
+    draws = row.draws
+    same = draws[f"{prefix}color"].tolist() == [1.0, 1.0, 1.0, 0.0]
+    sigma, solarize = float(draws[f"{prefix}sigma"]), float(draws[f"{prefix}solarize"])
     threshold = view.photometric.solarise_threshold
-    return kernels.photometric(
-        image, matrix, values[draw_table.SIGMA], values[draw_table.SOLARISE], threshold
-    )
+    return kernels.photometric(image, None if same else matrix, sigma, solarize, threshold)
 
 
-def _colours(values: list[float], columns: slice, matrix: Matrix) -> Matrix | None:
-    """The colour map, or None where it would change nothing."""
-    return None if values[columns] == [1.0, 1.0, 1.0, 0.0] else matrix
-
-
-def _matrices(colours: NDArray[np.float32]) -> Matrix:
-    return colour_matrix(colours.reshape(-1, 4)).reshape(*colours.shape[:-1], 3, 4)
+def _matrices(colors: NDArray[np.float32]) -> Matrix:
+    return color_matrix(colors.reshape(-1, 4)).reshape(*colors.shape[:-1], 3, 4)

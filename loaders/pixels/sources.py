@@ -16,6 +16,7 @@ from ..recipes.spec import Recipe
 from ..sampling.corruption import corrupt
 from ..sampling.draws import DONOR, BatchDraws, draw
 from . import draw_table
+from .draw_table import DrawTable
 from .tiles import tiling
 
 
@@ -30,7 +31,7 @@ class Sources:
         taken: what was read: those samples, or their substitutes; its masks are the stored ones.
         masks: (B, 128, 128) uint8 soft masks, corrupted where the recipe says so.
         draws: of the batch.
-        table: the same draws as one array, see `draw_table.pack`.
+        table: the same draws as one table.
         backgrounds: by row, the encoded backgrounds that any view shows.
     """
 
@@ -40,7 +41,7 @@ class Sources:
     taken: Taken
     masks: NDArray[np.uint8]
     draws: BatchDraws
-    table: NDArray[np.float32]
+    table: DrawTable
     backgrounds: dict[int, NDArray[np.uint8]]
 
     @property
@@ -94,19 +95,19 @@ class SourceReader:
             return taken.small
         return corrupt(corruption, taken.small, taken.samples, seed=seed, epoch=epoch, level=level)
 
-    def _backgrounds(self, table: NDArray[np.float32], taken: Taken) -> dict[int, NDArray[np.uint8]]:
+    def _backgrounds(self, table: DrawTable, taken: Taken) -> dict[int, NDArray[np.uint8]]:
         """The encoded backgrounds that any view shows, by row, each read once."""
         if not self.recipe.needs_backgrounds:
             return {}
-        shown = table[..., draw_table.KIND] == DONOR
-        rows = np.unique(table[..., draw_table.DONOR][shown]).astype(int).tolist()
+        shown = table["kind"] == DONOR
+        rows = np.unique(table["donor"][shown]).astype(int).tolist()
         found = {}
         for row in rows:
             how = tiling(taken.small.meta[row]) if self.tile else None
             if how is None:
                 found[row] = self.reader.encoded(int(taken.samples[row]), naming.BACKGROUND)
             else:
-                places = shown & (table[..., draw_table.DONOR] == row)
+                places = shown & (table["donor"] == row)
                 draw_table.set_tiling(table, places, how, taken.small.meta[row])
         return found
 

@@ -1,4 +1,4 @@
-"""Masks spoiled on purpose, to measure how much a method depends on good ones."""
+"""Masks corrupted on purpose, to measure how much a method depends on good ones."""
 
 from __future__ import annotations
 
@@ -17,12 +17,12 @@ from .draws import uniforms
 
 Floats = NDArray[np.float64]
 _STREAM = 1
-_CENTRE = np.array([[1, 0, FG_SIDE / 2], [0, 1, FG_SIDE / 2], [0, 0, 1]])
+_CENTER = np.array([[1, 0, FG_SIDE / 2], [0, 1, FG_SIDE / 2], [0, 0, 1]])
 _BACK = np.array([[1, 0, -FG_SIDE / 2], [0, 1, -FG_SIDE / 2], [0, 0, 1]])
 
 
 class _Task(NamedTuple):
-    """A batch of masks to be spoiled: by how much, and with which (B, 4) random numbers."""
+    """A batch of masks to be corrupted: by how much, and with which (B, 4) random numbers."""
 
     amount: float
     masks: Small
@@ -53,10 +53,10 @@ def corrupt(
     epoch: int,
     level: int,
 ) -> Small:
-    """The masks of a batch, spoiled; tables, boxes and areas follow, so that crops are chosen by the spoiled masks.
+    """The masks of a batch, corrupted; tables, boxes and areas follow, so that crops are chosen by the corrupted masks.
 
-    Each mask is spoiled once per epoch and all views of its image see the same one: Ryali et al. (A.2) write "in
-    every epoch", but also "on each use of the mask". Turns and shears are about the photo's centre, in its own
+    Each mask is corrupted once per epoch and all views of its image see the same one: Ryali et al. (A.2) write "in
+    every epoch", but also "on each use of the mask". Turns and shears are about the photo's center, in its own
     aspect ratio. The rectangles' shapes are ours, as RELICv2 (H.2) does not give them: relative to the photo,
     aspect ratios from 1/2 to 2 where the mask is replaced, and the photo's own where one is added or removed.
 
@@ -120,18 +120,18 @@ def _translate(task: _Task) -> NDArray[np.uint8]:
 
 
 def _warp(masks: Small, linear: Floats) -> NDArray[np.uint8]:
-    """Apply (B, 2, 2) maps of (x, y) in px about the photo's centre to masks on square grids."""
+    """Apply (B, 2, 2) maps of (x, y) in px about the photo's center to masks on square grids."""
     height, width = masks.meta["size"].astype(np.float64).T
     inner = np.tile(np.eye(3), (len(linear), 1, 1))
     inner[:, :2, :2] = linear
     inner[:, 0, 1] *= height / width
     inner[:, 1, 0] *= width / height
-    return _moved(masks.fg, _CENTRE @ inner @ _BACK)
+    return _moved(masks.fg, _CENTER @ inner @ _BACK)
 
 
 def _moved(fg: NDArray[np.uint8], matrices: Floats) -> NDArray[np.uint8]:
     """Masks under (B, 3, 3) maps of (x, y) in cells, counted from the grid's corner; empty where nothing was."""
-    half = np.array([[1, 0, -0.5], [0, 1, -0.5], [0, 0, 1]])  # cv2 counts from the centre of the first cell
+    half = np.array([[1, 0, -0.5], [0, 1, -0.5], [0, 0, 1]])  # cv2 counts from the center of the first cell
     turned = half @ matrices @ np.linalg.inv(half)
     side = (FG_SIDE, FG_SIDE)
     moved = [cv2.warpAffine(mask, turn[:2], side) for mask, turn in zip(fg, turned, strict=True)]
@@ -168,7 +168,7 @@ def _centred_rectangle(task: _Task) -> NDArray[np.uint8]:
 
 
 def _middle(task: _Task) -> NDArray[np.uint8]:
-    """Centred rectangles of `amount` times the foreground's area, shaped as the photo."""
+    """Centered rectangles of `amount` times the foreground's area, shaped as the photo."""
     side = np.sqrt(task.amount * task.masks.meta["fg_area_ppm"] * 1e-6)
     sides = np.stack([side, side], axis=1)
     return _rectangles((1 - sides) / 2, sides)

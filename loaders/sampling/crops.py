@@ -29,12 +29,12 @@ def choose_crops(
 ) -> NDArray[np.float32]:
     """One crop for each view of each photo.
 
-    Each try has the law of torchvision's RandomResizedCrop, up to the law of its centre; the first of ten that
+    Each try has the law of torchvision's RandomResizedCrop, up to the law of its center; the first of ten that
     meets all conditions of its `Crop` is taken, else the fallback of its rule. The edges are whole pixels.
     Deviations from the papers: the foreground is measured on the stored 32 x 32 table instead of the mask, which
     takes the same crop in more than 99.5 % of cases and needs no decoding; a photo without any foreground takes
     an unconstrained crop (CAST's code takes another photo instead, which would tie an epoch's length to luck);
-    the grown box of `phi` is centred on a foreground too long for the aspect ratio, where CAST's code shows its
+    the grown box of `phi` is centered on a foreground too long for the aspect ratio, where CAST's code shows its
     lower or right end.
 
     Args:
@@ -96,10 +96,10 @@ def foreground_area(meta: Meta) -> Floats:
     return np.asarray(meta["fg_area_ppm"] * 1e-6)
 
 
-def centre_crops(
+def center_crops(
     sizes: NDArray[np.number[Any]], ratio: tuple[float, float] = (3 / 4, 4 / 3)
 ) -> NDArray[np.float64]:
-    """The largest centred crop whose aspect ratio lies within `ratio`: what RandomResizedCrop falls back to.
+    """The largest centered crop whose aspect ratio lies within `ratio`: what RandomResizedCrop falls back to.
 
     Args:
         sizes: (B, 2) heights and widths, px.
@@ -157,11 +157,11 @@ def _centroids(sat: NDArray[np.uint16]) -> Floats:
 
 
 def _around(middle: Floats, sizes: Floats, sides: Floats, drawn: Floats) -> Floats:
-    """Top left corners of crops whose centres follow a normal law around `middle`, cut to where they fit."""
+    """Top left corners of crops whose centers follow a normal law around `middle`, cut to where they fit."""
     room = np.maximum(sizes - sides, 0)
     low, high = ndtr((sides / 2 - middle) / sizes), ndtr((sizes - sides / 2 - middle) / sizes)
-    centre = middle + sizes * ndtri(low + drawn * (high - low))
-    return np.asarray(np.clip(np.floor(centre - sides / 2), 0, room))
+    center = middle + sizes * ndtri(low + drawn * (high - low))
+    return np.asarray(np.clip(np.floor(center - sides / 2), 0, room))
 
 
 def _holds_enough(
@@ -222,14 +222,14 @@ def _off_bounds(boxes: Floats, others: Floats, bounds: tuple[float, float]) -> F
 def _fallback(crop: Crop, meta: Meta, spare: Floats, free: Floats, free_fits: NDArray[np.bool_]) -> Floats:
     """(B, 4) boxes, px, of the rows of which no try was good."""
     sizes = meta["size"].astype(np.float64)
-    centred = centre_crops(sizes, crop.ratio)
+    centered = center_crops(sizes, crop.ratio)
     if crop.rule == "overlap":
-        return np.where(free_fits[:, None], free, centred)
+        return np.where(free_fits[:, None], free, centered)
     if crop.rule == "phi":
         return np.where(
-            meta["fg_area_ppm"][:, None] > 0, _grown(meta["fg_box"], sizes, spare, crop.ratio), centred
+            meta["fg_area_ppm"][:, None] > 0, _grown(meta["fg_box"], sizes, spare, crop.ratio), centered
         )
-    return centred
+    return centered
 
 
 def _grown(foreground: NDArray[np.int32], sizes: Floats, drawn: Floats, ratio: tuple[float, float]) -> Floats:
@@ -247,6 +247,6 @@ def _grown(foreground: NDArray[np.int32], sizes: Floats, drawn: Floats, ratio: t
         axis=1,
     )
     moved = np.maximum(low, core[:, 2:] - sides)
-    centred = np.floor((core[:, :2] + core[:, 2:] - sides) / 2)
-    start = np.where(sides < core[:, 2:] - core[:, :2], centred, moved)
+    centered = np.floor((core[:, :2] + core[:, 2:] - sides) / 2)
+    start = np.where(sides < core[:, 2:] - core[:, :2], centered, moved)
     return np.concatenate([start, sides], axis=1)

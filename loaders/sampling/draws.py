@@ -1,6 +1,6 @@
 """Everything random about a batch, drawn in numpy before a pixel is touched.
 
-Each sample has a random stream of its own, so that its crops, colours and coins depend on the seed, the epoch and
+Each sample has a random stream of its own, so that its crops, colors and coins depend on the seed, the epoch and
 the sample alone: not on the batch, the rank, the number of workers, or where a run was resumed. Only the choice
 of other photos (donors of backgrounds, sources of negatives) looks at the batch, by rows.
 """
@@ -20,12 +20,12 @@ from ..recipes.spec import Background, Photometric, Recipe, View
 from . import crops
 from .crops import choose_crops, coverage, foreground_area
 
-KEEP, GREY, DONOR = 0, 1, 2
+KEEP, GRAY, DONOR = 0, 1, 2
 
 # Places in a view's block of random numbers, behind those of its crop; the layout is part of reproducibility.
 _BLOCK = 64
 _FLIP, _JITTER_COIN, _JITTER = crops.UNIFORMS, crops.UNIFORMS + 1, crops.UNIFORMS + 2
-_GREY_COIN, _BLUR_COIN, _SIGMA, _SOLARISE_COIN = range(crops.UNIFORMS + 6, crops.UNIFORMS + 10)
+_GRAY_COIN, _BLUR_COIN, _SIGMA, _SOLARIZE_COIN = range(crops.UNIFORMS + 6, crops.UNIFORMS + 10)
 _POLICY_COIN, _POLICY, _POLICY_U = crops.UNIFORMS + 10, crops.UNIFORMS + 11, crops.UNIFORMS + 12
 _REPLACE_COIN, _LEVEL, _OTHER = crops.UNIFORMS + 16, crops.UNIFORMS + 17, crops.UNIFORMS + 18
 POLICIES = 25
@@ -38,33 +38,33 @@ class ViewDraws:
     Args:
         box: (B, 4) float32 (y0, x0, height, width) relative to the stored photo, edges on whole pixels of it.
         flip: (B,) bool, whether the view is flipped left to right.
-        colour: (B, 4) float32 brightness, contrast, saturation, hue in degrees; 1, 1, 1, 0 changes nothing.
+        color: (B, 4) float32 brightness, contrast, saturation, hue in degrees; 1, 1, 1, 0 changes nothing.
         sigma: (B,) float32, σ of the Gaussian blur in px of the view; 0: none.
-        solarise: (B,) bool.
-        policy: (B,) int16, AutoAugment sub-policy 0..24 in place of colour, blur and solarise; -1: none.
+        solarize: (B,) bool.
+        policy: (B,) int16, AutoAugment sub-policy 0..24 in place of color, blur and solarize; -1: none.
         policy_u: (B, 4) float32 in [0, 1): whether its two operations happen, and their signs.
-        kind: (B,) uint8, background 0 kept, 1 grey, 2 of another picture.
-        grey: (B,) uint8, the grey level where kind is 1.
+        kind: (B,) uint8, background 0 kept, 1 gray, 2 of another picture.
+        gray: (B,) uint8, the gray level where kind is 1.
         donor: (B,) int32, row whose background picture is shown where kind is 2, else -1.
-        bg_box, bg_flip, bg_colour, bg_sigma, bg_solarise: where kind is 2, how that picture is cut and coloured;
-            shapes as above. A background placed before the photometric chain keeps its colours here.
+        bg_box, bg_flip, bg_color, bg_sigma, bg_solarize: where kind is 2, how that picture is cut and colored;
+            shapes as above. A background placed before the photometric chain keeps its colors here.
     """
 
     box: NDArray[np.float32]
     flip: NDArray[np.bool_]
-    colour: NDArray[np.float32]
+    color: NDArray[np.float32]
     sigma: NDArray[np.float32]
-    solarise: NDArray[np.bool_]
+    solarize: NDArray[np.bool_]
     policy: NDArray[np.int16]
     policy_u: NDArray[np.float32]
     kind: NDArray[np.uint8]
-    grey: NDArray[np.uint8]
+    gray: NDArray[np.uint8]
     donor: NDArray[np.int32]
     bg_box: NDArray[np.float32]
     bg_flip: NDArray[np.bool_]
-    bg_colour: NDArray[np.float32]
+    bg_color: NDArray[np.float32]
     bg_sigma: NDArray[np.float32]
-    bg_solarise: NDArray[np.bool_]
+    bg_solarize: NDArray[np.bool_]
 
     def rows(self, chosen: NDArray[np.integer[Any]]) -> ViewDraws:
         """The draws of the chosen rows, in that order; `donor` still counts rows of the whole batch."""
@@ -180,40 +180,40 @@ def _plain(view: View, drawn: NDArray[np.float32], box: NDArray[np.float32]) -> 
     low, high = chain.blur_sigma
     sigma = np.float32(low) + drawn[:, _SIGMA] * np.float32(high - low)
     flip = drawn[:, _FLIP] < view.flip_p
-    colour = np.where(usual[:, None], _colours(chain, drawn), _SAME)
+    color = np.where(usual[:, None], _colors(chain, drawn), _SAME)
     sigma = np.where(usual & (drawn[:, _BLUR_COIN] < chain.blur_p), sigma, np.float32(0))
-    solarise = usual & (drawn[:, _SOLARISE_COIN] < chain.solarise_p)
+    solarize = usual & (drawn[:, _SOLARIZE_COIN] < chain.solarise_p)
     return ViewDraws(
         box=box,
         flip=flip,
-        colour=colour,
+        color=color,
         sigma=sigma,
-        solarise=solarise,
+        solarize=solarize,
         policy=policy,
         policy_u=drawn[:, _POLICY_U : _POLICY_U + 4],
         kind=np.zeros(count, np.uint8),
-        grey=np.zeros(count, np.uint8),
+        gray=np.zeros(count, np.uint8),
         donor=np.full(count, -1, np.int32),
         bg_box=box,
         bg_flip=flip,
-        bg_colour=colour,
+        bg_color=color,
         bg_sigma=sigma,
-        bg_solarise=solarise,
+        bg_solarize=solarize,
     )
 
 
 _SAME = np.array([1, 1, 1, 0], np.float32)
 
 
-def _colours(chain: Photometric, drawn: NDArray[np.float32]) -> NDArray[np.float32]:
+def _colors(chain: Photometric, drawn: NDArray[np.float32]) -> NDArray[np.float32]:
     """(B, 4) brightness, contrast, saturation factors and hue degrees, as ColorJitter draws them."""
     reach = np.array([*chain.jitter[:3], 360 * chain.jitter[3]], np.float32)
     low, high = _SAME - reach, _SAME + reach
     low[:3] = np.maximum(low[:3], 0)
     jittered = low + drawn[:, _JITTER : _JITTER + 4] * (high - low)
-    colour = np.where(drawn[:, _JITTER_COIN, None] < chain.jitter_p, jittered, _SAME)
-    colour[drawn[:, _GREY_COIN] < chain.grey_p, 2] = 0
-    return colour
+    color = np.where(drawn[:, _JITTER_COIN, None] < chain.jitter_p, jittered, _SAME)
+    color[drawn[:, _GRAY_COIN] < chain.grey_p, 2] = 0
+    return color
 
 
 def _replaced(
@@ -231,8 +231,8 @@ def _replaced(
         level = np.floor(drawn[:, _LEVEL] * 256) if background.grey is None else round(background.grey * 255)
         return replace(
             plain,
-            kind=np.where(chosen, GREY, KEEP).astype(np.uint8),
-            grey=np.where(chosen, level, 0).astype(np.uint8),
+            kind=np.where(chosen, GRAY, KEEP).astype(np.uint8),
+            gray=np.where(chosen, level, 0).astype(np.uint8),
         )
     other = _others(drawn[:, _OTHER], samples)
     chosen = chosen & (samples[other] != samples)
@@ -244,9 +244,9 @@ def _replaced(
         donor=np.where(chosen, other, -1).astype(np.int32),
         bg_box=own.box,
         bg_flip=own.flip,
-        bg_colour=np.broadcast_to(_SAME, own.colour.shape) if before else own.colour,
+        bg_color=np.broadcast_to(_SAME, own.color.shape) if before else own.color,
         bg_sigma=np.zeros_like(own.sigma) if before else own.sigma,
-        bg_solarise=np.zeros_like(own.solarise) if before else own.solarise,
+        bg_solarize=np.zeros_like(own.solarize) if before else own.solarize,
     )
 
 
@@ -273,48 +273,48 @@ def _shift(drawn: NDArray[np.float32]) -> NDArray[np.int32]:
 def _on_background(negative: ViewDraws, query: ViewDraws, matched: NDArray[np.bool_]) -> ViewDraws:
     """The negatives' draws: the matched ones on the final background of their query.
 
-    A query that kept its background lends its own background picture, cut and coloured as the query itself.
+    A query that kept its background lends its own background picture, cut and colored as the query itself.
     """
     rows = np.arange(len(matched))
-    grey = matched & (query.kind == GREY)
+    gray = matched & (query.kind == GRAY)
     lent = np.where(query.kind == DONOR, query.donor, rows)
-    picture = matched & ~grey
+    picture = matched & ~gray
     return replace(
         negative,
-        kind=np.where(grey, GREY, np.where(picture, DONOR, KEEP)).astype(np.uint8),
-        grey=np.where(grey, query.grey, 0).astype(np.uint8),
+        kind=np.where(gray, GRAY, np.where(picture, DONOR, KEEP)).astype(np.uint8),
+        gray=np.where(gray, query.gray, 0).astype(np.uint8),
         donor=np.where(picture, lent, -1).astype(np.int32),
         bg_box=query.bg_box,
         bg_flip=query.bg_flip,
-        bg_colour=query.bg_colour,
+        bg_color=query.bg_color,
         bg_sigma=query.bg_sigma,
-        bg_solarise=query.bg_solarise,
+        bg_solarize=query.bg_solarize,
     )
 
 
-def colour_matrix(colour: NDArray[np.float32]) -> NDArray[np.float32]:
+def color_matrix(color: NDArray[np.float32]) -> NDArray[np.float32]:
     """The affine maps of RGB that `nvidia.dali.fn.color_twist` applies.
 
     In YIQ the saturation scales and the hue turns the chroma; then contrast around 128, then brightness.
 
     Args:
-        colour: (B, 4) brightness, contrast, saturation factors and hue in degrees.
+        color: (B, 4) brightness, contrast, saturation factors and hue in degrees.
 
     Returns:
         (B, 3, 4) float32: new RGB = m[:, :3] · RGB + m[:, 3], for values 0..255.
     """
-    brightness, contrast, saturation, hue = np.asarray(colour, np.float64).T
-    turn = np.zeros((len(colour), 3, 3))
+    brightness, contrast, saturation, hue = np.asarray(color, np.float64).T
+    turn = np.zeros((len(color), 3, 3))
     turn[:, 0, 0] = 1
     turn[:, 1, 1] = turn[:, 2, 2] = saturation * np.cos(np.deg2rad(hue))
     turn[:, 1, 2] = saturation * np.sin(np.deg2rad(hue))
     turn[:, 2, 1] = -turn[:, 1, 2]
-    matrix = np.empty((len(colour), 3, 4))
+    matrix = np.empty((len(color), 3, 4))
     matrix[..., :3] = (brightness * contrast)[:, None, None] * (_RGB_OF_YIQ @ turn @ _YIQ_OF_RGB)
     matrix[..., 3] = (brightness * (128 - 128 * contrast))[:, None]
     return matrix.astype(np.float32)
 
 
-# NTSC, with the three digits that DALI uses; its inverse is exact, so grey may come out up to 0.6 off grey.
+# NTSC, with the three digits that DALI uses; its inverse is exact, so gray may come out up to 0.6 off gray.
 _YIQ_OF_RGB = np.array([[0.299, 0.587, 0.114], [0.596, -0.274, -0.321], [0.211, -0.523, 0.311]])
 _RGB_OF_YIQ = np.linalg.inv(_YIQ_OF_RGB)

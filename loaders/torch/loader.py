@@ -40,14 +40,14 @@ class TorchLoader(EpochLoader):
         recipe: what to make of each image, or a sequence of views.
         seed: of the order and of all draws.
         device: ``cpu``, or ``cuda`` to hand out tensors on torch's current GPU: views are made on the CPU as uint8 and
-            copied there, where they are normalised if `output` says so.
+            copied there, where they are normalized if `output` says so.
         threads: CPU threads that decode and render.
         rank: 0..world-1.
         world: ranks that share each epoch.
         last: ``drop``, ``pad`` or ``partial``, see `Schedule`.
         on_error: ``raise``, or ``skip`` to put other samples in the place of damaged ones.
         prefetch: batches made ahead.
-        output: ``uint8``, or ``float32``, ``float16`` or ``bfloat16`` normalised with ImageNet's mean and deviation.
+        output: ``uint8``, or ``float32``, ``float16`` or ``bfloat16`` normalized with ImageNet's mean and deviation.
         channels_last: pictures in torch's channels-last memory format.
         tile: repeat the photo's own strip over its foreground instead of decoding a stored background, see `DaliLoader`.
 
@@ -147,7 +147,7 @@ class TorchLoader(EpochLoader):
 
         arrays = self._renderer.render(
             photos,
-            list(sources.table),
+            sources.table,
             list(sources.masks) if self.recipe.needs_masks else None,
             backgrounds if self.recipe.needs_backgrounds else None,
         )

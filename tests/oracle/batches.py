@@ -45,8 +45,8 @@ def _batch(
     taken = reader.take(samples, members)
     level, law = reader.dataset.level, recipe.corruption
     if law is not None:
-        spoilt = corrupt(law, taken.small, taken.samples, seed=seed, epoch=epoch, level=level)
-        taken = taken._replace(small=spoilt)
+        corrupted = corrupt(law, taken.small, taken.samples, seed=seed, epoch=epoch, level=level)
+        taken = taken._replace(small=corrupted)
     draws = draw(recipe, taken.small.sat, taken.small.meta, samples, seed=seed, epoch=epoch)
     pictures = _Pictures(taken, level)
     columns = [

@@ -13,7 +13,7 @@ from scipy import ndimage
 from torchvision.transforms.v2 import functional as tv2
 
 from maskgen.loaders.recipes.spec import Background, Crop, Negative, Photometric, Recipe, View
-from maskgen.loaders.sampling.draws import DONOR, GREY, KEEP, ViewDraws, draw
+from maskgen.loaders.sampling.draws import DONOR, GRAY, KEEP, ViewDraws, draw
 from maskgen.shards.coverage import foreground_box, small_mask, summed_area_table
 from maskgen.shards.meta import META
 from oracle import views as reference
@@ -44,10 +44,10 @@ def one_row(**changes: Any) -> ViewDraws:
     whole, same = np.array([[0, 0, 1, 1]], np.float32), np.array([[1, 1, 1, 0]], np.float32)
     none, no = np.zeros(1, np.float32), np.zeros(1, bool)
     values: dict[str, Any] = {
-        "box": whole, "flip": no, "colour": same, "sigma": none, "solarise": no,
+        "box": whole, "flip": no, "color": same, "sigma": none, "solarize": no,
         "policy": np.full(1, -1, np.int16), "policy_u": np.zeros((1, 4), np.float32),
-        "kind": np.zeros(1, np.uint8), "grey": np.zeros(1, np.uint8), "donor": np.full(1, -1, np.int32),
-        "bg_box": whole, "bg_flip": no, "bg_colour": same, "bg_sigma": none, "bg_solarise": no,
+        "kind": np.zeros(1, np.uint8), "gray": np.zeros(1, np.uint8), "donor": np.full(1, -1, np.int32),
+        "bg_box": whole, "bg_flip": no, "bg_color": same, "bg_sigma": none, "bg_solarize": no,
     }  # fmt: skip
     return ViewDraws(
         **{**values, **{name: np.array([value], values[name].dtype) for name, value in changes.items()}}
@@ -131,11 +131,11 @@ def test_the_small_mask_holds_the_share_of_each_cell() -> None:
     assert float(found.mean()) == pytest.approx(0.5, abs=0.01)
 
 
-def test_colour_comes_before_blur_and_blur_before_solarise() -> None:
+def test_color_comes_before_blur_and_blur_before_solarize() -> None:
     image = reference.from_numpy(picture(5, 40, 40))
     chain = Photometric(solarise_threshold=100)
-    draws = one_row(colour=(1.3, 0.8, 0.5, 20), sigma=1.0, solarise=True)
-    expected = tv2.solarize(reference.blur(reference.recolour(image, draws.colour[0]), 1.0), 100.0)
+    draws = one_row(color=(1.3, 0.8, 0.5, 20), sigma=1.0, solarize=True)
+    expected = tv2.solarize(reference.blur(reference.recolor(image, draws.color[0]), 1.0), 100.0)
     view = View(size=40, photometric=chain)
     assert torch.equal(make_view(view, draws, 0, Sources(image), 128).view, expected)
 
@@ -147,24 +147,24 @@ def half_mask() -> torch.Tensor:
     return mask
 
 
-def test_a_grey_background_after_the_chain_keeps_its_level_and_before_it_does_not() -> None:
+def test_a_gray_background_after_the_chain_keeps_its_level_and_before_it_does_not() -> None:
     image = reference.from_numpy(picture(6, 40, 40))
-    draws = one_row(kind=1, grey=200, colour=(0.5, 1, 1, 0))
+    draws = one_row(kind=1, gray=200, color=(0.5, 1, 1, 0))
     for place, level in (("after", 200), ("before", 100)):
         view = View(size=40, background=Background(replace="grey", p=1, place=place))  # type: ignore[arg-type]
         made = make_view(view, draws, 0, Sources(image, half_mask()), 128).view
         assert (made[:, :, 20:] == level).all()
-        assert torch.equal(made[:, :, :19], reference.recolour(image, draws.colour[0])[:, :, :19])
+        assert torch.equal(made[:, :, :19], reference.recolor(image, draws.color[0])[:, :, :19])
 
 
-def test_a_donated_background_is_cut_and_coloured_as_its_own_view() -> None:
+def test_a_donated_background_is_cut_and_colored_as_its_own_view() -> None:
     image, other = reference.from_numpy(picture(7, 40, 40)), reference.from_numpy(picture(8, 60, 50))
     box = np.array([0.25, 0.1, 0.5, 0.8], np.float32)
-    draws = one_row(kind=2, donor=0, bg_box=box, bg_flip=True, bg_colour=(1, 1, 0, 0), bg_sigma=1.0)
+    draws = one_row(kind=2, donor=0, bg_box=box, bg_flip=True, bg_color=(1, 1, 0, 0), bg_sigma=1.0)
     view = View(size=40, background=Background(replace="donor", p=1))
     made = make_view(view, draws, 0, Sources(image, half_mask(), other), 128).view
     own = reference.cut(other, box, 40).flip(-1)
-    expected = reference.blur(reference.recolour(own, np.array([1, 1, 0, 0], np.float32)), 1.0)
+    expected = reference.blur(reference.recolor(own, np.array([1, 1, 0, 0], np.float32)), 1.0)
     assert torch.equal(made[:, :, 21:], expected[:, :, 21:])
     assert torch.equal(made[:, :, :19], image[:, :, :19])
 
@@ -174,7 +174,7 @@ def test_the_extra_outputs() -> None:
     view = View(
         size=40, masks=True, cam_masks=4, weak=True, masked=True, background=Background(replace="grey", p=1)
     )
-    draws = one_row(flip=True, colour=(1, 1, 0, 0), kind=1, grey=7)
+    draws = one_row(flip=True, color=(1, 1, 0, 0), kind=1, gray=7)
     made = make_view(view, draws, 0, Sources(image, half_mask()), 128)
     assert made.mask is not None
     assert made.weak is not None
@@ -251,4 +251,4 @@ def test_a_matched_negative_is_its_querys_background_outside_its_foreground(
                 assert torch.equal(made[outside], background[outside])
                 assert torch.equal(made[~outside], own[~outside])
             seen.add(int(query.kind[row]))
-    assert seen == {KEEP, DONOR if replacement == "donor" else GREY}
+    assert seen == {KEEP, DONOR if replacement == "donor" else GRAY}

@@ -17,7 +17,7 @@ from torchvision.transforms.v2 import functional as tv2
 
 from maskgen.loaders.pixels.auto_augment import auto_augment
 from maskgen.loaders.recipes.spec import IMAGENET_MEAN, Photometric, View
-from maskgen.loaders.sampling.draws import DONOR, GREY, ViewDraws, colour_matrix
+from maskgen.loaders.sampling.draws import DONOR, GRAY, ViewDraws, color_matrix
 
 
 def cut(
@@ -62,9 +62,9 @@ def _weights(length: int, start: float, extent: float, size: int) -> Tensor:
     """
     scale = extent / size
     reach = max(1.0, scale)
-    centre = start + (np.arange(size) + 0.5) * scale
-    taps = np.arange(int(np.floor(centre[0] - reach)), int(np.ceil(centre[-1] + reach)) + 1)
-    weights = np.maximum(0, 1 - np.abs(taps + 0.5 - centre[:, None]) / reach)
+    center = start + (np.arange(size) + 0.5) * scale
+    taps = np.arange(int(np.floor(center[0] - reach)), int(np.ceil(center[-1] + reach)) + 1)
+    weights = np.maximum(0, 1 - np.abs(taps + 0.5 - center[:, None]) / reach)
     weights /= weights.sum(axis=1, keepdims=True)
     folded = np.zeros((length, size))
     np.add.at(folded, np.clip(taps, 0, length - 1), weights.T)  # at a border several taps fall on one pixel
@@ -76,9 +76,9 @@ def to_uint8(values: Tensor) -> Tensor:
     return values.round().clamp(0, 255).to(torch.uint8)
 
 
-def recolour(view: Tensor, colour: NDArray[np.float32]) -> Tensor:
+def recolor(view: Tensor, color: NDArray[np.float32]) -> Tensor:
     """Brightness, contrast, saturation and hue, (4,) float32, in one map and one rounding."""
-    matrix = torch.from_numpy(colour_matrix(colour[None])[0])
+    matrix = torch.from_numpy(color_matrix(color[None])[0])
     return to_uint8(torch.einsum("ij,jhw->ihw", matrix[:, :3], view.float()) + matrix[:, 3, None, None])
 
 
@@ -96,18 +96,18 @@ def blur(view: Tensor, sigma: float) -> Tensor:
 
 
 def photometric(view: Tensor, chain: Photometric, draws: ViewDraws, row: int) -> Tensor:
-    """The photometric chain of one row: colour, blur, solarise, or AutoAugment."""
+    """The photometric chain of one row: color, blur, solarize, or AutoAugment."""
     if draws.policy[row] >= 0:
         image = auto_augment(to_numpy(view), int(draws.policy[row]), draws.policy_u[row])
         return from_numpy(image)
-    return _chain(view, chain, draws.colour[row], float(draws.sigma[row]), bool(draws.solarise[row]))
+    return _chain(view, chain, draws.color[row], float(draws.sigma[row]), bool(draws.solarize[row]))
 
 
 def _chain(
-    view: Tensor, chain: Photometric, colour: NDArray[np.float32], sigma: float, invert: bool
+    view: Tensor, chain: Photometric, color: NDArray[np.float32], sigma: float, invert: bool
 ) -> Tensor:
-    if (colour != (1, 1, 1, 0)).any():
-        view = recolour(view, colour)
+    if (color != (1, 1, 1, 0)).any():
+        view = recolor(view, color)
     if sigma > 0:
         view = blur(view, sigma)
     return tv2.solarize(view, float(chain.solarise_threshold)) if invert else view
@@ -130,7 +130,7 @@ def composite(view: Tensor, behind: Tensor, mask: Tensor, level: int, softness: 
 
 
 def on_mean(view: Tensor, mask: Tensor, level: int) -> Tensor:
-    """The view with its background at ImageNet's mean colour, cut hard."""
+    """The view with its background at ImageNet's mean color, cut hard."""
     mean = torch.tensor(IMAGENET_MEAN, dtype=torch.uint8)[:, None, None]
     return torch.where(mask >= level, view, mean)
 
@@ -224,11 +224,11 @@ def make_view(
 
 
 def _behind(view: View, draws: ViewDraws, row: int, picture: Tensor | None, *, beyond: bool) -> Tensor | None:
-    """The (3, S, S) background that a row gets, cut, flipped and coloured; None where it keeps its own."""
-    if draws.kind[row] == GREY:
-        return torch.full((3, view.size, view.size), int(draws.grey[row]), dtype=torch.uint8)
+    """The (3, S, S) background that a row gets, cut, flipped and colored; None where it keeps its own."""
+    if draws.kind[row] == GRAY:
+        return torch.full((3, view.size, view.size), int(draws.gray[row]), dtype=torch.uint8)
     if draws.kind[row] != DONOR or picture is None:
         return None
     own = cut(picture, draws.bg_box[row], view.size, flip=bool(draws.bg_flip[row]), beyond=beyond)
-    sigma, invert = float(draws.bg_sigma[row]), bool(draws.bg_solarise[row])
-    return _chain(own, view.photometric, draws.bg_colour[row], sigma, invert)
+    sigma, invert = float(draws.bg_sigma[row]), bool(draws.bg_solarize[row])
+    return _chain(own, view.photometric, draws.bg_color[row], sigma, invert)

@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 
 from maskgen.loaders.batch import Batch
-from maskgen.loaders.pixels.normalize import normalise
+from maskgen.loaders.pixels.normalize import normalize
 
 
 @dataclass(frozen=True)
@@ -60,7 +60,7 @@ def to_device(
     def picture(value: Tensor | None) -> Tensor | None:
         if value is None:
             return None
-        return normalise(value.to(target, non_blocking=True), dtype).to(memory_format=layout)
+        return normalize(value.to(target, non_blocking=True), dtype).to(memory_format=layout)
 
     def pictures(values: tuple[Tensor | None, ...] | None) -> tuple[Tensor | None, ...]:
         return tuple(picture(value) for value in values or ())

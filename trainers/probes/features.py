@@ -15,7 +15,7 @@ from torch import Tensor
 from maskgen.config.fingerprint import digest
 from maskgen.errors import MaskgenError, ShardFault
 from maskgen.io.atomic import PartialFile, is_as_written, write_atomic
-from maskgen.loaders.pixels.normalize import normalise
+from maskgen.loaders.pixels.normalize import normalize
 from maskgen.shards import sealed_json
 
 from ..distributed.ranks import all_sum, rank, world
@@ -79,7 +79,7 @@ class Extractor:
         parts = []
         for inputs in self._inputs(images, numbers, transform):
             with torch.autocast(self.device.type, torch.bfloat16, enabled=half):
-                parts.append(self.network(normalise(inputs.to(self.device))).float().cpu())
+                parts.append(self.network(normalize(inputs.to(self.device))).float().cpu())
         return torch.cat(parts) if parts else torch.zeros(0, 0)
 
     def _inputs(

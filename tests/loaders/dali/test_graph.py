@@ -44,17 +44,17 @@ def swapping(query: View) -> Recipe:
 
 # Every part at once, more often than any published recipe has it.
 STRAINED = {
-    "grey after": Recipe(views=(always("grey"),)),
-    "grey before": Recipe(views=(always("grey", place="before"),)),
+    "gray after": Recipe(views=(always("grey"),)),
+    "gray before": Recipe(views=(always("grey", place="before"),)),
     "donor after": Recipe(views=(always("donor"), always("donor"))),
     "donor before": Recipe(views=(always("donor", place="before"),)),
     "soft edges": Recipe(views=(always("donor", softness=0.5), always("grey", grey=0.0, softness=0.3))),
     "negative on its own background": swapping(view()),
     "negative on a donor's": swapping(view(background=Background(replace="donor", p=0.6))),
-    "negative on grey": swapping(view(background=Background(replace="grey", p=0.6))),
+    "negative on gray": swapping(view(background=Background(replace="grey", p=0.6))),
     "all outputs": Recipe(views=(replace(always("donor"), masks=True, cam_masks=7, weak=True, masked=True),)),
-    "spoilt masks": Recipe(views=(replace(always("grey"), masks=True),), corruption=Corruption(change="rotate", amount=90.0)),
-    "one grey level": Recipe(views=(view(size=33, photometric=replace(ALL, grey_p=1.0)),)),
+    "corrupted masks": Recipe(views=(replace(always("grey"), masks=True),), corruption=Corruption(change="rotate", amount=90.0)),
+    "one gray level": Recipe(views=(view(size=33, photometric=replace(ALL, grey_p=1.0)),)),
 }  # fmt: skip
 GRAPHS = {"rendered": False, "operators": True}
 
@@ -106,7 +106,7 @@ def test_same_pictures_as_the_oracle(grained: Any, name: str, graph: str) -> Non
         assert inner.mean() < (0.02 if GRAPHS[graph] else 0.3), (
             part
         )  # torch's resize rounds after its first pass too
-        assert (inner > 3).float().mean() < 0.01, part  # mask edges and solarised values on the threshold
+        assert (inner > 3).float().mean() < 0.01, part  # mask edges and solarized values on the threshold
 
 
 @pytest.mark.parametrize("graph", GRAPHS)
@@ -151,7 +151,7 @@ def test_tiled_anew_is_the_stored_background_but_for_its_jpeg(builder: Any) -> N
 
 
 @pytest.mark.parametrize("graph", GRAPHS)
-def test_normalised_pictures(grained: Any, graph: str) -> None:
+def test_normalized_pictures(grained: Any, graph: str) -> None:
     dataset, recipe = open_dataset(grained.path), STRAINED["all outputs"]
     made = {
         name: next(iter(DaliLoader(dataset, 8, recipe=recipe, seed=1, output=name, operators=GRAPHS[graph])))
@@ -193,11 +193,11 @@ def test_threads_do_not_change_a_pixel(grained: Any) -> None:
 
 @pytest.mark.parametrize("graph", GRAPHS)
 def test_negative_is_on_the_background_of_its_query(drawn: Any, graph: str) -> None:
-    """Without crops and colours: outside the other photo's mask, the negative is what the query shows there."""
+    """Without crops and colors: outside the other photo's mask, the negative is what the query shows there."""
     whole = Crop(scale=(1.0, 1.0), ratio=(0.2, 5.0))
     plain = View(size=64, crop=whole, photometric=Photometric(jitter_p=0, grey_p=0, blur_p=0), flip_p=0.0)
-    grey = replace(plain, background=Background(replace="grey", p=1.0), masks=True)
-    recipe = Recipe(views=(grey,), negative=Negative(p=1.0, view=plain))
+    gray = replace(plain, background=Background(replace="grey", p=1.0), masks=True)
+    recipe = Recipe(views=(gray,), negative=Negative(p=1.0, view=plain))
     batch = next(
         iter(DaliLoader(open_dataset(drawn.path), 20, recipe=recipe, seed=0, operators=GRAPHS[graph]))
     )

@@ -12,7 +12,7 @@ from maskgen.loaders import NO_PHOTOMETRIC, Background, Crop, Photometric, View
 
 
 def truth_in_view(mask: np.ndarray[Any, Any], box: np.ndarray[Any, Any], size: int) -> np.ndarray[Any, Any]:
-    """The drawn mask at the centre of each of the view's pixels."""
+    """The drawn mask at the center of each of the view's pixels."""
     steps = (np.arange(size) + 0.5) / size
     rows = np.minimum(((box[0] + steps * box[2]) * mask.shape[0]).astype(int), mask.shape[0] - 1)
     columns = np.minimum(((box[1] + steps * box[3]) * mask.shape[1]).astype(int), mask.shape[1] - 1)
@@ -67,8 +67,8 @@ def test_photo_without_foreground_keeps_its_background(drawn: Any) -> None:
 
 
 def test_photometric_of_a_recipe_is_applied(drawn: Any) -> None:
-    """Saturation 0 leaves grey, up to the three digits of DALI's colour matrix."""
-    grey = View(size=48, photometric=Photometric(jitter_p=0.0, grey_p=1.0, blur_p=0.0))
-    for batch in make(drawn.path, recipe=(grey,)):
+    """Saturation 0 leaves gray, up to the three digits of DALI's color matrix."""
+    gray = View(size=48, photometric=Photometric(jitter_p=0.0, grey_p=1.0, blur_p=0.0))
+    for batch in make(drawn.path, recipe=(gray,)):
         channels = batch["views"][0].float()
         assert (channels.amax(dim=1) - channels.amin(dim=1)).max() <= 2

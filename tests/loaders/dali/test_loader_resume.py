@@ -42,7 +42,7 @@ def test_set_epoch_with_the_loaded_epoch_keeps_the_step(drawn: Any) -> None:
 
 
 def test_resume_on_another_number_of_ranks(drawn: Any) -> None:
-    """The same global batches, row by row; a plain view does not depend on its neighbours in the batch."""
+    """The same global batches, row by row; a plain view does not depend on its neighbors in the batch."""
     recipe = (View(size=24),)
     alone = make(drawn.path, 6, recipe=recipe)
     epoch = iter(alone)

@@ -9,7 +9,7 @@ from PIL import Image
 from scipy import ndimage
 
 from maskgen.loaders.pixels import kernels
-from maskgen.loaders.sampling.draws import colour_matrix
+from maskgen.loaders.sampling.draws import color_matrix
 from maskgen.types import Box
 
 H, W = 150, 200
@@ -56,7 +56,7 @@ def test_a_region_from_right_to_left_is_the_view_flipped() -> None:
 
 @pytest.mark.parametrize("box", BOXES[:3])
 @pytest.mark.parametrize("size", [96, 224])
-def test_cut_mask_samples_at_the_centres_of_the_views_pixels(box: tuple[int, ...], size: int) -> None:
+def test_cut_mask_samples_at_the_centers_of_the_views_pixels(box: tuple[int, ...], size: int) -> None:
     mask = ndimage.gaussian_filter(picture(3, 128, 128), 3)
     y0, x0, y1, x1 = relative(*box)
     steps = (np.arange(size) + 0.5) / size
@@ -76,11 +76,11 @@ def test_blur_is_scipys_with_the_same_window(sigma: float) -> None:
     assert np.abs(kernels.blur(view, sigma) - peer).max() <= 0.51
 
 
-def test_chain_goes_colour_blur_solarise() -> None:
+def test_chain_goes_color_blur_solarize() -> None:
     view = picture(5, 64, 64, 3)
-    matrix = colour_matrix(np.array([[1.3, 0.8, 0.4, 25.0]], np.float32))[0]
-    coloured = np.clip(view.astype(float) @ matrix[:, :3].T + matrix[:, 3], 0, 255)
-    blurred = ndimage.gaussian_filter(np.rint(coloured), (1, 1, 0), mode="mirror", radius=(3, 3, 0))
+    matrix = color_matrix(np.array([[1.3, 0.8, 0.4, 25.0]], np.float32))[0]
+    colored = np.clip(view.astype(float) @ matrix[:, :3].T + matrix[:, 3], 0, 255)
+    blurred = ndimage.gaussian_filter(np.rint(colored), (1, 1, 0), mode="mirror", radius=(3, 3, 0))
     rounded = np.rint(blurred)
     expected = np.where(rounded >= 100, 255 - rounded, rounded)
     made = kernels.photometric(view, matrix, 1.0, 1.0, 100).astype(float)

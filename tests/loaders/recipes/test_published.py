@@ -10,7 +10,7 @@ import pytest
 from maskgen.loaders.recipes.published import RECIPES
 from maskgen.loaders.recipes.spec import Recipe, View
 from maskgen.loaders.sampling.crops import intersection
-from maskgen.loaders.sampling.draws import DONOR, GREY, draw
+from maskgen.loaders.sampling.draws import DONOR, GRAY, draw
 from maskgen.shards.coverage import foreground_box, summed_area_table
 from maskgen.shards.meta import META
 
@@ -153,7 +153,7 @@ def test_every_recipe_draws_what_it_says(name: str) -> None:
     assert len(draws.views) == len(recipe.views)
     for view, made in zip(recipe.views, draws.views, strict=True):
         law = view.background
-        kind = {"grey": GREY, "donor": DONOR}.get(law.replace, 0)
+        kind = {"grey": GRAY, "donor": DONOR}.get(law.replace, 0)
         share = (made.kind != 0).mean()
         assert set(np.unique(made.kind)) <= {0, kind}
         assert abs(share - law.p) < 0.045

@@ -80,7 +80,7 @@ def with_views(*views: View, **others: Any) -> Recipe:
 
 
 STRONG = Photometric(auto_augment_p=0.5)
-GREY = Background(replace="grey", p=0.2)
+GRAY = Background(replace="grey", p=0.2)
 
 
 @pytest.mark.parametrize(
@@ -91,12 +91,12 @@ GREY = Background(replace="grey", p=0.2)
         (lambda: with_views(View(photometric=STRONG, masks=True)), "AutoAugment"),
         (lambda: with_views(View(photometric=STRONG, cam_masks=7)), "AutoAugment"),
         (lambda: with_views(View(photometric=STRONG, masked=True)), "AutoAugment"),
-        (lambda: with_views(View(photometric=STRONG, background=GREY)), "AutoAugment"),
+        (lambda: with_views(View(photometric=STRONG, background=GRAY)), "AutoAugment"),
         (lambda: with_views(View(size=96), negative=Negative()), "96 px"),
         (lambda: with_views(View(photometric=STRONG), negative=Negative()), "AutoAugment"),
         (lambda: with_views(View(), negative=Negative(view=View(photometric=STRONG))), "AutoAugment"),
         (lambda: with_views(View(), negative=Negative(view=View(photometric=NO_PHOTOMETRIC))), "chains"),
-        (lambda: with_views(View(background=replace(GREY, place="before")), negative=Negative()), "after"),
+        (lambda: with_views(View(background=replace(GRAY, place="before")), negative=Negative()), "after"),
         (lambda: with_views(View(), negative=Negative(view=View(crop=Crop(overlap_of=0)))), "another photo"),
         (
             lambda: with_views(View(photometric=Photometric(solarise_threshold=100)), negative=Negative()),
@@ -111,8 +111,8 @@ def test_parts_that_do_not_fit_are_refused(make: Any, words: str) -> None:
 
 def test_parts_that_do_fit() -> None:
     with_views(View(), View(crop=Crop(overlap_of=0)), View(crop=Crop(iou=(1, 0.0, 0.3))))
-    with_views(View(photometric=STRONG, background=replace(GREY, place="before"), weak=True))
-    with_views(View(background=GREY), negative=Negative())
+    with_views(View(photometric=STRONG, background=replace(GRAY, place="before"), weak=True))
+    with_views(View(background=GRAY), negative=Negative())
 
 
 def test_the_rule_follows_from_the_other_fields() -> None:
@@ -141,8 +141,8 @@ def test_what_a_recipe_needs() -> None:
         (with_views(View(masks=True)), True, False),
         (with_views(View(cam_masks=7)), True, False),
         (with_views(View(masked=True)), True, False),
-        (with_views(View(background=GREY)), True, False),
-        (with_views(View(background=replace(GREY, p=0.0))), False, False),
+        (with_views(View(background=GRAY)), True, False),
+        (with_views(View(background=replace(GRAY, p=0.0))), False, False),
         (with_views(View(), View(background=donor)), True, True),
         (with_views(View(), negative=Negative()), True, True),
         (with_views(View(), negative=Negative(p=0.0)), True, False),

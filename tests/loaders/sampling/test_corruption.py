@@ -1,4 +1,4 @@
-"""Spoiled masks against scipy, brute force and areas by hand."""
+"""Corrupted masks against scipy, brute force and areas by hand."""
 
 from __future__ import annotations
 
@@ -22,13 +22,13 @@ LEVEL, SEED, EPOCH = 128, 2, 3
 
 @lru_cache
 def masks(count: int, *, size: tuple[int, int] = (200, 300)) -> Small:
-    """Off-centre ellipses in photos of one size."""
+    """Off-center ellipses in photos of one size."""
     rng = np.random.default_rng(0)
     full = []
     for _ in range(count):
         y, x = np.mgrid[0 : size[0], 0 : size[1]] + 0.5
-        centre, radius = rng.uniform(0.4, 0.6, 2), rng.uniform(0.08, 0.2, 2)
-        reach = np.hypot((y / size[0] - centre[0]) / radius[0], (x / size[1] - centre[1]) / radius[1])
+        center, radius = rng.uniform(0.4, 0.6, 2), rng.uniform(0.08, 0.2, 2)
+        reach = np.hypot((y / size[0] - center[0]) / radius[0], (x / size[1] - center[1]) / radius[1])
         full.append(np.where(reach <= 1, np.uint8(255), np.uint8(0)))
     meta = np.zeros(count, META)
     meta["size"], meta["fg_box"] = size, [foreground_box(mask > 0) for mask in full]
@@ -37,7 +37,7 @@ def masks(count: int, *, size: tuple[int, int] = (200, 300)) -> Small:
     return Small(sat, np.stack([small_mask(mask) for mask in full]), meta)
 
 
-def spoilt(change: Any, amount: float, small: Small, *, epoch: int = EPOCH) -> Small:
+def corrupted(change: Any, amount: float, small: Small, *, epoch: int = EPOCH) -> Small:
     law = Corruption(change=change, amount=amount)
     return corrupt(law, small, np.arange(len(small.fg)), seed=SEED, epoch=epoch, level=LEVEL)
 
@@ -59,7 +59,7 @@ def moved(fg: NDArray[np.uint8], size: tuple[int, int], back: NDArray[np.float64
 
 def test_rotation_is_that_of_the_photo_not_of_the_square() -> None:
     small = masks(12)
-    found = spoilt("rotate", 25.0, small)
+    found = corrupted("rotate", 25.0, small)
     for row, u in enumerate(numbers(12)[:, 0]):
         angle = np.deg2rad(25 * (2 * u - 1))
         back = np.array([[np.cos(angle), -np.sin(angle)], [np.sin(angle), np.cos(angle)]])
@@ -73,7 +73,7 @@ def test_rotation_is_that_of_the_photo_not_of_the_square() -> None:
 
 def test_shear_is_that_of_the_photo() -> None:
     small = masks(12)
-    found = spoilt("shear", 20.0, small)
+    found = corrupted("shear", 20.0, small)
     for row, u in enumerate(numbers(12)):
         along_x, along_y = np.tan(np.deg2rad(20 * (2 * u[:2] - 1)))
         back = np.linalg.inv([[1, along_y], [along_x, 1]])  # y, x
@@ -83,7 +83,7 @@ def test_shear_is_that_of_the_photo() -> None:
 
 def test_translation_is_in_units_of_the_foregrounds_box() -> None:
     small = masks(40)
-    found = spoilt("translate", 0.25, small)
+    found = corrupted("translate", 0.25, small)
     u = numbers(40)
     for row in range(40):
         y0, x0, y1, x1 = small.meta["fg_box"][row]
@@ -95,35 +95,35 @@ def test_translation_is_in_units_of_the_foregrounds_box() -> None:
 
 def test_flips() -> None:
     small = masks(300)
-    found = spoilt("flip", 0.5, small)
+    found = corrupted("flip", 0.5, small)
     turned = (found.fg == small.fg[:, :, ::-1]).all(axis=(1, 2)) & (found.fg != small.fg).any(axis=(1, 2))
     assert stats.binomtest(int(turned.sum()), 300, 0.5).pvalue > 1e-3
     np.testing.assert_array_equal(found.fg[~turned], small.fg[~turned])
-    assert (spoilt("flip", 1.0, small).fg == small.fg[:, :, ::-1]).all()
-    assert (spoilt("flip", 0.0, small).fg == small.fg).all()
+    assert (corrupted("flip", 1.0, small).fg == small.fg[:, :, ::-1]).all()
+    assert (corrupted("flip", 0.0, small).fg == small.fg).all()
 
 
 @pytest.mark.parametrize("amount", [0.1, 0.3, 0.6, 0.9])
 @pytest.mark.parametrize("change", ["random_rectangle", "centred_rectangle"])
 def test_rectangles_cover_their_share_of_the_photo(change: str, amount: float) -> None:
-    fg = spoilt(change, amount, masks(50)).fg.astype(float)
+    fg = corrupted(change, amount, masks(50)).fg.astype(float)
     np.testing.assert_allclose(fg.mean(axis=(1, 2)) / 255, amount, atol=0.004)
     sides = [(fg > 0).any(axis=axis).sum(axis=1) for axis in (2, 1)]
     for row in range(50):
         inside = fg[row][np.ix_((fg[row] > 0).any(axis=1), (fg[row] > 0).any(axis=0))]
         assert (inside[1:-1, 1:-1] == 255).all(), "one filled rectangle"
-    centres = np.array([ndimage.center_of_mass(mask) for mask in fg])
+    centers = np.array([ndimage.center_of_mass(mask) for mask in fg])
     if change == "centred_rectangle":
-        np.testing.assert_allclose(centres, 63.5, atol=0.1)
+        np.testing.assert_allclose(centers, 63.5, atol=0.1)
     else:
-        assert centres.std(axis=0).min() > (1 - amount) * 6
+        assert centers.std(axis=0).min() > (1 - amount) * 6
     assert np.std(sides[0] / sides[1]) > 0.02
     assert (sides[0] / sides[1]).max() < 2.2
     assert (sides[0] / sides[1]).min() > 1 / 2.2
 
 
 @pytest.mark.parametrize("amount", [0.1, 0.5, 1.0])
-def test_rectangles_added_and_removed_at_the_centre(amount: float) -> None:
+def test_rectangles_added_and_removed_at_the_center(amount: float) -> None:
     small = masks(20)
     side = np.sqrt(amount * small.meta["fg_area_ppm"] / 1e6)
     cells = (np.arange(128) + 0.5) / 128
@@ -133,14 +133,14 @@ def test_rectangles_added_and_removed_at_the_centre(amount: float) -> None:
         ("add_rectangle", (small.fg >= LEVEL) | middle),
         ("remove_rectangle", (small.fg >= LEVEL) & ~middle),
     ):
-        found = spoilt(change, amount, small).fg >= LEVEL
+        found = corrupted(change, amount, small).fg >= LEVEL
         assert (found != expected).mean() < 0.004, "cells cut by the rectangle's edge may fall either way"
         assert (found != (small.fg >= LEVEL)).any(axis=(1, 2)).mean() > 0.2
 
 
 def test_the_box_is_the_foregrounds_bounding_box() -> None:
     small = masks(20)
-    found = spoilt("box", 0.5, small)
+    found = corrupted("box", 0.5, small)
     for row in range(20):
         y0, x0, y1, x1 = small.meta["fg_box"][row]
         assert found.meta["fg_area_ppm"][row] == pytest.approx(
@@ -150,8 +150,8 @@ def test_the_box_is_the_foregrounds_bounding_box() -> None:
 
 
 @pytest.mark.parametrize("change", ["rotate", "translate", "random_rectangle", "remove_rectangle", "box"])
-def test_tables_boxes_and_areas_follow_the_spoilt_mask(change: str) -> None:
-    found = spoilt(change, 0.4, masks(10))
+def test_tables_boxes_and_areas_follow_the_corrupted_mask(change: str) -> None:
+    found = corrupted(change, 0.4, masks(10))
     for row in range(10):
         hard = found.fg[row] >= LEVEL
         np.testing.assert_array_equal(found.sat[row], summed_area_table(hard))
@@ -169,20 +169,20 @@ def test_tables_boxes_and_areas_follow_the_spoilt_mask(change: str) -> None:
         np.testing.assert_array_equal(found.meta[name], masks(10).meta[name])
 
 
-def test_a_mask_spoilt_to_nothing_is_a_photo_without_foreground() -> None:
+def test_a_mask_corrupted_to_nothing_is_a_photo_without_foreground() -> None:
     small = masks(4)
-    gone = spoilt("translate", 100.0, small)
+    gone = corrupted("translate", 100.0, small)
     assert not gone.fg.any()
     assert not gone.sat.any()
     assert not gone.meta["fg_box"].any()
     assert not gone.meta["fg_area_ppm"].any()
-    again = spoilt("box", 0.5, gone)
+    again = corrupted("box", 0.5, gone)
     assert not again.fg.any()
 
 
 def test_each_epoch_spoils_anew_and_the_batch_does_not_matter() -> None:
     small = masks(10)
-    first, second = (spoilt("rotate", 25.0, small, epoch=epoch) for epoch in (0, 1))
+    first, second = (corrupted("rotate", 25.0, small, epoch=epoch) for epoch in (0, 1))
     assert (first.fg != second.fg).any(axis=(1, 2)).all()
     some = np.array([7, 2])
     part = Small(*(field[some] for field in small))
@@ -194,6 +194,6 @@ def test_each_epoch_spoils_anew_and_the_batch_does_not_matter() -> None:
 def test_the_given_masks_stay_as_they_are() -> None:
     small = masks(5)
     copies = [field.copy() for field in small]
-    spoilt("rotate", 90.0, small)
+    corrupted("rotate", 90.0, small)
     for field, copy in zip(small, copies, strict=True):
         np.testing.assert_array_equal(field, copy)

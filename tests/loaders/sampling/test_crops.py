@@ -18,7 +18,7 @@ from scipy import stats
 from torchvision.transforms import RandomResizedCrop
 
 from maskgen.loaders.recipes.spec import Crop
-from maskgen.loaders.sampling.crops import TRIES, UNIFORMS, centre_crops, choose_crops, coverage, intersection
+from maskgen.loaders.sampling.crops import TRIES, UNIFORMS, center_crops, choose_crops, coverage, intersection
 from maskgen.shards.coverage import foreground_box, summed_area_table
 from maskgen.shards.meta import META, Meta
 
@@ -29,8 +29,8 @@ Box = tuple[int, int, int, int]
 
 def ellipse(rng: np.random.Generator, height: int, width: int) -> Mask:
     y, x = np.mgrid[0:height, 0:width] + 0.5
-    centre, radius = rng.uniform(0.2, 0.8, 2), rng.uniform(0.05, 0.45, 2)
-    reach = np.hypot((y / height - centre[0]) / radius[0], (x / width - centre[1]) / radius[1])
+    center, radius = rng.uniform(0.2, 0.8, 2), rng.uniform(0.05, 0.45, 2)
+    reach = np.hypot((y / height - center[0]) / radius[0], (x / width - center[1]) / radius[1])
     return np.asarray(reach <= 1)
 
 
@@ -77,12 +77,12 @@ def slow_try(mask: Mask, crop: Crop, u: Sequence[float]) -> Box | None:
         mean = places[:, axis].mean() if len(places) else length / 2
         law = NormalDist(mean, length)
         low, high = law.cdf(side / 2), law.cdf(length - side / 2)
-        centre = law.inv_cdf(low + u[2 + axis] * (high - low))
-        corner.append(min(max(math.floor(centre - side / 2), 0), length - side))
+        center = law.inv_cdf(low + u[2 + axis] * (high - low))
+        corner.append(min(max(math.floor(center - side / 2), 0), length - side))
     return corner[0], corner[1], h, w
 
 
-def slow_centre(shape: tuple[int, ...], ratio: tuple[float, float]) -> Box:
+def slow_center(shape: tuple[int, ...], ratio: tuple[float, float]) -> Box:
     height, width = shape
     if width / height < ratio[0]:
         w, h = width, round(width / ratio[0])
@@ -136,7 +136,7 @@ def slow_crop(mask: Mask, crop: Crop, u: NDArray[np.float64], earlier: Sequence[
         return tries[-1]
     if crop.rule == "phi" and mask.any():
         return slow_grown(mask, crop.ratio, u[-4:].tolist())
-    return slow_centre(mask.shape, crop.ratio)
+    return slow_center(mask.shape, crop.ratio)
 
 
 def agreement(masks: Sequence[Mask], crops: Sequence[Crop], draws: int, seed: int) -> float:
@@ -159,7 +159,7 @@ RULES = {
     "plain": [Crop(), Crop(scale=(0.08, 1.0)), Crop(scale=SMALL, ratio=(0.5, 2.0))],
     "fg_min": [Crop(fg_min=0.25), Crop(fg_min=0.75), Crop(scale=SMALL, fg_min=0.3)],
     "phi": [Crop(fg_min=0.2, rule="phi"), Crop(fg_min=0.9, rule="phi"), Crop(scale=SMALL, fg_min=0.5, rule="phi")],
-    "centre": [
+    "center": [
         Crop(centre="foreground"),
         Crop(fg_min=0.2, rule="phi", centre="foreground"),
         Crop(scale=SMALL, fg_min=0.2, centre="foreground"),
@@ -187,7 +187,7 @@ def test_the_slow_rule_gives_the_same_crop_in_other_photos(crops: list[Crop]) ->
     )
 
 
-@pytest.mark.parametrize("crop", [Crop(fg_min=v) for v in (0.1, 0.25, 0.5, 0.75)] + [RULES["centre"][1]])
+@pytest.mark.parametrize("crop", [Crop(fg_min=v) for v in (0.1, 0.25, 0.5, 0.75)] + [RULES["center"][1]])
 def test_same_crop_on_real_masks(shared_data: Path, crop: Crop) -> None:
     files = sorted((shared_data / "ecssd" / "ground_truth_mask").iterdir())[::3]
     masks = [cv2.imread(str(file), cv2.IMREAD_GRAYSCALE) >= 128 for file in files]
@@ -278,7 +278,7 @@ def corners() -> tuple[NDArray[np.uint16], Meta]:
     return tables([mask])
 
 
-def test_ten_refusals_give_the_centre_crop() -> None:
+def test_ten_refusals_give_the_center_crop() -> None:
     smallest_top_left = np.zeros((1, 1, UNIFORMS))
     assert choose_crops([Crop(fg_min=0.9)], *corners(), smallest_top_left).tolist() == [[[0, 0, 1, 1]]]
 
@@ -386,7 +386,7 @@ def test_plain_crop_has_the_distribution_of_torchvision(
         assert stats.ks_2samp(measure(ours), measure(theirs)).pvalue > 1e-3
 
 
-def test_centres_around_the_foreground_follow_a_truncated_normal_law() -> None:
+def test_centers_around_the_foreground_follow_a_truncated_normal_law() -> None:
     mask = np.zeros((1000, 1000), bool)
     mask[100:300, 600:800] = True  # centroid at 200, 700
     count = 15000
@@ -409,7 +409,7 @@ def test_fallback_is_the_one_of_torchvision(size: tuple[int, int]) -> None:
     sat, meta = blank(np.array([size]))
     ours = choose_crops([Crop(scale=(1.0, 1.0))], sat, meta, np.full((1, 1, UNIFORMS), 0.5))
     assert in_pixels(ours, meta)[0, 0].tolist() == list(theirs)
-    assert centre_crops(np.array([size]))[0].tolist() == list(theirs)
+    assert center_crops(np.array([size]))[0].tolist() == list(theirs)
 
 
 def test_views_do_not_depend_on_one_another_without_need() -> None:

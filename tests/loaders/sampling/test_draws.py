@@ -1,4 +1,4 @@
-"""The draws of a batch against torchvision's laws, DALI's colour operator, and the papers' rules row by row."""
+"""The draws of a batch against torchvision's laws, DALI's color operator, and the papers' rules row by row."""
 
 from __future__ import annotations
 
@@ -16,11 +16,11 @@ from torchvision.transforms import ColorJitter
 from maskgen.loaders.recipes.spec import NO_PHOTOMETRIC, Background, Crop, Negative, Photometric, Recipe, View
 from maskgen.loaders.sampling.draws import (
     DONOR,
-    GREY,
+    GRAY,
     KEEP,
     BatchDraws,
     ViewDraws,
-    colour_matrix,
+    color_matrix,
     draw,
     uniforms,
 )
@@ -38,8 +38,8 @@ def world(count: int, *, empty: tuple[int, ...] = (), seed: int = 0) -> tuple[ND
     for number in range(count):
         height, width = (int(v) for v in rng.integers(60, 160, 2))
         y, x = np.mgrid[0:height, 0:width] + 0.5
-        centre, radius = rng.uniform(0.3, 0.7, 2), rng.uniform(0.1, 0.4, 2)
-        mask = np.hypot((y / height - centre[0]) / radius[0], (x / width - centre[1]) / radius[1]) <= 1
+        center, radius = rng.uniform(0.3, 0.7, 2), rng.uniform(0.1, 0.4, 2)
+        mask = np.hypot((y / height - center[0]) / radius[0], (x / width - center[1]) / radius[1]) <= 1
         mask &= number not in empty
         sat.append(summed_area_table(mask))
         area = round(mask.mean() * 1e6)
@@ -113,11 +113,11 @@ def test_uniforms_are_split_mix_64() -> None:
         assert found.tolist() == expected
 
 
-def test_colours_have_the_law_of_torchvisions_color_jitter() -> None:
+def test_colors_have_the_law_of_torchvisions_color_jitter() -> None:
     torch.manual_seed(0)
     jitter = (0.4, 0.3, 0.2, 0.1)
     chain = Photometric(jitter=jitter, jitter_p=1.0, grey_p=0.0)
-    ours = many(View(photometric=chain)).colour.astype(np.float64)
+    ours = many(View(photometric=chain)).color.astype(np.float64)
     module = ColorJitter(*jitter)
     ranges = (module.brightness, module.contrast, module.saturation, module.hue)
     theirs = np.array(
@@ -129,10 +129,10 @@ def test_colours_have_the_law_of_torchvisions_color_jitter() -> None:
 
 
 def test_a_factor_never_falls_below_zero() -> None:
-    colour = many(View(photometric=Photometric(jitter=(1.5, 0, 0, 0), jitter_p=1.0, grey_p=0.0))).colour
-    assert colour[:, 0].min() >= 0
-    assert colour[:, 0].max() == pytest.approx(2.5, abs=0.01)
-    assert (colour[:, 1:] == (1, 1, 0)).all()
+    color = many(View(photometric=Photometric(jitter=(1.5, 0, 0, 0), jitter_p=1.0, grey_p=0.0))).color
+    assert color[:, 0].min() >= 0
+    assert color[:, 0].max() == pytest.approx(2.5, abs=0.01)
+    assert (color[:, 1:] == (1, 1, 0)).all()
 
 
 def near(share: Any, p: float, count: int = 20_000) -> bool:
@@ -144,22 +144,20 @@ def test_the_chain_happens_as_often_as_it_should() -> None:
     chain = Photometric(jitter_p=0.8, grey_p=0.2, blur_p=0.5, blur_sigma=(0.1, 2.0), solarise_p=0.2)
     view = many(View(photometric=chain, flip_p=0.3))
     assert near(view.flip, 0.3)
-    assert near(view.colour[:, 0] != 1, 0.8)
-    assert near(view.colour[:, 2] == 0, 0.2)
+    assert near(view.color[:, 0] != 1, 0.8)
+    assert near(view.color[:, 2] == 0, 0.2)
     assert near(view.sigma > 0, 0.5)
-    assert near(view.solarise, 0.2)
+    assert near(view.solarize, 0.2)
     assert stats.kstest(view.sigma[view.sigma > 0], stats.uniform(0.1, 1.9).cdf).pvalue > 1e-3
-    coins = np.stack(
-        [view.flip, view.colour[:, 0] != 1, view.colour[:, 2] == 0, view.sigma > 0, view.solarise]
-    )
+    coins = np.stack([view.flip, view.color[:, 0] != 1, view.color[:, 2] == 0, view.sigma > 0, view.solarize])
     assert np.abs(np.corrcoef(coins) - np.eye(5)).max() < 0.04
 
 
 def test_no_photometric_changes_nothing() -> None:
     view = many(View(photometric=NO_PHOTOMETRIC, flip_p=0.0), 500)
-    assert (view.colour == (1, 1, 1, 0)).all()
+    assert (view.color == (1, 1, 1, 0)).all()
     assert not view.sigma.any()
-    assert not view.solarise.any()
+    assert not view.solarize.any()
     assert not view.flip.any()
     assert (view.policy == -1).all()
 
@@ -170,24 +168,24 @@ def test_auto_augment_takes_the_place_of_the_chain() -> None:
     replaced = view.policy >= 0
     assert near(replaced, 0.5)
     assert stats.chisquare(np.bincount(view.policy[replaced], minlength=25)).pvalue > 1e-3
-    assert (view.colour[replaced] == (1, 1, 1, 0)).all()
+    assert (view.color[replaced] == (1, 1, 1, 0)).all()
     assert not view.sigma[replaced].any()
-    assert not view.solarise[replaced].any()
+    assert not view.solarize[replaced].any()
     assert view.sigma[~replaced].all()
     assert near(view.flip, 0.5)
     for column in range(4):
         assert stats.kstest(view.policy_u[:, column], "uniform").pvalue > 1e-3
 
 
-def test_grey_backgrounds() -> None:
+def test_gray_backgrounds() -> None:
     view = many(View(crop=Crop(scale=(1, 1)), background=Background(replace="grey", p=0.2)))
-    assert near(view.kind == GREY, 0.2)
-    assert set(np.unique(view.kind)) == {KEEP, GREY}
+    assert near(view.kind == GRAY, 0.2)
+    assert set(np.unique(view.kind)) == {KEEP, GRAY}
     assert (view.donor == -1).all()
-    assert stats.chisquare(np.bincount(view.grey[view.kind == GREY] // 16, minlength=16)).pvalue > 1e-3
+    assert stats.chisquare(np.bincount(view.gray[view.kind == GRAY] // 16, minlength=16)).pvalue > 1e-3
     for level, expected in ((0.0, 0), (0.5, 128), (1.0, 255)):
         fixed = many(View(background=Background(replace="grey", p=1.0, grey=level)), 50)
-        assert set(fixed.grey[fixed.kind == GREY]) == {expected}
+        assert set(fixed.gray[fixed.kind == GRAY]) == {expected}
 
 
 DONATED = View(background=Background(replace="donor", p=0.5))
@@ -215,13 +213,13 @@ def test_a_donor_lends_its_own_view(place: Any) -> None:
     np.testing.assert_array_equal(made.bg_box[rows], made.box[lent])
     np.testing.assert_array_equal(made.bg_flip[rows], made.flip[lent])
     if place == "after":
-        np.testing.assert_array_equal(made.bg_colour[rows], made.colour[lent])
+        np.testing.assert_array_equal(made.bg_color[rows], made.color[lent])
         np.testing.assert_array_equal(made.bg_sigma[rows], made.sigma[lent])
-        np.testing.assert_array_equal(made.bg_solarise[rows], made.solarise[lent])
+        np.testing.assert_array_equal(made.bg_solarize[rows], made.solarize[lent])
     else:
-        assert (made.bg_colour[rows] == (1, 1, 1, 0)).all()
+        assert (made.bg_color[rows] == (1, 1, 1, 0)).all()
         assert not made.bg_sigma[rows].any()
-        assert not made.bg_solarise[rows].any()
+        assert not made.bg_solarize[rows].any()
 
 
 def test_a_lone_row_and_a_batch_of_one_sample_have_no_donor() -> None:
@@ -267,7 +265,7 @@ def test_the_foreground_must_cover_enough_of_photo_and_crop() -> None:
         visible = shown(view, sat, area)
         expected = (area >= least_area) & (visible >= least_visible)
         unsure = np.abs(visible - least_visible) < 1e-4
-        assert ((view.kind == GREY) == expected)[~unsure].all()
+        assert ((view.kind == GRAY) == expected)[~unsure].all()
     assert (visible < 0.01).mean() > 0.02
 
 
@@ -306,7 +304,7 @@ def test_a_negative_is_the_third_view_of_its_source() -> None:
     three = Recipe(views=(*SWAPS.views, View()))
     batch, plain = drawn(SWAPS), drawn(three)
     assert batch.negative is not None
-    for name in ("box", "flip", "colour", "sigma", "solarise"):
+    for name in ("box", "flip", "color", "sigma", "solarize"):
         expected = getattr(plain.views[2], name)[batch.negative_source]
         np.testing.assert_array_equal(getattr(batch.negative, name), expected)
 
@@ -324,16 +322,16 @@ def test_a_matched_negative_stands_on_its_querys_final_background(replacement: A
             assert (negative.kind[row], negative.donor[row]) == (KEEP, -1)
             continue
         seen.add(int(query.kind[row]))
-        if query.kind[row] == GREY:
-            assert (negative.kind[row], negative.grey[row]) == (GREY, query.grey[row])
+        if query.kind[row] == GRAY:
+            assert (negative.kind[row], negative.gray[row]) == (GRAY, query.gray[row])
             continue
         assert negative.kind[row] == DONOR
         kept = query.kind[row] == KEEP
         assert negative.donor[row] == (row if kept else query.donor[row])
-        for name in ("box", "flip", "colour", "sigma", "solarise"):
+        for name in ("box", "flip", "color", "sigma", "solarize"):
             expected = getattr(query, name if kept else f"bg_{name}")[row]
             np.testing.assert_array_equal(getattr(negative, f"bg_{name}")[row], expected)
-    assert seen == {"donor": {KEEP, DONOR}, "grey": {KEEP, GREY}, "none": {KEEP}}[replacement]
+    assert seen == {"donor": {KEEP, DONOR}, "grey": {KEEP, GRAY}, "none": {KEEP}}[replacement]
 
 
 def test_negatives_are_not_matched_without_foreground_on_either_side() -> None:
@@ -386,10 +384,10 @@ def test_types_and_shapes() -> None:
     batch = drawn(SWAPS, 6)
     assert batch.negative is not None
     expected = {
-        "box": (4, "float32"), "flip": (0, "bool"), "colour": (4, "float32"), "sigma": (0, "float32"),
-        "solarise": (0, "bool"), "policy": (0, "int16"), "policy_u": (4, "float32"), "kind": (0, "uint8"),
+        "box": (4, "float32"), "flip": (0, "bool"), "color": (4, "float32"), "sigma": (0, "float32"),
+        "solarize": (0, "bool"), "policy": (0, "int16"), "policy_u": (4, "float32"), "kind": (0, "uint8"),
         "grey": (0, "uint8"), "donor": (0, "int32"), "bg_box": (4, "float32"), "bg_flip": (0, "bool"),
-        "bg_colour": (4, "float32"), "bg_sigma": (0, "float32"), "bg_solarise": (0, "bool"),
+        "bg_color": (4, "float32"), "bg_sigma": (0, "float32"), "bg_solarize": (0, "bool"),
     }  # fmt: skip
     for view in (*batch.views, batch.negative):
         for name, (width, kind) in expected.items():
@@ -400,32 +398,30 @@ def test_types_and_shapes() -> None:
     assert batch.matched.dtype == bool
 
 
-def test_colour_matrix_by_hand() -> None:
-    colours = np.array(
-        [(1, 1, 1, 0), (2, 1, 1, 0), (1, 0.5, 1, 0), (2, 0.5, 1, 0), (1, 1, 0, 77)], np.float32
-    )
-    same_, bright, flat, both, grey = colour_matrix(colours)
+def test_color_matrix_by_hand() -> None:
+    colors = np.array([(1, 1, 1, 0), (2, 1, 1, 0), (1, 0.5, 1, 0), (2, 0.5, 1, 0), (1, 1, 0, 77)], np.float32)
+    same_, bright, flat, both, gray = color_matrix(colors)
     eye = np.eye(3)
     np.testing.assert_allclose(same_, np.c_[eye, [0, 0, 0]], atol=1e-6)
     np.testing.assert_allclose(bright, np.c_[2 * eye, [0, 0, 0]], atol=1e-6)
     np.testing.assert_allclose(flat, np.c_[0.5 * eye, [64, 64, 64]], atol=1e-5)
     np.testing.assert_allclose(both, np.c_[eye, [128, 128, 128]], atol=1e-5)
-    np.testing.assert_allclose(grey[:, :3], np.tile([0.299, 0.587, 0.114], (3, 1)), atol=0.002)
+    np.testing.assert_allclose(gray[:, :3], np.tile([0.299, 0.587, 0.114], (3, 1)), atol=0.002)
 
 
-def test_colour_matrix_is_dalis_color_twist() -> None:
+def test_color_matrix_is_dalis_color_twist() -> None:
     from nvidia.dali import fn, pipeline_def
 
     rng = np.random.default_rng(0)
     image = rng.integers(0, 256, (16, 64, 3), dtype=np.uint8)
     low, high = (0.2, 0.2, 0.0, -180), (1.8, 1.8, 2.0, 180)
-    colours = rng.uniform(low, high, (40, 4)).astype(np.float32)
-    colours[::8, 2] = 0
+    colors = rng.uniform(low, high, (40, 4)).astype(np.float32)
+    colors[::8, 2] = 0
 
-    @pipeline_def(batch_size=len(colours), num_threads=1, device_id=None)
+    @pipeline_def(batch_size=len(colors), num_threads=1, device_id=None)
     def graph() -> Any:
-        pictures = fn.external_source(lambda: [image] * len(colours), layout="HWC")
-        rows = fn.external_source(lambda: list(colours))
+        pictures = fn.external_source(lambda: [image] * len(colors), layout="HWC")
+        rows = fn.external_source(lambda: list(colors))
         columns = [rows[c] for c in range(4)]
         names = ("brightness", "contrast", "saturation", "hue")
         return fn.color_twist(pictures, **dict(zip(names, columns, strict=True)))
@@ -433,7 +429,7 @@ def test_colour_matrix_is_dalis_color_twist() -> None:
     pipeline = graph()
     pipeline.build()
     theirs = np.array(pipeline.run()[0].as_array(), np.int64)
-    matrices = colour_matrix(colours).astype(np.float64)
+    matrices = color_matrix(colors).astype(np.float64)
     mapped = np.einsum("bij,hwj->bhwi", matrices[..., :3], image) + matrices[:, None, None, :, 3]
     difference = np.abs(np.clip(np.rint(mapped), 0, 255) - theirs)
     assert difference.max() <= 1

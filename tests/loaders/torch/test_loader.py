@@ -127,7 +127,7 @@ def test_a_new_iteration_ends_the_earlier_one(dataset: Dataset) -> None:
 
 
 @pytest.mark.parametrize("output", ["float32", "float16", "bfloat16"])
-def test_float_outputs_are_normalised(dataset: Dataset, output: str) -> None:
+def test_float_outputs_are_normalized(dataset: Dataset, output: str) -> None:
     recipe = small(RECIPES["cast"])
     plain = next(iter(TorchLoader(dataset, 4, recipe=recipe, seed=0)))
     made = next(iter(TorchLoader(dataset, 4, recipe=recipe, seed=0, output=output, channels_last=True)))

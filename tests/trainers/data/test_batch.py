@@ -9,7 +9,7 @@ import pytest
 import torch
 
 from maskgen.loaders.batch import Batch
-from maskgen.loaders.pixels.normalize import normalise
+from maskgen.loaders.pixels.normalize import normalize
 from maskgen.trainers.data.batch import to_device
 
 
@@ -46,8 +46,8 @@ def test_pictures_are_normalized_as_torchvision_does() -> None:
 
 
 def test_pictures_that_a_loader_normalized_stay_as_they_are() -> None:
-    done = normalise(torch.arange(256, dtype=torch.uint8).reshape(1, 1, 16, 16).expand(1, 3, 16, 16))
-    assert torch.equal(normalise(done), done)
+    done = normalize(torch.arange(256, dtype=torch.uint8).reshape(1, 1, 16, 16).expand(1, 3, 16, 16))
+    assert torch.equal(normalize(done), done)
 
 
 def test_everything_a_method_uses_comes_along() -> None:
@@ -59,9 +59,9 @@ def test_everything_a_method_uses_comes_along() -> None:
     views = to_device(batch)
     assert len(views) == 4
     assert views.weak[1] is None
-    assert torch.equal(views.weak[0], normalise(picture))
-    assert torch.equal(views.masked[1], normalise(picture))
-    assert torch.equal(views.negative, normalise(picture))
+    assert torch.equal(views.weak[0], normalize(picture))
+    assert torch.equal(views.masked[1], normalize(picture))
+    assert torch.equal(views.negative, normalize(picture))
     assert torch.equal(views.cam_masks[0], cam)
     assert torch.equal(views.matched, matched)
     assert views.label.tolist() == [1, 2, -1, 0]
@@ -88,4 +88,4 @@ def test_the_background_of_masked_views_is_near_zero() -> None:
     from maskgen.loaders.recipes.spec import IMAGENET_MEAN
 
     picture = torch.tensor(IMAGENET_MEAN, dtype=torch.uint8)[None, :, None, None]
-    assert normalise(picture).abs().max() < 0.01
+    assert normalize(picture).abs().max() < 0.01
