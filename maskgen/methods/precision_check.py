@@ -10,11 +10,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ..errors import EnvironmentFault
+from .registry import METHODS
 from .resolve import load_network, network_input, resolve_network
 
 if TYPE_CHECKING:
     from ..types import RGB, HardMask
-    from . import MethodOptions
+    from .spec import MethodOptions
 
 LEAST_IOU = 0.99
 """U²-Net-p on ECSSD: float16 and TF32 give .997, bfloat16 .965, int8 .57."""
@@ -60,8 +61,6 @@ def check_precision(name: str, options: MethodOptions) -> PrecisionReport:
         ImageFault: a map that is not finite.
     """
     import numpy as np
-
-    from . import METHODS
 
     options = resolve_network(name, options)
     if options.precision == "fp32":

@@ -5,27 +5,31 @@ from __future__ import annotations
 import dataclasses
 import importlib
 import importlib.util
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ..config.suggest import nearest
 from ..errors import EnvironmentFault, UsageError
-from .networks.deepusps import method
+from .registry import METHODS
 
 if TYPE_CHECKING:
-    from . import MethodOptions
     from .networks.network import Infer, NetworkInput
+    from .spec import MethodOptions, NetworkSpec
 
 DEVICES = ("cpu", "cuda")
-U2NET_PRECISIONS: dict[tuple[str, str], tuple[str, ...]] = {
-    ("openvino", "cpu"): ("fp32", "bf16", "mixed"),
-    ("onnxruntime", "cpu"): ("fp32",),
-    ("torch", "cpu"): ("fp32", "bf16", "mixed"),
-    ("torch", "cuda"): ("fp16", "fp32", "tf32", "bf16", "mixed"),
-    ("onnxruntime", "cuda"): ("tf32", "fp32"),
-}
-"""What U²-Net can be run in, by runtime and device: the fastest runtime first, the default precision first."""
 _EXTRAS = {"torch": "train", "onnxruntime": "onnx", "openvino": "openvino"}
+
+
+def network_of(name: str) -> NetworkSpec:
+    """The network of a learned method.
+
+    Raises:
+        UsageError: no such method, or one without a network.
+    """
+    learned = [one for one, spec in METHODS.items() if spec.network]
+    spec = METHODS[name].network if name in METHODS else None
+    if spec is None:
+        raise UsageError(f"{name!r} is no learned method", remedy=nearest(name, learned))
+    return spec
 
 
 def resolve_network(name: str, options: MethodOptions) -> MethodOptions:
@@ -40,17 +44,18 @@ def resolve_network(name: str, options: MethodOptions) -> MethodOptions:
         options: as given by the user.
 
     Raises:
-        UsageError: an unknown device, or options that contradict each other.
+        UsageError: no learned method, an unknown device, or options that contradict each other.
         EnvironmentFault: a runtime that is not installed; ``cuda`` without a GPU that the runtime can use.
     """
     kind = options.device.partition(":")[0]
     if kind not in DEVICES:
         raise UsageError(f"--device got {options.device!r}", remedy=nearest(kind, list(DEVICES)))
-    if name != "onnx":
-        if options.network:
-            raise UsageError(f"--network is for --method onnx, not {name}")
-        _require("torch", "learned methods need torch")
-    known = {runtime: found for (runtime, device), found in _precisions(name).items() if device == kind}
+    spec = network_of(name)
+    if options.network and spec.declare is None:
+        raise UsageError(f"--network is for --method onnx, not {name}")
+    for package in spec.packages:
+        _require(package, f"learned methods need {package}")
+    known = {runtime: found for (runtime, device), found in spec.precisions.items() if device == kind}
     runtime = _runtime(name, options, known)
     precision = known[runtime][0] if options.precision == "auto" else options.precision
     if options.compile and runtime != "torch":
@@ -60,7 +65,7 @@ def resolve_network(name: str, options: MethodOptions) -> MethodOptions:
         )
     if kind == "cuda":
         _require_cuda(runtime)
-    network = _declaration(options) if name == "onnx" else ""
+    network = spec.declare(options) if spec.declare else ""
     return dataclasses.replace(options, runtime=runtime, precision=precision, network=network)
 
 
@@ -71,15 +76,7 @@ def network_input(name: str, options: MethodOptions) -> NetworkInput:
         UsageError: an unknown kernel, or a declaration that cannot be read or does not fit the model.
         EnvironmentFault: the package onnx is not installed (`onnx` alone).
     """
-    if name == "deepusps":
-        return method.deepusps_input(options)
-    if name != "onnx":
-        from .networks.u2net.method import u2net_input
-
-        return u2net_input(options)
-    from .networks.onnx.declaration import declared
-
-    return declared(_declaration(options)).input
+    return network_of(name).input(options)
 
 
 def load_network(name: str, options: MethodOptions) -> Infer:
@@ -93,38 +90,7 @@ def load_network(name: str, options: MethodOptions) -> Infer:
         UsageError: options that contradict each other; weights that are not the method's.
         EnvironmentFault: a package, a GPU or a kind of arithmetic that is not here.
     """
-    options = resolve_network(name, options)
-    if name == "deepusps":
-        return method.load_deepusps(options)
-    if name != "onnx":
-        from .networks.u2net.method import load_u2net
-
-        return load_u2net(name, options)
-    from .networks.onnx.declaration import declared
-    from .networks.onnx.session import onnx_infer
-    from .networks.openvino import import_openvino
-
-    if options.runtime == "openvino":
-        import_openvino()  # here, so that no later import of it reports to anybody
-    declaration = declared(options.network)
-    return onnx_infer(
-        Path(options.weights),
-        declaration.input,
-        declaration.output,
-        runtime=options.runtime,
-        device=options.device,
-        precision=options.precision,
-    )
-
-
-def _precisions(name: str) -> dict[tuple[str, str], tuple[str, ...]]:
-    if name == "deepusps":
-        return method.PRECISIONS
-    if name != "onnx":
-        return U2NET_PRECISIONS
-    from .networks.onnx.session import PRECISIONS
-
-    return PRECISIONS
+    return network_of(name).load(resolve_network(name, options))
 
 
 def _runtime(name: str, options: MethodOptions, known: dict[str, tuple[str, ...]]) -> str:
@@ -177,15 +143,3 @@ def _require_cuda(runtime: str) -> None:
             cause="the installed onnxruntime is the one for CPUs",
             remedy="pip install onnxruntime-gpu in place of onnxruntime, or give --device cpu",
         )
-
-
-def _declaration(options: MethodOptions) -> str:
-    """The declared input and output of an ONNX model as one line of JSON, fitted to the model."""
-    if options.network.startswith("{"):
-        return options.network
-    from .networks.onnx.declaration import declared, fitted
-
-    declaration = declared(options.network)
-    if not options.weights:
-        raise UsageError("--method onnx needs its model", remedy="give the .onnx file's path with --weights")
-    return fitted(declaration, Path(options.weights)).render()

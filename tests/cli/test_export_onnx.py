@@ -16,7 +16,7 @@ import pytest
 import torch
 
 from maskgen.cli.app import main
-from maskgen.methods.networks.onnx.declaration import KNOWN, declared
+from maskgen.methods.networks.onnx.declaration import KNOWN, read_declaration
 from maskgen.methods.networks.onnx.file import read_model
 from maskgen.methods.networks.u2net.layers import U2Net
 from maskgen.methods.networks.u2net.weights import load_network
@@ -134,7 +134,7 @@ def test_the_file_says_what_it_is_and_nothing_of_the_machine(weights: Path) -> N
     model = onnx.load_from_string(data)
     told = {item.key: item.value for item in model.metadata_props}
     assert told["network"] == model.graph.name == "u2netp"
-    assert declared(told["declaration"]) == KNOWN["u2net"]
+    assert read_declaration(told["declaration"]) == KNOWN["u2net"]
     assert model.producer_name == "maskgen"
     assert str(Path.home()).encode() not in data
     assert str(weights.parent).encode() not in data

@@ -27,7 +27,7 @@ REFINEMENT_LIBRARIES = {"vote": ("scipy", "scikit-image")}
 """Distributions whose version changes what a refinement makes, beside those of all methods; part of the fingerprint."""
 
 
-def refined(method: Method, refinement: str, threshold: float) -> Method:
+def add_refinement(method: Method, refinement: str, threshold: float) -> Method:
     """The method, followed by a refinement.
 
     Args:

@@ -64,7 +64,7 @@ def export(
 
         from ..training.checkpoints import halved
 
-        sha256 = save_network(work, target, halved(source), read_metadata(source))
+        sha256 = save_network(target, halved(source), read_metadata(source))
     else:
         write_atomic(target, source.read_bytes())
         sha256 = record["network_sha256"]

@@ -17,7 +17,7 @@ import torch
 from torch import Tensor
 
 from maskgen.errors import UsageError
-from maskgen.methods.networks.deepusps.layers import normalized
+from maskgen.methods.networks.deepusps.layers import normalize_photos
 from maskgen.methods.networks.deepusps.network import build_network, load_start
 from maskgen.methods.refine.mean_field import MeanField, MeanFieldByPhoto
 
@@ -181,7 +181,7 @@ class Round:
         return loss.item(), agreement(maps, targets, self._data.thresholds), maps
 
     def _maps(self, photos: Tensor) -> Tensor:
-        x = normalized(photos).contiguous(memory_format=torch.channels_last)
+        x = normalize_photos(photos).contiguous(memory_format=torch.channels_last)
         with _autocast(self._device, self._phase.precision):
             logits = self._network(x)
         return torch.sigmoid(logits.float())

@@ -17,14 +17,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from maskgen.errors import MaskgenError, ShardFault
-from maskgen.io.atomic import disk_errors, file_sha256, write_atomic
+from maskgen.io.atomic import disk_errors, write_atomic
 
 from ..data import photos, priors
 from ..data.recut import recut
 from ..data.store import damaged, record_of, rows_sha256
 from ..progress import Pace
 from ..settings.settings import RANDOM, Settings
-from ..work_folder import CHECKPOINTS, NETWORKS, UNFINISHED, Facts, Work
+from ..work_folder import CHECKPOINTS, NETWORKS, Facts, Work
 from .schedule import Training
 
 if TYPE_CHECKING:
@@ -179,7 +179,7 @@ class _Run:
         if self._hardware.keep_networks or not self._training.leaves:
             path = network_path(self._work, self._training.name)
             metadata = network_metadata(self._work, self._settings)
-            facts["network_sha256"] = save_network(self._work, path, self._round.network_state(), metadata)
+            facts["network_sha256"] = save_network(path, self._round.network_state(), metadata)
         self._work.commit(self._training.name, facts)
 
     def _labels(self) -> dict[str, NDArray[np.uint8]]:
@@ -272,25 +272,22 @@ def _check_found(labels: NDArray[np.uint8], training: Training) -> None:
     )
 
 
-def save_network(work: Work, path: Path, state: dict[str, Any], metadata: dict[str, str]) -> str:
+def save_network(path: Path, state: dict[str, Any], metadata: dict[str, str]) -> str:
     """Write a network's weights durably, over an old file of that name, and return their SHA-256.
 
     Args:
-        work: the training's folder, where they are put together.
         path: ends in .safetensors.
         state: the network's tensors.
-        metadata: see `save_weights`.
+        metadata: see `encode_weights`.
 
     Raises:
         EnvironmentFault: the disk is full, broken or read-only.
     """
-    from maskgen.methods.networks.deepusps.method import save_weights
+    from maskgen.methods.networks.deepusps.method import encode_weights
 
-    scratch = work.root / NETWORKS / UNFINISHED
-    save_weights(scratch, state, metadata)
-    write_atomic(path, scratch.read_bytes())
-    scratch.unlink()
-    return file_sha256(path)
+    data = encode_weights(state, metadata)
+    write_atomic(path, data)
+    return hashlib.sha256(data).hexdigest()
 
 
 def network_path(work: Work, name: str) -> Path:

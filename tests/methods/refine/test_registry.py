@@ -30,7 +30,7 @@ def test_the_command_lines_choices_are_the_refinements() -> None:
 @pytest.mark.parametrize("name", ["rbd", "box"])
 def test_each_refinement_follows_the_method_with_its_threshold(name: str) -> None:
     image, spec = drawn(), METHODS[name]
-    raw = spec.make(MethodOptions())(image)
+    raw = spec.load_prior()(image)
     expected = {
         "none": raw,
         "auto": raw,

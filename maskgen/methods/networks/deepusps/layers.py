@@ -23,18 +23,18 @@ SRGB_TO_XYZ = ((0.4124, 0.3576, 0.1805), (0.2126, 0.7152, 0.0722), (0.0193, 0.11
 LEAST_MASS = 1e-3
 
 
-def convolved(inputs: int, outputs: int, side: int = 3, stride: int = 1) -> nn.Sequential:
+def make_convolution(inputs: int, outputs: int, side: int = 3, stride: int = 1) -> nn.Sequential:
     """A convolution, batch norm and ReLU."""
     convolution = nn.Conv2d(inputs, outputs, side, stride, padding=side // 2, bias=False)
     return nn.Sequential(convolution, nn.BatchNorm2d(outputs), nn.ReLU(inplace=True))
 
 
-def enlarged(x: Tensor, size: Any) -> Tensor:
+def enlarge(x: Tensor, size: Any) -> Tensor:
     """(B, C, h, w) bilinearly at another size."""
     return functional.interpolate(x, size=size, mode="bilinear", align_corners=False)
 
 
-def normalized(photos: Tensor) -> Tensor:
+def normalize_photos(photos: Tensor) -> Tensor:
     """(B, 3, H, W) photos in [0, 255] by ImageNet's mean and standard deviation."""
     mean, std = _statistics(photos)
     return (photos / 255 - mean) / std
@@ -66,12 +66,12 @@ class PooledContext(nn.Module):
     def __init__(self, inputs: int, outputs: int) -> None:
         super().__init__()
         self.branches = nn.ModuleList(nn.Conv2d(inputs, outputs, 1) for _ in POOLED_SIDES)
-        self.merge = convolved(inputs + outputs * len(POOLED_SIDES), outputs)
+        self.merge = make_convolution(inputs + outputs * len(POOLED_SIDES), outputs)
 
     def forward(self, x: Tensor) -> Tensor:
         """Apply the block."""
         parts = [
-            enlarged(functional.relu(branch(functional.adaptive_avg_pool2d(x, side))), x.shape[2:])
+            enlarge(functional.relu(branch(functional.adaptive_avg_pool2d(x, side))), x.shape[2:])
             for side, branch in zip(POOLED_SIDES, self.branches, strict=True)
         ]
         out: Tensor = self.merge(torch.cat([x, *parts], 1))
@@ -129,7 +129,7 @@ class ForegroundAttention(nn.Module):
         self.embed = nn.Conv2d(channels + 5, HEADS * (EMBEDDED - 1), 1)
         self.values = nn.Conv2d(channels, HEADS * (EMBEDDED - 2), 1)
         self.merge = nn.Sequential(nn.Conv2d(HEADS * (EMBEDDED - 1), channels, 1), nn.BatchNorm2d(channels))
-        self.mix = convolved(channels, channels)
+        self.mix = make_convolution(channels, channels)
 
     def forward(self, features: Tensor, colors: Tensor) -> Tensor:
         """(B, C, h, w) features and (B, 3, h, w) colors to (B, C, h, w)."""

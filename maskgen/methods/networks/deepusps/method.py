@@ -12,17 +12,18 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from maskgen.errors import EnvironmentFault, UsageError
+from maskgen.methods.spec import NetworkSpec, Precisions
 
 from ..network import NetworkInput
 
 if TYPE_CHECKING:
     from torch import Tensor
 
-    from maskgen.methods import MethodOptions
+    from maskgen.methods.spec import MethodOptions
 
     from ..network import Infer
 
-PRECISIONS: dict[tuple[str, str], tuple[str, ...]] = {
+PRECISIONS: Precisions = {
     ("torch", "cpu"): ("fp32", "bf16"),
     ("torch", "cuda"): ("fp16", "fp32", "tf32", "bf16"),
 }
@@ -67,37 +68,29 @@ def load_deepusps(options: MethodOptions) -> Infer:
     )
 
 
-def save_weights(path: Path, state: dict[str, Tensor], metadata: dict[str, str]) -> None:
-    """Write a checkpoint of this method; equal weights and metadata make equal bytes.
+def encode_weights(state: dict[str, Tensor], metadata: dict[str, str]) -> bytes:
+    """A checkpoint of this method as a .safetensors file; equal weights and metadata make equal bytes.
 
     Args:
-        path: ends in .safetensors; replaced if it is there.
         state: the network's state dict.
         metadata: at least ``network``, a name of `NETWORKS`, and ``side``, px; more is kept as it is.
 
     Raises:
-        UsageError: another suffix; `metadata` lacks a key.
-        EnvironmentFault: safetensors is not installed, or the file cannot be written.
+        UsageError: `metadata` lacks a key.
+        EnvironmentFault: safetensors is not installed.
     """
-    if path.suffix != ".safetensors":
-        raise UsageError("the weights' file must end in .safetensors", where=str(path))
     if importlib.util.find_spec("safetensors") is None:
         raise EnvironmentFault("safetensors is not installed", remedy="pip install 'maskgen[train]'")
     absent = {"network", "side"} - metadata.keys()
     if absent:
-        raise UsageError(f"the weights' metadata lack {', '.join(sorted(absent))}", where=str(path))
+        raise UsageError(f"the weights' metadata lack {', '.join(sorted(absent))}")
     from safetensors.torch import save
 
     tensors = {name: value.detach().cpu().contiguous() for name, value in state.items()}
-    partial = path.with_suffix(".partial")
-    try:
-        partial.write_bytes(_in_one_order(save(tensors, {"maskgen": MAKER, **metadata})))
-        partial.replace(path)  # nobody meets half a file under the final name
-    except OSError as error:
-        raise EnvironmentFault("the weights cannot be written", where=str(path), cause=str(error)) from error
+    return _sort_metadata(save(tensors, {"maskgen": MAKER, **metadata}))
 
 
-def _in_one_order(data: bytes) -> bytes:
+def _sort_metadata(data: bytes) -> bytes:
     """A safetensors file with its metadata sorted, so that equal weights are equal bytes.
 
     The library writes them in an order of chance.
@@ -157,3 +150,7 @@ def weights_side(path: Path, metadata: dict[str, str]) -> int:
     raise UsageError(
         f"the weights name a side of {side[:20]!r} px", where=str(path), cause="a damaged file", remedy=REMEDY
     )
+
+
+DEEPUSPS = NetworkSpec(deepusps_input, load_deepusps, PRECISIONS)
+"""The network of `maskgen deepusps`."""

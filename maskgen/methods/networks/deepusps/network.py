@@ -22,7 +22,7 @@ from maskgen.errors import UsageError
 
 from ..u2net.layers import U2Net
 from ..u2net.weights import read_state, state_differences
-from .layers import BorderContrast, ForegroundAttention, PooledContext, convolved, enlarged, lab_colors
+from .layers import BorderContrast, ForegroundAttention, PooledContext, enlarge, lab_colors, make_convolution
 
 SMALL_WIDTHS = (32, 64, 128, 192)
 DECODER_CHANNELS = 48
@@ -54,7 +54,7 @@ class Decoder(nn.Module):
         super().__init__()
         self.context = PooledContext(inputs[-1], channels)
         self.laterals = nn.ModuleList(nn.Conv2d(width, channels, 1) for width in inputs[:-1])
-        self.merges = nn.ModuleList(convolved(channels, channels) for _ in inputs[:-1])
+        self.merges = nn.ModuleList(make_convolution(channels, channels) for _ in inputs[:-1])
         self.attentions = nn.ModuleList(ForegroundAttention(channels) for _ in range(ATTENTIONS))
         self.head = nn.Conv2d(channels, 1, 1)
 
@@ -63,7 +63,7 @@ class Decoder(nn.Module):
         h: Tensor = self.context(features[-1])
         for level in range(len(features) - 2, -1, -1):
             fine = features[level]
-            h = self.merges[level](enlarged(h, fine.shape[2:]) + self.laterals[level](fine))
+            h = self.merges[level](enlarge(h, fine.shape[2:]) + self.laterals[level](fine))
             if level == ATTENDED_LEVEL:
                 colors = lab_colors(functional.adaptive_avg_pool2d(photos, (fine.shape[2], fine.shape[3])))
                 for attention in self.attentions:
@@ -79,7 +79,7 @@ class SmallEncoder(nn.Module):
         super().__init__()
         stem = widths[0] // 2
         self.widths = (stem, *widths)
-        self.stem = nn.Sequential(convolved(3, stem, stride=2), convolved(stem, stem))
+        self.stem = nn.Sequential(make_convolution(3, stem, stride=2), make_convolution(stem, stem))
         self.stages = nn.ModuleList(
             _stage(into, out, 2) for into, out in zip(self.widths[:-1], widths, strict=True)
         )
@@ -141,7 +141,7 @@ class Pyramid(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         """(B, 3, H, W) normalized photos to (B, H, W) logits."""
-        return enlarged(self.decoder(self.encoder(x), x), x.shape[2:])[:, 0]
+        return enlarge(self.decoder(self.encoder(x), x), x.shape[2:])[:, 0]
 
 
 class Dilated(nn.Module):
@@ -154,7 +154,7 @@ class Dilated(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         """(B, 3, H, W) normalized photos to (B, H, W) logits."""
-        return enlarged(self.head(self.encoder(x)[-1]), x.shape[2:])[:, 0]
+        return enlarge(self.head(self.encoder(x)[-1]), x.shape[2:])[:, 0]
 
 
 class FusedMap(nn.Module):

@@ -9,7 +9,7 @@ import torch
 from torch import Tensor, nn
 
 from ..u2net.torch_runner import TorchNetwork, require_device
-from .layers import normalized
+from .layers import normalize_photos
 
 if TYPE_CHECKING:
     from ..network import Infer, NetworkInput
@@ -29,7 +29,7 @@ def deepusps_infer(
 
     Args:
         network: with its weights, on the CPU; it is changed.
-        input: how photos were prepared; normalization is `normalized`'s.
+        input: how photos were prepared; normalization is `normalize_photos`'s.
         device: ``cpu``, ``cuda`` or one GPU as ``cuda:1``.
         precision: ``fp32``; ``tf32`` (fp32 whose convolutions use TF32); ``fp16`` or ``bf16`` autocast.
         compile: whether torch.compile is used; every batch must then have the same size.
@@ -37,7 +37,7 @@ def deepusps_infer(
     Raises:
         EnvironmentFault: a GPU that is not there, or without bfloat16.
     """
-    assert input.divisor == "255"  # noqa: S101 - what `normalized` takes
+    assert input.divisor == "255"  # noqa: S101 - what `normalize_photos` takes
     target = torch.device(device)
     require_device(target, precision)
     if os.environ.get("OMP_NUM_THREADS") == "1":
@@ -65,7 +65,7 @@ class MirroredMaps(nn.Module):
 
     def forward(self, pixels: Tensor) -> Tensor:
         """(B, S, S, 3) uint8 or float32 in [0, 255] -> (B, S, S) float32 in [0, 1]; NaN where a map is not finite."""
-        x = normalized(pixels.permute(0, 3, 1, 2).float()).contiguous(memory_format=torch.channels_last)
+        x = normalize_photos(pixels.permute(0, 3, 1, 2).float()).contiguous(memory_format=torch.channels_last)
         with torch.autocast(x.device.type, self.low or torch.bfloat16, enabled=self.low is not None):
             straight, mirrored = self.network(x), self.network(x.flip(3)).flip(2)
         maps = (torch.sigmoid(straight.float()) + torch.sigmoid(mirrored.float())) / 2

@@ -54,7 +54,7 @@ class OnnxNetwork:
         x = planes(batch, self.input).astype(self.dtype, copy=False)
         step = self.batch or len(x)
         parts = [self._run(x[start : start + step], step) for start in range(0, len(x), step)]
-        return finished(np.concatenate(parts), self.output)
+        return finish_maps(np.concatenate(parts), self.output)
 
     def _run(self, x: NDArray[Any], step: int) -> NDArray[np.float32]:
         """One call of the model; a short last part is filled up with its own first photo."""
@@ -85,7 +85,7 @@ def planes(batch: NDArray[Any], input: NetworkInput) -> NDArray[np.float32]:  # 
     return x
 
 
-def finished(maps: NDArray[np.float32], output: NetworkOutput) -> NDArray[np.float32]:
+def finish_maps(maps: NDArray[np.float32], output: NetworkOutput) -> NDArray[np.float32]:
     """(B, S, S) outputs of a model as maps in [0, 1]: activation, then stretching.
 
     A map that is not finite becomes all NaN when it is not the only one.

@@ -44,7 +44,7 @@ class NetworkOutput:
 
 
 @dataclass(frozen=True, slots=True)
-class Declared:
+class Declaration:
     """A model's declared input and output.
 
     Args:
@@ -58,7 +58,7 @@ class Declared:
     side_is_usual: bool = False
 
     def render(self) -> str:
-        """The declaration as one line of canonical JSON, which `declared` reads back."""
+        """The declaration as one line of canonical JSON, which `read_declaration` reads back."""
         side = "usual_side" if self.side_is_usual else "side"
         facts = {
             side: self.input.side,
@@ -73,31 +73,31 @@ class Declared:
         return json.dumps(facts, sort_keys=True, separators=(",", ":"))
 
 
-KNOWN: dict[str, Declared] = {
+KNOWN: dict[str, Declaration] = {
     # U²-Net's test code (u2net_test.py, data_loader.py): over the photo's maximum, no anti-aliasing, min-max of the
     # first of seven outputs, which the network has put through a sigmoid. Also silueta and u2net_human_seg.
-    "u2net": Declared(
+    "u2net": Declaration(
         NetworkInput(320, **IMAGENET, divisor="max", resize="official"),
         NetworkOutput(0, "none", stretch=True),
         side_is_usual=True,
     ),
     # IS-Net's Inference.py: two-tap bilinear, over 255, minus .5, min-max of the first output. (rembg puts ImageNet's
     # mean and the photo's maximum there.) Also RMBG-1.4, which shares the network and this preparation.
-    "isnet": Declared(
+    "isnet": Declaration(
         NetworkInput(1024, (0.5, 0.5, 0.5), (1.0, 1.0, 1.0), divisor="255", resize="official"),
         NetworkOutput(0, "none", stretch=True),
         side_is_usual=True,
     ),
     # BiRefNet's README and inference.py: Pillow's bilinear, ImageNet's mean and std, the sigmoid of the last output,
     # no stretching. The authors' exports give logits; some others hold the sigmoid already and need a TOML file.
-    "birefnet": Declared(
+    "birefnet": Declaration(
         NetworkInput(1024, **IMAGENET, divisor="255", resize="antialias"),
         NetworkOutput(-1, "sigmoid", stretch=False),
         side_is_usual=True,
     ),
     # InSPyReNet (transparent-background, Remover.py): Pillow's bilinear, ImageNet's mean and std; the network ends
     # with a sigmoid and a min-max over the whole batch, so that stretching each map makes it independent of the rest.
-    "inspyrenet": Declared(
+    "inspyrenet": Declaration(
         NetworkInput(1024, **IMAGENET, divisor="255", resize="antialias"),
         NetworkOutput(0, "none", stretch=True),
         side_is_usual=True,
@@ -105,11 +105,11 @@ KNOWN: dict[str, Declared] = {
 }
 
 
-def declared(text: str) -> Declared:
+def read_declaration(text: str) -> Declaration:
     """The declaration that a user's word stands for.
 
     Args:
-        text: a known name, the path of a TOML file, or what `Declared.render` gave.
+        text: a known name, the path of a TOML file, or what `Declaration.render` gave.
 
     Raises:
         UsageError: nothing given, an unknown name, a file that cannot be read, a missing, unknown or wrong key.
@@ -128,7 +128,7 @@ def declared(text: str) -> Declared:
     return _from_table(_toml_table(path), text)
 
 
-def fitted(declaration: Declared, model: bytes | Path | ModelFile) -> Declared:
+def fit_declaration(declaration: Declaration, model: bytes | Path | ModelFile) -> Declaration:
     """The declaration with the side that the model has, and checked against the model's outputs.
 
     Raises:
@@ -185,7 +185,7 @@ _KEYS = ("side", "usual_side", "mean", "std", "divisor", "resize", "output", "ac
 _REQUIRED = ("mean", "std", "activation")
 
 
-def _from_table(table: dict[str, Any], where: str) -> Declared:
+def _from_table(table: dict[str, Any], where: str) -> Declaration:
     for name in table:
         if name not in _KEYS:
             raise UsageError(f"unknown key {name!r}", where=where, remedy=nearest(name, list(_KEYS)))
@@ -204,7 +204,7 @@ def _from_table(table: dict[str, Any], where: str) -> Declared:
         where,
     )
     _require(usual or side, f"side is {SIDES_PX[0]} to {SIDES_PX[1]} px", where)
-    return Declared(
+    return Declaration(
         NetworkInput(
             _side(side, where),
             _three(table, "mean", where),

@@ -15,7 +15,7 @@ from maskgen.errors import EnvironmentFault, UsageError
 
 from ..openvino import compile_model, openvino_core, run_of
 from .arrays import OnnxNetwork, Run
-from .declaration import Declared, NetworkOutput, fitted
+from .declaration import Declaration, NetworkOutput, fit_declaration
 from .file import ModelFile, read_model
 
 if TYPE_CHECKING:
@@ -59,7 +59,7 @@ def onnx_infer(
         EnvironmentFault: a package, GPU or arithmetic that is not here.
     """
     file = model if isinstance(model, ModelFile) else read_model(model)
-    input = fitted(Declared(input, output), file).input  # noqa: A001
+    input = fit_declaration(Declaration(input, output), file).input  # noqa: A001
     kind = device.partition(":")[0]
     batch = file.batch or (0 if kind == "cuda" else 1)  # on a CPU one at a time is as fast, in less memory
     shape = (batch or 1, 3, input.side, input.side)

@@ -6,20 +6,29 @@ standard deviation, min-max of the output, bilinear back to the photo's size.
 
 from __future__ import annotations
 
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from maskgen.errors import UsageError
+from maskgen.methods.spec import NetworkSpec, Precisions
 
 from ..network import NetworkInput
 
 if TYPE_CHECKING:
-    from maskgen.methods import MethodOptions
+    from maskgen.methods.spec import MethodOptions
 
     from ..network import Infer
 
 SIDE_PX = 320
 SOURCE = "https://github.com/xuebinqin/U-2-Net"
+PRECISIONS: Precisions = {
+    ("openvino", "cpu"): ("fp32", "bf16", "mixed"),
+    ("onnxruntime", "cpu"): ("fp32",),
+    ("torch", "cpu"): ("fp32", "bf16", "mixed"),
+    ("torch", "cuda"): ("fp16", "fp32", "tf32", "bf16", "mixed"),
+    ("onnxruntime", "cuda"): ("tf32", "fp32"),
+}
 
 
 def u2net_input(options: MethodOptions) -> NetworkInput:
@@ -71,3 +80,9 @@ def load_u2net(name: str, options: MethodOptions) -> Infer:
         device=options.device,
         precision=options.precision,
     )
+
+
+U2NET = NetworkSpec(u2net_input, partial(load_u2net, "u2net"), PRECISIONS)
+"""The large network, 176 MB of weights."""
+U2NETP = NetworkSpec(u2net_input, partial(load_u2net, "u2netp"), PRECISIONS)
+"""The small one, 4.7 MB."""

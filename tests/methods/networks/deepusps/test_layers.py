@@ -15,7 +15,7 @@ from maskgen.methods.networks.deepusps.layers import (  # noqa: E402
     BorderContrast,
     ForegroundAttention,
     lab_colors,
-    normalized,
+    normalize_photos,
 )
 
 
@@ -36,7 +36,7 @@ def test_photos_are_normalized_by_imagenets_figures() -> None:
 
     photos = torch.randint(0, 256, (2, 3, 5, 7)).float()
     expected = normalize(photos / 255, [0.485, 0.456, 0.406], [0.229, 0.224, 0.225])
-    torch.testing.assert_close(normalized(photos), expected)
+    torch.testing.assert_close(normalize_photos(photos), expected)
 
 
 def test_colors_are_cielab() -> None:
@@ -44,13 +44,13 @@ def test_colors_are_cielab() -> None:
 
     photos = torch.randint(0, 256, (2, 3, 9, 7)).float()
     photos[0, :, 0, 0] = 0
-    found = lab_colors(normalized(photos)).permute(0, 2, 3, 1).numpy() * LAB_SCALE + (50, 0, 0)
+    found = lab_colors(normalize_photos(photos)).permute(0, 2, 3, 1).numpy() * LAB_SCALE + (50, 0, 0)
     expected = rgb2lab(photos.permute(0, 2, 3, 1).numpy() / 255)
     np.testing.assert_allclose(found, expected, atol=0.05)
 
 
 def test_black_has_a_finite_slope() -> None:
-    photos = normalized(torch.zeros(1, 3, 2, 2)).requires_grad_()
+    photos = normalize_photos(torch.zeros(1, 3, 2, 2)).requires_grad_()
     lab_colors(photos).sum().backward()
     assert photos.grad is not None
     assert bool(torch.isfinite(photos.grad).all())

@@ -14,7 +14,7 @@ from PIL import Image
 
 from maskgen.errors import EnvironmentFault, UsageError
 from maskgen.methods import MethodOptions, make_method
-from maskgen.methods.networks.u2net.layers import U2Net, fold_batch_norm
+from maskgen.methods.networks.u2net.layers import U2Net
 from maskgen.methods.networks.u2net.weights import load_network
 from maskgen.types import RGB, Method, SoftMask
 
@@ -32,41 +32,6 @@ def random_weights(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def read(path: Path) -> RGB:
     return np.array(Image.open(path).convert("RGB"))
-
-
-# --- the network
-
-
-@pytest.mark.parametrize(("name", "parameters"), [("u2net", 44_009_869), ("u2netp", 1_131_181)])
-def test_the_network_has_the_published_size_and_seven_outputs(name: str, parameters: int) -> None:
-    network = U2Net(name)
-    assert sum(p.numel() for p in network.parameters()) == parameters
-    x = torch.rand(1, 3, 64, 75)  # sides that no halving divides
-    with torch.no_grad():
-        maps = network.train()(x.repeat(2, 1, 1, 1))
-        assert [tuple(m.shape) for m in maps] == [(2, 1, 64, 75)] * 7
-        one = network.eval()(x)
-        fused = network.logits(x)[0]
-    torch.testing.assert_close(one, 1 / (1 + torch.exp(-fused)))
-
-
-def test_every_parameter_is_trained_by_the_sum_over_the_outputs() -> None:
-    network = U2Net("u2netp").train()
-    maps = network(torch.rand(2, 3, 64, 64))
-    sum(m.square().mean() for m in maps).backward()
-    assert all(p.grad is not None and torch.isfinite(p.grad).all() for p in network.parameters())
-
-
-def test_folding_batch_norm_changes_nothing() -> None:
-    torch.manual_seed(1)
-    network = U2Net("u2netp").train()
-    x = torch.rand(2, 3, 64, 64)
-    with torch.no_grad():
-        network(x * 3)  # running statistics away from 0 and 1
-        wanted = network.eval().logits(x)[0]
-        folded = fold_batch_norm(network)
-        assert not any(isinstance(m, torch.nn.BatchNorm2d) for m in folded.modules())
-        torch.testing.assert_close(network.logits(x)[0], wanted, rtol=1e-4, atol=1e-4)
 
 
 # --- against the authors and against truth
@@ -229,9 +194,9 @@ def test_without_torch_the_error_says_what_to_install() -> None:
 import sys
 sys.modules["torch"] = None
 from maskgen.errors import EnvironmentFault
-from maskgen.methods import METHODS, MethodOptions, make_method
+from maskgen.methods import MethodOptions, make_method
 try:
-    METHODS["u2netp"].make(MethodOptions(weights="x.pth"))
+    make_method("u2netp", MethodOptions(weights="x.pth"))
 except EnvironmentFault as error:
     print(error)
 """

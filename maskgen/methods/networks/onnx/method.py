@@ -1,0 +1,73 @@
+"""Any saliency network as an ONNX file, prepared and finished as its declaration says."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from maskgen.errors import UsageError
+from maskgen.methods.spec import NetworkSpec
+
+from ..openvino import import_openvino
+from .declaration import fit_declaration, read_declaration
+from .session import PRECISIONS, onnx_infer
+
+if TYPE_CHECKING:
+    from maskgen.methods.spec import MethodOptions
+
+    from ..network import Infer, NetworkInput
+
+
+def declare(options: MethodOptions) -> str:
+    """The declared input and output of a model as one line of JSON, fitted to the model.
+
+    Args:
+        options: with the model's path as `weights`, and as `network` a known name, a TOML file or this line itself.
+
+    Raises:
+        UsageError: a declaration that cannot be read or does not fit the model; no model.
+        EnvironmentFault: the package onnx is not installed.
+    """
+    if options.network.startswith("{"):
+        return options.network
+    declaration = read_declaration(options.network)
+    if not options.weights:
+        raise UsageError("--method onnx needs its model", remedy="give the .onnx file's path with --weights")
+    return fit_declaration(declaration, Path(options.weights)).render()
+
+
+def onnx_input(options: MethodOptions) -> NetworkInput:
+    """How the model's photos are prepared.
+
+    Raises:
+        UsageError: as `declare`.
+        EnvironmentFault: the package onnx is not installed.
+    """
+    return read_declaration(declare(options)).input
+
+
+def load_onnx(options: MethodOptions) -> Infer:
+    """The model in ONNX Runtime or OpenVINO.
+
+    Args:
+        options: resolved: runtime and precision are named, and `network` is what `declare` gave.
+
+    Raises:
+        UsageError: a model that cannot be run.
+        EnvironmentFault: a package, a GPU or a kind of arithmetic that is not here.
+    """
+    if options.runtime == "openvino":
+        import_openvino()  # here, so that no later import of it reports to anybody
+    declaration = read_declaration(options.network)
+    return onnx_infer(
+        Path(options.weights),
+        declaration.input,
+        declaration.output,
+        runtime=options.runtime,
+        device=options.device,
+        precision=options.precision,
+    )
+
+
+ONNX = NetworkSpec(onnx_input, load_onnx, PRECISIONS, packages=(), declare=declare)
+"""A network that the user describes."""

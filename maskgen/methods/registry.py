@@ -1,0 +1,95 @@
+"""The table of mask methods.
+
+A training-free method is added by:
+
+1. ``priors/NAME.py`` with a function ``NAME(image)``: an (H, W, 3) uint8 RGB photo in, an (H, W) float32 mask out;
+2. a row of `METHODS` here, with ``prior="NAME"``;
+3. its name in the choices of ``maskgen/config/run_config.py``;
+4. ``tests/methods/priors/test_NAME.py``.
+
+A network is added by:
+
+1. a folder ``networks/NAME/`` with its layers, its weights and what runs it, and in ``networks/NAME/method.py`` one
+   `NetworkSpec`: how photos are prepared, how the network is loaded, what it can be run in;
+2. a row of `METHODS` here, with ``network=`` that spec;
+3. its name in the choices of ``maskgen/config/run_config.py``;
+4. ``tests/methods/networks/NAME/``.
+"""
+
+from __future__ import annotations
+
+from .networks.deepusps.method import DEEPUSPS, RELEASED
+from .networks.onnx.method import ONNX
+from .networks.u2net.method import U2NET, U2NETP
+from .spec import MethodSpec
+
+_PRIOR = ("numpy", "scipy", "scikit-image", "opencv-python-headless")
+_NETWORK = ("numpy", "scipy", "opencv-python-headless", "pillow")  # scipy: --refine crf
+_TORCH = (*_NETWORK, "torch")  # which reads the weights whatever runs the network
+
+METHODS: dict[str, MethodSpec] = {
+    "rbd": MethodSpec(
+        summary="RBD, boundary connectivity (Zhu et al., CVPR 2014); no weights",
+        threshold=0.25,
+        prior="rbd",
+        libraries=_PRIOR,
+    ),
+    "mr": MethodSpec(
+        summary="MR, manifold ranking (Yang et al., CVPR 2013); no weights",
+        threshold=0.30,
+        prior="mr",
+        libraries=_PRIOR,
+    ),
+    "dsr": MethodSpec(
+        summary="DSR, dense and sparse reconstruction (Li et al., ICCV 2013); no weights",
+        threshold=0.23,
+        prior="dsr",
+        libraries=_PRIOR,
+    ),
+    "mc": MethodSpec(
+        summary="MC, absorbing Markov chain (Jiang et al., ICCV 2013); no weights",
+        threshold=0.31,
+        prior="mc",
+        libraries=_PRIOR,
+    ),
+    "vote": MethodSpec(
+        summary="RBD, MR, MC and DSR together, carried on by the photo's colors; no weights",
+        threshold=0.5,
+        prior="vote",
+        refine="crf",
+        libraries=_PRIOR,
+    ),
+    "u2net": MethodSpec(
+        summary="U²-Net (Qin et al., 2020); needs --weights",
+        threshold=0.5,
+        network=U2NET,
+        libraries=_TORCH,
+    ),
+    "u2netp": MethodSpec(
+        summary="U²-Net-p, 4.7 MB; needs --weights",
+        threshold=0.5,
+        network=U2NETP,
+        libraries=_TORCH,
+    ),
+    "deepusps": MethodSpec(
+        summary="DeepUSPS (Nguyen et al., NeurIPS 2019), learned from the priors, and voting with them",
+        threshold=0.5,
+        network=DEEPUSPS,
+        released=str(RELEASED),
+        refine="vote",  # own: the released test has crf
+        libraries=_TORCH,
+    ),
+    "onnx": MethodSpec(
+        summary="any saliency network as an ONNX file; needs --weights and --network",
+        threshold=0.5,
+        network=ONNX,
+        libraries=_NETWORK,
+    ),
+    "box": MethodSpec(
+        summary="a centered box, to measure everything but the method",
+        threshold=0.5,
+        prior="box",
+        libraries=("numpy", "scipy"),
+    ),
+}
+"""Every mask method by name."""
