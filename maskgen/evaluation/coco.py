@@ -18,6 +18,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..errors import SourceFault
+from ..io.rle import decode_runs
 from ..types import HardMask
 from .names import name_of
 
@@ -155,36 +156,9 @@ def union(segmentations: Sequence[Segmentation], size: tuple[int, int], where: s
 
 
 def _from_runs(runs: dict[str, Any], size: tuple[int, int]) -> HardMask:
-    counts = runs["counts"]
-    lengths = np.asarray(_unpack(counts) if isinstance(counts, str) else counts, np.int64)
-    if tuple(runs["size"]) != size or lengths.ndim != 1 or lengths.min(initial=0) < 0:
+    if tuple(runs["size"]) != size:
         raise ValueError(f"run lengths for {runs['size']}, the image is {list(size)}")
-    if int(lengths.sum()) != size[0] * size[1]:
-        raise ValueError(f"run lengths cover {int(lengths.sum())} of {size[0] * size[1]} px")
-    values = np.arange(len(lengths)) % 2 == 1
-    mask: HardMask = np.repeat(values, lengths).reshape(size[1], size[0]).T
-    return mask
-
-
-def _unpack(text: str) -> list[int]:
-    """COCO's packed run lengths: 5 bits a character, lowest first; from the fourth on, differences to two before."""
-    lengths: list[int] = []
-    value = shift = 0
-    for character in text:
-        bits = ord(character) - 48
-        if not 0 <= bits < 64 or shift > 60:
-            raise ValueError("damaged packed run lengths")
-        value |= (bits & 31) << shift
-        shift += 5
-        if bits & 32:
-            continue
-        if bits & 16:
-            value -= 1 << shift
-        lengths.append(value + lengths[-2] if len(lengths) > 2 else value)
-        value = shift = 0
-    if shift:
-        raise ValueError("packed run lengths end early")
-    return lengths
+    return decode_runs(runs["counts"], size)
 
 
 def _from_polygon(polygon: Sequence[float], size: tuple[int, int]) -> HardMask:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -9,7 +11,7 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 from pycocotools import mask as coco
 
-from maskgen.io.rle import compress_counts, decode_counts, encode_counts, expand_counts
+from maskgen.io.rle import compress_counts, decode_counts, decode_runs, encode_counts, expand_counts
 
 pytestmark = pytest.mark.filterwarnings(
     "ignore:__array__ implementation:DeprecationWarning"
@@ -29,6 +31,8 @@ def agree(mask: np.ndarray) -> None:
     assert (coco.decode({"size": list(mask.shape), "counts": text.encode()}) == mask).all()
     assert (expand_counts(text) == counts).all()
     assert (decode_counts(counts, mask.shape) == mask).all()  # type: ignore[arg-type]
+    for either in (text, counts.tolist()):
+        assert (decode_runs(either, mask.shape) == mask).all()  # type: ignore[arg-type]
 
 
 @settings(max_examples=200, deadline=None)
@@ -67,13 +71,13 @@ def test_no_pixels_and_no_counts() -> None:
     assert expand_counts("").tolist() == []
 
 
-@pytest.mark.parametrize("text", ["o", "0~", "1 2", "pp"])
+@pytest.mark.parametrize("text", ["o", "0~", "1 2", "pp", "P" * 40 + "0", "oooooooooooo7" * 4])
 def test_string_that_is_none(text: str) -> None:
     with pytest.raises(ValueError, match="run-length string"):
         expand_counts(text)
 
 
-@pytest.mark.parametrize("counts", [[3], [30, -6], [24, 1], []])
-def test_counts_that_do_not_fill_the_mask(counts: list[int]) -> None:
+@pytest.mark.parametrize("counts", [[3], [30, -6], [24, 1], [], [[24]], [1 << 62] * 4 + [24]])
+def test_counts_that_do_not_fill_the_mask(counts: Any) -> None:
     with pytest.raises(ValueError, match="4x6"):
-        decode_counts(np.array(counts, np.int64), (4, 6))
+        decode_counts(counts, (4, 6))
