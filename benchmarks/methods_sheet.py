@@ -11,7 +11,7 @@ from pathlib import Path
 import cv2
 import numpy as np
 
-from maskgen.drawing.contact_sheet import Row, contact_sheet, gray
+from maskgen.drawing.contact_sheet import Row, contact_sheet, gray_picture
 from maskgen.methods import METHODS, MethodOptions, make_method
 from maskgen.pipelines.sources.sample import sample_folder
 
@@ -33,7 +33,7 @@ def row(name: str) -> Row:
     photo = cv2.imread(str(sample_folder() / name), cv2.IMREAD_COLOR_RGB)
     masks = (make_method(method, MethodOptions())(photo) for method in NAMES)
     levels = (np.rint(mask * 255).astype(np.uint8) for mask in masks)
-    return Row(Path(name).stem, (photo, *(gray(level) for level in levels)))
+    return Row(Path(name).stem, (photo, *(gray_picture(level) for level in levels)))
 
 
 def main(output: str) -> None:

@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from maskgen.drawing.contact_sheet import CELL
-from maskgen.drawing.grid import COLORS, Cell, Column, draw_grid, outline, scaled
+from maskgen.drawing.grid import COLORS, Cell, Column, draw_grid, outline, resize_picture
 from maskgen.errors import EnvironmentFault
 from maskgen.io.images.stored import decode_photo
 from maskgen.shards import naming
@@ -116,10 +116,10 @@ def _source_cells(reader: SampleReader, small: Small, batch: Batch, row: int, ce
     height, width = small.meta["size"][row].tolist()
     scale = cell / max(height, width)
     size = max(1, round(height * scale)), max(1, round(width * scale))
-    shown = scaled(photo, size)
+    shown = resize_picture(photo, size)
     for view, box in enumerate(batch["boxes"][row].tolist()):
         outline(shown, box, COLORS[view % len(COLORS)])
-    mask = scaled(np.repeat(small.fg[row][..., None], 3, axis=2), size)
+    mask = resize_picture(np.repeat(small.fg[row][..., None], 3, axis=2), size)
     return Cell(shown, f"{row}: {batch['key'][row]}"), Cell(mask)
 
 
@@ -162,7 +162,7 @@ def _cells(
     pictures: NDArray[np.uint8], side: int, captions: list[str] | None = None
 ) -> Callable[[int], Cell]:
     def cell(row: int) -> Cell:
-        return Cell(scaled(pictures[row], (side, side)), captions[row] if captions else "")
+        return Cell(resize_picture(pictures[row], (side, side)), captions[row] if captions else "")
 
     return cell
 
@@ -174,7 +174,7 @@ def _negatives(batch: Batch, negative: Tensor, side: int) -> Callable[[int], Cel
     def cell(row: int) -> Cell:
         on_its_own = not bool(matched[row])
         caption = f"photo {int(source[row])}{'' if on_its_own else ', matched'}"
-        return Cell(scaled(pictures[row], (side, side)), caption, marked=not on_its_own)
+        return Cell(resize_picture(pictures[row], (side, side)), caption, marked=not on_its_own)
 
     return cell
 

@@ -43,7 +43,7 @@ def grow_mask(mask: HardMask, margin: int) -> HardMask:
     return cv2.dilate(np.ascontiguousarray(mask).view(np.uint8), square).view(np.bool_)
 
 
-def untouched(image: RGB) -> Filled:
+def keep_photo(image: RGB) -> Filled:
     """The photo itself, for a mask without foreground."""
     return Filled(image, "untouched", Box(0, 0, 0, 0))
 

@@ -8,7 +8,7 @@ import cv2
 import numpy as np
 
 from ..types import RGB, Box, Filled, HardMask
-from .region import check_shapes, grow_box, grow_mask, margin_px, mask_box, mean_fill, untouched
+from .region import check_shapes, grow_box, grow_mask, keep_photo, margin_px, mask_box, mean_fill
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -30,7 +30,7 @@ def telea(image: RGB, mask: HardMask) -> Filled:
 
     The hole is the mask grown by `region.margin_px` (1 % of the longer side, at least 2 px): there the photo has no
     weight at all. Around the hole, photo and fill are blended over 4 px, both free of foreground. The region is the
-    box of hole and seam. `how` is ``telea``; ``mean`` when the hole is the whole photo; ``untouched``, the same
+    box of hole and seam. `how` is ``telea``; ``mean`` when the hole is the whole photo; ``keep_photo``, the same
     array, for a mask without foreground.
 
     Args:
@@ -43,7 +43,7 @@ def telea(image: RGB, mask: HardMask) -> Filled:
     check_shapes(image, mask)
     inner = mask_box(mask)
     if not inner.area:
-        return untouched(image)
+        return keep_photo(image)
     margin = margin_px(image.shape)
     region = grow_box(inner, margin + 2 * SEAM_PX, image.shape)
     around = grow_box(region, SHRINK * (RADIUS_PX + 1), image.shape)

@@ -10,7 +10,7 @@ import math
 
 from ..types import RGB, Box, Filled, HardMask
 from .rectangle import largest_free_rectangle
-from .region import check_shapes, grow_box, grow_mask, margin_px, mask_box, mean_fill, untouched
+from .region import check_shapes, grow_box, grow_mask, keep_photo, margin_px, mask_box, mean_fill
 
 MIN_STRIP_PX = 8
 MIN_STRIP_SHARE = 0.04
@@ -29,7 +29,7 @@ def tiled(image: RGB, mask: HardMask) -> Filled:
     strip it drops the image. A strip thinner than 8 px or 4 % of its side is not used. `how` says what was:
     ``tiled-left``, ``tiled-right``, ``tiled-top``, ``tiled-bottom``; ``tiled-rectangle`` when both directions are
     too thin: the largest rectangle free of the grown mask; ``mean``, the background's mean color, when that is
-    below 4 px; ``untouched``, the same array, for a mask without foreground.
+    below 4 px; ``keep_photo``, the same array, for a mask without foreground.
 
     Args:
         image: (H, W, 3) uint8 RGB.
@@ -41,7 +41,7 @@ def tiled(image: RGB, mask: HardMask) -> Filled:
     check_shapes(image, mask)
     inner = mask_box(mask)
     if not inner.area:
-        return untouched(image)
+        return keep_photo(image)
     margin = margin_px(image.shape)
     region = grow_box(inner, margin, image.shape)
     how, tile = widest_strip(region, image.shape)

@@ -96,11 +96,11 @@ def _write_sheet(found: Found, names: list[str], options: CompareOptions, output
     from ..io.atomic import write_atomic
 
     folder = pictures(options.photos) if options.photos else {}
-    shown = comparison.disputed(found.evaluation, found.pairing, options.count)
-    views = [comparison.photo_of(pair, folder) for pair, _ in shown]
+    shown = comparison.pick_disputed(found.evaluation, found.pairing, options.count)
+    views = [comparison.find_photo(pair, folder) for pair, _ in shown]
     if not all(views):
         click.echo("maskgen: no photos in these masks; --photos DIR shows them", err=True)
         views = [None] * len(views)
-    rows = [comparison.sheet_row(pair, apart, view) for (pair, apart), view in zip(shown, views, strict=True)]
+    rows = [comparison.make_row(pair, apart, view) for (pair, apart), view in zip(shown, views, strict=True)]
     titles = comparison.titles(names, photo=all(views))
     write_atomic(output, contact_sheet(rows, titles, output.suffix.lower()))

@@ -74,11 +74,11 @@ def command(options: PreviewOptions) -> None:
 
 
 def _draw_samples(options: PreviewOptions) -> str:
-    from ..drawing.contact_sheet import contact_sheet, spread
+    from ..drawing.contact_sheet import contact_sheet, pick_spread
     from ..io.atomic import write_atomic
     from ..shards import manifest
 
-    rows = list(spread(options.data, manifest.read(options.data), options.count or 24))
+    rows = list(pick_spread(options.data, manifest.read(options.data), options.count or 24))
     write_atomic(options.output, contact_sheet(rows, ending=options.output.suffix.lower()))
     return f"{len(rows)} samples"
 
@@ -87,7 +87,7 @@ def _draw_views(options: PreviewOptions, name: str) -> str:
     recipe = recipe_named(name)
     from maskgen.loaders.inspect.sheet import first_batch, views_sheet
 
-    from ..drawing.grid import encoded
+    from ..drawing.grid import encode_grid
     from ..io.atomic import write_atomic
 
     seed = options.seed or 0
@@ -96,6 +96,6 @@ def _draw_views(options: PreviewOptions, name: str) -> str:
         batch, reader = first_batch(dataset, recipe, options.rows or 8, seed)
     sheet = views_sheet(batch, recipe, reader, seed=seed, cell=options.cell or 160)
     reader.close()
-    write_atomic(options.output, encoded(sheet, options.output.suffix.lower()))
+    write_atomic(options.output, encode_grid(sheet, options.output.suffix.lower()))
     damaged = f", {reader.skipped} damaged samples left out" if reader.skipped else ""
     return f"{len(batch['key'])} photos, {name}{damaged}"

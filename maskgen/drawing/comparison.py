@@ -10,17 +10,17 @@ from ..errors import UsageError
 from ..evaluation.evaluate import Evaluation
 from ..evaluation.pairs import Pair, Pairing
 from ..evaluation.reading import Blob, read_map, read_photo, read_truth
-from .contact_sheet import Row, fit, gray
+from .contact_sheet import Row, fit, gray_picture
 
 
-def disputed(evaluation: Evaluation, pairing: Pairing, count: int) -> list[tuple[Pair, float]]:
+def pick_disputed(evaluation: Evaluation, pairing: Pairing, count: int) -> list[tuple[Pair, float]]:
     """The `count` pairs with the largest disagreement between their maps, largest first; equal ones by name."""
     by_name = {pair.name: pair for pair in pairing.pairs}
     order = sorted(evaluation.scores, key=lambda score: (-score.disagreement, score.name))
     return [(by_name[score.name], score.disagreement) for score in order[:count]]
 
 
-def photo_of(pair: Pair, photos: Mapping[str, Blob]) -> Blob | None:
+def find_photo(pair: Pair, photos: Mapping[str, Blob]) -> Blob | None:
     """The photo from the folder of photos if there is one, else from the first data set that holds it.
 
     Raises:
@@ -35,7 +35,7 @@ def photo_of(pair: Pair, photos: Mapping[str, Blob]) -> Blob | None:
     return found
 
 
-def sheet_row(pair: Pair, apart: float, photo: Blob | None) -> Row:
+def make_row(pair: Pair, apart: float, photo: Blob | None) -> Row:
     """Photo (when there is one), truth and maps, at the size of a sheet.
 
     Args:
@@ -50,7 +50,7 @@ def sheet_row(pair: Pair, apart: float, photo: Blob | None) -> Row:
     size = (int(truth.shape[0]), int(truth.shape[1]))
     grids = [np.where(truth, np.uint8(255), np.uint8(0))]
     grids += [read_map(entry.mask, size, pair.truth) for entry in pair.entries]
-    pictures = [fit(gray(grid)) for grid in grids]
+    pictures = [fit(gray_picture(grid)) for grid in grids]
     if photo:
         pictures.insert(0, fit(read_photo(photo)))
     return Row(f"{pair.name}  {apart:.3f}", tuple(pictures))

@@ -34,7 +34,7 @@ class Row:
     pictures: tuple[RGB, ...]
 
 
-def spread(data: Path, whole: Manifest, count: int) -> Iterator[Row]:
+def pick_spread(data: Path, whole: Manifest, count: int) -> Iterator[Row]:
     """Rows of `count` samples at equal distances over a data set.
 
     Raises:
@@ -74,7 +74,7 @@ def sample_row(sample: reader.SampleBytes, level: int) -> Row:
     """
     parts = sample.members
     mask = decode_mask(parts[naming.MASK])
-    pictures: list[RGB] = [gray(mask)]
+    pictures: list[RGB] = [gray_picture(mask)]
     photo = None
     if naming.PHOTO in parts:
         photo = decode_photo(parts[naming.PHOTO])
@@ -92,7 +92,7 @@ def _background(parts: dict[str, bytes], photo: RGB | None) -> RGB:
     return patch.read_background(parts, photo)
 
 
-def gray(levels: NDArray[np.uint8]) -> RGB:
+def gray_picture(levels: NDArray[np.uint8]) -> RGB:
     """(H, W) uint8 levels as an (H, W, 3) uint8 gray picture."""
     return np.repeat(levels[..., None], 3, axis=2)
 

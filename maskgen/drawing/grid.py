@@ -100,7 +100,7 @@ def _write(sheet: RGB, text: str, foot: tuple[int, int], color: Color, width: in
     cv2.putText(sheet, plain, foot[::-1], _FACE, _FONT, color, 1, cv2.LINE_AA)
 
 
-def scaled(picture: NDArray[np.uint8], size: tuple[int, int]) -> NDArray[np.uint8]:
+def resize_picture(picture: NDArray[np.uint8], size: tuple[int, int]) -> NDArray[np.uint8]:
     """An (H, W, 3) uint8 picture at another (height, width): averaged where it shrinks, in blocks where it grows."""
     shrinks = size[0] <= picture.shape[0] and size[1] <= picture.shape[1]
     kernel = cv2.INTER_AREA if shrinks else cv2.INTER_NEAREST
@@ -119,7 +119,7 @@ def outline(picture: RGB, box: Sequence[float], color: Color) -> None:
     cv2.rectangle(picture, first, last, color, 2)
 
 
-def encoded(sheet: RGB, ending: str) -> bytes:
+def encode_grid(sheet: RGB, ending: str) -> bytes:
     """A picture as a file's bytes; `ending` is ``.png``, ``.jpg`` or ``.jpeg``."""
     done, data = cv2.imencode(ending, cv2.cvtColor(sheet, cv2.COLOR_RGB2BGR))
     if not done:  # pragma: no cover - OpenCV refuses no plain array

@@ -48,7 +48,7 @@ def line_plot(title: str, x_name: str, lines: Sequence[Line], marks: Sequence[fl
     ]
     parts += _grid(place, x_name)
     parts += [_rule(place.x(mark), _TOP, place.x(mark), HEIGHT - _BOTTOM, "4 3") for mark in marks]
-    heights = _apart([place.y(line.points[-1][1]) if line.points else math.inf for line in drawn])
+    heights = _keep_apart([place.y(line.points[-1][1]) if line.points else math.inf for line in drawn])
     for number, (line, height) in enumerate(zip(drawn, heights, strict=True)):
         if line.points:
             parts += _curve(place, line, _color(number), height)
@@ -105,7 +105,7 @@ def _curve(place: _Place, line: Line, color: str, name_y: float) -> list[str]:
     return [stroke, *dots, _text(end + 7, name_y + 4, line.name, color=color)]
 
 
-def _apart(heights: Sequence[float], least: float = 13.0) -> list[float]:
+def _keep_apart(heights: Sequence[float], least: float = 13.0) -> list[float]:
     """Heights of the names, moved down where two would overlap."""
     moved = list(heights)
     order = sorted(range(len(moved)), key=lambda number: moved[number])

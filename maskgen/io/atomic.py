@@ -261,21 +261,21 @@ def sweep_partials(folder: Path, now: float | None = None) -> int:
     removed = 0
     for path in folder.glob(".*.partial"):
         with contextlib.suppress(OSError):
-            if _abandoned(path, time.time() if now is None else now):
+            if _is_abandoned(path, time.time() if now is None else now):
                 os.unlink(path)
                 removed += 1
     return removed
 
 
-def _abandoned(path: Path, now: float) -> bool:
+def _is_abandoned(path: Path, now: float) -> bool:
     host, _, rest = path.name.removesuffix(".partial").rpartition(".")[2].rpartition("-")[0].rpartition("-")
     owner = rest
     if now - path.stat().st_mtime > LEASE_S:
         return True
-    return host == _host() and owner.isdigit() and not _alive(int(owner))
+    return host == _host() and owner.isdigit() and not _is_alive(int(owner))
 
 
-def _alive(pid: int) -> bool:
+def _is_alive(pid: int) -> bool:
     try:
         os.kill(pid, 0)
     except ProcessLookupError:

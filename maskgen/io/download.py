@@ -88,7 +88,7 @@ def fetch(
     if not sha256:
         raise UsageError(
             "weights from an address need their SHA-256",
-            where=_shown(address),
+            where=_hide_secrets(address),
             remedy="give --weights-sha256 (from the publisher, or sha256sum of a copy that you trust)",
         )
     wanted = _digest(sha256)
@@ -102,9 +102,9 @@ def fetch(
         try:
             _receive(address, partial, max_bytes, progress)
         except (urllib.error.URLError, HTTPException, OSError) as error:
-            raise _failed(address, error, final) from error
+            raise _explain(address, error, final) from error
         if partial.sha256 != wanted:
-            raise _other_bytes(_shown(address), wanted, partial.sha256)
+            raise _other_bytes(_hide_secrets(address), wanted, partial.sha256)
         partial.sync()
         partial.publish()
         fsync_folder(folder)
@@ -128,7 +128,7 @@ def _receive(address: str, partial: PartialFile, max_bytes: int, progress: Progr
 
 def _require_size(address: str, size: int, max_bytes: int) -> None:
     if size > max_bytes:
-        raise UsageError(f"the download is larger than {max_bytes:,} bytes", where=_shown(address))
+        raise UsageError(f"the download is larger than {max_bytes:,} bytes", where=_hide_secrets(address))
 
 
 class _SafeRedirects(urllib.request.HTTPRedirectHandler):
@@ -164,9 +164,9 @@ def _require_safe(address: str, *, from_loopback: bool = True) -> None:
         parts.scheme == "http" and from_loopback and _is_loopback(address)
     )
     if not scheme_fits or not parts.hostname:
-        raise UsageError("weights are fetched from https:// addresses only", where=_shown(address))
+        raise UsageError("weights are fetched from https:// addresses only", where=_hide_secrets(address))
     if parts.username or parts.password:
-        raise UsageError("an address with a user name or password is refused", where=_shown(address))
+        raise UsageError("an address with a user name or password is refused", where=_hide_secrets(address))
 
 
 def _is_loopback(address: str) -> bool:
@@ -177,7 +177,7 @@ def _is_loopback(address: str) -> bool:
         return False
 
 
-def _shown(address: str) -> str:
+def _hide_secrets(address: str) -> str:
     """The address without what may be secret in it."""
     parts = urllib.parse.urlsplit(address)
     return urllib.parse.urlunsplit((parts.scheme, parts.netloc.rpartition("@")[2], parts.path, "", ""))
@@ -198,18 +198,18 @@ def _file_name(address: str, sha256: str) -> str:
     return f"{stem[:80] or 'weights'}-{sha256[:16]}" + (f".{suffix[:16]}" if suffix else "")
 
 
-def _failed(address: str, error: Exception, final: Path) -> UsageError | EnvironmentFault:
+def _explain(address: str, error: Exception, final: Path) -> UsageError | EnvironmentFault:
     """What to tell about a transfer that failed."""
     if isinstance(error, urllib.error.HTTPError):
         error.close()
         passing = error.code >= 500 or error.code in (408, 425, 429)
         kind = EnvironmentFault if passing else UsageError
         cause = " ".join(f"status {error.code}: {error.reason}".split()).rstrip(".")
-        return kind("the server does not give the weights", where=_shown(address), cause=cause)
+        return kind("the server does not give the weights", where=_hide_secrets(address), cause=cause)
     reason = getattr(error, "reason", None) or error
     return EnvironmentFault(
         "the weights cannot be downloaded",
-        where=_shown(address),
+        where=_hide_secrets(address),
         cause=f"{type(reason).__name__}: {reason}".removesuffix(": "),
         remedy=f"try again, or fetch them elsewhere and copy them to {final}, or give their path with --weights",
     )

@@ -116,7 +116,7 @@ def resize_image(image: RGB, size: tuple[int, int]) -> RGB:
     Returns:
         (height, width, 3) uint8 RGB; `image` itself when it has that size.
     """
-    return image if image.shape[:2] == tuple(size) else _resized(image, size)
+    return image if image.shape[:2] == tuple(size) else _resize(image, size)
 
 
 def resize_mask(mask: NDArray[Mask], size: tuple[int, int]) -> NDArray[Mask]:
@@ -132,10 +132,10 @@ def resize_mask(mask: NDArray[Mask], size: tuple[int, int]) -> NDArray[Mask]:
     Returns:
         (height, width) of the same type and range.
     """
-    return mask if mask.shape == tuple(size) else _resized(mask, size)
+    return mask if mask.shape == tuple(size) else _resize(mask, size)
 
 
-def _resized(array: NDArray[Mask], size: tuple[int, int]) -> NDArray[Mask]:
+def _resize(array: NDArray[Mask], size: tuple[int, int]) -> NDArray[Mask]:
     shrinks = any(2 * new < old for new, old in zip(size, array.shape[:2], strict=True))
     kernel = cv2.INTER_AREA if shrinks else cv2.INTER_LINEAR
     return np.asarray(cv2.resize(array, (size[1], size[0]), interpolation=kernel), array.dtype)

@@ -41,7 +41,7 @@ class Lattice:
         weights = barycentric_weights(offset).ravel()
         self._slice = sparse.csr_matrix((weights, (points, places.ravel())), (count, len(vertices)))
         self._splat = self._slice.T.tocsr()
-        self._neighbors = [_linked(vertices, step) for step in _axis_steps(strides, dimensions)]
+        self._neighbors = [_link_vertices(vertices, step) for step in _axis_steps(strides, dimensions)]
 
     def __call__(self, values: Floats) -> Floats:
         """Filter (N,) float32 values."""
@@ -119,7 +119,7 @@ def _axis_steps(strides: Integers, dimensions: int) -> list[int]:
     return [total - (dimensions + 1) * int(stride) for stride in strides] + [total]
 
 
-def _linked(vertices: Integers, step: int) -> tuple[Integers, Integers]:
+def _link_vertices(vertices: Integers, step: int) -> tuple[Integers, Integers]:
     """Index of the vertex `step` below and above each; len(vertices) where there is none."""
     size = len(vertices)
     place = np.minimum(np.searchsorted(vertices, vertices + step), size - 1)

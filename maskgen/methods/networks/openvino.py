@@ -84,7 +84,7 @@ def compile_model(model: Any, precision: str) -> Any:
     return compiled
 
 
-def run_of(compiled: Any, index: int) -> Run:
+def bind_output(compiled: Any, index: int) -> Run:
     """One output of a compiled model as a function of its input."""
     request = compiled.create_infer_request()
 

@@ -66,7 +66,7 @@ def dsr_map(scene: Scene) -> NDArray[np.float64]:
         dense_at_scale, sparse_at_scale = scale_errors(colors, labels)
         dense += dense_at_scale[labels]
         sparse += sparse_at_scale[labels]
-    dense, sparse = towards_center(minmax(dense)), towards_center(minmax(sparse))
+    dense, sparse = weight_by_center(minmax(dense)), weight_by_center(minmax(sparse))
     return minmax(posterior(dense, sparse) + posterior(sparse, dense))
 
 
@@ -102,7 +102,7 @@ def scale_errors(
     return minmax(dense), minmax(sparse)
 
 
-def towards_center(saliency: NDArray[np.float64]) -> NDArray[np.float64]:
+def weight_by_center(saliency: NDArray[np.float64]) -> NDArray[np.float64]:
     """Weight an (H, W) map by a Gaussian at its own centroid, sigma a quarter of each side; stretch to [0, 1]."""
     factors = []
     for axis in (0, 1):

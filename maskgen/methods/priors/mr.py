@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from ..superpixels.features import mean_lab, members
-from ..superpixels.graph import adjacency, affinity, distances, minmax, two_hop, with_clique
+from ..superpixels.graph import add_clique, adjacency, affinity, distances, minmax, two_hop
 from .scene import Scene, prepare, restore
 
 if TYPE_CHECKING:
@@ -66,7 +66,7 @@ def ranking_graph(neighbors: NDArray[np.bool_], border: NDArray[np.bool_]) -> ND
         neighbors: (N, N) bool adjacency.
         border: (N,) bool.
     """
-    return two_hop(with_clique(neighbors, border))
+    return two_hop(add_clique(neighbors, border))
 
 
 def ranking_matrix(weights: NDArray[np.float64]) -> NDArray[np.float64]:

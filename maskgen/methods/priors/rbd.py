@@ -13,13 +13,13 @@ import numpy as np
 
 from ..superpixels.features import border_members, mean_lab, mean_position
 from ..superpixels.graph import (
+    add_clique,
     adjacency,
     distances,
     geodesic_distances,
     minmax,
     similarity,
     two_hop,
-    with_clique,
 )
 from .scene import Scene, prepare, restore
 
@@ -84,12 +84,12 @@ def rbd_map(scene: Scene) -> NDArray[np.float64]:
     scales = color_scales(color, neighbors, near)
 
     geodesic = geodesic_distances(
-        with_clique(neighbors, border), np.maximum(color - scales.clip, 0), 3 * scales.geodesic
+        add_clique(neighbors, border), np.maximum(color - scales.clip, 0), 3 * scales.geodesic
     )
     connectivity = boundary_connectivity(geodesic, border, scales.geodesic)
     background = 1 - np.exp(-0.5 * connectivity**2)
     contrast = weighted_contrast(color, distances(mean_position(labels)), background)
-    smooth = similarity(color, scales.neighbor) * with_clique(near, border) + SMOOTHNESS * neighbors
+    smooth = similarity(color, scales.neighbor) * add_clique(near, border) + SMOOTHNESS * neighbors
     certain = np.where(connectivity > CERTAIN_CONNECTIVITY, CERTAIN_WEIGHT, background)
     return minmax(optimize(BACKGROUND_WEIGHT * certain, contrast, smooth))[labels]
 

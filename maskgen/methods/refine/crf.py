@@ -116,7 +116,7 @@ def _place_kernel(shape: tuple[int, ...], kernels: Kernels) -> Callable[[Floats]
     def blur(values: Floats) -> Floats:
         return np.asarray(cv2.GaussianBlur(values, (0, 0), sigma, borderType=cv2.BORDER_CONSTANT))
 
-    return _normalized(blur, shape)
+    return _normalize_kernel(blur, shape)
 
 
 def _appearance_kernel(image: RGB, kernels: Kernels) -> Callable[[Floats], Floats]:
@@ -124,10 +124,12 @@ def _appearance_kernel(image: RGB, kernels: Kernels) -> Callable[[Floats], Float
     place = np.indices(shape, np.float32) / np.float32(kernels.appearance_sigma * max(shape))
     color = np.moveaxis(image, 2, 0) / np.float32(kernels.color_sigma)
     lattice = Lattice(np.concatenate([place, color]).reshape(5, -1))
-    return _normalized(lambda values: lattice(values.ravel()).reshape(shape), shape)
+    return _normalize_kernel(lambda values: lattice(values.ravel()).reshape(shape), shape)
 
 
-def _normalized(kernel: Callable[[Floats], Floats], shape: tuple[int, ...]) -> Callable[[Floats], Floats]:
+def _normalize_kernel(
+    kernel: Callable[[Floats], Floats], shape: tuple[int, ...]
+) -> Callable[[Floats], Floats]:
     scale = np.asarray(
         1 / np.sqrt(np.maximum(kernel(np.ones(shape, np.float32)), np.float32(1e-12))), np.float32
     )

@@ -141,9 +141,9 @@ def mean_field(unary: Tensor, photos: Tensor, kernels: Kernels) -> Tensor:
     Returns:
         (B, h, w) float32, to be added to the unary log odds.
     """
-    place = _normalized(lambda x: blur(x, kernels.place_sigma * max(unary.shape[1:])), unary)
+    place = _normalize_kernel(lambda x: blur(x, kernels.place_sigma * max(unary.shape[1:])), unary)
     lattice = Lattice(_features(photos, kernels))
-    appearance = _normalized(lambda x: lattice(x.flatten(1)).view_as(x), unary)
+    appearance = _normalize_kernel(lambda x: lattice(x.flatten(1)).view_as(x), unary)
     messages = torch.zeros_like(unary)
     for _ in range(kernels.iterations):
         belief = torch.tanh((unary + messages) / 2)  # 2 q - 1
@@ -171,7 +171,7 @@ def _features(photos: Tensor, kernels: Kernels) -> Tensor:
     return torch.cat([place, photos / kernels.color_sigma], 1).flatten(2)
 
 
-def _normalized(kernel: Callable[[Tensor], Tensor], like: Tensor) -> Callable[[Tensor], Tensor]:
+def _normalize_kernel(kernel: Callable[[Tensor], Tensor], like: Tensor) -> Callable[[Tensor], Tensor]:
     scale = kernel(torch.ones_like(like)).clamp_min(1e-12).rsqrt()
     return lambda values: scale * kernel(scale * values)
 
@@ -196,7 +196,9 @@ class Lattice:
         self._places, self._weights, self._size = places, _barycentric(offset), len(vertices)
         total = sum(strides)
         steps = [total - (dimensions + 1) * stride for stride in strides] + [total]
-        self._neighbors = [(_linked(vertices, -step), _linked(vertices, step)) for step in steps]
+        self._neighbors = [
+            (_link_vertices(vertices, -step), _link_vertices(vertices, step)) for step in steps
+        ]
 
     def __call__(self, values: Tensor) -> Tensor:
         """Filter (B, N) float32 values."""
@@ -262,7 +264,7 @@ def _vertex_keys(corner: Tensor, rank: Tensor, images: Tensor) -> tuple[Tensor, 
     return torch.stack(keys), strides[:-1]
 
 
-def _linked(vertices: Tensor, step: int) -> Tensor:
+def _link_vertices(vertices: Tensor, step: int) -> Tensor:
     """Index of the vertex `step` away from each; len(vertices) where there is none."""
     wanted = vertices + step
     place = torch.searchsorted(vertices, wanted).clamp_max(len(vertices) - 1)

@@ -39,7 +39,7 @@ def adjacency(labels: Labels, count: int, *, diagonal: bool) -> NDArray[np.bool_
     return touching | touching.T
 
 
-def with_clique(edges: NDArray[np.bool_], nodes: NDArray[np.bool_]) -> NDArray[np.bool_]:
+def add_clique(edges: NDArray[np.bool_], nodes: NDArray[np.bool_]) -> NDArray[np.bool_]:
     """The (N, N) graph with every pair of the (N,) bool `nodes` linked; no self loops."""
     joined = edges | np.outer(nodes, nodes)
     np.fill_diagonal(joined, val=False)

@@ -190,10 +190,10 @@ def join_small_pieces(labels: NDArray[np.int32], area_px: int) -> Labels:
     target = np.where((size <= area_px) & (first > 0), flat[before], np.arange(size.size))
     while not np.array_equal(target, target[target]):  # small pieces in a row: follow them to a large one
         target = target[target]
-    return without_gaps(target[pieces])
+    return close_gaps(target[pieces])
 
 
-def without_gaps(labels: NDArray[Any]) -> Labels:
+def close_gaps(labels: NDArray[Any]) -> Labels:
     """Renumber labels 0 .. N-1 in their order."""
     used = np.bincount(labels.ravel()) > 0
     renumbered: Labels = (np.cumsum(used, dtype=np.int32) - 1)[labels]

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from maskgen.drawing.contact_sheet import Row, contact_sheet, gray, overlay
+from maskgen.drawing.contact_sheet import Row, contact_sheet, gray_picture, overlay
 from maskgen.methods import METHODS, MethodOptions, make_method
 from maskgen.types import RGB
 
@@ -53,11 +53,11 @@ def draw_sheet(work: Work, settings: Settings, count: int) -> bytes:
         pictures = [photo]
         for name in columns.values():
             at = _row_of(work, name, number)
-            pictures.append(gray(work.store.read(name, at, at + 1)[0]))
+            pictures.append(gray_picture(work.store.read(name, at, at + 1)[0]))
         if method is not None:
             mask = method(photo)
             pictures += [
-                gray(np.rint(mask * 255).astype(np.uint8)),
+                gray_picture(np.rint(mask * 255).astype(np.uint8)),
                 overlay(photo, mask >= METHODS["deepusps"].threshold),
             ]
         rows.append(Row(record["photos"][number]["path"].rpartition("/")[2][:_NAME], tuple(pictures)))

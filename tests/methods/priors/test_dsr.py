@@ -7,7 +7,7 @@ import itertools
 import numpy as np
 import pytest
 
-from maskgen.methods.priors.dsr import pixel_colors, posterior, scale_errors, towards_center
+from maskgen.methods.priors.dsr import pixel_colors, posterior, scale_errors, weight_by_center
 
 
 def test_the_center_is_the_maps_own() -> None:
@@ -22,7 +22,7 @@ def test_the_center_is_the_maps_own() -> None:
         )  # a quarter of 12 and 20
         expected[y, x] = saliency[y, x] * gaussian
     expected = (expected - expected.min()) / (expected.max() - expected.min())
-    assert np.allclose(towards_center(saliency), expected)
+    assert np.allclose(weight_by_center(saliency), expected)
 
 
 @pytest.mark.parametrize("seed", range(3))

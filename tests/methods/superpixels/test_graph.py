@@ -9,6 +9,7 @@ import pytest
 from numpy.typing import NDArray
 
 from maskgen.methods.superpixels.graph import (
+    add_clique,
     adjacency,
     affinity,
     distances,
@@ -16,7 +17,6 @@ from maskgen.methods.superpixels.graph import (
     minmax,
     similarity,
     two_hop,
-    with_clique,
 )
 
 
@@ -53,7 +53,7 @@ def test_a_clique_links_its_members_and_nobody_else() -> None:
     edges = random_graph(3)
     members = np.zeros(12, np.bool_)
     members[[1, 4, 7]] = True
-    joined = with_clique(edges, members)
+    joined = add_clique(edges, members)
     for i, j in itertools.product(range(12), repeat=2):
         assert joined[i, j] == (i != j and (edges[i, j] or (members[i] and members[j])))
 

@@ -13,7 +13,7 @@ import numpy as np
 from maskgen.config.suggest import nearest
 from maskgen.errors import EnvironmentFault, UsageError
 
-from ..openvino import compile_model, openvino_core, run_of
+from ..openvino import bind_output, compile_model, openvino_core
 from .arrays import OnnxNetwork, Run
 from .declaration import Declaration, NetworkOutput, fit_declaration
 from .file import ModelFile, read_model
@@ -172,4 +172,4 @@ def _no_cuda(cause: str) -> EnvironmentFault:
 def _openvino(file: ModelFile, index: int, shape: tuple[int, ...], precision: str) -> Run:
     model = openvino_core().read_model(file.data)
     model.reshape({model.inputs[0]: list(shape)})
-    return run_of(compile_model(model, precision), index)
+    return bind_output(compile_model(model, precision), index)

@@ -19,7 +19,7 @@ from maskgen.errors import EnvironmentFault
 
 from ..onnx.arrays import OnnxNetwork
 from ..onnx.declaration import NetworkOutput
-from ..openvino import compile_model, import_openvino, openvino_core, run_of
+from ..openvino import bind_output, compile_model, import_openvino, openvino_core
 from .layers import DEPTH, ConvBlock, ResidualU, U2Net, fold_batch_norm, offset_blocks
 
 if TYPE_CHECKING:
@@ -45,13 +45,13 @@ def openvino_infer(network: U2Net, input: NetworkInput, *, precision: str) -> In
     graph = _Graph(openvino, kept)
     model = graph.model(network, input.side)
     if precision != "fp32":
-        model = _marked(openvino, model, frozenset(graph.float32))
+        model = _mark_float32(openvino, model, frozenset(graph.float32))
     compiled = compile_model(model, precision)
     if kept and sum(one == "f32" for one in convolution_precisions(compiled)) != len(kept):
         remedy = "--runtime torch, or another version of openvino"
         raise EnvironmentFault("this OpenVINO does not keep the marked layers in float32", remedy=remedy)
     return OnnxNetwork(
-        run_of(compiled, 0), input, NetworkOutput(0, "none", stretch=True), np.dtype(np.float32), 1
+        bind_output(compiled, 0), input, NetworkOutput(0, "none", stretch=True), np.dtype(np.float32), 1
     )
 
 
@@ -159,7 +159,7 @@ class _Graph:
         return self._ops.concat(list(parts), 1)
 
 
-def _marked(openvino: Any, model: Any, names: frozenset[str]) -> Any:
+def _mark_float32(openvino: Any, model: Any, names: frozenset[str]) -> Any:
     """The model with some nodes marked as not to be computed in less than float32.
 
     OpenVINO reads the mark from a model's file; there is no call for it.

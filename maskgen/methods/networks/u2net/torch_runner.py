@@ -153,12 +153,14 @@ class TorchNetwork:
             if self._device.type == "cpu":
                 maps = torch.cat([self._maps(photo[None]) for photo in photos]).numpy()
             else:
-                maps = self._maps(self._staged(photos).to(self._device, non_blocking=True)).cpu().numpy()
+                maps = (
+                    self._maps(self._stage_pixels(photos).to(self._device, non_blocking=True)).cpu().numpy()
+                )
         if len(maps) == 1 and not np.isfinite(maps[0, 0, 0]):
             raise ImageFault("non-finite-mask", "the network's map holds NaN or infinity")
         return np.asarray(maps)
 
-    def _staged(self, photos: Tensor) -> Tensor:
+    def _stage_pixels(self, photos: Tensor) -> Tensor:
         if self._pixels.shape != photos.shape or self._pixels.dtype != photos.dtype:
             self._pixels = torch.empty(photos.shape, dtype=photos.dtype, pin_memory=True)
         self._pixels.copy_(photos)

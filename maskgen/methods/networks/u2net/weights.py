@@ -97,7 +97,7 @@ def load_network(name: str, path: Path) -> U2Net:
     broken = [key for key, value in state.items() if not bool(torch.isfinite(value).all())]
     if broken:
         raise UsageError(
-            "the weights hold values that are not finite", where=str(path), cause=_some("in", broken)
+            "the weights hold values that are not finite", where=str(path), cause=_name_some("in", broken)
         )
     network.load_state_dict(state, strict=True)
     return network.eval()
@@ -113,10 +113,10 @@ def state_differences(wanted: dict[str, Tensor], given: dict[str, Tensor]) -> li
         if key in given and given[key].shape != wanted[key].shape
     ]
     kinds = (("missing", missing), ("unknown", surplus), ("shape of", shapes))
-    return [_some(kind, keys) for kind, keys in kinds if keys]
+    return [_name_some(kind, keys) for kind, keys in kinds if keys]
 
 
-def _some(kind: str, keys: list[str]) -> str:
+def _name_some(kind: str, keys: list[str]) -> str:
     more = f" and {len(keys) - SHOWN} more" if len(keys) > SHOWN else ""
     return f"{kind} {', '.join(keys[:SHOWN])}{more}"
 

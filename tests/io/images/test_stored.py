@@ -1,0 +1,56 @@
+"""Members of shards are decoded as another library decodes them, and damage is told."""
+
+from __future__ import annotations
+
+import io
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from maskgen.errors import ImageFault
+from maskgen.io.images.encode import encode_jpeg, encode_mask_png
+from maskgen.io.images.stored import decode_mask, decode_photo
+
+LEVELS = np.random.default_rng(0).integers(0, 256, (31, 47)).astype(np.uint8)
+
+
+def smooth(height: int, width: int) -> np.ndarray:
+    y, x = np.mgrid[:height, :width]
+    return np.stack([y * 255 // height, x * 255 // width, (x + y) % 256], axis=-1).astype(np.uint8)
+
+
+@pytest.mark.parametrize("binary", [False, True])
+def test_a_mask_comes_back_exactly(binary: bool) -> None:
+    levels = np.where(LEVELS > 127, 255, 0).astype(np.uint8) if binary else LEVELS
+    data = encode_mask_png(levels, binary)
+    assert Image.open(io.BytesIO(data)).mode == ("1" if binary else "L")
+    assert np.array_equal(decode_mask(data), levels)
+
+
+def test_a_photo_is_what_pillow_decodes() -> None:
+    data = encode_jpeg(smooth(60, 90), 95)
+    theirs = np.asarray(Image.open(io.BytesIO(data)))
+    assert np.abs(decode_photo(data).astype(int) - theirs).max() <= 2
+
+
+def test_an_orientation_in_the_file_is_left_alone() -> None:
+    exif, out = Image.Exif(), io.BytesIO()
+    exif[0x0112] = 6
+    Image.fromarray(smooth(20, 50)).save(out, "JPEG", exif=exif)
+    assert decode_photo(out.getvalue()).shape == (20, 50, 3)
+
+
+def test_damage_is_told() -> None:
+    mask, photo = encode_mask_png(LEVELS, False), encode_jpeg(smooth(60, 90), 95)
+    for decode, data in ((decode_mask, mask), (decode_photo, photo)):
+        for torn in (b"", b"no picture", data[:20]):
+            with pytest.raises(ImageFault):
+                decode(torn)
+
+
+def test_a_header_that_promises_too_much_is_not_believed() -> None:
+    mask = bytearray(encode_mask_png(LEVELS, False))
+    mask[16:24] = (1 << 16).to_bytes(4, "big") * 2
+    with pytest.raises(ImageFault):
+        decode_mask(bytes(mask))
