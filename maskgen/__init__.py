@@ -1,6 +1,70 @@
 """Foreground masks and foreground-free backgrounds for vision training.
 
-Importing this package imports nothing heavy: no torch, DALI, zarr or click.
+Masks of photos in memory, shards of a whole data set, and their loaders:
+
+>>> import maskgen
+>>> mask = maskgen.make_mask("vote", image)  # doctest: +SKIP
+>>> maskgen.run(dataset="folder", input="photos/", output="shards/")  # doctest: +SKIP
+>>> loader = maskgen.TorchLoader("shards/", recipe="mocov2", batch_size=64)  # doctest: +SKIP
+
+A name's module is imported when the name is first used: importing this package imports no numpy, torch, DALI or click.
 """
 
-__version__ = "0.1.0"
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+from .version import __version__ as __version__
+
+if TYPE_CHECKING:
+    from maskgen.loaders import RECIPES, DaliLoader, MaskReader, TorchLoader, open_dataset
+    from maskgen.pipelines.start import run
+
+    from .backgrounds import make_background
+    from .config.run_config import RunConfig
+    from .errors import MaskgenError
+    from .methods import METHODS, make_mask
+    from .shards.verify import verify
+
+__all__ = [
+    "METHODS",
+    "RECIPES",
+    "DaliLoader",
+    "MaskReader",
+    "MaskgenError",
+    "RunConfig",
+    "TorchLoader",
+    "make_background",
+    "make_mask",
+    "open_dataset",
+    "run",
+    "verify",
+]
+
+_MODULES = {
+    "DaliLoader": "loaders",
+    "METHODS": "methods",
+    "MaskReader": "loaders",
+    "MaskgenError": "errors",
+    "RECIPES": "loaders",
+    "RunConfig": "config.run_config",
+    "TorchLoader": "loaders",
+    "make_background": "backgrounds",
+    "make_mask": "methods",
+    "open_dataset": "loaders",
+    "run": "pipelines.start",
+    "verify": "shards.verify",
+}
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _MODULES:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    value = getattr(import_module(f"{__name__}.{_MODULES[name]}"), name)
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    return [*__all__, "__version__"]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 import shutil
 import subprocess
 import sys
@@ -21,7 +22,35 @@ def modules_after(statement: str) -> set[str]:
 
 
 def test_importing_maskgen_pulls_nothing_heavy() -> None:
-    assert not modules_after("import maskgen") & set(HEAVY)
+    pulled = modules_after("import maskgen")
+    assert not pulled & set(HEAVY)
+    assert {name for name in pulled if name.startswith("maskgen")} == {"maskgen", "maskgen.version"}
+
+
+@pytest.mark.parametrize("package", ["maskgen", "maskgen.loaders", "maskgen.shards"])
+def test_every_public_name_is_listed_and_is_there(package: str) -> None:
+    module = importlib.import_module(package)
+    assert set(module.__all__) <= set(dir(module)) <= {*module.__all__, "__version__"}
+    for name in module.__all__:
+        assert getattr(module, name) is not None
+    with pytest.raises(AttributeError, match="no attribute 'nothing'"):
+        getattr(module, "nothing")  # noqa: B009 - the name is the point
+
+
+@pytest.mark.parametrize(
+    ("name", "unneeded"),
+    [
+        ("RunConfig", {"numpy", "cv2", "torch", "click", "pyarrow"}),
+        ("RECIPES", {"torch", "nvidia", "cv2", "click"}),
+        ("MaskReader", {"torch", "nvidia", "click"}),
+        ("make_mask", {"torch", "nvidia", "click", "pyarrow"}),
+        ("make_background", {"torch", "nvidia", "click", "pyarrow", "scipy"}),
+        ("run", {"torch", "numpy", "click"}),
+        ("verify", {"torch", "nvidia", "click"}),
+    ],
+)
+def test_a_name_imports_only_what_it_needs(name: str, unneeded: set[str]) -> None:
+    assert not modules_after(f"from maskgen import {name}") & unneeded
 
 
 def test_the_command_line_pulls_no_array_library() -> None:

@@ -1,9 +1,12 @@
-"""Backgrounds: a photo and its foreground mask in, the photo without the foreground out."""
+"""Backgrounds: a photo and its foreground mask in, the photo without the foreground out.
+
+`tiled` and `telea` make them, `make` is the table of both; `rectangle` and `region` are what they share.
+"""
 
 from __future__ import annotations
 
-from ..types import Background
+from .make import BACKGROUNDS, make_background
 from .telea import telea
 from .tiled import tiled
 
-BACKGROUNDS: dict[str, Background] = {"tiled": tiled, "telea": telea}
+__all__ = ["BACKGROUNDS", "make_background", "telea", "tiled"]

@@ -7,7 +7,7 @@ import sys
 
 import click
 
-from .. import __version__
+from ..version import __version__
 from .groups import ListedGroup
 from .terminal import WIDE, run_command
 

@@ -38,7 +38,7 @@ def command(options: DoctorOptions) -> None:
 
     Exit status 3 when maskgen cannot work here.
     """
-    from .. import __version__
+    from ..version import __version__
 
     facts = {
         "maskgen": __version__,

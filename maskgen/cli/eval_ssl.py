@@ -8,8 +8,8 @@ from typing import Annotated, Any
 
 import click
 
-from .. import __version__
 from ..config.options import ExistingFolder, ExistingPath, NewFolder, above, at_least, between, option
+from ..version import __version__
 from .groups import StoppableGroup
 from .options import Spelling, click_command, nested
 from .terminal import WIDE, echo_err, own_options, require_package

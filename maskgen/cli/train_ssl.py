@@ -11,9 +11,9 @@ import click
 
 from maskgen.trainers.registry import TRAINER_METHODS
 
-from .. import __version__
 from ..config.options import ExistingPath, NewFile, option, split_assignment
 from ..errors import UsageError
+from ..version import __version__
 from .groups import ListedGroup, StoppableGroup
 from .options import Spelling, click_command, make_command
 from .terminal import WIDE, echo_err, own_options, require_package, run_command

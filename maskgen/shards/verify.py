@@ -6,10 +6,12 @@ import json
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import partial
+from os import PathLike
 from pathlib import Path
 from typing import Any
 
-from ..errors import ImageFault, MaskgenError, ShardFault
+from ..config.suggest import nearest
+from ..errors import ImageFault, MaskgenError, ShardFault, UsageError
 from ..io.atomic import file_sha256
 from ..io.images.stored import decode_mask, decode_photo
 from ..types import Box, HardMask
@@ -33,7 +35,7 @@ class Fault:
 
 @dataclass(frozen=True, slots=True)
 class Report:
-    """What `verify` found."""
+    """What `verify` found: no faults, or which; and how much it looked at."""
 
     level: str
     shards: int
@@ -42,7 +44,9 @@ class Report:
     faults: tuple[Fault, ...]
 
 
-def verify(output: Path, level: str = "hashes", tick: Callable[[int], None] = lambda _: None) -> Report:
+def verify(
+    output: str | PathLike[str], level: str = "hashes", tick: Callable[[int], None] = lambda _: None
+) -> Report:
     """Check a data set.
 
     Args:
@@ -53,7 +57,18 @@ def verify(output: Path, level: str = "hashes", tick: Callable[[int], None] = la
 
     Returns:
         All faults found; none means that the data set is what its manifest says.
+
+    Raises:
+        UsageError: no such level.
+
+    Example:
+        >>> report = verify("a-folder-without-shards")
+        >>> report.shards, len(report.faults)
+        (0, 1)
     """
+    if level not in LEVELS:
+        raise UsageError(f"verify got the level {level!r}", remedy=nearest(str(level), list(LEVELS)))
+    output = Path(output)
     try:
         whole = manifest.read(output)
     except ShardFault as fault:

@@ -10,12 +10,12 @@ from importlib import metadata
 from pathlib import Path
 from typing import Any
 
-from maskgen import __version__
 from maskgen.config.claim import check_empty, claim_folder
 from maskgen.config.suggest import nearest
 from maskgen.errors import EnvironmentFault, ShardFault, UsageError
 from maskgen.io.atomic import file_sha256, make_folder, write_atomic
 from maskgen.shards import sealed_json
+from maskgen.version import __version__
 
 from ..work_folder import SETTINGS, Work
 from .overrides import with_overrides

@@ -15,8 +15,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import torch
 
-from maskgen import __version__
 from maskgen.errors import EnvironmentFault, UsageError
+from maskgen.version import __version__
 
 from ..onnx.arrays import planes
 from ..onnx.declaration import KNOWN
@@ -117,14 +117,14 @@ _Onnx = tuple[str, Sequence[Any], dict[str, Any]]
 
 def _conv(_: _Translation, node: fx.Node) -> _Onnx:
     x, weight, bias, *rest = node.args
-    stride, padding, dilation, groups = _filled(rest, [1, 1], [0, 0], [1, 1], 1)
+    stride, padding, dilation, groups = _fill_defaults(rest, [1, 1], [0, 0], [1, 1], 1)
     window: dict[str, Any] = {"strides": stride, "pads": [*_pair(padding), *_pair(padding)]}
     return "Conv", (x, weight, bias), {**window, "dilations": dilation, "group": groups}
 
 
 def _pool(_: _Translation, node: fx.Node) -> _Onnx:
     x, kernel, *rest = node.args
-    stride, padding, dilation, ceil = _filled(rest, kernel, [0, 0], [1, 1], False)
+    stride, padding, dilation, ceil = _fill_defaults(rest, kernel, [0, 0], [1, 1], False)
     window = {"kernel_shape": kernel, "strides": stride, "pads": [*_pair(padding), *_pair(padding)]}
     return "MaxPool", (x,), {**window, "dilations": dilation, "ceil_mode": int(bool(ceil))}
 
@@ -147,7 +147,7 @@ def _plain(kind: str) -> Callable[[_Translation, fx.Node], _Onnx]:
     return lambda _, node: (kind, node.args, {})
 
 
-def _filled(given: list[Any], *defaults: Any) -> list[Any]:
+def _fill_defaults(given: list[Any], *defaults: Any) -> list[Any]:
     """An operator's arguments with the defaults that the node leaves out at the end."""
     return [*given, *defaults[len(given) :]]
 

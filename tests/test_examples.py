@@ -1,0 +1,55 @@
+"""The examples run as they are written, one after the other, on a folder of small photos."""
+
+from __future__ import annotations
+
+import os
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+EXAMPLES = Path(__file__).resolve().parents[1] / "examples"
+
+
+def call(name: str, *arguments: object) -> list[str]:
+    command = [sys.executable, str(EXAMPLES / name), *map(str, arguments)]
+    done = subprocess.run(command, capture_output=True, text=True, check=False, env={**os.environ})
+    assert done.returncode == 0, done.stderr
+    return done.stdout.splitlines()
+
+
+@pytest.fixture(scope="module")
+def shards(discs: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("examples") / "shards"
+    printed = call("make_shards.py", discs, folder, "--method", "rbd")
+    assert printed == ["9 samples in 1 shards, 2 images could not be used", "sound"]
+    return folder
+
+
+def test_shards_are_made_and_resumed(discs: Path, shards: Path) -> None:
+    before = {path.name: path.read_bytes() for path in shards.glob("*.tar")}
+    call("make_shards.py", discs, shards, "--method", "rbd")
+    assert {path.name: path.read_bytes() for path in shards.glob("*.tar")} == before
+
+
+def test_masks_come_with_the_photos_of_a_loader_of_ones_own(discs: Path, shards: Path) -> None:
+    pytest.importorskip("torchvision")
+    printed = call("masks_in_my_loader.py", discs, shards)
+    sizes = [re.fullmatch(r"\((\d), 3, 96, 96\) pictures, (\d+)% foreground", line) for line in printed]
+    assert [int(found[1]) for found in sizes if found] == [4, 4, 1]
+    assert all(found and 0 < int(found[2]) < 80 for found in sizes)
+
+
+def test_a_plain_loop_trains(shards: Path) -> None:
+    pytest.importorskip("torchvision")
+    printed = call("train_simsiam.py", shards, "--epochs", 2, "--batch-size", 8)
+    losses = [float(line.rpartition(" ")[2]) for line in printed]
+    assert len(losses) == 2
+    assert all(-1 <= loss < 0.5 for loss in losses)
+    assert losses[1] < losses[0]
+
+
+def test_examples_stay_short() -> None:
+    assert all(len(path.read_text().splitlines()) <= 60 for path in EXAMPLES.glob("*.py"))
