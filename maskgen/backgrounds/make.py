@@ -33,6 +33,7 @@ def make_background(background: str, image: RGB, mask: HardMask) -> RGB:
         UsageError: no such background; an image or a mask of another type or shape.
 
     Example:
+        >>> from maskgen import make_background
         >>> import numpy as np
         >>> photo = np.full((40, 60, 3), 90, np.uint8)
         >>> photo[10:30, 20:40] = 200

@@ -30,6 +30,7 @@ def encode_counts(mask: HardMask) -> NDArray[np.int64]:
         (R,) int64 that sum to H * W; empty for a mask without pixels.
 
     Example:
+        >>> from maskgen.io.rle import encode_counts
         >>> import numpy as np
         >>> encode_counts(np.array([[False, True, True], [False, False, True]])).tolist()
         [2, 1, 1, 2]
@@ -54,6 +55,7 @@ def decode_counts(counts: NDArray[np.int64] | Sequence[int], size: tuple[int, in
         ValueError: the runs do not fill the mask.
 
     Example:
+        >>> from maskgen.io.rle import decode_counts
         >>> decode_counts([2, 1, 1, 2], (2, 3)).astype(int).tolist()
         [[0, 1, 1], [0, 0, 1]]
     """
@@ -77,6 +79,7 @@ def decode_runs(counts: str | Sequence[int], size: tuple[int, int]) -> HardMask:
         ValueError: no such string, or the runs do not fill the mask.
 
     Example:
+        >>> from maskgen.io.rle import decode_runs
         >>> bool((decode_runs("2111", (2, 3)) == decode_runs([2, 1, 1, 2], (2, 3))).all())
         True
     """
@@ -94,6 +97,7 @@ def compress_counts(counts: NDArray[np.int64]) -> str:
         counts: (R,) lengths of runs.
 
     Example:
+        >>> from maskgen.io.rle import compress_counts
         >>> import numpy as np
         >>> compress_counts(np.array([2, 1, 1, 2]))
         '2111'
@@ -119,6 +123,7 @@ def expand_counts(text: str) -> NDArray[np.int64]:
         ValueError: not such a string.
 
     Example:
+        >>> from maskgen.io.rle import expand_counts
         >>> expand_counts("2111").tolist()
         [2, 1, 1, 2]
     """

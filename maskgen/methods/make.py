@@ -35,6 +35,7 @@ def make_method(name: str, options: MethodOptions) -> Method:
         EnvironmentFault: a package, a GPU or a kind of arithmetic that is not here.
 
     Example:
+        >>> from maskgen.methods import MethodOptions, make_method
         >>> import numpy as np
         >>> method = make_method("mr", MethodOptions(refine="guided"))
         >>> method(np.zeros((20, 30, 3), np.uint8)).shape
@@ -78,6 +79,7 @@ def make_mask(method: str, image: RGB, *, weights: str | PathLike[str] = "", **o
         ImageFault: the network's map is not finite.
 
     Example:
+        >>> from maskgen import make_mask
         >>> import numpy as np
         >>> photo = np.full((48, 64, 3), 40, np.uint8)
         >>> photo[12:36, 20:44] = (200, 60, 30)

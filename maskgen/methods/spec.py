@@ -88,6 +88,7 @@ class MethodSpec:
         """The training-free method; its libraries are imported only now.
 
         Example:
+            >>> from maskgen.methods import METHODS
             >>> METHODS["box"].load_prior().__name__
             'box'
         """

@@ -62,6 +62,7 @@ def verify(
         UsageError: no such level.
 
     Example:
+        >>> from maskgen import verify
         >>> report = verify("a-folder-without-shards")
         >>> report.shards, len(report.faults)
         (0, 1)

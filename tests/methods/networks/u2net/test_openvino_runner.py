@@ -16,6 +16,19 @@ from maskgen.methods.networks.u2net.layers import offset_blocks
 pytest.importorskip("openvino")
 
 
+def remember_compiled(monkeypatch: pytest.MonkeyPatch) -> list[object]:
+    """The models that are compiled from now on."""
+    compiled: list[object] = []
+    compile_model = openvino_runner.compile_model
+
+    def keep(model: object, precision: str) -> object:
+        compiled.append(compile_model(model, precision))
+        return compiled[-1]
+
+    monkeypatch.setattr(openvino_runner, "compile_model", keep)
+    return compiled
+
+
 def test_a_side_that_no_halving_divides_gives_the_modules_map() -> None:
     side = 75
     batch = photos(1, side)
@@ -28,15 +41,16 @@ def test_a_side_that_no_halving_divides_gives_the_modules_map() -> None:
     np.testing.assert_allclose(infer(batch)[0], wanted, atol=1e-4)
 
 
+def test_float32_is_kept_in_every_convolution(monkeypatch: pytest.MonkeyPatch) -> None:
+    compiled = remember_compiled(monkeypatch)
+    openvino_runner.openvino_infer(random_network(), INPUT, precision="fp32")
+    found = openvino_runner.convolution_precisions(compiled[0])
+    assert len(found) > 50
+    assert set(found) == {"f32"}
+
+
 def test_mixed_keeps_the_marked_convolutions_in_float32(monkeypatch: pytest.MonkeyPatch) -> None:
-    compiled = []
-    compile_model = openvino_runner.compile_model
-
-    def keep(model: object, precision: str) -> object:
-        compiled.append(compile_model(model, precision))
-        return compiled[-1]
-
-    monkeypatch.setattr(openvino_runner, "compile_model", keep)
+    compiled = remember_compiled(monkeypatch)
     network = with_large_constant(random_network())
     try:
         openvino_runner.openvino_infer(network, INPUT, precision="mixed")
