@@ -86,7 +86,14 @@ class MaskgenError(UserFacing, Exception):
 
 
 class UsageError(MaskgenError):
-    """Wrong options, configuration or fingerprint (exit 2)."""
+    """Wrong options, configuration or fingerprint (exit 2).
+
+    Example:
+        >>> from maskgen.errors import UsageError
+        >>> print(UsageError("no such method", where="rdb", remedy="did you mean 'rbd'?"))
+        no such method: rdb
+          Next: did you mean 'rbd'?
+    """
 
     exit_code = EXIT_USAGE
 
@@ -123,6 +130,11 @@ class ImageFault(MaskgenError):
     Args:
         reason: a short stable slug, for example ``truncated`` or ``too-many-pixels``.
         detail: the measured facts, for example ``20000x20000 px, cap 64000000``.
+
+    Example:
+        >>> from maskgen.errors import ImageFault
+        >>> str(ImageFault("too-many-pixels", "20000x20000 px"))
+        'too-many-pixels: 20000x20000 px'
     """
 
     def __init__(self, reason: str, detail: str = "") -> None:

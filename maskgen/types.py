@@ -23,7 +23,13 @@ Label: TypeAlias = int | tuple[int, ...] | None
 
 
 class Box(NamedTuple):
-    """A pixel box, half open: rows y0..y1-1, columns x0..x1-1; all zero when empty."""
+    """A pixel box, half open: rows y0..y1-1, columns x0..x1-1; all zero when empty.
+
+    Example:
+        >>> from maskgen.types import Box
+        >>> Box(2, 3, 4, 8).area
+        10
+    """
 
     y0: int
     x0: int

@@ -29,6 +29,14 @@ def largest_free_rectangle(mask: HardMask) -> Box:
 
     Returns:
         The box in pixels of the mask; all zero when every cell holds foreground.
+
+    Example:
+        >>> from maskgen.backgrounds.rectangle import largest_free_rectangle
+        >>> import numpy as np
+        >>> mask = np.zeros((60, 80), np.bool_)
+        >>> mask[:, 20:30] = True
+        >>> largest_free_rectangle(mask)
+        Box(y0=0, x0=30, y1=60, x1=80)
     """
     rows, columns = (_edges(length) for length in mask.shape)
     box = _largest_free_cells(_taken_cells(mask, rows, columns), rows, columns)

@@ -20,36 +20,83 @@ def margin_px(shape: tuple[int, ...]) -> int:
 
     Args:
         shape: (H, W) or (H, W, 3).
+
+    Example:
+        >>> from maskgen.backgrounds.region import margin_px
+        >>> margin_px((480, 640)), margin_px((30, 40))
+        (6, 2)
     """
     return max(MIN_MARGIN_PX, round(MARGIN_SHARE * max(shape[:2])))
 
 
 def mask_box(mask: HardMask) -> Box:
-    """The box of the True pixels of an (H, W) bool mask; all zero when there are none."""
+    """The box of the True pixels of an (H, W) bool mask; all zero when there are none.
+
+    Example:
+        >>> from maskgen.backgrounds.region import mask_box
+        >>> import numpy as np
+        >>> mask = np.zeros((6, 8), np.bool_)
+        >>> mask[2:4, 3] = True
+        >>> mask_box(mask)
+        Box(y0=2, x0=3, y1=4, x1=4)
+    """
     x, y, width, height = cv2.boundingRect(np.ascontiguousarray(mask).view(np.uint8))
     return Box(y, x, y + height, x + width) if width else Box(0, 0, 0, 0)
 
 
 def grow_box(box: Box, margin: int, shape: tuple[int, ...]) -> Box:
-    """A box grown by `margin` px on each side, clipped to an image of `shape`."""
+    """A box grown by `margin` px on each side, clipped to an image of `shape`.
+
+    Example:
+        >>> from maskgen.backgrounds.region import grow_box
+        >>> from maskgen.types import Box
+        >>> grow_box(Box(2, 3, 4, 4), 3, (6, 8))
+        Box(y0=0, x0=0, y1=6, x1=7)
+    """
     height, width = shape[:2]
     y0, x0 = max(0, box.y0 - margin), max(0, box.x0 - margin)
     return Box(y0, x0, min(height, box.y1 + margin), min(width, box.x1 + margin))
 
 
 def grow_mask(mask: HardMask, margin: int) -> HardMask:
-    """An (H, W) bool mask grown by `margin` px in each direction (a square structuring element)."""
+    """An (H, W) bool mask grown by `margin` px in each direction (a square structuring element).
+
+    Example:
+        >>> from maskgen.backgrounds.region import grow_mask
+        >>> import numpy as np
+        >>> mask = np.zeros((6, 8), np.bool_)
+        >>> mask[3, 4] = True
+        >>> int(grow_mask(mask, 1).sum())
+        9
+    """
     square = np.ones((2 * margin + 1, 2 * margin + 1), np.uint8)
     return cv2.dilate(np.ascontiguousarray(mask).view(np.uint8), square).view(np.bool_)
 
 
 def keep_photo(image: RGB) -> Filled:
-    """The photo itself, for a mask without foreground."""
+    """The photo itself, for a mask without foreground.
+
+    Example:
+        >>> from maskgen.backgrounds.region import keep_photo
+        >>> import numpy as np
+        >>> keep_photo(np.zeros((6, 8, 3), np.uint8)).how
+        'untouched'
+    """
     return Filled(image, "untouched", Box(0, 0, 0, 0))
 
 
 def mean_fill(image: RGB, mask: HardMask, region: Box) -> Filled:
-    """The photo with `region` in one color: the mean of the background pixels, gray 127 when there are none."""
+    """The photo with `region` in one color: the mean of the background pixels, gray 127 when there are none.
+
+    Example:
+        >>> from maskgen.backgrounds.region import mean_fill
+        >>> import numpy as np
+        >>> from maskgen.types import Box
+        >>> photo = np.full((6, 8, 3), 40, np.uint8)
+        >>> filled = mean_fill(photo, np.zeros((6, 8), np.bool_), Box(0, 0, 2, 2))
+        >>> filled.how, filled.image[0, 0].tolist()
+        ('mean', [40, 40, 40])
+    """
     background = np.ascontiguousarray(~mask).view(np.uint8)
     color = np.full(3, EMPTY_COLOR, np.uint8)
     if background.any():
@@ -66,6 +113,11 @@ def check_shapes(image: RGB, mask: HardMask) -> None:
 
     Raises:
         ValueError: the image is not (H, W, 3) uint8, or the mask is not (H, W) bool.
+
+    Example:
+        >>> from maskgen.backgrounds.region import check_shapes
+        >>> import numpy as np
+        >>> check_shapes(np.zeros((6, 8, 3), np.uint8), np.zeros((6, 8), np.bool_))
     """
     if image.ndim != 3 or image.shape[2] != 3 or image.dtype != np.uint8:
         raise ValueError(f"expected an (H, W, 3) uint8 image, got {image.shape} {image.dtype}")

@@ -39,6 +39,15 @@ def telea(image: RGB, mask: HardMask) -> Filled:
 
     Raises:
         ValueError: shapes or types do not fit.
+
+    Example:
+        >>> from maskgen.backgrounds.telea import telea
+        >>> import numpy as np
+        >>> photo = np.full((60, 80, 3), 40, np.uint8)
+        >>> photo[20:40, 30:50] = 200
+        >>> filled = telea(photo, photo[..., 0] > 100)
+        >>> filled.how, bool(filled.image.max() < 50)
+        ('telea', True)
     """
     check_shapes(image, mask)
     inner = mask_box(mask)
@@ -72,6 +81,14 @@ def inpaint_small(photo: RGB, hole: HardMask) -> RGB:
     Args:
         photo: (H, W, 3) uint8 RGB.
         hole: (H, W) bool, True where the photo must not be looked at; not all True.
+
+    Example:
+        >>> from maskgen.backgrounds.telea import inpaint_small
+        >>> import numpy as np
+        >>> photo = np.full((60, 80, 3), 40, np.uint8)
+        >>> photo[20:40, 30:50] = 200
+        >>> bool(inpaint_small(photo, photo[..., 0] > 100).max() < 50)
+        True
     """
     height, width = hole.shape
     small, known = shrink_known(photo, hole)
@@ -93,6 +110,15 @@ def shrink_known(photo: RGB, hole: HardMask) -> tuple[RGB, NDArray[np.float32]]:
 
     Returns:
         (ceil(H/4), ceil(W/4), 3) uint8 means, of all known pixels where a block has none; and the shares in [0, 1].
+
+    Example:
+        >>> from maskgen.backgrounds.telea import shrink_known
+        >>> import numpy as np
+        >>> photo = np.full((4, 4, 3), 40, np.uint8)
+        >>> photo[:, :2] = 200
+        >>> means, known = shrink_known(photo, photo[..., 0] > 100)
+        >>> means[0, 0].tolist(), float(known[0, 0])
+        ([40, 40, 40], 0.5)
     """
     visible = (~hole).view(np.uint8)
     sums = _block_means(np.asarray(cv2.copyTo(photo, visible), np.uint8))

@@ -37,6 +37,15 @@ def tiled(image: RGB, mask: HardMask) -> Filled:
 
     Raises:
         ValueError: shapes or types do not fit.
+
+    Example:
+        >>> from maskgen.backgrounds.tiled import tiled
+        >>> import numpy as np
+        >>> photo = np.full((60, 80, 3), 40, np.uint8)
+        >>> photo[20:40, 30:50] = 200
+        >>> filled = tiled(photo, photo[..., 0] > 100)
+        >>> filled.how, filled.region, int(filled.image.max())
+        ('tiled-left', Box(y0=18, x0=28, y1=42, x1=52), 40)
     """
     check_shapes(image, mask)
     inner = mask_box(mask)
@@ -61,6 +70,12 @@ def widest_strip(region: Box, shape: tuple[int, ...]) -> tuple[str, Box]:
     Args:
         region: the box to cover.
         shape: (H, W, ...) of the photo.
+
+    Example:
+        >>> from maskgen.backgrounds.tiled import widest_strip
+        >>> from maskgen.types import Box
+        >>> widest_strip(Box(10, 50, 40, 70), (60, 80, 3))
+        ('tiled-left', Box(y0=0, x0=0, y1=60, x1=50))
     """
     height, width = shape[:2]
     left, right, top, bottom = region.x0, width - region.x1, region.y0, height - region.y1
@@ -85,6 +100,16 @@ def repeat(image: RGB, tile: Box, out: RGB, region: Box) -> None:
         tile: box in `image`, not empty.
         out: (H, W, 3) uint8 RGB, written; not the same memory as `image`.
         region: box in `out`.
+
+    Example:
+        >>> from maskgen.backgrounds.tiled import repeat
+        >>> import numpy as np
+        >>> from maskgen.types import Box
+        >>> image = np.arange(4, dtype=np.uint8)[None, :, None].repeat(3, axis=2)
+        >>> out = np.zeros((1, 7, 3), np.uint8)
+        >>> repeat(image, Box(0, 0, 1, 3), out, Box(0, 1, 1, 7))
+        >>> out[0, :, 0].tolist()
+        [0, 1, 2, 0, 1, 2, 0]
     """
     source = image[tile.y0 : tile.y1, tile.x0 : tile.x1]
     target = out[region.y0 : region.y1, region.x0 : region.x1]

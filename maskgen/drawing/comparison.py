@@ -57,5 +57,11 @@ def make_row(pair: Pair, apart: float, photo: Blob | None) -> Row:
 
 
 def titles(methods: Sequence[str], *, photo: bool) -> tuple[str, ...]:
-    """What stands above each picture of a row."""
+    """What stands above each picture of a row.
+
+    Example:
+        >>> from maskgen.drawing.comparison import titles
+        >>> titles(["rbd", "vote"], photo=True)
+        ('photo', 'truth', 'rbd', 'vote')
+    """
     return (*(("photo",) if photo else ()), "truth", *methods)

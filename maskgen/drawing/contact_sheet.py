@@ -93,7 +93,14 @@ def _background(parts: dict[str, bytes], photo: RGB | None) -> RGB:
 
 
 def gray_picture(levels: NDArray[np.uint8]) -> RGB:
-    """(H, W) uint8 levels as an (H, W, 3) uint8 gray picture."""
+    """(H, W) uint8 levels as an (H, W, 3) uint8 gray picture.
+
+    Example:
+        >>> from maskgen.drawing.contact_sheet import gray_picture
+        >>> import numpy as np
+        >>> gray_picture(np.full((2, 3), 9, np.uint8)).shape
+        (2, 3, 3)
+    """
     return np.repeat(levels[..., None], 3, axis=2)
 
 
@@ -106,6 +113,13 @@ def overlay(photo: RGB, hard: HardMask) -> RGB:
 
     Returns:
         (H, W, 3) uint8 RGB.
+
+    Example:
+        >>> from maskgen.drawing.contact_sheet import overlay
+        >>> import numpy as np
+        >>> photo = np.zeros((1, 2, 3), np.uint8)
+        >>> overlay(photo, np.array([[False, True]])).tolist()
+        [[[0, 0, 0], [115, 15, 30]]]
     """
     tinted = photo.astype(np.float32)
     tinted[hard] = 0.5 * tinted[hard] + 0.5 * _TINT
@@ -119,6 +133,14 @@ def contact_sheet(rows: Sequence[Row], titles: Sequence[str] = (), ending: str =
         rows: samples with equally many pictures.
         titles: what each picture of a row is, written above every column.
         ending: ``.png``, ``.jpg`` or ``.jpeg``: what the bytes are.
+
+    Example:
+        >>> from maskgen.drawing.contact_sheet import contact_sheet
+        >>> import numpy as np
+        >>> from maskgen.drawing.contact_sheet import Row
+        >>> data = contact_sheet([Row("a", (np.zeros((30, 40, 3), np.uint8),))], ("photo",))
+        >>> data[1:4]
+        b'PNG'
     """
     width = max((len(row.pictures) for row in rows), default=1) * (CELL + _GAP) + _GAP
     height = CELL + _TEXT + _GAP
@@ -152,7 +174,14 @@ def _write(area: NDArray[np.uint8], text: str, left: int) -> None:
 
 
 def fit(picture: RGB) -> RGB:
-    """A picture at the size it has in a sheet: its longer side is `CELL` px."""
+    """A picture at the size it has in a sheet: its longer side is `CELL` px.
+
+    Example:
+        >>> from maskgen.drawing.contact_sheet import fit
+        >>> import numpy as np
+        >>> fit(np.zeros((30, 60, 3), np.uint8)).shape
+        (80, 160, 3)
+    """
     scale = CELL / max(picture.shape[:2])
     size = (max(1, round(picture.shape[1] * scale)), max(1, round(picture.shape[0] * scale)))
     kernel = cv2.INTER_AREA if scale < 1 else cv2.INTER_LINEAR

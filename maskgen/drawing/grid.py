@@ -59,7 +59,14 @@ class Column:
 
 
 def place(columns: Sequence[Column], row: int, column: int, height: int = CELL) -> tuple[int, int]:
-    """(y, x), px, of the top left pixel of a cell's picture, with rows of this height."""
+    """(y, x), px, of the top left pixel of a cell's picture, with rows of this height.
+
+    Example:
+        >>> from maskgen.drawing.grid import place
+        >>> from maskgen.drawing.grid import Column
+        >>> place([Column("photo", 40), Column("mask", 40)], 0, 1, height=30)
+        (22, 52)
+    """
     left = sum(one.width + _GAP for one in columns[:column])
     return _GAP + _TEXT + row * (height + _TEXT + _GAP), _GAP + left
 
@@ -74,6 +81,14 @@ def draw_grid(columns: Sequence[Column], rows: Sequence[Sequence[Cell]], height:
 
     Returns:
         (H, W, 3) uint8 RGB.
+
+    Example:
+        >>> from maskgen.drawing.grid import draw_grid
+        >>> import numpy as np
+        >>> from maskgen.drawing.grid import Cell, Column
+        >>> cell = Cell(np.zeros((30, 40, 3), np.uint8), "a photo")
+        >>> draw_grid([Column("photo", 40)], [[cell], [cell]], height=30).shape
+        (126, 52, 3)
     """
     sheet = np.full((*place(columns, len(rows), len(columns), height), 3), 255, np.uint8)
     for number, column in enumerate(columns):
@@ -101,14 +116,30 @@ def _write(sheet: RGB, text: str, foot: tuple[int, int], color: Color, width: in
 
 
 def resize_picture(picture: NDArray[np.uint8], size: tuple[int, int]) -> NDArray[np.uint8]:
-    """An (H, W, 3) uint8 picture at another (height, width): averaged where it shrinks, in blocks where it grows."""
+    """An (H, W, 3) uint8 picture at another (height, width): averaged where it shrinks, in blocks where it grows.
+
+    Example:
+        >>> from maskgen.drawing.grid import resize_picture
+        >>> import numpy as np
+        >>> resize_picture(np.zeros((30, 60, 3), np.uint8), (15, 30)).shape
+        (15, 30, 3)
+    """
     shrinks = size[0] <= picture.shape[0] and size[1] <= picture.shape[1]
     kernel = cv2.INTER_AREA if shrinks else cv2.INTER_NEAREST
     return np.asarray(cv2.resize(picture, size[::-1], interpolation=kernel), np.uint8)
 
 
 def outline(picture: RGB, box: Sequence[float], color: Color) -> None:
-    """Draw the edges of a relative box (y0, x0, height, width) into a picture."""
+    """Draw the edges of a relative box (y0, x0, height, width) into a picture.
+
+    Example:
+        >>> from maskgen.drawing.grid import outline
+        >>> import numpy as np
+        >>> picture = np.zeros((20, 20, 3), np.uint8)
+        >>> outline(picture, (0.25, 0.25, 0.5, 0.5), (255, 0, 0))
+        >>> picture[5, 10].tolist(), picture[10, 10].tolist()
+        ([255, 0, 0], [0, 0, 0])
+    """
     height, width = picture.shape[:2]
     y0, x0, tall, wide = box
     first = (round(x0 * width), round(y0 * height))
@@ -120,7 +151,14 @@ def outline(picture: RGB, box: Sequence[float], color: Color) -> None:
 
 
 def encode_grid(sheet: RGB, ending: str) -> bytes:
-    """A picture as a file's bytes; `ending` is ``.png``, ``.jpg`` or ``.jpeg``."""
+    """A picture as a file's bytes; `ending` is ``.png``, ``.jpg`` or ``.jpeg``.
+
+    Example:
+        >>> from maskgen.drawing.grid import encode_grid
+        >>> import numpy as np
+        >>> encode_grid(np.zeros((20, 20, 3), np.uint8), ".png")[1:4]
+        b'PNG'
+    """
     done, data = cv2.imencode(ending, cv2.cvtColor(sheet, cv2.COLOR_RGB2BGR))
     if not done:  # pragma: no cover - OpenCV refuses no plain array
         raise ValueError("OpenCV could not write the picture")

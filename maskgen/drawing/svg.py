@@ -36,6 +36,12 @@ def line_plot(title: str, x_name: str, lines: Sequence[Line], marks: Sequence[fl
         x_name: under the x axis.
         lines: at least one point among them.
         marks: x values with a dashed vertical line, as where a round begins.
+
+    Example:
+        >>> from maskgen.drawing.svg import line_plot
+        >>> from maskgen.drawing.svg import Line
+        >>> line_plot("loss", "epoch", [Line("train", [(0, 2.0), (1, 1.5)])])[:35]
+        '<svg viewBox="0 0 560 260" width="5'
     """
     drawn = [Line(line.name, [p for p in line.points if math.isfinite(p[1])]) for line in lines]
     points = [point for line in drawn for point in line.points]

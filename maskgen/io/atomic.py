@@ -212,7 +212,18 @@ class PartialFile:
 
 
 def file_sha256(path: Path) -> str:
-    """Hex digest of a file's content."""
+    """Hex digest of a file's content.
+
+    Example:
+        >>> from maskgen.io.atomic import file_sha256
+        >>> import pathlib, tempfile
+        >>> folder = tempfile.TemporaryDirectory()
+        >>> path = pathlib.Path(folder.name, "a")
+        >>> _ = path.write_bytes(b"abc")
+        >>> file_sha256(path)[:16]
+        'ba7816bf8f01cfea'
+        >>> folder.cleanup()
+    """
     with path.open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
@@ -230,6 +241,16 @@ def write_atomic(path: Path, data: bytes) -> None:
 
     Raises:
         EnvironmentFault: the disk is full, broken or read-only.
+
+    Example:
+        >>> from maskgen.io.atomic import write_atomic
+        >>> import pathlib, tempfile
+        >>> folder = tempfile.TemporaryDirectory()
+        >>> path = pathlib.Path(folder.name, "a")
+        >>> write_atomic(path, b"abc")
+        >>> path.read_bytes(), len(list(path.parent.iterdir()))
+        (b'abc', 1)
+        >>> folder.cleanup()
     """
     with PartialFile(path) as partial:
         partial.write(data)
@@ -257,6 +278,14 @@ def sweep_partials(folder: Path, now: float | None = None) -> int:
 
     Returns:
         How many were removed.
+
+    Example:
+        >>> from maskgen.io.atomic import sweep_partials
+        >>> import pathlib, tempfile
+        >>> folder = tempfile.TemporaryDirectory()
+        >>> sweep_partials(pathlib.Path(folder.name))
+        0
+        >>> folder.cleanup()
     """
     removed = 0
     for path in folder.glob(".*.partial"):

@@ -50,7 +50,13 @@ def weights_file(weights: str, sha256: str = "", progress: Progress | None = Non
 
 
 def is_address(text: str) -> bool:
-    """Whether `text` is an address and not a path."""
+    """Whether `text` is an address and not a path.
+
+    Example:
+        >>> from maskgen.io.download import is_address
+        >>> is_address("https://example.org/u2netp.pth"), is_address("u2netp.pth")
+        (True, False)
+    """
     return "://" in text
 
 

@@ -33,6 +33,11 @@ class PrecisionReport:
         iou_mean: intersection over union of the thresholded masks, mean over the images.
         iou_min: the least of them.
         images: how many were compared.
+
+    Example:
+        >>> from maskgen.methods.precision_check import PrecisionReport
+        >>> PrecisionReport(iou_mean=0.997, iou_min=0.98, images=12).ok
+        True
     """
 
     iou_mean: float
@@ -76,7 +81,14 @@ def check_precision(name: str, options: MethodOptions) -> PrecisionReport:
 
 
 def overlap(a: HardMask, b: HardMask) -> float:
-    """Intersection over union of two masks; 1 when both are empty."""
+    """Intersection over union of two masks; 1 when both are empty.
+
+    Example:
+        >>> from maskgen.methods.precision_check import overlap
+        >>> import numpy as np
+        >>> overlap(np.array([True, True, False]), np.array([False, True, False]))
+        0.5
+    """
     union = int((a | b).sum())
     return int((a & b).sum()) / union if union else 1.0
 

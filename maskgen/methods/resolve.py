@@ -24,6 +24,11 @@ def network_of(name: str) -> NetworkSpec:
 
     Raises:
         UsageError: no such method, or one without a network.
+
+    Example:
+        >>> from maskgen.methods.resolve import network_of
+        >>> network_of("u2netp").precisions["torch", "cpu"]
+        ('fp32', 'bf16', 'mixed')
     """
     learned = [one for one, spec in METHODS.items() if spec.network]
     spec = METHODS[name].network if name in METHODS else None
@@ -46,6 +51,12 @@ def resolve_network(name: str, options: MethodOptions) -> MethodOptions:
     Raises:
         UsageError: no learned method, an unknown device, or options that contradict each other.
         EnvironmentFault: a runtime that is not installed; ``cuda`` without a GPU that the runtime can use.
+
+    Example:
+        >>> from maskgen.methods.resolve import resolve_network
+        >>> from maskgen.methods import MethodOptions
+        >>> resolve_network("u2netp", MethodOptions(runtime="torch")).precision
+        'fp32'
     """
     kind = options.device.partition(":")[0]
     if kind not in DEVICES:
@@ -75,6 +86,12 @@ def network_input(name: str, options: MethodOptions) -> NetworkInput:
     Raises:
         UsageError: an unknown kernel, or a declaration that cannot be read or does not fit the model.
         EnvironmentFault: the package onnx is not installed (`onnx` alone).
+
+    Example:
+        >>> from maskgen.methods.resolve import network_input
+        >>> from maskgen.methods import MethodOptions
+        >>> network_input("u2netp", MethodOptions()).side
+        320
     """
     return network_of(name).input(options)
 

@@ -59,7 +59,7 @@ def test_a_caption_stays_under_its_picture(caption: str) -> None:
 
 
 def test_rows_must_be_complete() -> None:
-    with pytest.raises(ValueError, match="shorter"):
+    with pytest.raises(ValueError, match="longer"):
         draw_grid([Column("a"), Column("b")], [[Cell(noise(5, 5))]])
 
 

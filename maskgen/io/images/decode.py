@@ -71,6 +71,16 @@ def decode(data: bytes, limits: Limits) -> Photo:
     Raises:
         ImageFault: ``too-many-bytes``, ``format-not-allowed``, ``bad-header``, ``side-too-long``,
             ``too-many-pixels``, ``truncated`` or ``undecodable``; never anything else.
+
+    Example:
+        >>> from maskgen.io.images.decode import decode
+        >>> import numpy as np
+        >>> from maskgen.io.images.decode import Limits
+        >>> from maskgen.io.images.encode import encode_jpeg
+        >>> limits = Limits(max_bytes=1 << 20, max_pixels=1 << 20, max_side=2000)
+        >>> photo = decode(encode_jpeg(np.zeros((30, 40, 3), np.uint8), 90), limits)
+        >>> photo.image.shape, photo.verbatim
+        ((30, 40, 3), True)
     """
     if len(data) > limits.max_bytes:
         raise ImageFault("too-many-bytes", f"{len(data)} bytes, cap {limits.max_bytes}")

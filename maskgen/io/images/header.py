@@ -63,6 +63,14 @@ def read_header(data: bytes) -> Header:
     Raises:
         ImageFault: ``format-not-allowed`` (another format, or an empty file), ``bad-header`` (cut,
             contradictory, or a side of zero).
+
+    Example:
+        >>> from maskgen.io.images.header import read_header
+        >>> import numpy as np
+        >>> from maskgen.io.images.encode import encode_jpeg
+        >>> header = read_header(encode_jpeg(np.zeros((30, 40, 3), np.uint8), 90))
+        >>> header.format, header.width, header.height
+        ('jpeg', 40, 30)
     """
     for magic, at, reader in _READERS:
         if data[at : at + len(magic)] == magic:

@@ -19,6 +19,14 @@ def decode_mask(data: bytes) -> NDArray[np.uint8]:
 
     Raises:
         ImageFault: not a gray PNG, or damaged.
+
+    Example:
+        >>> from maskgen.io.images.stored import decode_mask
+        >>> import numpy as np
+        >>> from maskgen.io.images.encode import encode_mask_png
+        >>> levels = np.arange(12, dtype=np.uint8).reshape(3, 4)
+        >>> bool((decode_mask(encode_mask_png(levels, binary=False)) == levels).all())
+        True
     """
     return _decode(data, cv2.IMREAD_GRAYSCALE)
 
@@ -28,6 +36,13 @@ def decode_photo(data: bytes) -> RGB:
 
     Raises:
         ImageFault: not a JPEG, or damaged.
+
+    Example:
+        >>> from maskgen.io.images.stored import decode_photo
+        >>> import numpy as np
+        >>> from maskgen.io.images.encode import encode_jpeg
+        >>> decode_photo(encode_jpeg(np.full((30, 40, 3), 90, np.uint8), 90))[0, 0].tolist()
+        [90, 90, 90]
     """
     return _decode(data, cv2.IMREAD_COLOR_RGB)
 

@@ -54,6 +54,12 @@ class NetworkInput:
 
     Raises:
         UsageError: an unknown kernel.
+
+    Example:
+        >>> from maskgen.methods.networks.network import NetworkInput
+        >>> import numpy as np
+        >>> NetworkInput(64).prepare(np.zeros((30, 40, 3), np.uint8)).shape
+        (64, 64, 3)
     """
 
     side: int = 320
@@ -108,6 +114,12 @@ def resize_official(image: RGB, side: int) -> NDArray[np.float32]:
     Args:
         image: (H, W, 3) uint8 RGB.
         side: side of the result, px.
+
+    Example:
+        >>> from maskgen.methods.networks.network import resize_official
+        >>> import numpy as np
+        >>> resize_official(np.full((30, 40, 3), 90, np.uint8), 16)[8, 8].tolist()
+        [90.0, 90.0, 90.0]
     """
     rows, columns = (_taps(length, side) for length in image.shape[:2])
     (left, left_weight), (right, right_weight) = columns
@@ -138,6 +150,12 @@ def resize_antialias(image: RGB, side: int) -> NDArray[np.uint8]:
     Args:
         image: (H, W, 3) uint8 RGB.
         side: side of the result, px.
+
+    Example:
+        >>> from maskgen.methods.networks.network import resize_antialias
+        >>> import numpy as np
+        >>> resize_antialias(np.full((30, 40, 3), 90, np.uint8), 16)[8, 8].tolist()
+        [90, 90, 90]
     """
     return np.asarray(Image.fromarray(image).resize((side, side), Image.Resampling.BILINEAR))
 
@@ -149,6 +167,12 @@ def resize_map(small: NDArray[Any], height: int, width: int) -> SoftMask:
         small: (S, S) float32 in [0, 1] or uint8 0..255.
         height: of the result, px.
         width: of the result, px.
+
+    Example:
+        >>> from maskgen.methods.networks.network import resize_map
+        >>> import numpy as np
+        >>> resize_map(np.full((16, 16), 255, np.uint8), 30, 40).shape
+        (30, 40)
     """
     values = small.astype(np.float32)
     if small.dtype == np.uint8:

@@ -18,6 +18,12 @@ def box(image: RGB) -> SoftMask:
 
     Returns:
         (H, W) float32: 1 inside rows H//4 .. H//4 + ceil(H/2) - 1 (columns alike), else 0; never empty.
+
+    Example:
+        >>> from maskgen.methods.priors.box import box
+        >>> import numpy as np
+        >>> box(np.zeros((4, 6, 3), np.uint8)).astype(int).tolist()
+        [[0, 0, 0, 0, 0, 0], [0, 1, 1, 1, 0, 0], [0, 1, 1, 1, 0, 0], [0, 0, 0, 0, 0, 0]]
     """
     height, width = image.shape[:2]
     mask = np.zeros((height, width), np.float32)

@@ -27,7 +27,14 @@ SEED = 0
 
 
 def otsu(saliency: NDArray[np.floating]) -> float:
-    """Otsu's threshold of values in [0, 1], between two of 256 levels: foreground is what lies above."""
+    """Otsu's threshold of values in [0, 1], between two of 256 levels: foreground is what lies above.
+
+    Example:
+        >>> from maskgen.methods.priors.color_cut import otsu
+        >>> import numpy as np
+        >>> 0.1 < otsu(np.array([[0.1, 0.1, 0.8, 0.9]])) < 0.8
+        True
+    """
     levels = np.rint(255 * saliency).astype(np.uint8)
     level, _ = cv2.threshold(levels, 0, 255, cv2.THRESH_BINARY + cv2.THRESH_OTSU)
     return (float(level) + 0.5) / 255
@@ -41,6 +48,12 @@ def trimap(saliency: NDArray[np.floating]) -> NDArray[np.uint8]:
 
     Returns:
         (h, w) uint8.
+
+    Example:
+        >>> from maskgen.methods.priors.color_cut import trimap
+        >>> import numpy as np
+        >>> trimap(np.array([[0.0, 0.1, 0.6, 1.0]])).tolist()
+        [[0, 2, 3, 1]]
     """
     threshold = otsu(saliency)
     regions = np.where(saliency > threshold, cv2.GC_PR_FGD, cv2.GC_PR_BGD).astype(np.uint8)
@@ -60,6 +73,17 @@ def color_cut(image: RGB, saliency: NDArray[np.floating]) -> NDArray[np.float32]
 
     Returns:
         (h, w) float32: 1 foreground, 0 background, between on the contour. Where the map has only one side, that side.
+
+    Example:
+        >>> from maskgen.methods.priors.color_cut import color_cut
+        >>> import numpy as np
+        >>> photo = np.full((60, 80, 3), (90, 120, 90), np.uint8)
+        >>> photo[20:40, 30:50] = (200, 60, 40)
+        >>> guess = np.zeros((60, 80))
+        >>> guess[24:36, 34:42] = 1
+        >>> cut = color_cut(photo, guess)
+        >>> float(cut[30, 38]), float(cut[5, 5])
+        (1.0, 0.0)
     """
     small = shrink(image, CUT_SIDE_PX)
     coarse = cv2.resize(saliency.astype(np.float32), small.shape[1::-1], interpolation=cv2.INTER_AREA)

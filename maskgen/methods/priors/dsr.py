@@ -50,13 +50,31 @@ def dsr(image: RGB) -> SoftMask:
 
     Returns:
         (H, W) float32 in [0, 1]; all 0 when nothing stands out, as in a plain image.
+
+    Example:
+        >>> from maskgen.methods.priors.dsr import dsr
+        >>> import numpy as np
+        >>> photo = np.full((60, 80, 3), (90, 120, 90), np.uint8)
+        >>> photo[20:40, 30:50] = (200, 60, 40)
+        >>> mask = dsr(photo)
+        >>> mask.shape, bool(mask[25:35, 35:45].min() > mask[:10].max())
+        ((60, 80), True)
     """
     scene = prepare(image)
     return restore(scene, dsr_map(scene))
 
 
 def dsr_map(scene: Scene) -> NDArray[np.float64]:
-    """`dsr` on a prepared photo: the map of `scene.image`, (h, w) float64 in [0, 1]."""
+    """`dsr` on a prepared photo: the map of `scene.image`, (h, w) float64 in [0, 1].
+
+    Example:
+        >>> from maskgen.methods.priors.dsr import dsr_map
+        >>> import numpy as np
+        >>> from maskgen.methods.priors.scene import prepare
+        >>> scene = prepare(np.zeros((60, 80, 3), np.uint8))
+        >>> dsr_map(scene).any().item()
+        False
+    """
     if not np.ptp(scene.image, axis=(0, 1)).any():  # places alone would still differ
         return np.zeros(scene.image.shape[:2])
     colors = pixel_colors(scene.image)
@@ -71,7 +89,14 @@ def dsr_map(scene: Scene) -> NDArray[np.float64]:
 
 
 def pixel_colors(image: RGB) -> NDArray[np.float32]:
-    """R, G, B in [0, 1] and CIELAB of each pixel, (H, W, 6) float32."""
+    """R, G, B in [0, 1] and CIELAB of each pixel, (H, W, 6) float32.
+
+    Example:
+        >>> from maskgen.methods.priors.dsr import pixel_colors
+        >>> import numpy as np
+        >>> pixel_colors(np.full((1, 1, 3), 255, np.uint8)).round(2).tolist()
+        [[[1.0, 1.0, 1.0, 100.0, 0.0, 0.0]]]
+    """
     rgb = image.astype(np.float32) / 255
     lab = cv2.cvtColor(rgb, cv2.COLOR_RGB2LAB)
     return np.concatenate([rgb, lab], axis=2)
@@ -90,6 +115,18 @@ def scale_errors(
 
     Returns:
         Two (N,) float64 in [0, 1].
+
+    Example:
+        >>> from maskgen.methods.priors.dsr import scale_errors
+        >>> import numpy as np
+        >>> photo = np.full((60, 80, 3), (90, 120, 90), np.uint8)
+        >>> photo[20:40, 30:50] = (200, 60, 40)
+        >>> from maskgen.methods.priors.dsr import pixel_colors
+        >>> from maskgen.methods.superpixels.slic import segment
+        >>> labels = segment(photo, 50)
+        >>> dense, sparse = scale_errors(pixel_colors(photo), labels)
+        >>> bool(dense[labels[30, 40]] > dense[labels[2, 2]])
+        True
     """
     count = int(labels.max()) + 1
     mean = mean_over(colors, labels)
@@ -103,7 +140,14 @@ def scale_errors(
 
 
 def weight_by_center(saliency: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Weight an (H, W) map by a Gaussian at its own centroid, sigma a quarter of each side; stretch to [0, 1]."""
+    """Weight an (H, W) map by a Gaussian at its own centroid, sigma a quarter of each side; stretch to [0, 1].
+
+    Example:
+        >>> from maskgen.methods.priors.dsr import weight_by_center
+        >>> import numpy as np
+        >>> weight_by_center(np.ones((1, 5))).round(2).tolist()
+        [[0.0, 0.62, 1.0, 0.62, 0.0]]
+    """
     factors = []
     for axis in (0, 1):
         profile = saliency.sum(axis=1 - axis)
@@ -124,6 +168,12 @@ def posterior(prior: NDArray[np.float64], observed: NDArray[np.float64]) -> NDAr
 
     Returns:
         (H, W) float64 in [0, 1]; all 0 when the prior is the same everywhere.
+
+    Example:
+        >>> from maskgen.methods.priors.dsr import posterior
+        >>> import numpy as np
+        >>> posterior(np.array([[0.9, 0.8, 0.1, 0.2]]), np.array([[0.9, 0.9, 0.1, 0.9]])).round(2).tolist()
+        [[1.0, 0.94, 0.0, 0.35]]
     """
     inside = prior > prior.mean()
     if inside.all() or not inside.any():

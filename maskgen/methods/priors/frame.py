@@ -34,6 +34,14 @@ def find_frame(image: RGB) -> Box:
 
     Returns:
         The box inside the frame; the whole image when there is none.
+
+    Example:
+        >>> from maskgen.methods.priors.frame import find_frame
+        >>> import numpy as np
+        >>> photo = np.random.default_rng(0).integers(0, 256, (100, 120, 3), dtype=np.uint8)
+        >>> photo[:10] = photo[-10:] = photo[:, :10] = photo[:, -10:] = 0
+        >>> find_frame(photo)
+        Box(y0=10, x0=10, y1=90, x1=110)
     """
     height, width = image.shape[:2]
     edges = sobel_edges(cv2.cvtColor(np.ascontiguousarray(image), cv2.COLOR_RGB2GRAY))
@@ -54,6 +62,14 @@ def sobel_edges(gray: NDArray[Any]) -> NDArray[np.bool_]:
 
     Returns:
         (H, W) bool.
+
+    Example:
+        >>> from maskgen.methods.priors.frame import sobel_edges
+        >>> import numpy as np
+        >>> gray = np.zeros((5, 6), np.uint8)
+        >>> gray[:, 3:] = 200
+        >>> sobel_edges(gray)[2].astype(int).tolist()
+        [0, 0, 0, 0, 0, 0]
     """
     gx = cv2.Sobel(gray, cv2.CV_32F, 1, 0, borderType=cv2.BORDER_REPLICATE)
     gy = cv2.Sobel(gray, cv2.CV_32F, 0, 1, borderType=cv2.BORDER_REPLICATE)

@@ -40,13 +40,31 @@ def mc(image: RGB) -> SoftMask:
 
     Returns:
         (H, W) float32 in [0, 1]; all 0 when nothing stands out, as in a plain image.
+
+    Example:
+        >>> from maskgen.methods.priors.mc import mc
+        >>> import numpy as np
+        >>> photo = np.full((60, 80, 3), (90, 120, 90), np.uint8)
+        >>> photo[20:40, 30:50] = (200, 60, 40)
+        >>> mask = mc(photo)
+        >>> mask.shape, bool(mask[25:35, 35:45].min() > mask[:10].max())
+        ((60, 80), True)
     """
     scene = prepare(image)
     return restore(scene, mc_map(scene))
 
 
 def mc_map(scene: Scene) -> NDArray[np.float64]:
-    """`mc` on a prepared photo: the map of `scene.image`, (h, w) float64 in [0, 1]."""
+    """`mc` on a prepared photo: the map of `scene.image`, (h, w) float64 in [0, 1].
+
+    Example:
+        >>> from maskgen.methods.priors.mc import mc_map
+        >>> import numpy as np
+        >>> from maskgen.methods.priors.scene import prepare
+        >>> scene = prepare(np.zeros((60, 80, 3), np.uint8))
+        >>> mc_map(scene).any().item()
+        False
+    """
     labels = scene.labels(SUPERPIXELS)
     count = int(labels.max()) + 1
     neighbors = adjacency(labels, count, diagonal=True)
@@ -136,11 +154,24 @@ def expected_visits(transition: NDArray[np.float64], value: NDArray[np.float64])
 
     Returns:
         (N,) float64, by starting node.
+
+    Example:
+        >>> from maskgen.methods.priors.mc import expected_visits
+        >>> import numpy as np
+        >>> expected_visits(np.array([[0.0, 0.5], [0.5, 0.0]]), np.ones(2)).tolist()
+        [2.0, 2.0]
     """
     return np.asarray(np.linalg.solve(np.eye(len(value)) - transition, value), np.float64)
 
 
 def middle_share(values: NDArray[np.float64]) -> float:
-    """Mean of min(j, 11 - j) over values in [0, 1], j = 1..10 the tenth a value lies in: 1 is sharp, 5 is gray."""
+    """Mean of min(j, 11 - j) over values in [0, 1], j = 1..10 the tenth a value lies in: 1 is sharp, 5 is gray.
+
+    Example:
+        >>> from maskgen.methods.priors.mc import middle_share
+        >>> import numpy as np
+        >>> middle_share(np.array([0.05, 0.95])), middle_share(np.array([0.45, 0.55]))
+        (1.0, 5.0)
+    """
     tenth = np.minimum(np.floor(10 * values), 9) + 1
     return float(np.minimum(tenth, 11 - tenth).mean())

@@ -38,13 +38,31 @@ def mr(image: RGB) -> SoftMask:
 
     Returns:
         (H, W) float32 in [0, 1]; all 0 when nothing stands out, as in a plain image.
+
+    Example:
+        >>> from maskgen.methods.priors.mr import mr
+        >>> import numpy as np
+        >>> photo = np.full((60, 80, 3), (90, 120, 90), np.uint8)
+        >>> photo[20:40, 30:50] = (200, 60, 40)
+        >>> mask = mr(photo)
+        >>> mask.shape, bool(mask[25:35, 35:45].min() > mask[:10].max())
+        ((60, 80), True)
     """
     scene = prepare(image)
     return restore(scene, mr_map(scene))
 
 
 def mr_map(scene: Scene) -> NDArray[np.float64]:
-    """`mr` on a prepared photo: the map of `scene.image`, (h, w) float64 in [0, 1]."""
+    """`mr` on a prepared photo: the map of `scene.image`, (h, w) float64 in [0, 1].
+
+    Example:
+        >>> from maskgen.methods.priors.mr import mr_map
+        >>> import numpy as np
+        >>> from maskgen.methods.priors.scene import prepare
+        >>> scene = prepare(np.zeros((60, 80, 3), np.uint8))
+        >>> mr_map(scene).any().item()
+        False
+    """
     labels = scene.labels(SUPERPIXELS)
     count = int(labels.max()) + 1
     sides = np.stack([members(side, count) for side in (labels[0], labels[-1], labels[:, 0], labels[:, -1])])
@@ -77,6 +95,12 @@ def ranking_matrix(weights: NDArray[np.float64]) -> NDArray[np.float64]:
 
     Returns:
         (N, N) float64; its product with a (N,) query indicator ranks the nodes.
+
+    Example:
+        >>> from maskgen.methods.priors.mr import ranking_matrix
+        >>> import numpy as np
+        >>> ranking_matrix(np.array([[0.0, 1.0], [1.0, 0.0]])).shape
+        (2, 2)
     """
     matrix = np.asarray(np.linalg.inv(np.diag(weights.sum(axis=1)) - ALPHA * weights), np.float64)
     np.fill_diagonal(matrix, 0)

@@ -65,13 +65,31 @@ def rbd(image: RGB) -> SoftMask:
 
     Returns:
         (H, W) float32 in [0, 1]; all 0 when nothing stands out, as in a plain image.
+
+    Example:
+        >>> from maskgen.methods.priors.rbd import rbd
+        >>> import numpy as np
+        >>> photo = np.full((60, 80, 3), (90, 120, 90), np.uint8)
+        >>> photo[20:40, 30:50] = (200, 60, 40)
+        >>> mask = rbd(photo)
+        >>> mask.shape, bool(mask[25:35, 35:45].min() > mask[:10].max())
+        ((60, 80), True)
     """
     scene = prepare(image)
     return restore(scene, rbd_map(scene))
 
 
 def rbd_map(scene: Scene) -> NDArray[np.float64]:
-    """`rbd` on a prepared photo: the map of `scene.image`, (h, w) float64 in [0, 1]."""
+    """`rbd` on a prepared photo: the map of `scene.image`, (h, w) float64 in [0, 1].
+
+    Example:
+        >>> from maskgen.methods.priors.rbd import rbd_map
+        >>> import numpy as np
+        >>> from maskgen.methods.priors.scene import prepare
+        >>> scene = prepare(np.zeros((60, 80, 3), np.uint8))
+        >>> rbd_map(scene).any().item()
+        False
+    """
     height, width = scene.image.shape[:2]
     labels = scene.labels(scene.count_along(SUPERPIXELS_ALONG))
     count = int(labels.max()) + 1

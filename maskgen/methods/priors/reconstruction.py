@@ -29,6 +29,13 @@ def dense_error(features: NDArray[np.float64], templates: NDArray[np.float64]) -
 
     Returns:
         (N,) float64 >= 0.
+
+    Example:
+        >>> from maskgen.methods.priors.reconstruction import dense_error
+        >>> import numpy as np
+        >>> templates = np.array([[0.0, 1.0], [1.0, 0.0], [0.5, 0.5]])
+        >>> bool(dense_error(np.array([[3.0, 3.0]]), templates)[0] > dense_error(templates, templates).max())
+        False
     """
     spread = templates - templates.mean(axis=0)
     energy, directions = np.linalg.eigh(spread.T @ spread)
@@ -104,6 +111,13 @@ def k_means(points: NDArray[np.float64], clusters: int, seed: int) -> NDArray[np
 
     Returns:
         (N,) int64 cluster of each point, 0 .. K-1.
+
+    Example:
+        >>> from maskgen.methods.priors.reconstruction import k_means
+        >>> import numpy as np
+        >>> labels = k_means(np.array([[0.0], [0.1], [5.0], [5.1]]), 2, seed=0)
+        >>> bool(labels[0] == labels[1] != labels[2] == labels[3])
+        True
     """
     rng = np.random.default_rng(seed)
     centers = points[rng.integers(len(points))][None]

@@ -62,6 +62,12 @@ def prepare(photo: RGB) -> Scene:
 
     Args:
         photo: (H, W, 3) uint8 RGB of any size; photos below the working size are worked as they are.
+
+    Example:
+        >>> from maskgen.methods.priors.scene import prepare
+        >>> import numpy as np
+        >>> prepare(np.zeros((600, 800, 3), np.uint8)).image.shape
+        (300, 400, 3)
     """
     working = shrink(photo, WORKING_SIDE_PX)
     inside = find_frame(working)
@@ -83,6 +89,14 @@ def restore(scene: Scene, saliency: NDArray[np.float64]) -> SoftMask:
 
     Returns:
         (H, W) float32 in [0, 1]; a removed frame is 0.
+
+    Example:
+        >>> from maskgen.methods.priors.scene import restore
+        >>> import numpy as np
+        >>> from maskgen.methods.priors.scene import prepare
+        >>> scene = prepare(np.zeros((600, 800, 3), np.uint8))
+        >>> restore(scene, np.zeros((300, 400))).shape
+        (600, 800)
     """
     guide = shrink(scene.image, GUIDE_SIDE_PX)
     coarse = cv2.resize(saliency.astype(np.float32), guide.shape[1::-1], interpolation=cv2.INTER_AREA)
@@ -105,7 +119,14 @@ def photo_box(scene: Scene) -> Box:
 
 
 def shrink(image: RGB, long_side_px: int) -> RGB:
-    """Area-average `image` to a long side of `long_side_px`; return it as it is when it is not larger."""
+    """Area-average `image` to a long side of `long_side_px`; return it as it is when it is not larger.
+
+    Example:
+        >>> from maskgen.methods.priors.scene import shrink
+        >>> import numpy as np
+        >>> shrink(np.zeros((600, 800, 3), np.uint8), 400).shape
+        (300, 400, 3)
+    """
     height, width = image.shape[:2]
     scale = long_side_px / max(height, width)
     if scale >= 1:

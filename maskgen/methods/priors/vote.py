@@ -52,13 +52,30 @@ def vote(image: RGB) -> SoftMask:
 
     Returns:
         (H, W) float32 in [0, 1]; all 0 when nothing stands out, as in a plain image.
+
+    Example:
+        >>> from maskgen.methods.priors.vote import vote
+        >>> import numpy as np
+        >>> photo = np.full((60, 80, 3), (90, 120, 90), np.uint8)
+        >>> photo[20:40, 30:50] = (200, 60, 40)
+        >>> mask = vote(photo)
+        >>> mask.shape, bool(mask[25:35, 35:45].min() > 0.5 > mask[:10].max())
+        ((60, 80), True)
     """
     scene = prepare(image)
     return restore(scene, fuse(scene.image, prior_maps(scene)))
 
 
 def prior_maps(scene: Scene) -> NDArray[np.float64]:
-    """RBD, MR, MC and DSR of one scene, (4, h, w) float64 in [0, 1]."""
+    """RBD, MR, MC and DSR of one scene, (4, h, w) float64 in [0, 1].
+
+    Example:
+        >>> from maskgen.methods.priors.vote import prior_maps
+        >>> import numpy as np
+        >>> from maskgen.methods.priors.scene import prepare
+        >>> prior_maps(prepare(np.zeros((60, 80, 3), np.uint8))).shape
+        (4, 60, 80)
+    """
     return np.stack([rbd_map(scene), mr_map(scene), mc_map(scene), dsr_map(scene)])
 
 
@@ -71,6 +88,16 @@ def fuse(image: RGB, maps: NDArray[np.float64]) -> NDArray[np.float64]:
 
     Returns:
         (h, w) float64 in [0, 1]; above .5 inside the cut.
+
+    Example:
+        >>> from maskgen.methods.priors.vote import fuse
+        >>> import numpy as np
+        >>> photo = np.full((60, 80, 3), (90, 120, 90), np.uint8)
+        >>> photo[20:40, 30:50] = (200, 60, 40)
+        >>> maps = np.repeat((photo[None, ..., 0] > 100) * 0.8, 4, axis=0)
+        >>> fused = fuse(photo, maps)
+        >>> bool(fused[30, 40] > 0.5 > fused[5, 5])
+        True
     """
     mean = maps.mean(axis=0)
     return np.asarray(CUT_SHARE * color_cut(image, mean) + (1 - CUT_SHARE) * mean, np.float64)
@@ -85,6 +112,14 @@ def hard_vote(maps: NDArray[np.float64], thresholds: Thresholds | None = None) -
 
     Returns:
         (h, w) float64: 0, 1/4, 1/2, 3/4 or 1. A map of zeros marks nothing.
+
+    Example:
+        >>> from maskgen.methods.priors.vote import hard_vote
+        >>> import numpy as np
+        >>> maps = np.array([0.9, 0.9, 0.1, 0.1]).reshape(4, 1, 1) * np.ones((4, 2, 2))
+        >>> from maskgen.methods.priors.vote import Thresholds
+        >>> hard_vote(maps, Thresholds()).tolist()
+        [[0.5, 0.5], [0.5, 0.5]]
     """
     if thresholds is None:
         cuts = MEANS_PER_THRESHOLD * maps.mean(axis=(1, 2))

@@ -29,6 +29,17 @@ def refine_guided(image: RGB, mask: SoftMask) -> SoftMask:
 
     Returns:
         (H, W) float32 in [0, 1].
+
+    Example:
+        >>> from maskgen.methods.refine.guided import refine_guided
+        >>> import numpy as np
+        >>> photo = np.full((60, 80, 3), (90, 120, 90), np.uint8)
+        >>> photo[20:40, 30:50] = (200, 60, 40)
+        >>> guess = np.zeros((60, 80), np.float32)
+        >>> guess[22:42, 32:52] = 0.9
+        >>> mask = refine_guided(photo, guess)
+        >>> mask.shape, bool(mask[30, 40] > 0.5 > mask[5, 5])
+        ((60, 80), True)
     """
     guide = shrink(image, WORKING_SIDE_PX)
     coarse = cv2.resize(mask, guide.shape[1::-1], interpolation=cv2.INTER_AREA).astype(np.float32, copy=False)

@@ -125,7 +125,14 @@ def refine(photos: Tensor, maps: Tensor, side: int, kernels: Kernels = DEEPUSPS)
 
 
 def log_odds(maps: Tensor) -> Tensor:
-    """log(p / (1 - p)) of maps in [0, 1], kept finite by the least probability of `refine_crf`."""
+    """log(p / (1 - p)) of maps in [0, 1], kept finite by the least probability of `refine_crf`.
+
+    Example:
+        >>> from maskgen.methods.refine.mean_field import log_odds
+        >>> import torch
+        >>> log_odds(torch.tensor([0.5])).tolist()
+        [0.0]
+    """
     inside = maps.clamp(LEAST_PROBABILITY, 1 - LEAST_PROBABILITY)
     return torch.log(inside / (1 - inside))
 

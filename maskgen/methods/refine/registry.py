@@ -37,6 +37,14 @@ def add_refinement(method: Method, refinement: str, threshold: float) -> Method:
 
     Raises:
         UsageError: no such refinement.
+
+    Example:
+        >>> from maskgen.methods.refine.registry import add_refinement
+        >>> import numpy as np
+        >>> from maskgen.methods.priors.box import box
+        >>> method = add_refinement(box, "guided", 0.5)
+        >>> method(np.zeros((40, 60, 3), np.uint8)).shape
+        (40, 60)
     """
     if refinement not in REFINEMENTS:
         raise UsageError(

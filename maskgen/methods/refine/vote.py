@@ -28,6 +28,17 @@ def refine_vote(image: RGB, mask: SoftMask, threshold: float = 0.5) -> SoftMask:
 
     Returns:
         (H, W) float32 in [0, 1].
+
+    Example:
+        >>> from maskgen.methods.refine.vote import refine_vote
+        >>> import numpy as np
+        >>> photo = np.full((60, 80, 3), (90, 120, 90), np.uint8)
+        >>> photo[20:40, 30:50] = (200, 60, 40)
+        >>> guess = np.zeros((60, 80), np.float32)
+        >>> guess[22:42, 32:52] = 0.9
+        >>> mask = refine_vote(photo, guess)
+        >>> mask.shape, bool(mask[30, 40] > 0.5 > mask[5, 5])
+        ((60, 80), True)
     """
     scene = prepare(image)
     y0, x0, y1, x1 = scene.inside

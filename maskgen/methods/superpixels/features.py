@@ -24,6 +24,12 @@ def mean_lab(image: RGB, labels: Labels) -> NDArray[np.float64]:
 
     Returns:
         (N, 3) float64: L in 0..100, a and b about -100..100.
+
+    Example:
+        >>> from maskgen.methods.superpixels.features import mean_lab
+        >>> import numpy as np
+        >>> mean_lab(np.full((2, 2, 3), 255, np.uint8), np.zeros((2, 2), np.int32)).round(1).tolist()
+        [[100.0, 0.0, 0.0]]
     """
     mean = mean_over(image, labels) / 255
     lab: NDArray[np.float64] = cv2.cvtColor(mean.astype(np.float32)[:, None], cv2.COLOR_RGB2LAB)[:, 0].astype(
@@ -33,14 +39,28 @@ def mean_lab(image: RGB, labels: Labels) -> NDArray[np.float64]:
 
 
 def mean_over(values: NDArray[Any], labels: Labels) -> NDArray[np.float64]:
-    """Mean of an (H, W, C) array over each superpixel, (N, C) float64."""
+    """Mean of an (H, W, C) array over each superpixel, (N, C) float64.
+
+    Example:
+        >>> from maskgen.methods.superpixels.features import mean_over
+        >>> import numpy as np
+        >>> mean_over(np.array([[[1.0], [3.0], [8.0]]]), np.array([[0, 0, 1]], np.int32)).tolist()
+        [[2.0], [8.0]]
+    """
     flat = labels.ravel()
     sums = [np.bincount(flat, values[..., c].ravel()) for c in range(values.shape[2])]
     return np.stack(sums, axis=1) / np.bincount(flat)[:, None]
 
 
 def mean_position(labels: Labels) -> NDArray[np.float64]:
-    """Centroid of each superpixel, (N, 2) float64: row/H and column/W, each in [0, 1)."""
+    """Centroid of each superpixel, (N, 2) float64: row/H and column/W, each in [0, 1).
+
+    Example:
+        >>> from maskgen.methods.superpixels.features import mean_position
+        >>> import numpy as np
+        >>> mean_position(np.array([[0, 0, 1, 1]], np.int32)).shape
+        (2, 2)
+    """
     height, width = labels.shape
     flat = labels.ravel()
     rows = np.bincount(flat, np.repeat(np.arange(height) / height, width))
@@ -49,12 +69,28 @@ def mean_position(labels: Labels) -> NDArray[np.float64]:
 
 
 def members(region: Labels, count: int) -> NDArray[np.bool_]:
-    """Which of `count` superpixels have a pixel in `region`, a part of the labels: (N,) bool."""
+    """Which of `count` superpixels have a pixel in `region`, a part of the labels: (N,) bool.
+
+    Example:
+        >>> from maskgen.methods.superpixels.features import members
+        >>> import numpy as np
+        >>> members(np.array([[0, 2]], np.int32), 3).tolist()
+        [True, False, True]
+    """
     return np.bincount(region.ravel(), minlength=count) > 0
 
 
 def border_members(labels: Labels, count: int, band_px: int) -> NDArray[np.bool_]:
-    """Which of `count` superpixels touch the outer `band_px` pixels of the image: (N,) bool."""
+    """Which of `count` superpixels touch the outer `band_px` pixels of the image: (N,) bool.
+
+    Example:
+        >>> from maskgen.methods.superpixels.features import border_members
+        >>> import numpy as np
+        >>> labels = np.zeros((5, 5), np.int32)
+        >>> labels[2, 2] = 1
+        >>> border_members(labels, 2, 1).tolist()
+        [True, False]
+    """
     inner = np.ones(labels.shape, np.bool_)
     inner[:band_px] = inner[-band_px:] = inner[:, :band_px] = inner[:, -band_px:] = False
     return members(labels[~inner], count)

@@ -28,6 +28,12 @@ def adjacency(labels: Labels, count: int, *, diagonal: bool) -> NDArray[np.bool_
 
     Returns:
         (N, N) bool, symmetric; its diagonal is False.
+
+    Example:
+        >>> from maskgen.methods.superpixels.graph import adjacency
+        >>> import numpy as np
+        >>> adjacency(np.array([[0, 1, 2]], np.int32), 3, diagonal=False).astype(int).tolist()
+        [[0, 1, 0], [1, 0, 1], [0, 1, 0]]
     """
     pairs = [(labels[:-1], labels[1:]), (labels[:, :-1], labels[:, 1:])]
     if diagonal:
@@ -40,14 +46,29 @@ def adjacency(labels: Labels, count: int, *, diagonal: bool) -> NDArray[np.bool_
 
 
 def add_clique(edges: NDArray[np.bool_], nodes: NDArray[np.bool_]) -> NDArray[np.bool_]:
-    """The (N, N) graph with every pair of the (N,) bool `nodes` linked; no self loops."""
+    """The (N, N) graph with every pair of the (N,) bool `nodes` linked; no self loops.
+
+    Example:
+        >>> from maskgen.methods.superpixels.graph import add_clique
+        >>> import numpy as np
+        >>> add_clique(np.zeros((3, 3), np.bool_), np.array([True, False, True])).astype(int).tolist()
+        [[0, 0, 1], [0, 0, 0], [1, 0, 0]]
+    """
     joined = edges | np.outer(nodes, nodes)
     np.fill_diagonal(joined, val=False)
     return joined
 
 
 def two_hop(edges: NDArray[np.bool_]) -> NDArray[np.bool_]:
-    """The (N, N) graph that links nodes one or two steps apart; no self loops."""
+    """The (N, N) graph that links nodes one or two steps apart; no self loops.
+
+    Example:
+        >>> from maskgen.methods.superpixels.graph import two_hop
+        >>> import numpy as np
+        >>> chain = np.array([[0, 1, 0], [1, 0, 1], [0, 1, 0]], np.bool_)
+        >>> two_hop(chain).astype(int).tolist()
+        [[0, 1, 1], [1, 0, 1], [1, 1, 0]]
+    """
     steps = edges.astype(np.float32)  # BLAS multiplies floats, numpy loops over bools
     reached = edges | (steps @ steps > 0)
     np.fill_diagonal(reached, val=False)
@@ -55,7 +76,14 @@ def two_hop(edges: NDArray[np.bool_]) -> NDArray[np.bool_]:
 
 
 def distances(points: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Euclidean distance of every pair of (N, D) points, (N, N) float64."""
+    """Euclidean distance of every pair of (N, D) points, (N, N) float64.
+
+    Example:
+        >>> from maskgen.methods.superpixels.graph import distances
+        >>> import numpy as np
+        >>> distances(np.array([[0.0, 0.0], [3.0, 4.0]])).tolist()
+        [[0.0, 5.0], [5.0, 0.0]]
+    """
     matrix: NDArray[np.float64] = cdist(points, points)
     return matrix
 
@@ -82,7 +110,14 @@ def geodesic_distances(
 
 
 def similarity(distance: NDArray[np.float64], sigma: float) -> NDArray[np.float64]:
-    """exp(-d²/2σ²), and 0 beyond 3σ: the cut that the RBD release applies to each of its Gaussians."""
+    """exp(-d²/2σ²), and 0 beyond 3σ: the cut that the RBD release applies to each of its Gaussians.
+
+    Example:
+        >>> from maskgen.methods.superpixels.graph import similarity
+        >>> import numpy as np
+        >>> similarity(np.array([0.0, 1.0]), 1.0).round(3).tolist()
+        [1.0, 0.607]
+    """
     sigma = max(sigma, 1e-6)  # a plain image has σ = 0: equal colors stay alike, others are not
     return np.where(distance > 3 * sigma, 0.0, np.exp(-0.5 * np.square(np.minimum(distance / sigma, 4))))
 
@@ -105,7 +140,14 @@ def affinity(color: NDArray[np.float64], edges: NDArray[np.bool_]) -> NDArray[np
 
 
 def minmax(values: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Stretch values to [0, 1]; values that are all the same become 0, they tell nothing apart."""
+    """Stretch values to [0, 1]; values that are all the same become 0, they tell nothing apart.
+
+    Example:
+        >>> from maskgen.methods.superpixels.graph import minmax
+        >>> import numpy as np
+        >>> minmax(np.array([2.0, 3.0, 6.0])).tolist(), minmax(np.array([2.0, 2.0])).tolist()
+        ([0.0, 0.25, 1.0], [0.0, 0.0])
+    """
     low, high = float(values.min()), float(values.max())
     if high - low <= 1e-9 * max(abs(low), abs(high)):
         return np.zeros_like(values)

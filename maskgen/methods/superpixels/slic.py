@@ -53,6 +53,13 @@ def segment(image: RGB, count: int, compactness: float = COMPACTNESS) -> Labels:
 
     Returns:
         (H, W) int32 labels 0 .. N-1, none empty, each in one piece.
+
+    Example:
+        >>> from maskgen.methods.superpixels.slic import segment
+        >>> import numpy as np
+        >>> labels = segment(np.random.default_rng(0).integers(0, 256, (60, 80, 3)).astype(np.uint8), 20)
+        >>> labels.shape, bool(labels.max() > 5)
+        ((60, 80), True)
     """
     height, width = image.shape[:2]
     count = max(count, MIN_SUPERPIXELS)
@@ -70,7 +77,15 @@ def segment(image: RGB, count: int, compactness: float = COMPACTNESS) -> Labels:
 
 
 def seed_grid(height: int, width: int, count: int) -> Grid:
-    """Lay about `count` seeds on an image of height x width px."""
+    """Lay about `count` seeds on an image of height x width px.
+
+    Example:
+        >>> from maskgen.methods.superpixels.slic import seed_grid
+        >>> from maskgen.methods.superpixels.slic import Grid
+        >>> grid = seed_grid(60, 80, 12)
+        >>> isinstance(grid, Grid)
+        True
+    """
     side = float(np.sqrt(height * width / count))
     if min(height, width) < side:  # a strip narrower than one superpixel is cut along its length only
         side = max(height, width) / count
@@ -194,7 +209,14 @@ def join_small_pieces(labels: NDArray[np.int32], area_px: int) -> Labels:
 
 
 def close_gaps(labels: NDArray[Any]) -> Labels:
-    """Renumber labels 0 .. N-1 in their order."""
+    """Renumber labels 0 .. N-1 in their order.
+
+    Example:
+        >>> from maskgen.methods.superpixels.slic import close_gaps
+        >>> import numpy as np
+        >>> close_gaps(np.array([[7, 7, 3]])).tolist()
+        [[1, 1, 0]]
+    """
     used = np.bincount(labels.ravel()) > 0
     renumbered: Labels = (np.cumsum(used, dtype=np.int32) - 1)[labels]
     return renumbered

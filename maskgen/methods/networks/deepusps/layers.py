@@ -35,13 +35,28 @@ def enlarge(x: Tensor, size: Any) -> Tensor:
 
 
 def normalize_photos(photos: Tensor) -> Tensor:
-    """(B, 3, H, W) photos in [0, 255] by ImageNet's mean and standard deviation."""
+    """(B, 3, H, W) photos in [0, 255] by ImageNet's mean and standard deviation.
+
+    Example:
+        >>> from maskgen.methods.networks.deepusps.layers import normalize_photos
+        >>> import torch
+        >>> [round(value, 1) for value in normalize_photos(torch.full((1, 3, 1, 1), 255.0)).flatten().tolist()]
+        [2.2, 2.4, 2.6]
+    """
     mean, std = _statistics(photos)
     return (photos / 255 - mean) / std
 
 
 def lab_colors(photos: Tensor) -> Tensor:
-    """(B, 3, H, W) normalized sRGB photos to CIELAB (D65), L around its middle of 50, in units of `LAB_SCALE`."""
+    """(B, 3, H, W) normalized sRGB photos to CIELAB (D65), L around its middle of 50, in units of `LAB_SCALE`.
+
+    Example:
+        >>> from maskgen.methods.networks.deepusps.layers import lab_colors
+        >>> import torch
+        >>> from maskgen.methods.networks.deepusps.layers import normalize_photos
+        >>> lab_colors(normalize_photos(torch.full((1, 3, 1, 1), 255.0))).shape
+        torch.Size([1, 3, 1, 1])
+    """
     mean, std = _statistics(photos)
     rgb = (photos.float() * std + mean).clamp(0, 1)
     linear = torch.where(rgb > 0.04045, ((rgb + 0.055) / 1.055) ** 2.4, rgb / 12.92)

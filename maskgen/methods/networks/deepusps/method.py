@@ -121,6 +121,12 @@ def read_metadata(path: Path) -> dict[str, str]:
     Raises:
         UsageError: no safetensors file, or not one of this method.
         EnvironmentFault: it cannot be opened.
+
+    Example:
+        >>> from maskgen.methods.networks.deepusps.method import read_metadata
+        >>> from maskgen.methods.networks.deepusps.method import RELEASED
+        >>> sorted(read_metadata(RELEASED))[:3]
+        ['data', 'maskgen', 'network']
     """
     try:
         with path.open("rb") as file:

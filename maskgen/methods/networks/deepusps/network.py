@@ -188,6 +188,14 @@ def build_network(name: str) -> nn.Module:
 
     Raises:
         UsageError: there is none of that name.
+
+    Example:
+        >>> from maskgen.methods.networks.deepusps.network import build_network
+        >>> import torch
+        >>> network = build_network("small").eval()
+        >>> with torch.inference_mode():
+        ...     print(network(torch.zeros(1, 3, 64, 64)).shape)
+        torch.Size([1, 64, 64])
     """
     if name not in NETWORKS:
         raise UsageError(f"unknown network {name!r}", remedy=nearest(name, list(NETWORKS)))

@@ -74,6 +74,14 @@ def planes(batch: NDArray[Any], input: NetworkInput) -> NDArray[np.float32]:  # 
     """(B, S, S, 3) pixels in [0, 255] as the network's (B, 3, S, S) float32: divided, minus mean, over std.
 
     A black photo under the divisor ``max`` stays zero before the mean is taken off.
+
+    Example:
+        >>> from maskgen.methods.networks.onnx.arrays import planes
+        >>> import numpy as np
+        >>> from maskgen.methods.networks.network import NetworkInput
+        >>> how = NetworkInput(2, (0.5, 0.5, 0.5), (0.5, 0.5, 0.5), divisor="255")
+        >>> planes(np.full((1, 2, 2, 3), 255, np.uint8), how)[0, :, 0, 0].tolist()
+        [1.0, 1.0, 1.0]
     """
     count, height, width, channels = batch.shape
     x = np.empty((count, channels, height, width), np.float32)
@@ -93,6 +101,14 @@ def finish_maps(maps: NDArray[np.float32], output: NetworkOutput) -> NDArray[np.
     Raises:
         ImageFault: the only map is not finite.
         UsageError: values outside [0, 1] although neither sigmoid nor stretching was declared.
+
+    Example:
+        >>> from maskgen.methods.networks.onnx.arrays import finish_maps
+        >>> import numpy as np
+        >>> from maskgen.methods.networks.onnx.declaration import NetworkOutput
+        >>> maps = np.array([[[0.2, 0.6], [0.2, 0.4]]], np.float32)
+        >>> finish_maps(maps, NetworkOutput(stretch=True)).round(2).tolist()
+        [[[0.0, 1.0], [0.0, 0.5]]]
     """
     if output.activation == "sigmoid":
         maps = expit(maps)

@@ -121,6 +121,12 @@ def stretch(probability: Tensor) -> Tensor:
     """Min-max of each (S, S) map to [0, 1], as the authors' test code.
 
     A constant map becomes all zero (no object), one that is not finite all NaN.
+
+    Example:
+        >>> from maskgen.methods.networks.u2net.torch_runner import stretch
+        >>> import torch
+        >>> stretch(torch.tensor([[[0.2, 0.3, 0.6]]])).tolist()
+        [[[0.0, 0.25, 1.0]]]
     """
     low, high = probability.amin((1, 2), keepdim=True), probability.amax((1, 2), keepdim=True)
     span = high - low

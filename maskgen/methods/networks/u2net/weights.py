@@ -104,7 +104,14 @@ def load_network(name: str, path: Path) -> U2Net:
 
 
 def state_differences(wanted: dict[str, Tensor], given: dict[str, Tensor]) -> list[str]:
-    """What differs between two state dicts, by key and shape; empty when they fit."""
+    """What differs between two state dicts, by key and shape; empty when they fit.
+
+    Example:
+        >>> from maskgen.methods.networks.u2net.weights import state_differences
+        >>> import torch
+        >>> state_differences({"a": torch.zeros(2), "b": torch.zeros(1)}, {"a": torch.zeros(3)})
+        ['missing b', 'shape of a (3,) instead of (2,)']
+    """
     missing = [key for key in wanted if key not in given]
     surplus = [key for key in given if key not in wanted]
     shapes = [
