@@ -19,7 +19,7 @@ from .version import __version__ as __version__
 
 if TYPE_CHECKING:
     from maskgen.loaders import RECIPES, DaliLoader, MaskReader, TorchLoader, open_dataset
-    from maskgen.pipelines.start import run
+    from maskgen.pipelines import run
 
     from .backgrounds import make_background
     from .config.run_config import RunConfig
@@ -53,7 +53,7 @@ _MODULES = {
     "make_background": "backgrounds",
     "make_mask": "methods",
     "open_dataset": "loaders",
-    "run": "pipelines.start",
+    "run": "pipelines",
     "verify": "shards.verify",
 }
 

@@ -7,13 +7,13 @@ from dataclasses import dataclass
 from importlib import metadata
 from typing import Any
 
-from maskgen import __version__
 from maskgen.config.run_config import RunConfig
 from maskgen.errors import EnvironmentFault, UsageError
 from maskgen.io.atomic import file_sha256
 from maskgen.io.download import weights_file
 from maskgen.methods import METHODS, MethodOptions, resolve_network
 from maskgen.methods.refine.registry import REFINEMENT_LIBRARIES
+from maskgen.version import __version__
 
 _NETWORK_OPTIONS = (
     "network",
@@ -54,7 +54,7 @@ class ResolvedConfig:
     @property
     def is_learned(self) -> bool:
         """Whether the method is a network."""
-        return METHODS[self.options.method].network
+        return METHODS[self.options.method].network is not None
 
     def method_on(self, device: str) -> MethodOptions:
         """What the method is given on one device, as ``cuda:1``."""

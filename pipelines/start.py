@@ -10,7 +10,7 @@ from maskgen.config.run_config import RunConfig, make_config
 from maskgen.errors import UsageError
 
 if TYPE_CHECKING:
-    from .run import Outcome, RunOptions
+    from .running import Outcome, RunOptions
 
 
 def run(config: RunConfig | None = None, /, *, options: RunOptions | None = None, **values: Any) -> Outcome:
@@ -50,7 +50,7 @@ def run(config: RunConfig | None = None, /, *, options: RunOptions | None = None
         )
     if config is not None:
         values = dataclasses.asdict(config)
-    from .run import run as make_shards
+    from .running import run as make_shards
 
     return make_shards(make_config({name: _plain(value) for name, value in values.items()}), options)
 
