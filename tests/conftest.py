@@ -42,6 +42,48 @@ def discs(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
+@pytest.fixture(scope="session")
+def photo_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """54 crops of 48 px of three of scikit-image's photos, one folder for each, as labels."""
+    import numpy as np
+    import skimage.data
+    from PIL import Image
+
+    folder = tmp_path_factory.mktemp("photos") / "classes"
+    rng = np.random.default_rng(0)
+    for name in ("astronaut", "cat", "coffee"):
+        photo = getattr(skimage.data, name)()
+        (folder / name).mkdir(parents=True)
+        for number in range(18):
+            y, x = rng.integers(0, (photo.shape[0] - 96, photo.shape[1] - 96))
+            Image.fromarray(photo[y : y + 96 : 2, x : x + 96 : 2]).save(folder / name / f"{number:02d}.png")
+    return folder
+
+
+@pytest.fixture(scope="session")
+def shards(photo_folder: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Those photos as labeled shards, made with the command line."""
+    import subprocess
+    import sys
+
+    output = tmp_path_factory.mktemp("shards") / "shards"
+    command = [
+        sys.executable,
+        "-m",
+        "maskgen",
+        "run",
+        "--dataset",
+        "folder",
+        "--labels",
+        "folder",
+        "--method",
+        "box",
+    ]
+    paths = ["--input", str(photo_folder), "--output", str(output), "--workers", "1", "--shard-size", "30"]
+    subprocess.run([*command, *paths], check=True, capture_output=True)
+    return output
+
+
 def pytest_addoption(parser: pytest.Parser) -> None:
     """`--faults=full` runs the fault tests with the figures of BENCHMARKS.md instead of their small form."""
     parser.addoption("--faults", choices=("small", "full"), default="small", help="size of the fault tests")

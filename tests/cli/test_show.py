@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import sys
+from collections.abc import Callable
 from pathlib import Path
 
 import cv2
@@ -11,6 +12,8 @@ import numpy as np
 import pytest
 
 from maskgen.cli.app import main
+
+Call = Callable[..., tuple[int, str, str]]
 
 
 def run_main(monkeypatch: pytest.MonkeyPatch, *words: str) -> None:
@@ -41,3 +44,27 @@ def test_extracted_files_hold_the_whole_background(
         inside[y0:y1, x0:x1] = True
         assert (background[~inside] == photo[~inside]).all()
         assert (background[inside] != photo[inside]).mean() > 0.5
+
+
+def test_a_sample_is_shown_and_its_members_are_written(call: Call, data: Path, tmp_path: Path) -> None:
+    shown = json.loads(call("show", data, "p2", "--json", "--extract", tmp_path / "out")[1])
+    assert (shown["shard"], shown["json"]["width"], shown["status"]) == ("folder-train-000000", 52, "ok")
+    photo = (data.parent / "photos" / "p2.jpg").read_bytes()
+    assert (tmp_path / "out" / "p2.jpg").read_bytes() == photo
+    assert json.loads(call("show", data, "p9", "--json")[1])["status"] == "failed"
+    status, _, err = call("show", data, "nothing")
+    assert status == 2
+    assert "no sample 'nothing'" in err
+
+
+def test_a_path_that_cannot_be_written_is_an_environment_fault(
+    call: Call, data: Path, tmp_path: Path
+) -> None:
+    (tmp_path / "file").touch()
+    status, _, err = call("show", data, "p2", "--extract", tmp_path / "file" / "x")
+    assert status == 3
+    assert "file" in err
+    assert "Traceback" not in err
+    status, _, err = call("preview", data, "--output", tmp_path / "file" / "sheet.png")
+    assert status == 3
+    assert "Next: " in err

@@ -1,0 +1,31 @@
+"""`maskgen info`."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+Call = Callable[..., tuple[int, str, str]]
+
+
+def test_info_counts_samples_and_failures(call: Call, data: Path) -> None:
+    facts = json.loads(call("info", data, "--json")[1])
+    assert (facts["samples"], facts["failed"], facts["shards"], facts["complete"]) == (4, 1, 2, True)
+    assert sum(facts["backgrounds"].values()) == 4
+    assert facts["mean_fg_area"] == pytest.approx(0.25, abs=0.02)
+    assert facts["options"]["method"] == "box"
+    assert facts["bytes"] == sum(path.stat().st_size for path in data.glob("*.tar"))
+    text = call("info", data)[1]
+    assert "samples        4\n" in text
+    assert "method=box" in text
+
+
+def test_folders_without_a_manifest_are_refused(call: Call, tmp_path: Path) -> None:
+    for command in ("info", "preview"):
+        status, _, err = call(command, tmp_path)
+        assert status == 1
+        assert "no manifest.json here" in err
+    assert call("verify", tmp_path)[0] == 1
