@@ -12,42 +12,40 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from .batch import Batch
     from .dali.loader import DaliLoader
-    from .dataset.open import Dataset, open_dataset
+    from .dataset.dataset import Dataset
+    from .dataset.open import open_dataset
     from .dataset.shard import Shard
-    from .order.schedule import LoaderState, Schedule
+    from .order.schedule import Schedule
+    from .order.state import LoaderState
+    from .reading.broken import BrokenSample
     from .reading.masks import MaskReader
-    from .reading.samples import BrokenSample, SampleReader
+    from .reading.samples import SampleReader
+    from .recipes.parts import NO_PHOTOMETRIC, Background, Corruption, Crop, Photometric
     from .recipes.published import RECIPES
-    from .recipes.spec import (
-        NO_PHOTOMETRIC,
-        Background,
-        Corruption,
-        Crop,
-        Negative,
-        Photometric,
-        Recipe,
-        View,
-    )
+    from .recipes.spec import Negative, Recipe, View
     from .sampling.crops import choose_crops, coverage
     from .torch.loader import TorchLoader
 
 _MODULES = {
     "Batch": "batch",
-    "BrokenSample": "reading.samples",
+    "BrokenSample": "reading.broken",
     "DaliLoader": "dali.loader",
-    "Dataset": "dataset.open",
-    "LoaderState": "order.schedule",
+    "Dataset": "dataset.dataset",
+    "LoaderState": "order.state",
     "MaskReader": "reading.masks",
     "RECIPES": "recipes.published",
     "SampleReader": "reading.samples",
     "Schedule": "order.schedule",
     "Shard": "dataset.shard",
     "TorchLoader": "torch.loader",
+    "Negative": "recipes.spec",
+    "Recipe": "recipes.spec",
+    "View": "recipes.spec",
     "choose_crops": "sampling.crops",
     "coverage": "sampling.crops",
     "open_dataset": "dataset.open",
 }
-"""Where the names are; those that are not here are in `recipes.spec`."""
+"""Where the names are; those that are not here are in `recipes.parts`."""
 
 __all__ = [
     "NO_PHOTOMETRIC",
@@ -78,7 +76,7 @@ __all__ = [
 def __getattr__(name: str) -> Any:
     if name not in __all__:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    value = getattr(import_module(f"{__name__}.{_MODULES.get(name, 'recipes.spec')}"), name)
+    value = getattr(import_module(f"{__name__}.{_MODULES.get(name, 'recipes.parts')}"), name)
     globals()[name] = value
     return value
 

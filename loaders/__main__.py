@@ -10,7 +10,8 @@ from maskgen.errors import MaskgenError
 
 from .batch import Batch
 from .dali.loader import DaliLoader
-from .dataset.open import Dataset, open_dataset
+from .dataset.dataset import Dataset
+from .dataset.open import open_dataset
 from .options import DEVICES
 from .recipes.published import RECIPES
 

@@ -10,9 +10,10 @@ from maskgen.errors import UsageError
 from maskgen.shards import naming
 
 from .batch import Batch
-from .dataset.open import Dataset
+from .dataset.dataset import Dataset
 from .options import LoaderOptions
-from .order.schedule import LoaderState, Schedule
+from .order.schedule import Schedule
+from .order.state import LoaderState
 from .reading.samples import SampleReader
 from .recipes.spec import Recipe, View
 

@@ -49,7 +49,7 @@ class Batch(TypedDict):
     sample: Tensor
 
 
-def some(parts: Iterable[Tensor | None]) -> tuple[Tensor | None, ...] | None:
+def none_if_all_none(parts: Iterable[Tensor | None]) -> tuple[Tensor | None, ...] | None:
     """The parts of V views, or None when no view has one."""
     found = tuple(parts)
     return None if all(part is None for part in found) else found

@@ -17,8 +17,9 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
-    from ..dataset.open import Dataset
-    from ..order.schedule import Order, Schedule
+    from ..dataset.dataset import Dataset
+    from ..order.schedule import Schedule
+    from ..order.shuffle import Order
     from ..pixels.outputs import BatchMaker
     from .stream import Stream
 

@@ -12,7 +12,8 @@ from nvidia.dali import types as dali_types
 
 from ..pixels.auto_augment import auto_augment
 from ..pixels.draw_table import columns
-from ..recipes.spec import IMAGENET_MEAN, View
+from ..recipes.parts import IMAGENET_MEAN
+from ..recipes.spec import View
 from ..sampling.draws import DONOR, GRAY
 
 # DALI's own annotations know neither its element types nor half of its return types.

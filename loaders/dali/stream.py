@@ -18,7 +18,8 @@ from maskgen.shards import naming
 from ..options import LoaderOptions
 from ..pixels.sources import SourceReader
 from ..prefetch import Job, WorkAhead
-from ..reading.samples import BrokenSample, SampleReader
+from ..reading.broken import BrokenSample
+from ..reading.samples import SampleReader
 from ..recipes.spec import Recipe
 from . import graph
 from .feed import Feed, Feeder
@@ -126,7 +127,7 @@ class Stream:
             if not faults:
                 return Flight(error=error)
             for fault in faults:
-                self._reader.condemn(fault)
+                self._reader.mark_broken(fault)
             land(self._held[0], self._flying)
             flight = self._started(self._feeder.make(*feed.sources.request))
         except Exception as problem:  # noqa: BLE001 - raised in its turn

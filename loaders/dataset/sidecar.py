@@ -5,7 +5,6 @@ from __future__ import annotations
 import hashlib
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
@@ -13,12 +12,10 @@ from numpy.typing import NDArray
 from maskgen.errors import UsageError
 from maskgen.shards import naming
 
+from .dataset import Dataset
 from .find_originals import find_photos
 from .originals import Photos, read_paths
 from .shard import Shard
-
-if TYPE_CHECKING:
-    from .open import Dataset
 
 
 def join(dataset: Dataset, folder: Path, *, check_hashes: bool, drop: bool) -> Dataset:

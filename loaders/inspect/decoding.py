@@ -11,28 +11,27 @@ from maskgen.errors import ShardFault
 from maskgen.shards import naming
 
 from ..reading.samples import SampleReader
+from .workload import Workload
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    from .bench import LoaderSetting
 
-
-def decoded(setting: LoaderSetting) -> Generator[Any, None, None]:
+def decoded(workload: Workload) -> Generator[Any, None, None]:
     """Batches of the photos' shapes, without end: read and decoded by DALI, and nothing else.
 
     Raises:
         ShardFault: a photo cannot be decoded.
     """
-    reader = SampleReader(setting.dataset, (naming.PHOTO,), on_error="skip")
-    pipeline = _decoder(setting, gpu=setting.device == "cuda")
+    reader = SampleReader(workload.dataset, (naming.PHOTO,), on_error="skip")
+    pipeline = _decoder(workload, gpu=workload.device == "cuda")
     fed = []
 
     def feed(samples: NDArray[np.int64]) -> None:
         fed.append(reader.take(samples, (naming.PHOTO,)))  # DALI reads these bytes until the batch is out
         pipeline.feed_input("photo", fed[-1].encoded[naming.PHOTO])
 
-    batches = _cycle(setting)
+    batches = _cycle(workload)
     feed(next(batches))
     feed(next(batches))
     pipeline.schedule_run()  # the first time as many as it prefetches, two; then one each time
@@ -62,7 +61,7 @@ def _landed(pipeline: Any) -> Any:
         pipeline.release_outputs()
 
 
-def _decoder(setting: LoaderSetting, *, gpu: bool) -> Any:
+def _decoder(workload: Workload, *, gpu: bool) -> Any:
     from nvidia.dali import fn as dali_fn
     from nvidia.dali import types as dali_types
     from nvidia.dali.pipeline import Pipeline
@@ -75,7 +74,7 @@ def _decoder(setting: LoaderSetting, *, gpu: bool) -> Any:
         import torch
 
         number = torch.cuda.current_device()
-    pipeline: Any = make(setting.batch_size, setting.threads, number, prefetch_queue_depth=2)
+    pipeline: Any = make(workload.batch_size, workload.threads, number, prefetch_queue_depth=2)
     with pipeline:
         photo = fn.external_source(name="photo", dtype=types.UINT8, ndim=1, no_copy=True)
         image = fn.decoders.image(
@@ -86,9 +85,9 @@ def _decoder(setting: LoaderSetting, *, gpu: bool) -> Any:
     return pipeline
 
 
-def _cycle(setting: LoaderSetting) -> Iterator[NDArray[np.int64]]:
-    order, step = setting.dataset.order(0, 0), 0
+def _cycle(workload: Workload) -> Iterator[NDArray[np.int64]]:
+    order, step = workload.dataset.order(0, 0), 0
     while True:
-        places = np.arange(step * setting.batch_size, (step + 1) * setting.batch_size)
-        yield np.asarray(order[places % setting.dataset.samples], np.int64)
+        places = np.arange(step * workload.batch_size, (step + 1) * workload.batch_size)
+        yield np.asarray(order[places % workload.dataset.samples], np.int64)
         step += 1

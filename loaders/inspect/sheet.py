@@ -30,7 +30,7 @@ from ..torch.loader import TorchLoader
 if TYPE_CHECKING:
     from torch import Tensor
 
-    from ..dataset.open import Dataset
+    from ..dataset.dataset import Dataset
 
 _NARROWEST = 96  # px, for a caption
 

@@ -10,7 +10,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from ..batch import Batch, some
+from ..batch import Batch, none_if_all_none
 from ..options import LoaderOptions
 from ..recipes.spec import Recipe
 from . import draw_table
@@ -18,7 +18,7 @@ from .draw_table import Output
 from .normalize import normalize
 
 if TYPE_CHECKING:
-    from ..dataset.open import Dataset
+    from ..dataset.dataset import Dataset
     from .sources import Sources
 
 Parts = tuple[Tensor | None, ...]
@@ -108,13 +108,15 @@ class BatchMaker:
         masks = of("masks")
         return Batch(
             views=tuple(made[Output("views", index)] for index in range(len(views))),
-            masks=some(mask if view.masks else None for mask, view in zip(masks, views, strict=True)),
-            cam_masks=some(
+            masks=none_if_all_none(
+                mask if view.masks else None for mask, view in zip(masks, views, strict=True)
+            ),
+            cam_masks=none_if_all_none(
                 shrunk(mask, view.cam_masks) if mask is not None and view.cam_masks else None
                 for mask, view in zip(masks, views, strict=True)
             ),
-            weak=some(of("weak")),
-            masked=some(of("masked")),
+            weak=none_if_all_none(of("weak")),
+            masked=none_if_all_none(of("masked")),
             boxes=torch.from_numpy(facts.boxes),
             flips=torch.from_numpy(facts.flips),
             replaced=torch.from_numpy(facts.replaced),

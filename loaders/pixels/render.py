@@ -11,7 +11,8 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from ..recipes.spec import IMAGENET_MEAN, Recipe, View
+from ..recipes.parts import IMAGENET_MEAN
+from ..recipes.spec import Recipe, View
 from ..sampling.draws import GRAY, KEEP, color_matrix
 from . import draw_table, kernels
 from .auto_augment import auto_augment

@@ -10,8 +10,10 @@ from numpy.typing import NDArray
 from maskgen.errors import UsageError
 from maskgen.shards import naming
 
-from ..dataset.open import Dataset
-from ..reading.samples import BrokenSample, SampleReader, Small, Taken
+from ..dataset.dataset import Dataset
+from ..reading.broken import BrokenSample
+from ..reading.buffers import Small, Taken
+from ..reading.samples import SampleReader
 from ..recipes.spec import Recipe
 from ..sampling.corruption import corrupt
 from ..sampling.draws import DONOR, BatchDraws, draw
@@ -85,7 +87,7 @@ class SourceReader:
             try:
                 backgrounds = self._backgrounds(table, taken)
             except BrokenSample as fault:
-                self.reader.condemn(fault)  # raises, or the batch is made again without the sample
+                self.reader.mark_broken(fault)  # raises, or the batch is made again without the sample
                 continue
             return Sources(wanted, seed, epoch, taken, small.fg, draws, table, backgrounds)
 

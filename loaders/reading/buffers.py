@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from maskgen.shards import coverage, naming, tar
 from maskgen.shards.meta import META, Meta
 
-from ..dataset.open import Dataset
+from ..dataset.dataset import Dataset
 from ..dataset.shard import FIXED_BYTES, content_offsets
 
 SMALL = (naming.SAT, naming.FG, naming.META)

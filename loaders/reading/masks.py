@@ -19,7 +19,8 @@ from maskgen.shards.meta import unpack_meta
 from maskgen.shards.sample import hard_mask
 from maskgen.types import HardMask
 
-from ..dataset.open import Dataset, open_dataset
+from ..dataset.dataset import Dataset
+from ..dataset.open import open_dataset
 from ..dataset.shard import Shard, read_member
 
 if TYPE_CHECKING:

@@ -14,11 +14,11 @@ from numpy.typing import NDArray
 from maskgen.errors import ImageFault, ShardFault, UsageError
 from maskgen.shards import naming, tar
 
-from ..dataset.open import Dataset
+from ..dataset.dataset import Dataset
 from ..dataset.originals import Photos
-from ..dataset.shard import COPY_AGAIN, header
-from ..order.permutation import mix64
+from ..dataset.shard import header
 from ..storage.open_files import OpenFiles
+from .broken import BrokenSample, Substitutes
 from .buffers import (
     SMALL,
     SMALL_BYTES,
@@ -31,40 +31,12 @@ from .buffers import (
     plausible,
 )
 
-__all__ = ["ON_ERROR", "TRIES", "BrokenSample", "SampleReader", "Small", "Taken"]
-
-ON_ERROR = ("raise", "skip")
-TRIES = 100
-"""Substitutes tried for one sample before the data set is given up."""
-
-
-class BrokenSample(ShardFault):
-    """A sample whose bytes are not what the shards' tables promise.
-
-    Args:
-        what: see `MaskgenError`.
-        where: tar, member and offset.
-        cause: the likely cause.
-        sample: its number in the data set.
-    """
-
-    def __init__(self, what: str, *, where: str, cause: str, sample: int) -> None:
-        super().__init__(what, where=where, cause=cause, remedy=COPY_AGAIN, arguments=[("on_error", "skip")])
-        self.sample = sample
-
-    def __reduce__(self) -> tuple[Any, ...]:
-        return (_rebuild, (self.what, self.where, self.cause, self.sample))
-
-
-def _rebuild(what: str, where: str, cause: str, sample: int) -> BrokenSample:
-    return BrokenSample(what, where=where, cause=cause, sample=sample)
-
 
 class SampleReader:
     """Samples by number, with positioned reads: never mapped, so a file cut under us is an error and not a crash.
 
     `take` reads a batch and, with ``on_error="skip"``, puts other samples in the place of broken ones. What breaks later
-    (a picture that does not decode) is reported with `condemn`; reading the same batch again then gives a substitute.
+    (a picture that does not decode) is reported with `mark_broken`; reading the same batch again then gives a substitute.
     The substitute is a function of the sample's number alone, so epochs stay reproducible.
 
     Safe to share among threads. A copy in another process opens its own files.
@@ -89,17 +61,13 @@ class SampleReader:
         threads: int = 1,
         open_files: int | None = None,
     ) -> None:
-        if on_error not in ON_ERROR or threads < 1:
-            raise UsageError(
-                f"SampleReader(on_error={on_error!r}, threads={threads}) is out of range",
-                remedy="on_error raise or skip, threads from 1",
-            )
+        if threads < 1:
+            raise UsageError(f"threads={threads} is out of range", arguments=[("threads", "<1 or more>")])
         for ext in members:
             _check_member(dataset, ext)
         self.dataset = dataset
-        self.on_error = on_error
         self.threads = threads
-        self.broken: dict[int, str] = {}
+        self._substitutes = Substitutes(dataset.samples, where=str(dataset.path), on_error=on_error)
         self._lost: dict[int, ShardFault] = {}
         self._open_files = open_files
         self._start()
@@ -119,12 +87,17 @@ class SampleReader:
         self._start()
 
     @property
+    def broken(self) -> dict[int, str]:
+        """Samples found broken so far, by number, and what is wrong with each."""
+        return self._substitutes.known_bad
+
+    @property
     def skipped(self) -> int:
         """Samples found broken so far; `broken` says which, and why."""
         return len(self.broken)
 
     def close(self) -> None:
-        """Close the files and end fetching ahead; the next read opens them again."""
+        """Close the files and end prefetching; the next read opens them again."""
         self._files.close()
         if self.dataset.photos is not None:
             self.dataset.photos.close()
@@ -162,11 +135,11 @@ class SampleReader:
         except OSError as error:
             raise self.fault(sample, ext, "a member cannot be read", str(error)) from error
 
-    def ahead(self, samples: NDArray[np.int64]) -> None:
+    def prefetch(self, samples: NDArray[np.int64]) -> None:
         """Begin to fetch the tars of samples that will be read soon; nothing to do where they lie here."""
         if self.dataset.cache is not None:
             numbers = np.unique(self.dataset.shard_numbers(np.asarray(samples, np.int64)))
-            self.dataset.cache.fetch_ahead([self.dataset.shards[number] for number in numbers.tolist()])
+            self.dataset.cache.prefetch([self.dataset.shards[number] for number in numbers.tolist()])
 
     def take(self, samples: NDArray[np.int64], members: Sequence[str] = ()) -> Taken:
         """Read a batch: (B,) int64 sample numbers; `members` are the extensions wanted beside the small ones.
@@ -177,37 +150,22 @@ class SampleReader:
             EnvironmentFault: the files cannot be read for a reason outside them.
         """
         wanted = np.asarray(samples, np.int64)
-        batch = Buffers(self.settle(wanted), members)
+        batch = Buffers(self._substitutes.substitute_broken(wanted), members)
         pending = np.arange(len(wanted))
         while faults := self._fill(batch, pending):
             for fault in faults.values():
-                self.condemn(fault)
+                self.mark_broken(fault)
             pending = np.array(sorted(faults), np.int64)
-            batch.samples[pending] = self.settle(wanted[pending])
+            batch.samples[pending] = self._substitutes.substitute_broken(wanted[pending])
         return batch.taken
 
-    def settle(self, samples: NDArray[np.int64]) -> NDArray[np.int64]:
-        """A copy of (B,) int64 samples in which those known to be broken are replaced.
-
-        Raises:
-            ShardFault: a hundred substitutes of one sample are broken too.
-        """
-        settled = np.array(samples, np.int64)
-        if self.broken:
-            for row, sample in enumerate(settled.tolist()):
-                if sample in self.broken:
-                    settled[row] = self._substitute(sample)
-        return settled
-
-    def condemn(self, fault: BrokenSample) -> None:
+    def mark_broken(self, fault: BrokenSample) -> None:
         """Take note of a broken sample, so that `take` replaces it from now on.
 
         Raises:
             BrokenSample: `fault` itself, with ``on_error="raise"``.
         """
-        if self.on_error == "raise":
-            raise fault
-        self.broken.setdefault(fault.sample, str(fault))
+        self._substitutes.mark_broken(fault)
 
     def fault(self, sample: int, ext: str, what: str, cause: str = "damage") -> BrokenSample:
         """The error for a member that was read and turned out bad, with its tar, offset and key."""
@@ -218,18 +176,6 @@ class SampleReader:
             start, _ = shard.place(row, shard.members.index(ext))
             where = f"{shard.tar_name} {shard.keys[row].decode()}.{ext} at byte {start}"
         return BrokenSample(what, where=where, cause=cause, sample=sample)
-
-    def _substitute(self, sample: int) -> int:
-        tries = np.arange(1, TRIES + 1, dtype=np.uint64) + (np.uint64(sample) << np.uint64(16))
-        for candidate in (mix64(tries) % np.uint64(self.dataset.samples)).tolist():
-            if candidate not in self.broken:
-                return int(candidate)
-        raise ShardFault(
-            f"no whole sample was found in place of a broken one ({len(self.broken)} are broken so far)",
-            where=str(self.dataset.path),
-            cause=self.broken[sample],
-            remedy=COPY_AGAIN,
-        )
 
     def _strict(self, samples: NDArray[np.int64], members: Sequence[str]) -> Taken:
         batch = Buffers(samples, members)
@@ -242,7 +188,7 @@ class SampleReader:
         located = batch.locate(self.dataset, rows)
         if self.dataset.cache is not None:
             shards = [self.dataset.shards[n] for n in {row.shard for row in located} - self._lost.keys()]
-            self.dataset.cache.fetch_ahead(shards, wait=True)
+            self.dataset.cache.prefetch(shards, wait=True)
         if self._pool is None or len(located) < 2 * self.threads:
             faults = self._read(batch, located)
         else:

@@ -9,7 +9,8 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from .spec import NO_PHOTOMETRIC, Background, Crop, Negative, Photometric, Recipe, View
+from .parts import NO_PHOTOMETRIC, Background, Crop, Photometric
+from .spec import Negative, Recipe, View
 
 _MOCO = Photometric()  # jitter (.4,.4,.4,.1) p .8, grey .2, blur (.1,2) p .5
 _SIMCLR = Photometric(jitter=(0.8, 0.8, 0.8, 0.2))  # appendix A, strength 1; blur p .5

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from maskgen.shards.coverage import FG_SIDE, GRID, SAT_SCALE
 
 from ..reading.buffers import Small
-from ..recipes.spec import Corruption
+from ..recipes.parts import Corruption
 from .draws import uniforms
 
 Floats = NDArray[np.float64]

@@ -12,7 +12,7 @@ from scipy.special import ndtr, ndtri
 from maskgen.shards.coverage import SAT_SCALE
 from maskgen.shards.meta import Meta
 
-from ..recipes.spec import Crop
+from ..recipes.parts import Crop
 
 Floats = NDArray[np.float64]
 TRIES = 10

@@ -16,7 +16,8 @@ from numpy.typing import NDArray
 from maskgen.shards.meta import Meta
 
 from ..order.permutation import mix64, stream_key
-from ..recipes.spec import Background, Photometric, Recipe, View
+from ..recipes.parts import Background, Photometric
+from ..recipes.spec import Recipe, View
 from . import crops
 from .crops import choose_crops, coverage, foreground_area
 

@@ -2,18 +2,15 @@
 
 from __future__ import annotations
 
-import contextlib
 import hashlib
 import os
-import shutil
-import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from concurrent.futures import wait as wait_for
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
-from maskgen.errors import EnvironmentFault, ShardFault, UsageError
+from maskgen.errors import ShardFault, UsageError
 from maskgen.io.atomic import (
     PartialFile,
     disk_errors,
@@ -27,15 +24,10 @@ from maskgen.shards import naming
 from maskgen.shards.manifest import Manifest
 from maskgen.shards.record import FileFact
 
-from ..dataset.shard import Shard
-from .shared_files import evict, file_lock, held_files, open_shared
+from .room import PREFIX, Room
+from .shared_files import file_lock, open_shared
 from .stores import Store, is_address, open_store
 
-PREFIX = "maskgen-"
-WAIT_S = 60.0
-"""How long a full cache waits for tars that are being read, seconds."""
-
-_SMALL = ("idx", "parquet")
 _FETCHERS = 16
 _GROUP = 64
 _MAX_MANIFEST = 1 << 30
@@ -74,6 +66,26 @@ def open_cache(path: str | Path, cache: str | Path | None, limit: int | None) ->
     return TarCache(open_store(path), root, limit)
 
 
+class Tar(Protocol):
+    """What a cache must know of a tar before it is there."""
+
+    @property
+    def name(self) -> str:
+        """Stem of the shard."""
+
+    @property
+    def tar_name(self) -> str:
+        """File name of the tar."""
+
+    @property
+    def bytes(self) -> int:
+        """Its size."""
+
+    @property
+    def sha256(self) -> str:
+        """Of its bytes."""
+
+
 class TarCache:
     """The tars of one data set in a folder that other data sets and processes may use too.
 
@@ -94,7 +106,7 @@ class TarCache:
     def __init__(self, store: Store, root: Path, limit: int | None) -> None:
         self.store = store
         self.root = root
-        self.limit = limit
+        self.room = Room(root, limit)
         self._pool: ThreadPoolExecutor | None = None
         self._coming: dict[str, Future[None]] = {}
         content = self._read_manifest()
@@ -143,11 +155,11 @@ class TarCache:
                     cause="an incomplete copy",
                     remedy="copy it there again",
                 )
-        self._check_room(facts, window)
+        self.room.check(facts, window, own=self.folder, where=self.store.address)
         self._fetch_small({name: fact for name, fact in facts.items() if not name.endswith(".tar")})
         return sorted(names)
 
-    def open_tar(self, shard: Shard) -> int:
+    def open_tar(self, shard: Tar) -> int:
         """A descriptor of a shard's tar with a shared lock on it, fetched first when it is not here.
 
         Raises:
@@ -162,10 +174,10 @@ class TarCache:
             with file_lock(self.folder / f".{shard.tar_name}.lock"):
                 if not path.exists():  # another process may have fetched it while we waited
                     fact = FileFact(shard.bytes, shard.sha256)
-                    with self._reserved({path: fact}) as partials:
+                    with self.room.reserve({path: fact}) as partials:
                         self._fill(fact, partials[0])
 
-    def fetch_ahead(self, shards: Sequence[Shard], *, wait: bool = False) -> None:
+    def prefetch(self, shards: Sequence[Tar], *, wait: bool = False) -> None:
         """Begin to fetch the tars that are not here, a few at a time; what fails is tried again when it is read.
 
         Args:
@@ -182,7 +194,7 @@ class TarCache:
             wait_for([self._coming[shard.name] for shard in shards if shard.name in self._coming])
 
     def close(self) -> None:
-        """Drop what `fetch_ahead` has not begun, and wait for the rest."""
+        """Drop what `prefetch` has not begun, and wait for the rest."""
         if self._pool is not None:
             self._pool.shutdown(cancel_futures=True)
             self._pool = None
@@ -198,7 +210,7 @@ class TarCache:
             missing = [name for name, found in zip(facts, here, strict=True) if not found]
             for first in range(0, len(missing), _GROUP):
                 group = {self.folder / name: facts[name] for name in missing[first : first + _GROUP]}
-                with self._reserved(group) as partials:
+                with self.room.reserve(group) as partials:
                     list(pool.map(self._fill, group.values(), partials))
 
     def _fill(self, fact: FileFact, partial: PartialFile) -> None:
@@ -222,69 +234,3 @@ class TarCache:
             cause="damage, or a file of another run",
             remedy="copy it there again",
         )
-
-    @contextlib.contextmanager
-    def _reserved(self, files: dict[Path, FileFact]) -> Iterator[list[PartialFile]]:
-        """Unfinished files that count their whole size from the beginning: no two fetches use the same room."""
-        with contextlib.ExitStack() as stack:
-            with self._room(sum(fact.bytes for fact in files.values())):
-                partials = [stack.enter_context(PartialFile(path)) for path in files]
-                for partial, fact in zip(partials, files.values(), strict=True):
-                    with disk_errors(partial.final, fact.bytes):
-                        os.truncate(partial.path, fact.bytes)
-            yield partials
-
-    @contextlib.contextmanager
-    def _room(self, size: int) -> Iterator[None]:
-        """Hold the cache's lock with `size` bytes free below the limit.
-
-        Raises:
-            EnvironmentFault: what fills the cache is being read, and stayed so.
-        """
-        end = time.monotonic() + WAIT_S
-        while True:
-            with folder_lock(self.root):
-                if self._evict(size) <= 0:
-                    yield
-                    return
-            if size > (self.limit or size) or time.monotonic() > end:
-                raise EnvironmentFault(
-                    f"the cache has no room for {size:,} bytes: it may hold {self.limit:,}, and what fills it is being "
-                    "read",
-                    where=str(self.root),
-                    remedy="let fewer processes share the cache",
-                    arguments=[("cache_bytes", "<more>")],
-                )
-            time.sleep(0.05)
-
-    def _evict(self, size: int) -> int:
-        """Make room for `size` bytes; returns how many are missing."""
-        if self.limit is None:
-            return 0
-        held = sum(file.size for file in held_files(self.root, PREFIX))
-        return evict(self.root, PREFIX, ".tar", held + size - self.limit)
-
-    def _check_room(self, facts: dict[str, FileFact], window: int) -> None:
-        """Refuse an order that would fetch the same tars again and again."""
-        tars = sorted((f.bytes for name, f in facts.items() if name.endswith(".tar")), reverse=True)
-        small = sum(fact.bytes for name, fact in facts.items() if not name.endswith(".tar"))
-        need = small + sum(tars[: 2 * window] if window else tars)
-        room = self.limit if self.limit is not None else self._disk_room()
-        if need <= room:
-            return
-        fits = (room - small) // (2 * max(tars[0], 1))
-        windows = f"two windows of {window} tars" if window else "all tars (global shuffle)"
-        raise UsageError(
-            f"the cache may hold {room:,} bytes, and the order needs {need:,}: {windows}, tables and indexes",
-            where=f"{self.store.address} in {self.root}",
-            cause="cache_bytes" if self.limit is not None else "free space on the disk",
-            remedy="" if self.limit is not None else "free space there, or choose a cache on a larger disk",
-            arguments=[
-                *([("cache_bytes", need)] if self.limit is not None else []),
-                *([("shuffle", f"shards:{fits}")] if fits > 0 else []),
-            ],
-        )
-
-    def _disk_room(self) -> int:
-        own = sum(file.size for file in held_files(self.root, PREFIX) if file.path.parent == self.folder)
-        return shutil.disk_usage(self.root).free + own

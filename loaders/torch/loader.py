@@ -17,12 +17,12 @@ from ..batch import Batch
 from ..options import LoaderOptions
 from ..pixels.sources import SourceReader, Sources, check_tiling
 from ..prefetch import Job, WorkAhead
-from ..reading.samples import BrokenSample
+from ..reading.broken import BrokenSample
 from ..recipes.spec import Recipe, View
 from .decode import decode
 
 if TYPE_CHECKING:
-    from ..dataset.open import Dataset
+    from ..dataset.dataset import Dataset
     from ..pixels.outputs import BatchMaker
     from ..pixels.render import Renderer
 
@@ -138,7 +138,7 @@ class TorchLoader(EpochLoader):
             try:
                 photos, backgrounds = decode(sources, self.reader, self._decoders.map)
             except BrokenSample as fault:
-                self.reader.condemn(fault)  # raises, or the batch is made again without the sample
+                self.reader.mark_broken(fault)  # raises, or the batch is made again without the sample
                 continue
             return self._rendered(sources, photos, backgrounds)
 

@@ -119,30 +119,32 @@ def loader(options: LoaderBenchOptions) -> None:
     recipes = {name: recipe_named(name) for name in options.names}
     with own_options():
         dataset = open_with_photos(options.data, options.photos)
-    from maskgen.loaders.inspect import bench
+    from maskgen.loaders.inspect.advice import advice, cores, short_side
+    from maskgen.loaders.inspect.bench import loader_rates
+    from maskgen.loaders.inspect.workload import Workload
 
-    available = bench.cores()
+    available = cores()
     threads = options.threads or available
-    setting = bench.LoaderSetting(
-        dataset=dataset, batch_size=options.batch_size, threads=threads, device=options.device
-    )
     with own_options():
-        rates = bench.loader_rates(setting, recipes, options.seconds, torch=options.torch)
-    said = bench.advice(setting, rates, available, bench.short_side(dataset))
+        workload = Workload(
+            dataset=dataset, batch_size=options.batch_size, threads=threads, device=options.device
+        )
+        rates = loader_rates(workload, recipes, options.seconds, torch=options.torch)
+    said = advice(workload, rates, available, short_side(dataset))
     if options.as_json:
         facts = {
             "samples": dataset.samples,
-            "batch_size": setting.batch_size,
+            "batch_size": workload.batch_size,
             "threads": threads,
             "cores": available,
-            "device": setting.device,
+            "device": workload.device,
             "rates": [dataclasses.asdict(rate) for rate in rates],
             "advice": said,
         }
         click.echo(json.dumps(facts))
         return
     click.echo(
-        f"{dataset.samples} photos, batches of {setting.batch_size}, {threads} threads, {setting.device}"
+        f"{dataset.samples} photos, batches of {workload.batch_size}, {threads} threads, {workload.device}"
     )
     for line in _rate_lines(rates):
         click.echo(line)

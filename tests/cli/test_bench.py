@@ -6,7 +6,6 @@ import json
 import shutil
 import sys
 from collections.abc import Callable
-from dataclasses import replace
 from pathlib import Path
 
 import cv2
@@ -18,7 +17,6 @@ pytest.importorskip("torch", reason="views are torch tensors")
 
 from maskgen.cli.app import main
 from maskgen.loaders import open_dataset
-from maskgen.loaders.inspect import bench
 
 Call = Callable[..., tuple[int, str, str]]
 
@@ -114,35 +112,6 @@ def test_no_gpu_is_an_environment_fault(call: Call, folder: Path) -> None:
     assert status == 3
     assert "GPU" in err
     assert "Next: --device cpu.\n" in err
-
-
-def test_the_short_side_is_the_photos_median(folder: Path) -> None:
-    assert bench.short_side(open_dataset(folder / "full")) == 95
-
-
-def rates(cpu_ms: float, images_per_s: float) -> list[bench.LoaderRate]:
-    decode = bench.LoaderRate("decode", "dali", 1000.0, 0.0, 2.0, 1.0)
-    quick = bench.LoaderRate("plain", "dali", 900.0, 900.0, 2.2, 0.9)
-    slow = bench.LoaderRate("mocov2", "dali", images_per_s, 2 * images_per_s, cpu_ms, images_per_s / 1000)
-    ignored = bench.LoaderRate("mocov2", "torch", 10.0, 20.0, 90.0, 0.01)
-    return [decode, quick, slow, ignored]
-
-
-def test_advice_by_hand(folder: Path) -> None:
-    """4 ms of two cores are 500 images/s; half the side is a quarter of the pixels, so 2 ms become 0.5 ms."""
-    setting = bench.LoaderSetting(dataset=open_dataset(folder / "full"), batch_size=3, threads=2)
-    said = bench.advice(setting, rates(4.0, 500.0), 2, 200)
-    assert said == ["mocov2: 4.00 ms of a core per image, so that a core feeds 250 images/s."]
-    said = bench.advice(setting, rates(4.0, 500.0), 2, 512)
-    assert len(said) == 2
-    assert "--short-side 256" in said[1]
-    assert "about 1.6 times" in said[1]
-    said = bench.advice(setting, rates(4.0, 500.0), 8, 200)
-    assert "--threads 8" in said[1]
-    said = bench.advice(setting, rates(4.0, 250.0), 2, 200)
-    assert "Only 1.0 of 2 cores" in said[1]
-    on_gpu = replace(setting, device="cuda")
-    assert len(bench.advice(on_gpu, rates(4.0, 250.0), 2, 512)) == 1
 
 
 def test_a_photo_that_does_not_decode_is_named_a_fault(call: Call, folder: Path, tmp_path: Path) -> None:

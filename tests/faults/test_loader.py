@@ -21,7 +21,8 @@ from numpy.typing import NDArray
 
 from maskgen.loaders.dataset.open import open_dataset
 from maskgen.loaders.order.schedule import Schedule
-from maskgen.loaders.reading.samples import BrokenSample, SampleReader
+from maskgen.loaders.reading.broken import BrokenSample
+from maskgen.loaders.reading.samples import SampleReader
 
 pytestmark = pytest.mark.faults
 
@@ -56,7 +57,8 @@ READING = """
 import json, os, sys, time, hashlib
 from pathlib import Path
 from maskgen.loaders.dataset.open import open_dataset
-from maskgen.loaders.order.schedule import LoaderState, Schedule
+from maskgen.loaders.order.schedule import Schedule
+from maskgen.loaders.order.state import LoaderState
 from maskgen.loaders.reading.samples import SampleReader
 
 shards, state_file, log, world, batch, epochs, shuffle = sys.argv[1:]
@@ -262,7 +264,7 @@ def test_ranks_and_epochs_cover_the_data_set(built: Path) -> None:
 
 def test_state_survives_json(built: Path) -> None:
     dataset = open_dataset(built)
-    from maskgen.loaders.order.schedule import LoaderState
+    from maskgen.loaders.order.state import LoaderState
 
     state = LoaderState(2**63, 5, 48, dataset.fingerprint)
     assert LoaderState.from_dict(json.loads(json.dumps(state.to_dict()))) == state

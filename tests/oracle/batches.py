@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from maskgen.io.images.stored import decode_photo
-from maskgen.loaders.dataset.open import Dataset
+from maskgen.loaders.dataset.dataset import Dataset
 from maskgen.loaders.order.schedule import Schedule
 from maskgen.loaders.reading.buffers import Taken
 from maskgen.loaders.reading.samples import SampleReader

@@ -12,7 +12,8 @@ from numpy.typing import NDArray
 from scipy import ndimage
 from torchvision.transforms.v2 import functional as tv2
 
-from maskgen.loaders.recipes.spec import Background, Crop, Negative, Photometric, Recipe, View
+from maskgen.loaders.recipes.parts import Background, Crop, Photometric
+from maskgen.loaders.recipes.spec import Negative, Recipe, View
 from maskgen.loaders.sampling.draws import DONOR, GRAY, KEEP, ViewDraws, draw
 from maskgen.shards.coverage import foreground_box, small_mask, summed_area_table
 from maskgen.shards.meta import META

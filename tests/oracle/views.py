@@ -16,7 +16,8 @@ from torch import Tensor
 from torchvision.transforms.v2 import functional as tv2
 
 from maskgen.loaders.pixels.auto_augment import auto_augment
-from maskgen.loaders.recipes.spec import IMAGENET_MEAN, Photometric, View
+from maskgen.loaders.recipes.parts import IMAGENET_MEAN, Photometric
+from maskgen.loaders.recipes.spec import View
 from maskgen.loaders.sampling.draws import DONOR, GRAY, ViewDraws, color_matrix
 
 

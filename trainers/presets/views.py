@@ -7,17 +7,9 @@ from typing import cast, get_args
 
 from maskgen.config.suggest import nearest
 from maskgen.errors import UsageError
+from maskgen.loaders.recipes.parts import Background, Corruption, Crop, MaskChange, Place, Replace
 from maskgen.loaders.recipes.published import RECIPES
-from maskgen.loaders.recipes.spec import (
-    Background,
-    Corruption,
-    Crop,
-    MaskChange,
-    Place,
-    Recipe,
-    Replace,
-    View,
-)
+from maskgen.loaders.recipes.spec import Recipe, View
 
 from ..registry import TRAINER_METHODS
 

@@ -6,7 +6,7 @@ import pytest
 import torch
 
 from maskgen.loaders.pixels.normalize import normalize
-from maskgen.loaders.recipes.spec import IMAGENET_MEAN
+from maskgen.loaders.recipes.parts import IMAGENET_MEAN
 
 
 def test_the_masked_background_is_nearly_zero() -> None:

@@ -11,7 +11,7 @@ import pytest
 from maskgen.errors import UsageError
 from maskgen.loaders import Background, Corruption, Crop, Recipe, SampleReader, View, open_dataset
 from maskgen.loaders.pixels.sources import SourceReader, check_tiling
-from maskgen.loaders.reading.samples import BrokenSample
+from maskgen.loaders.reading.broken import BrokenSample
 from maskgen.loaders.sampling.draws import DONOR
 
 DONORS = Recipe(

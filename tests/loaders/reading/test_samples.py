@@ -4,12 +4,7 @@ from __future__ import annotations
 
 import os
 import pickle
-import resource
-import subprocess
-import sys
 import tarfile
-import threading
-from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
@@ -17,11 +12,12 @@ from typing import Any
 import numpy as np
 import pytest
 
-from maskgen.errors import EnvironmentFault, ShardFault, UsageError
-from maskgen.loaders.dataset.open import Dataset, open_dataset
+from maskgen.errors import ShardFault, UsageError
+from maskgen.loaders.dataset.dataset import Dataset
+from maskgen.loaders.dataset.open import open_dataset
 from maskgen.loaders.dataset.shard import header
-from maskgen.loaders.reading.samples import BrokenSample, SampleReader
-from maskgen.loaders.storage.open_files import OpenFiles
+from maskgen.loaders.reading.broken import BrokenSample
+from maskgen.loaders.reading.samples import SampleReader
 from maskgen.shards import tar
 from maskgen.shards.meta import META
 
@@ -185,75 +181,6 @@ def test_damage_is_named_with_tar_offset_and_key(damaged: Any, name: str) -> Non
     reader.take(np.array([7, 9]), ("jpg",))
 
 
-@pytest.mark.parametrize("threads", [1, 3])
-def test_skipped_samples_are_counted_and_replaced(damaged: Any, copy: Any, threads: int) -> None:
-    dataset, damage = damaged
-    known = content(copy.path)
-    for sample, (ext, at, data) in zip((2, 8, 11, 15), list(DAMAGE.values())[::3], strict=True):
-        damage(sample, ext, at, data)
-    reader = SampleReader(dataset, ("jpg",), on_error="skip", threads=threads)
-    taken = reader.take(np.arange(21), ("jpg",))
-    assert set(reader.broken) == {2, 8, 11, 15}
-    assert reader.skipped == 4
-    untouched = [n for n in range(21) if n not in (2, 8, 11, 15)]
-    assert taken.samples[untouched].tolist() == untouched
-    assert not {2, 8, 11, 15} & set(taken.samples.tolist())
-    compare(reader, taken, known)
-    assert "at byte" in reader.broken[8]
-
-
-def test_substitutes_do_not_depend_on_what_was_read_before(damaged: Any) -> None:
-    dataset, damage = damaged
-    bad = [0, 3, 4, 5, 9, 14, 18]
-    for sample in bad:
-        damage(sample, "sat", 4, b"\x01")
-    results = []
-    for seed in range(20):
-        reader = SampleReader(dataset, on_error="skip")
-        first = np.random.default_rng(seed).permutation(21)
-        for part in np.array_split(first, 4):
-            reader.take(part)
-        results.append(reader.take(np.arange(21)).samples.tolist())
-    assert all(result == results[0] for result in results)
-    assert not set(bad) & set(results[0])
-
-
-def test_condemned_after_decoding(damaged: Any) -> None:
-    """What a decoder refuses is reported by the loader, and is replaced when the batch is made again."""
-    dataset, _ = damaged
-    reader = SampleReader(dataset, ("jpg",), on_error="skip")
-    taken = reader.take(np.array([4, 5]), ("jpg",))
-    reader.condemn(reader.fault(5, "jpg", "a picture cannot be decoded"))
-    again = reader.take(np.array([4, 5]), ("jpg",))
-    assert taken.samples.tolist() == [4, 5]
-    assert again.samples[0] == 4
-    assert again.samples[1] != 5
-    strict = SampleReader(dataset, ("jpg",))
-    with pytest.raises(BrokenSample, match="cannot be decoded"):
-        strict.condemn(strict.fault(5, "jpg", "a picture cannot be decoded"))
-
-
-def test_nothing_whole_is_left(damaged: Any) -> None:
-    dataset, damage = damaged
-    for sample in range(21):
-        damage(sample, "sat", 4, b"\x01")
-    with pytest.raises(ShardFault, match=r"no whole sample was found.*21 are broken"):
-        SampleReader(dataset, on_error="skip").take(np.arange(5))
-
-
-def test_substitutes_are_spread_over_the_data_set(builder: Any) -> None:
-    """A lost shard must not turn one sample into many: no substitute stands for more than a few."""
-    built = builder(samples=300, shard_size=100)
-    dataset = open_dataset(built.path)
-    os.truncate(dataset.tar(dataset.shards[1]), 0)
-    reader = SampleReader(dataset, on_error="skip")
-    taken = reader.take(np.arange(300))
-    assert set(reader.broken) == set(range(100, 200))
-    replaced = Counter(taken.samples[100:200].tolist())
-    assert max(replaced.values()) <= 5
-    assert not set(replaced) & set(range(100, 200))
-
-
 @pytest.mark.parametrize("skip", [False, True])
 def test_tar_cut_while_it_is_read(copy: Any, skip: bool) -> None:
     """At 60 lengths; a reader that maps the file would die of SIGBUS here."""
@@ -286,65 +213,3 @@ def test_tar_gone_after_opening(copy: Any) -> None:
     reader = SampleReader(dataset, on_error="skip")
     compare(reader, reader.take(np.arange(21)), known)
     assert set(reader.broken) == set(range(11, 17))
-
-
-def test_few_descriptors_are_enough(drawn: Any) -> None:
-    """ulimit -n leaves room for two more files than are open."""
-    program = (
-        "import os, resource, sys, numpy as np\n"
-        "from maskgen.loaders.dataset.open import open_dataset\n"
-        "from maskgen.loaders.reading.samples import SampleReader\n"
-        "dataset = open_dataset(sys.argv[1])\n"
-        "reader = SampleReader(dataset, ('jpg',), open_files=100)\n"
-        "used = max(int(name) for name in os.listdir('/proc/self/fd')) + 1\n"
-        "resource.setrlimit(resource.RLIMIT_NOFILE, (used + 1, resource.getrlimit(resource.RLIMIT_NOFILE)[1]))\n"
-        "for epoch in range(3):\n"
-        "    reader.take(dataset.order(0, epoch)[np.arange(dataset.samples)], ('jpg',))\n"
-        "print('read')"
-    )
-    done = subprocess.run(
-        [sys.executable, "-c", program, str(drawn.path)], capture_output=True, text=True, check=False
-    )
-    assert (done.returncode, done.stdout) == (0, "read\n"), done.stderr
-
-
-def test_no_descriptor_at_all_is_an_error_of_the_environment(drawn: Any) -> None:
-    dataset = open_dataset(drawn.path)
-    reader = SampleReader(dataset, on_error="skip")
-    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
-    held = []
-    resource.setrlimit(resource.RLIMIT_NOFILE, (min(256, soft), hard))
-    try:
-        with pytest.raises(OSError, match="Too many open files"):  # noqa: PT012
-            while True:
-                held.append(os.open("/dev/null", os.O_RDONLY))
-        with pytest.raises(EnvironmentFault, match="too many open files"):
-            reader.take(np.arange(21))
-    finally:
-        for descriptor in held:
-            os.close(descriptor)
-        resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
-    assert not reader.broken
-    reader.take(np.arange(21))
-
-
-def test_open_files_never_closes_one_in_use(tmp_path: Path) -> None:
-    paths = [tmp_path / str(n) for n in range(8)]
-    for n, path in enumerate(paths):
-        path.write_text(str(n))
-    files = OpenFiles(lambda n: os.open(paths[n], os.O_RDONLY), capacity=1)
-    barrier = threading.Barrier(8)
-
-    def work(number: int) -> None:
-        for _ in range(50):
-            with files.use(number) as descriptor:
-                if _ == 0:
-                    barrier.wait()
-                assert os.pread(descriptor, 9, 0) == str(number).encode()
-        assert len(files) <= 9
-
-    with ThreadPoolExecutor(8) as pool:
-        list(pool.map(work, range(8)))
-    assert len(files) == 1
-    files.close()
-    assert len(files) == 0

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from scipy import ndimage, stats
 
 from maskgen.loaders.reading.buffers import Small
-from maskgen.loaders.recipes.spec import Corruption
+from maskgen.loaders.recipes.parts import Corruption
 from maskgen.loaders.sampling.corruption import corrupt
 from maskgen.loaders.sampling.draws import uniforms
 from maskgen.shards.coverage import foreground_box, small_mask, summed_area_table

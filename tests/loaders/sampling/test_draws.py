@@ -13,7 +13,8 @@ from numpy.typing import NDArray
 from scipy import stats
 from torchvision.transforms import ColorJitter
 
-from maskgen.loaders.recipes.spec import NO_PHOTOMETRIC, Background, Crop, Negative, Photometric, Recipe, View
+from maskgen.loaders.recipes.parts import NO_PHOTOMETRIC, Background, Crop, Photometric
+from maskgen.loaders.recipes.spec import Negative, Recipe, View
 from maskgen.loaders.sampling.draws import (
     DONOR,
     GRAY,

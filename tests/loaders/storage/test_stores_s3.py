@@ -16,7 +16,8 @@ import numpy as np
 import pytest
 
 from maskgen.errors import EnvironmentFault, ShardFault
-from maskgen.loaders.dataset.open import Dataset, open_dataset
+from maskgen.loaders.dataset.dataset import Dataset
+from maskgen.loaders.dataset.open import open_dataset
 from maskgen.loaders.reading.samples import SampleReader
 from maskgen.loaders.storage import stores
 

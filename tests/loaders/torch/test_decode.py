@@ -12,7 +12,7 @@ import pytest
 from maskgen.io.images.stored import decode_photo
 from maskgen.loaders import Background, Crop, Recipe, SampleReader, View, open_dataset
 from maskgen.loaders.pixels.sources import SourceReader, Sources
-from maskgen.loaders.reading.samples import BrokenSample
+from maskgen.loaders.reading.broken import BrokenSample
 from maskgen.loaders.torch.decode import decode
 
 DONORS = Recipe(views=(View(size=32, crop=Crop(fg_min=0.3), background=Background(replace="donor", p=0.4)),))

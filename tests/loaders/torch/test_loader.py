@@ -17,17 +17,11 @@ from PIL import Image
 from maskgen.errors import UsageError
 from maskgen.io.images.stored import decode_photo
 from maskgen.loaders import DaliLoader, open_dataset
-from maskgen.loaders.dataset.open import Dataset
-from maskgen.loaders.reading.samples import BrokenSample
+from maskgen.loaders.dataset.dataset import Dataset
+from maskgen.loaders.reading.broken import BrokenSample
+from maskgen.loaders.recipes.parts import NO_PHOTOMETRIC, Background, Corruption, Crop
 from maskgen.loaders.recipes.published import RECIPES
-from maskgen.loaders.recipes.spec import (
-    NO_PHOTOMETRIC,
-    Background,
-    Corruption,
-    Crop,
-    Recipe,
-    View,
-)
+from maskgen.loaders.recipes.spec import Recipe, View
 from maskgen.loaders.torch.loader import TorchLoader
 
 PLAIN = Recipe(views=(View(size=32, masks=True),))

@@ -85,7 +85,7 @@ def test_the_batch_is_left_as_it_was() -> None:
 
 def test_the_background_of_masked_views_is_near_zero() -> None:
     """The loader paints ImageNet's mean, rounded to whole values."""
-    from maskgen.loaders.recipes.spec import IMAGENET_MEAN
+    from maskgen.loaders.recipes.parts import IMAGENET_MEAN
 
     picture = torch.tensor(IMAGENET_MEAN, dtype=torch.uint8)[None, :, None, None]
     assert normalize(picture).abs().max() < 0.01

@@ -1,0 +1,145 @@
+"""Opening one shard: its table gives the places of all members, checked against manifest, index and tar."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+from numpy.typing import NDArray
+
+from maskgen.errors import ShardFault
+from maskgen.io.atomic import file_sha256
+from maskgen.shards import naming, table, tar
+from maskgen.shards.index import VERSION as INDEX_VERSION
+from maskgen.shards.reader import check_size
+from maskgen.shards.record import Record
+
+from .shard import COPY_AGAIN, FIXED_BYTES, Shard, check_header, padded_bytes
+
+_MAX_MEMBER = 2**32 - 1
+
+
+def open_shard(
+    path: Path, record: Record, members: tuple[str, ...], first: int, *, remote: bool = False
+) -> Shard:
+    """Check one shard, all but the contents of its tar, and take its places from the table.
+
+    Args:
+        path: the folder of its files.
+        record: what the manifest says of the shard.
+        members: extensions of every sample, in tar order.
+        first: number of its first sample in the data set.
+        remote: the tar is not here; it is checked as a whole when it is fetched.
+
+    Raises:
+        ShardFault: a file is missing, of another size or damaged, or two of them do not fit each other.
+    """
+    if not remote:
+        check_size(path, record)
+    for suffix in sorted(record.files.keys() - {"tar"}):
+        check_hash(path / f"{record.name}.{suffix}", record.files[suffix].sha256)
+    rows, offsets, sizes = _places(path, record, members)
+    keys = np.array(rows["key"].to_pylist(), dtype=np.bytes_)
+    fact = record.files.get("tar")
+    if fact is None:
+        none = np.zeros((0, len(members)), np.uint32)
+        return Shard(record.name, first, members, 0, "", keys, np.zeros(0, np.int64), none)
+    _check_layout(record, offsets, sizes, members)
+    _check_index(path, record, rows["key"], members, (offsets, sizes))
+    starts, lengths = offsets[:, 0] - tar.BLOCK, sizes.astype(np.uint32)
+    shard = Shard(record.name, first, members, fact.bytes, fact.sha256, keys, starts, lengths)
+    if not remote:
+        _check_headers(path, shard)
+    return shard
+
+
+def _places(
+    path: Path, record: Record, members: tuple[str, ...]
+) -> tuple[pa.Table, NDArray[np.int64], NDArray[np.int64]]:
+    """The rows of the finished samples, and the (N, M) offsets and sizes of their members."""
+    names = [table.column(ext, part) for part in ("offset", "size") for ext in members]
+    rows = table.read(path / f"{record.name}.parquet", ["key", "status", *names])
+    good = rows.filter(pc.equal(rows["status"], "ok"))
+    if (good.num_rows, rows.num_rows) != (record.samples, record.samples + record.failed):
+        raise _contradiction(record, "the table counts other samples than the manifest")
+    rule = naming.KEY.pattern.replace(r"\Z", r"\z")
+    if not pc.all(pc.match_substring_regex(good["key"], rf"\A{rule}")).as_py() and good.num_rows:
+        raise _contradiction(record, "a key in the table breaks the key rule")
+    values = [np.asarray(good[name].fill_null(-1).to_numpy(), np.int64) for name in names]
+    columns = np.stack(values, axis=1)
+    return good, columns[:, : len(members)], columns[:, len(members) :]
+
+
+def check_hash(path: Path, recorded: str) -> None:
+    """Compare a file's SHA-256 with the recorded one.
+
+    Raises:
+        ShardFault: they differ.
+    """
+    if file_sha256(path) != recorded:
+        raise ShardFault(
+            "a file has another SHA-256 than the manifest records",
+            where=path.name,
+            cause="damage, or a file of another run",
+            remedy=COPY_AGAIN,
+        )
+
+
+def _contradiction(record: Record, what: str) -> ShardFault:
+    return ShardFault(what, where=record.name, cause="a stale file or damage", remedy=COPY_AGAIN)
+
+
+def _check_layout(
+    record: Record, offsets: NDArray[np.int64], sizes: NDArray[np.int64], members: Sequence[str]
+) -> None:
+    """The members must follow one another from the tar's first block to its end, and have their fixed sizes."""
+    steps = padded_bytes(sizes.ravel())
+    ends = np.cumsum(steps)
+    if (
+        (sizes < 0).any()
+        or (sizes > _MAX_MEMBER).any()
+        or (offsets.ravel() != ends - steps + tar.BLOCK).any()
+        or ends[-1] + len(tar.END) != record.files["tar"].bytes
+    ):
+        raise _contradiction(record, "the table's members do not fill the tar")
+    for ext, fixed in FIXED_BYTES.items():
+        if (sizes[:, members.index(ext)] != fixed).any():
+            raise _contradiction(record, f"a {ext} member has not {fixed} bytes")
+
+
+def _check_index(
+    path: Path,
+    record: Record,
+    keys: pa.ChunkedArray,
+    members: Sequence[str],
+    places: tuple[NDArray[np.int64], NDArray[np.int64]],
+) -> None:
+    """The index must be the one that the table gives, word for word."""
+    columns = []
+    for column, ext in enumerate(members):
+        numbers = [pa.array(part[:, column]).cast(pa.string()) for part in places]
+        name = pc.binary_join_element_wise(keys, ext, ".")
+        columns.append(pc.binary_join_element_wise(pa.scalar(ext), *numbers, name, " "))
+    lines = pc.binary_join_element_wise(*columns, " ").to_pylist()
+    expected = "\n".join([f"{INDEX_VERSION} {record.samples}", *lines, ""]).encode()
+    if (path / f"{record.name}.idx").read_bytes() != expected:
+        raise _contradiction(record, "the index does not fit the table")
+
+
+def _check_headers(path: Path, shard: Shard) -> None:
+    """First, middle and last sample: the tar must name the members where the table does, and end in zeros."""
+    file = path / shard.tar_name
+    with file.open("rb") as stream:
+        for row in {0, len(shard.keys) // 2, len(shard.keys) - 1}:
+            for column, ext in enumerate(shard.members):
+                start = shard.place(row, column)[0] - tar.BLOCK
+                check_header(os.pread(stream.fileno(), tar.BLOCK, start), shard, row, column, ext)
+        stream.seek(-len(tar.END), os.SEEK_END)
+        if stream.read() != tar.END:
+            raise ShardFault(
+                "the tar does not end with its two zero blocks", where=file.name, remedy=COPY_AGAIN
+            )
