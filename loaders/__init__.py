@@ -1,4 +1,4 @@
-"""Stage two: shards as batches of views (DALI, or torch as its reference), or as masks for other projects (numpy).
+"""Stage two: shards as batches of views (DALI, or torch), or as masks for other projects (numpy).
 
 A name's module is imported when the name is first used: recipes and views need nothing heavy, and only the loaders
 import torch or DALI, when they are made.
@@ -14,16 +14,12 @@ if TYPE_CHECKING:
     from .dali.loader import DaliLoader
     from .dataset.dataset import Dataset
     from .dataset.open import open_dataset
-    from .dataset.shard import Shard
-    from .order.schedule import Schedule
-    from .order.state import LoaderState
     from .reading.broken import BrokenSample
     from .reading.masks import MaskReader
     from .reading.samples import SampleReader
     from .recipes.parts import NO_PHOTOMETRIC, Background, Corruption, Crop, Photometric
     from .recipes.published import RECIPES
     from .recipes.spec import Negative, Recipe, View
-    from .sampling.crops import choose_crops, coverage
     from .torch.loader import TorchLoader
 
 _MODULES = {
@@ -31,18 +27,13 @@ _MODULES = {
     "BrokenSample": "reading.broken",
     "DaliLoader": "dali.loader",
     "Dataset": "dataset.dataset",
-    "LoaderState": "order.state",
     "MaskReader": "reading.masks",
     "RECIPES": "recipes.published",
     "SampleReader": "reading.samples",
-    "Schedule": "order.schedule",
-    "Shard": "dataset.shard",
     "TorchLoader": "torch.loader",
     "Negative": "recipes.spec",
     "Recipe": "recipes.spec",
     "View": "recipes.spec",
-    "choose_crops": "sampling.crops",
-    "coverage": "sampling.crops",
     "open_dataset": "dataset.open",
 }
 """Where the names are; those that are not here are in `recipes.parts`."""
@@ -57,18 +48,13 @@ __all__ = [
     "Crop",
     "DaliLoader",
     "Dataset",
-    "LoaderState",
     "MaskReader",
     "Negative",
     "Photometric",
     "Recipe",
     "SampleReader",
-    "Schedule",
-    "Shard",
     "TorchLoader",
     "View",
-    "choose_crops",
-    "coverage",
     "open_dataset",
 ]
 

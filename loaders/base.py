@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Iterator, Sequence
+from pathlib import Path
 from typing import Any
 
 from maskgen.errors import UsageError
@@ -11,10 +12,12 @@ from maskgen.shards import naming
 
 from .batch import Batch
 from .dataset.dataset import Dataset
-from .options import LoaderOptions
+from .dataset.open import as_dataset
+from .options import LoaderOptions, check_whole
 from .order.schedule import Schedule
 from .order.state import LoaderState
 from .reading.samples import SampleReader
+from .recipes.lookup import as_recipe
 from .recipes.spec import Recipe, View
 
 
@@ -22,9 +25,9 @@ class EpochLoader(ABC):
     """What `DaliLoader` and `TorchLoader` share.
 
     Args:
-        dataset: from `open_dataset`.
+        dataset: from `open_dataset`, or the folder that it would open.
         batch_size: images per batch and rank.
-        recipe: what to make of each image, or a sequence of views.
+        recipe: what to make of each image: a name in `RECIPES`, a recipe, or a sequence of views.
         seed: of the order and of all draws.
         options: the ranks' share of an epoch, and how batches are made.
 
@@ -34,18 +37,20 @@ class EpochLoader(ABC):
 
     def __init__(
         self,
-        dataset: Dataset,
+        dataset: Dataset | str | Path,
         batch_size: int,
         *,
-        recipe: Recipe | Sequence[View],
+        recipe: Recipe | Sequence[View] | str,
         seed: int,
         options: LoaderOptions,
     ) -> None:
-        self.dataset = dataset
-        self.recipe = recipe if isinstance(recipe, Recipe) else Recipe(views=tuple(recipe))
-        self._schedule = Schedule(dataset.samples, batch_size, options.rank, options.world, options.last)
+        check_whole("batch_size", batch_size)
+        check_whole("seed", seed)
+        self.recipe = as_recipe(recipe)
+        self.dataset = as_dataset(dataset)
+        self._schedule = Schedule(self.dataset.samples, batch_size, options.rank, options.world, options.last)
         backgrounds = (naming.BACKGROUND,) if self.recipe.needs_backgrounds else ()
-        self.reader = SampleReader(dataset, (naming.PHOTO, *backgrounds), on_error=options.on_error)
+        self.reader = SampleReader(self.dataset, (naming.PHOTO, *backgrounds), on_error=options.on_error)
         self._options = options
         self._seed, self._epoch, self._step = seed, 0, 0
         self._begun = self._taken = False

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import SupportsIndex
 
 from maskgen.errors import Argument, UsageError
 
@@ -57,10 +58,28 @@ class LoaderOptions:
     def _broken_rules(self) -> Iterator[tuple[str, str, list[Argument]]]:
         """The fields that are out of range: name, what the field takes, and values that were likely meant."""
         if self.device not in DEVICES:
-            meant: list[Argument] = [("device", "cuda")] if self.device.partition(":")[0] == "gpu" else []
+            meant: list[Argument] = (
+                [("device", "cuda")] if str(self.device).partition(":")[0] == "gpu" else []
+            )
             yield "device", "" if meant else f"one of {', '.join(DEVICES)}", meant
         if self.output not in DTYPES:
             yield "output", f"one of {', '.join(DTYPES)}", []
+        for name in ("rank", "world", "threads", "prefetch"):
+            check_whole(name, getattr(self, name))
         for name in ("threads", "prefetch"):
             if getattr(self, name) < 1:
                 yield name, "a whole number from 1 on", []
+
+
+def check_whole(name: str, value: object) -> None:
+    """Refuse what is no whole number.
+
+    Args:
+        name: of the argument.
+        value: what was given for it.
+
+    Raises:
+        UsageError: it is a text, a fraction, a truth value or something else.
+    """
+    if isinstance(value, bool) or not isinstance(value, SupportsIndex):
+        raise UsageError(f"{name} must be a whole number, not {value!r:.100}")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from maskgen.errors import EnvironmentFault
@@ -33,9 +34,9 @@ class DaliLoader(EpochLoader):
     `load_state_dict` it begins where they say. Not for use by two threads at once.
 
     Args:
-        dataset: from `open_dataset`.
+        dataset: from `open_dataset`, or the folder that it would open.
         batch_size: images per batch and rank.
-        recipe: what to make of each image, or a sequence of views.
+        recipe: what to make of each image: a name in `RECIPES`, a recipe, or a sequence of views.
         seed: of the order and of all draws.
         device: ``cpu``, or ``cuda`` to decode and compute on torch's current GPU and to hand out its tensors.
         threads: CPU threads of DALI and of its graph.
@@ -58,11 +59,11 @@ class DaliLoader(EpochLoader):
 
     def __init__(
         self,
-        dataset: Dataset,
+        dataset: Dataset | str | Path,
         batch_size: int,
         *,
-        recipe: Recipe | Sequence[View],
-        seed: int,
+        recipe: Recipe | Sequence[View] | str,
+        seed: int = 0,
         device: str = "cpu",
         threads: int = 2,
         rank: int = 0,
@@ -90,7 +91,7 @@ class DaliLoader(EpochLoader):
         )
         super().__init__(dataset, batch_size, recipe=recipe, seed=seed, options=options)
         if tile:
-            check_tiling(dataset, operators=options.operators)
+            check_tiling(self.dataset, operators=options.operators)
         _require_dali()
         self._stream, self._maker = self._open()
 

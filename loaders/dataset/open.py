@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import os
 import re
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -25,7 +26,7 @@ _OPENERS = 8
 
 
 def open_dataset(
-    path: str | Path,
+    path: str | os.PathLike[str],
     *,
     allow_incomplete: bool = False,
     check_hashes: bool = False,
@@ -65,7 +66,20 @@ def open_dataset(
         UsageError: the run has not ended and `allow_incomplete` is off, the cache is too small for the order, or an
             option is out of range.
         EnvironmentFault: the store cannot be reached, or the disk is full.
+
+    Example:
+        ```python
+        dataset = open_dataset("shards/")
+        print(dataset.samples, dataset.members)
+        ```
     """
+    if not isinstance(path, str | os.PathLike):
+        raise UsageError(
+            f"a data set is a folder or an address, not {path!r:.100}",
+            remedy="give the folder that maskgen run wrote, as a str or a Path",
+        )
+    if not isinstance(path, str):
+        path = Path(path)
     window = _window(shuffle, unfit_photos)
     tars = open_cache(path, cache, cache_bytes)
     path = tars.folder if tars else Path(path)
@@ -90,6 +104,16 @@ def open_dataset(
             with dataset.descriptor(shard):  # a remote one is fetched, and checked on its way
                 check_hash(dataset.tar(shard), shard.sha256)
     return dataset
+
+
+def as_dataset(given: Dataset | str | os.PathLike[str]) -> Dataset:
+    """The data set that is meant: an open one as it is, or a folder or address, which is opened.
+
+    Raises:
+        ShardFault: something is not what its manifest says.
+        UsageError: the run has not ended, an address, which needs `open_dataset` with a cache, or neither of these.
+    """
+    return given if isinstance(given, Dataset) else open_dataset(given)
 
 
 def _window(shuffle: str, unfit_photos: str) -> int:

@@ -60,9 +60,9 @@ class MaskReader:
     """
 
     def __init__(self, data: str | Path | Dataset, *, allow_incomplete: bool = False) -> None:
-        if not isinstance(data, Dataset):
-            data = open_dataset(data, allow_incomplete=allow_incomplete)
-        self.dataset: Dataset = data
+        self.dataset = (
+            data if isinstance(data, Dataset) else open_dataset(data, allow_incomplete=allow_incomplete)
+        )
 
     def __len__(self) -> int:
         return self.dataset.samples

@@ -7,6 +7,7 @@ from collections import deque
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from maskgen.errors import EnvironmentFault
@@ -35,9 +36,9 @@ class TorchLoader(EpochLoader):
     `operators`, DALI's pixels differ by rounding, and in the outermost ones of a view.)
 
     Args:
-        dataset: from `open_dataset`.
+        dataset: from `open_dataset`, or the folder that it would open.
         batch_size: images per batch and rank.
-        recipe: what to make of each image, or a sequence of views.
+        recipe: what to make of each image: a name in `RECIPES`, a recipe, or a sequence of views.
         seed: of the order and of all draws.
         device: ``cpu``, or ``cuda`` to hand out tensors on torch's current GPU: views are made on the CPU as uint8 and
             copied there, where they are normalized if `output` says so.
@@ -58,11 +59,11 @@ class TorchLoader(EpochLoader):
 
     def __init__(
         self,
-        dataset: Dataset,
+        dataset: Dataset | str | Path,
         batch_size: int,
         *,
-        recipe: Recipe | Sequence[View],
-        seed: int,
+        recipe: Recipe | Sequence[View] | str,
+        seed: int = 0,
         device: str = "cpu",
         threads: int = 2,
         rank: int = 0,
@@ -88,7 +89,7 @@ class TorchLoader(EpochLoader):
         )
         super().__init__(dataset, batch_size, recipe=recipe, seed=seed, options=options)
         if tile:
-            check_tiling(dataset)
+            check_tiling(self.dataset)
         _require_torch(device)
         self._source = SourceReader(self.reader, self.recipe, tile=tile)
         self._renderer, self._maker = self._open()

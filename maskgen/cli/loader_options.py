@@ -17,15 +17,9 @@ def recipe_named(name: str) -> Recipe:
     Raises:
         UsageError: there is none of this name.
     """
-    from maskgen.loaders.recipes.published import RECIPES
+    from maskgen.loaders.recipes.lookup import as_recipe
 
-    from ..config.suggest import nearest
-
-    if name not in RECIPES:
-        raise UsageError(
-            f"no recipe {name!r} ({nearest(name, list(RECIPES))})", remedy="maskgen preview --views list"
-        )
-    return RECIPES[name]
+    return as_recipe(name)
 
 
 def open_with_photos(data: Path, photos: Path | None) -> Dataset:

@@ -18,6 +18,7 @@ def test_loaders_have_the_same_defaults(kind: Any) -> None:
     defaults = {option.name: option.default for option in fields(LoaderOptions)}
     given = inspect.signature(kind).parameters.values()
     options = {one.name: one.default for one in given if one.default is not inspect.Parameter.empty}
+    assert options.pop("seed") == 0
     assert options
     assert options == {name: defaults[name] for name in options}
 
@@ -44,3 +45,10 @@ def test_the_device_is_called_cuda(word: str) -> None:
     with pytest.raises(UsageError) as caught:
         LoaderOptions(device=word)
     assert caught.value.remedy == 'device="cuda"'
+
+
+@pytest.mark.parametrize("name", ["rank", "world", "threads", "prefetch"])
+@pytest.mark.parametrize("value", ["2", 2.0, None, True])
+def test_what_is_no_whole_number_is_refused_in_a_sentence(name: str, value: Any) -> None:
+    with pytest.raises(UsageError, match=f"{name} must be a whole number"):
+        LoaderOptions(**{name: value})

@@ -1,0 +1,43 @@
+"""A recipe from whatever names one: a published name, a view, several views, or a recipe."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from maskgen.config.suggest import nearest
+from maskgen.errors import UsageError
+
+from .published import RECIPES
+from .spec import Recipe, View
+
+
+def as_recipe(given: Recipe | View | Sequence[View] | str) -> Recipe:
+    """The recipe that is meant.
+
+    Args:
+        given: a name in `RECIPES`, a recipe, or the views of one.
+
+    Raises:
+        UsageError: no recipe has this name, or it is none of these.
+
+    Example:
+        >>> len(as_recipe("swav").views)
+        8
+        >>> as_recipe([View(size=96)]).views[0].size
+        96
+    """
+    if isinstance(given, Recipe):
+        return given
+    if isinstance(given, str):
+        if given not in RECIPES:
+            raise UsageError(
+                f"no recipe {given!r} ({nearest(given, RECIPES)})", remedy="maskgen preview --views list"
+            )
+        return RECIPES[given]
+    views = (given,) if isinstance(given, View) else given
+    if not isinstance(views, Sequence) or not all(isinstance(view, View) for view in views):
+        raise UsageError(
+            f"a recipe is a name, a Recipe or a sequence of Views, not {given!r:.100}",
+            arguments=[("recipe", "mocov2")],
+        )
+    return Recipe(views=tuple(views))
