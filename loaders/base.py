@@ -13,7 +13,7 @@ from maskgen.shards import naming
 from .batch import Batch
 from .dataset.dataset import Dataset
 from .dataset.open import as_dataset
-from .options import LoaderOptions, check_whole
+from .options import LoaderOptions, as_whole
 from .order.schedule import Schedule
 from .order.state import LoaderState
 from .reading.samples import SampleReader
@@ -44,8 +44,7 @@ class EpochLoader(ABC):
         seed: int,
         options: LoaderOptions,
     ) -> None:
-        check_whole("batch_size", batch_size)
-        check_whole("seed", seed)
+        batch_size, seed = as_whole("batch_size", batch_size), as_whole("seed", seed)
         self.recipe = as_recipe(recipe)
         self.dataset = as_dataset(dataset)
         self._schedule = Schedule(self.dataset.samples, batch_size, options.rank, options.world, options.last)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import operator
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import SupportsIndex
@@ -65,14 +66,14 @@ class LoaderOptions:
         if self.output not in DTYPES:
             yield "output", f"one of {', '.join(DTYPES)}", []
         for name in ("rank", "world", "threads", "prefetch"):
-            check_whole(name, getattr(self, name))
+            as_whole(name, getattr(self, name))
         for name in ("threads", "prefetch"):
             if getattr(self, name) < 1:
                 yield name, "a whole number from 1 on", []
 
 
-def check_whole(name: str, value: object) -> None:
-    """Refuse what is no whole number.
+def as_whole(name: str, value: object) -> int:
+    """A whole number of any library as a plain int.
 
     Args:
         name: of the argument.
@@ -83,3 +84,4 @@ def check_whole(name: str, value: object) -> None:
     """
     if isinstance(value, bool) or not isinstance(value, SupportsIndex):
         raise UsageError(f"{name} must be a whole number, not {value!r:.100}")
+    return operator.index(value)
