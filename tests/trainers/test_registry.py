@@ -19,7 +19,7 @@ ROWS = TRAINER_METHODS.values()
 @pytest.mark.parametrize("row", ROWS, ids=lambda row: row.name)
 def test_a_row_has_its_files_and_its_recipe(row: TrainerMethod) -> None:
     code = [f"trainers/{folder}/{row.module}.py" for folder in ("methods", "presets")]
-    wanted = [*code, f"docs/ssl/{row.name}.md"]
+    wanted = [*code, f"docs/ssl/{row.name}.md", f"tests/trainers/methods/test_{row.module}.py"]
     assert [name for name in wanted if not (ROOT / name).is_file()] == []
     assert len(RECIPES[row.name].views) >= row.views
 

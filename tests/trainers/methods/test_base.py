@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from copy import deepcopy
 from dataclasses import replace
+from typing import Any
 
 import pytest
 import torch
@@ -192,3 +193,18 @@ def test_a_batch_without_what_the_method_needs_is_refused(
     method, _ = build(preset)
     with pytest.raises(UsageError, match="the recipe does not ask for it"):
         method(replace(make_views(preset), **{part: ()}), Progress(0, STEPS, 0.0))
+
+
+@pytest.mark.parametrize(
+    ("name", "hook"), [("byol", "after_step"), ("relicv2", "after_step"), ("msr", "before_step")]
+)
+def test_when_and_how_the_target_follows(name: str, hook: str, still: Callable[..., Any]) -> None:
+    method = still(name, apart=True, ema="0.9", ema_final="1.0")
+    old = [p.clone() for p in method.target.parameters()]
+    online = [*method.backbone.parameters(), *method.projector.parameters()]
+    other = {"after_step": "before_step", "before_step": "after_step"}[hook]
+    getattr(method, other)(Progress(5, 10, 0.0))
+    assert all(torch.equal(a, b) for a, b in zip(method.target.parameters(), old, strict=True))
+    getattr(method, hook)(Progress(5, 10, 0.0))  # half way: 0.95
+    for now, before, new in zip(method.target.parameters(), old, online, strict=True):
+        torch.testing.assert_close(now, 0.95 * before + 0.05 * new)

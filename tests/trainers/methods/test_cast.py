@@ -1,0 +1,108 @@
+"""CAST's loss by finite differences, masks that are empty or finer, and attention that moves to the mask."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+from typing import Any
+
+import pytest
+import torch
+from torch import Tensor
+from torch.nn.functional import adaptive_avg_pool2d, cosine_similarity, log_softmax, normalize
+
+from maskgen.trainers.data.batch import Views
+from maskgen.trainers.methods import Progress
+from maskgen.trainers.networks.backbones import feature_maps
+
+MakeViews = Callable[..., Views]
+START = Progress(0, 10, 2.0)
+
+
+def cast_by_hand(method: Any, views: Views) -> tuple[Tensor, Tensor]:
+    """Contrast and attention loss, with the gradient of the score taken by finite differences."""
+    maps = feature_maps(method.backbone, views.views[0]).detach().double()
+    head = method.moco.head.double()
+    k_m = normalize(method.moco.key(views.masked[1]), dim=1).double()
+
+    def score(a: Tensor) -> Tensor:
+        return (normalize(head(a.mean(dim=(2, 3))), dim=1) * k_m).sum(1)
+
+    # The score sees the mean over places alone, so all places of a channel have the same derivative.
+    alpha = torch.zeros(maps.shape[:2], dtype=torch.float64)
+    for channel in range(maps.shape[1]):
+        step = torch.zeros_like(maps)
+        step[:, channel, 0, 0] = 1e-5
+        alpha[:, channel] = (score(maps + step) - score(maps - step)).detach() / 2e-5
+    cam = (alpha[:, :, None, None] * maps).sum(1).clamp_min(0)
+    mask = views.cam_masks[0].double()
+    attention = (1 - cosine_similarity(cam.flatten(1), mask.flatten(1))) * mask.flatten(1).any(1)
+    q, k = (
+        normalize(head(maps.mean((2, 3))), dim=1),
+        normalize(method.moco.key(views.views[1]), dim=1).double(),
+    )
+    logits = (
+        torch.cat([(q * k).sum(1, keepdim=True), q @ method.moco.queue.rows.double().T], 1)
+        / method.preset.temperature
+    )
+    contrast = -log_softmax(logits, 1)[:, 0].mean()
+    method.moco.head.float()
+    return contrast, attention.mean()
+
+
+@pytest.mark.parametrize("normalized", [True, False])
+def test_casts_loss_by_finite_differences(
+    normalized: bool, make_views: MakeViews, still: Callable[..., Any]
+) -> None:
+    method = still("cast", normalize_weights=str(normalized))
+    views = make_views(method.preset)
+    assert views.cam_masks[0].shape == (8, 7, 7)
+    out = method(views, START)
+    contrast, attention = cast_by_hand(method, views)
+    wanted = (contrast + 3 * attention) / (4 if normalized else 1)
+    assert out.metrics["attention"].item() == pytest.approx(attention.item(), rel=1e-4)
+    assert out.loss.item() == pytest.approx(wanted.item(), rel=1e-4)
+
+
+def test_an_empty_mask_has_no_attention_and_no_gradient_from_it(
+    make_views: MakeViews, still: Callable[..., Any]
+) -> None:
+    method = still("cast", normalize_weights="no")
+    views = make_views(method.preset)
+    empty = replace(views, cam_masks=(torch.zeros(8, 7, 7), views.cam_masks[1]))
+    out = method(empty, START)
+    assert out.metrics["attention"].item() == 0
+    assert out.loss.item() == pytest.approx(out.metrics["contrast"].item())
+    out.loss.backward()
+    assert all(torch.isfinite(p.grad).all() for p in method.backbone.parameters())
+
+
+def test_a_finer_mask_is_averaged_to_the_map(make_views: MakeViews, still: Callable[..., Any]) -> None:
+    method = still("cast")
+    views = make_views(method.preset)
+    fine = torch.rand(8, 14, 14)
+    coarse = adaptive_avg_pool2d(fine[:, None], (7, 7))[:, 0]
+    results = [
+        method(replace(views, cam_masks=(mask, None)), START).metrics["attention"] for mask in (fine, coarse)
+    ]
+    torch.testing.assert_close(results[0], results[1])
+
+
+def test_attention_learns_to_look_at_the_mask(make_views: MakeViews, still: Callable[..., Any]) -> None:
+    """Enough steps on one batch must bring the map to the mask: the second derivatives point the right way."""
+    torch.manual_seed(0)
+    method = still("cast", attention_weight="10").train()
+    views = make_views(method.preset)
+    views = replace(views, cam_masks=(torch.zeros(8, 7, 7).index_fill(2, torch.arange(3), 1.0), None))
+    optimizer = torch.optim.Adam([p for p in method.parameters() if p.requires_grad], lr=3e-3)
+    values = []
+    for step in range(40):
+        progress = Progress(step, 40, 0.0)
+        method.before_step(progress)
+        out = method(views, progress)
+        optimizer.zero_grad()
+        out.loss.backward()
+        optimizer.step()
+        method.after_step(progress)
+        values.append(out.metrics["attention"].item())
+    assert values[-1] < values[0] - 0.1

@@ -1,0 +1,53 @@
+"""kNN-MoCo: positives against their anchor and its neighbors, and what the queues hold."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+import torch
+from torch.nn.functional import log_softmax, normalize
+
+from maskgen.trainers.data.batch import Views
+from maskgen.trainers.methods import Progress
+
+MakeViews = Callable[..., Views]
+START = Progress(0, 10, 2.0)
+
+
+def test_every_positive_meets_its_anchor_and_its_neighbors(
+    make_views: MakeViews, still: Callable[..., Any]
+) -> None:
+    method = still("knn-moco", apart=True)
+    views = make_views(method.preset)
+    queue, features = method.moco.queue.rows.clone(), method.feature_queue.rows.clone()
+    out = method(views, START)
+    anchor = normalize(method.moco.key(views.views[1]), dim=1)
+    instance, neighbors = [], []
+    for index in (0, 2, 3, 4, 5):
+        g = method.backbone(views.views[index])
+        z = normalize(method.moco.head(g), dim=1)
+        logits = torch.cat([(z * anchor).sum(1, keepdim=True), z @ queue.T], 1) / 0.2
+        instance.append(-log_softmax(logits, 1)[:, 0])
+        near = (normalize(g, dim=1) @ features.T).argsort(1, descending=True)[:, :5]
+        neighbors.append(-log_softmax(logits[:, 1:], 1).gather(1, near).mean(1))
+    wanted = torch.cat(instance).mean() + 0.4 * torch.cat(neighbors).mean()
+    assert out.loss.item() == pytest.approx(wanted.item(), rel=1e-5)
+
+
+def test_neighbors_wait_for_their_epoch(make_views: MakeViews, still: Callable[..., Any]) -> None:
+    method = still("knn-moco", neighbor_start_epoch="1")
+    views = make_views(method.preset)
+    assert "neighbors" not in method(views, Progress(0, 10, 0.99)).metrics
+    assert "neighbors" in method(views, Progress(0, 10, 1.0)).metrics
+
+
+def test_both_queues_hold_the_same_anchors(make_views: MakeViews, still: Callable[..., Any]) -> None:
+    method = still("knn-moco")
+    views = make_views(method.preset)
+    method(views, START)
+    method.after_step(START)
+    features = method.moco.key[0](views.views[1])
+    torch.testing.assert_close(method.feature_queue.rows[:8], normalize(features, dim=1))
+    torch.testing.assert_close(method.moco.queue.rows[:8], normalize(method.moco.key[1](features), dim=1))

@@ -1,0 +1,152 @@
+"""MoCo v2 and BG_Swaps: the order of a step, the queue, the extra negative."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+from typing import Any
+
+import pytest
+import torch
+from torch import Tensor, nn
+from torch.nn.functional import cross_entropy, normalize
+
+from maskgen.trainers import losses
+from maskgen.trainers.data.batch import Views
+from maskgen.trainers.methods import Progress
+
+MakeViews = Callable[..., Views]
+START = Progress(0, 10, 2.0)
+
+
+def embed(head: nn.Module, encoder: nn.Module, images: Tensor) -> Tensor:
+    return normalize(head(encoder(images)), dim=1)
+
+
+def test_the_loss_is_info_nce_with_the_old_queue(make_views: MakeViews, still: Callable[..., Any]) -> None:
+    method = still("mocov2", apart=True)
+    views = make_views(method.preset)
+    queue = method.moco.queue.rows.clone()
+    out = method(views, START)
+    assert torch.equal(method.moco.queue.rows, queue)
+    q, k = (
+        embed(method.moco.head, method.backbone, views.views[0]),
+        normalize(method.moco.key(views.views[1]), dim=1),
+    )
+    logits = torch.cat([(q * k).sum(1, keepdim=True), q @ queue.T], 1) / 0.2
+    assert out.loss.item() == pytest.approx(
+        cross_entropy(logits, torch.zeros(8, dtype=torch.long)).item(), rel=1e-5
+    )
+    method.after_step(START)
+    torch.testing.assert_close(method.moco.queue.rows[:8], k)
+    assert torch.equal(method.moco.queue.rows[8:], queue[8:])
+
+
+def test_the_key_network_follows_before_the_keys_are_made(
+    make_views: MakeViews, still: Callable[..., Any]
+) -> None:
+    method = still("mocov2", apart=True, ema="0.25")
+    views = make_views(method.preset)
+    old = [p.clone() for p in method.moco.key.parameters()]
+    new = [*method.backbone.parameters(), *method.moco.head.parameters()]
+    method.before_step(START)
+    for now, before, online in zip(method.moco.key.parameters(), old, new, strict=True):
+        torch.testing.assert_close(now, 0.25 * before + 0.75 * online)
+    method(views, START)
+    method.after_step(START)
+    torch.testing.assert_close(method.moco.queue.rows[:8], normalize(method.moco.key(views.views[1]), dim=1))
+
+
+def swaps(method: Any, views: Views, monkeypatch: pytest.MonkeyPatch) -> tuple[Tensor, Tensor]:
+    """Keys and extra negatives of a step, and what was worked out apart from it."""
+    seen: list[Tensor] = []
+    original = losses.info_nce_logits
+
+    def spy(q: Tensor, k: Tensor, queue: Tensor, t: float, extra: Tensor) -> Tensor:
+        seen.extend((k, extra))
+        return original(q, k, queue, t, extra)
+
+    monkeypatch.setattr("maskgen.trainers.methods.mocov2.info_nce_logits", spy)
+    method(views, START)
+    return seen[0], seen[1]
+
+
+def test_matched_rows_get_their_negative_and_others_another_key(
+    make_views: MakeViews, monkeypatch: pytest.MonkeyPatch, still: Callable[..., Any]
+) -> None:
+    method = still("mocov2", recipe="mocov2-bg-swaps", negative_p="0.05")
+    views = make_views(method.preset, batch=32)
+    matched = torch.zeros(32, dtype=torch.bool)
+    matched[[3, 17]] = True
+    views = replace(views, matched=matched)
+    k, n = swaps(method, views, monkeypatch)
+    wanted = normalize(method.moco.key(views.negative), dim=1)
+    torch.testing.assert_close(n[matched], wanted[matched])
+    torch.testing.assert_close(k, normalize(method.moco.key(views.views[1]), dim=1))
+    filled = 0
+    for row in torch.nonzero(~matched).flatten().tolist():
+        own = torch.allclose(
+            n[row], wanted[row], atol=1e-6
+        )  # its own unmatched negative, in a place left over
+        other = [j for j in range(32) if torch.allclose(n[row], k[j], atol=1e-6)]
+        assert own or (other and row not in other), row
+        filled += own
+    assert filled < 32 - 2
+
+
+def test_all_rows_can_be_matched(
+    make_views: MakeViews, monkeypatch: pytest.MonkeyPatch, still: Callable[..., Any]
+) -> None:
+    method = still("mocov2", recipe="mocov2-bg-swaps", negative_p="1")
+    views = replace(make_views(method.preset), matched=torch.ones(8, dtype=torch.bool))
+    _, n = swaps(method, views, monkeypatch)
+    torch.testing.assert_close(n, normalize(method.moco.key(views.negative), dim=1))
+
+
+def test_there_is_room_for_all_but_freak_batches(still: Callable[..., Any]) -> None:
+    """Binomial(256, 0.2) exceeds the room less than once in 10,000 batches."""
+    method = still("mocov2", recipe="mocov2-bg-swaps")
+    room = method._room(256)
+    draws = torch.distributions.Binomial(256, torch.tensor(0.2)).sample((200_000,))
+    assert room < 256 / 2
+    assert (draws > room).float().mean() < 1e-4
+    assert method._room(1) == 1
+
+
+def test_positives_and_negatives_share_one_key_forward(
+    make_views: MakeViews, still: Callable[..., Any]
+) -> None:
+    method = still("mocov2", recipe="mocov2-bg-swaps", negative_p="1", bn_groups="1").train()
+    sizes: list[int] = []
+    method.moco.key[0].register_forward_hook(lambda _net, given, _out: sizes.append(len(given[0])))
+    method(make_views(method.preset), START)
+    assert sizes == [16]
+
+
+def test_keys_are_normalized_among_other_images_than_their_queries(
+    make_views: MakeViews, still: Callable[..., Any]
+) -> None:
+    method = still("mocov2").train()
+    groups: dict[str, list[set[float]]] = {"query": [], "key": []}
+
+    def note(name: str) -> Callable[..., None]:
+        return lambda _net, given, _out: groups[name].append({row.mean().item() for row in given[0]})
+
+    method.backbone.register_forward_hook(note("query"))
+    method.moco.key[0].register_forward_hook(note("key"))
+    views = make_views(method.preset, batch=16)
+    method(
+        replace(views, views=(views.views[0], views.views[0])), START
+    )  # so that a key is known by its query
+    assert [len(group) for group in groups["query"] + groups["key"]] == [8] * 4
+    assert set.union(*groups["key"]) == set.union(*groups["query"])
+    assert groups["key"][0] not in groups["query"]
+
+
+def test_only_the_positive_keys_enter_the_queue(make_views: MakeViews, still: Callable[..., Any]) -> None:
+    method = still("mocov2", recipe="mocov2-bg-swaps", negative_p="1")
+    views = make_views(method.preset)
+    method(views, START)
+    method.after_step(START)
+    assert int(method.moco.queue.filled) == 8
+    torch.testing.assert_close(method.moco.queue.rows[:8], normalize(method.moco.key(views.views[1]), dim=1))
