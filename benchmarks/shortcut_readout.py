@@ -15,7 +15,8 @@ from maskgen.trainers.probes.encoder import load_encoder
 from maskgen.trainers.probes.features import Extractor, InputTransform, default_share, own_rows
 from maskgen.trainers.probes.images import Images, open_images
 from maskgen.trainers.probes.knn import knn_accuracy
-from maskgen.trainers.probes.linear import Protocol, top_k, train_heads
+from maskgen.trainers.probes.linear import top_k, train_heads
+from maskgen.trainers.probes.protocols import Protocol
 
 KINDS = ("linear", "knn")
 SHOWN = (*VARIANTS, "gap")

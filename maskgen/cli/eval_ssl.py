@@ -70,7 +70,7 @@ class KnnOptions:
 
 def _list_protocols(context: click.Context, _: Any) -> None:
     require_package("torch")
-    from maskgen.trainers.probes.linear import PROTOCOLS
+    from maskgen.trainers.probes.protocols import PROTOCOLS
 
     for name, protocol in PROTOCOLS.items():
         click.echo(
@@ -121,7 +121,7 @@ def linear(options: LinearOptions) -> None:
     """Accuracy of a linear classifier trained on frozen features."""
 
     def work(config: Any, stop: Any) -> dict[str, Any]:
-        from maskgen.trainers.probes.linear import find_protocol
+        from maskgen.trainers.probes.protocols import find_protocol
         from maskgen.trainers.probes.tasks import run_linear
 
         protocol = find_protocol(options.protocol, epochs=options.epochs, batch_size=options.head_batch)
@@ -136,7 +136,7 @@ def _evaluate(work: Callable[[Any, Any], dict[str, Any]], options: ProbeOptions)
     require_package("torch")
     from maskgen.trainers.distributed.process_group import join_process_group
     from maskgen.trainers.distributed.ranks import rank
-    from maskgen.trainers.probes.tasks import ProbeConfig
+    from maskgen.trainers.probes.setup import ProbeConfig
 
     stop = click.get_current_context().obj
     with own_options(), join_process_group(options.device) as device:

@@ -1,32 +1,14 @@
+"""Linear heads against torch's SGD, and the papers' protocols."""
+
 from __future__ import annotations
 
-import json
-import os
-import subprocess
-import sys
-from pathlib import Path
-
-import numpy as np
 import pytest
 import torch
-from safetensors.torch import load_file
 from torch import nn
 
-from maskgen.errors import MaskgenError, UsageError
-from maskgen.trainers.methods import METHODS
-from maskgen.trainers.presets import find_preset
-from maskgen.trainers.probes.images import open_images
-from maskgen.trainers.probes.linear import (
-    PROTOCOLS,
-    Protocol,
-    Standardizer,
-    find_protocol,
-    top_k,
-    train_heads,
-)
-from maskgen.trainers.probes.tasks import ProbeConfig, run_linear, split
-from maskgen.trainers.settings import Settings, config_of
-from maskgen.trainers.training import checkpoint
+from maskgen.errors import MaskgenError
+from maskgen.trainers.probes.linear import Standardizer, top_k, train_heads
+from maskgen.trainers.probes.protocols import Protocol, find_protocol
 
 
 def clusters(seed: int, each: int = 40) -> tuple[torch.Tensor, torch.Tensor]:
@@ -108,67 +90,3 @@ def test_top_5_counts_any_of_five() -> None:
     scores = torch.arange(10.0).flip(0)[None]  # class 0 first, then 1, 2, ...
     for truth, wanted in ((0, (1.0, 1.0)), (4, (0.0, 1.0)), (5, (0.0, 0.0))):
         assert top_k(head, Standardizer(), scores, torch.tensor([truth])) == wanted
-
-
-def test_the_papers_rates() -> None:
-    moco, byol = PROTOCOLS["moco"].rate(30, 10), PROTOCOLS["ryali-byol"].rate(0.2, 10)
-    assert [moco.at(epoch * 10) for epoch in (0, 59, 60, 80)] == pytest.approx([30, 30, 3, 0.3])
-    assert [byol.at(epoch * 10) for epoch in (0, 80, 120)] == pytest.approx([0.8, 0.08, 0.0008])
-    swav = PROTOCOLS["ryali-swav"].rate(0.3, 10)
-    assert (swav.at(0), swav.at(50)) == (0, pytest.approx(2.4))
-
-
-def test_other_epochs_move_the_milestones_along() -> None:
-    short = find_protocol("ryali-moco", epochs=12)
-    assert (short.milestones, short.warmup_epochs) == ((6, 8, 10), 1.0)
-    with pytest.raises(UsageError, match="did you mean 'moco'"):
-        find_protocol("moko")
-
-
-def test_splits_do_not_overlap_and_repeat(photo_folder: Path) -> None:
-    images = open_images(photo_folder)
-    train, test, chosen = split(images, None, seed=3, choose=True)
-    assert chosen is not None
-    assert (len(train), len(test), len(chosen)) == (39, 11, 4)
-    seen = [part.read(n).tobytes() for part in (train, test, chosen) for n in range(len(part))]
-    assert len(set(seen)) == len(seen) == 54
-    again = split(images, None, seed=3, choose=True)[0]
-    assert np.array_equal(again.labels, train.labels)
-    assert again.fingerprint == train.fingerprint != split(images, None, seed=4, choose=True)[0].fingerprint
-    kept, own, none = split(images, images, seed=3, choose=False)
-    assert (len(kept), own is images, none) == (54, True, None)
-
-
-@pytest.mark.slow
-def test_two_processes_find_what_one_finds(photo_folder: Path, tmp_path: Path) -> None:
-    """Features are shared out among ranks, put together on disk, and judged by rank 0."""
-    preset = find_preset("simsiam", "smoke")
-    method = METHODS["simsiam"](preset)
-    config = config_of(preset, Settings(data="", output=tmp_path), data="d", order="global")
-    state = {"config": config, "method": method.state_dict(), "schedule": {"step": 1}}
-    path = checkpoint.save(tmp_path / "run", 1, state)
-    common = {"checkpoint": path, "data": photo_folder, "test": None, "device": torch.device("cpu")}
-    protocol = find_protocol("moco", epochs=3, batch_size=13)
-    alone = ProbeConfig(output=tmp_path / "one", **common)  # type: ignore[arg-type]
-    run_linear(alone, protocol, lrs=[0.1, 1.0], views=2, say=lambda _: None)
-    launch = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "2"]
-    task = [
-        "-m",
-        "maskgen.trainers",
-        "eval",
-        "linear",
-        "--checkpoint",
-        str(path),
-        "--data",
-        str(photo_folder),
-    ]
-    options = ["--epochs", "3", "--views", "2", "--lr", "0.1,1", "--head-batch", "13"]
-    command = [*launch, *task, *options, "--output", str(tmp_path / "two")]
-    environment = {**os.environ, "OMP_NUM_THREADS": "1"}
-    done = subprocess.run(command, capture_output=True, text=True, check=False, env=environment)
-    assert done.returncode == 0, done.stderr
-    assert not list((tmp_path / "two" / "features").glob("*-of-*"))
-    results = [json.loads((tmp_path / name / "linear.json").read_text()) for name in ("one", "two")]
-    assert results[0] == results[1]
-    one, two = (load_file(tmp_path / name / "linear.safetensors") for name in ("one", "two"))
-    torch.testing.assert_close(one["weight"], two["weight"])

@@ -1,3 +1,5 @@
+"""A step against torch's own, what ends a run, and two processes as one."""
+
 from __future__ import annotations
 
 import os
@@ -10,11 +12,10 @@ from typing import Any
 import pytest
 import torch
 
-from maskgen.errors import MaskgenError, UsageError
+from maskgen.errors import MaskgenError
 from maskgen.loaders.batch import Batch
 from maskgen.trainers.data.batch import to_device
-from maskgen.trainers.data.shards import count_classes, open_data, open_loader, rank_batch, read_labels
-from maskgen.trainers.distributed.process_group import batchnorm_difference, set_numerics
+from maskgen.trainers.data.shards import open_data, open_loader
 from maskgen.trainers.presets import PRESETS, Preset, find_preset, with_overrides
 from maskgen.trainers.run import train
 from maskgen.trainers.settings import Settings
@@ -44,14 +45,6 @@ def batch_of(shards: Path, preset: Preset) -> Batch:
 
 def weights(made: Training) -> torch.Tensor:
     return torch.cat([p.detach().flatten() for p in made.method.parameters()])
-
-
-def test_labels_come_from_the_tables(shards: Path) -> None:
-    dataset = open_data(settings(shards))
-    labels = read_labels(dataset)
-    assert count_classes(dataset) == 3
-    names = [key.split("_")[0] for key in dataset.keys(torch.arange(54).numpy())]
-    assert [["astronaut", "cat", "coffee"][label] for label in labels] == names
 
 
 def test_a_step_is_torchs_own(shards: Path) -> None:
@@ -186,66 +179,6 @@ def test_steps_draw_by_seed_step_and_rank() -> None:
     places = [(0, 0, 0), (0, 1, 0), (1, 0, 0), (0, 0, 1), (1, 1, 1)]
     assert len({draw(*place) for place in places}) == 5
     assert draw(3, 7, 1) == draw(3, 7, 1)
-
-
-def test_a_batch_that_does_not_divide_is_refused(shards: Path) -> None:
-    how = settings(shards, accumulate=3)
-    with pytest.raises(UsageError, match="does not divide by 1 ranks x 3 parts"):
-        open_loader(open_data(how), SIMSIAM, how, rank=0, world=1)
-
-
-@pytest.mark.parametrize(
-    ("method", "changes", "accumulate", "told"),
-    [
-        ("mocov2", {"bn_groups": "19"}, 1, "bn_groups is 19, but a batch of 18 allows 18 at most"),
-        ("cast", {"bn_groups": "7"}, 3, "bn_groups is 7, but a batch of 18, in 3 parts allows 6 at most"),
-        ("relicv2", {"negatives": "18"}, 1, "negatives is 18, but a batch of 18 allows 17 at most"),
-        ("relicv2", {"negatives": "9"}, 2, "negatives is 9, but a batch of 18, in 2 parts allows 8 at most"),
-    ],
-)
-def test_more_than_the_batch_holds_is_refused_and_the_most_is_taken(
-    method: str, changes: dict[str, str], accumulate: int, told: str, shards: Path
-) -> None:
-    how, smoke = settings(shards, accumulate=accumulate), find_preset(method, "smoke")
-    with pytest.raises(UsageError) as caught:
-        rank_batch(with_overrides(smoke, {"batch_size": "18", **changes}), how, 1)
-    assert str(caught.value).startswith(told)
-    name, most = next(iter(changes)), int(told.split()[-3])
-    assert f"--set {name}={most} or less" in caught.value.remedy
-    assert rank_batch(with_overrides(smoke, {"batch_size": "18", name: str(most)}), how, 1) == 18
-    assert rank_batch(replace(SIMSIAM, negatives=10, bn_groups=9), settings(shards), 1) == 8
-
-
-@pytest.mark.parametrize(
-    ("method", "changes", "device", "ranks", "told"),
-    [
-        ("byol", {"sync_batchnorm": "-1"}, "cpu", 2, "sync_batchnorm is -1, but torch cannot synchronize"),
-        ("byol", {"sync_batchnorm": "-1"}, "cpu", 1, ""),
-        ("byol", {"sync_batchnorm": "-1"}, "cuda", 2, ""),
-        ("byol", {"sync_batchnorm": "0"}, "cpu", 2, ""),
-        ("mocov2", {"bn_groups": "8"}, "cuda", 3, "bn_groups is 8, but 3 ranks make 6 groups"),
-        ("mocov2", {"bn_groups": "8"}, "cuda", 16, "bn_groups is 8, but 16 ranks make 16 groups"),
-        ("mocov2", {"bn_groups": "8"}, "cuda", 4, ""),
-    ],
-)
-def test_what_batchnorm_does_otherwise_is_said(
-    method: str, changes: dict[str, str], device: str, ranks: int, told: str
-) -> None:
-    said = batchnorm_difference(with_overrides(find_preset(method, "smoke"), changes), device, ranks)
-    assert said.startswith(told)
-    assert bool(said) == bool(told)
-
-
-def test_arithmetic_is_set_as_asked() -> None:
-    try:
-        set_numerics(Settings(data="", output=Path(), deterministic=True))
-        assert torch.are_deterministic_algorithms_enabled()
-        assert torch.get_float32_matmul_precision() == "highest"
-        set_numerics(Settings(data="", output=Path(), precision="bf16"))
-        assert torch.get_float32_matmul_precision() == "high"
-        assert not torch.are_deterministic_algorithms_enabled()
-    finally:
-        set_numerics(Settings(data="", output=Path()))
 
 
 def test_a_run_learns_to_tell_its_photos_apart(shards: Path, tmp_path: Path) -> None:
