@@ -36,7 +36,14 @@ os.environ.setdefault("HF_HUB_OFFLINE", "1")
 ROOT = Path(__file__).resolve().parents[1]
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md"))]
 LANGUAGES = {"python", "sh", "toml", "text", "json"}
-EXPORTS = ["maskgen", "maskgen.loaders", "maskgen.pipelines", "maskgen.shards", "maskgen.trainers"]
+EXPORTS = [
+    "maskgen",
+    "maskgen.loaders",
+    "maskgen.pipelines",
+    "maskgen.shards",
+    "maskgen.trainers",
+    "maskgen.trainers.losses",
+]
 COMMANDS = {
     "maskgen": "maskgen.cli.app:cli",
     "train-ssl": "maskgen.cli.train_ssl:train_cli",

@@ -15,10 +15,10 @@ def negative_rows(
     generator: torch.Generator | None = None,
     device: torch.device | str = "cpu",
 ) -> Tensor:
-    """N(x_i): for each of `total` samples, `count` others, drawn uniformly without repeats.
+    """N(x_i) of https://arxiv.org/abs/2201.05119: for each of `total` samples, `count` others, uniform, without repeats.
 
-    All samples share the distances to their negatives, modulo `total`: each one's set is uniform, as a batch is in
-    random order, and no total x total table is sorted (deviation from independent draws).
+    Deviation from independent draws: all samples share the distances to their negatives, modulo `total`. Each one's
+    set is uniform, as a batch is in random order, and no total x total table is sorted.
 
     Args:
         total: samples in the joint batch.
@@ -28,6 +28,11 @@ def negative_rows(
 
     Returns:
         (total, min(count, total - 1)) int64, row i without i.
+
+    Example:
+        >>> from maskgen.trainers.losses import negative_rows
+        >>> negative_rows(2, 10).tolist()
+        [[1], [0]]
     """
     distances = torch.randperm(max(total - 1, 0), generator=generator)[:count] + 1
     own = torch.arange(total, device=device)
@@ -43,7 +48,9 @@ def relic_loss(
     offset: int = 0,
     rows: int | None = None,
 ) -> tuple[Tensor, Tensor]:
-    """-log p(x_i^t; x_i^t') and KL(sg[p(x_i^t; x_i^t')] || p(x_i^t'; x_i^t)) of one pair of views (eq. 1 and 2).
+    """-log p(x_i^t; x_i^t') and KL(sg[p(x_i^t; x_i^t')] || p(x_i^t'; x_i^t)) of one pair of views.
+
+    Equations 1 and 2 of https://arxiv.org/abs/2201.05119.
 
     With S_ij = o_i·t_j / tau, p is the softmax of row i of S over {i} and N(x_i), p' that of column i over the same:
     the paper leaves open how p' is had for views without a target. Equation 1 prints the positive within the
@@ -58,7 +65,19 @@ def relic_loss(
         rows: how many; None: all.
 
     Returns:
-        The two scalars, means over the wanted rows.
+        The two float32 scalars from 0, means over the wanted rows.
+
+    Raises:
+        RuntimeError: the shapes differ (torch).
+        IndexError: a negative or a wanted row is none of the batch (torch).
+
+    Example:
+        >>> import torch
+        >>> from maskgen.trainers.losses import negative_rows, relic_loss
+        >>> o = torch.eye(2)
+        >>> contrast, divergence = relic_loss(o, o, negative_rows(2, 1), temperature=1.0)
+        >>> round(contrast.item(), 4), divergence.item()  # ln(1 + 1 / e), 0
+        (0.3133, 0.0)
     """
     own = torch.arange(offset, offset + (len(online) if rows is None else rows), device=online.device)
     others, target = negatives[own], target.detach()

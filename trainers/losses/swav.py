@@ -20,7 +20,7 @@ def _identity(value: Tensor) -> Tensor:
 def sinkhorn(
     scores: Tensor, epsilon: float, iterations: int, total: Callable[[Tensor], Tensor] = _identity
 ) -> Tensor:
-    """Soft codes that use all prototypes equally often (Caron et al. 2020, eq. 3-5, listing in appendix A).
+    """Soft codes that use all prototypes equally often: https://arxiv.org/abs/2006.09882, eq. 3-5, listing in appendix A.
 
     Args:
         scores: (N, K) cosines of N samples and K prototypes; exp(-2 / epsilon) must not be 0 in float32.
@@ -30,6 +30,12 @@ def sinkhorn(
 
     Returns:
         (N, K) float32, rows sum to 1, columns to about N_total / K.
+
+    Example:
+        >>> import torch
+        >>> from maskgen.trainers.losses import sinkhorn
+        >>> sinkhorn(torch.zeros(4, 2), epsilon=0.05, iterations=3).tolist()[0]
+        [0.5, 0.5]
     """
     codes = torch.exp((scores - 1) / epsilon)  # a common factor cancels; scores up to 1 cannot overflow
     samples = total(scores.new_tensor(float(len(scores))))
@@ -41,14 +47,27 @@ def sinkhorn(
 
 @in_float32
 def swav_loss(scores: Sequence[Tensor], codes: Sequence[Tensor], temperature: float) -> Tensor:
-    """The swapped prediction over crops (Caron et al. 2020, eq. 2 and 6).
+    """The swapped prediction over crops: https://arxiv.org/abs/2006.09882, eq. 2 and 6.
 
     mean over crops a with codes, mean over the other crops v, of -mean_i sum_k q_a log softmax(scores_v / t).
 
     Args:
         scores: V tensors (B, K), the crops' cosines with the prototypes.
         codes: A <= V tensors (B, K), the codes of the first A crops.
-        temperature: t.
+        temperature: t, above 0.
+
+    Returns:
+        A float32 scalar from 0.
+
+    Raises:
+        RuntimeError: the shapes differ, or there is one crop alone (torch).
+
+    Example:
+        >>> import torch
+        >>> from maskgen.trainers.losses import swav_loss
+        >>> scores, codes = [torch.zeros(2, 4)] * 2, [torch.eye(4)[:2]] * 2
+        >>> round(swav_loss(scores, codes, temperature=0.1).item(), 4)  # ln 4
+        1.3863
     """
     predictions = [functional.log_softmax(score / temperature, dim=1) for score in scores]
     losses = [
