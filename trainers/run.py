@@ -196,6 +196,15 @@ def train(
 
     Raises:
         MaskgenError: in all the ways that its kinds describe.
+
+    Example:
+        >>> from pathlib import Path
+        >>> from maskgen.trainers import Settings, find_preset, train, with_overrides
+        >>> preset = with_overrides(find_preset("simclr", "smoke"), {"batch_size": "5", "epochs": "1"})
+        >>> settings = Settings(data="shards", output=Path("run"))
+        >>> train(preset, settings, say=lambda text: None, echo=lambda line: None)
+        >>> sorted(path.name for path in Path("run").iterdir())
+        ['backbone.safetensors', 'checkpoints', 'config.json', 'metrics.jsonl']
     """
     with StopSignals() if stop is None else stop as signals, join_process_group(settings.device) as device:
         set_numerics(settings)

@@ -29,6 +29,11 @@ class Preset:
 
     Raises:
         UsageError: a value out of its range, or views that do not fit each other.
+
+    Example:
+        >>> from maskgen.trainers import Preset
+        >>> Preset(method="simclr", recipe="simclr", epochs=100, batch_size=512, lr=0.3).peak_lr
+        0.6
     """
 
     method: str = option(MISSING, "The method.", choices=METHOD_NAMES)

@@ -23,6 +23,7 @@ def find_preset(method: str, name: str) -> Preset:
         UsageError: there is no such method or preset.
 
     Example:
+        >>> from maskgen.trainers import find_preset
         >>> find_preset("simclr", "imagenet-1000").batch_size
         4096
     """

@@ -40,6 +40,16 @@ def load_encoder(path: Path, device: torch.device) -> Encoder:
     Raises:
         UsageError: it is none of these.
         ShardFault: it is damaged, or its weights are not those of its backbone.
+
+    Example:
+        >>> from pathlib import Path
+        >>> import torch
+        >>> from maskgen.trainers import Settings, find_preset, load_encoder, train, with_overrides
+        >>> preset = with_overrides(find_preset("simclr", "smoke"), {"batch_size": "5", "epochs": "1"})
+        >>> settings = Settings(data="shards", output=Path("run"))
+        >>> train(preset, settings, say=lambda text: None, echo=lambda line: None)
+        >>> load_encoder(Path("run"), torch.device("cpu")).network(torch.zeros(2, 3, 32, 32)).shape
+        torch.Size([2, 64])
     """
     weights, facts = read_backbone(path)
     network, dim = build_backbone(facts["backbone"])

@@ -23,7 +23,32 @@ Say = Callable[[str], None]
 
 
 def run_knn(config: ProbeConfig, *, ks: Sequence[int], temperature: float) -> dict[str, Any]:
-    """Nearest-neighbor accuracy, written to knn.json; without test images each training image against all others."""
+    """Nearest-neighbor accuracy, written to knn.json; without test images each training image against all others.
+
+    Args:
+        config: what to judge, on what.
+        ks: how many neighbors vote, each from 1.
+        temperature: of their weights, above 0.
+
+    Returns:
+        What knn.json holds: ``knn_K`` from 0 to 1 for each k, and what that depends on.
+
+    Raises:
+        MaskgenError: the backbone or the images cannot be read, or an option is out of range.
+
+    Example:
+        >>> from pathlib import Path
+        >>> import torch
+        >>> from maskgen.trainers import ProbeConfig, Settings, find_preset, run_knn, train, with_overrides
+        >>> preset = with_overrides(find_preset("simclr", "smoke"), {"batch_size": "5", "epochs": "1"})
+        >>> settings = Settings(data="shards", output=Path("run"))
+        >>> train(preset, settings, say=lambda text: None, echo=lambda line: None)
+        >>> config = ProbeConfig(
+        ...     checkpoint=Path("run"), data=Path("photos"), test=None, output=Path("probe"), device=torch.device("cpu")
+        ... )
+        >>> 0 <= run_knn(config, ks=[1], temperature=0.07)["knn_1"] <= 1
+        True
+    """
     setup = ProbeSetup.open(config)
     bank = setup.features(setup.train)
     queries = None if setup.test is None else setup.features(setup.test)
@@ -59,6 +84,29 @@ def run_linear(
             one for each epoch, as in the papers. -1: center crops only, one pass.
         say: told how far it is.
         stop: asked between epochs.
+
+    Returns:
+        What linear.json holds: ``top1`` and ``top5`` from 0 to 1, and what they depend on; empty but on rank 0.
+
+    Raises:
+        MaskgenError: the backbone or the images cannot be read, or no learning rate had finite losses.
+        Interrupted: a signal asked for it.
+
+    Example:
+        >>> from pathlib import Path
+        >>> import torch
+        >>> from maskgen.trainers import ProbeConfig, Settings, find_preset, run_linear, train, with_overrides
+        >>> from maskgen.trainers.probes.protocols import find_protocol
+        >>> preset = with_overrides(find_preset("simclr", "smoke"), {"batch_size": "5", "epochs": "1"})
+        >>> settings = Settings(data="shards", output=Path("run"))
+        >>> train(preset, settings, say=lambda text: None, echo=lambda line: None)
+        >>> config = ProbeConfig(
+        ...     checkpoint=Path("run"), data=Path("photos"), test=None, output=Path("probe"), device=torch.device("cpu")
+        ... )
+        >>> protocol = find_protocol("moco", epochs=2, batch_size=5)
+        >>> result = run_linear(config, protocol, lrs=[0.1], views=-1, say=lambda text: None)
+        >>> 0 <= result["top1"] <= result["top5"] <= 1
+        True
     """
     setup = ProbeSetup.open(config)
     chosen = list(lrs) or [protocol.lr]

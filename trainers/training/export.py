@@ -80,6 +80,15 @@ def export(source: Path, target: Path, kind: str = "torchvision", *, warn: Warn 
         UsageError: the format is unknown or does not hold this backbone, or the file's ending is wrong.
         ShardFault: the checkpoint is damaged.
         MaskgenError: a weight is infinite or no number.
+
+    Example:
+        >>> from pathlib import Path
+        >>> from maskgen.trainers import Settings, export, find_preset, train, with_overrides
+        >>> preset = with_overrides(find_preset("simclr", "smoke"), {"batch_size": "5", "epochs": "1"})
+        >>> settings = Settings(data="shards", output=Path("run"))
+        >>> train(preset, settings, say=lambda text: None, echo=lambda line: None)
+        >>> export(Path("run"), Path("mine.safetensors"))["backbone"]
+        'tiny'
     """
     ending = ".pth" if kind == "detectron2" else ".safetensors"
     if kind not in FORMATS or target.suffix != ending:
