@@ -31,6 +31,8 @@ class Settings:
         UsageError: a value of the wrong type, outside its choices or its bounds.
 
     Example:
+        >>> from pathlib import Path
+        >>> from maskgen.trainers import Settings
         >>> Settings(data="shards/", output=Path("run"), device="cuda").chosen_precision
         'bf16'
     """

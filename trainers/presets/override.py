@@ -25,7 +25,7 @@ def with_overrides(preset: Preset, values: Mapping[str, str]) -> Preset:
         UsageError: a name that this method does not read, a text of the wrong type, or a value out of its range.
 
     Example:
-        >>> from maskgen.trainers.presets import PRESETS
+        >>> from maskgen.trainers import PRESETS, with_overrides
         >>> with_overrides(PRESETS["simclr"]["imagenet-100"], {"batch-size": "512"}).batch_size
         512
     """
