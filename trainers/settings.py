@@ -41,18 +41,24 @@ class Settings:
     output: NewFolder = option(MISSING, "Folder of the run.", group="output")
     device: str = option(
         "cpu",
-        "What trains; with torchrun each process takes the GPU of its local rank.",
+        "Device that trains; with torchrun each process takes the GPU of its local rank.",
         group="machine",
         choices=DEVICES,
     )
     loader: str = option(
-        "auto", "What makes the views; auto: DALI if installed.", group="machine", choices=LOADERS
+        "auto", "Loader that makes the views; auto: DALI if installed.", group="machine", choices=LOADERS
     )
     precision: str = option(
-        "auto", "Arithmetic; auto: bf16 on a GPU, fp32 on a CPU.", group="machine", choices=PRECISIONS
+        "auto",
+        "Arithmetic of the networks; auto: bf16 on a GPU, fp32 on a CPU.",
+        group="machine",
+        choices=PRECISIONS,
     )
     seed: int = option(
-        0, "Of weights, order and views.  [default: 0]", group="settings", bounds=between(0, 2**31)
+        0,
+        "Seed of the weights, the order and the views.  [default: 0]",
+        group="settings",
+        bounds=between(0, 2**31),
     )
     accumulate: int = option(
         1,

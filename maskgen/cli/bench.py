@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated
 import click
 
 from ..config.options import ExistingFolder, between, option
-from .loader_options import open_with_photos, recipe_named
+from .loader_options import find_recipe, open_with_photos
 from .options import DataFolder, Json, Spelling, click_command, nested
 from .run_options import ConfigOptions
 from .terminal import own_options
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from maskgen.pipelines.bench import RuntimeRate
 
 
-@click.group("bench", short_help="How fast this machine is, and which settings follow.")
+@click.group("bench")
 def command() -> None:
     """Measure on this machine."""
 
@@ -95,12 +95,12 @@ class LoaderBenchOptions:
     data: DataFolder = option(MISSING, "Folder of the data set.")
     names: Annotated[tuple[str, ...], Spelling(flag="--recipe")] = option(
         ("mocov2", "mocov2-bg-rm", "mocov2-bg-random", "mocov2-bg-swaps"),
-        "May be given several times; `maskgen preview --views list` names them.  "
+        "Recipe to measure; may be given several times; `maskgen preview --views list` names them.  "
         "[default: mocov2 and its three bg-]",
     )
     batch_size: int = option(64, "Images per batch.", bounds=between(2, 8192))
     threads: int | None = option(None, "CPU threads.  [default: one per core]", bounds=between(1, 512))
-    device: str = option("cpu", "Where the loader decodes and computes.", choices=("cpu", "cuda"))
+    device: str = option("cpu", "Device that decodes and computes.", choices=("cpu", "cuda"))
     seconds: float = option(5.0, "Time for each figure, seconds.", bounds=between(0.1, 600), unit="s")
     torch: bool = option(False, "Also measure the loader without DALI.")
     photos: ExistingFolder | None = option(None, "Folder of the originals, for shards of the sidecar layout.")
@@ -116,7 +116,7 @@ def loader(options: LoaderBenchOptions) -> None:
     """  # noqa: D301 - click reads the \b
     import dataclasses
 
-    recipes = {name: recipe_named(name) for name in options.names}
+    recipes = {name: find_recipe(name) for name in options.names}
     with own_options():
         dataset = open_with_photos(options.data, options.photos)
     from maskgen.loaders.inspect.advice import advice, cores, short_side

@@ -17,7 +17,7 @@ from ..config.run_config import DATASETS
 from .options import Json, Spelling, click_command, nested
 from .progress import ProgressBar
 from .terminal import echo_err
-from .units import time_text
+from .units import format_time
 
 if TYPE_CHECKING:
     from maskgen.pipelines.deepusps.settings.settings import Settings
@@ -45,7 +45,10 @@ class SourceOptions:
         group="settings",
     )
     seed: int | None = option(
-        None, "Of draw, weights, order.  [default: 0]", group="settings", bounds=between(0, 2**31 - 1)
+        None,
+        "Seed of the draw, the weights and the order.  [default: 0]",
+        group="settings",
+        bounds=between(0, 2**31 - 1),
     )
     changes: Annotated[tuple[str, ...], Spelling(flag="--set", metavar="NAME=VALUE")] = option(
         (),
@@ -79,13 +82,15 @@ class ProcessOptions:
 class HardwareOptions:
     """What trains the networks."""
 
-    device: str = option("cpu", "What trains.", group="machine", choices=("cpu", "cuda"))
+    device: str = option("cpu", "Device that trains.", group="machine", choices=("cpu", "cuda"))
     threads: int = option(
         0,
         "Threads of torch on the CPU; another number may change the last bits (0: torch's own).",
         group="machine",
     )
-    keep_networks: bool = option(False, "Keep the network of every round, to be evaluated.", group="output")
+    keep_networks: bool = option(
+        False, "Keep the network of every round, so that it can be evaluated.", group="output"
+    )
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -152,9 +157,9 @@ class ReportOptions:
     count: int = option(24, "Photos on the sheet.", bounds=between(1, 400))
 
 
-@click.group("deepusps", short_help="Learn masks from unlabelled photos; run again to resume.")
+@click.group("deepusps")
 def command() -> None:
-    """Train a mask network from unlabelled photos and the four priors, without a label or a download.
+    """Train a mask network from unlabeled photos and the four priors, without a label or a download.
 
     `run` does all steps; each step is its own command too: photos, priors, train, fuse, export. All of them resume.
 
@@ -265,7 +270,7 @@ def _do(
             hooks = RunHooks(
                 process.workers,
                 trained_on,
-                lambda at: bar.show(at.done, at.total, progress_text(at)),
+                lambda at: bar.show(at.done, at.total, describe_progress(at)),
                 finished,
             )
             run(work, settings, steps, hooks)
@@ -293,13 +298,13 @@ def _report(folder: Path, count: int) -> Path:
     return write_report(*_open(folder), count)
 
 
-def progress_text(at: Any) -> str:
+def describe_progress(at: Any) -> str:
     """How far a step is, as words with the time to its end."""
     parts = [f"{at.step}: {at.done}/{at.total} {at.unit}"]
     if at.detail:
         parts.append(at.detail)
     if at.left_s is not None:
-        parts.append(f"{time_text(at.left_s)} left")
+        parts.append(f"{format_time(at.left_s)} left")
     if at.facts:
         parts.append(at.facts)
     return ", ".join(parts)

@@ -13,7 +13,7 @@ import click
 
 from ..config.options import option
 from .options import Json, click_command
-from .units import size_text
+from .units import format_size
 
 _BASE = ("numpy", "scipy", "scikit-image", "opencv-python-headless", "pillow", "pyarrow", "click")
 _EXTRAS = {
@@ -85,7 +85,7 @@ def _gpu() -> str:
 def _text(facts: dict[str, object]) -> str:
     lines = [f"{name:14} {facts[name]}" for name in ("maskgen", "python", "cores", "gpu")]
     lines += [
-        f"{name[:-6]:14} {size_text(float(str(facts[name])))}" for name in ("memory_bytes", "free_bytes")
+        f"{name[:-6]:14} {format_size(float(str(facts[name])))}" for name in ("memory_bytes", "free_bytes")
     ]
     lines += [
         f"{name:24} {_version(name) or 'MISSING: pip install . (in a clone of maskgen)'}" for name in _BASE

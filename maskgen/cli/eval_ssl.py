@@ -42,7 +42,7 @@ class ProbeOptions:
         group="data",
     )
     output: NewFolder = option(MISSING, "Folder of results and features.", group="output")
-    device: str = option("cpu", "What computes.", group="machine", choices=("cpu", "cuda"))
+    device: str = option("cpu", "Device that computes.", group="machine", choices=("cpu", "cuda"))
     side: int = option(
         0, "Side of the input, px.  [default: the training views']", group="settings", unit="px"
     )
@@ -54,7 +54,7 @@ class ProbeOptions:
     )
     batch_size: int = option(256, "Images at once.", group="machine", bounds=at_least(1))
     threads: int = option(2, "Threads that decode.", group="machine", bounds=at_least(1))
-    seed: int = option(0, "Of crops, heads, held-out images.  [default: 0]", group="settings")
+    seed: int = option(0, "Seed of crops, heads and held-out images.  [default: 0]", group="settings")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -65,7 +65,7 @@ class KnnOptions:
     ks: Annotated[tuple[int, ...], Spelling(flag="--k")] = option(
         (10, 20, 100, 200), "How many neighbors.", group="settings", bounds=at_least(1)
     )
-    temperature: float = option(0.07, "Of the votes.", group="settings", bounds=above(0))
+    temperature: float = option(0.07, "Temperature of the votes.", group="settings", bounds=above(0))
 
 
 def _list_protocols(context: click.Context, _: Any) -> None:
@@ -88,7 +88,9 @@ class LinearOptions:
     lrs: Annotated[tuple[float, ...], Spelling(flag="--lr")] = option(
         (), "Learning rates, for example 0.1,1,10; the best is kept.", group="settings", bounds=above(0)
     )
-    epochs: int | None = option(None, "In place of the protocol's.", group="settings", bounds=at_least(1))
+    epochs: int | None = option(
+        None, "Epochs, in place of the protocol's.", group="settings", bounds=at_least(1)
+    )
     head_batch: int | None = option(
         None, "Images per step, in place of the protocol's.", group="settings", bounds=at_least(1)
     )

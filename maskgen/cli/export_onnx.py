@@ -13,7 +13,7 @@ import click
 from ..config.options import NewFile, between, option
 from ..errors import EnvironmentFault, UsageError
 from .options import Json, click_command
-from .units import size_text
+from .units import format_size
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -61,7 +61,9 @@ def command(options: ExportOptions) -> None:
         facts = {"output": str(output), "bytes": len(model), "sha256": sha256, "max_error": error}
         click.echo(json.dumps(facts))
         return
-    click.echo(f"{output}: {size_text(len(model))}, at most {error:.1e} from torch on {len(_PHOTOS)} photos")
+    click.echo(
+        f"{output}: {format_size(len(model))}, at most {error:.1e} from torch on {len(_PHOTOS)} photos"
+    )
 
 
 def _export(method: str, weights: Path, side: int) -> tuple[bytes, float]:

@@ -11,7 +11,7 @@ import click
 
 from ..config.options import option
 from .options import DataFolder, Json, click_command
-from .units import size_text
+from .units import format_size
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -55,4 +55,4 @@ def command(options: InfoOptions) -> None:
     for name, value in facts.items():
         text = " ".join(f"{k}={v}" for k, v in value.items()) if isinstance(value, dict) else value
         text = " ".join(text) if isinstance(text, list) else text
-        click.echo(f"{name:14} {size_text(value) if name == 'bytes' else text}")
+        click.echo(f"{name:14} {format_size(value) if name == 'bytes' else text}")

@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     from maskgen.loaders import Dataset, Recipe
 
 
-def recipe_named(name: str) -> Recipe:
+def find_recipe(name: str) -> Recipe:
     """A recipe of `RECIPES`.
 
     Raises:

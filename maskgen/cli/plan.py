@@ -16,7 +16,7 @@ import click
 from ..config.options import option
 from .options import Json, click_command, nested
 from .run_options import ConfigOptions
-from .units import size_text, time_text
+from .units import format_size, format_time
 
 if TYPE_CHECKING:
     from maskgen.pipelines.resolve import ResolvedConfig
@@ -75,11 +75,11 @@ def command(options: PlanOptions) -> None:
 
 
 def _print(facts: dict[str, Any]) -> None:
-    free = f" ({size_text(facts['free_bytes'])} free)" if "free_bytes" in facts else ""
-    click.echo(f"images      {facts['images']} ({size_text(facts['source_bytes'])} of source)")
+    free = f" ({format_size(facts['free_bytes'])} free)" if "free_bytes" in facts else ""
+    click.echo(f"images      {facts['images']} ({format_size(facts['source_bytes'])} of source)")
     click.echo(f"shards      {facts['shards']}: {facts['first_shard']} .. {facts['last_shard']}")
-    click.echo(f"disk        about {size_text(facts['estimated_bytes'])} needed{free}")
-    click.echo(f"time        about {time_text(facts['estimated_seconds'])} with {facts['workers']} workers")
+    click.echo(f"disk        about {format_size(facts['estimated_bytes'])} needed{free}")
+    click.echo(f"time        about {format_time(facts['estimated_seconds'])} with {facts['workers']} workers")
     click.echo(f"members     {' '.join(facts['members'])}")
     click.echo(f"first keys  {' '.join(facts['first_keys'])}")
     click.echo(f"fingerprint {facts['fingerprint']}")

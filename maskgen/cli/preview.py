@@ -10,7 +10,7 @@ import click
 
 from ..config.options import ExistingFolder, between, option
 from .kinds import ENDINGS, OutputFile
-from .loader_options import open_with_photos, recipe_named
+from .loader_options import find_recipe, open_with_photos
 from .options import DataFolder, Spelling, click_command
 from .terminal import own_options
 
@@ -84,7 +84,7 @@ def _draw_samples(options: PreviewOptions) -> str:
 
 
 def _draw_views(options: PreviewOptions, name: str) -> str:
-    recipe = recipe_named(name)
+    recipe = find_recipe(name)
     from maskgen.loaders.inspect.sheet import first_batch, views_sheet
 
     from ..drawing.grid import encode_grid

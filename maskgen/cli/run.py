@@ -12,8 +12,8 @@ from ..errors import EXIT_FAULTS
 from .kinds import Task
 from .options import Json, Spelling, click_command, nested
 from .progress import ProgressBar
-from .run_options import ConfigOptions, without_effect
-from .units import size_text, time_text
+from .run_options import ConfigOptions, find_unused
+from .units import format_size, format_time
 
 if TYPE_CHECKING:
     from maskgen.pipelines.running import Outcome, Progress
@@ -48,13 +48,13 @@ def command(options: RunCommandOptions) -> None:
         config = options.config.resolve()
         from maskgen.pipelines.running import RunOptions, run
 
-        for note in without_effect(config):
+        for note in find_unused(config):
             click.echo(f"maskgen: note: {note}", err=True)
         with ProgressBar() as bar:
             steering = RunOptions(
                 retry_failed=options.retry_failed,
                 task=options.task or (0, 1),
-                report=lambda at: bar.show(at.done, at.planned, progress_text(at)),
+                report=lambda at: bar.show(at.done, at.planned, describe_progress(at)),
                 stop=stop,
             )
             outcome = run(config, steering)
@@ -62,7 +62,7 @@ def command(options: RunCommandOptions) -> None:
         click.echo(f"maskgen: note: {note}", err=True)
     _print(outcome, config.output, as_json=options.as_json)
     if options.profile:
-        for line in profile_lines(outcome):
+        for line in describe_profile(outcome):
             click.echo(line, err=True)
     if outcome.exit_code == EXIT_FAULTS:
         click.echo(
@@ -87,20 +87,20 @@ def _print(outcome: Outcome, output: str, *, as_json: bool) -> None:
         click.echo(json.dumps(facts))
         return
     click.echo(
-        f"{output}: {whole.samples} samples in {len(whole.shards)} shards ({size_text(whole.tar_bytes)}), "
+        f"{output}: {whole.samples} samples in {len(whole.shards)} shards ({format_size(whole.tar_bytes)}), "
         f"{whole.failed} quarantined, {whole.planned} planned; "
-        f"{progress.rate:.1f} images/s in {time_text(progress.seconds)}"
+        f"{progress.rate:.1f} images/s in {format_time(progress.seconds)}"
         + (f", {progress.resumed} images were there already" if progress.resumed else "")
     )
 
 
-def profile_lines(outcome: Outcome) -> list[str]:
+def describe_profile(outcome: Outcome) -> list[str]:
     """Where the workers' time went, a line per stage; `method` includes waiting for a model process."""
     made = outcome.progress.done - outcome.progress.resumed
     whole = outcome.progress.seconds * outcome.workers
     rows = dict(outcome.seconds_by_stage)
     rows["start, end, idle"] = max(0.0, whole - sum(rows.values()))
-    lines = [f"{outcome.workers} workers, {time_text(outcome.progress.seconds)}, {made} images"]
+    lines = [f"{outcome.workers} workers, {format_time(outcome.progress.seconds)}, {made} images"]
     for name, seconds in rows.items():
         each = 1000 * seconds / max(1, made)
         lines.append(
@@ -110,11 +110,11 @@ def profile_lines(outcome: Outcome) -> list[str]:
     return lines
 
 
-def progress_text(progress: Progress) -> str:
+def describe_progress(progress: Progress) -> str:
     """How far a run is, as words; devices with the share of the time that they are busy."""
     parts = [f"{progress.done}/{progress.planned} images, {progress.rate:.1f}/s"]
     if progress.rate:
-        parts.append(f"{time_text((progress.planned - progress.done) / progress.rate)} left")
+        parts.append(f"{format_time((progress.planned - progress.done) / progress.rate)} left")
     parts.append(f"{progress.failed} quarantined")
     parts += [f"{device} {share:.0%} busy" for device, share in progress.device_use.items()]
     return ", ".join(parts)

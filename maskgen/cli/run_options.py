@@ -46,7 +46,7 @@ class ConfigOptions:
         return make_config({**defaults, **read, **self.given, **changes})
 
 
-def without_effect(config: RunConfig) -> Iterator[str]:
+def find_unused(config: RunConfig) -> Iterator[str]:
     """A sentence for each kind of option that was given and that this run does not use."""
     from ..methods import METHODS
 

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 
-def size_text(count: float) -> str:
+def format_size(count: float) -> str:
     """A number of bytes for people, in powers of 1000.
 
     Example:
-        >>> size_text(999), size_text(1_234_567)
+        >>> format_size(999), format_size(1_234_567)
         ('999 B', '1.23 MB')
     """
     for unit in ("B", "kB", "MB", "GB"):
@@ -17,11 +17,11 @@ def size_text(count: float) -> str:
     return f"{count:.3g} TB"
 
 
-def time_text(seconds: float) -> str:
+def format_time(seconds: float) -> str:
     """A duration for people.
 
     Example:
-        >>> time_text(5), time_text(540), time_text(9000)
+        >>> format_time(5), format_time(540), format_time(9000)
         ('5.0 s', '9 min', '2.5 h')
     """
     if seconds < 60:

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import dataclasses
 import functools
-import tomllib
 import types
 import typing
 from collections.abc import Mapping
@@ -361,6 +360,8 @@ def read_toml(path: Path, known: Mapping[str, Option]) -> dict[str, Any]:
     Raises:
         UsageError: the file cannot be read, or holds a name that is no option.
     """
+    import tomllib
+
     try:
         raw = tomllib.loads(path.read_text())
     except (OSError, tomllib.TOMLDecodeError, UnicodeDecodeError) as error:

@@ -30,7 +30,7 @@ class RunConfig:
     output: str = option(MISSING, "Folder for the shards.", group="output", result=False)
     method: str = option(
         "vote",
-        "Mask method (box: a centred box, to measure everything else).",
+        "Mask method (box: a centered box, to measure everything else).",
         group="masks",
         choices=METHODS,
     )
@@ -45,12 +45,12 @@ class RunConfig:
     )
     network: str = option(
         "",
-        "Input and output of an `onnx` model: a known name (u2net, isnet, birefnet, inspyrenet) or a TOML file.",
+        "How an `onnx` model takes photos and gives masks: a known name (u2net, isnet, birefnet, inspyrenet) or a TOML file.",
         group="masks",
     )
     runtime: str = option(
         "auto",
-        "What runs a learned method (auto: torch on a GPU; else openvino, onnxruntime or torch, what is there).",
+        "Library that runs a learned method (auto: torch on a GPU; else the first installed of openvino, onnxruntime, torch).",
         group="machine",
         choices=RUNTIMES,
     )
@@ -62,7 +62,7 @@ class RunConfig:
     )
     force_precision: bool = option(
         False,
-        "Go on with a precision whose masks differ from fp32 (IoU below .99).",
+        "Allow a precision whose masks differ from those of fp32 (IoU below .99).",
         group="safety",
         result=False,
     )
@@ -71,7 +71,7 @@ class RunConfig:
     )
     model_process: str = option(
         "auto",
-        "Run the network in one process per device, fed by the workers (auto: on a GPU), or in every worker.",
+        "on: one process per device runs the network for all workers; off: every worker runs it; auto: on with a GPU.",
         group="machine",
         choices=("auto", "on", "off"),
     )
@@ -83,8 +83,8 @@ class RunConfig:
     )
     refine: str = option(
         "auto",
-        "What moves the masks onto the photo's edges (auto: crf for vote, vote for deepusps, else none); "
-        "vote: the training-free methods have a say.",
+        "How masks are fitted to the photo's edges (auto: crf for vote, vote for deepusps, else none); "
+        "vote: together with the training-free methods.",
         group="masks",
         choices=REFINEMENTS,
     )
@@ -92,7 +92,10 @@ class RunConfig:
         "tiled", "How the foreground is replaced.", group="backgrounds", choices=BACKGROUNDS
     )
     layout: str = option(
-        "full", "full, or sidecar: the same without the photos.", group="output", choices=LAYOUTS
+        "full",
+        "full: photos, masks and backgrounds; sidecar: the same without the photos.",
+        group="output",
+        choices=LAYOUTS,
     )
     shard_size: int = option(1000, "Planned samples per shard.", group="output", bounds=at_least(1))
     split: str = option(
@@ -100,13 +103,17 @@ class RunConfig:
     )
     labels: str = option(
         "auto",
-        "Labels of `folder`: from the first folder level, or none; auto gives none.",
+        "Labels of a `folder` source: folder takes the name of the first folder level; auto means none.",
         group="source",
         choices=("auto", "folder", "none"),
     )
-    image_feature: str = option("image/encoded", "TFRecord feature with the image bytes.", group="source")
-    label_feature: str = option("image/class/label", "TFRecord feature with the label.", group="source")
-    name_feature: str = option("image/filename", "TFRecord feature with the image's name.", group="source")
+    image_feature: str = option(
+        "image/encoded", "TFRecord feature that holds the image's bytes.", group="source"
+    )
+    label_feature: str = option("image/class/label", "TFRecord feature that holds the label.", group="source")
+    name_feature: str = option(
+        "image/filename", "TFRecord feature that holds the image's name.", group="source"
+    )
     limit: int = option(0, "Take only the first N images (0: all).", group="source")
     short_side: int = option(
         0, "Store photos resized to this short side, px (0: as they are).", group="output"
@@ -158,7 +165,7 @@ class RunConfig:
     )
     executor: str = option(
         "local",
-        "Where the shards are made: local, processes on this machine.",
+        "Where the shards are made; local: by processes on this machine.",
         group="machine",
         choices=("local",),
         result=False,

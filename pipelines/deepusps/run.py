@@ -13,7 +13,7 @@ from maskgen.errors import UsageError
 from .data import photos, priors
 from .progress import Pace, Report
 from .results.export import export
-from .settings.settings import RANDOM, Request, Settings, claim, known_dataset, read_settings, requested
+from .settings.settings import RANDOM, Request, Settings, check_dataset, claim, read_settings, resolve_request
 from .training.phase import Hardware, check_inputs, drop_intermediates, epochs_done, learn
 from .training.schedule import Training, of_fusion, of_rounds
 from .work_folder import SETTINGS, Facts, Work, open_work
@@ -64,10 +64,10 @@ def begin(request: Request, command: str = "") -> tuple[Work, Settings, tuple[st
     if request == Request(output=request.output) and (request.output / SETTINGS).is_file():
         work = open_work(request.output)
         return work, read_settings(work), ()
-    kind = known_dataset(request.dataset or "folder")
+    kind = check_dataset(request.dataset or "folder")
     if not request.inputs and kind != "sample":
         raise UsageError("maskgen deepusps needs --input", remedy="give the folder or file of the photos")
-    trial = requested(request, {})
+    trial = resolve_request(request, {})
     found = photos.draw(photos.configs(request.inputs, kind, trial.split), trial.seed, trial.preset.images)
     settings = replace(trial, source=found.source, command=command)
     photos.check_listed(found.source, settings)

@@ -178,7 +178,5 @@ def test_photos_come_from_the_shards(shared_data: Path, tmp_path: Path) -> None:
     assert not found.stderr
     image = cv2.imread(str(tmp_path / "sheet.png"))
     assert image.shape[1] % (4 * (contact_sheet.CELL + 4) + 4) == 0
-    first = image[24 : 24 + 90, 4 : 4 + contact_sheet.CELL].astype(
-        int
-    )  # the photo: the one colourful picture
+    first = image[24 : 24 + 90, 4 : 4 + contact_sheet.CELL].astype(int)  # the photo: the one colorful picture
     assert np.abs(first[..., 0] - first[..., 2]).mean() > 3

@@ -14,7 +14,7 @@ import pytest
 from click.testing import CliRunner, Result
 
 from maskgen.cli.app import cli
-from maskgen.cli.deepusps import command, progress_text
+from maskgen.cli.deepusps import command, describe_progress
 from maskgen.errors import UsageError
 from maskgen.pipelines.deepusps.progress import Progress
 from maskgen.pipelines.deepusps.run import STEPS
@@ -128,8 +128,8 @@ def test_changed_options_are_refused_with_each_difference(discs: Path, tmp_path:
 
 def test_progress_says_step_unit_and_time_left() -> None:
     at = Progress("train", "rbd, round 2 of 3", 12, 120, "epochs", 540.0, "loss 0.412")
-    assert progress_text(at) == "train: 12/120 epochs, rbd, round 2 of 3, 9 min left, loss 0.412"
-    assert progress_text(Progress("photos", "", 0, 6, "photos", None)) == "photos: 0/6 photos"
+    assert describe_progress(at) == "train: 12/120 epochs, rbd, round 2 of 3, 9 min left, loss 0.412"
+    assert describe_progress(Progress("photos", "", 0, 6, "photos", None)) == "photos: 0/6 photos"
 
 
 @pytest.mark.slow

@@ -102,7 +102,7 @@ def test_the_truth_against_itself_is_perfect(ecssd: Path) -> None:
     found = facts("--masks", truth, "--truth", truth)
     for name in ("max_f", "max_f_per_image", "adaptive_f", "weighted_f", "s_measure", "adaptive_e", "iou"):
         assert found[name] == pytest.approx(1, abs=1e-4), name
-    assert found["mae"] == pytest.approx(0, abs=1e-4)  # the truths hold a few grey pixels
+    assert found["mae"] == pytest.approx(0, abs=1e-4)  # the truths hold a few gray pixels
 
 
 def test_the_table_of_images_averages_to_the_totals(ecssd: Path, tmp_path: Path) -> None:

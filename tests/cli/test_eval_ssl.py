@@ -30,7 +30,7 @@ def test_knn_and_linear_from_the_command_line(
     result = json.loads((tmp_path / "knn.json").read_text())
     assert f"knn_5              {result['knn_5']:.4f}" in out
     assert result["test"] == "leave one out"
-    assert result["knn_5"] > 0.5  # of three classes; colours alone tell most
+    assert result["knn_5"] > 0.5  # of three classes; colors alone tell most
     linear = ["linear", *common, "--data", str(photo_folder), "--epochs", "4", "--lr", "0.1,1"]
     status, _, err = call_tool("eval-ssl", *linear, "--views", "2", "--head-batch", "8")
     assert status == 0

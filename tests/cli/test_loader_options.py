@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from maskgen.cli.loader_options import open_with_photos, recipe_named
+from maskgen.cli.loader_options import find_recipe, open_with_photos
 from maskgen.errors import ShardFault, UsageError
 from maskgen.loaders.recipes.published import RECIPES
 
@@ -15,9 +15,9 @@ Call = Callable[..., tuple[int, str, str]]
 
 
 def test_a_recipe_is_found_by_its_name_and_a_mistake_answered() -> None:
-    assert all(recipe_named(name) is recipe for name, recipe in RECIPES.items())
+    assert all(find_recipe(name) is recipe for name, recipe in RECIPES.items())
     with pytest.raises(UsageError, match=r"did you mean 'mocov2'(.|\n)*preview --views list"):
-        recipe_named("mocov")
+        find_recipe("mocov")
 
 
 def test_a_data_set_with_photos_is_opened(data: Path) -> None:

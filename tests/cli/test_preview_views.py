@@ -47,7 +47,7 @@ def call(capfd: pytest.CaptureFixture[str]) -> Call:
 
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Ten photos of smooth colours, each its own, in shards of both layouts."""
+    """Ten photos of smooth colors, each its own, in shards of both layouts."""
     folder = tmp_path_factory.mktemp("views")
     (folder / "photos").mkdir()
     rng = np.random.default_rng(0)

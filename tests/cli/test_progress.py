@@ -10,7 +10,7 @@ import sys
 import pytest
 
 from maskgen.cli.progress import bar
-from maskgen.cli.run import progress_text
+from maskgen.cli.run import describe_progress
 from maskgen.pipelines.running import Progress
 
 SCRIPT = """
@@ -67,4 +67,4 @@ def test_a_log_is_not_filled() -> None:
     ],
 )
 def test_a_run_tells_how_far_it_is(progress: Progress, text: str) -> None:
-    assert progress_text(progress) == text
+    assert describe_progress(progress) == text

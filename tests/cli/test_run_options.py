@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from maskgen.cli.run_options import without_effect
+from maskgen.cli.run_options import find_unused
 from maskgen.config.run_config import make_config
 
 
@@ -40,4 +40,4 @@ from maskgen.config.run_config import make_config
 )
 def test_what_a_run_does_not_use_is_told(given: dict[str, object], told: list[str]) -> None:
     config = make_config({"dataset": "folder", "output": "x", **given})
-    assert list(without_effect(config)) == told
+    assert list(find_unused(config)) == told

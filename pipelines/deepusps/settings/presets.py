@@ -20,7 +20,7 @@ VOTE = "vote"
 """The four in one map, as `maskgen.methods.priors.vote.vote` makes it: one more source of labels, which is none of DeepUSPS's."""
 SOURCES = (*PRIORS, VOTE)
 CUT_AT = 0.5
-"""The middle: where maps that went through a colour cut are cut, and labels that a network has made (P, C)."""
+"""The middle: where maps that went through a color cut are cut, and labels that a network has made (P, C)."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -185,7 +185,7 @@ FAST = Preset(
     priors=SOURCES,  # R, and own: the vote
     network="small",  # own
     needs_init=False,
-    crf_side=0,  # own: the colour cut of a joint round takes its place
+    crf_side=0,  # own: the color cut of a joint round takes its place
     rounds=(_FROM_NOTHING, _FROM_NOTHING),
     fusion=dataclasses.replace(_FROM_NOTHING, epochs=80),
     cut=True,  # own
@@ -213,7 +213,7 @@ SHOWN = ("original", "relicv2", "fast")
 """Presets that `--help` names."""
 
 
-def preset_named(name: str) -> Preset:
+def find_preset(name: str) -> Preset:
     """A preset of `PRESETS`.
 
     Raises:

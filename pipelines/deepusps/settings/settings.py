@@ -19,7 +19,7 @@ from maskgen.version import __version__
 
 from ..work_folder import SETTINGS, Work
 from .overrides import with_overrides
-from .presets import Phase, Preset, as_facts, from_facts, preset_named
+from .presets import Phase, Preset, as_facts, find_preset, from_facts
 
 DATASETS = ("folder", "imagenet", "coco", "jft", "webdataset", "sample")
 RANDOM = "random"
@@ -106,7 +106,7 @@ class Settings:
         return max(phase.batch_size for phase in self.phases())
 
 
-def requested(request: Request, source: dict[str, Any]) -> Settings:
+def resolve_request(request: Request, source: dict[str, Any]) -> Settings:
     """The settings that a request asks for.
 
     Args:
@@ -117,7 +117,7 @@ def requested(request: Request, source: dict[str, Any]) -> Settings:
         UsageError: an unknown name, a wrong value, or a preset that needs an encoder and got none.
         EnvironmentFault: a package is not installed.
     """
-    preset = with_overrides(preset_named(request.preset or "fast"), request.changes)
+    preset = with_overrides(find_preset(request.preset or "fast"), request.changes)
     _check_passes(preset)
     init = request.init or RANDOM
     if preset.needs_init and request.init is None:
@@ -138,7 +138,7 @@ def requested(request: Request, source: dict[str, Any]) -> Settings:
         RANDOM if init == RANDOM else str(path.resolve()),
         "" if init == RANDOM else file_sha256(path),
         source,
-        versions(),
+        find_versions(),
     )
 
 
@@ -153,7 +153,7 @@ def _check_passes(preset: Preset) -> None:
             )
 
 
-def versions() -> dict[str, str]:
+def find_versions() -> dict[str, str]:
     """Versions of the distributions that shape the result.
 
     Raises:
@@ -233,7 +233,7 @@ def read_settings(work: Work) -> Settings:
         ) from error
 
 
-def known_dataset(name: str) -> str:
+def check_dataset(name: str) -> str:
     """`name`, if it is a kind of source.
 
     Raises:

@@ -17,8 +17,8 @@ from maskgen.pipelines.deepusps.settings.presets import (
     RELICV2,
     SHOWN,
     as_facts,
+    find_preset,
     from_facts,
-    preset_named,
 )
 from maskgen.pipelines.deepusps.training.schedule import of_fusion, of_rounds
 
@@ -42,7 +42,7 @@ def test_original_is_the_released_code() -> None:
 
 @pytest.mark.parametrize("name", PRESETS)
 def test_presets_survive_json_and_can_be_run(name: str) -> None:
-    preset = preset_named(name)
+    preset = find_preset(name)
     facts = json.loads(json.dumps(as_facts(preset)))
     again = from_facts(facts)
     assert as_facts(again) == facts
@@ -55,7 +55,7 @@ def test_presets_survive_json_and_can_be_run(name: str) -> None:
 
 def test_an_unknown_preset_names_the_nearest() -> None:
     with pytest.raises(UsageError, match="relicv2"):
-        preset_named("relic2")
+        find_preset("relic2")
     assert "test" not in SHOWN
 
 

@@ -13,12 +13,12 @@ from maskgen.pipelines.deepusps.settings.presets import FAST
 from maskgen.pipelines.deepusps.settings.settings import (
     Request,
     Settings,
+    check_dataset,
     claim,
-    known_dataset,
+    find_versions,
     needed_bytes,
     read_settings,
-    requested,
-    versions,
+    resolve_request,
 )
 from maskgen.pipelines.deepusps.work_folder import SETTINGS, open_work
 
@@ -34,14 +34,16 @@ class Usage(NamedTuple):
 
 
 def settings(tmp_path: Path, **given: object) -> Settings:
-    return requested(Request(output=tmp_path / "work", inputs=("photos",), preset="test", **given), SOURCE)  # type: ignore[arg-type]
+    return resolve_request(
+        Request(output=tmp_path / "work", inputs=("photos",), preset="test", **given), SOURCE
+    )  # type: ignore[arg-type]
 
 
 def test_what_is_left_out_has_its_default_and_paths_are_absolute(tmp_path: Path) -> None:
     made = settings(tmp_path)
     assert (made.seed, made.dataset, made.split, made.init) == (0, "folder", "train", "random")
     assert made.inputs == (str(Path("photos").resolve()),)
-    assert requested(Request(output=tmp_path, inputs=("a",)), SOURCE).preset == FAST
+    assert resolve_request(Request(output=tmp_path, inputs=("a",)), SOURCE).preset == FAST
     assert made.least_photos == 2  # the largest batch of the preset
     assert len(made.phases()) == 3
 
@@ -61,10 +63,10 @@ def test_a_preset_for_trained_encoders_needs_one_or_random_by_name(tmp_path: Pat
     for given in ({}, {"init": "random"}):
         request = Request(output=tmp_path, inputs=("a",), preset="relicv2", **given)
         if given:
-            assert requested(request, SOURCE).init == "random"
+            assert resolve_request(request, SOURCE).init == "random"
         else:
             with pytest.raises(UsageError, match="--init FILE"):
-                requested(request, SOURCE)
+                resolve_request(request, SOURCE)
 
 
 def test_rounds_that_leave_no_labels_are_refused(tmp_path: Path) -> None:
@@ -115,7 +117,7 @@ def test_a_disk_that_is_too_small_leaves_no_folder(tmp_path: Path, monkeypatch: 
 
 
 def test_kinds_of_sources_and_versions_are_known() -> None:
-    assert known_dataset("coco") == "coco"
+    assert check_dataset("coco") == "coco"
     with pytest.raises(UsageError, match="did you mean 'imagenet'"):
-        known_dataset("imagnet")
-    assert versions()["numpy"] == __import__("numpy").__version__
+        check_dataset("imagnet")
+    assert find_versions()["numpy"] == __import__("numpy").__version__
