@@ -387,7 +387,7 @@ def test_types_and_shapes() -> None:
     expected = {
         "box": (4, "float32"), "flip": (0, "bool"), "color": (4, "float32"), "sigma": (0, "float32"),
         "solarize": (0, "bool"), "policy": (0, "int16"), "policy_u": (4, "float32"), "kind": (0, "uint8"),
-        "grey": (0, "uint8"), "donor": (0, "int32"), "bg_box": (4, "float32"), "bg_flip": (0, "bool"),
+        "gray": (0, "uint8"), "donor": (0, "int32"), "bg_box": (4, "float32"), "bg_flip": (0, "bool"),
         "bg_color": (4, "float32"), "bg_sigma": (0, "float32"), "bg_solarize": (0, "bool"),
     }  # fmt: skip
     for view in (*batch.views, batch.negative):
