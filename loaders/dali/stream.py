@@ -23,7 +23,7 @@ from ..reading.samples import SampleReader
 from ..recipes.spec import Recipe
 from . import graph
 from .feed import Feed, Feeder
-from .teardown import Flight, land, retire, retire_with
+from .teardown import Pending, teardown, teardown_with, wait_for
 
 Request = tuple[NDArray[np.int64], int, int]
 """The samples of a batch, and seed and epoch of its draws."""
@@ -52,10 +52,10 @@ class Stream:
         self._gpu = gpu
         self._requests: Iterator[Request] = iter(())
         self._reading: deque[Job[Feed]] = deque()
-        self._flying: deque[Flight] = deque()
+        self._pending: deque[Pending] = deque()
         self._thread = WorkAhead("maskgen-reader")
         self._warm_up()
-        retire_with(self, self._held)
+        teardown_with(self, self._held)
 
     def begin(self, requests: Iterator[Request], *, anew: bool = False) -> None:
         """Drop what is on its way, wait for what is being read, and go on with these batches.
@@ -69,12 +69,12 @@ class Stream:
         self._reading.clear()
         self._thread.wait()
         if anew:
-            retire(self._held)
+            teardown(self._held)
             self._held.append(self._build())
             self._warm_up()
         else:
-            land(self._held[0], self._flying)
-        self._flying.clear()
+            wait_for(self._held[0], self._pending)
+        self._pending.clear()
         self._requests = requests
 
     def __iter__(self) -> Stream:
@@ -88,54 +88,54 @@ class Stream:
             MaskgenError: it could not be made; the next call goes on behind it.
         """
         self._fill()
-        if not self._flying:
+        if not self._pending:
             raise StopIteration
-        flight = self._flying.popleft()
-        land(self._held[0], [flight])
-        while flight.feed is not None and isinstance(flight.error, RuntimeError):
-            flight = self._mended(flight.feed, flight.error)
+        batch = self._pending.popleft()
+        wait_for(self._held[0], [batch])
+        while batch.feed is not None and isinstance(batch.error, RuntimeError):
+            batch = self._mend(batch.feed, batch.error)
         self._fill()
-        if flight.error is not None:
-            raise flight.error
-        assert flight.feed is not None  # noqa: S101 - a flight without feed has an error
-        return flight.feed, flight.outputs
+        if batch.error is not None:
+            raise batch.error
+        assert batch.feed is not None  # noqa: S101 - a batch without feed has an error
+        return batch.feed, batch.outputs
 
     def _fill(self) -> None:
-        wanted = 2 * self._depth - len(self._flying) - len(self._reading)
+        wanted = 2 * self._depth - len(self._pending) - len(self._reading)
         for request in itertools.islice(self._requests, max(0, wanted)):
             self._reading.append(self._thread.submit(partial(self._feeder.make, *request)))
-        while self._reading and len(self._flying) < self._depth:
-            self._flying.append(self._read(self._reading.popleft()))
+        while self._reading and len(self._pending) < self._depth:
+            self._pending.append(self._read(self._reading.popleft()))
 
-    def _read(self, job: Job[Feed]) -> Flight:
+    def _read(self, job: Job[Feed]) -> Pending:
         try:
             feed = job.result()
         except Exception as error:  # noqa: BLE001 - raised in its turn
-            return Flight(error=error)
-        return self._started(feed)
+            return Pending(error=error)
+        return self._start(feed)
 
-    def _started(self, feed: Feed) -> Flight:
+    def _start(self, feed: Feed) -> Pending:
         for name, data in feed.inputs.items():
             self._held[0].feed_input(name, data)
         self._held[0].schedule_run()
-        return Flight(feed)
+        return Pending(feed)
 
-    def _mended(self, feed: Feed, error: RuntimeError) -> Flight:
+    def _mend(self, feed: Feed, error: RuntimeError) -> Pending:
         """The same batch without the samples that DALI cannot decode, or why there is none."""
         try:
-            faults = list(self._undecodable(feed))
+            faults = list(self._find_undecodable(feed))
             if not faults:
-                return Flight(error=error)
+                return Pending(error=error)
             for fault in faults:
                 self._reader.mark_broken(fault)
-            land(self._held[0], self._flying)
-            flight = self._started(self._feeder.make(*feed.sources.request))
+            wait_for(self._held[0], self._pending)
+            batch = self._start(self._feeder.make(*feed.sources.request))
         except Exception as problem:  # noqa: BLE001 - raised in its turn
-            return Flight(error=problem)
-        land(self._held[0], [flight])
-        return flight
+            return Pending(error=problem)
+        wait_for(self._held[0], [batch])
+        return batch
 
-    def _undecodable(self, feed: Feed) -> Iterator[BrokenSample]:
+    def _find_undecodable(self, feed: Feed) -> Iterator[BrokenSample]:
         """The pictures of a batch that the same decoder refuses one by one."""
         if len(self._held) == 1:
             self._held.append(graph.build_decoder(gpu=self._gpu))

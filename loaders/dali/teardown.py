@@ -23,56 +23,56 @@ EXIT_S = 20.0
 
 
 @dataclass(slots=True, eq=False)
-class Flight:
-    """One batch in flight: its feed, and when it has landed its outputs or what went wrong."""
+class Pending:
+    """One batch that a pipeline has begun: its feed, and when it is done its outputs or what went wrong."""
 
     feed: Feed | None = None
     outputs: Any = None
     error: BaseException | None = None
 
 
-def land(pipeline: Any, flights: Iterable[Flight]) -> None:
-    """Wait for flights, in the order in which they were started."""
-    for flight in flights:
-        if flight.outputs is None and flight.error is None:
+def wait_for(pipeline: Any, pending: Iterable[Pending]) -> None:
+    """Wait for batches, in the order in which they were started."""
+    for batch in pending:
+        if batch.outputs is None and batch.error is None:
             try:
-                flight.outputs = pipeline.share_outputs()
+                batch.outputs = pipeline.share_outputs()
             except RuntimeError as error:
-                flight.error = error
+                batch.error = error
             pipeline.release_outputs()
 
 
-def retire_with(owner: object, held: list[Any]) -> None:
-    """Retire the pipelines in `held` once `owner` is gone, or at the interpreter's end.
+def teardown_with(owner: object, held: list[Any]) -> None:
+    """Tear down the pipelines in `held` once `owner` is gone, or at the interpreter's end.
 
     Args:
         owner: holds `held`.
         held: one pipeline that may have begun runs, and behind it others that have not; nothing else holds them.
     """
-    finalizer = weakref.finalize(owner, _RETIRED.put, held)
+    finalizer = weakref.finalize(owner, _ENDING.put, held)
     finalizer.atexit = False
     with _STARTING:
         _FINALIZERS[:] = [other for other in _FINALIZERS if other.alive]
         _FINALIZERS.append(finalizer)
         if not _THREADS:
-            _THREADS.append(threading.Thread(target=_retire, name="maskgen-retire", daemon=True))
+            _THREADS.append(threading.Thread(target=_tear_down, name="maskgen-teardown", daemon=True))
             _THREADS[0].start()
 
 
-def retire(held: list[Any]) -> None:
-    """Retire the pipelines in `held` now, and empty it."""
-    _RETIRED.put(list(held))
+def teardown(held: list[Any]) -> None:
+    """Tear down the pipelines in `held` now, and empty it."""
+    _ENDING.put(list(held))
     held.clear()
 
 
-_RETIRED: SimpleQueue[list[Any] | None] = SimpleQueue()
+_ENDING: SimpleQueue[list[Any] | None] = SimpleQueue()
 _STARTING = threading.Lock()
 _THREADS: list[threading.Thread] = []
 _FINALIZERS: list[weakref.finalize[Any, Any]] = []
 
 
-def _retire() -> None:
-    while (held := _RETIRED.get()) is not None:
+def _tear_down() -> None:
+    while (held := _ENDING.get()) is not None:
         _drain(held)
         held.clear()
         del held
@@ -95,6 +95,6 @@ def _end() -> None:
     """Pipelines that are still alive end while DALI is still whole."""
     for finalizer in _FINALIZERS:
         finalizer()
-    _RETIRED.put(None)
+    _ENDING.put(None)
     for thread in _THREADS:
         thread.join(EXIT_S)

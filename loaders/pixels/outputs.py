@@ -112,7 +112,7 @@ class BatchMaker:
                 mask if view.masks else None for mask, view in zip(masks, views, strict=True)
             ),
             cam_masks=none_if_all_none(
-                shrunk(mask, view.cam_masks) if mask is not None and view.cam_masks else None
+                shrink_masks(mask, view.cam_masks) if mask is not None and view.cam_masks else None
                 for mask, view in zip(masks, views, strict=True)
             ),
             weak=none_if_all_none(of("weak")),
@@ -141,7 +141,7 @@ class _Facts(NamedTuple):
     sample: NDArray[np.int64]
 
 
-def shrunk(masks: Tensor, side: int) -> Tensor:
+def shrink_masks(masks: Tensor, side: int) -> Tensor:
     """(B, 1, S, S) masks of 0 and 255 as (B, side, side) float32 in [0, 1], antialiased."""
     if not len(masks):
         return masks.new_empty((0, side, side), dtype=torch.float32)
