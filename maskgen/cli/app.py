@@ -21,7 +21,7 @@ COMMANDS = {
     "preview": "A contact sheet: photo | mask | overlay | background.",
     "deepusps": "Learn masks from unlabeled photos; run again to resume.",
     "eval": "Masks against true masks: F, E, S, MAE, IoU.",
-    "compare": "Several mask sets against one truth: a table, and a sheet of disputes.",
+    "compare": "Several mask sets against one truth: a table, and a sheet of the images they disagree on.",
     "export-onnx": "A U²-Net checkpoint as an ONNX model, checked against torch.",
     "bench": "How fast each part is on this machine, and which settings follow.",
     "doctor": "What is installed here, and how to install the rest.",

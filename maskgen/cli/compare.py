@@ -57,10 +57,10 @@ class CompareOptions:
 
 @click_command("compare", CompareOptions)
 def command(options: CompareOptions) -> None:
-    """Hold several mask sets against one truth, on the images that all of them have.
+    """Compare several mask sets with one truth, on the images that all of them have.
 
     The rows of the sheet are the images that the sets disagree on most, by the mean absolute difference of their
-    masks, which is written behind each name. For the measures see maskgen eval --help; each set's IoU is taken at
+    masks, which is written after each name. For the measures see maskgen eval --help; each set's IoU is taken at
     its own threshold (the last column) unless --binarize-at gives one for all.
 
     \b

@@ -36,7 +36,7 @@ class MeasureOptions:
     normalize: Annotated[bool, Spelling(old="--normalise")] = option(
         False, "Stretch each map to its own minimum and maximum first, as some toolboxes do."
     )
-    allow_missing: bool = option(False, "Evaluate the pairs there are; count the rest.")
+    allow_missing: bool = option(False, "Evaluate the pairs that exist; count the rest.")
     skip_empty: bool = option(False, "Leave out truths without foreground; count them.")
     workers: int | None = option(
         None, "Processes; the result does not depend on it.  [default: cores]", bounds=at_least(1)
@@ -57,10 +57,10 @@ class EvalOptions:
 
 @click_command("eval", EvalOptions)
 def command(options: EvalOptions) -> None:
-    """Hold masks against true masks.
+    """Compare masks with true masks.
 
-    Pairs by file stem; masks in shards by key or original file name. Maps are resized to the truth's size and not
-    stretched unless --normalize is given. Every measure is a mean over images, but:
+    Pairs are made by file stem, and for shards by key or original file name. Maps are resized to the truth's size and not
+    stretched unless --normalize is given. Every measure is a mean over images, except:
 
     \b
     max_f            F of the mean precision and recall, best of 256 thresholds (BASNet, U2-Net)

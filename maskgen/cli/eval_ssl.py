@@ -18,7 +18,7 @@ from .terminal import WIDE, echo_err, own_options, require_package
 @click.group(cls=StoppableGroup, context_settings=WIDE)
 @click.version_option(__version__, prog_name="eval-ssl")
 def eval_cli() -> None:
-    """Judge a frozen backbone by labels. With several GPUs: torchrun --nproc-per-node 8 -m maskgen.trainers eval ...
+    """Evaluate a frozen backbone with labels. With several GPUs: torchrun --nproc-per-node 8 -m maskgen.trainers eval ...
 
     Exit status as train-ssl.
     """
@@ -52,7 +52,7 @@ class ProbeOptions:
         group="settings",
         bounds=between(0, 1),
     )
-    batch_size: int = option(256, "Images at once.", group="machine", bounds=at_least(1))
+    batch_size: int = option(256, "Images per pass.", group="machine", bounds=at_least(1))
     threads: int = option(2, "Threads that decode.", group="machine", bounds=at_least(1))
     seed: int = option(0, "Seed of crops, heads and held-out images.  [default: 0]", group="settings")
 

@@ -183,7 +183,7 @@ class GroupedCommand(click.Command):
         """One section for each group that there is; options without a group stand in the last."""
         groups: dict[str, list[tuple[str, str]]] = {name: [] for name in (*HEADINGS, "")}
         for one in self.get_params(ctx):
-            if record := one.get_help_record(ctx):
+            if isinstance(one, click.Option) and (record := one.get_help_record(ctx)):
                 groups[getattr(one, "group", "")].append(record)
         for name, records in groups.items():
             if records:

@@ -44,7 +44,7 @@ class PreviewOptions:
     )
     rows: int | None = option(None, "With --views: photos, one batch.  [default: 8]", bounds=between(1, 64))
     seed: int | None = option(
-        None, "With --views: of order and draws.  [default: 0]", bounds=between(0, 2**63 - 1)
+        None, "With --views: seed of order and draws.  [default: 0]", bounds=between(0, 2**63 - 1)
     )
     cell: int | None = option(
         None,

@@ -26,9 +26,9 @@ class RunCommandOptions:
     config: ConfigOptions = nested(ConfigOptions)
     retry_failed: bool = option(False, "Make the shards that hold quarantined images again.", group="safety")
     task: Annotated[tuple[int, int] | None, Spelling(metavar="i/N", kind=Task())] = option(
-        None, "Make only every N-th shard, from the i-th on (arrays of jobs).", group="machine"
+        None, "Make only every N-th shard, from the i-th on (for arrays of jobs).", group="machine"
     )
-    profile: bool = option(False, "Say at the end where the workers' time went.")
+    profile: bool = option(False, "Print at the end where the workers' time went.")
     as_json: Json = option(False, "Print the totals as one JSON object.")
 
 

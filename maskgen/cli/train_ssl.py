@@ -50,11 +50,11 @@ _SECTIONS = {
 @click.group(cls=_TrainGroup, sections=_SECTIONS, load=_load, context_settings=WIDE)
 @click.version_option(__version__, prog_name="train-ssl")
 def train_cli() -> None:
-    """Train a backbone without labels, on shards that `maskgen run` made. Run again to go on after an interruption.
+    """Train a backbone without labels, on shards that `maskgen run` made. The same command resumes it.
 
     One process per GPU: torchrun --nproc-per-node 8 -m maskgen.trainers METHOD ...
 
-    Exit status: 0 done; 1 the loss became no number, or data are damaged; 2 usage, or a folder with another
+    Exit status: 0 done; 1 the loss is not a number any more, or data are damaged; 2 usage, or a folder with another
     configuration; 3 environment (disk, GPU, package); 75 interrupted by a signal, after a checkpoint.
     """
 
