@@ -18,6 +18,7 @@ class TrainerMethod:
         class_name: of its `Method`, in ``methods/``.
         summary: one line for ``train-ssl --help``.
         views: how many it compares.
+        reads: the options of a `Preset` that it reads beside those of every method.
         parts: what it needs beside the pictures, of the first view, the second and so on: fields of a recipe's `View`.
         labels: whether it learns from labels.
     """
@@ -25,6 +26,7 @@ class TrainerMethod:
     name: str
     class_name: str
     summary: str
+    reads: tuple[str, ...] = ()
     views: int = 2
     parts: tuple[str, ...] = ()
     labels: bool = False
@@ -35,19 +37,74 @@ class TrainerMethod:
         return self.name.replace("-", "_")
 
 
+_HEAD = ("head_hidden", "head_out")
+_MOCO = (*_HEAD, "head", "bn_groups", "temperature", "queue", "ema")
+_TARGET = (*_HEAD, "predictor_hidden", "ema", "ema_final")
+
 _ROWS = (
-    TrainerMethod("mocov2", "MoCoV2", "MoCo v2, with the background augmentations of Ryali et al."),
-    TrainerMethod("simclr", "SimCLR", "SimCLR."),
-    TrainerMethod("simsiam", "SimSiam", "SimSiam."),
-    TrainerMethod("byol", "BYOL", "BYOL, with background augmentations."),
-    TrainerMethod("swav", "SwAV", "SwAV, with background augmentations."),
-    TrainerMethod("relicv2", "RELICv2", "RELICv2: invariance, few negatives, background removal."),
     TrainerMethod(
-        "cast", "CAST", "CAST: MoCo whose attention is on the foreground.", parts=("cam_masks", "masked")
+        "mocov2",
+        "MoCoV2",
+        "MoCo v2, with the background augmentations of Ryali et al.",
+        reads=(*_MOCO, "negative_p"),
     ),
-    TrainerMethod("msr", "MSR", "MSR: aggressive views weighted down over time.", parts=("weak", "weak")),
+    TrainerMethod("simclr", "SimCLR", "SimCLR.", reads=(*_HEAD, "temperature")),
+    TrainerMethod("simsiam", "SimSiam", "SimSiam.", reads=(*_HEAD, "predictor_hidden", "fixed_predictor_lr")),
+    TrainerMethod("byol", "BYOL", "BYOL, with background augmentations.", reads=_TARGET),
     TrainerMethod(
-        "knn-moco", "KNNMoCo", "MoCo with constrained multi-crop and neighbors (Van Gansbeke et al.)."
+        "swav",
+        "SwAV",
+        "SwAV, with background augmentations.",
+        reads=(
+            *_HEAD,
+            "temperature",
+            "queue",
+            "queue_start_epoch",
+            "prototypes",
+            "epsilon",
+            "sinkhorn_iterations",
+            "freeze_prototypes",
+        ),
+    ),
+    TrainerMethod(
+        "relicv2",
+        "RELICv2",
+        "RELICv2: invariance, few negatives, background removal.",
+        reads=(
+            *_TARGET,
+            "temperature",
+            "negatives",
+            "contrast_weight",
+            "invariance_weight",
+            "same_view_pairs",
+        ),
+    ),
+    TrainerMethod(
+        "cast",
+        "CAST",
+        "CAST: MoCo whose attention is on the foreground.",
+        reads=(
+            *_MOCO,
+            "attention_weight",
+            "normalize_weights",
+            "attention_map",
+            "attention_over",
+            "cam_px",
+        ),
+        parts=("cam_masks", "masked"),
+    ),
+    TrainerMethod(
+        "msr",
+        "MSR",
+        "MSR: aggressive views weighted down over time.",
+        reads=(*_TARGET, "framework", "msr_beta"),
+        parts=("weak", "weak"),
+    ),
+    TrainerMethod(
+        "knn-moco",
+        "KNNMoCo",
+        "MoCo with constrained multi-crop and neighbors (Van Gansbeke et al.).",
+        reads=(*_MOCO, "neighbors", "neighbor_weight", "neighbor_start_epoch"),
     ),
     TrainerMethod(
         "supervised", "Supervised", "The supervised control, on the shards' labels.", views=1, labels=True

@@ -261,6 +261,9 @@ def _hardware(training: Training) -> dict[str, Any]:
         torch.cuda.get_device_name(training.device) if training.device.type == "cuda" else platform.machine()
     )
     return {
-        "device": name, "ranks": world(), "torch": torch.__version__, "loader": chosen_loader(settings),
+        "device": name,
+        "ranks": world(),
+        "torch": torch.__version__,
+        "loader": chosen_loader(settings),
         "precision": settings.chosen_precision,
-    }  # fmt: skip
+    }

@@ -118,7 +118,6 @@ class Option:
         unit: of numbers, such as ``px``.
         group: the heading that it stands under in a command's help.
         result: whether it changes what comes out, so that it belongs to the fingerprint.
-        only: names of the trainer methods that read it; empty for all.
         name: of the field.
         kind: its type, without annotations: bool, int, float, str, Path, ``X | None`` or a tuple of these.
         default: of the field.
@@ -132,7 +131,6 @@ class Option:
     unit: str = ""
     group: str = ""
     result: bool = True
-    only: tuple[str, ...] = ()
     name: str = ""
     kind: Any = str
     default: Any = None
@@ -251,7 +249,6 @@ def option(
     unit: str = "",
     group: str = "",
     result: bool = True,
-    only: tuple[str, ...] = (),
 ) -> Any:
     """A dataclass field that is an option; for the arguments see `Option`.
 
@@ -263,7 +260,6 @@ def option(
         unit: of a number.
         group: the heading in a command's help.
         result: whether it belongs to the fingerprint.
-        only: names of the trainer methods that read it.
 
     Example:
         >>> @dataclass(frozen=True)
@@ -272,7 +268,7 @@ def option(
         >>> options_of(Sizes)["side"].parse("96")
         96
     """
-    told = Option(help=text, choices=choices, bounds=bounds, unit=unit, group=group, result=result, only=only)
+    told = Option(help=text, choices=choices, bounds=bounds, unit=unit, group=group, result=result)
     if default is MISSING:
         return field(metadata={"option": told})
     return field(default=default, metadata={"option": told})

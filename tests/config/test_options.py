@@ -26,7 +26,7 @@ class Example:
     rate: float = option(0.5, "How much.", bounds=above(0, 1))
     share: float | None = option(None, "None for the paper's.", bounds=between(0, 1))
     fast: bool = option(False, "Whether.")
-    steps: tuple[int, ...] = option((), "When.", only=("byol",))
+    steps: tuple[int, ...] = option((), "When.")
     priors: tuple[str, ...] = option(("mc",), "Which.", choices=("mc", "mr"))
     output: NewFolder | None = option(None, "Where to.")
     plain: int = 7
@@ -41,7 +41,7 @@ def test_only_declared_fields_are_options_and_each_knows_its_field() -> None:
     assert (KNOWN["name"].required, KNOWN["name"].default) == (True, None)
     assert (KNOWN["count"].required, KNOWN["count"].default, KNOWN["count"].item) == (False, 3, int)
     assert (KNOWN["share"].optional, KNOWN["share"].item, KNOWN["fast"].optional) == (True, float, False)
-    assert (KNOWN["steps"].many, KNOWN["steps"].item, KNOWN["steps"].only) == (True, int, ("byol",))
+    assert (KNOWN["steps"].many, KNOWN["steps"].item) == (True, int)
     assert (KNOWN["output"].item, KNOWN["output"].optional) == (Path, True)
     assert KNOWN["output"].marks == (PathRule(file=False),)
     assert (KNOWN["device"].group, KNOWN["device"].result, KNOWN["device"].flag) == (

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import re
 import subprocess
 import sys
@@ -10,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from maskgen.loaders import RECIPES
+from maskgen.trainers.presets import Preset
 from maskgen.trainers.registry import TRAINER_METHODS, TrainerMethod
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -22,6 +24,12 @@ def test_a_row_has_its_files_and_its_recipe(row: TrainerMethod) -> None:
     wanted = [*code, f"docs/ssl/{row.name}.md", f"tests/trainers/methods/test_{row.module}.py"]
     assert [name for name in wanted if not (ROOT / name).is_file()] == []
     assert len(RECIPES[row.name].views) >= row.views
+
+
+def test_rows_name_options_that_there_are() -> None:
+    known = {field.name for field in dataclasses.fields(Preset)}
+    assert [name for row in ROWS for name in row.reads if name not in known] == []
+    assert [row.name for row in ROWS if len(set(row.reads)) < len(row.reads)] == []
 
 
 def test_every_file_of_a_method_has_a_row() -> None:

@@ -40,9 +40,8 @@ class LARS(Optimizer):
         trust: float = 1e-3,
         nesterov: bool = False,
     ) -> None:
-        defaults = {
-            "lr": lr, "momentum": momentum, "trust": trust, "nesterov": nesterov, "weight_decay": 0.0, "adapt": True,
-        }  # fmt: skip
+        given = {"lr": lr, "momentum": momentum, "trust": trust, "nesterov": nesterov}
+        defaults = {**given, "weight_decay": 0.0, "adapt": True}
         super().__init__(params, defaults)
 
     @torch.no_grad()

@@ -15,17 +15,16 @@ from maskgen.loaders.recipes.spec import Recipe
 from ..registry import METHOD_NAMES, TRAINER_METHODS
 from .views import ViewOptions, check_fit, resolve_recipe
 
-_MOCO = ("mocov2", "cast", "knn-moco")
-_TARGET = ("byol", "relicv2", "msr")
-_UNSUPERVISED = tuple(name for name, row in TRAINER_METHODS.items() if not row.labels)
+_OWN = {name for row in TRAINER_METHODS.values() for name in row.reads}
+"""Options that not every method reads."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Preset:
     """All settings of a run; `--set name=value` changes one.
 
-    A method reads the shared fields and those whose ``only`` names it. `source` says where the values come from,
-    `ours` names the fields whose values the paper and its code leave open, `changed` those a user has set.
+    A method reads the shared fields and those that its row in the registry names. `source` says where the values
+    come from, `ours` names the fields whose values the paper and its code leave open, `changed` those a user has set.
 
     Raises:
         UsageError: a value out of its range, or views that do not fit each other.
@@ -63,7 +62,6 @@ class Preset:
     negative_p: float | None = option(
         None,
         "Probability that BG_Swaps' negative is matched (none: the recipe's).",
-        only=("mocov2",),
         bounds=between(0, 1),
     )
     corruption: str = option("none", "Spoil the masks, see maskgen.loaders.Corruption.")
@@ -71,19 +69,16 @@ class Preset:
     # The network.
     backbone: str = option("resnet50", "The encoder, see maskgen.trainers.networks.backbones.")
     zero_init_residual: bool = option(False, "Begin with residual branches that add nothing.")
-    head_hidden: int = option(2048, "Hidden width of the head.", only=_UNSUPERVISED, bounds=at_least(1))
-    head_out: int = option(128, "Width of the embedding.", only=_UNSUPERVISED, bounds=at_least(1))
-    head: str = option("mlp", "The head's kind.", only=_MOCO, choices=("mlp", "linear"))
-    predictor_hidden: int = option(
-        512, "Hidden width of the predictor.", only=("simsiam", *_TARGET), bounds=at_least(1)
-    )
+    head_hidden: int = option(2048, "Hidden width of the head.", bounds=at_least(1))
+    head_out: int = option(128, "Width of the embedding.", bounds=at_least(1))
+    head: str = option("mlp", "The head's kind.", choices=("mlp", "linear"))
+    predictor_hidden: int = option(512, "Hidden width of the predictor.", bounds=at_least(1))
     sync_batchnorm: int = option(
         0, "Ranks that share BatchNorm statistics on GPUs (0: none, -1: all).", bounds=at_least(-1)
     )
     bn_groups: int = option(
         1,
         "Groups of a batch, over all ranks, with own BatchNorm statistics; keys are shuffled.",
-        only=_MOCO,
         bounds=at_least(1),
     )
     # The optimizer.
@@ -109,43 +104,37 @@ class Preset:
     trust: float = option(1e-3, "Trust coefficient of LARS and LARC.")
     clip_norm: float = option(0.0, "Clip the gradient's norm (0: do not).")
     # The method.
-    temperature: float = option(
-        0.2, "Temperature of the loss.", only=(*_MOCO, "simclr", "swav", "relicv2"), bounds=at_least(1e-3)
-    )
-    queue: int = option(65536, "Rows of the queue (SwAV: 0 without).", only=(*_MOCO, "swav"))
-    queue_start_epoch: int = option(15, "Epoch from which the queue is filled.", only=("swav",))
-    ema: float = option(
-        0.999, "Momentum of the second network.", only=(*_MOCO, *_TARGET), bounds=between(0, 1)
-    )
-    ema_final: float = option(1.0, "To which it rises by a cosine.", only=_TARGET, bounds=between(0, 1))
-    prototypes: int = option(3000, "Prototypes.", only=("swav",), bounds=at_least(2))
-    epsilon: float = option(0.05, "Entropy of the codes.", only=("swav",), bounds=at_least(0.025))
-    sinkhorn_iterations: int = option(3, "Sinkhorn iterations.", only=("swav",), bounds=at_least(1))
-    freeze_prototypes: int = option(0, "Steps before the prototypes move.", only=("swav",))
-    negatives: int = option(10, "Negatives of each anchor.", only=("relicv2",), bounds=at_least(1))
-    contrast_weight: float = option(1.0, "Weight of the contrast.", only=("relicv2",))
-    invariance_weight: float = option(1.0, "Weight of the divergence, beta.", only=("relicv2",))
-    same_view_pairs: bool = option(True, "Also pair a view with itself.", only=("relicv2",))
-    attention_weight: float = option(3.0, "Weight of the attention loss, lambda.", only=("cast",))
-    normalize_weights: bool = option(True, "Divide the loss by 1 + lambda, as the code.", only=("cast",))
-    attention_map: str = option(
-        "relu", "relu (paper) or minmax (code).", only=("cast",), choices=("relu", "minmax")
-    )
+    temperature: float = option(0.2, "Temperature of the loss.", bounds=at_least(1e-3))
+    queue: int = option(65536, "Rows of the queue (SwAV: 0 without).")
+    queue_start_epoch: int = option(15, "Epoch from which the queue is filled.")
+    ema: float = option(0.999, "Momentum of the second network.", bounds=between(0, 1))
+    ema_final: float = option(1.0, "To which it rises by a cosine.", bounds=between(0, 1))
+    prototypes: int = option(3000, "Prototypes.", bounds=at_least(2))
+    epsilon: float = option(0.05, "Entropy of the codes.", bounds=at_least(0.025))
+    sinkhorn_iterations: int = option(3, "Sinkhorn iterations.", bounds=at_least(1))
+    freeze_prototypes: int = option(0, "Steps before the prototypes move.")
+    negatives: int = option(10, "Negatives of each anchor.", bounds=at_least(1))
+    contrast_weight: float = option(1.0, "Weight of the contrast.")
+    invariance_weight: float = option(1.0, "Weight of the divergence, beta.")
+    same_view_pairs: bool = option(True, "Also pair a view with itself.")
+    attention_weight: float = option(3.0, "Weight of the attention loss, lambda.")
+    normalize_weights: bool = option(True, "Divide the loss by 1 + lambda, as the code.")
+    attention_map: str = option("relu", "relu (paper) or minmax (code).", choices=("relu", "minmax"))
     attention_over: str = option(
-        "image", "Cosine per image or over the batch (code).", only=("cast",), choices=("image", "batch")
+        "image", "Cosine per image or over the batch (code).", choices=("image", "batch")
     )
-    cam_px: int = option(0, "Side of the masks for Grad-CAM (0: the recipe's).", only=("cast",))
-    neighbors: int = option(20, "Neighbors, k.", only=("knn-moco",), bounds=at_least(1))
-    neighbor_weight: float = option(0.4, "Weight of their loss, lambda.", only=("knn-moco",))
-    neighbor_start_epoch: float = option(5.0, "Epoch from which they count.", only=("knn-moco",))
-    framework: str = option("byol", "What MSR is built on.", only=("msr",), choices=("byol", "simsiam"))
-    msr_beta: float = option(0.4, "First weight of aggressive pairs.", only=("msr",), bounds=between(0, 1))
-    fixed_predictor_lr: bool = option(True, "The predictor's rate does not fall.", only=("simsiam",))
+    cam_px: int = option(0, "Side of the masks for Grad-CAM (0: the recipe's).")
+    neighbors: int = option(20, "Neighbors, k.", bounds=at_least(1))
+    neighbor_weight: float = option(0.4, "Weight of their loss, lambda.")
+    neighbor_start_epoch: float = option(5.0, "Epoch from which they count.")
+    framework: str = option("byol", "What MSR is built on.", choices=("byol", "simsiam"))
+    msr_beta: float = option(0.4, "First weight of aggressive pairs.", bounds=between(0, 1))
+    fixed_predictor_lr: bool = option(True, "The predictor's rate does not fall.")
 
     def __post_init__(self) -> None:
         for one in options(self.method):
             one.check(getattr(self, one.name))
-        if self.method in _MOCO and self.queue < 1:
+        if self.queue < 1 and self.method != "swav" and "queue" in TRAINER_METHODS[self.method].reads:
             raise UsageError(f"queue must be at least 1 for {self.method}, got {self.queue}")
         check_fit(self.method, self.recipe, resolve_recipe(self.view_options))
 
@@ -178,7 +167,8 @@ def options(method: str) -> list[Option]:
     """
     if method not in METHOD_NAMES:
         raise UsageError(f"unknown method {method!r}", remedy=nearest(method, METHOD_NAMES))
-    return [one for one in options_of(Preset).values() if not one.only or method in one.only]
+    own = TRAINER_METHODS[method].reads
+    return [one for one in options_of(Preset).values() if one.name not in _OWN or one.name in own]
 
 
 def resolved(preset: Preset) -> dict[str, Any]:
