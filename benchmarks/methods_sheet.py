@@ -11,7 +11,7 @@ from pathlib import Path
 import cv2
 import numpy as np
 
-from maskgen.drawing.contact_sheet import Row, contact_sheet, gray_picture
+from maskgen.drawing.contact_sheet import Row, gray_picture, render_sheet
 from maskgen.methods import METHODS, MethodOptions, make_method
 from maskgen.pipelines.sources.sample import sample_folder
 
@@ -38,7 +38,7 @@ def row(name: str) -> Row:
 
 def main(output: str) -> None:
     assert set(NAMES) <= set(METHODS)
-    sheet = contact_sheet([row(name) for name in PHOTOS], titles=("photo", *NAMES))
+    sheet = render_sheet([row(name) for name in PHOTOS], titles=("photo", *NAMES))
     image = cv2.imdecode(np.frombuffer(sheet, np.uint8), cv2.IMREAD_COLOR)
     cv2.imwrite(output, image, [cv2.IMWRITE_JPEG_QUALITY, 82])
 

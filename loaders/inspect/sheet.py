@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from maskgen.drawing.contact_sheet import CELL
-from maskgen.drawing.grid import COLORS, Cell, Column, draw_grid, outline, resize_picture
+from maskgen.drawing.grid import COLORS, Cell, Column, outline, render_grid, resize_picture
 from maskgen.errors import EnvironmentFault
 from maskgen.io.images.stored import decode_photo
 from maskgen.shards import naming
@@ -66,7 +66,7 @@ def first_batch(dataset: Dataset, recipe: Recipe, rows: int, seed: int) -> tuple
 
 def views_sheet(batch: Batch, recipe: Recipe, reader: SampleReader, *, seed: int, cell: int = CELL) -> RGB:
     """The grid of `views_grid` as a picture, (H, W, 3) uint8 RGB; arguments as there."""
-    return draw_grid(*views_grid(batch, recipe, reader, seed=seed, cell=cell), cell)
+    return render_grid(*views_grid(batch, recipe, reader, seed=seed, cell=cell), cell)
 
 
 def views_grid(

@@ -91,7 +91,7 @@ def command(options: CompareOptions) -> None:
 
 def _write_sheet(found: Found, names: list[str], options: CompareOptions, output: Path) -> None:
     from ..drawing import comparison
-    from ..drawing.contact_sheet import contact_sheet
+    from ..drawing.contact_sheet import render_sheet
     from ..evaluation.folder import pictures
     from ..io.atomic import write_atomic
 
@@ -103,4 +103,4 @@ def _write_sheet(found: Found, names: list[str], options: CompareOptions, output
         views = [None] * len(views)
     rows = [comparison.make_row(pair, apart, view) for (pair, apart), view in zip(shown, views, strict=True)]
     titles = comparison.titles(names, photo=all(views))
-    write_atomic(output, contact_sheet(rows, titles, output.suffix.lower()))
+    write_atomic(output, render_sheet(rows, titles, output.suffix.lower()))

@@ -74,12 +74,12 @@ def command(options: PreviewOptions) -> None:
 
 
 def _draw_samples(options: PreviewOptions) -> str:
-    from ..drawing.contact_sheet import contact_sheet, pick_spread
+    from ..drawing.contact_sheet import pick_spread, render_sheet
     from ..io.atomic import write_atomic
     from ..shards import manifest
 
     rows = list(pick_spread(options.data, manifest.read(options.data), options.count or 24))
-    write_atomic(options.output, contact_sheet(rows, ending=options.output.suffix.lower()))
+    write_atomic(options.output, render_sheet(rows, ending=options.output.suffix.lower()))
     return f"{len(rows)} samples"
 
 

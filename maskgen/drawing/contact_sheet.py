@@ -126,7 +126,7 @@ def overlay(photo: RGB, hard: HardMask) -> RGB:
     return tinted.astype(np.uint8)
 
 
-def contact_sheet(rows: Sequence[Row], titles: Sequence[str] = (), ending: str = ".png") -> bytes:
+def render_sheet(rows: Sequence[Row], titles: Sequence[str] = (), ending: str = ".png") -> bytes:
     """A picture of all rows, in as many columns as keep it about as wide as high.
 
     Args:
@@ -134,11 +134,17 @@ def contact_sheet(rows: Sequence[Row], titles: Sequence[str] = (), ending: str =
         titles: what each picture of a row is, written above every column.
         ending: ``.png``, ``.jpg`` or ``.jpeg``: what the bytes are.
 
+    Returns:
+        The file's bytes.
+
+    Raises:
+        ValueError: OpenCV does not write such files.
+
     Example:
-        >>> from maskgen.drawing.contact_sheet import contact_sheet
+        >>> from maskgen.drawing.contact_sheet import render_sheet
         >>> import numpy as np
         >>> from maskgen.drawing.contact_sheet import Row
-        >>> data = contact_sheet([Row("a", (np.zeros((30, 40, 3), np.uint8),))], ("photo",))
+        >>> data = render_sheet([Row("a", (np.zeros((30, 40, 3), np.uint8),))], ("photo",))
         >>> data[1:4]
         b'PNG'
     """
@@ -153,14 +159,14 @@ def contact_sheet(rows: Sequence[Row], titles: Sequence[str] = (), ending: str =
             _write(sheet[:head], title[:_TITLE], column * width + _GAP + number * (CELL + _GAP))
     for number, row in enumerate(rows):
         line, column = divmod(number, columns)
-        _draw(sheet[line * height + head : (line + 1) * height + head, column * width + _GAP :], row)
+        _render_row(sheet[line * height + head : (line + 1) * height + head, column * width + _GAP :], row)
     done, data = cv2.imencode(ending, cv2.cvtColor(sheet, cv2.COLOR_RGB2BGR))
     if not done:  # pragma: no cover - OpenCV refuses no plain array
         raise ValueError("OpenCV could not write the contact sheet")
     return bytes(data)
 
 
-def _draw(area: NDArray[np.uint8], row: Row) -> None:
+def _render_row(area: NDArray[np.uint8], row: Row) -> None:
     for number, picture in enumerate(row.pictures):
         small = fit(picture)
         left = number * (CELL + _GAP)

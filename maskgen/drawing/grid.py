@@ -71,7 +71,7 @@ def place(columns: Sequence[Column], row: int, column: int, height: int = CELL) 
     return _GAP + _TEXT + row * (height + _TEXT + _GAP), _GAP + left
 
 
-def draw_grid(columns: Sequence[Column], rows: Sequence[Sequence[Cell]], height: int = CELL) -> RGB:
+def render_grid(columns: Sequence[Column], rows: Sequence[Sequence[Cell]], height: int = CELL) -> RGB:
     """The grid as a picture.
 
     Args:
@@ -83,11 +83,11 @@ def draw_grid(columns: Sequence[Column], rows: Sequence[Sequence[Cell]], height:
         (H, W, 3) uint8 RGB.
 
     Example:
-        >>> from maskgen.drawing.grid import draw_grid
+        >>> from maskgen.drawing.grid import render_grid
         >>> import numpy as np
         >>> from maskgen.drawing.grid import Cell, Column
         >>> cell = Cell(np.zeros((30, 40, 3), np.uint8), "a photo")
-        >>> draw_grid([Column("photo", 40)], [[cell], [cell]], height=30).shape
+        >>> render_grid([Column("photo", 40)], [[cell], [cell]], height=30).shape
         (126, 52, 3)
     """
     sheet = np.full((*place(columns, len(rows), len(columns), height), 3), 255, np.uint8)
@@ -96,11 +96,11 @@ def draw_grid(columns: Sequence[Column], rows: Sequence[Sequence[Cell]], height:
         _write(sheet, column.title, (y - 5, x), column.color, column.width)
     for number, row in enumerate(rows):
         for position, (cell, column) in enumerate(zip(row, columns, strict=True)):
-            _draw(sheet, cell, place(columns, number, position, height), column.width)
+            _render_cell(sheet, cell, place(columns, number, position, height), column.width)
     return sheet
 
 
-def _draw(sheet: RGB, cell: Cell, corner: tuple[int, int], width: int) -> None:
+def _render_cell(sheet: RGB, cell: Cell, corner: tuple[int, int], width: int) -> None:
     (y, x), (tall, wide) = corner, cell.picture.shape[:2]
     sheet[y : y + tall, x : x + wide] = cell.picture
     if cell.marked:
@@ -151,7 +151,10 @@ def outline(picture: RGB, box: Sequence[float], color: Color) -> None:
 
 
 def encode_grid(sheet: RGB, ending: str) -> bytes:
-    """A picture as a file's bytes; `ending` is ``.png``, ``.jpg`` or ``.jpeg``.
+    """An (H, W, 3) uint8 RGB picture as a file's bytes; `ending` is ``.png``, ``.jpg`` or ``.jpeg``.
+
+    Raises:
+        ValueError: OpenCV does not write such files.
 
     Example:
         >>> from maskgen.drawing.grid import encode_grid

@@ -28,7 +28,7 @@ class Line:
     points: Sequence[tuple[float, float]]
 
 
-def line_plot(title: str, x_name: str, lines: Sequence[Line], marks: Sequence[float] = ()) -> str:
+def plot_lines(title: str, x_name: str, lines: Sequence[Line], marks: Sequence[float] = ()) -> str:
     """An SVG element of `WIDTH` by `HEIGHT` px with axes, a grid, and each line in its color.
 
     Args:
@@ -38,9 +38,9 @@ def line_plot(title: str, x_name: str, lines: Sequence[Line], marks: Sequence[fl
         marks: x values with a dashed vertical line, as where a round begins.
 
     Example:
-        >>> from maskgen.drawing.svg import line_plot
+        >>> from maskgen.drawing.svg import plot_lines
         >>> from maskgen.drawing.svg import Line
-        >>> line_plot("loss", "epoch", [Line("train", [(0, 2.0), (1, 1.5)])])[:35]
+        >>> plot_lines("loss", "epoch", [Line("train", [(0, 2.0), (1, 1.5)])])[:35]
         '<svg viewBox="0 0 560 260" width="5'
     """
     drawn = [Line(line.name, [p for p in line.points if math.isfinite(p[1])]) for line in lines]

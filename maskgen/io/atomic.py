@@ -36,7 +36,15 @@ _DISK = {
 
 @contextlib.contextmanager
 def disk_errors(path: Path, needed_bytes: int = 0) -> Iterator[None]:
-    """Turn a full, broken or read-only disk into an EnvironmentFault that names the sizes and the remedy."""
+    """Turn a full, broken or read-only disk into an EnvironmentFault that names the sizes and the remedy.
+
+    Args:
+        path: what is written, or the folder it is written to.
+        needed_bytes: how much will be written; 0 when that is not known.
+
+    Raises:
+        EnvironmentFault: the disk is full, broken or read-only.
+    """
     try:
         yield
     except OSError as error:
@@ -52,7 +60,11 @@ def disk_errors(path: Path, needed_bytes: int = 0) -> Iterator[None]:
 
 @contextlib.contextmanager
 def unhidden_disk_errors() -> Iterator[None]:
-    """Raise the disk's EnvironmentFault where another library's own complaint covers it, as torch's writer does."""
+    """Raise the disk's EnvironmentFault where another library's own complaint covers it, as torch's writer does.
+
+    Raises:
+        EnvironmentFault: one is among the causes of the library's RuntimeError.
+    """
     try:
         yield
     except RuntimeError as error:

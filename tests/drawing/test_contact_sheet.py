@@ -27,16 +27,14 @@ def test_every_picture_lands_in_the_sheet() -> None:
         contact_sheet.Row(f"key{n}", tuple(np.full((40, 60, 3), color, np.uint8) for color in colors))
         for n in range(5)
     ]
-    image = cv2.imdecode(np.frombuffer(contact_sheet.contact_sheet(rows), np.uint8), cv2.IMREAD_COLOR_RGB)
+    image = cv2.imdecode(np.frombuffer(contact_sheet.render_sheet(rows), np.uint8), cv2.IMREAD_COLOR_RGB)
     for color in colors:
         pixels = (image == color).all(axis=2).sum()
         assert pixels == 5 * contact_sheet.CELL * round(contact_sheet.CELL * 40 / 60)
 
 
 def test_an_empty_sheet_is_still_a_picture() -> None:
-    assert (
-        cv2.imdecode(np.frombuffer(contact_sheet.contact_sheet([]), np.uint8), cv2.IMREAD_COLOR) is not None
-    )
+    assert cv2.imdecode(np.frombuffer(contact_sheet.render_sheet([]), np.uint8), cv2.IMREAD_COLOR) is not None
 
 
 def encoded(**options: object) -> tuple[dict[str, bytes], RGB]:

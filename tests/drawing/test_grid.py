@@ -11,10 +11,10 @@ from maskgen.drawing.grid import (
     MARK,
     Cell,
     Column,
-    draw_grid,
     encode_grid,
     outline,
     place,
+    render_grid,
     resize_picture,
 )
 
@@ -28,7 +28,7 @@ def test_every_picture_stands_at_its_place_unchanged() -> None:
     rows = [
         [Cell(noise(30, column.width, 3 * row + n)) for n, column in enumerate(columns)] for row in range(2)
     ]
-    sheet = draw_grid(columns, rows, 30)
+    sheet = render_grid(columns, rows, 30)
     for row, cells in enumerate(rows):
         for number, cell in enumerate(cells):
             y, x = place(columns, row, number, 30)
@@ -39,7 +39,7 @@ def test_every_picture_stands_at_its_place_unchanged() -> None:
 def test_a_marked_cell_is_framed_and_others_are_not() -> None:
     white = np.full((20, 30, 3), 255, np.uint8)
     columns = [Column("a", 30), Column("b", 30)]
-    sheet = draw_grid(columns, [[Cell(white, marked=True), Cell(white)]], 20)
+    sheet = render_grid(columns, [[Cell(white, marked=True), Cell(white)]], 20)
     framed = (sheet == MARK).all(axis=-1)
     y, x = place(columns, 0, 0, 20)
     assert framed[y - 2, x : x + 30].all()
@@ -51,7 +51,7 @@ def test_a_marked_cell_is_framed_and_others_are_not() -> None:
 def test_a_caption_stays_under_its_picture(caption: str) -> None:
     white = np.full((20, 40, 3), 255, np.uint8)
     columns = [Column("", 40), Column("", 40)]
-    sheet = draw_grid(columns, [[Cell(white, caption), Cell(white)]], 20)
+    sheet = render_grid(columns, [[Cell(white, caption), Cell(white)]], 20)
     ink = np.argwhere((sheet < 200).any(axis=-1))
     assert bool(len(ink)) == bool(caption)
     y, x = place(columns, 0, 0, 20)
@@ -60,7 +60,7 @@ def test_a_caption_stays_under_its_picture(caption: str) -> None:
 
 def test_rows_must_be_complete() -> None:
     with pytest.raises(ValueError, match="longer"):
-        draw_grid([Column("a"), Column("b")], [[Cell(noise(5, 5))]])
+        render_grid([Column("a"), Column("b")], [[Cell(noise(5, 5))]])
 
 
 def test_shrinking_averages_and_growing_repeats() -> None:

@@ -8,13 +8,13 @@ from xml.etree import ElementTree as ET
 
 import pytest
 
-from maskgen.drawing.svg import HEIGHT, WIDTH, Line, line_plot
+from maskgen.drawing.svg import HEIGHT, WIDTH, Line, plot_lines
 
 SVG = ET.Element
 
 
 def drawn(*lines: Line, marks: tuple[float, ...] = ()) -> ET.Element:
-    return ET.fromstring(line_plot("a <title>", "x & y", lines, marks))
+    return ET.fromstring(plot_lines("a <title>", "x & y", lines, marks))
 
 
 def points_of(svg: ET.Element) -> list[list[tuple[float, float]]]:

@@ -43,7 +43,7 @@ class Thresholds:
 def vote(image: RGB) -> SoftMask:
     """Fuse the four training-free priors; a function of this image alone, with the natural threshold .5.
 
-    The cut is seeded by the mean of the raw maps, not by counted votes: binarising first loses which pixels each prior
+    The cut is seeded by the mean of the raw maps, not by counted votes: binarizing first loses which pixels each prior
     is sure of (maxF .885 to .872 on half of the ECSSD photos). Weights by agreement between the maps, more scales of
     MR and MC, and a center prior were tried as well and gain nothing.
 

@@ -8,7 +8,7 @@ import json
 from pathlib import Path
 from typing import Any
 
-from maskgen.drawing.svg import Line, line_plot
+from maskgen.drawing.svg import Line, plot_lines
 from maskgen.io.atomic import write_atomic
 
 from ..data import priors
@@ -85,15 +85,15 @@ def _plots(work: Work, settings: Settings) -> list[str]:
     ):
         lines = _lines(work, trainings, fact)
         if lines:
-            parts.append(line_plot(f"Rounds: {words}", "epoch", lines, marks))
+            parts.append(plot_lines(f"Rounds: {words}", "epoch", lines, marks))
         last = _epochs(work, fusion(work, settings))
         if last:
             line = Line("fusion", [(n + 1, epoch[fact]) for n, epoch in enumerate(last)])
-            parts.append(line_plot(f"Fusion: {words}", "epoch", [line]))
+            parts.append(plot_lines(f"Fusion: {words}", "epoch", [line]))
     shared = agreement(work, settings)
     if shared:
         title = "Agreement of the priors' labels with each other, mean IoU"
-        parts.append(line_plot(title, "round", [Line("", shared)]))
+        parts.append(plot_lines(title, "round", [Line("", shared)]))
     return parts
 
 

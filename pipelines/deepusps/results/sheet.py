@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from maskgen.drawing.contact_sheet import Row, contact_sheet, gray_picture, overlay
+from maskgen.drawing.contact_sheet import Row, gray_picture, overlay, render_sheet
 from maskgen.methods import METHODS, MethodOptions, make_method
 from maskgen.types import RGB
 
@@ -61,7 +61,7 @@ def draw_sheet(work: Work, settings: Settings, count: int) -> bytes:
                 overlay(photo, mask >= METHODS["deepusps"].threshold),
             ]
         rows.append(Row(record["photos"][number]["path"].rpartition("/")[2][:_NAME], tuple(pictures)))
-    return contact_sheet(rows, titles, ".jpg")
+    return render_sheet(rows, titles, ".jpg")
 
 
 def _network(work: Work) -> Any:

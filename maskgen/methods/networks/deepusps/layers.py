@@ -84,7 +84,7 @@ class PooledContext(nn.Module):
         self.merge = make_convolution(inputs + outputs * len(POOLED_SIDES), outputs)
 
     def forward(self, x: Tensor) -> Tensor:
-        """Apply the block."""
+        """(B, inputs, h, w) to (B, outputs, h, w)."""
         parts = [
             enlarge(functional.relu(branch(functional.adaptive_avg_pool2d(x, side))), x.shape[2:])
             for side, branch in zip(POOLED_SIDES, self.branches, strict=True)

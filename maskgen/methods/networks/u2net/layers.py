@@ -85,7 +85,7 @@ class ConvBlock(nn.Module):
         self.dtype: torch.dtype | None = None  # set by `cast`; as the input's otherwise
 
     def forward(self, x: Tensor) -> Tensor:
-        """Apply the block."""
+        """(B, inputs, H, W) to (B, outputs, H, W)."""
         if self.dtype is not None:
             x = x.to(self.dtype)
         return functional.relu(self.bn_s1(self.conv_s1(x)))
@@ -110,7 +110,7 @@ class ResidualU(nn.Module):
             self.add_module(f"rebnconv{level}d", ConvBlock(2 * stage.middle, outputs, dilation))
 
     def forward(self, x: Tensor) -> Tensor:
-        """Apply the block."""
+        """(B, inputs, H, W) to (B, outputs, H, W)."""
         residual = h = self.rebnconvin(x)
         skips: list[Tensor] = []
         for level in range(1, self.height):
@@ -174,7 +174,7 @@ class U2Net(nn.Module):
         return (self.outconv(torch.cat(maps, 1)), *maps)
 
     def forward(self, x: Tensor) -> Tensor | tuple[Tensor, ...]:
-        """Seven logit maps in training mode, one probability map in eval mode."""
+        """(B, 3, H, W) to seven (B, 1, H, W) logit maps in training mode, to one probability map in eval mode."""
         maps = self.logits(x)
         return maps if self.training else torch.sigmoid(maps[0])
 

@@ -10,7 +10,7 @@ import cv2
 import numpy as np
 import pytest
 
-from maskgen.drawing.svg import HEIGHT, WIDTH, Line, line_plot
+from maskgen.drawing.svg import HEIGHT, WIDTH, Line, plot_lines
 from maskgen.pipelines.deepusps.data.priors import array_of
 from maskgen.pipelines.deepusps.results.sheet import mean_iou, spread
 from maskgen.pipelines.deepusps.run import RunHooks, begin, run, status
@@ -29,7 +29,7 @@ def polylines(svg: str) -> list[list[tuple[float, float]]]:
 
 
 def test_a_plot_is_sound_xml_and_its_points_are_in_proportion() -> None:
-    svg = line_plot(
+    svg = plot_lines(
         "a < b & c", "epoch", [Line("up", [(0, 1.0), (1, 2.0), (2, 3.0)]), Line("flat", [(0, 1.0), (2, 1.0)])]
     )
     up, flat = polylines(svg)
@@ -44,15 +44,15 @@ def test_a_plot_is_sound_xml_and_its_points_are_in_proportion() -> None:
 
 
 def test_a_plot_survives_one_point_no_point_and_no_number() -> None:
-    (only,) = polylines(line_plot("t", "x", [Line("one", [(3, 0.5)]), Line("none", [])]))
+    (only,) = polylines(plot_lines("t", "x", [Line("one", [(3, 0.5)]), Line("none", [])]))
     assert len(only) == 1
-    (two,) = polylines(line_plot("t", "x", [Line("gap", [(0, 1.0), (1, float("nan")), (2, 3.0)])]))
+    (two,) = polylines(plot_lines("t", "x", [Line("gap", [(0, 1.0), (1, float("nan")), (2, 3.0)])]))
     assert len(two) == 2
-    assert "nan" not in line_plot("t", "x", [Line("gap", [(0, float("nan"))])])
+    assert "nan" not in plot_lines("t", "x", [Line("gap", [(0, float("nan"))])])
 
 
 def test_names_at_one_height_are_moved_apart() -> None:
-    svg = line_plot("t", "x", [Line(name, [(0, 1.0), (1, 2.0)]) for name in ("rbd", "mr", "mc")])
+    svg = plot_lines("t", "x", [Line(name, [(0, 1.0), (1, 2.0)]) for name in ("rbd", "mr", "mc")])
     heights = [
         float(re.search(r'y="([\d.]+)"', line)[1])
         for line in svg.splitlines()
