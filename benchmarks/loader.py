@@ -1,7 +1,7 @@
 """Images per second of the loader, each augmentation against the same graph without it, in one run.
 
     python benchmarks/loader.py SHARDS [--batch 64] [--threads 2] [--batches 8] [--rounds 5] [--device cuda]
-                                [--cases decode,plain,...] [--rivals] [--operators]
+                                [--cases decode,plain,...] [--torch] [--rivals] [--operators]
 
 SHARDS is a folder that `maskgen run` wrote, with photos, masks and backgrounds, 1 000 photos or more. Cases are
 interleaved, in the opposite order every other round; each starts and ends with an idle process, because DALI works
@@ -30,7 +30,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from maskgen.loaders import DaliLoader, Dataset, Recipe, View, open_dataset
+from maskgen.loaders import DaliLoader, Dataset, Recipe, TorchLoader, View, open_dataset
 from maskgen.loaders.reading.samples import SampleReader
 from maskgen.loaders.recipes.published import RECIPES
 
@@ -128,9 +128,11 @@ def _cycle(setting: Setting, step: int) -> Any:
     return np.arange(step * setting.batch, (step + 1) * setting.batch) % setting.dataset.samples
 
 
-def dali(setting: Setting, recipe: Recipe, **options: bool) -> Iterator[Any]:
+def epochs(
+    kind: type[DaliLoader | TorchLoader], setting: Setting, recipe: Recipe, **options: bool
+) -> Iterator[Any]:
     """Epochs without end."""
-    loader = DaliLoader(
+    loader = kind(
         setting.dataset, setting.batch, recipe=recipe, seed=0, device=setting.device, threads=setting.threads,
         **options,
     )  # fmt: skip
@@ -197,6 +199,7 @@ def main() -> None:
     parser.add_argument("--threads", type=int, default=2, help="DALI's threads, and the rivals' workers")
     parser.add_argument("--device", choices=("cpu", "cuda"), default="cpu")
     parser.add_argument("--cases", default=",".join(("decode", *CASES)))
+    parser.add_argument("--torch", action="store_true", help="also TorchLoader")
     parser.add_argument("--operators", action="store_true", help="also DALI's own operators on the CPU")
     parser.add_argument(
         "--rivals", action="store_true", help="also torch DataLoader, torchvision, webdataset"
@@ -216,11 +219,15 @@ def streams(setting: Setting, options: Any) -> dict[str, Callable[[], Iterator[A
             found[name] = lambda: decode_only(setting)
             continue
         recipe = CASES[name]
-        found[name] = lambda recipe=recipe: dali(setting, recipe)  # type: ignore[misc]
+        found[name] = lambda recipe=recipe: epochs(DaliLoader, setting, recipe)  # type: ignore[misc]
         if name in ("random", "swaps") and options.device == "cpu":
-            found[f"{name}/tile"] = lambda recipe=recipe: dali(setting, recipe, tile=True)  # type: ignore[misc]
+            found[f"{name}/tile"] = lambda recipe=recipe: epochs(DaliLoader, setting, recipe, tile=True)  # type: ignore[misc]
+        if options.torch:
+            found[f"{name}/torch"] = lambda recipe=recipe: epochs(TorchLoader, setting, recipe)  # type: ignore[misc]
         if options.operators:
-            found[f"{name}/operators"] = lambda recipe=recipe: dali(setting, recipe, operators=True)  # type: ignore[misc]
+            found[f"{name}/operators"] = lambda recipe=recipe: epochs(
+                DaliLoader, setting, recipe, operators=True
+            )  # type: ignore[misc]
         if options.rivals and name in ("plain", "rm", "swaps"):
             from rivals import loader  # type: ignore[import-not-found]
 

@@ -1,6 +1,6 @@
 """What the views of an image are: crop, flip, photometric chain, background, extra outputs. No pixels here.
 
-A `Recipe` is the one description from which both backends are built: the DALI graph and the torch reference.
+A `Recipe` is the one description from which both backends make views: DALI's operators, and the CPU's renderer.
 Every view is made in this order: cut the crop, resize it, flip it; with ``place="before"`` replace its
 background; colour (brightness, contrast, saturation, hue; greyscale), blur, solarise, or in their stead one
 AutoAugment sub-policy; with ``place="after"`` replace its background.
