@@ -1,11 +1,12 @@
 """Foreground masks and foreground-free backgrounds for vision training.
 
-Masks of photos in memory, shards of a whole data set, and their loaders:
+Masks of photos in memory, shards of a whole data set, and their loaders.
 
->>> import maskgen
->>> mask = maskgen.make_mask("vote", image)  # doctest: +SKIP
->>> maskgen.run(dataset="folder", input="photos/", output="shards/")  # doctest: +SKIP
->>> loader = maskgen.TorchLoader("shards/", recipe="mocov2", batch_size=64)  # doctest: +SKIP
+Example:
+    >>> import maskgen
+    >>> mask = maskgen.make_mask("vote", image)  # doctest: +SKIP
+    >>> maskgen.run(dataset="folder", input="photos/", output="shards/")  # doctest: +SKIP
+    >>> loader = maskgen.TorchLoader("shards/", recipe="mocov2", batch_size=64)  # doctest: +SKIP
 
 A name's module is imported when the name is first used: importing this package imports no numpy, torch, DALI or click.
 """
