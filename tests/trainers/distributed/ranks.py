@@ -1,4 +1,4 @@
-"""One rank of a two-rank run of methods under DDP on gloo; started by test_distributed.
+"""One rank of a two-rank run of methods under DDP on gloo; started by test_ranks.
 
     python ranks.py RANK WORLD RENDEZVOUS INPUT OUTPUT
 

@@ -113,7 +113,7 @@ def test_a_loss_that_is_no_number_ends_the_run_before_anything_is_saved(shards: 
     assert checkpoint.steps(tmp_path / "run" / "checkpoints") == []
 
 
-def test_weights_spoilt_by_the_last_step_are_not_saved(shards: Path) -> None:
+def test_weights_ruined_by_the_last_step_are_not_saved(shards: Path) -> None:
     made = training(SIMSIAM, settings(shards))
     train_step(made, batch_of(shards, SIMSIAM))
     made.check(weights=True)
