@@ -26,7 +26,8 @@ class Feed:
 
     Args:
         sources: of the batch.
-        inputs: by name of the graph's input; the graph reads these arrays, so they must live until it is done.
+        inputs: by name of the graph's input; the graph reads these arrays, so they must live until it is
+            done.
         by_photo: the negatives come in the order of their photos, see `draw_table.by_photo`.
     """
 

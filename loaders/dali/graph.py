@@ -1,8 +1,8 @@
-"""The DALI graph of a recipe: decode once, then cut, compose, color and blur every view. Nothing in it is random.
+"""The DALI graph of a recipe: decode once, then make every view. Nothing in it is random.
 
-Two graphs make the same pictures of the same inputs. `_rendered` (CPU) leaves all that follows the decoder to one
-python_function, `render.Renderer`. `operators.graph` (GPU, or CPU) uses DALI's own operators, several times slower
-on a CPU. Importing this module imports DALI.
+Two graphs make the same pictures of the same inputs. `_rendered` (CPU) leaves all that follows the decoder to
+one python_function, `render.Renderer`. `operators.graph` (GPU, or CPU) uses DALI's own operators, several
+times slower on a CPU. Importing this module imports DALI.
 """
 
 from __future__ import annotations
@@ -39,12 +39,13 @@ def build(
     patched: bool = False,
     gpu: int | None = None,
 ) -> Any:
-    """A built pipeline with the outputs of `draw_table.outputs` and the following inputs, all fed with `feed_input`.
+    """A built pipeline with the outputs of `draw_table.outputs`.
 
-    ``photo``: B encoded JPEGs. ``draws``: (B, V, 37) float32, see `draw_table.as_floats`; for the
-    graph of operators `draw_table.by_photo`. ``mask``: (B, 128, 128) uint8, when the recipe needs masks. Backgrounds, when it needs them: for
-    the rendered graph ``donors``, B encoded JPEGs, and ``shown``, (B,) bool, which of them are real; for the graph of
-    operators ``donors0``, ``donors1``, ... for each view that may show one, B encoded JPEGs, real in rows of kind 2.
+    Its inputs are fed with `feed_input`. ``photo``: B encoded JPEGs. ``draws``: (B, V, 37) float32, see
+    `draw_table.as_floats`; for the graph of operators `draw_table.by_photo`. ``mask``: (B, 128, 128) uint8,
+    when the recipe needs masks. Backgrounds, when it needs them: for the rendered graph ``donors``, B encoded
+    JPEGs, and ``shown``, (B,) bool, which of them are real; for the graph of operators ``donors0``,
+    ``donors1``, ... for each view that may show one, B encoded JPEGs, real in rows of kind 2.
 
     Args:
         recipe: what to make.
@@ -72,7 +73,7 @@ def build(
 
 
 def build_decoder(*, gpu: int | None) -> Any:
-    """A pipeline that only decodes ``photo``, one at a time: it tells which photo of a batch cannot be decoded."""
+    """A pipeline that decodes ``photo``, one at a time: it tells which photo of a batch cannot be."""
     pipeline: Any = _decoder(
         gpu is not None, batch_size=1, num_threads=1, device_id=gpu, prefetch_queue_depth=1
     )

@@ -28,10 +28,10 @@ if TYPE_CHECKING:
 class DaliLoader(EpochLoader):
     """Shuffled epochs of batches of views, made by DALI.
 
-    ``for batch in loader`` is one epoch. What a batch holds is a function of (seed, epoch, step, rank, world) alone, and
-    all ranks make the same number of steps. An error costs one batch at most: the next call of ``next`` goes on
-    behind it. Beginning an iteration ends an earlier one, and begins the next epoch; after `set_epoch` or
-    `load_state_dict` it begins where they say. Not for use by two threads at once.
+    ``for batch in loader`` is one epoch. What a batch holds is a function of (seed, epoch, step, rank, world)
+    alone, and all ranks make the same number of steps. An error costs one batch at most: the next call of
+    ``next`` goes on behind it. Beginning an iteration ends an earlier one, and begins the next epoch; after
+    `set_epoch` or `load_state_dict` it begins where they say. Not for use by two threads at once.
 
     Args:
         dataset: from `open_dataset`, or the folder that it would open.
@@ -45,12 +45,13 @@ class DaliLoader(EpochLoader):
         last: ``drop``, ``pad`` or ``partial``, see `Schedule`.
         on_error: ``raise``, or ``skip`` to put other samples in the place of damaged ones.
         prefetch: batches in flight in DALI; as many more are read ahead.
-        output: ``uint8``, or ``float32``, ``float16`` or ``bfloat16`` normalized with ImageNet's mean and deviation.
+        output: ``uint8``, or ``float32``, ``float16`` or ``bfloat16`` normalized with ImageNet's mean and
+            deviation.
         channels_last: pictures in torch's channels-last memory format; on a CPU this saves a little time.
         operators: on a CPU, use DALI's own operators as on a GPU, which takes several times as long.
-        tile: with DALI's decoder on a CPU, repeat the photo's own strip over its foreground where a background of
-            another photo is shown, as ``--background tiled`` did, instead of decoding the stored one: the same
-            picture but for the stored one's JPEG noise.
+        tile: with DALI's decoder on a CPU, repeat the photo's own strip over its foreground where a
+            background of another photo is shown, as ``--background tiled`` did, instead of decoding the
+            stored one: the same picture but for the stored one's JPEG noise.
 
     Raises:
         EnvironmentFault: DALI or torch is not installed.
@@ -136,5 +137,5 @@ def _require_dali() -> None:
         raise EnvironmentFault(
             "the loader needs DALI and torch",
             where=str(error),
-            remedy='pip install "maskgen[train]" (Linux), take TorchLoader, or read the masks with MaskReader',
+            remedy='pip install "maskgen[train]" (Linux), TorchLoader, or MaskReader for masks alone',
         ) from error

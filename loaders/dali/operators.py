@@ -1,4 +1,4 @@
-"""One view made of DALI's own operators: the GPU's graph, which a CPU can run as well. Importing this imports DALI."""
+"""One view made of DALI's own operators, for a GPU or a CPU. Importing this module imports DALI."""
 
 from __future__ import annotations
 
@@ -76,9 +76,8 @@ class ViewGraph:
         row, chain = self._row, self._view.photometric
         first = columns(f"{prefix}color").start
         if chain.jitter_p or chain.grey_p:
-            image = fn.color_twist(
-                image, brightness=row[first], contrast=row[first + 1], saturation=row[first + 2], hue=row[first + 3]
-            )  # fmt: skip
+            names = ("brightness", "contrast", "saturation", "hue")
+            image = fn.color_twist(image, **{name: row[first + place] for place, name in enumerate(names)})
         if chain.blur_p:
             width = row[columns(f"{prefix}sigma").start]
             if width > 0.0:
@@ -114,9 +113,10 @@ class ViewGraph:
 
     def _donor(self) -> Any:
         """The background of another photo, cut and colored as in a view of its own."""
+        device = "mixed" if self._gpu else "cpu"
         picture = fn.decoders.image(
-            self._encoded, device="mixed" if self._gpu else "cpu", output_type=types.RGB, adjust_orientation=False
-        )  # fmt: skip
+            self._encoded, device=device, output_type=types.RGB, adjust_orientation=False
+        )
         if self._donor_photo is not None:
             picture = _pasted(self._donor_photo, picture, self._row[columns("bg_place")])
         picture = _cut(picture, self._row[columns("bg_roi")], self._view.size)
@@ -144,7 +144,7 @@ def _cut(picture: Any, roi: Any, size: int) -> Any:
 
 
 def _compose(image: Any, background: Any, mask: Any) -> Any:
-    """The image where the mask is 255, the background where it is 0, in bits alone: cheaper than multiplying."""
+    """The image where the mask is 255, the background where it is 0; bit by bit, the cheapest way."""
     return background ^ ((image ^ background) & mask)
 
 

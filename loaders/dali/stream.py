@@ -1,4 +1,4 @@
-"""Batches through a DALI pipeline, in order: read ahead, several in flight, and none lost to a damaged neighbor."""
+"""Batches through a DALI pipeline, in order: several in flight, none lost to a damaged neighbor."""
 
 from __future__ import annotations
 
@@ -32,9 +32,10 @@ Request = tuple[NDArray[np.int64], int, int]
 class Stream:
     """One pipeline and what is on its way through it.
 
-    A thread reads and draws `depth` batches ahead of those `depth` that DALI works on. A batch that DALI cannot decode
-    comes back as an error in its own place; the pipeline itself goes on. A KeyboardInterrupt may strike between any
-    two of DALI's calls, and pictures would then come with another batch's labels: begin anew then.
+    A thread reads and draws `depth` batches ahead of those `depth` that DALI works on. A batch that DALI
+    cannot decode comes back as an error in its own place; the pipeline itself goes on. A KeyboardInterrupt
+    may strike between any two of DALI's calls, and pictures would then come with another batch's labels:
+    begin anew then.
 
     Args:
         build: makes the pipeline, with a prefetch of `depth`.
@@ -184,8 +185,6 @@ def open_stream(reader: SampleReader, recipe: Recipe, batch_size: int, options: 
         gpu = torch.cuda.current_device()
     dataset = reader.dataset
     patched = dataset.manifest.identity["options"].get("background_store") == "patch"
-    build = partial(
-        graph.build, recipe, batch_size, options, level=dataset.level, patched=patched, gpu=gpu
-    )  # fmt: skip
+    build = partial(graph.build, recipe, batch_size, options, level=dataset.level, patched=patched, gpu=gpu)
     feeder = Feeder(SourceReader(reader, recipe, tile=options.tile), operators=options.operators)
     return Stream(build, feeder, depth=options.prefetch, gpu=gpu)

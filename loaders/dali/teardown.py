@@ -1,8 +1,9 @@
 """How a DALI pipeline ends: in a thread of its own, when all that it has begun is done.
 
-A pipeline whose graph calls Python must not be destroyed just anywhere. Garbage collection may run in the middle of
-any lock, or in the very thread that the pipeline waits for; and while the interpreter takes itself down, DALI's own
-destructor fails. So the last thing a stream does is to hand its pipeline over to a thread that holds nothing.
+A pipeline whose graph calls Python must not be destroyed just anywhere. Garbage collection may run in the
+middle of any lock, or in the very thread that the pipeline waits for; and while the interpreter takes itself
+down, DALI's own destructor fails. So the last thing a stream does is to hand its pipeline over to a thread
+that holds nothing.
 """
 
 from __future__ import annotations
@@ -47,7 +48,8 @@ def teardown_with(owner: object, held: list[Any]) -> None:
 
     Args:
         owner: holds `held`.
-        held: one pipeline that may have begun runs, and behind it others that have not; nothing else holds them.
+        held: one pipeline that may have begun runs, and behind it others that have not; nothing else holds
+            them.
     """
     finalizer = weakref.finalize(owner, _ENDING.put, held)
     finalizer.atexit = False

@@ -1,4 +1,4 @@
-"""AutoAugment's ImageNet policy with its random choices handed in, so that both backends make the same picture."""
+"""AutoAugment's ImageNet policy with its random choices handed in, so that all backends agree."""
 
 from __future__ import annotations
 

@@ -23,15 +23,16 @@ DRAWS = np.dtype(
 )  # fmt: skip
 """What is done to one view of one row; the fields are those of `ViewDraws`, and these:
 
-``roi`` and ``bg_roi`` are regions of interest (y0, x0, y1, x1) relative to the picture, with x0 > x1 in a flipped view.
-``source`` is the row whose photo is shown: a view's own, and that of a negative. ``bg_place`` is where the donor's stored
-background lies on the donor's photo, (y0, x0, y1, x1) relative to it, and ``bg_strip`` zero, or the part of that photo
-to be repeated there in the stored background's stead. All fields are float32, so that a table is a plain array of floats
-as well; whole numbers are below 2**24, which float32 holds exactly.
+``roi`` and ``bg_roi`` are regions of interest (y0, x0, y1, x1) relative to the picture, with x0 > x1 in a
+flipped view. ``source`` is the row whose photo is shown: a view's own, and that of a negative. ``bg_place``
+is where the donor's stored background lies on the donor's photo, (y0, x0, y1, x1) relative to it, and
+``bg_strip`` zero, or the part of that photo to be repeated there in the stored background's stead. All fields
+are float32, so that a table is a plain array of floats as well; whole numbers are below 2**24, which float32
+holds exactly.
 """
 
 DrawTable: TypeAlias = NDArray[np.void]
-"""(B, V) of `DRAWS`; behind the views stands the negative, where there is one: its row i is that of query i."""
+"""(B, V) of `DRAWS`; behind the views stands the negative, if there is one: row i is that of query i."""
 
 
 def as_floats(table: DrawTable) -> NDArray[np.float32]:
@@ -137,7 +138,8 @@ def blank(rows: int, views: int) -> DrawTable:
 
 
 _COPIED = (
-    "color", "sigma", "solarize", "kind", "gray", "donor", "bg_color", "bg_sigma", "bg_solarize", "policy", "policy_u",
+    "color", "sigma", "solarize", "kind", "gray", "donor", "policy", "policy_u",
+    "bg_color", "bg_sigma", "bg_solarize",
 )  # fmt: skip
 
 

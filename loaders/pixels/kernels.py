@@ -1,7 +1,7 @@
 """The steps of a view on a CPU: cv2, and torch's antialiased resize of uint8.
 
-They give up Python's lock while they work. `tests/oracle/views.py` has the same steps written for clearness; the
-measured differences stand with each function.
+They give up Python's lock while they work. `tests/oracle/views.py` has the same steps written for clearness;
+the measured differences stand with each function.
 """
 
 from __future__ import annotations
@@ -27,9 +27,9 @@ _resize: Any = torch.ops.aten._upsample_bilinear2d_aa.out
 def cut(photo: Picture, roi: Sequence[float], size: int) -> Picture:
     """A crop of a photo, resized with an antialiasing triangle filter.
 
-    The filter of Pillow's, torchvision's and DALI's antialiased linear resize. It reads nothing outside the crop, as
-    torchvision, where DALI reads the photo's pixels around it: in the 2 px along the border of a view its values
-    may differ from DALI's, elsewhere by at most 1.
+    The filter of Pillow's, torchvision's and DALI's antialiased linear resize. It reads nothing outside the
+    crop, as torchvision, where DALI reads the photo's pixels around it: in the 2 px along the border of a
+    view its values may differ from DALI's, elsewhere by at most 1.
 
     Args:
         photo: (H, W, 3) uint8 RGB.
@@ -43,7 +43,7 @@ def cut(photo: Picture, roi: Sequence[float], size: int) -> Picture:
     left, right = sorted((roi[1], roi[3]))
     crop = torch.from_numpy(photo)[_pixels(roi[0], roi[2], height), _pixels(left, right, width)]
     view = np.empty((size, size, 3), np.uint8)
-    # Into an interleaved buffer: left to itself the operator gives planes, and turning them costs as much again.
+    # Into an interleaved buffer: by itself the operator gives planes, and turning them costs as much again.
     _resize(_planes(crop), [size, size], False, None, None, out=_planes(torch.from_numpy(view)))
     return np.asarray(cv2.flip(view, 1), np.uint8) if roi[1] > roi[3] else view
 
@@ -108,7 +108,7 @@ def photometric(
 
 
 def blur(picture: Picture, sigma: float) -> Picture:
-    """Gaussian blur with a window of 2 ⌈3σ⌉ + 1 px, mirrored at the border, within 1 of `fn.gaussian_blur`."""
+    """Gaussian blur, window 2 ⌈3σ⌉ + 1 px, mirrored at the border; within 1 of `fn.gaussian_blur`."""
     window = gaussian(sigma)
     return np.asarray(cv2.sepFilter2D(picture, cv2.CV_8U, window, window, borderType=cv2.BORDER_REFLECT_101))
 

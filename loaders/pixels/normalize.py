@@ -9,8 +9,11 @@ from torch import Tensor
 
 MEAN = (0.485, 0.456, 0.406)
 DEVIATION = (0.229, 0.224, 0.225)
-"""ImageNet's mean and standard deviation of RGB in [0, 1]. SwAV's code writes (.228, .224, .225) for the deviation;
-one pair serves all methods here, so that one checkpoint's features take the same input as another's."""
+"""ImageNet's mean and standard deviation of RGB in [0, 1].
+
+SwAV's code writes (.228, .224, .225) for the deviation; one pair serves all methods here, so that one
+checkpoint's features take the same input as another's.
+"""
 
 
 @lru_cache
@@ -21,7 +24,10 @@ def _constants(device: torch.device) -> tuple[Tensor, Tensor]:
 
 
 def normalize(pictures: Tensor, dtype: torch.dtype = torch.float32) -> Tensor:
-    """(B, 3, S, S) uint8 as (value - mean) / deviation, computed in float32; float pictures only change their type."""
+    """(B, 3, S, S) uint8 as (value - mean) / deviation, computed in float32.
+
+    Float pictures are taken to be normalized, and only change their type.
+    """
     if pictures.is_floating_point():
         return pictures.to(dtype)
     mean, deviation = _constants(pictures.device)

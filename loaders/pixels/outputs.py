@@ -47,8 +47,8 @@ class BatchMaker:
 
         Args:
             sources: of B rows.
-            outputs: uint8, one for each of `draw_table.outputs`: masks with B·S·S values, pictures (B, 3, S, S), or
-                (B, S, S, 3) with the option `channels_last`.
+            outputs: uint8, one for each of `draw_table.outputs`: masks with B·S·S values, and
+                pictures (B, 3, S, S), or (B, S, S, 3) with the option `channels_last`.
             by_photo: the negatives come in the order of their photos, see `draw_table.by_photo`.
         """
         named = zip(draw_table.outputs(self._recipe), outputs, strict=True)

@@ -46,7 +46,8 @@ class Renderer:
         level: the smallest mask value that counts as foreground.
         threads: rows made at once.
         channels_last: pictures as (S, S, 3) instead of (3, S, S).
-        reuse: let the next call overwrite the arrays of this one, for a caller that copies them, as DALI does.
+        reuse: let the next call overwrite the arrays of this one, for a caller that copies them, as DALI
+            does.
     """
 
     def __init__(
@@ -62,7 +63,7 @@ class Renderer:
         self._pool = ThreadPoolExecutor(threads, thread_name_prefix="maskgen-views") if threads > 1 else None
 
     def lists(self, *inputs: Any) -> Any:
-        """`render` as a python_function: draws as rows of floats, lists of arrays, and a single output is no tuple."""
+        """`render` as a python_function: draws as floats, lists of arrays, a single output is no tuple."""
         photos, rows, *others = inputs
         arrays = self.render(photos, draw_table.from_floats(np.stack(rows)), *others)
         made = tuple(list(array) for array in arrays)
@@ -75,13 +76,16 @@ class Renderer:
         masks: Sequence[Picture] | None = None,
         donors: Sequence[Picture] | None = None,
     ) -> tuple[NDArray[np.uint8], ...]:
-        """The outputs of `draw_table.outputs`, each of B rows: (B, 1, S, S) masks, and pictures as the options say.
+        """The outputs of `draw_table.outputs`, each of B rows.
+
+        Masks are (B, 1, S, S), pictures (B, 3, S, S), or (B, S, S, 3) with `channels_last`; all uint8.
 
         Args:
             photos: B (H, W, 3) uint8 RGB.
             table: (B, V) draws.
             masks: B (128, 128) uint8 soft masks, when the recipe needs them.
-            donors: B (h, w, 3) uint8 RGB backgrounds, when the recipe needs them; what no row shows may be anything.
+            donors: B (h, w, 3) uint8 RGB backgrounds, when the recipe needs them; what no row shows may be
+                anything.
         """
         matrices = _matrices(table["color"])
         donor_matrices = _matrices(table["bg_color"]) if donors is not None else matrices
@@ -161,7 +165,7 @@ class Renderer:
             target[...] = picture
 
     def _made(self, count: int) -> tuple[NDArray[np.uint8], ...]:
-        """Arrays for the outputs; with `reuse` the same in every call, as new ones cost a page fault for each 4 KiB."""
+        """Arrays for the outputs; with `reuse` the old ones, as new ones cost a page fault per 4 KiB."""
         if not self._reuse:
             return tuple(self._empty(output, count) for output in self._outputs)
         if not self._buffers or len(self._buffers[0]) < count:
@@ -177,7 +181,7 @@ class Renderer:
 
 
 def _background(photo: Picture, stored: Picture, place: list[float], strip: list[float]) -> Picture:
-    """The whole background of a photo, from what is stored of it or, where there is a strip, from the photo alone."""
+    """The whole background of a photo: what is stored of it, or by a strip of the photo alone."""
     if any(strip):
         return tile(photo, kernels.pixel_box(photo, place), kernels.pixel_box(photo, strip))
     return stored if place == [0.0, 0.0, 1.0, 1.0] else kernels.paste(photo, stored, place)

@@ -1,4 +1,4 @@
-"""What the pictures of a batch are made from: encoded photos, masks, draws and encoded backgrounds. All in numpy."""
+"""What a batch's pictures are made from: encoded photos and backgrounds, masks, draws. All in numpy."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Tiled backgrounds made anew from the decoded photo, which saves their second decoding; see `backgrounds.tiled`."""
+"""Tiled backgrounds made anew from the decoded photo, to save a decoding; see `backgrounds.tiled`."""
 
 from __future__ import annotations
 

@@ -53,12 +53,13 @@ def corrupt(
     epoch: int,
     level: int,
 ) -> Small:
-    """The masks of a batch, corrupted; tables, boxes and areas follow, so that crops are chosen by the corrupted masks.
+    """The masks of a batch, corrupted, with their tables, boxes and areas: crops are chosen by them.
 
-    Each mask is corrupted once per epoch and all views of its image see the same one: Ryali et al. (A.2) write "in
-    every epoch", but also "on each use of the mask". Turns and shears are about the photo's center, in its own
-    aspect ratio. The rectangles' shapes are ours, as RELICv2 (H.2) does not give them: relative to the photo,
-    aspect ratios from 1/2 to 2 where the mask is replaced, and the photo's own where one is added or removed.
+    Each mask is corrupted once per epoch and all views of its image see the same one: Ryali et al. (A.2)
+    write "in every epoch", but also "on each use of the mask". Turns and shears are about the photo's center,
+    in its own aspect ratio. The rectangles' shapes are ours, as RELICv2 (H.2) does not give them: relative to
+    the photo, aspect ratios from 1/2 to 2 where the mask is replaced, and the photo's own where one is added
+    or removed.
 
     Args:
         corruption: what to do.

@@ -1,4 +1,4 @@
-"""Random crops chosen from the summed-area table, for all views of a batch at once, before anything is decoded."""
+"""Random crops chosen from the summed-area table, for all views of a batch at once; nothing is decoded."""
 
 from __future__ import annotations
 
@@ -29,13 +29,13 @@ def choose_crops(
 ) -> NDArray[np.float32]:
     """One crop for each view of each photo.
 
-    Each try has the law of torchvision's RandomResizedCrop, up to the law of its center; the first of ten that
-    meets all conditions of its `Crop` is taken, else the fallback of its rule. The edges are whole pixels.
-    Deviations from the papers: the foreground is measured on the stored 32 x 32 table instead of the mask, which
-    takes the same crop in more than 99.5 % of cases and needs no decoding; a photo without any foreground takes
-    an unconstrained crop (CAST's code takes another photo instead, which would tie an epoch's length to luck);
-    the grown box of `phi` is centered on a foreground too long for the aspect ratio, where CAST's code shows its
-    lower or right end.
+    Each try has the law of torchvision's RandomResizedCrop, up to the law of its center; the first of ten
+    that meets all conditions of its `Crop` is taken, else the fallback of its rule. The edges are whole
+    pixels. Deviations from the papers: the foreground is measured on the stored 32 x 32 table instead of the
+    mask, which takes the same crop in more than 99.5 % of cases and needs no decoding; a photo without any
+    foreground takes an unconstrained crop (CAST's code takes another photo instead, which would tie an
+    epoch's length to luck); the grown box of `phi` is centered on a foreground too long for the aspect ratio,
+    where CAST's code shows its lower or right end.
 
     Args:
         crops: one for each of V views; `overlap_of` and `iou` name earlier ones.
@@ -63,7 +63,8 @@ def coverage(sat: NDArray[np.uint16], boxes: NDArray[np.floating[Any]]) -> Float
     Four bilinear look-ups in the table; exact where a box's edges lie on the table's grid lines.
 
     Args:
-        sat: (B, G + 1, G + 1) uint16 summed-area tables, 65535 at the last corner, all zero without foreground.
+        sat: (B, G + 1, G + 1) uint16 summed-area tables, 65535 at the last corner, all zero without
+            foreground.
         boxes: (B, ..., 4) boxes (y0, x0, height, width) relative to the image, inside [0, 1].
 
     Returns:

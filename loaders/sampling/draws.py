@@ -1,8 +1,8 @@
 """Everything random about a batch, drawn in numpy before a pixel is touched.
 
-Each sample has a random stream of its own, so that its crops, colors and coins depend on the seed, the epoch and
-the sample alone: not on the batch, the rank, the number of workers, or where a run was resumed. Only the choice
-of other photos (donors of backgrounds, sources of negatives) looks at the batch, by rows.
+Each sample has a random stream of its own, so that its crops, colors and coins depend on the seed, the epoch
+and the sample alone: not on the batch, the rank, the number of workers, or where a run was resumed. Only the
+choice of other photos (donors of backgrounds, sources of negatives) looks at the batch, by rows.
 """
 
 from __future__ import annotations
@@ -47,8 +47,8 @@ class ViewDraws:
         kind: (B,) uint8, background 0 kept, 1 gray, 2 of another picture.
         gray: (B,) uint8, the gray level where kind is 1.
         donor: (B,) int32, row whose background picture is shown where kind is 2, else -1.
-        bg_box, bg_flip, bg_color, bg_sigma, bg_solarize: where kind is 2, how that picture is cut and colored;
-            shapes as above. A background placed before the photometric chain keeps its colors here.
+        bg_box, bg_flip, bg_color, bg_sigma, bg_solarize: where kind is 2, how that picture is cut and
+            colored; shapes as above. A background placed before the photometric chain keeps its colors here.
     """
 
     box: NDArray[np.float32]
@@ -78,8 +78,8 @@ class BatchDraws:
 
     Args:
         views: one for each view of the recipe.
-        negative: the extra negative of each row's first view, or None. Row i describes the negative of query i:
-            a view of the photo of row `negative_source[i]`.
+        negative: the extra negative of each row's first view, or None. Row i describes the negative of query
+            i: a view of the photo of row `negative_source[i]`.
         negative_source: (B,) int32, a permutation without fixed points if B > 1.
         matched: (B,) bool, whether the negative stands on its query's final background.
     """
@@ -95,8 +95,8 @@ def uniforms(
 ) -> NDArray[np.float32]:
     """Random numbers of each sample: a hash of (seed, epoch, stream, sample, place), without any state.
 
-    SplitMix64 (Steele, Lea and Flood, 2014) from a start of each sample's own; each of its 64-bit values gives
-    two numbers of 24 bits. A longer `count` only appends.
+    SplitMix64 (Steele, Lea and Flood, 2014) from a start of each sample's own; each of its 64-bit values
+    gives two numbers of 24 bits. A longer `count` only appends.
 
     Args:
         seed: of the run.

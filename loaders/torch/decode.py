@@ -32,7 +32,8 @@ def decode(
         each: applies a function to many arguments, in order: `map`, or that of a thread pool.
 
     Returns:
-        B photos (H, W, 3) uint8 RGB, and B backgrounds like them; one pixel where no view shows a row's background.
+        B photos (H, W, 3) uint8 RGB, and B backgrounds like them; one pixel where no view shows a row's
+        background.
 
     Raises:
         BrokenSample: a picture is damaged.

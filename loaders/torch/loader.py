@@ -31,26 +31,28 @@ if TYPE_CHECKING:
 class TorchLoader(EpochLoader):
     """The arguments, epochs and batches of `DaliLoader`, without DALI.
 
-    The pixels are those of `DaliLoader` on a CPU, made by the same renderer: bit by bit, as long as both decode a JPEG
-    alike. OpenCV decodes here, and its libjpeg-turbo and DALI's give the same pixels. (On a GPU, and with
-    `operators`, DALI's pixels differ by rounding, and in the outermost ones of a view.)
+    The pixels are those of `DaliLoader` on a CPU, made by the same renderer: bit by bit, as long as both
+    decode a JPEG alike. OpenCV decodes here, and its libjpeg-turbo and DALI's give the same pixels. (On a
+    GPU, and with `operators`, DALI's pixels differ by rounding, and in the outermost ones of a view.)
 
     Args:
         dataset: from `open_dataset`, or the folder that it would open.
         batch_size: images per batch and rank.
         recipe: what to make of each image: a name in `RECIPES`, a recipe, or a sequence of views.
         seed: of the order and of all draws.
-        device: ``cpu``, or ``cuda`` to hand out tensors on torch's current GPU: views are made on the CPU as uint8 and
-            copied there, where they are normalized if `output` says so.
+        device: ``cpu``, or ``cuda`` to hand out tensors on torch's current GPU: views are made on the CPU as
+            uint8 and copied there, where they are normalized if `output` says so.
         threads: CPU threads that decode and render.
         rank: 0..world-1.
         world: ranks that share each epoch.
         last: ``drop``, ``pad`` or ``partial``, see `Schedule`.
         on_error: ``raise``, or ``skip`` to put other samples in the place of damaged ones.
         prefetch: batches made ahead.
-        output: ``uint8``, or ``float32``, ``float16`` or ``bfloat16`` normalized with ImageNet's mean and deviation.
+        output: ``uint8``, or ``float32``, ``float16`` or ``bfloat16`` normalized with ImageNet's mean and
+            deviation.
         channels_last: pictures in torch's channels-last memory format.
-        tile: repeat the photo's own strip over its foreground instead of decoding a stored background, see `DaliLoader`.
+        tile: repeat the photo's own strip over its foreground instead of decoding a stored background, see
+            `DaliLoader`.
 
     Raises:
         EnvironmentFault: torch or torchvision is not installed, or torch sees no GPU.

@@ -1,7 +1,7 @@
 """The pixels of one view, step by step, in torch and torchvision: what both loaders are held against.
 
-Pictures are (3, H, W) uint8 RGB tensors, masks (1, H, W) uint8; each step rounds its result to uint8 as DALI's
-operators do. Importing this module imports torch and torchvision.
+Pictures are (3, H, W) uint8 RGB tensors, masks (1, H, W) uint8; each step rounds its result to uint8 as
+DALI's operators do. Importing this module imports torch and torchvision.
 """
 
 from __future__ import annotations
@@ -32,8 +32,8 @@ def cut(
         size: side of the result, px.
         flip: left to right.
         beyond: take the box as it is, let the interpolation reach into the picture around it and repeat the
-            picture's border, as `nvidia.dali.fn.resize` does with a region; else round the box to whole pixels, cut
-            it out and resize it, as torchvision's RandomResizedCrop.
+            picture's border, as `nvidia.dali.fn.resize` does with a region; else round the box to whole
+            pixels, cut it out and resize it, as torchvision's RandomResizedCrop.
 
     Returns:
         (C, size, size) uint8.
