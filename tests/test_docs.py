@@ -235,6 +235,7 @@ CHECKS: dict[str, Callable[[dict[str, Any]], None]] = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.timeout(1800)
 @pytest.mark.parametrize("name", [name for name, found in RUN.items() if found])
 def test_every_block_of_a_page_runs(name: str, here: Path) -> None:
