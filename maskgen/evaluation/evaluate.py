@@ -3,23 +3,18 @@
 from __future__ import annotations
 
 import contextlib
-import multiprocessing
-import os
-import signal
-import threading
-from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import ProcessPoolExecutor
-from concurrent.futures.process import BrokenProcessPool
+import math
+from collections.abc import Callable, Generator, Sequence
 from dataclasses import dataclass
-from itertools import combinations, repeat
+from functools import partial
+from itertools import combinations
 from typing import NamedTuple
 
-import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from ..errors import EnvironmentFault, UsageError
-from ..processes.lifetime import worker_environment
+from ..errors import EnvironmentFault, ImageFault, MaskgenError, UsageError
+from ..processes.supervisor import map_in_order
 from .measures import Measures, level_values, measure
 from .pairs import Pair
 from .reading import Blob, read_map, read_truth
@@ -94,17 +89,18 @@ def evaluate(
         UsageError: a file cannot be read, a mask has another aspect ratio than its truth, a truth is empty.
         ShardFault: a mask of a shard is damaged.
         SourceFault: a COCO segmentation is not as it should be.
-        EnvironmentFault: a worker process died.
+        EnvironmentFault: a worker process died, twice on the same images.
     """
     chunks = [pairs[start : start + _CHUNK] for start in range(0, len(pairs), _CHUNK)]
     scores: list[Score] = []
     empty: list[str] = []
     total = np.zeros((len(settings.cuts), 4, 256))
-    for part in _parts(chunks, settings, min(workers, len(chunks))):
-        scores += part.scores
-        empty += part.empty
-        total += part.curves
-        tick(len(scores) + len(empty))
+    with contextlib.closing(_parts(chunks, settings, min(workers, len(chunks)))) as parts:
+        for part in parts:
+            scores += part.scores
+            empty += part.empty
+            total += part.curves
+            tick(len(scores) + len(empty))
     if not scores:
         raise UsageError(
             f"none of the {len(empty)} truths has any foreground",
@@ -114,45 +110,31 @@ def evaluate(
     return Evaluation(tuple(scores), tuple(empty), total / len(scores))
 
 
-def _parts(chunks: Sequence[Sequence[Pair]], settings: Settings, workers: int) -> Iterator[_Part]:
+def _parts(
+    chunks: Sequence[Sequence[Pair]], settings: Settings, workers: int
+) -> Generator[_Part, None, None]:
+    task = partial(_evaluate_chunk, settings=settings)
     if workers <= 1:
-        yield from map(_evaluate_chunk, chunks, repeat(settings))
+        yield from map(task, chunks)
         return
-    context = multiprocessing.get_context("spawn")
-    with worker_environment(), ProcessPoolExecutor(workers, context, initializer=_start) as pool:
-        try:
-            with _deaf_children():
-                parts = pool.map(_evaluate_chunk, chunks, repeat(settings))
-            yield from parts
-        except BrokenProcessPool as error:
-            raise EnvironmentFault(
-                "a worker process died", cause="too little memory", remedy="run again with fewer --workers"
-            ) from error
-        finally:
-            pool.shutdown(cancel_futures=True)
+    with contextlib.closing(map_in_order(task, chunks, workers, timeout_s=math.inf)) as parts:
+        for chunk, part in zip(chunks, parts, strict=True):
+            if isinstance(part, ImageFault):
+                raise _without_result(chunk, part)
+            yield part
 
 
-@contextlib.contextmanager
-def _deaf_children() -> Iterator[None]:
-    """Processes started here never see Ctrl-C, not even while they import: it is the parent's to answer."""
-    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
-    try:
-        yield
-    finally:
-        signal.pthread_sigmask(signal.SIG_SETMASK, before)
-
-
-def _start() -> None:
-    cv2.setNumThreads(1)
-    threading.Thread(target=_die_with_parent, daemon=True).start()
-
-
-def _die_with_parent() -> None:
-    """A killed parent leaves the pool's queue open, so its children would wait for ever."""
-    parent = multiprocessing.parent_process()
-    if parent is not None:
-        parent.join()
-        os._exit(1)
+def _without_result(chunk: Sequence[Pair], fault: ImageFault) -> MaskgenError:
+    """The error of pairs that kill their worker, or that cannot be measured: means without them would mislead."""
+    where = f"{chunk[0].name} to {chunk[-1].name}"
+    if fault.reason == "crash":
+        return EnvironmentFault(
+            "a worker process died twice on the same images",
+            where=where,
+            cause="too little memory",
+            remedy="run again with fewer --workers",
+        )
+    return MaskgenError("the images cannot be measured", where=where, cause=str(fault))
 
 
 def _evaluate_chunk(pairs: Sequence[Pair], settings: Settings) -> _Part:

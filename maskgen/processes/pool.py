@@ -13,11 +13,11 @@ from multiprocessing.connection import Connection, wait
 from multiprocessing.process import BaseProcess
 from typing import Any, Generic, TypeVar
 
-from ..errors import EnvironmentFault
 from .lifetime import die_with, worker_environment
 from .watch import IDLE
 
 Task = TypeVar("Task")
+_SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGUSR1)
 
 
 @dataclass
@@ -54,7 +54,7 @@ class Workers(Generic[Task]):
         process = context.Process(
             target=_live, args=(os.getpid(), serve, theirs, slots, *arguments), daemon=True
         )
-        with worker_environment():
+        with worker_environment(), _signals_blocked():
             process.start()
         theirs.close()
         self.alive.append(Worker(process, ours, slots))
@@ -103,20 +103,20 @@ class Workers(Generic[Task]):
         self.alive.clear()
 
 
-def keep_dying(why: str = "", where: str = "") -> EnvironmentFault:
-    """The error of workers that die whatever they are given."""
-    return EnvironmentFault(
-        "worker processes keep dying" + (f" ({why})" if why else ""),
-        where=where,
-        cause="too little memory for this many workers",
-        remedy="run again with fewer --workers",
-    )
+@contextlib.contextmanager
+def _signals_blocked() -> Iterator[None]:
+    """Processes started here never see Ctrl-C, not even while they import: it is the parent's to answer."""
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, _SIGNALS)
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
 
 def _live(parent: int, serve: Callable[..., None], pipe: Connection, *arguments: Any) -> None:
     """A worker process from its start to its end."""
     die_with(parent)
-    for name in (signal.SIGINT, signal.SIGTERM, signal.SIGUSR1):
+    for name in _SIGNALS:
         signal.signal(name, signal.SIG_IGN)  # the parent decides: finish the task, or be killed
     import cv2
 

@@ -4,22 +4,21 @@ from __future__ import annotations
 
 import os
 import time
-from collections import deque
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field, replace
 from multiprocessing.process import BaseProcess
 from pathlib import Path
 
-from maskgen.errors import MaskgenError
-from maskgen.processes.pool import Worker, Workers, keep_dying
+from maskgen.processes.pool import Worker, Workers
 from maskgen.processes.signals import interrupted
-from maskgen.processes.watch import busy_for, busy_image, finished_images
+from maskgen.processes.supervisor import Loss, Supervisor, dying_workers
+from maskgen.processes.watch import finished_images
 
 from ..model.fleet import ModelProcesses
 from ..resolve import ResolvedConfig
 from ..shard.make import ShardJob, ShardResult
 from ..shard.stages import Stages
-from ..shard.worker import Answer, StagesFactory, Task, Trial, serve
+from ..shard.worker import StagesFactory, Task, Trial, serve
 
 GRACE_S = 15.0  # after a signal: time to finish shards; with the kill and the sweep it stays below 20 s
 _POLL_S = 0.5
@@ -45,10 +44,13 @@ class LocalExecutor:
     tick: Callable[[int, dict[str, float]], None] = lambda *_: None
     stop: Callable[[], int] = lambda: 0
     _models: ModelProcesses | None = None
-    _workers: Workers[Task] = field(default_factory=Workers)
-    _queue: deque[Task] = field(default_factory=deque)
     _started: float = field(default_factory=time.monotonic)
     _fruitless: dict[int, int] = field(default_factory=dict)
+    _supervisor: Supervisor[Task] = field(init=False)
+
+    def __post_init__(self) -> None:
+        timeout_s = self.config.options.image_timeout
+        self._supervisor = Supervisor(self._start, self.workers, self._judge, timeout_s)
 
     def run(self, jobs: list[ShardJob]) -> Iterator[ShardResult]:
         """Yield each shard as it is committed, in any order.
@@ -57,85 +59,68 @@ class LocalExecutor:
             Interrupted: `stop` said so; what is committed stays.
             MaskgenError: a worker met an error that no other image would survive.
         """
-        self._queue.extend(jobs)
+        supervisor = self._supervisor
+        supervisor.queue.extend(jobs)
         deadline: float | None = None
         try:
             if self.config.model_process and jobs:
                 self._models = ModelProcesses(self.config)
-            while self._queue or any(worker.task for worker in self._workers.alive):
+            while supervisor.queue or supervisor.running:
                 order = self.stop()
                 if order:
                     deadline = deadline or time.monotonic() + GRACE_S
-                    if (
-                        order > 1
-                        or time.monotonic() > deadline
-                        or not any(w.task for w in self._workers.alive)
-                    ):
+                    if order > 1 or time.monotonic() > deadline or not supervisor.running:
                         raise interrupted()
                 else:
-                    self._hand_out()
+                    supervisor.hand_out()
                 yield from self._collect()
-                self._watch()
-                running = [w.slots for w in self._workers.alive if isinstance(w.task, ShardJob)]
-                self.tick(sum(finished_images(slots) for slots in running), self._use())
+                if self._models:
+                    self._models.check()
+                supervisor.check()
+                shards = [worker.slots for worker in supervisor.running if isinstance(worker.task, ShardJob)]
+                self.tick(sum(finished_images(slots) for slots in shards), self._use())
         finally:
             self._close()
 
-    def _hand_out(self) -> None:
-        idle = [worker for worker in self._workers.alive if worker.task is None]
-        while self._queue and (idle or len(self._workers.alive) < self.workers):
-            self._workers.send(idle.pop(0) if idle else self._start(), self._queue.popleft())
-
-    def _start(self) -> Worker[Task]:
+    def _start(self, workers: Workers[Task]) -> Worker[Task]:
         address = self._models.address() if self._models else ""
-        return self._workers.start(serve, self.config, self.make_stages, address)
+        return workers.start(serve, self.config, self.make_stages, address)
 
     def _collect(self) -> Iterator[ShardResult]:
-        answer: Answer
-        for task, answer in self._workers.answers(_POLL_S):
-            if isinstance(answer, MaskgenError):
-                raise answer
+        for task, answer in self._supervisor.answers(_POLL_S):
             if isinstance(answer, ShardResult):
                 yield answer
             elif isinstance(task, Trial):
                 self._try_again(task.job, "no single image is to blame")
 
-    def _watch(self) -> None:
-        """Replace workers that died or hang, and find the image that is to blame."""
-        if self._models:
-            self._models.check()
-        now, limit = time.monotonic(), self.config.options.image_timeout
-        for worker, hung in self._workers.lost(lambda one: busy_for(one.slots, now) > limit):
-            reason = f"hang: more than {limit:g} s" if hung else f"crash: {_cause(worker.process)}"
-            if worker.task is not None:
-                self._blame(worker.task, busy_image(worker.slots), reason)
-
-    def _blame(self, task: Task, busy: int | None, reason: str) -> None:
-        """A worker died on this task: try the image it was on alone, and convict it when it kills again."""
-        if busy is None:
-            self._try_again(task.job if isinstance(task, Trial) else task, reason)
+    def _judge(self, loss: Loss[Task]) -> None:
+        """A worker died on this task: try the image it was on alone, and mark it broken when it kills again."""
+        task, queue = loss.task, self._supervisor.queue
+        if loss.item is None:
+            self._try_again(task.job if isinstance(task, Trial) else task, loss.reason)
         elif isinstance(task, Trial):
-            self._queue.appendleft(replace(task.job, convicted={**task.job.convicted, task.index: reason}))
+            known_bad = {**task.job.known_bad, task.index: loss.reason}
+            queue.appendleft(replace(task.job, known_bad=known_bad))
         else:
-            self._queue.appendleft(Trial(task, busy))
+            queue.appendleft(Trial(task, loss.item))
 
     def _try_again(self, job: ShardJob, cause: str) -> None:
         """No image is to blame: run the shard again, and give up after a few times."""
         count = self._fruitless[job.number] = self._fruitless.get(job.number, 0) + 1
         if count > _ATTEMPTS:
-            raise keep_dying(cause, job.name)
-        self._queue.appendleft(job)
+            raise dying_workers(cause, job.name)
+        self._supervisor.queue.appendleft(job)
 
     def _use(self) -> dict[str, float]:
         """Share of the time since the start that each device has been busy."""
         if self._models:
             return self._models.use()
-        workers = self._workers.alive
+        workers = self._supervisor.workers.alive
         passed = (time.monotonic() - self._started) * max(1, len(workers))
         return {"cpu": min(1.0, sum(_cpu_seconds(worker.process) for worker in workers) / passed)}
 
     def _close(self) -> None:
-        self._workers.close()
+        self._supervisor.close()
         if self._models:
             self._models.close()
 
@@ -147,8 +132,3 @@ def _cpu_seconds(process: BaseProcess) -> float:
     except OSError:
         return 0.0
     return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
-
-
-def _cause(process: BaseProcess) -> str:
-    code = process.exitcode or 0
-    return f"the worker was killed by signal {-code}" if code < 0 else f"the worker exited with status {code}"

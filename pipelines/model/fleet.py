@@ -16,7 +16,7 @@ from maskgen.errors import EnvironmentFault, MaskgenError
 from maskgen.processes.lifetime import worker_environment
 
 from ..resolve import ResolvedConfig
-from .process import METERS, busy_seconds, busy_since, serve_network
+from .server import METERS, busy_seconds, busy_since, serve_network
 
 _BACKLOG = 128
 _COMPILE_S = 900.0  # the first call of a compiled network may take this much longer

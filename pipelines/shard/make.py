@@ -16,7 +16,8 @@ from maskgen.shards.plan import PlannedImage
 from maskgen.shards.record import Record
 from maskgen.shards.sample import Encoded
 
-from ..model.process import CHUNK, IN_FLIGHT, RemoteNetwork, Reply, Slot
+from ..model.client import RemoteNetwork, Reply
+from ..model.slots import CHUNK, IN_FLIGHT, Slot
 from .stages import Decoded, Quarantined, Stages
 
 _HOPELESS = 20  # as many method errors in a row: the method is broken, not the images
@@ -32,7 +33,7 @@ class ShardJob:
         name: its stem.
         members: extensions of every sample.
         fingerprint: of the run.
-        convicted: images known to kill or hang a worker, index in the shard -> reason.
+        known_bad: images known to kill or hang a worker, index in the shard -> reason.
     """
 
     output: Path
@@ -40,7 +41,7 @@ class ShardJob:
     name: str
     members: tuple[str, ...]
     fingerprint: str
-    convicted: dict[int, str] = field(default_factory=dict)
+    known_bad: dict[int, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,8 +102,8 @@ def _finished(job: ShardJob, images: Numbered, stages: Stages, watch: Watch) -> 
 def _decode(
     job: ShardJob, index: int, image: PlannedImage, stages: Stages, watch: Watch
 ) -> Decoded | Quarantined:
-    if index in job.convicted:
-        return Quarantined(image.sample, job.convicted[index])
+    if index in job.known_bad:
+        return Quarantined(image.sample, job.known_bad[index])
     with watch.stage("decode"):
         return stages.decode(image)
 

@@ -24,7 +24,7 @@ from maskgen.shards.plan import PlannedImage
 from maskgen.shards.sample import Encoded, MaskPair, SampleId, encode_sample, store_mask
 from maskgen.types import RGB, Box, Filled, Method, SoftMask
 
-from ..model.process import RemoteNetwork
+from ..model.client import RemoteNetwork
 from ..resolve import ResolvedConfig
 from ..sources import source_root
 from ..sources.reading import ByteReader

@@ -21,12 +21,12 @@ from maskgen.errors import ImageFault, UsageError
 from maskgen.io.images.decode import Limits, decode
 from maskgen.methods.networks.network import resize_antialias
 from maskgen.pipelines.sources import ByteReader, open_source, source_root
+from maskgen.processes.supervisor import map_in_order
 from maskgen.types import RGB, ByteRef
 
 from ..progress import Pace, Report
 from ..settings.settings import Settings
 from ..work_folder import Facts, Work
-from ..workers import in_order
 from .store import rows_sha256
 
 RECORD = "photos"
@@ -222,7 +222,7 @@ def gather(work: Work, settings: Settings, workers: int, report: Report) -> None
     pace = Pace("photos", "photos", wanted, report, len(so_far.photos))
     left = found.photos[so_far.tried :] if len(so_far.photos) < wanted else ()
     task = Square(Opened(sources), settings.preset.side)
-    answers = in_order(task, left, workers)
+    answers = map_in_order(task, left, workers)
     for photo, answer in zip(left, answers, strict=True):
         before = len(so_far.photos)
         so_far.add(photo, answer)
@@ -231,7 +231,7 @@ def gather(work: Work, settings: Settings, workers: int, report: Report) -> None
             break
         if len(so_far.waiting) == BATCH:
             so_far.commit(done=False)
-    answers.close()  # type: ignore[attr-defined] # a generator: its workers end here
+    answers.close()  # its workers end here
     _check_enough(so_far.photos, so_far.skipped, settings)
     so_far.commit(done=True)
 

@@ -14,13 +14,13 @@ from numpy.typing import NDArray
 
 from maskgen.errors import ImageFault, UsageError
 from maskgen.io.images.encode import resize_mask
+from maskgen.processes.supervisor import map_in_order
 from maskgen.types import ByteRef
 
 from ..progress import Pace, Report
 from ..settings.presets import VOTE
 from ..settings.settings import Settings
 from ..work_folder import Facts, Work
-from ..workers import in_order
 from . import photos
 from .photos import Drawn, Opened
 from .store import rows_sha256
@@ -170,7 +170,7 @@ def compute(work: Work, settings: Settings, workers: int, report: Report) -> Non
         (Drawn(one["input"], one["path"], ByteRef(**one["ref"])), one["sha256"])
         for one in listed[so_far.done :]
     ]
-    for (photo, _), answer in zip(items, in_order(task, items, workers), strict=True):
+    for (photo, _), answer in zip(items, map_in_order(task, items, workers), strict=True):
         so_far.add(photo.path, answer)
         pace.add(facts=f"{len(so_far.failed)} failed")
         if len(so_far.waiting) == BATCH:

@@ -8,8 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from maskgen.errors import ImageFault
-
-from ..workers import in_order
+from maskgen.processes.supervisor import map_in_order
 
 
 def recut(
@@ -31,7 +30,7 @@ def recut(
     """
     labels = np.empty((maps.shape[1], *predictions.shape), np.uint8)
     rows = list(zip(photos, maps, predictions, strict=True))
-    answers: Iterator[NDArray[np.uint8] | ImageFault] = in_order(one_photo, rows, workers)
+    answers: Iterator[NDArray[np.uint8] | ImageFault] = map_in_order(one_photo, rows, workers)
     for number, answer in enumerate(answers):
         labels[:, number] = predictions[number] if isinstance(answer, ImageFault) else answer
     return labels

@@ -1,9 +1,4 @@
-"""One process per device that runs the network, fed by the shard workers through shared memory.
-
-A worker connects to the process's socket and hands over one file descriptor of anonymous shared memory: a few slots,
-each with room for a chunk of prepared photos and their maps. Only small messages cross the socket. Nothing of it has
-a name in the file system, so nothing is left behind by a kill.
-"""
+"""The model process: one per device, runs the network for all shard workers that connect to its socket."""
 
 from __future__ import annotations
 
@@ -22,137 +17,19 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from maskgen.errors import EnvironmentFault, MaskgenError
+from maskgen.processes.lifetime import die_with
+
+from .slots import CHUNK, HELLO, IN_FLIGHT, MESSAGE, Slot, memory_bytes, slots_of
 
 if TYPE_CHECKING:
     from maskgen.methods import MethodOptions
     from maskgen.methods.networks.network import Infer, NetworkInput
 
-CHUNK = 16  # photos per message
-IN_FLIGHT = 3  # chunks of one worker that may be with the model process
-_HELLO = struct.Struct("<IIc")  # side, CHUNK, dtype of the pixels
-_MESSAGE = struct.Struct("<II")  # slot, photos in it; 0 photos in a reply: the network failed
 _BUSY_S, _PHOTOS, _SINCE = 0, 1, 2
 METERS = 3
 _PEER = struct.Struct("3i")  # pid, uid, gid
-
-
-@dataclass(frozen=True, slots=True)
-class Slot:
-    """Room for one chunk: (CHUNK, S, S, 3) prepared pixels, (CHUNK, S, S) float32 maps in [0, 1]."""
-
-    number: int
-    pixels: NDArray[Any]
-    maps: NDArray[np.float32]
-
-
-def slots_of(memory: mmap.mmap, side: int, dtype: np.dtype[Any]) -> list[Slot]:
-    """The slots of a worker's shared memory."""
-    shape = (CHUNK, side, side)
-    pixel_bytes, map_bytes = CHUNK * side * side * 3 * dtype.itemsize, CHUNK * side * side * 4
-    slots = []
-    for number in range(IN_FLIGHT):
-        start = number * (pixel_bytes + map_bytes)
-        pixels = np.frombuffer(memory, dtype, CHUNK * side * side * 3, start).reshape(*shape, 3)
-        maps = np.frombuffer(memory, np.float32, CHUNK * side * side, start + pixel_bytes).reshape(shape)
-        slots.append(Slot(number, pixels, maps))
-    return slots
-
-
-def memory_bytes(side: int, dtype: np.dtype[Any]) -> int:
-    """Bytes of shared memory per worker."""
-    return IN_FLIGHT * CHUNK * side * side * (3 * dtype.itemsize + 4)
-
-
-# --- the worker's side
-
-
-class RemoteNetwork:
-    """A worker's connection to a model process.
-
-    Args:
-        address: of its socket.
-        network_input: how photos are prepared.
-
-    Raises:
-        EnvironmentFault: the model process is gone.
-    """
-
-    def __init__(self, address: str, network_input: NetworkInput) -> None:
-        self._socket = socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET)
-        side, dtype = network_input.side, network_input.dtype
-        memory = os.memfd_create("maskgen")
-        try:
-            os.ftruncate(memory, memory_bytes(side, dtype))
-            self._socket.connect(address)
-            socket.send_fds(self._socket, [_HELLO.pack(side, CHUNK, dtype.char.encode())], [memory])
-            self._slots = slots_of(mmap.mmap(memory, 0), side, dtype)
-        except OSError as error:
-            self.close()
-            raise _gone(error) from error
-        finally:
-            os.close(memory)
-        self._free = deque(self._slots)
-
-    def close(self) -> None:
-        """Leave the model process."""
-        self._socket.close()
-
-    def free_slot(self) -> Slot:
-        """A slot that no chunk uses; there is one as long as at most IN_FLIGHT chunks are under way."""
-        return self._free.popleft()
-
-    def submit(self, slot: Slot, photos: int) -> Reply:
-        """Send the first `photos` of a slot to the network."""
-        try:
-            self._socket.send(_MESSAGE.pack(slot.number, photos))
-        except OSError as error:
-            raise _gone(error) from error
-        return Reply(self, slot)
-
-    def receive(self, slot: Slot) -> NDArray[np.float32]:
-        """The maps of the oldest chunk under way, copied out of its slot."""
-        try:
-            data = self._socket.recv(_MESSAGE.size)
-        except OSError as error:
-            raise _gone(error) from error
-        if len(data) != _MESSAGE.size:
-            raise _gone(None)
-        number, photos = _MESSAGE.unpack(data)
-        if number != slot.number or not photos:
-            raise _gone(None)
-        maps = slot.maps.copy()
-        self._free.append(slot)
-        return maps
-
-
-@dataclass(frozen=True, slots=True)
-class Reply:
-    """A chunk that is with the model process."""
-
-    remote: RemoteNetwork
-    slot: Slot
-
-    def wait(self) -> NDArray[np.float32]:
-        """(CHUNK, S, S) float32 maps in [0, 1]; NaN where the network's map was not finite.
-
-        Raises:
-            EnvironmentFault: the model process is gone.
-        """
-        return self.remote.receive(self.slot)
-
-
-def _gone(error: Exception | None) -> EnvironmentFault:
-    return EnvironmentFault(
-        "the process that runs the network has ended",
-        cause=str(error) if error else "it failed, or was killed for want of memory",
-        remedy="run again; with a smaller --batch-size when memory is short",
-    )
-
-
-# --- the model process
 
 
 @dataclass
@@ -183,8 +60,6 @@ def serve_network(
         faults: a connection that takes the MaskgenError that ends this process.
         parent: the process whose death ends this one.
     """
-    from maskgen.processes.lifetime import die_with
-
     die_with(parent)
     for name in (signal.SIGINT, signal.SIGTERM, signal.SIGUSR1):
         signal.signal(name, signal.SIG_IGN)
@@ -193,7 +68,7 @@ def serve_network(
 
         net_input = network_input(method, options)
         infer = load_network(method, options)
-        _serve(listener, _Batches(infer, net_input, batch_size, meters))
+        serve_workers(listener, Batches(infer, net_input, batch_size, meters))
     except MaskgenError as error:
         faults.send(error)
     except Exception as error:  # noqa: BLE001 - reported by the parent, which ends the run
@@ -208,7 +83,7 @@ def serve_network(
         )
 
 
-class _Batches:
+class Batches:
     """Fixed-size batches over the chunks of several workers."""
 
     def __init__(
@@ -244,7 +119,7 @@ class _Batches:
             start += photos
 
 
-def _serve(listener: socket.socket, batches: _Batches) -> None:
+def serve_workers(listener: socket.socket, batches: Batches) -> None:
     """Accept workers, gather their chunks, answer in the order of arrival."""
     waiting: deque[tuple[_Worker, Slot, int]] = deque()
     with selectors.DefaultSelector() as selector:
@@ -261,7 +136,7 @@ def _serve(listener: socket.socket, batches: _Batches) -> None:
                 batches.run([(slot, photos) for _, slot, photos in chosen])
             for worker, slot, photos in chosen:
                 with contextlib.suppress(OSError):  # a worker that died: its supervisor knows
-                    worker.socket.send(_MESSAGE.pack(slot.number, photos))
+                    worker.socket.send(MESSAGE.pack(slot.number, photos))
 
 
 def _accept(listener: socket.socket, selector: selectors.BaseSelector) -> None:
@@ -284,30 +159,30 @@ def busy_seconds(meters: MutableSequence[float]) -> float:
     return meters[_BUSY_S]
 
 
-def _read(worker: _Worker, batches: _Batches, waiting: deque[tuple[_Worker, Slot, int]]) -> bool:
+def _read(worker: _Worker, batches: Batches, waiting: deque[tuple[_Worker, Slot, int]]) -> bool:
     """Take one message of a worker; False when it has gone or breaks the rules."""
     try:
         if worker.slots is None:
-            data, descriptors, _, _ = socket.recv_fds(worker.socket, _HELLO.size, 1)
+            data, descriptors, _, _ = socket.recv_fds(worker.socket, HELLO.size, 1)
             worker.slots = _greet(data, descriptors, batches)
             return worker.slots is not None
-        data = worker.socket.recv(_MESSAGE.size)
+        data = worker.socket.recv(MESSAGE.size)
     except OSError:
         return False
-    if len(data) != _MESSAGE.size:
+    if len(data) != MESSAGE.size:
         return False
-    number, photos = _MESSAGE.unpack(data)
+    number, photos = MESSAGE.unpack(data)
     if number >= IN_FLIGHT or not 0 < photos <= CHUNK:
         return False
     waiting.append((worker, worker.slots[number], photos))
     return True
 
 
-def _greet(data: bytes, descriptors: list[int], batches: _Batches) -> list[Slot] | None:
+def _greet(data: bytes, descriptors: list[int], batches: Batches) -> list[Slot] | None:
     """The slots of a worker that says hello with the right geometry and enough memory."""
     try:
         size = memory_bytes(batches.side, batches.dtype)
-        wanted = _HELLO.pack(batches.side, CHUNK, batches.dtype.char.encode())
+        wanted = HELLO.pack(batches.side, CHUNK, batches.dtype.char.encode())
         if data != wanted or len(descriptors) != 1 or os.fstat(descriptors[0]).st_size != size:
             return None
         return slots_of(mmap.mmap(descriptors[0], size), batches.side, batches.dtype)
