@@ -11,8 +11,8 @@ from typing import Any
 
 import pytest
 
-from maskgen.pipelines.deepusps.run import STEPS, RunHooks, run
-from maskgen.pipelines.deepusps.settings.settings import read_settings
+from maskgen.pipelines.deepusps.run import STEPS, RunHooks, begin, run
+from maskgen.pipelines.deepusps.settings.settings import Request, read_settings
 from maskgen.pipelines.deepusps.training.phase import Hardware
 from maskgen.pipelines.deepusps.work_folder import Work, open_work
 
@@ -54,3 +54,12 @@ def killed(target: Any, name: str, call: int, *, after: bool) -> Iterator[None]:
         patch.setattr(target, name, counting)
         with pytest.raises(Killed):
             yield
+
+
+def request(output: Path, source: Path, **given: Any) -> Request:
+    return Request(output=output, inputs=(str(source),), **{"preset": "test", **given})
+
+
+def begin_test(output: Path, source: Path) -> None:
+    """A training of the preset `test`, begun."""
+    begin(request(output, source))

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import tracemalloc
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -11,7 +10,6 @@ from typing import Any
 import pytest
 
 from maskgen.errors import SourceFault, UsageError
-from maskgen.pipelines.sources.listing import Notes, tree_photos
 
 Write = Callable[[dict[str, bytes]], Path]
 
@@ -108,27 +106,6 @@ def test_a_folder_that_cannot_be_listed(opened: Any, write: Write, monkeypatch: 
 def test_a_file_is_no_folder(opened: Any, write: Write) -> None:
     with pytest.raises(UsageError, match="needs a folder"):
         opened("folder", write({"a.jpg": b""}) / "a.jpg")
-
-
-def test_deep_trees(opened: Any, tmp_path: Path) -> None:
-    place = tmp_path
-    for _ in range(900):
-        place /= "d"
-    place.mkdir(parents=True)
-    (place / "x.jpg").write_bytes(b"1")
-    assert opened("folder", tmp_path).names == ["d/" * 900 + "x"]
-
-
-def test_memory_is_that_of_one_folder(tmp_path: Path) -> None:
-    for folder in range(40):
-        (tmp_path / f"{folder}").mkdir()
-        for n in range(250):
-            (tmp_path / f"{folder}/{n}.jpg").touch()
-    tracemalloc.start()
-    assert sum(1 for _ in tree_photos(tmp_path, "", Notes())) == 10_000
-    peak = tracemalloc.get_traced_memory()[1]
-    tracemalloc.stop()
-    assert peak < 1 << 20
 
 
 def test_odd_files_are_listed_for_the_decoder_to_judge(opened: Any, shared_data: Path) -> None:

@@ -12,7 +12,7 @@ import pytest
 
 from maskgen.drawing.svg import HEIGHT, WIDTH, Line, plot_lines
 from maskgen.pipelines.deepusps.data.priors import array_of
-from maskgen.pipelines.deepusps.results.sheet import mean_iou, spread
+from maskgen.pipelines.deepusps.results.sheet import mean_iou
 from maskgen.pipelines.deepusps.run import RunHooks, begin, run, status
 from maskgen.pipelines.deepusps.settings.settings import Request
 from maskgen.pipelines.deepusps.training.phase import Hardware
@@ -60,20 +60,6 @@ def test_names_at_one_height_are_moved_apart() -> None:
     ]  # type: ignore[index] # every text has a y
     assert len(heights) == 3
     assert min(np.diff(sorted(heights))) >= 12
-
-
-def test_mean_iou_by_hand() -> None:
-    one, other = np.zeros((3, 2, 2), bool), np.zeros((3, 2, 2), bool)
-    one[0, 0] = True  # two pixels, one of them shared: 1 of 3
-    other[0, :, 0] = True
-    one[1], other[1] = True, True  # 1
-    # the third is empty in both: 1
-    assert mean_iou(one, other) == pytest.approx((1 / 3 + 1 + 1) / 3)
-
-
-def test_spread_takes_the_first_the_last_and_between() -> None:
-    assert spread([0, 2, 3, 7, 9], 3) == [0, 3, 9]
-    assert spread([4, 5], 10) == [4, 5]
 
 
 HOOKS = RunHooks(workers=1, hardware=Hardware(threads=1))

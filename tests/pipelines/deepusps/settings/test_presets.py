@@ -8,7 +8,6 @@ import json
 import pytest
 
 from maskgen.errors import UsageError
-from maskgen.pipelines.deepusps.data.store import record_of
 from maskgen.pipelines.deepusps.settings.overrides import with_overrides
 from maskgen.pipelines.deepusps.settings.presets import (
     FAST,
@@ -76,21 +75,3 @@ def test_predictions_are_kept_every_few_epochs_or_once() -> None:
         kept = dataclasses.replace(phase, crf_every=every)
         assert [epoch for epoch in range(1, 6) if kept.enters_after(epoch)] == expected
         assert kept.passes == len(expected)
-
-
-def test_joint_rounds_learn_from_all_priors_and_leave_labels_for_each() -> None:
-    preset = with_overrides(FAST, ("rounds=2", "joint=yes", "priors=mc,vote", "cut=no"))
-    first, second = of_rounds(preset, {"mc": 0.2, "vote": 0.3})
-    assert (first.name, first.group) == ("all-round-1", "all")
-    assert first.labels == ("priors/mc", "priors/vote")
-    assert first.thresholds == pytest.approx((0.3, 0.5))
-    assert first.leaves == second.labels == ("labels/all/1/mc", "labels/all/1/vote")
-    assert {record_of(name) for name in second.leaves} == {second.name}
-    assert of_fusion(preset, {}).labels == second.leaves
-
-
-def test_each_prior_has_its_own_rounds_as_released() -> None:
-    trainings = of_rounds(RELICV2, dict.fromkeys(RELICV2.priors, 0.2))
-    assert [one.name for one in trainings[:4]] == ["rbd-round-1", "rbd-round-2", "rbd-round-3", "mr-round-1"]
-    assert trainings[1].labels == trainings[0].leaves == ("labels/rbd/1",)
-    assert {record_of(name) for one in trainings for name in one.leaves} == {one.name for one in trainings}

@@ -1,19 +1,15 @@
-"""The model process: every photo gets its own map back, whoever sent it, and a dead process ends the run clearly."""
+"""Whole runs with the real network in a process of its own, and its death."""
 
 from __future__ import annotations
 
-import contextlib
 import hashlib
 import json
 import os
 import shutil
 import signal
-import socket
-import struct
 import subprocess
 import sys
 import tarfile
-import threading
 import time
 from pathlib import Path
 
@@ -23,91 +19,9 @@ import pytest
 from numpy.typing import NDArray
 
 from maskgen.config.run_config import make_config
-from maskgen.errors import EnvironmentFault
-from maskgen.methods.networks.network import NetworkInput
-from maskgen.pipelines.model.process import CHUNK, IN_FLIGHT, METERS, RemoteNetwork, _Batches, _serve
 from maskgen.pipelines.running import run
 
 WEIGHTS = "weights/u2netp/u2netp_from_fp16.pth"
-SIDE = 8
-
-
-def mean_map(batch: NDArray[np.uint8]) -> NDArray[np.float32]:
-    """A network whose map shows which photo it saw: the mean over the channels, over 255."""
-    return (batch.astype(np.float32).mean(axis=-1) / 255).astype(np.float32)
-
-
-@pytest.fixture
-def address() -> str:
-    """A serving loop in a thread, 32 photos per call."""
-    name = f"\0maskgen-test-{os.getpid()}-{time.monotonic_ns()}"
-    listener = socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET)
-    listener.bind(name)
-    listener.listen()
-    batches = _Batches(mean_map, NetworkInput(side=SIDE), 32, [0.0] * METERS)
-    threading.Thread(target=_serve, args=(listener, batches), daemon=True).start()
-    return name
-
-
-def connect(address: str, side: int = SIDE) -> RemoteNetwork:
-    return RemoteNetwork(address, NetworkInput(side=side))
-
-
-def assert_serves(address: str) -> None:
-    with contextlib.closing(connect(address)) as friend:
-        slot = friend.free_slot()
-        slot.pixels[:] = 51
-        assert friend.submit(slot, 2).wait()[1] == pytest.approx(0.2)
-
-
-@pytest.mark.parametrize("clients", [1, 3])
-def test_every_photo_gets_its_own_map_back(address: str, clients: int) -> None:
-    def work(client: int) -> None:
-        rng = np.random.default_rng(client)
-        remote = connect(address)
-        for _ in range(20):
-            sent = []
-            for _ in range(int(rng.integers(1, IN_FLIGHT + 1))):
-                count = int(rng.integers(1, CHUNK + 1))
-                photos = rng.integers(0, 256, (count, SIDE, SIDE, 3), np.uint8)
-                slot = remote.free_slot()
-                slot.pixels[:count] = photos
-                sent.append((photos, remote.submit(slot, count)))
-            for photos, reply in sent:
-                np.testing.assert_allclose(reply.wait()[: len(photos)], mean_map(photos), atol=1e-6)
-        remote.close()
-        done.append(client)
-
-    done: list[int] = []
-    threads = [threading.Thread(target=work, args=(client,)) for client in range(clients)]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join(60)
-    assert sorted(done) == list(range(clients))
-
-
-@pytest.mark.parametrize("side", [SIDE + 1, SIDE - 1])
-def test_a_client_of_another_geometry_is_turned_away_and_the_others_go_on(address: str, side: int) -> None:
-    with (
-        pytest.raises(EnvironmentFault, match="network has ended"),
-        contextlib.closing(connect(address, side)) as stranger,
-    ):
-        stranger.submit(stranger.free_slot(), 1).wait()
-    assert_serves(address)
-
-
-@pytest.mark.parametrize(
-    "message", [b"", b"x" * 3, struct.pack("<II", IN_FLIGHT, 1), struct.pack("<II", 0, CHUNK + 1)]
-)
-def test_a_client_that_breaks_the_rules_is_dropped(address: str, message: bytes) -> None:
-    with contextlib.closing(connect(address)) as client:
-        client._socket.send(message)
-        assert client._socket.recv(16) == b""
-    assert_serves(address)
-
-
-# --- whole runs with the real network
 
 
 @pytest.fixture(scope="module")
