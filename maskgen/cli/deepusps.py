@@ -287,7 +287,7 @@ def _open(folder: Path) -> tuple[Work, Settings]:
 
 
 def _status(folder: Path) -> dict[str, Any]:
-    from maskgen.pipelines.deepusps.run import status
+    from maskgen.pipelines.deepusps.status import status
 
     return status(*_open(folder))
 

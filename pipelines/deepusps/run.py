@@ -6,7 +6,6 @@ import os
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any
 
 from maskgen.errors import UsageError
 
@@ -14,8 +13,9 @@ from .data import photos, priors
 from .progress import Pace, Report
 from .results.export import export
 from .settings.settings import RANDOM, Request, Settings, check_dataset, claim, read_settings, resolve_request
+from .status import fusion, rounds, steps_done
 from .training.phase import Hardware, check_inputs, drop_intermediates, epochs_done, learn
-from .training.schedule import Training, of_fusion, of_rounds
+from .training.schedule import Training
 from .work_folder import SETTINGS, Facts, Work, open_work
 
 STEPS = ("photos", "priors", "train", "fuse", "export")
@@ -157,28 +157,6 @@ _DO: dict[str, Callable[[Work, Settings, RunHooks], None]] = {
 }
 
 
-def rounds(work: Work, settings: Settings) -> list[Training]:
-    """The rounds of all priors, once the priors are done."""
-    return of_rounds(settings.preset, (work.record(priors.RECORD) or {})["means"])
-
-
-def fusion(work: Work, settings: Settings) -> Training:
-    """The fusion, once the priors are done."""
-    return of_fusion(settings.preset, (work.record(priors.RECORD) or {})["means"])
-
-
-def steps_done(work: Work, settings: Settings) -> dict[str, bool]:
-    """Which steps are done, in their order; an export counts when it lies in the training's folder."""
-    from .work_folder import WEIGHTS
-
-    done = {"photos": work.is_done(photos.RECORD), "priors": work.is_done(priors.RECORD)}
-    ready = done["photos"] and done["priors"]
-    done["train"] = ready and all(work.is_done(one.name) for one in rounds(work, settings))
-    done["fuse"] = ready and work.is_done(fusion(work, settings).name)
-    done["export"] = done["fuse"] and (work.root / WEIGHTS).is_file()
-    return done
-
-
 def _require(work: Work, settings: Settings, step: str) -> None:
     done = steps_done(work, settings)
     for before in STEPS[: STEPS.index(step)]:
@@ -205,32 +183,3 @@ def _words(work: Work, settings: Settings, step: str) -> str:
         last = (work.record(fusion(work, settings).name) or {})["epochs"][-1]
         return f"loss {last['loss']:.3f}, agreement {last['agreement']:.3f}"
     return "the checkpoint is written"
-
-
-def status(work: Work, settings: Settings) -> dict[str, Any]:
-    """How far a training is, as plain values."""
-    done = steps_done(work, settings)
-    drawn = work.record(photos.RECORD) or {"photos": [], "skipped": []}
-    mapped = work.record(priors.RECORD) or {"rows": 0, "failed": [], "empty": {}, "means": {}}
-    facts: dict[str, Any] = {
-        "preset": settings.preset.name,
-        "steps": done,
-        "complete": done["fuse"],
-        "photos": len(drawn["photos"]),
-        "skipped": [{"path": one["path"], "why": one["why"]} for one in drawn["skipped"]],
-        "priors": mapped["rows"],
-        "failed": [{"path": one["path"], "why": one["why"]} for one in mapped["failed"]],
-        "means": mapped.get("means", {}),
-        "empty": mapped.get("empty", {}),
-        "phases": [],
-    }
-    if done["photos"] and done["priors"]:
-        facts["phases"] = [_phase(work, one) for one in (*rounds(work, settings), fusion(work, settings))]
-    return facts
-
-
-def _phase(work: Work, training: Training) -> dict[str, Any]:
-    record = work.record(training.name) or {"epochs": [], "done": False}
-    last = record["epochs"][-1] if record["epochs"] else {}
-    epochs = f"{len(record['epochs'])}/{training.phase.epochs}"
-    return {"name": training.name, "epochs": epochs, "done": bool(record["done"]), **last}

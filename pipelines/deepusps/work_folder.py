@@ -16,7 +16,7 @@ from maskgen.errors import ShardFault, UsageError
 from maskgen.io.atomic import disk_errors, make_folder, sweep_partials, write_atomic
 from maskgen.shards import sealed_json
 
-from .data.store import MapStore, open_store
+from .store import MapStore, open_store
 
 SETTINGS = "settings.json"
 RECORDS = "records"

@@ -26,8 +26,8 @@ from maskgen.types import RGB, ByteRef
 
 from ..progress import Pace, Report
 from ..settings.settings import Settings
+from ..store import rows_sha256
 from ..work_folder import Facts, Work
-from .store import rows_sha256
 
 RECORD = "photos"
 ARRAY = "photos"

@@ -20,10 +20,10 @@ from maskgen.types import ByteRef
 from ..progress import Pace, Report
 from ..settings.presets import VOTE
 from ..settings.settings import Settings
+from ..store import rows_sha256
 from ..work_folder import Facts, Work
 from . import photos
 from .photos import Drawn, Opened
-from .store import rows_sha256
 
 if TYPE_CHECKING:
     from maskgen.methods.priors.scene import Scene

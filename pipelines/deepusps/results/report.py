@@ -12,8 +12,8 @@ from maskgen.drawing.svg import Line, plot_lines
 from maskgen.io.atomic import write_atomic
 
 from ..data import priors
-from ..run import fusion, rounds, status
 from ..settings.settings import Settings
+from ..status import fusion, rounds, status
 from ..training.schedule import Training
 from ..work_folder import LOG, REPORT, SHEET, Work
 from .sheet import agreement, draw_sheet

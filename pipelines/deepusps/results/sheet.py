@@ -14,8 +14,8 @@ from maskgen.methods import METHODS, MethodOptions, make_method
 from maskgen.types import RGB
 
 from ..data import photos, priors
-from ..run import fusion, rounds
 from ..settings.settings import Settings
+from ..status import fusion, rounds
 from ..training.phase import network_path
 from ..training.schedule import FUSION, labels_of, learnt_from
 from ..work_folder import Work

@@ -21,9 +21,9 @@ from maskgen.io.atomic import disk_errors, write_atomic
 
 from ..data import photos, priors
 from ..data.recut import recut
-from ..data.store import damaged, record_of, rows_sha256
 from ..progress import Pace
 from ..settings.settings import RANDOM, Settings
+from ..store import damaged, record_of, rows_sha256
 from ..work_folder import CHECKPOINTS, NETWORKS, Facts, Work
 from .schedule import Training
 

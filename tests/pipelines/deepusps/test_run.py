@@ -16,8 +16,9 @@ from kills import do, hashes, killed, request
 from maskgen.errors import Interrupted, UsageError
 from maskgen.pipelines.deepusps.data import photos
 from maskgen.pipelines.deepusps.progress import Progress
-from maskgen.pipelines.deepusps.run import STEPS, RunHooks, begin, status, steps_done
+from maskgen.pipelines.deepusps.run import STEPS, RunHooks, begin
 from maskgen.pipelines.deepusps.settings.settings import read_settings
+from maskgen.pipelines.deepusps.status import status, steps_done
 from maskgen.pipelines.deepusps.training.phase import Hardware
 from maskgen.pipelines.deepusps.work_folder import Work, open_work
 

@@ -13,8 +13,9 @@ import pytest
 from maskgen.drawing.svg import HEIGHT, WIDTH, Line, plot_lines
 from maskgen.pipelines.deepusps.data.priors import array_of
 from maskgen.pipelines.deepusps.results.sheet import mean_iou
-from maskgen.pipelines.deepusps.run import RunHooks, begin, run, status
+from maskgen.pipelines.deepusps.run import RunHooks, begin, run
 from maskgen.pipelines.deepusps.settings.settings import Request
+from maskgen.pipelines.deepusps.status import status
 from maskgen.pipelines.deepusps.training.phase import Hardware
 from maskgen.pipelines.deepusps.work_folder import Work
 

@@ -14,9 +14,10 @@ from kills import HOOKS, do, killed, request
 from maskgen.errors import EnvironmentFault, UsageError
 from maskgen.methods.networks.deepusps.network import build_network
 from maskgen.pipelines.deepusps import run as running
-from maskgen.pipelines.deepusps.run import begin, run, steps_done
+from maskgen.pipelines.deepusps.run import begin, run
 from maskgen.pipelines.deepusps.settings import settings as setting
 from maskgen.pipelines.deepusps.settings.settings import Request, read_settings
+from maskgen.pipelines.deepusps.status import steps_done
 from maskgen.pipelines.deepusps.work_folder import open_work
 
 pytestmark = pytest.mark.slow

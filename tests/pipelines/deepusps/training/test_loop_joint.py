@@ -16,9 +16,9 @@ from kills import do, hashes, killed
 from maskgen.errors import ShardFault
 from maskgen.methods.priors.color_cut import color_cut
 from maskgen.pipelines.deepusps.data.recut import recut
-from maskgen.pipelines.deepusps.data.store import MapStore
 from maskgen.pipelines.deepusps.run import begin
 from maskgen.pipelines.deepusps.settings.settings import Request
+from maskgen.pipelines.deepusps.store import MapStore
 from maskgen.pipelines.deepusps.work_folder import Work, open_work
 
 CHANGES = ("joint=yes", "crf_side=0", "rounds.crf_every=0", "rounds.paste=0.5", "rounds.crop=0.7")

@@ -13,8 +13,8 @@ pytest.importorskip("torch")
 from kills import do, hashes, killed
 
 from maskgen.errors import MaskgenError, ShardFault
-from maskgen.pipelines.deepusps.data.store import MapStore
 from maskgen.pipelines.deepusps.run import RunHooks
+from maskgen.pipelines.deepusps.store import MapStore
 from maskgen.pipelines.deepusps.training import phase
 from maskgen.pipelines.deepusps.training.phase import Hardware
 from maskgen.pipelines.deepusps.work_folder import Work

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import pytest
 
-from maskgen.pipelines.deepusps.data.store import record_of
 from maskgen.pipelines.deepusps.settings.overrides import with_overrides
 from maskgen.pipelines.deepusps.settings.presets import (
     FAST,
     RELICV2,
 )
+from maskgen.pipelines.deepusps.store import record_of
 from maskgen.pipelines.deepusps.training.schedule import of_fusion, of_rounds
 
 

@@ -10,7 +10,7 @@ import pytest
 import zarr
 
 from maskgen.errors import ShardFault
-from maskgen.pipelines.deepusps.data.store import FOLDER, MapStore, open_store, rows_sha256
+from maskgen.pipelines.deepusps.store import FOLDER, MapStore, open_store, rows_sha256
 
 MAPS = np.random.default_rng(5).integers(0, 256, (5, 8, 8)).astype(np.uint8)
 
