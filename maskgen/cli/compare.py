@@ -73,7 +73,7 @@ def command(options: CompareOptions) -> None:
         raise click.UsageError("--photos is for the sheet: give its --output as well")
     found = evaluate_sets(list(runs.values()), options.measure)
     facts = {
-        name: {**summary.summarise(found.evaluation, number), **found.facts(number)}
+        name: {**summary.summarize(found.evaluation, number), **found.facts(number)}
         for number, name in enumerate(runs)
     }
     found.print_doubts()

@@ -73,7 +73,7 @@ def command(options: EvalOptions) -> None:
     from ..io.atomic import write_atomic
 
     found = evaluate_sets([options.masks], options.measure)
-    facts = {**summary.summarise(found.evaluation), **found.facts(0)}
+    facts = {**summary.summarize(found.evaluation), **found.facts(0)}
     found.print_doubts()
     if options.per_image:
         write_atomic(options.per_image, summary.per_image(found.evaluation))

@@ -1,7 +1,7 @@
 """COCO instances as truth: polygons and run lengths to one foreground mask per image.
 
-Rasterised as pycocotools does, pixel for pixel (its tests are our oracle): a polygon is traced on a grid five times
-finer and a pixel belongs to it by the parity of the crossings above its centre. OpenCV's fillPoly rounds the corners
+Rasterized as pycocotools does, pixel for pixel (its tests are our oracle): a polygon is traced on a grid five times
+finer and a pixel belongs to it by the parity of the crossings above its center. OpenCV's fillPoly rounds the corners
 and includes the border, so it would draw every object about half a pixel larger.
 """
 

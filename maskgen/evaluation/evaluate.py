@@ -28,12 +28,12 @@ class Settings:
 
     Args:
         cuts: for each mask set, the smallest level that counts as foreground for IoU.
-        normalise: stretch each map to its own minimum and maximum first.
+        normalize: stretch each map to its own minimum and maximum first.
         skip_empty: leave out pairs whose truth has no foreground; else they are an error.
     """
 
     cuts: tuple[int, ...]
-    normalise: bool = False
+    normalize: bool = False
     skip_empty: bool = False
 
 
@@ -149,12 +149,12 @@ def _evaluate_chunk(pairs: Sequence[Pair], settings: Settings) -> _Part:
         for levels in maps:
             levels[ignored] = 0
         scored = [
-            measure(m, truth, c, normalise=settings.normalise)
+            measure(m, truth, c, normalize=settings.normalize)
             for m, c in zip(maps, settings.cuts, strict=True)
         ]
         part.curves[...] += np.array([one.curves for one in scored])
         size = (int(truth.shape[0]), int(truth.shape[1]))
-        apart = disagreement(maps, normalise=settings.normalise)
+        apart = disagreement(maps, normalize=settings.normalize)
         part.scores.append(Score(pair.name, size, tuple(one.measures for one in scored), apart))
     return part
 
@@ -173,8 +173,8 @@ def _check_skipped(pair: Pair, settings: Settings) -> None:
     )
 
 
-def disagreement(maps: Sequence[NDArray[np.uint8]], *, normalise: bool = False) -> float:
+def disagreement(maps: Sequence[NDArray[np.uint8]], *, normalize: bool = False) -> float:
     """Mean absolute difference of two maps, in [0, 1], over all pixels and pairs of maps; 0 for a single one."""
-    values = [level_values(levels, normalise=normalise)[levels] for levels in maps]
+    values = [level_values(levels, normalize=normalize)[levels] for levels in maps]
     apart = [float(np.abs(a - b).mean()) for a, b in combinations(values, 2)]
     return sum(apart) / len(apart) if apart else 0.0

@@ -37,7 +37,7 @@ def pictures(path: Path) -> dict[str, Blob]:
             "no PNG or JPEG file in this folder",
             where=str(path),
             cause=_instead(path),
-            remedy="give a folder of grey PNG or JPEG files",
+            remedy="give a folder of gray PNG or JPEG files",
         )
     return found
 

@@ -62,12 +62,12 @@ class Scored(NamedTuple):
     curves: Curves
 
 
-def level_values(levels: NDArray[np.uint8], *, normalise: bool) -> Floats:
+def level_values(levels: NDArray[np.uint8], *, normalize: bool) -> Floats:
     """What each of the 256 levels of a map is worth.
 
     Args:
         levels: (H, W) uint8.
-        normalise: stretch the map's own minimum and maximum to 0 and 1, as pysodmetrics and SalBenchmark do;
+        normalize: stretch the map's own minimum and maximum to 0 and 1, as pysodmetrics and SalBenchmark do;
             a constant map stays as it is. Else level / 255, as the RBD toolbox does.
 
     Returns:
@@ -75,10 +75,10 @@ def level_values(levels: NDArray[np.uint8], *, normalise: bool) -> Floats:
     """
     values = np.arange(LEVELS) / 255
     low, high = values[levels.min()], values[levels.max()]
-    return (values - low) / (high - low) if normalise and high > low else values
+    return (values - low) / (high - low) if normalize and high > low else values
 
 
-def measure(levels: NDArray[np.uint8], truth: HardMask, cut: int = 128, *, normalise: bool = False) -> Scored:
+def measure(levels: NDArray[np.uint8], truth: HardMask, cut: int = 128, *, normalize: bool = False) -> Scored:
     """Hold one map against its truth.
 
     An empty truth gives 0 for F, weighted F and IoU; S and E reward an empty map, as their authors' code does.
@@ -86,15 +86,15 @@ def measure(levels: NDArray[np.uint8], truth: HardMask, cut: int = 128, *, norma
     Args:
         levels: (H, W) uint8 map.
         truth: (H, W) bool.
-        cut: smallest level, 1..255, that counts as foreground for IoU; of the stretched map when normalising.
-        normalise: see `level_values`.
+        cut: smallest level, 1..255, that counts as foreground for IoU; of the stretched map when normalizing.
+        normalize: see `level_values`.
 
     Raises:
         ValueError: the two shapes differ, or are not those of an image.
     """
     if levels.shape != truth.shape or levels.ndim != 2 or not levels.size:
         raise ValueError(f"a map of {levels.shape} and a truth of {truth.shape}")
-    values = level_values(levels, normalise=normalise)
+    values = level_values(levels, normalize=normalize)
     inside = np.bincount(levels[truth], minlength=LEVELS)
     outside = np.bincount(levels.ravel(), minlength=LEVELS) - inside
     curves = _curves(inside, outside, values)

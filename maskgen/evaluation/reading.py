@@ -24,12 +24,12 @@ from .coco import CocoTruth
 
 _TRUE_ABOVE = 128  # a truth pixel is foreground above it, as in every toolbox of the field
 _MAX_STRETCH = 0.01  # relative difference of aspect ratios
-_MAX_COLOUR = 16  # levels between two channels of a grey picture that went through a colour JPEG
-_PALETTE = 3  # PNG's colour type
+_MAX_COLOR = 16  # levels between two channels of a gray picture that went through a color JPEG
+_PALETTE = 3  # PNG's color type
 _LIMITS = Limits(max_bytes=1 << 28, max_pixels=1 << 27, max_side=1 << 16)
 _REMEDIES = {
-    "transparency": "write it again as an 8-bit grey PNG",
-    "colour": "write it again as an 8-bit grey PNG, 255 for foreground",
+    "transparency": "write it again as an 8-bit gray PNG",
+    "color": "write it again as an 8-bit gray PNG, 255 for foreground",
     "too-many-pixels": "make it smaller",
     "side-too-long": "make it smaller",
 }
@@ -83,7 +83,7 @@ def read_truth(truth: Truth) -> tuple[HardMask, HardMask]:
     """
     if isinstance(truth, CocoTruth):
         return truth.draw()
-    foreground = _read_grey(truth) > _TRUE_ABOVE
+    foreground = _read_gray(truth) > _TRUE_ABOVE
     return foreground, np.zeros_like(foreground)
 
 
@@ -91,10 +91,10 @@ def read_map(blob: Blob, size: tuple[int, int], truth: Truth) -> NDArray[np.uint
     """A mask's (H, W) uint8 levels at the truth's size.
 
     Raises:
-        UsageError: the file cannot be read as a grey map, or its aspect ratio is not the truth's.
+        UsageError: the file cannot be read as a gray map, or its aspect ratio is not the truth's.
         ShardFault: the member of a shard is damaged.
     """
-    levels = _read_grey(blob)
+    levels = _read_gray(blob)
     height, width = levels.shape
     # Small stored masks have sides rounded to whole pixels: half of one is no other aspect ratio.
     off_px = min(abs(height - size[0] * width / size[1]), abs(width - size[1] * height / size[0]))
@@ -121,13 +121,13 @@ def read_photo(blob: Blob) -> RGB:
         raise UsageError("cannot read a photo", where=str(blob), cause=str(error)) from error
 
 
-def _read_grey(blob: Blob) -> NDArray[np.uint8]:
-    """(H, W) uint8; colours and transparency are refused, because nobody knows what they are meant to say."""
+def _read_gray(blob: Blob) -> NDArray[np.uint8]:
+    """(H, W) uint8; colors and transparency are refused, because nobody knows what they are meant to say."""
     data = blob.read()
     try:
         if blob.size >= 0:
             return decode_mask(data)
-        return _decode_grey(data)
+        return _decode_gray(data)
     except ImageFault as error:
         if blob.size >= 0:
             raise ShardFault(
@@ -142,15 +142,15 @@ def _read_grey(blob: Blob) -> NDArray[np.uint8]:
         ) from error
 
 
-def _decode_grey(data: bytes) -> NDArray[np.uint8]:
+def _decode_gray(data: bytes) -> NDArray[np.uint8]:
     image = decode(data, _LIMITS).image
     if not _opaque(data):
-        raise ImageFault("transparency", "a mask is one grey channel")
+        raise ImageFault("transparency", "a mask is one gray channel")
     red, green, blue = cv2.split(image)
     apart = max(int(cv2.absdiff(red, other).max()) for other in (green, blue))
-    if apart > _MAX_COLOUR:
+    if apart > _MAX_COLOR:
         raise ImageFault(
-            "colour", f"two channels are {apart} levels apart, as in a photo or a coloured label map"
+            "color", f"two channels are {apart} levels apart, as in a photo or a colored label map"
         )
     return np.asarray(cv2.cvtColor(image, cv2.COLOR_RGB2GRAY), np.uint8)
 

@@ -72,7 +72,7 @@ def _similarity(soft: Floats, truth: HardMask) -> float:
 def weighted_f(soft: Floats, truth: HardMask) -> float:
     """Weighted F (Margolin et al., CVPR 2014) with beta 1, the value the field reports.
 
-    Errors inside the truth are smoothed with their neighbours' (dependency); false alarms weigh up to twice as
+    Errors inside the truth are smoothed with their neighbors' (dependency); false alarms weigh up to twice as
     much far from it (importance). Which of several equally near foreground pixels lends its error follows scipy,
     as in pysodmetrics; MATLAB may choose another.
 

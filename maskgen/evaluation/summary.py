@@ -19,7 +19,7 @@ SHOWN = (
 """The measures in the order in which people read them."""
 
 
-def summarise(evaluation: Evaluation, number: int = 0) -> dict[str, float | int]:
+def summarize(evaluation: Evaluation, number: int = 0) -> dict[str, float | int]:
     """The data set's measures for one mask set.
 
     Every measure is a mean over images, each image counting alike; but `max_f` is the F of the mean precision and

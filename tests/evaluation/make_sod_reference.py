@@ -19,13 +19,13 @@ warnings.simplefilter("ignore")  # its NaN cases, and its own deprecations
 import py_sod_metrics as sod  # noqa: E402
 
 
-def judge(cases: list[Case], *, normalise: bool) -> dict[str, object]:
+def judge(cases: list[Case], *, normalize: bool) -> dict[str, object]:
     """Measures of each case, and the maxima of the group."""
     every, rows = _judges(), []
     for levels, truth in cases:
         judges = _judges()
         for one in (*judges.values(), *every.values()):
-            if normalise:
+            if normalize:
                 one.step(levels, truth.astype(np.uint8) * 255)
             else:
                 one.step(levels / 255, truth, normalize=False)
@@ -62,7 +62,7 @@ def _judges() -> dict[str, object]:
 if __name__ == "__main__":
     made = groups(Path(sys.argv[1]) if len(sys.argv) > 1 else None)
     text = {
-        name: {str(flag).lower(): judge(cases, normalise=flag) for flag in (False, True)}
+        name: {str(flag).lower(): judge(cases, normalize=flag) for flag in (False, True)}
         for name, cases in made.items()
     }
     Path(__file__).with_name("sod_reference.json").write_text(

@@ -55,7 +55,7 @@ def test_disagreement_worked_by_hand() -> None:
     maps = [np.array([[0, 51]], np.uint8), np.array([[102, 51]], np.uint8), np.array([[51, 51]], np.uint8)]
     assert disagreement(maps) == pytest.approx((0.4 + 0.2 + 0.2) / 2 / 3)
     assert disagreement(maps[:1]) == 0
-    assert disagreement(maps[:2], normalise=True) == pytest.approx((1 + 1) / 2)
+    assert disagreement(maps[:2], normalize=True) == pytest.approx((1 + 1) / 2)
 
 
 def test_a_map_is_neither_praised_nor_blamed_in_a_crowd(tmp_path: Path) -> None:

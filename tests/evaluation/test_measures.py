@@ -12,7 +12,7 @@ from sod_cases import LEVELS, SCALARS, groups, noise
 
 from maskgen.evaluation.evaluate import Evaluation, Score
 from maskgen.evaluation.measures import level_values, measure
-from maskgen.evaluation.summary import summarise
+from maskgen.evaluation.summary import summarize
 
 REFERENCE = json.loads(Path(__file__).with_name("sod_reference.json").read_text())
 
@@ -60,7 +60,7 @@ def test_a_perfect_map() -> None:
 
 def test_a_black_map() -> None:
     right = truth([[1, 0], [0, 0]])
-    found = measure(np.zeros((2, 2), np.uint8), right, normalise=True)
+    found = measure(np.zeros((2, 2), np.uint8), right, normalize=True)
     assert found.measures.mae == 0.25
     # Twice a mean of 0 is 0: everything is chosen.
     assert found.measures.adaptive_f == pytest.approx(1.3 * 0.25 / (0.3 * 0.25 + 1))
@@ -95,15 +95,15 @@ def test_other_shapes_are_refused(shape: tuple[int, int]) -> None:
         measure(np.zeros(shape, np.uint8), np.zeros((0, 4) if shape[0] == 0 else (2, 5), bool))
 
 
-def test_normalising_stretches_and_the_default_does_not() -> None:
+def test_normalizing_stretches_and_the_default_does_not() -> None:
     levels = picture([[51, 102], [153, 51]])
-    assert level_values(levels, normalise=False)[[51, 153]] == pytest.approx([0.2, 0.6])
-    assert level_values(levels, normalise=True)[[51, 102, 153]] == pytest.approx([0, 0.5, 1])
+    assert level_values(levels, normalize=False)[[51, 153]] == pytest.approx([0.2, 0.6])
+    assert level_values(levels, normalize=True)[[51, 102, 153]] == pytest.approx([0, 0.5, 1])
     right = truth([[0, 0], [1, 0]])
     assert measure(levels, right).measures.mae == pytest.approx((0.2 + 0.4 + 0.4 + 0.2) / 4)
-    assert measure(levels, right, normalise=True).measures.mae == pytest.approx(0.5 / 4)
+    assert measure(levels, right, normalize=True).measures.mae == pytest.approx(0.5 / 4)
     assert measure(levels, right, 200).measures.iou == 0
-    assert measure(levels, right, 200, normalise=True).measures.iou == 1
+    assert measure(levels, right, 200, normalize=True).measures.iou == 1
 
 
 @given(st.integers(0, 10**6), st.integers(1, 12), st.integers(1, 12), st.booleans())
@@ -127,16 +127,16 @@ def test_counting_pixel_by_pixel_gives_the_same(seed: int, height: int, width: i
     assert found.measures.mae == pytest.approx(np.abs(levels / 255 - right).mean())
 
 
-@pytest.mark.parametrize("normalise", [False, True])
+@pytest.mark.parametrize("normalize", [False, True])
 @pytest.mark.parametrize("group", ["made", "pascal", "ecssd"])
-def test_pysodmetrics_agrees(group: str, normalise: bool, request: pytest.FixtureRequest) -> None:
+def test_pysodmetrics_agrees(group: str, normalize: bool, request: pytest.FixtureRequest) -> None:
     data = None if group == "made" else request.getfixturevalue("shared_data")
     cases = groups(data)[group]
-    reference = REFERENCE[group][str(normalise).lower()]
+    reference = REFERENCE[group][str(normalize).lower()]
     assert len(cases) == len(reference["cases"])
     scored, compared = [], 0
     for (levels, right), row in zip(cases, reference["cases"], strict=True):
-        found = measure(levels, right, normalise=normalise)
+        found = measure(levels, right, normalize=normalize)
         scored.append(found)
         for name in SCALARS:
             if row[name] is not None:  # its NaN: see test_foreground_at_the_far_edge
@@ -146,11 +146,11 @@ def test_pysodmetrics_agrees(group: str, normalise: bool, request: pytest.Fixtur
             curve = getattr(found.curves, name)
             assert curve[list(LEVELS)] == pytest.approx(row[name], abs=1e-6), name
         for level, expected in zip(LEVELS[1:], row["iou"][1:], strict=True):
-            iou = measure(levels, right, level, normalise=normalise).measures.iou
+            iou = measure(levels, right, level, normalize=normalize).measures.iou
             assert iou == pytest.approx(expected, abs=1e-6)
     assert compared > 5 * len(cases)
     curves = np.mean([found.curves for found in scored], axis=0)[None]
     scores = tuple(Score(str(n), (1, 1), (found.measures,), 0.0) for n, found in enumerate(scored))
-    facts = summarise(Evaluation(scores, (), curves))
+    facts = summarize(Evaluation(scores, (), curves))
     for name in ("max_f", "max_f_per_image", "max_e"):
         assert facts[name] == pytest.approx(reference[name], abs=1e-6), name

@@ -17,15 +17,15 @@ from maskgen.evaluation.reading import Blob, read_map, read_truth
 
 def pillow(levels: NDArray[np.uint8], kind: str) -> Image.Image:
     """The same mask as other programs write it."""
-    grey = Image.fromarray(levels)
-    opaque, hidden = Image.new("L", grey.size, 255), Image.new("L", grey.size, 0)
+    gray = Image.fromarray(levels)
+    opaque, hidden = Image.new("L", gray.size, 255), Image.new("L", gray.size, 0)
     match kind:
         case "opaque RGBA" | "hidden RGBA":
-            return Image.merge("RGBA", (grey, grey, grey, opaque if kind.startswith("opaque") else hidden))
+            return Image.merge("RGBA", (gray, gray, gray, opaque if kind.startswith("opaque") else hidden))
         case "opaque LA" | "hidden LA":
-            return Image.merge("LA", (grey, opaque if kind.startswith("opaque") else hidden))
+            return Image.merge("LA", (gray, opaque if kind.startswith("opaque") else hidden))
         case "mask in the alpha channel":
-            return Image.merge("LA", (hidden, grey))
+            return Image.merge("LA", (hidden, gray))
     palette = Image.fromarray((levels > 0).astype(np.uint8))
     palette.putpalette([0, 0, 0] + ([128, 0, 0] if kind == "red palette" else [255, 255, 255]))
     return palette
@@ -45,8 +45,8 @@ def test_the_map_takes_the_size_of_the_truth(tmp_path: Path) -> None:
     assert (found[:, [0, 14, 17, 31]] == [0, 0, 255, 255]).all()
 
 
-@pytest.mark.parametrize("kind", ["opaque RGBA", "opaque LA", "grey palette"])
-def test_a_mask_that_is_grey_and_opaque_is_read_however_it_is_stored(tmp_path: Path, kind: str) -> None:
+@pytest.mark.parametrize("kind", ["opaque RGBA", "opaque LA", "gray palette"])
+def test_a_mask_that_is_gray_and_opaque_is_read_however_it_is_stored(tmp_path: Path, kind: str) -> None:
     pillow(half(), kind).save(tmp_path / "m.png")
     assert (read_map(Blob(str(tmp_path / "m.png")), SIZE, Blob("t")) == half()).all()
     truth, _ = read_truth(Blob(str(tmp_path / "m.png")))
@@ -60,32 +60,32 @@ def test_transparency_is_refused_because_it_could_mean_either(tmp_path: Path, ki
         read_map(Blob(str(tmp_path / "m.png")), SIZE, Blob("t"))
 
 
-def test_a_transparent_background_colour_is_refused(tmp_path: Path) -> None:
+def test_a_transparent_background_color_is_refused(tmp_path: Path) -> None:
     # Painted white, as a photo's is, the background would become the foreground.
-    Image.fromarray(half()).save(tmp_path / "grey.png", transparency=0)
-    pillow(half(), "grey palette").save(tmp_path / "palette.png", transparency=0)
-    for name in ("grey", "palette"):
+    Image.fromarray(half()).save(tmp_path / "gray.png", transparency=0)
+    pillow(half(), "gray palette").save(tmp_path / "palette.png", transparency=0)
+    for name in ("gray", "palette"):
         with pytest.raises(UsageError, match="transparency"):
             read_truth(Blob(str(tmp_path / f"{name}.png")))
 
 
-def test_photos_and_coloured_label_maps_are_refused(tmp_path: Path) -> None:
+def test_photos_and_colored_label_maps_are_refused(tmp_path: Path) -> None:
     pillow(half(), "red palette").save(tmp_path / "labels.png")
-    colours = np.random.default_rng(0).integers(0, 256, (24, 32, 3)).astype(np.uint8)
-    Image.fromarray(colours).save(tmp_path / "photo.jpg")
+    colors = np.random.default_rng(0).integers(0, 256, (24, 32, 3)).astype(np.uint8)
+    Image.fromarray(colors).save(tmp_path / "photo.jpg")
     for name in ("labels.png", "photo.jpg"):
-        with pytest.raises(UsageError, match="colour: two channels are"):
+        with pytest.raises(UsageError, match="color: two channels are"):
             read_truth(Blob(str(tmp_path / name)))
 
 
-def test_a_grey_mask_in_a_colour_jpeg_is_no_photo(tmp_path: Path) -> None:
+def test_a_gray_mask_in_a_color_jpeg_is_no_photo(tmp_path: Path) -> None:
     levels = np.asarray(Image.fromarray(grid(3)).resize((320, 240)))
     Image.fromarray(np.repeat(levels[..., None], 3, axis=2)).save(tmp_path / "m.jpg", quality=60)
     found = read_map(Blob(str(tmp_path / "m.jpg")), (240, 320), Blob("t"))
     assert np.abs(found.astype(int) - levels).mean() < 10
 
 
-def test_a_colour_file_is_read_by_its_luma(tmp_path: Path) -> None:
+def test_a_color_file_is_read_by_its_luma(tmp_path: Path) -> None:
     cv2.imwrite(str(tmp_path / "m.png"), np.repeat(grid(5)[..., None], 3, axis=2))
     assert (read_map(Blob(str(tmp_path / "m.png")), SIZE, Blob("t")) == grid(5)).all()
 

@@ -10,7 +10,7 @@ import pytest
 
 from maskgen.evaluation.evaluate import Evaluation, Score
 from maskgen.evaluation.measures import Measures
-from maskgen.evaluation.summary import SHOWN, as_table, doubt, per_image, summarise
+from maskgen.evaluation.summary import SHOWN, as_table, doubt, per_image, summarize
 
 COUNT = len(Measures._fields)
 
@@ -27,7 +27,7 @@ def test_means_count_every_image_alike_and_the_best_f_names_its_level() -> None:
     curves = np.zeros((1, 4, 256))
     curves[0, 0, 51], curves[0, 1, 51] = 0.5, 1.0  # precision and recall
     curves[0, 2, 7], curves[0, 3, 9] = 0.625, 0.875  # mean F and mean E
-    facts = summarise(evaluation(curves))
+    facts = summarize(evaluation(curves))
     assert tuple(facts) == (*SHOWN, "max_f_threshold", "images")
     assert (facts["mae"], facts["iou"], facts["images"]) == (0.5, 0.5, 2)
     assert facts["max_f"] == pytest.approx(1.3 * 0.5 * 1 / (0.3 * 0.5 + 1))
@@ -38,7 +38,7 @@ def test_means_count_every_image_alike_and_the_best_f_names_its_level() -> None:
 def test_of_levels_that_tie_the_middle_one_is_named() -> None:
     curves = np.zeros((1, 4, 256))
     curves[0, :2, 1:] = 1.0  # a binary map
-    assert summarise(evaluation(curves))["max_f_threshold"] == 128 / 255
+    assert summarize(evaluation(curves))["max_f_threshold"] == 128 / 255
 
 
 @pytest.mark.parametrize(("levels", "words"), [(1, "every mask is 0"), (2, "0 and 1 instead"), (3, "")])

@@ -161,7 +161,7 @@ def test_sidecar_shards_have_the_keys_of_the_full_ones(tmp_path: Path) -> None:
 
 
 def test_imagenet_oddities_are_all_decoded(tmp_path: Path) -> None:
-    """A PNG named .JPEG, CMYK, grey, broken EXIF, rotated: the kinds that ImageNet is known to hold."""
+    """A PNG named .JPEG, CMYK, gray, broken EXIF, rotated: the kinds that ImageNet is known to hold."""
     folder = tmp_path / "in" / "train" / "n01440764"
     folder.mkdir(parents=True)
     photo = Image.fromarray(np.random.default_rng(0).integers(0, 255, (60, 80, 3), np.uint8))

@@ -45,7 +45,7 @@ class Maps:
         opened: reads the photos.
         priors: names of `SOURCES`.
         side: of the square, px.
-        cut: whether each map is carried on by the photo's colours (`Preset.cut`).
+        cut: whether each map is carried on by the photo's colors (`Preset.cut`).
     """
 
     opened: Opened

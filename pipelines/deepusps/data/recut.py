@@ -1,4 +1,4 @@
-"""What a joint round leaves: each prior's labels, drawn anew from its map and the network's, by the photo's own colours."""
+"""What a joint round leaves: each prior's labels, drawn anew from its map and the network's, by the photo's own colors."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from maskgen.processes.supervisor import map_in_order
 def recut(
     photos: NDArray[np.uint8], maps: NDArray[np.uint8], predictions: NDArray[np.uint8], workers: int
 ) -> NDArray[np.uint8]:
-    """The colour cut of the mean of map and prediction, for each photo and prior.
+    """The color cut of the mean of map and prediction, for each photo and prior.
 
     The network has seen all photos and knows what objects look like, a prior's map has seen this one; the cut finds their
     contour. On 222 photos of ECSSD that no network had seen, IoU at .5: DSR's maps .625, the network's .673, the cut of both .736.

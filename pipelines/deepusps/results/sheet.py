@@ -17,7 +17,7 @@ from ..data import photos, priors
 from ..settings.settings import Settings
 from ..status import fusion, rounds
 from ..training.phase import network_path
-from ..training.schedule import FUSION, labels_of, learnt_from
+from ..training.schedule import FUSION, labels_of, learned_from
 from ..work_folder import Work
 
 AGREED_OVER = 200  # photos, spread over all
@@ -118,7 +118,7 @@ def agreement(work: Work, settings: Settings) -> list[tuple[int, float]]:
     finished = _finished(work, settings)
     found = []
     for number in range(len(settings.preset.rounds) + 1):
-        arrays, cuts = learnt_from(settings.preset, names, number, record["means"])
+        arrays, cuts = learned_from(settings.preset, names, number, record["means"])
         if number and not all(name in finished for name in arrays):
             break
         masks = [

@@ -74,7 +74,7 @@ def crf_of(side: int, device: str = "cpu") -> Crf | None:
 
 
 class Round:
-    """A network, its optimiser and the running average of its refined predictions.
+    """A network, its optimizer and the running average of its refined predictions.
 
     The predictions are those made while training, before each step and with batch statistics, as released; photos that an
     epoch leaves out (the last, smaller batch) keep their average. Deviation: a photo's first refined map is its average as a
@@ -83,7 +83,7 @@ class Round:
     predicts the whole photos.
 
     Args:
-        data: what is learnt from.
+        data: what is learned from.
         phase: epochs, learning rate and the rest.
         network: a name of `NETWORKS`.
         init: weights to start from, of the whole network or of its encoder; None: random ones.
@@ -126,7 +126,7 @@ class Round:
         if init is not None:
             load_start(self._network, init, network)
         self._network.to(device=self._device, memory_format=torch.channels_last)  # type: ignore[call-overload]
-        self._optimiser = torch.optim.Adam(self._network.parameters(), lr=phase.lr)
+        self._optimizer = torch.optim.Adam(self._network.parameters(), lr=phase.lr)
         self._scaler = torch.amp.GradScaler(self._device.type, enabled=phase.precision == "fp16")
         self._epoch = 0
         self._pasting = Pasting(data.photos, data.labels, data.thresholds) if phase.paste else None
@@ -139,7 +139,7 @@ class Round:
         """Train one epoch; at its end the refined predictions enter the running average, every `crf_every` epochs."""
         begun = time.perf_counter()
         phase, data = self._phase, self._data
-        for group in self._optimiser.param_groups:
+        for group in self._optimizer.param_groups:
             group["lr"] = phase.lr * (1 - self._epoch / phase.epochs) ** phase.power
         draws = _generator(self._seed, self._epoch)
         order = torch.randperm(len(data.photos), generator=draws).numpy()
@@ -148,7 +148,7 @@ class Round:
         self._network.train()
         for start in range(0, len(order) - phase.batch_size + 1, phase.batch_size):
             rows = np.sort(order[start : start + phase.batch_size])  # sorted: a memory map reads forward
-            views = draw_views(len(rows), draws, flip=phase.flip, crop=phase.crop, colour=phase.colour)
+            views = draw_views(len(rows), draws, flip=phase.flip, crop=phase.crop, color=phase.colour)
             loss, agreement, maps = self._step(rows, views, draws)
             losses.append(loss)
             agreements.append(agreement)
@@ -168,14 +168,14 @@ class Round:
         if self._pasting is not None:
             phase = self._phase
             photos, labels = self._pasting.apply(
-                photos, labels, draws, share=phase.paste, crop=phase.crop, colour=phase.colour
+                photos, labels, draws, share=phase.paste, crop=phase.crop, color=phase.colour
             )
         probabilities = self._maps(photos)
         targets = tuple(labels.unbind(1))
         loss = pseudo_label_loss(probabilities, targets, self._data.thresholds, self._phase.beta2)
-        self._optimiser.zero_grad()
+        self._optimizer.zero_grad()
         torch.autograd.backward(self._scaler.scale(loss))
-        self._scaler.step(self._optimiser)
+        self._scaler.step(self._optimizer)
         self._scaler.update()
         maps = probabilities.detach()
         return loss.item(), agreement(maps, targets, self._data.thresholds), maps
@@ -222,7 +222,7 @@ class Round:
         return {
             "epoch": self._epoch,
             "network": self.network_state(),
-            "optimiser": self._optimiser.state_dict(),
+            "optimiser": self._optimizer.state_dict(),
             "scaler": self._scaler.state_dict(),
         }
 
@@ -233,7 +233,7 @@ class Round:
             KeyError, RuntimeError: it is not the state of such a phase.
         """
         self._network.load_state_dict(state["network"])
-        self._optimiser.load_state_dict(state["optimiser"])
+        self._optimizer.load_state_dict(state["optimiser"])
         self._scaler.load_state_dict(state["scaler"])
         self._epoch = int(state["epoch"])
 

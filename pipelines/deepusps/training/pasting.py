@@ -56,7 +56,7 @@ class Pasting:
         *,
         share: float,
         crop: float,
-        colour: float,
+        color: float,
     ) -> tuple[Tensor, Tensor]:
         """Replace some of the photos by their object elsewhere, at another size, before another background.
 
@@ -66,7 +66,7 @@ class Pasting:
             draws: where the random numbers come from; as many are drawn whatever the photos are.
             share: chance of each photo.
             crop: least side of the background's crop, see `draw_views`.
-            colour: largest change of the background's colours, see `draw_views`.
+            color: largest change of the background's colors, see `draw_views`.
 
         Returns:
             Photos and labels of the same shapes; all label maps of a pasted view are the pasted object, 0 or 1.
@@ -75,7 +75,7 @@ class Pasting:
         chosen = torch.rand(count, generator=draws) < share
         places = torch.rand(count, 5, generator=draws).to(photos.device)
         rows = torch.randint(max(1, len(self._backgrounds)), (count,), generator=draws).numpy()
-        views = draw_views(count, draws, flip=True, crop=crop, colour=colour)
+        views = draw_views(count, draws, flip=True, crop=crop, color=color)
         objects, usable = self._objects(labels)
         chosen = chosen.to(photos.device) & usable
         if not len(self._backgrounds) or not bool(chosen.any()):
@@ -117,9 +117,9 @@ def _grid(objects: Tensor, places: Tensor) -> Tensor:
     least = most.clamp_max(LEAST_SCALE)
     scale = least + (most - least) * places[:, 0]
     room = 1 - scale[:, None] * sides / 2
-    centre = room * (places[:, 1:3] + places[:, 3:5] - 1)
+    center = room * (places[:, 1:3] + places[:, 3:5] - 1)
     zero = torch.zeros_like(scale)
-    offset = (low + high) / 2 - centre / scale[:, None]
+    offset = (low + high) / 2 - center / scale[:, None]
     across = torch.stack([1 / scale, zero, offset[:, 0]], 1)
     down = torch.stack([zero, 1 / scale, offset[:, 1]], 1)
     shape = [len(objects), 1, *objects.shape[1:]]

@@ -70,12 +70,12 @@ def _round(
         f"{group}-round-{number}",
         f"{group}, round {number} of {len(preset.rounds)}",
         preset.rounds[number - 1],
-        *learnt_from(preset, names, number - 1, means),
+        *learned_from(preset, names, number - 1, means),
         tuple(labels_of(preset, prior, number) for prior in names),
     )
 
 
-def learnt_from(
+def learned_from(
     preset: Preset, names: tuple[str, ...], done: int, means: dict[str, float]
 ) -> tuple[tuple[str, ...], tuple[float, ...]]:
     """The label arrays of these priors after `done` rounds, and where each is cut, in [0, 1].
@@ -95,5 +95,5 @@ def learnt_from(
 def of_fusion(preset: Preset, means: dict[str, float]) -> Training:
     """The training on the last labels of all priors at once; on the cut priors when there are no rounds."""
     return Training(
-        FUSION, "fusion", preset.fusion, *learnt_from(preset, preset.priors, len(preset.rounds), means)
+        FUSION, "fusion", preset.fusion, *learned_from(preset, preset.priors, len(preset.rounds), means)
     )

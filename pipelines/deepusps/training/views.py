@@ -1,4 +1,4 @@
-"""Views of photos and their labels while training: mirrored, cropped, with other colours; drawn on the CPU, made on the device.
+"""Views of photos and their labels while training: mirrored, cropped, with other colors; drawn on the CPU, made on the device.
 
 The released code of DeepUSPS trains on unchanged photos, from a backbone that has seen many; a network that starts from random
 weights and a few hundred photos needs them.
@@ -19,13 +19,13 @@ class Views:
 
     Args:
         mirrored: (B,) bool.
-        boxes: (B, 3) float: centre x and y in [-1, 1] and side as a share of the photo's.
-        colours: (B, 6) float: factors of brightness, contrast, saturation and of red, green and blue; empty: unchanged.
+        boxes: (B, 3) float: center x and y in [-1, 1] and side as a share of the photo's.
+        colors: (B, 6) float: factors of brightness, contrast, saturation and of red, green and blue; empty: unchanged.
     """
 
     mirrored: Tensor
     boxes: Tensor
-    colours: Tensor
+    colors: Tensor
 
     def apply(self, photos: Tensor, labels: Tensor) -> tuple[Tensor, Tensor]:
         """(B, 3, S, S) float photos in [0, 255] and (B, L, S, S) labels in [0, 1], as shown."""
@@ -40,7 +40,7 @@ class Views:
             photos, labels = both[:, :3], both[:, 3:]
         elif bool(self.mirrored.any()):
             photos, labels = self.undo(photos), self.undo(labels)
-        return (recoloured(photos, self.colours.to(photos.device)) if len(self.colours) else photos), labels
+        return (recolor(photos, self.colors.to(photos.device)) if len(self.colors) else photos), labels
 
     def undo(self, maps: Tensor) -> Tensor:
         """(B, ..., S, S) mirrored back; crops stay."""
@@ -59,7 +59,7 @@ class Views:
         return functional.affine_grid(matrix, [len(photos), 1, *photos.shape[2:]], align_corners=False)
 
 
-def draw_views(count: int, draws: torch.Generator, *, flip: bool, crop: float, colour: float) -> Views:
+def draw_views(count: int, draws: torch.Generator, *, flip: bool, crop: float, color: float) -> Views:
     """Views of `count` photos.
 
     Args:
@@ -67,32 +67,32 @@ def draw_views(count: int, draws: torch.Generator, *, flip: bool, crop: float, c
         draws: where the random numbers come from.
         flip: mirror each with probability 1/2.
         crop: least side of a crop, as a share of the photo's; 1: none.
-        colour: largest change of brightness, contrast and saturation, as a share; a third of it for each of red, green
+        color: largest change of brightness, contrast and saturation, as a share; a third of it for each of red, green
             and blue; 0: none.
     """
     mirrored = torch.rand(count, generator=draws) < 0.5 if flip else torch.zeros(count, dtype=torch.bool)
     boxes = torch.tensor([0.0, 0.0, 1.0]).repeat(count, 1)
     if crop < 1:
         side = crop + (1 - crop) * torch.rand(count, generator=draws)
-        centre = (2 * torch.rand(count, 2, generator=draws) - 1) * (1 - side[:, None])
-        boxes = torch.cat([centre, side[:, None]], 1)
-    colours = torch.empty(0, 6)
-    if colour:
-        reach = colour * torch.tensor([1.0, 1.0, 1.0, 1 / 3, 1 / 3, 1 / 3])
-        colours = 1 + reach * (2 * torch.rand(count, 6, generator=draws) - 1)
-    return Views(mirrored, boxes, colours)
+        center = (2 * torch.rand(count, 2, generator=draws) - 1) * (1 - side[:, None])
+        boxes = torch.cat([center, side[:, None]], 1)
+    colors = torch.empty(0, 6)
+    if color:
+        reach = color * torch.tensor([1.0, 1.0, 1.0, 1 / 3, 1 / 3, 1 / 3])
+        colors = 1 + reach * (2 * torch.rand(count, 6, generator=draws) - 1)
+    return Views(mirrored, boxes, colors)
 
 
-def recoloured(photos: Tensor, colours: Tensor) -> Tensor:
-    """(B, 3, S, S) photos in [0, 255] with other colours, clipped to that range.
+def recolor(photos: Tensor, colors: Tensor) -> Tensor:
+    """(B, 3, S, S) photos in [0, 255] with other colors, clipped to that range.
 
     Args:
         photos: float.
-        colours: (B, 6) factors, see `Views`.
+        colors: (B, 6) factors, see `Views`.
     """
-    brightness, contrast, saturation = (colours[:, i].view(-1, 1, 1, 1) for i in range(3))
-    x = photos * brightness * colours[:, 3:, None, None]
-    grey = x.mean(1, keepdim=True)
-    x = grey + saturation * (x - grey)
+    brightness, contrast, saturation = (colors[:, i].view(-1, 1, 1, 1) for i in range(3))
+    x = photos * brightness * colors[:, 3:, None, None]
+    gray = x.mean(1, keepdim=True)
+    x = gray + saturation * (x - gray)
     mean = x.mean((1, 2, 3), keepdim=True)
     return (mean + contrast * (x - mean)).clamp(0, 255)

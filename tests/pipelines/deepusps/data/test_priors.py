@@ -21,7 +21,7 @@ SIDE = 48
 
 @pytest.fixture(scope="module")
 def scene(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, NDArray[np.uint8], NDArray[np.bool_]]:
-    """A folder with one photo of a disc whose colour runs from orange to red on grey, the photo, and the disc."""
+    """A folder with one photo of a disc whose color runs from orange to red on gray, the photo, and the disc."""
     rng = np.random.default_rng(4)
     rows, columns = np.mgrid[:96, :120]
     inside = (rows - 50) ** 2 + (columns - 64) ** 2 < 24**2
@@ -54,7 +54,7 @@ def test_the_vote_and_raw_priors_are_those_of_the_methods(
     assert np.abs(found[1] - squared(mr(photo))).mean() < 1.5
 
 
-def test_the_colour_cut_carries_a_prior_to_the_object_s_edge(
+def test_the_color_cut_carries_a_prior_to_the_object_s_edge(
     scene: tuple[Path, NDArray[np.uint8], NDArray[np.bool_]],
 ) -> None:
     folder, _, inside = scene
@@ -68,7 +68,7 @@ def test_the_colour_cut_carries_a_prior_to_the_object_s_edge(
         edge = (after > 60) & (after < 200)
         assert edge.mean() < 0.12, f"{name}: a cut map leaves little in between"
         assert name == "vote" or (before != after).any()
-    np.testing.assert_array_equal(raw[4], cut[4])  # the vote is a colour cut already
+    np.testing.assert_array_equal(raw[4], cut[4])  # the vote is a color cut already
 
 
 def test_a_photo_that_has_changed_since_it_was_drawn_is_refused(

@@ -58,7 +58,7 @@ def test_an_unknown_preset_names_the_nearest() -> None:
     assert "test" not in SHOWN
 
 
-def test_priors_are_cut_at_their_mean_and_what_a_colour_cut_made_in_the_middle() -> None:
+def test_priors_are_cut_at_their_mean_and_what_a_color_cut_made_in_the_middle() -> None:
     assert RELICV2.threshold_of("rbd", 0.2) == pytest.approx(0.3)
     assert RELICV2.threshold_of("vote", 0.2) == 0.5
     assert dataclasses.replace(RELICV2, cut=True).threshold_of("rbd", 0.2) == 0.5

@@ -35,15 +35,15 @@ def one_thread() -> Any:
 
 
 def discs(count: int = 10, seed: int = 0) -> Data:
-    """Discs of one colour on another; the label is the disc, .8 inside and .1 outside."""
+    """Discs of one color on another; the label is the disc, .8 inside and .1 outside."""
     rng = np.random.default_rng(seed)
     y, x = np.mgrid[:SIDE, :SIDE]
     photos, labels = [], []
     for _ in range(count):
-        centre, radius = rng.uniform(10, 22, 2), rng.uniform(5, 9)
-        disc = np.hypot(y - centre[0], x - centre[1]) < radius
-        colours = np.array([[40, 90, 40], [220, 60, 50]]) + rng.integers(-25, 26, (2, 3))
-        photos.append((colours[disc.astype(int)] + rng.normal(0, 5, (SIDE, SIDE, 3))).clip(0, 255))
+        center, radius = rng.uniform(10, 22, 2), rng.uniform(5, 9)
+        disc = np.hypot(y - center[0], x - center[1]) < radius
+        colors = np.array([[40, 90, 40], [220, 60, 50]]) + rng.integers(-25, 26, (2, 3))
+        photos.append((colors[disc.astype(int)] + rng.normal(0, 5, (SIDE, SIDE, 3))).clip(0, 255))
         labels.append(np.where(disc, 204, 26))
     return Data(np.stack(photos).astype(np.uint8), (np.stack(labels).astype(np.uint8),), (0.5,))
 

@@ -37,13 +37,13 @@ def pasted(
 ) -> tuple[torch.Tensor, torch.Tensor]:
     pasting = Pasting(photos, labels, (0.5,) * len(labels))
     draws = torch.Generator().manual_seed(seed)
-    return pasting.apply(*tensors(photos, labels), draws, share=share, crop=0.7, colour=0.0)
+    return pasting.apply(*tensors(photos, labels), draws, share=share, crop=0.7, color=0.0)
 
 
 def test_the_label_is_where_the_object_is() -> None:
     photos, labels = scene()
     shown, targets = pasted(photos, labels)
-    red = (shown[:, 0] - shown[:, 1]) > 0  # half-way between the two colours
+    red = (shown[:, 0] - shown[:, 1]) > 0  # half-way between the two colors
     for row in range(len(shown)):
         assert set(targets[row].unique().tolist()) == {0.0, 1.0}
         assert torch.equal(targets[row, 0], targets[row, 1])
@@ -109,7 +109,7 @@ def test_equal_draws_give_equal_views_and_as_many_numbers_are_drawn_whatever_is_
     for marks in (labels, nothing):
         draws = torch.Generator().manual_seed(3)
         pasting = Pasting(photos, marks, (0.5,) * len(marks))
-        pasting.apply(*tensors(photos, marks), draws, share=0.5, crop=0.7, colour=0.3)
+        pasting.apply(*tensors(photos, marks), draws, share=0.5, crop=0.7, color=0.3)
         ends.append(int(torch.randint(1 << 30, (1,), generator=draws)))
     assert ends[0] == ends[1]
     first, again = pasted(photos, labels, 0.5, seed=4), pasted(photos, labels, 0.5, seed=4)

@@ -7,7 +7,7 @@ import pytest
 
 torch = pytest.importorskip("torch")
 
-from maskgen.pipelines.deepusps.training.views import Views, draw_views, recoloured  # noqa: E402
+from maskgen.pipelines.deepusps.training.views import Views, draw_views, recolor  # noqa: E402
 
 NONE = torch.empty(0, 6)
 
@@ -24,7 +24,7 @@ def pictures(count: int = 3, side: int = 32) -> tuple[torch.Tensor, torch.Tensor
 
 def test_without_changes_nothing_changes() -> None:
     photos, labels = pictures()
-    views = draw_views(3, draws(), flip=False, crop=1.0, colour=0.0)
+    views = draw_views(3, draws(), flip=False, crop=1.0, color=0.0)
     shown, targets = views.apply(photos, labels)
     assert torch.equal(shown, photos)
     assert torch.equal(targets, labels)
@@ -46,7 +46,7 @@ def test_a_crop_shows_the_box_that_it_names(mirrored: bool) -> None:
     photos = torch.stack([columns, rows, torch.zeros(32, 32)])[None]  # a pixel's values are its place
     views = Views(torch.tensor([mirrored]), torch.tensor([[0.5, -0.5, 0.5]]), NONE)  # the upper right quarter
     shown, targets = views.apply(photos, photos[:, :2] / 32)
-    # pixel centres of an enlargement by two, of columns 16..32 and rows 0..16; beyond the photo its border goes on
+    # pixel centers of an enlargement by two, of columns 16..32 and rows 0..16; beyond the photo its border goes on
     across = (16 + (torch.arange(32.0) + 0.5) / 2 - 0.5).clamp(0, 31)
     down = ((torch.arange(32.0) + 0.5) / 2 - 0.5).clamp(0, 31)
     expected = (across.flip(0) if mirrored else across).expand(32, 32)
@@ -56,15 +56,15 @@ def test_a_crop_shows_the_box_that_it_names(mirrored: bool) -> None:
 
 
 def test_crops_stay_inside_and_reach_everywhere() -> None:
-    boxes = draw_views(4000, draws(), flip=False, crop=0.6, colour=0.0).boxes
-    centre, side = boxes[:, :2].abs(), boxes[:, 2:]
-    assert float((centre + side).max()) <= 1 + 1e-6
+    boxes = draw_views(4000, draws(), flip=False, crop=0.6, color=0.0).boxes
+    center, side = boxes[:, :2].abs(), boxes[:, 2:]
+    assert float((center + side).max()) <= 1 + 1e-6
     assert 0.6 <= float(side.min()) < 0.61
     assert float(side.max()) > 0.99
-    assert float((centre + side).quantile(0.5)) > 0.85
+    assert float((center + side).quantile(0.5)) > 0.85
 
 
-def test_colours_by_hand() -> None:
+def test_colors_by_hand() -> None:
     photos = torch.tensor([100.0, 50.0, 0.0]).view(1, 3, 1, 1).expand(1, 3, 2, 2)
     one = torch.ones(1, 6)
 
@@ -73,7 +73,7 @@ def test_colours_by_hand() -> None:
         factor = one.clone()
         for name, value in factors.items():
             factor[0, names.index(name)] = value
-        values: list[float] = recoloured(photos, factor)[0, :, 0, 0].tolist()
+        values: list[float] = recolor(photos, factor)[0, :, 0, 0].tolist()
         return values
 
     assert changed() == pytest.approx([100, 50, 0])
@@ -85,8 +85,8 @@ def test_colours_by_hand() -> None:
 
 
 def test_equal_draws_give_equal_views() -> None:
-    first, again, other = (draw_views(8, draws(seed), flip=True, crop=0.7, colour=0.3) for seed in (1, 1, 2))
+    first, again, other = (draw_views(8, draws(seed), flip=True, crop=0.7, color=0.3) for seed in (1, 1, 2))
     assert torch.equal(first.boxes, again.boxes)
-    assert torch.equal(first.colours, again.colours)
+    assert torch.equal(first.colors, again.colors)
     assert torch.equal(first.mirrored, again.mirrored)
     assert not torch.equal(first.boxes, other.boxes)
