@@ -21,10 +21,10 @@ from .units import format_time
 
 if TYPE_CHECKING:
     from maskgen.pipelines.deepusps.settings.settings import Settings
-    from maskgen.pipelines.deepusps.work_folder import Work
+    from maskgen.pipelines.deepusps.work_folder import WorkFolder
 
 _SHOWN = 20
-WorkFolder = Annotated[ExistingFolder, Spelling(argument=True)]
+WorkArgument = Annotated[ExistingFolder, Spelling(argument=True)]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -56,7 +56,7 @@ class SourceOptions:
         group="settings",
     )
 
-    def open(self) -> tuple[Work, Settings]:
+    def open(self) -> tuple[WorkFolder, Settings]:
         """The training that these options ask for, in its folder."""
         from maskgen.pipelines.deepusps.run import begin
         from maskgen.pipelines.deepusps.settings.settings import Request
@@ -115,7 +115,7 @@ class PhotosOptions:
 class PriorsOptions:
     """Options of `maskgen deepusps priors`."""
 
-    work: WorkFolder = option(MISSING, "Folder of the training.")
+    work: WorkArgument = option(MISSING, "Folder of the training.")
     process: ProcessOptions = nested(ProcessOptions)
 
 
@@ -123,7 +123,7 @@ class PriorsOptions:
 class TrainOptions:
     """Options of `maskgen deepusps train` and `fuse`."""
 
-    work: WorkFolder = option(MISSING, "Folder of the training.")
+    work: WorkArgument = option(MISSING, "Folder of the training.")
     hardware: HardwareOptions = nested(HardwareOptions)
 
 
@@ -131,7 +131,7 @@ class TrainOptions:
 class ExportOptions:
     """Options of `maskgen deepusps export`."""
 
-    work: WorkFolder = option(MISSING, "Folder of the training.")
+    work: WorkArgument = option(MISSING, "Folder of the training.")
     output: NewFile | None = option(
         None, "The .safetensors file.  [default: deepusps.safetensors in the training's folder]"
     )
@@ -145,7 +145,7 @@ class ExportOptions:
 class StatusOptions:
     """Options of `maskgen deepusps status`."""
 
-    work: WorkFolder = option(MISSING, "Folder of the training.")
+    work: WorkArgument = option(MISSING, "Folder of the training.")
     as_json: Json = option(False, "Print one JSON object.")
 
 
@@ -153,7 +153,7 @@ class StatusOptions:
 class ReportOptions:
     """Options of `maskgen deepusps report`."""
 
-    work: WorkFolder = option(MISSING, "Folder of the training.")
+    work: WorkArgument = option(MISSING, "Folder of the training.")
     count: int = option(24, "Photos on the sheet.", bounds=between(1, 400))
 
 
@@ -248,7 +248,7 @@ def report_command(options: ReportOptions) -> None:
 
 def _do(
     steps: tuple[str, ...],
-    opened: Callable[[], tuple[Work, Settings]],
+    opened: Callable[[], tuple[WorkFolder, Settings]],
     process: ProcessOptions = ProcessOptions(),
     hardware: HardwareOptions = HardwareOptions(),
 ) -> Path:
@@ -277,12 +277,12 @@ def _do(
     return Path(work.root)
 
 
-def _open(folder: Path) -> tuple[Work, Settings]:
+def _open(folder: Path) -> tuple[WorkFolder, Settings]:
     """The training that lies in a folder."""
     from maskgen.pipelines.deepusps.settings.settings import read_settings
-    from maskgen.pipelines.deepusps.work_folder import open_work
+    from maskgen.pipelines.deepusps.work_folder import open_work_folder
 
-    work = open_work(folder)
+    work = open_work_folder(folder)
     return work, read_settings(work)
 
 

@@ -14,9 +14,9 @@ from .progress import Pace, Report
 from .results.export import export
 from .settings.settings import RANDOM, Request, Settings, check_dataset, claim, read_settings, resolve_request
 from .status import fusion, rounds, steps_done
-from .training.phase import Hardware, check_inputs, drop_intermediates, epochs_done, learn
-from .training.schedule import Training
-from .work_folder import SETTINGS, Facts, Work, open_work
+from .training.phase import Hardware, check_inputs, drop_intermediates, epochs_done, train_phase
+from .training.schedule import ScheduledPhase
+from .work_folder import SETTINGS, Facts, WorkFolder, open_work_folder
 
 STEPS = ("photos", "priors", "train", "fuse", "export")
 
@@ -45,7 +45,7 @@ class RunHooks:
         return self.workers or len(os.sched_getaffinity(0))
 
 
-def begin(request: Request, command: str = "") -> tuple[Work, Settings, tuple[str, ...]]:
+def begin(request: Request, command: str = "") -> tuple[WorkFolder, Settings, tuple[str, ...]]:
     """The training that a request asks for: a new one, or the one in its folder.
 
     Where the request names nothing but the folder, the training in it goes on as it was begun.
@@ -62,7 +62,7 @@ def begin(request: Request, command: str = "") -> tuple[Work, Settings, tuple[st
         EnvironmentFault: the disk is too small, or a package is not installed.
     """
     if request == Request(output=request.output) and (request.output / SETTINGS).is_file():
-        work = open_work(request.output)
+        work = open_work_folder(request.output)
         return work, read_settings(work), ()
     kind = check_dataset(request.dataset or "folder")
     if not request.inputs and kind != "sample":
@@ -91,7 +91,7 @@ def _network_values(settings: Settings) -> int:
     return sum(value.numel() for value in network.state_dict().values())
 
 
-def run(work: Work, settings: Settings, steps: tuple[str, ...], hooks: RunHooks) -> None:
+def run(work: WorkFolder, settings: Settings, steps: tuple[str, ...], hooks: RunHooks) -> None:
     """Do steps of a training, those that are done already in no time.
 
     Args:
@@ -112,26 +112,28 @@ def run(work: Work, settings: Settings, steps: tuple[str, ...], hooks: RunHooks)
             hooks.finished(step, _words(work, settings, step))
 
 
-def _photos(work: Work, settings: Settings, hooks: RunHooks) -> None:
+def _photos(work: WorkFolder, settings: Settings, hooks: RunHooks) -> None:
     if not work.is_done(photos.RECORD):
         photos.gather(work, settings, hooks.processes, hooks.report)
 
 
-def _priors(work: Work, settings: Settings, hooks: RunHooks) -> None:
+def _priors(work: WorkFolder, settings: Settings, hooks: RunHooks) -> None:
     if not work.is_done(priors.RECORD):
         priors.compute(work, settings, hooks.processes, hooks.report)
 
 
-def _train(work: Work, settings: Settings, hooks: RunHooks) -> None:
+def _train(work: WorkFolder, settings: Settings, hooks: RunHooks) -> None:
     _learn(work, settings, rounds(work, settings), "train", hooks)
 
 
-def _fuse(work: Work, settings: Settings, hooks: RunHooks) -> None:
+def _fuse(work: WorkFolder, settings: Settings, hooks: RunHooks) -> None:
     _learn(work, settings, [fusion(work, settings)], "fuse", hooks)
     drop_intermediates(work)  # also what a kill just before this line has left
 
 
-def _learn(work: Work, settings: Settings, trainings: list[Training], step: str, hooks: RunHooks) -> None:
+def _learn(
+    work: WorkFolder, settings: Settings, trainings: list[ScheduledPhase], step: str, hooks: RunHooks
+) -> None:
     if all(work.is_done(training.name) for training in trainings):
         return
     from .training.checkpoints import prepare_torch
@@ -141,14 +143,14 @@ def _learn(work: Work, settings: Settings, trainings: list[Training], step: str,
     total = sum(training.phase.epochs for training in trainings)
     pace = Pace(step, "epochs", total, hooks.report, sum(epochs_done(work, one) for one in trainings))
     for training in trainings:
-        learn(work, settings, training, hooks.hardware, hooks.processes, pace)
+        train_phase(work, settings, training, hooks.hardware, hooks.processes, pace)
 
 
-def _export(work: Work, settings: Settings, hooks: RunHooks) -> None:
+def _export(work: WorkFolder, settings: Settings, hooks: RunHooks) -> None:
     export(work, settings, hooks.target)
 
 
-_DO: dict[str, Callable[[Work, Settings, RunHooks], None]] = {
+_DO: dict[str, Callable[[WorkFolder, Settings, RunHooks], None]] = {
     "photos": _photos,
     "priors": _priors,
     "train": _train,
@@ -157,7 +159,7 @@ _DO: dict[str, Callable[[Work, Settings, RunHooks], None]] = {
 }
 
 
-def _require(work: Work, settings: Settings, step: str) -> None:
+def _require(work: WorkFolder, settings: Settings, step: str) -> None:
     done = steps_done(work, settings)
     for before in STEPS[: STEPS.index(step)]:
         if not done[before]:
@@ -168,7 +170,7 @@ def _require(work: Work, settings: Settings, step: str) -> None:
             )
 
 
-def _words(work: Work, settings: Settings, step: str) -> str:
+def _words(work: WorkFolder, settings: Settings, step: str) -> str:
     """What a finished step has left."""
     if step == "photos":
         record: Facts = work.record(photos.RECORD) or {}

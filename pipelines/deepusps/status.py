@@ -6,21 +6,21 @@ from typing import Any
 
 from .data import photos, priors
 from .settings.settings import Settings
-from .training.schedule import Training, of_fusion, of_rounds
-from .work_folder import WEIGHTS, Work
+from .training.schedule import ScheduledPhase, schedule_fusion, schedule_rounds
+from .work_folder import WEIGHTS, WorkFolder
 
 
-def rounds(work: Work, settings: Settings) -> list[Training]:
+def rounds(work: WorkFolder, settings: Settings) -> list[ScheduledPhase]:
     """The rounds of all priors, once the priors are done."""
-    return of_rounds(settings.preset, (work.record(priors.RECORD) or {})["means"])
+    return schedule_rounds(settings.preset, (work.record(priors.RECORD) or {})["means"])
 
 
-def fusion(work: Work, settings: Settings) -> Training:
+def fusion(work: WorkFolder, settings: Settings) -> ScheduledPhase:
     """The fusion, once the priors are done."""
-    return of_fusion(settings.preset, (work.record(priors.RECORD) or {})["means"])
+    return schedule_fusion(settings.preset, (work.record(priors.RECORD) or {})["means"])
 
 
-def steps_done(work: Work, settings: Settings) -> dict[str, bool]:
+def steps_done(work: WorkFolder, settings: Settings) -> dict[str, bool]:
     """Which steps are done, in their order; an export counts when it lies in the training's folder."""
     done = {"photos": work.is_done(photos.RECORD), "priors": work.is_done(priors.RECORD)}
     ready = done["photos"] and done["priors"]
@@ -30,7 +30,7 @@ def steps_done(work: Work, settings: Settings) -> dict[str, bool]:
     return done
 
 
-def status(work: Work, settings: Settings) -> dict[str, Any]:
+def status(work: WorkFolder, settings: Settings) -> dict[str, Any]:
     """How far a training is, as plain values."""
     done = steps_done(work, settings)
     drawn = work.record(photos.RECORD) or {"photos": [], "skipped": []}
@@ -52,7 +52,7 @@ def status(work: Work, settings: Settings) -> dict[str, Any]:
     return facts
 
 
-def _phase(work: Work, training: Training) -> dict[str, Any]:
+def _phase(work: WorkFolder, training: ScheduledPhase) -> dict[str, Any]:
     record = work.record(training.name) or {"epochs": [], "done": False}
     last = record["epochs"][-1] if record["epochs"] else {}
     epochs = f"{len(record['epochs'])}/{training.phase.epochs}"

@@ -30,7 +30,7 @@ WEIGHTS = "deepusps.safetensors"
 Facts = dict[str, Any]
 
 
-class Work:
+class WorkFolder:
     """One training's folder.
 
     Args:
@@ -129,7 +129,7 @@ class Work:
             os.close(descriptor)
 
 
-def open_work(root: Path) -> Work:
+def open_work_folder(root: Path) -> WorkFolder:
     """The training in a folder.
 
     Raises:
@@ -141,4 +141,4 @@ def open_work(root: Path) -> Work:
             where=str(root),
             remedy="begin one: maskgen deepusps run --input PHOTOS --output FOLDER",
         )
-    return Work(root)
+    return WorkFolder(root)

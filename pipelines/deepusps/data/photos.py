@@ -27,7 +27,7 @@ from maskgen.types import RGB, ByteRef
 from ..progress import Pace, Report
 from ..settings.settings import Settings
 from ..store import rows_sha256
-from ..work_folder import Facts, Work
+from ..work_folder import Facts, WorkFolder
 
 RECORD = "photos"
 ARRAY = "photos"
@@ -148,7 +148,7 @@ class Square:
 class _Gathered:
     """What has been decoded so far: rows in the store, and their record."""
 
-    work: Work
+    work: WorkFolder
     wanted: int
     side: int
     tried: int = 0
@@ -196,7 +196,7 @@ class _Gathered:
         self.work.commit(RECORD, {**facts, "sha256": self.hash.hexdigest()})
 
 
-def gather(work: Work, settings: Settings, workers: int, report: Report) -> None:
+def gather(work: WorkFolder, settings: Settings, workers: int, report: Report) -> None:
     """Decode drawn photos in their order until there are enough; each goes to the store.
 
     Args:

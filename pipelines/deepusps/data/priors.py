@@ -21,7 +21,7 @@ from ..progress import Pace, Report
 from ..settings.presets import VOTE
 from ..settings.settings import Settings
 from ..store import rows_sha256
-from ..work_folder import Facts, Work
+from ..work_folder import Facts, WorkFolder
 from . import photos
 from .photos import Drawn, Opened
 
@@ -96,7 +96,7 @@ def _maps(scene: Scene, names: tuple[str, ...], cut: bool) -> list[NDArray[np.fl
 class _Mapped:
     """What has been computed so far: rows in the store, and their record."""
 
-    work: Work
+    work: WorkFolder
     names: tuple[str, ...]
     shape: tuple[int, int, int]
     done: int = 0
@@ -111,7 +111,7 @@ class _Mapped:
             self.work.store.create(array_of(name), self.shape, np.uint8)
         if found is None:
             return
-        rows = stacked(self.work, self.names, found["rows"])
+        rows = stack_maps(self.work, self.names, found["rows"])
         if rows_sha256(rows) == found["sha256"]:
             self.done, self.failed = found["rows"], found["failed"]
             self.hash.update(np.ascontiguousarray(rows).data)
@@ -138,7 +138,7 @@ class _Mapped:
         self.work.commit(RECORD, {**record, "sha256": self.hash.hexdigest()})
 
 
-def stacked(work: Work, names: tuple[str, ...], stop: int) -> NDArray[np.uint8]:
+def stack_maps(work: WorkFolder, names: tuple[str, ...], stop: int) -> NDArray[np.uint8]:
     """(stop, priors, S, S) uint8 maps of the first photos.
 
     Raises:
@@ -147,7 +147,7 @@ def stacked(work: Work, names: tuple[str, ...], stop: int) -> NDArray[np.uint8]:
     return np.stack([work.store.read(array_of(name), 0, stop) for name in names], axis=1)
 
 
-def compute(work: Work, settings: Settings, workers: int, report: Report) -> None:
+def compute(work: WorkFolder, settings: Settings, workers: int, report: Report) -> None:
     """Compute the maps of every photo of the training; each goes to the store.
 
     Args:

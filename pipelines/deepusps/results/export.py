@@ -14,13 +14,18 @@ from ..settings.presets import as_facts
 from ..settings.settings import Settings
 from ..training.phase import network_path, photos_sha256, save_network
 from ..training.schedule import FUSION
-from ..work_folder import WEIGHTS, Work
+from ..work_folder import WEIGHTS, WorkFolder
 
 ENDING = ".safetensors"
 
 
 def export(
-    work: Work, settings: Settings, target: Path | None = None, phase: str = FUSION, *, half: bool = False
+    work: WorkFolder,
+    settings: Settings,
+    target: Path | None = None,
+    phase: str = FUSION,
+    *,
+    half: bool = False,
 ) -> Path:
     """Write a network's checkpoint, and a JSON of the same name that says how it was made.
 
@@ -62,9 +67,9 @@ def export(
     if half:
         from maskgen.methods.networks.deepusps.method import read_metadata
 
-        from ..training.checkpoints import halved
+        from ..training.checkpoints import halve_weights
 
-        sha256 = save_network(target, halved(source), read_metadata(source))
+        sha256 = save_network(target, halve_weights(source), read_metadata(source))
     else:
         write_atomic(target, source.read_bytes())
         sha256 = record["network_sha256"]
@@ -75,7 +80,7 @@ def export(
     return target
 
 
-def made_by(work: Work, settings: Settings, phase: str) -> dict[str, Any]:
+def made_by(work: WorkFolder, settings: Settings, phase: str) -> dict[str, Any]:
     """How a network was made: the command, every number, every photo with its hash, and its losses."""
     drawn = work.record(photos.RECORD) or {}
     mapped = work.record(priors.RECORD) or {}

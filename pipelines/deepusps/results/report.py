@@ -14,8 +14,8 @@ from maskgen.io.atomic import write_atomic
 from ..data import priors
 from ..settings.settings import Settings
 from ..status import fusion, rounds, status
-from ..training.schedule import Training
-from ..work_folder import LOG, REPORT, SHEET, Work
+from ..training.schedule import ScheduledPhase
+from ..work_folder import LOG, REPORT, SHEET, WorkFolder
 from .sheet import agreement, draw_sheet
 
 _STYLE = """body{font-family:sans-serif;color:#282828;max-width:1180px;margin:2em auto;padding:0 1em}
@@ -24,7 +24,7 @@ td.n{text-align:right;font-variant-numeric:tabular-nums}img{max-width:100%}svg{m
 code{background:#f2f2f2;padding:.1em .3em}"""
 
 
-def write_report(work: Work, settings: Settings, count: int = 24) -> Path:
+def write_report(work: WorkFolder, settings: Settings, count: int = 24) -> Path:
     """Write ``report.html`` and, once the priors are done, ``sheet.jpg``.
 
     Args:
@@ -73,7 +73,7 @@ def _summary(settings: Settings, facts: dict[str, Any]) -> str:
     return f"<table>{cells}</table>"
 
 
-def _plots(work: Work, settings: Settings) -> list[str]:
+def _plots(work: WorkFolder, settings: Settings) -> list[str]:
     """Loss and agreement over all epochs, and the priors' agreement with each other over rounds."""
     trainings = rounds(work, settings)
     parts = ["<h2>Training</h2>"]
@@ -97,7 +97,7 @@ def _plots(work: Work, settings: Settings) -> list[str]:
     return parts
 
 
-def _lines(work: Work, trainings: list[Training], fact: str) -> list[Line]:
+def _lines(work: WorkFolder, trainings: list[ScheduledPhase], fact: str) -> list[Line]:
     """One line per prior, or one for all, over the epochs of all its rounds."""
     lines = []
     for group in dict.fromkeys(training.group for training in trainings):
@@ -109,12 +109,12 @@ def _lines(work: Work, trainings: list[Training], fact: str) -> list[Line]:
     return lines
 
 
-def _epochs(work: Work, training: Training) -> list[dict[str, float]]:
+def _epochs(work: WorkFolder, training: ScheduledPhase) -> list[dict[str, float]]:
     record = work.record(training.name)
     return record["epochs"] if record else []
 
 
-def seconds_by_phase(work: Work) -> dict[str, float]:
+def seconds_by_phase(work: WorkFolder) -> dict[str, float]:
     """Seconds of all epochs of each phase, those that were done twice included."""
     path, found = work.root / LOG, dict[str, float]()
     if not path.is_file():

@@ -17,8 +17,8 @@ from ..data import photos, priors
 from ..settings.settings import Settings
 from ..status import fusion, rounds
 from ..training.phase import network_path
-from ..training.schedule import FUSION, labels_of, learned_from
-from ..work_folder import Work
+from ..training.schedule import FUSION, labels_after, labels_of
+from ..work_folder import WorkFolder
 
 AGREED_OVER = 200  # photos, spread over all
 _NAME = 22  # characters under a row
@@ -30,7 +30,7 @@ def spread(kept: Sequence[int], count: int) -> list[int]:
     return [kept[place] for place in places]
 
 
-def draw_sheet(work: Work, settings: Settings, count: int) -> bytes:
+def draw_sheet(work: WorkFolder, settings: Settings, count: int) -> bytes:
     """Photo | each prior | its last labels | the network's mask | overlay, as a JPEG's bytes.
 
     Args:
@@ -64,12 +64,12 @@ def draw_sheet(work: Work, settings: Settings, count: int) -> bytes:
     return render_sheet(rows, titles, ".jpg")
 
 
-def _network(work: Work) -> Any:
+def _network(work: WorkFolder) -> Any:
     weights = str(network_path(work, FUSION))
     return make_method("deepusps", MethodOptions(weights=weights, runtime="torch", refine="none"))
 
 
-def _maps(work: Work, settings: Settings) -> dict[str, str]:
+def _maps(work: WorkFolder, settings: Settings) -> dict[str, str]:
     """Titles and arrays of what there is to show: each prior, and the labels of its last finished round."""
     found = {}
     finished = _finished(work, settings)
@@ -83,7 +83,7 @@ def _maps(work: Work, settings: Settings) -> dict[str, str]:
     return found
 
 
-def _finished(work: Work, settings: Settings) -> set[str]:
+def _finished(work: WorkFolder, settings: Settings) -> set[str]:
     """The label arrays that finished rounds have left."""
     return {
         array
@@ -93,7 +93,7 @@ def _finished(work: Work, settings: Settings) -> set[str]:
     }
 
 
-def _row_of(work: Work, name: str, number: int) -> int:
+def _row_of(work: WorkFolder, name: str, number: int) -> int:
     """Labels have a row for each kept photo, priors one for every photo."""
     if name.startswith("priors/"):
         return number
@@ -101,7 +101,7 @@ def _row_of(work: Work, name: str, number: int) -> int:
     return kept.index(number)
 
 
-def agreement(work: Work, settings: Settings) -> list[tuple[int, float]]:
+def agreement(work: WorkFolder, settings: Settings) -> list[tuple[int, float]]:
     """How far the priors' labels agree after each round, 0 being the cut priors themselves.
 
     Returns:
@@ -118,7 +118,7 @@ def agreement(work: Work, settings: Settings) -> list[tuple[int, float]]:
     finished = _finished(work, settings)
     found = []
     for number in range(len(settings.preset.rounds) + 1):
-        arrays, cuts = learned_from(settings.preset, names, number, record["means"])
+        arrays, cuts = labels_after(settings.preset, names, number, record["means"])
         if number and not all(name in finished for name in arrays):
             break
         masks = [
@@ -130,7 +130,7 @@ def agreement(work: Work, settings: Settings) -> list[tuple[int, float]]:
     return found
 
 
-def _picked(work: Work, name: str, number: int) -> NDArray[np.uint8]:
+def _picked(work: WorkFolder, name: str, number: int) -> NDArray[np.uint8]:
     at = _row_of(work, name, number)
     return np.asarray(work.store.read(name, at, at + 1)[0], np.uint8)
 

@@ -17,7 +17,7 @@ from maskgen.io.atomic import file_sha256, make_folder, write_atomic
 from maskgen.shards import sealed_json
 from maskgen.version import __version__
 
-from ..work_folder import SETTINGS, Work
+from ..work_folder import SETTINGS, WorkFolder
 from .overrides import with_overrides
 from .presets import Phase, Preset, as_facts, find_preset, from_facts
 
@@ -183,7 +183,7 @@ def needed_bytes(preset: Preset, images: int, values: int) -> int:
     return pixels * (3 + maps) + _VALUE_BYTES * values
 
 
-def claim(settings: Settings, output: Path, values: int) -> Work:
+def claim(settings: Settings, output: Path, values: int) -> WorkFolder:
     """Take a new or empty folder for the training, or find that it holds the same one already.
 
     Args:
@@ -195,7 +195,7 @@ def claim(settings: Settings, output: Path, values: int) -> Work:
         UsageError: it holds a training with other settings, or files that are no training's.
         EnvironmentFault: the disk is too small, full, broken or read-only; nothing has been made then.
     """
-    work = Work(output)
+    work = WorkFolder(output)
     old = read_settings(work) if (output / SETTINGS).is_file() else None
     resumed = claim_folder(
         output,
@@ -213,7 +213,7 @@ def claim(settings: Settings, output: Path, values: int) -> Work:
     return work
 
 
-def read_settings(work: Work) -> Settings:
+def read_settings(work: WorkFolder) -> Settings:
     """The settings of the training in a folder.
 
     Raises:
@@ -244,7 +244,7 @@ def check_dataset(name: str) -> str:
     return name
 
 
-def _write(work: Work, settings: Settings) -> None:
+def _write(work: WorkFolder, settings: Settings) -> None:
     facts = {f.name: getattr(settings, f.name) for f in dataclasses.fields(settings)}
     facts |= {"preset": as_facts(settings.preset), "inputs": list(settings.inputs)}
     write_atomic(work.root / SETTINGS, sealed_json.render(facts))

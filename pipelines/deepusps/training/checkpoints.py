@@ -142,7 +142,7 @@ def _torch_file(path: Path) -> dict[str, Tensor]:
     return {str(name): value for name, value in content.items() if isinstance(value, Tensor)}
 
 
-def halved(path: Path) -> dict[str, Tensor]:
+def halve_weights(path: Path) -> dict[str, Tensor]:
     """The tensors of a .safetensors file, those of float32 as float16.
 
     Raises:

@@ -73,7 +73,7 @@ def crf_of(side: int, device: str = "cpu") -> Crf | None:
     return MeanFieldByPhoto(side) if device == "cpu" else MeanField(side, device=device)
 
 
-class Round:
+class PhaseLoop:
     """A network, its optimizer and the running average of its refined predictions.
 
     The predictions are those made while training, before each step and with batch statistics, as released; photos that an

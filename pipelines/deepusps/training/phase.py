@@ -24,11 +24,11 @@ from ..data.recut import recut
 from ..progress import Pace
 from ..settings.settings import RANDOM, Settings
 from ..store import damaged, record_of, rows_sha256
-from ..work_folder import CHECKPOINTS, NETWORKS, Facts, Work
-from .schedule import Training
+from ..work_folder import CHECKPOINTS, NETWORKS, Facts, WorkFolder
+from .schedule import ScheduledPhase
 
 if TYPE_CHECKING:
-    from .loop import Round
+    from .loop import PhaseLoop
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,14 +48,19 @@ class Hardware:
     note: Callable[[str], None] = print
 
 
-def epochs_done(work: Work, training: Training) -> int:
+def epochs_done(work: WorkFolder, training: ScheduledPhase) -> int:
     """How many of a phase's epochs are committed."""
     record = work.record(training.name)
     return 0 if record is None else len(record["epochs"])
 
 
-def learn(
-    work: Work, settings: Settings, training: Training, hardware: Hardware, workers: int, pace: Pace
+def train_phase(
+    work: WorkFolder,
+    settings: Settings,
+    training: ScheduledPhase,
+    hardware: Hardware,
+    workers: int,
+    pace: Pace,
 ) -> None:
     """Train one phase to its end, or from where it was left.
 
@@ -73,7 +78,7 @@ def learn(
     """
     if work.is_done(training.name):
         return
-    run = _Run(work, settings, training, hardware, workers)
+    run = _StoredPhase(work, settings, training, hardware, workers)
     pace.begin(training.words)
     while len(run.epochs) < training.phase.epochs:
         stats = run.epoch()
@@ -81,23 +86,23 @@ def learn(
     run.finish()
 
 
-class _Run:
+class _StoredPhase:
     """A phase between its first epoch, or the last that was committed, and its end."""
 
     def __init__(
-        self, work: Work, settings: Settings, training: Training, hardware: Hardware, workers: int
+        self, work: WorkFolder, settings: Settings, training: ScheduledPhase, hardware: Hardware, workers: int
     ) -> None:
         self._work, self._settings, self._training, self._hardware = work, settings, training, hardware
         self._workers = workers
         self.epochs: list[Facts] = []
         self._round = self._resumed() or self._fresh(None)
 
-    def _fresh(self, average: NDArray[Any] | None) -> Round:
+    def _fresh(self, average: NDArray[Any] | None) -> PhaseLoop:
         from .checkpoints import read_encoder
-        from .loop import Round, crf_of
+        from .loop import PhaseLoop, crf_of
 
         settings, training = self._settings, self._training
-        return Round(
+        return PhaseLoop(
             learning_data(self._work, training),
             training.phase,
             network=settings.preset.network,
@@ -109,7 +114,7 @@ class _Run:
             averages=bool(training.leaves),
         )
 
-    def _resumed(self) -> Round | None:
+    def _resumed(self) -> PhaseLoop | None:
         """The phase as its record has it; None when there is no record, or when what it speaks of is damaged."""
         from .checkpoints import load_state
 
@@ -190,7 +195,7 @@ class _Run:
             return dict.fromkeys(self._training.leaves, found)
         mapped = self._work.record(priors.RECORD) or {}
         pictures = self._work.store.read(photos.ARRAY)[mapped["kept"]]
-        maps = priors.stacked(self._work, self._settings.preset.priors, mapped["rows"])[mapped["kept"]]
+        maps = priors.stack_maps(self._work, self._settings.preset.priors, mapped["rows"])[mapped["kept"]]
         labels = recut(pictures, maps, found, self._workers)
         return dict(zip(self._training.leaves, labels, strict=True))
 
@@ -201,7 +206,7 @@ class _Run:
         return rows_sha256(labels)
 
 
-def drop_intermediates(work: Work) -> None:
+def drop_intermediates(work: WorkFolder) -> None:
     """Drop averages and checkpoints, which nothing needs once the fusion is done.
 
     Raises:
@@ -213,7 +218,7 @@ def drop_intermediates(work: Work) -> None:
             path.unlink(missing_ok=True)
 
 
-def learning_data(work: Work, training: Training) -> Any:
+def learning_data(work: WorkFolder, training: ScheduledPhase) -> Any:
     """What a phase learns from, the photos without those whose priors failed.
 
     Raises:
@@ -230,7 +235,7 @@ def learning_data(work: Work, training: Training) -> Any:
     return Data(pictures, tuple(labels), training.thresholds)
 
 
-def check_inputs(work: Work, settings: Settings) -> None:
+def check_inputs(work: WorkFolder, settings: Settings) -> None:
     """See that photos and priors are still what their records say.
 
     Raises:
@@ -240,14 +245,14 @@ def check_inputs(work: Work, settings: Settings) -> None:
     count = len(drawn["photos"])
     found = {
         photos.RECORD: work.store.read(photos.ARRAY, 0, count),
-        priors.RECORD: priors.stacked(work, settings.preset.priors, count),
+        priors.RECORD: priors.stack_maps(work, settings.preset.priors, count),
     }
     for name, record in ((photos.RECORD, drawn), (priors.RECORD, mapped)):
         if rows_sha256(found[name]) != record["sha256"]:
             raise damaged(name)
 
 
-def _checked_labels(work: Work, name: str, rows: NDArray[np.uint8]) -> NDArray[np.uint8]:
+def _checked_labels(work: WorkFolder, name: str, rows: NDArray[np.uint8]) -> NDArray[np.uint8]:
     record = work.record(record_of(name)) or {}
     if record.get("labels_sha256", {}).get(name) != rows_sha256(rows):
         raise damaged(name)
@@ -262,7 +267,7 @@ def as_labels(average: NDArray[Any]) -> NDArray[np.uint8]:
     return levels
 
 
-def _check_found(labels: NDArray[np.uint8], training: Training) -> None:
+def _check_found(labels: NDArray[np.uint8], training: ScheduledPhase) -> None:
     if (labels >= 128).any():
         return
     raise MaskgenError(
@@ -290,12 +295,12 @@ def save_network(path: Path, state: dict[str, Any], metadata: dict[str, str]) ->
     return hashlib.sha256(data).hexdigest()
 
 
-def network_path(work: Work, name: str) -> Path:
+def network_path(work: WorkFolder, name: str) -> Path:
     """Where the network of a phase lies once it is done."""
     return work.root / NETWORKS / f"{name}.safetensors"
 
 
-def network_metadata(work: Work, settings: Settings) -> dict[str, str]:
+def network_metadata(work: WorkFolder, settings: Settings) -> dict[str, str]:
     """What a network's file says about itself."""
     record = work.record(photos.RECORD) or {}
     return {

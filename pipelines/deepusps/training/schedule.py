@@ -18,7 +18,7 @@ def labels_of(preset: Preset, prior: str, number: int) -> str:
 
 
 @dataclass(frozen=True, slots=True)
-class Training:
+class ScheduledPhase:
     """One phase as it is run.
 
     Args:
@@ -48,7 +48,7 @@ class Training:
         return int.from_bytes(digest[:4], "little") >> 1
 
 
-def of_rounds(preset: Preset, means: dict[str, float]) -> list[Training]:
+def schedule_rounds(preset: Preset, means: dict[str, float]) -> list[ScheduledPhase]:
     """The rounds: those of each prior in turn, or joint ones.
 
     Args:
@@ -65,17 +65,17 @@ def of_rounds(preset: Preset, means: dict[str, float]) -> list[Training]:
 
 def _round(
     preset: Preset, group: str, names: tuple[str, ...], number: int, means: dict[str, float]
-) -> Training:
-    return Training(
+) -> ScheduledPhase:
+    return ScheduledPhase(
         f"{group}-round-{number}",
         f"{group}, round {number} of {len(preset.rounds)}",
         preset.rounds[number - 1],
-        *learned_from(preset, names, number - 1, means),
+        *labels_after(preset, names, number - 1, means),
         tuple(labels_of(preset, prior, number) for prior in names),
     )
 
 
-def learned_from(
+def labels_after(
     preset: Preset, names: tuple[str, ...], done: int, means: dict[str, float]
 ) -> tuple[tuple[str, ...], tuple[float, ...]]:
     """The label arrays of these priors after `done` rounds, and where each is cut, in [0, 1].
@@ -92,8 +92,8 @@ def learned_from(
     return arrays, tuple(preset.threshold_of(prior, means[prior]) for prior in names)
 
 
-def of_fusion(preset: Preset, means: dict[str, float]) -> Training:
+def schedule_fusion(preset: Preset, means: dict[str, float]) -> ScheduledPhase:
     """The training on the last labels of all priors at once; on the cut priors when there are no rounds."""
-    return Training(
-        FUSION, "fusion", preset.fusion, *learned_from(preset, preset.priors, len(preset.rounds), means)
+    return ScheduledPhase(
+        FUSION, "fusion", preset.fusion, *labels_after(preset, preset.priors, len(preset.rounds), means)
     )

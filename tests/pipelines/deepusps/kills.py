@@ -14,13 +14,13 @@ import pytest
 from maskgen.pipelines.deepusps.run import STEPS, RunHooks, begin, run
 from maskgen.pipelines.deepusps.settings.settings import Request, read_settings
 from maskgen.pipelines.deepusps.training.phase import Hardware
-from maskgen.pipelines.deepusps.work_folder import Work, open_work
+from maskgen.pipelines.deepusps.work_folder import WorkFolder, open_work_folder
 
 HOOKS = RunHooks(workers=1, hardware=Hardware(threads=1))
 
 
-def do(output: Path, steps: tuple[str, ...] = STEPS, hooks: RunHooks = HOOKS) -> Work:
-    work = open_work(output)
+def do(output: Path, steps: tuple[str, ...] = STEPS, hooks: RunHooks = HOOKS) -> WorkFolder:
+    work = open_work_folder(output)
     run(work, read_settings(work), steps, hooks)
     return work
 

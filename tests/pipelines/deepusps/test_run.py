@@ -20,7 +20,7 @@ from maskgen.pipelines.deepusps.run import STEPS, RunHooks, begin
 from maskgen.pipelines.deepusps.settings.settings import read_settings
 from maskgen.pipelines.deepusps.status import status, steps_done
 from maskgen.pipelines.deepusps.training.phase import Hardware
-from maskgen.pipelines.deepusps.work_folder import Work, open_work
+from maskgen.pipelines.deepusps.work_folder import WorkFolder, open_work_folder
 
 pytestmark = pytest.mark.slow
 
@@ -37,7 +37,7 @@ def test_step_by_step_equals_all_at_once(finished: Path, copy: Path) -> None:
 def test_stopped_around_any_record_it_ends_with_the_same_bytes(
     call: int, after: bool, finished: Path, copy: Path
 ) -> None:
-    with killed(Work, "commit", call, after=after):
+    with killed(WorkFolder, "commit", call, after=after):
         do(copy)
     do(copy)
     assert hashes(copy) == hashes(finished)
@@ -58,7 +58,7 @@ def test_steps_are_refused_out_of_order(discs: Path, tmp_path: Path) -> None:
 
 
 def test_two_at_once_are_refused(copy: Path) -> None:
-    with open_work(copy).alone(), pytest.raises(UsageError, match="another maskgen deepusps"):
+    with open_work_folder(copy).alone(), pytest.raises(UsageError, match="another maskgen deepusps"):
         do(copy)
 
 
@@ -122,7 +122,7 @@ def test_a_signal_between_epochs_leaves_what_is_done(copy: Path, finished: Path)
 
     with pytest.raises(Interrupted):
         do(copy, hooks=RunHooks(workers=1, hardware=Hardware(threads=1), report=stop))
-    work = open_work(copy)
+    work = open_work_folder(copy)
     phases = {one["name"]: one["epochs"] for one in status(work, read_settings(work))["phases"]}
     assert phases["rbd-round-1"] == "2/2"
     assert phases["rbd-round-2"] == "1/2"

@@ -13,7 +13,7 @@ from kills import do, request
 from maskgen.pipelines.deepusps.run import STEPS, begin
 from maskgen.pipelines.deepusps.settings.settings import read_settings
 from maskgen.pipelines.deepusps.status import fusion, rounds, status, steps_done
-from maskgen.pipelines.deepusps.work_folder import open_work
+from maskgen.pipelines.deepusps.work_folder import open_work_folder
 
 pytestmark = pytest.mark.slow
 
@@ -26,7 +26,7 @@ def test_a_training_that_has_just_begun_has_done_nothing(discs: Path, tmp_path: 
 
 
 def test_once_the_priors_are_there_the_phases_can_be_told(mapped: Path) -> None:
-    work = open_work(mapped)
+    work = open_work_folder(mapped)
     settings = read_settings(work)
     assert steps_done(work, settings) == {step: step in ("photos", "priors") for step in STEPS}
     names = [f"{prior}-round-{number}" for prior in ("rbd", "mc") for number in (1, 2)]

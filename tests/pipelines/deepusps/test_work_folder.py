@@ -12,23 +12,23 @@ import pytest
 pytest.importorskip("zarr")
 
 from maskgen.errors import ShardFault, UsageError
-from maskgen.pipelines.deepusps.work_folder import Work, open_work
+from maskgen.pipelines.deepusps.work_folder import WorkFolder, open_work_folder
 
 
 def test_a_record_is_what_was_committed_and_says_whether_its_step_is_done(tmp_path: Path) -> None:
-    work = Work(tmp_path)
+    work = WorkFolder(tmp_path)
     work.begin()
     assert work.record("photos") is None
     assert not work.is_done("photos")
     work.commit("photos", {"done": False, "rows": 3})
     assert not work.is_done("photos")
     work.commit("photos", {"done": True, "rows": 4})
-    assert Work(tmp_path).record("photos") == {"done": True, "rows": 4}
+    assert WorkFolder(tmp_path).record("photos") == {"done": True, "rows": 4}
     assert work.is_done("photos")
 
 
 def test_an_edited_record_is_damaged_and_the_message_says_what_to_do(tmp_path: Path) -> None:
-    work = Work(tmp_path)
+    work = WorkFolder(tmp_path)
     work.begin()
     work.commit("photos", {"done": True, "rows": 4})
     path = tmp_path / "records" / "photos.json"
@@ -41,7 +41,7 @@ def test_an_edited_record_is_damaged_and_the_message_says_what_to_do(tmp_path: P
 
 
 def test_beginning_drops_what_killed_writers_left_and_keeps_the_rest(tmp_path: Path) -> None:
-    work = Work(tmp_path)
+    work = WorkFolder(tmp_path)
     work.begin()
     work.commit("photos", {"done": True})
     networks = tmp_path / "networks"
@@ -53,8 +53,8 @@ def test_beginning_drops_what_killed_writers_left_and_keeps_the_rest(tmp_path: P
 
 
 def test_the_log_is_a_json_object_a_line_with_the_time(tmp_path: Path) -> None:
-    Work(tmp_path).log({"epoch": 1})
-    Work(tmp_path).log({"epoch": 2})
+    WorkFolder(tmp_path).log({"epoch": 1})
+    WorkFolder(tmp_path).log({"epoch": 2})
     lines = [json.loads(line) for line in (tmp_path / "log.jsonl").read_text().splitlines()]
     assert [line["epoch"] for line in lines] == [1, 2]
     assert all(line["time"].endswith("Z") for line in lines)
@@ -62,7 +62,7 @@ def test_the_log_is_a_json_object_a_line_with_the_time(tmp_path: Path) -> None:
 
 def _try(root: Path, answers: Any) -> None:
     try:
-        with Work(root).alone():
+        with WorkFolder(root).alone():
             answers.put("free")
     except UsageError as error:
         answers.put(error.what)
@@ -78,13 +78,13 @@ def test_another_process_is_kept_out_as_long_as_one_works(tmp_path: Path) -> Non
         process.join()
         return str(answers.get())
 
-    with Work(tmp_path).alone():
+    with WorkFolder(tmp_path).alone():
         assert answer() == "another maskgen deepusps works in this folder"
     assert answer() == "free"
 
 
 def test_a_folder_without_a_training_is_refused(tmp_path: Path) -> None:
     with pytest.raises(UsageError, match="no DeepUSPS training is in this folder"):
-        open_work(tmp_path)
+        open_work_folder(tmp_path)
     (tmp_path / "settings.json").write_text("{}")
-    assert open_work(tmp_path).root == tmp_path
+    assert open_work_folder(tmp_path).root == tmp_path

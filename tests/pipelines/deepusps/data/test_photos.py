@@ -13,7 +13,7 @@ from maskgen.errors import UsageError
 from maskgen.pipelines.deepusps.data import photos
 from maskgen.pipelines.deepusps.run import begin
 from maskgen.pipelines.deepusps.settings.settings import Request
-from maskgen.pipelines.deepusps.work_folder import Work
+from maskgen.pipelines.deepusps.work_folder import WorkFolder
 
 
 def drawn(folder: Path, seed: int, wanted: int) -> list[str]:
@@ -53,7 +53,7 @@ def test_several_inputs_are_one_draw_and_change_its_digest(discs: Path, tmp_path
     assert {(photo.input, photo.path) for photo in both.photos} >= {(0, "a0.jpg"), (1, "a0.jpg")}
 
 
-def gathered(source: Path, output: Path, *changes: str) -> Work:
+def gathered(source: Path, output: Path, *changes: str) -> WorkFolder:
     work, settings, _ = begin(Request(output=output, inputs=(str(source),), preset="test", changes=changes))
     work.begin()
     photos.gather(work, settings, 1, lambda _: None)

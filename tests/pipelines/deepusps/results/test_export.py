@@ -19,7 +19,7 @@ from maskgen.pipelines.deepusps.results.export import export
 from maskgen.pipelines.deepusps.run import RunHooks
 from maskgen.pipelines.deepusps.settings.settings import read_settings
 from maskgen.pipelines.deepusps.training.phase import Hardware
-from maskgen.pipelines.deepusps.work_folder import open_work
+from maskgen.pipelines.deepusps.work_folder import open_work_folder
 
 pytestmark = pytest.mark.slow
 
@@ -48,7 +48,7 @@ def test_the_side_file_says_how_it_was_made(finished: Path, discs: Path) -> None
 
 
 def test_half_precision_is_half_the_size_and_the_same_masks(finished: Path, tmp_path: Path) -> None:
-    work = open_work(finished)
+    work = open_work_folder(finished)
     target = export(work, read_settings(work), tmp_path / "half.safetensors", half=True)
     full = finished / "deepusps.safetensors"
     assert 0.49 < target.stat().st_size / full.stat().st_size < 0.52

@@ -17,7 +17,7 @@ from maskgen.pipelines.deepusps.run import RunHooks, begin, run
 from maskgen.pipelines.deepusps.settings.settings import Request
 from maskgen.pipelines.deepusps.status import status
 from maskgen.pipelines.deepusps.training.phase import Hardware
-from maskgen.pipelines.deepusps.work_folder import Work
+from maskgen.pipelines.deepusps.work_folder import WorkFolder
 
 
 def polylines(svg: str) -> list[list[tuple[float, float]]]:
@@ -106,7 +106,7 @@ def test_the_report_grows_with_the_training(discs: Path, tmp_path: Path) -> None
 def test_a_line_of_the_log_that_a_kill_has_cut_is_passed_over(tmp_path: Path) -> None:
     from maskgen.pipelines.deepusps.results.report import seconds_by_phase
 
-    work = Work(tmp_path)
+    work = WorkFolder(tmp_path)
     work.log({"phase": "fusion", "seconds": 1.5})
     with (tmp_path / "log.jsonl").open("a") as file:
         file.write('{"time": "2026-')

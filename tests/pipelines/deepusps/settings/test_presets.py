@@ -19,7 +19,7 @@ from maskgen.pipelines.deepusps.settings.presets import (
     find_preset,
     from_facts,
 )
-from maskgen.pipelines.deepusps.training.schedule import of_fusion, of_rounds
+from maskgen.pipelines.deepusps.training.schedule import schedule_fusion, schedule_rounds
 
 
 def test_relicv2_is_its_appendix() -> None:
@@ -63,10 +63,12 @@ def test_priors_are_cut_at_their_mean_and_what_a_color_cut_made_in_the_middle() 
     assert RELICV2.threshold_of("vote", 0.2) == 0.5
     assert dataclasses.replace(RELICV2, cut=True).threshold_of("rbd", 0.2) == 0.5
     means = dict.fromkeys(FAST.priors, 0.2)
-    assert of_rounds(FAST, means)[0].thresholds == (0.5,) * 5
+    assert schedule_rounds(FAST, means)[0].thresholds == (0.5,) * 5
     uncut = with_overrides(FAST, ("cut=no", "priors=mc,vote"))
-    assert of_fusion(with_overrides(uncut, ("rounds=0",)), means).thresholds == pytest.approx((0.3, 0.5))
-    assert of_rounds(with_overrides(uncut, ("joint=no",)), means)[0].thresholds == pytest.approx((0.3,))
+    assert schedule_fusion(with_overrides(uncut, ("rounds=0",)), means).thresholds == pytest.approx(
+        (0.3, 0.5)
+    )
+    assert schedule_rounds(with_overrides(uncut, ("joint=no",)), means)[0].thresholds == pytest.approx((0.3,))
 
 
 def test_predictions_are_kept_every_few_epochs_or_once() -> None:

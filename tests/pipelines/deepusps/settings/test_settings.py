@@ -20,7 +20,7 @@ from maskgen.pipelines.deepusps.settings.settings import (
     read_settings,
     resolve_request,
 )
-from maskgen.pipelines.deepusps.work_folder import SETTINGS, open_work
+from maskgen.pipelines.deepusps.work_folder import SETTINGS, open_work_folder
 
 SOURCE = {"photos": 6, "sha256": "0" * 64}
 
@@ -81,7 +81,7 @@ def test_settings_are_read_as_they_were_claimed_and_may_only_move(tmp_path: Path
     assert read_settings(work) == made
     moved = replace(made, inputs=("/elsewhere",))
     claim(moved, tmp_path / "work", 10)
-    assert read_settings(open_work(tmp_path / "work")) == moved
+    assert read_settings(open_work_folder(tmp_path / "work")) == moved
     with pytest.raises(UsageError, match=r"seed: 0 -> 3"):
         claim(replace(made, seed=3), tmp_path / "work", 10)
     assert read_settings(work) == moved

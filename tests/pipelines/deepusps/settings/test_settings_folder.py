@@ -18,7 +18,7 @@ from maskgen.pipelines.deepusps.run import begin, run
 from maskgen.pipelines.deepusps.settings import settings as setting
 from maskgen.pipelines.deepusps.settings.settings import Request, read_settings
 from maskgen.pipelines.deepusps.status import steps_done
-from maskgen.pipelines.deepusps.work_folder import open_work
+from maskgen.pipelines.deepusps.work_folder import open_work_folder
 
 pytestmark = pytest.mark.slow
 
@@ -41,7 +41,7 @@ def test_inputs_may_move(mapped: Path, discs: Path, tmp_path: Path) -> None:
     moved = Path(shutil.copytree(discs, tmp_path / "elsewhere"))
     output = Path(shutil.copytree(mapped, tmp_path / "work"))
     begin(request(output, moved))
-    assert read_settings(open_work(output)).inputs == (str(moved),)
+    assert read_settings(open_work_folder(output)).inputs == (str(moved),)
 
 
 def test_a_folder_with_other_files_is_refused(discs: Path, tmp_path: Path) -> None:
@@ -77,7 +77,7 @@ def test_the_space_asked_for_is_enough_and_not_absurd(mapped: Path, tmp_path: Pa
     with killed(running, "drop_intermediates", 1, after=False):
         do(output)
     taken = sum(path.stat().st_size for path in output.rglob("*") if path.is_file())
-    preset = read_settings(open_work(output)).preset
+    preset = read_settings(open_work_folder(output)).preset
     values = sum(value.numel() for value in build_network(preset.network).state_dict().values())
     asked = setting.needed_bytes(preset, preset.images, values)
     assert taken <= asked <= 3 * taken

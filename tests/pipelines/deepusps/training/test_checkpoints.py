@@ -14,7 +14,12 @@ from torchvision.models import resnet18
 
 from maskgen.errors import MaskgenError, ShardFault, UsageError
 from maskgen.methods.networks.deepusps.network import build_network, load_start
-from maskgen.pipelines.deepusps.training.checkpoints import halved, load_state, read_encoder, save_state
+from maskgen.pipelines.deepusps.training.checkpoints import (
+    halve_weights,
+    load_state,
+    read_encoder,
+    save_state,
+)
 
 
 @pytest.fixture(scope="module")
@@ -118,10 +123,10 @@ def test_a_state_comes_back_and_a_damaged_one_does_not(tmp_path: Path) -> None:
 def test_halving_rounds_floats_and_leaves_counters(tmp_path: Path) -> None:
     path = tmp_path / "w.safetensors"
     save_file({"weight": torch.tensor([1.0, 1 / 3]), "count": torch.tensor([70_000])}, path)
-    found = halved(path)
+    found = halve_weights(path)
     assert found["weight"].dtype == torch.float16
     assert found["weight"].tolist() == pytest.approx([1.0, 1 / 3], abs=1e-3)
     assert found["count"].tolist() == [70_000]
     save_file({"weight": torch.tensor([70_000.0])}, path)
     with pytest.raises(MaskgenError, match="cannot be rounded"):
-        halved(path)
+        halve_weights(path)

@@ -15,7 +15,7 @@ torch = pytest.importorskip("torch")
 from maskgen.errors import UsageError  # noqa: E402
 from maskgen.methods.networks.deepusps.network import build_network  # noqa: E402
 from maskgen.pipelines.deepusps.settings.presets import Phase  # noqa: E402
-from maskgen.pipelines.deepusps.training.loop import Data, Round, agreement, crf_of  # noqa: E402
+from maskgen.pipelines.deepusps.training.loop import Data, PhaseLoop, agreement, crf_of  # noqa: E402
 
 SIDE = 32
 PHASE = Phase(epochs=4, lr=2e-3, batch_size=4, beta2=1.0, flip=True)
@@ -48,7 +48,7 @@ def discs(count: int = 10, seed: int = 0) -> Data:
     return Data(np.stack(photos).astype(np.uint8), (np.stack(labels).astype(np.uint8),), (0.5,))
 
 
-def make(data: Data, phase: Phase = PHASE, **changes: Any) -> Round:
+def make(data: Data, phase: Phase = PHASE, **changes: Any) -> PhaseLoop:
     options: dict[str, Any] = {
         "network": "small",
         "init": None,
@@ -57,7 +57,7 @@ def make(data: Data, phase: Phase = PHASE, **changes: Any) -> Round:
         "crf": crf_of(16),
         "average": None,
     }
-    return Round(data, phase, **{**options, **changes})
+    return PhaseLoop(data, phase, **{**options, **changes})
 
 
 def through_a_file(state: dict[str, Any]) -> dict[str, Any]:

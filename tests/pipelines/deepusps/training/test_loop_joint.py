@@ -19,7 +19,7 @@ from maskgen.pipelines.deepusps.data.recut import recut
 from maskgen.pipelines.deepusps.run import begin
 from maskgen.pipelines.deepusps.settings.settings import Request
 from maskgen.pipelines.deepusps.store import MapStore
-from maskgen.pipelines.deepusps.work_folder import Work, open_work
+from maskgen.pipelines.deepusps.work_folder import WorkFolder, open_work_folder
 
 CHANGES = ("joint=yes", "crf_side=0", "rounds.crf_every=0", "rounds.paste=0.5", "rounds.crop=0.7")
 
@@ -61,7 +61,7 @@ def test_new_labels_are_the_cut_of_map_and_prediction() -> None:
 
 @pytest.mark.slow
 def test_each_prior_gets_labels_of_its_own(finished: Path) -> None:
-    store = open_work(finished).store
+    store = open_work_folder(finished).store
     mc, rbd = (store.read(f"labels/all/2/{name}") for name in ("mc", "rbd"))
     assert mc.shape == rbd.shape == (6, 32, 32)
     assert not np.array_equal(mc, rbd)
@@ -72,9 +72,9 @@ def test_each_prior_gets_labels_of_its_own(finished: Path) -> None:
 @pytest.mark.parametrize(
     ("target", "name", "call"),
     [
-        (Work, "commit", 1),
-        (Work, "commit", 3),
-        (Work, "commit", 5),
+        (WorkFolder, "commit", 1),
+        (WorkFolder, "commit", 3),
+        (WorkFolder, "commit", 5),
         (MapStore, "write", 3),
         (MapStore, "write", 4),
     ],

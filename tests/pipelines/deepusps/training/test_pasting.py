@@ -28,8 +28,8 @@ def scene(count: int = 8, labels: int = 3) -> tuple[np.ndarray, tuple[np.ndarray
 
 
 def tensors(photos: np.ndarray, labels: tuple[np.ndarray, ...]) -> tuple[torch.Tensor, torch.Tensor]:
-    stacked = torch.from_numpy(np.stack(labels, 1).astype(np.float32)) / 255
-    return torch.from_numpy(photos).permute(0, 3, 1, 2).float(), stacked
+    stack_maps = torch.from_numpy(np.stack(labels, 1).astype(np.float32)) / 255
+    return torch.from_numpy(photos).permute(0, 3, 1, 2).float(), stack_maps
 
 
 def pasted(

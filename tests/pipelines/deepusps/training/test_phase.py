@@ -17,7 +17,7 @@ from maskgen.pipelines.deepusps.run import RunHooks
 from maskgen.pipelines.deepusps.store import MapStore
 from maskgen.pipelines.deepusps.training import phase
 from maskgen.pipelines.deepusps.training.phase import Hardware
-from maskgen.pipelines.deepusps.work_folder import Work
+from maskgen.pipelines.deepusps.work_folder import WorkFolder
 
 pytestmark = pytest.mark.slow
 
@@ -31,7 +31,7 @@ def test_stopped_in_the_middle_of_an_average_it_ends_with_the_same_bytes(finishe
 
 
 def test_a_damaged_checkpoint_costs_its_round_and_nothing_else(finished: Path, copy: Path) -> None:
-    with killed(Work, "commit", 5, after=True):  # the second round's second epoch
+    with killed(WorkFolder, "commit", 5, after=True):  # the second round's second epoch
         do(copy)
     (path,) = (copy / "checkpoints").glob("0.pt")
     path.write_bytes(path.read_bytes()[:-1])
