@@ -75,17 +75,17 @@ class ViewGraph:
         """Colors, blur and solarize; the fields of the draws begin with `prefix`."""
         row, chain = self._row, self._view.photometric
         first = columns(f"{prefix}color").start
-        if chain.jitter_p or chain.grey_p:
+        if chain.jitter_p or chain.gray_p:
             names = ("brightness", "contrast", "saturation", "hue")
             image = fn.color_twist(image, **{name: row[first + place] for place, name in enumerate(names)})
         if chain.blur_p:
             width = row[columns(f"{prefix}sigma").start]
             if width > 0.0:
                 image = fn.gaussian_blur(image, sigma=width)
-        if chain.solarise_p:
+        if chain.solarize_p:
             invert = row[columns(f"{prefix}solarize").start] > 0.0
             if invert:
-                bright = fn.cast(image >= chain.solarise_threshold, dtype=types.UINT8)
+                bright = fn.cast(image >= chain.solarize_threshold, dtype=types.UINT8)
                 image = image ^ (bright * self._constant(255))
         return image
 

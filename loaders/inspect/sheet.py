@@ -127,12 +127,12 @@ def _outputs(recipe: Recipe, batch: Batch, draws: BatchDraws, small: Small, cell
     scale = cell / max(view.size for view in recipe.views)
     held = coverage(small.sat, np.stack([view.box for view in draws.views], axis=1))
     for number, view in enumerate(recipe.views):
-        colour, side = COLORS[number % len(COLORS)], max(1, round(view.size * scale))
+        color, side = COLORS[number % len(COLORS)], max(1, round(view.size * scale))
         width = max(side, _NARROWEST)
         captions = [_caption(draws, number, row, float(share)) for row, share in enumerate(held[:, number])]
         pictures = _pictures(batch["views"][number])
         yield _Output(
-            Column(f"view {number}, {view.size} px", width, colour), _cells(pictures, side, captions)
+            Column(f"view {number}, {view.size} px", width, color), _cells(pictures, side, captions)
         )
         for name, parts in (
             ("weak", batch["weak"]), ("mask", batch["masks"]), ("cam mask", batch["cam_masks"]),
@@ -140,7 +140,7 @@ def _outputs(recipe: Recipe, batch: Batch, draws: BatchDraws, small: Small, cell
         ):  # fmt: skip
             tensor = parts[number] if parts is not None else None
             if tensor is not None:
-                yield _Output(Column(f"{name} {number}", width, colour), _cells(_pictures(tensor), side))
+                yield _Output(Column(f"{name} {number}", width, color), _cells(_pictures(tensor), side))
     if batch["negative"] is not None:
         side = max(1, round(recipe.views[0].size * scale))
         width = max(side, _NARROWEST)
@@ -203,7 +203,7 @@ def _words(view: View) -> str:
     words += [f"fg_min {crop.fg_min:g}"] if crop.fg_min else []
     words += [f"over view {crop.overlap_of}"] if crop.overlap_of is not None else []
     if behind.p:
-        early = " before the colours" if behind.place == "before" else ""
+        early = " before the colors" if behind.place == "before" else ""
         words.append(f"{'grey' if behind.replace == 'grey' else 'another'} background p {behind.p:g}{early}")
     extra = {"mask": view.masks, f"cam mask {view.cam_masks}": view.cam_masks, "weak": view.weak}
     words += [f"+ {name}" for name, given in {**extra, "masked": view.masked}.items() if given]

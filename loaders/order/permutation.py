@@ -14,7 +14,7 @@ _ROUNDS = 8
 
 
 def mix64(values: NDArray[np.uint64]) -> NDArray[np.uint64]:
-    """A bijective hash of uint64 values: the finaliser of SplitMix64 (Steele, Lea, Flood, OOPSLA 2014)."""
+    """A bijective hash of uint64 values: the finalizer of SplitMix64 (Steele, Lea, Flood, OOPSLA 2014)."""
     values = (values ^ (values >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
     values = (values ^ (values >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
     return values ^ (values >> np.uint64(31))

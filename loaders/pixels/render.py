@@ -203,7 +203,7 @@ def _chain(view: View, row: _Row, image: Picture, matrix: Matrix, prefix: str) -
     draws = row.draws
     same = draws[f"{prefix}color"].tolist() == [1.0, 1.0, 1.0, 0.0]
     sigma, solarize = float(draws[f"{prefix}sigma"]), float(draws[f"{prefix}solarize"])
-    threshold = view.photometric.solarise_threshold
+    threshold = view.photometric.solarize_threshold
     return kernels.photometric(image, None if same else matrix, sigma, solarize, threshold)
 
 

@@ -10,7 +10,7 @@ from typing import Literal, TypeAlias, get_args
 from maskgen.errors import UsageError
 
 Rule: TypeAlias = Literal["plain", "fg_min", "phi", "overlap"]
-Centre: TypeAlias = Literal["uniform", "foreground"]
+Center: TypeAlias = Literal["uniform", "foreground"]
 Replace: TypeAlias = Literal["none", "grey", "donor"]
 Place: TypeAlias = Literal["after", "before"]
 MaskChange: TypeAlias = Literal[
@@ -19,7 +19,7 @@ MaskChange: TypeAlias = Literal[
 ]  # fmt: skip
 
 IMAGENET_MEAN = (124, 116, 104)
-"""Round(255 · (0.485, 0.456, 0.406)): the uint8 RGB that becomes zero when a view is normalised."""
+"""Round(255 · (0.485, 0.456, 0.406)): the uint8 RGB that becomes zero when a view is normalized."""
 
 
 def check_ranges(owner: str, rules: Iterable[tuple[str, object, bool]]) -> None:
@@ -51,10 +51,10 @@ class Crop:
         ratio: bounds of the crop's width / height.
         fg_min: smallest share of the whole foreground area that the crop must hold, in [0, 1]
             (Ryali et al., A.4: 0, 0.1, 0.2; CAST's φ, 0.2). A photo without foreground takes any crop.
-        rule: what a crop is when no try is good. ``plain`` and ``fg_min``: the centre crop of torchvision's
+        rule: what a crop is when no try is good. ``plain`` and ``fg_min``: the center crop of torchvision's
             RandomResizedCrop (Ryali et al., A.4). ``phi``: the foreground's box, grown at random (CAST's code).
             ``overlap``: any crop (code of Revisiting Contrastive Methods). None chooses by the other fields.
-        centre: law of the crop's centre: ``uniform``, or ``foreground``, a normal law around the mask's centroid
+        center: law of the crop's center: ``uniform``, or ``foreground``, a normal law around the mask's centroid
             with the image's height and width as its deviations, cut to the image (CAST's code; its paper says no
             more than random).
         overlap_of: index of an earlier view that the crop must overlap.
@@ -70,7 +70,7 @@ class Crop:
     ratio: tuple[float, float] = (3 / 4, 4 / 3)
     fg_min: float = 0.0
     rule: Rule | None = None
-    centre: Centre = "uniform"
+    center: Center = "uniform"
     overlap_of: int | None = None
     overlap_min: float = 0.2
     iou: tuple[int, float, float] | None = None
@@ -85,7 +85,7 @@ class Crop:
             ("ratio", self.ratio, 0 < self.ratio[0] <= self.ratio[1] < inf),
             ("fg_min", self.fg_min, is_share(self.fg_min)),
             ("rule", self.rule, self.rule in get_args(Rule) and needed.get(str(self.rule), True)),
-            ("centre", self.centre, self.centre in get_args(Centre)),
+            ("center", self.center, self.center in get_args(Center)),
             ("overlap_of", self.overlap_of, self.overlap_of is None or self.overlap_of >= 0),
             ("overlap_min", self.overlap_min, is_share(self.overlap_min)),
             ("iou", self.iou, self.iou is None or (self.iou[0] >= 0 and 0 <= self.iou[1] <= self.iou[2])),
@@ -95,22 +95,22 @@ class Crop:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Photometric:
-    """The photometric chain: colour jitter, greyscale, blur, solarise. The defaults are those of MoCo v2.
+    """The photometric chain: color jitter, grayscale, blur, solarize. The defaults are those of MoCo v2.
 
     The jitter is one affine map of RGB, as in `nvidia.dali.fn.color_twist`: saturation and hue, then contrast
-    around mid-grey, then brightness, rounded once. torchvision's ColorJitter draws the same factors, but applies
+    around mid-gray, then brightness, rounded once. torchvision's ColorJitter draws the same factors, but applies
     them in random order, rounds after each, pivots the contrast at the photo's mean and turns the hue in HSV:
-    four passes, which cost more than all the rest of a view. Saturation 0 is greyscale.
+    four passes, which cost more than all the rest of a view. Saturation 0 is grayscale.
 
     Args:
         jitter: largest change of brightness, contrast, saturation (factors 1 ± v, not below 0) and hue
             (± v turns, at most 0.5).
         jitter_p: probability of the jitter.
-        grey_p: probability of greyscale.
+        gray_p: probability of grayscale.
         blur_p: probability of the Gaussian blur.
         blur_sigma: bounds of its σ in output pixels, drawn uniformly.
-        solarise_p: probability of inverting all values from the threshold on.
-        solarise_threshold: 0..256.
+        solarize_p: probability of inverting all values from the threshold on.
+        solarize_threshold: 0..256.
         auto_augment_p: probability that AutoAugment (ImageNet policy) takes the place of the whole chain
             (Revisiting's A+: 0.5).
 
@@ -120,15 +120,15 @@ class Photometric:
 
     jitter: tuple[float, float, float, float] = (0.4, 0.4, 0.4, 0.1)
     jitter_p: float = 0.8
-    grey_p: float = 0.2
+    gray_p: float = 0.2
     blur_p: float = 0.5
     blur_sigma: tuple[float, float] = (0.1, 2.0)
-    solarise_p: float = 0.0
-    solarise_threshold: int = 128
+    solarize_p: float = 0.0
+    solarize_threshold: int = 128
     auto_augment_p: float = 0.0
 
     def __post_init__(self) -> None:
-        shares = ("jitter_p", "grey_p", "blur_p", "solarise_p", "auto_augment_p")
+        shares = ("jitter_p", "gray_p", "blur_p", "solarize_p", "auto_augment_p")
         rules = (
             (
                 "jitter",
@@ -136,13 +136,13 @@ class Photometric:
                 len(self.jitter) == 4 and min(self.jitter) >= 0 and self.jitter[3] <= 0.5,
             ),
             ("blur_sigma", self.blur_sigma, 0 < self.blur_sigma[0] <= self.blur_sigma[1] < inf),
-            ("solarise_threshold", self.solarise_threshold, 0 <= self.solarise_threshold <= 256),
+            ("solarize_threshold", self.solarize_threshold, 0 <= self.solarize_threshold <= 256),
             *((name, getattr(self, name), is_share(getattr(self, name))) for name in shares),
         )
         check_ranges("Photometric", rules)
 
 
-NO_PHOTOMETRIC = Photometric(jitter=(0.0, 0.0, 0.0, 0.0), jitter_p=0.0, grey_p=0.0, blur_p=0.0)
+NO_PHOTOMETRIC = Photometric(jitter=(0.0, 0.0, 0.0, 0.0), jitter_p=0.0, gray_p=0.0, blur_p=0.0)
 """The chain of a view that keeps its colors and stays sharp."""
 
 
@@ -151,14 +151,14 @@ class Background:
     """What a view's background may be replaced with.
 
     Args:
-        replace: ``none``; ``grey``: one grey level (BG_RM); ``donor``: the background of another photo of the
-            batch, cut, flipped and coloured as in that photo's own view (BG_Random).
+        replace: ``none``; ``grey``: one gray level (BG_RM); ``donor``: the background of another photo of the
+            batch, cut, flipped and colored as in that photo's own view (BG_Random).
         p: probability of the replacement, in each view on its own.
-        grey: level in [0, 1] for ``grey``, 0 is black; None draws it uniformly per view (Ryali et al., 2.2).
+        gray: level in [0, 1] for ``grey``, 0 is black; None draws it uniformly per view (Ryali et al., 2.2).
         place: ``after`` or ``before`` the photometric chain (Ryali et al., 2.2: after, before is similar).
         min_area: the foreground's least share of the whole photo (RELICv2, B.2: 0.05). A photo without any
             foreground always keeps its background.
-        min_visible: the foreground's least share of the crop; below it the view would be hardly more than grey
+        min_visible: the foreground's least share of the crop; below it the view would be hardly more than gray
             (ours; the papers leave it open).
         softness: width of the blended edge in mask values, [0, 1]; 0 cuts hard at the data set's threshold.
 
@@ -168,7 +168,7 @@ class Background:
 
     replace: Replace = "none"
     p: float = 0.0
-    grey: float | None = None
+    gray: float | None = None
     place: Place = "after"
     min_area: float = 0.0
     min_visible: float = 0.01
@@ -179,7 +179,7 @@ class Background:
         rules = (
             ("replace", self.replace, self.replace in get_args(Replace)),
             ("p", self.p, self.replace != "none" or self.p == 0),
-            ("grey", self.grey, self.grey is None or is_share(self.grey)),
+            ("gray", self.gray, self.gray is None or is_share(self.gray)),
             ("place", self.place, self.place in get_args(Place)),
             *((name, getattr(self, name), is_share(getattr(self, name))) for name in shares),
         )
@@ -188,13 +188,13 @@ class Background:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Corruption:
-    """Masks spoiled on purpose, anew in each epoch, to measure how much a method depends on them.
+    """Masks corrupted on purpose, anew in each epoch, to measure how much a method depends on them.
 
     Args:
         change: ``rotate`` by ± `amount` degrees, ``shear`` by ± `amount` degrees along both axes, ``translate``
             by ± `amount` times the foreground's width and height, ``flip`` left to right with probability
             `amount` (Ryali et al., A.2); ``random_rectangle`` and ``centred_rectangle`` of `amount` of the photo's area
-            instead of the mask, ``add_rectangle`` to and ``remove_rectangle`` from the mask at the photo's centre,
+            instead of the mask, ``add_rectangle`` to and ``remove_rectangle`` from the mask at the photo's center,
             of `amount` of the foreground's area, ``box``: the foreground's bounding box (RELICv2, H.2, tables
             16 and 17).
         amount: see `change`; not used by ``box``.

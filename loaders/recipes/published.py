@@ -12,19 +12,19 @@ from dataclasses import replace
 from .parts import NO_PHOTOMETRIC, Background, Crop, Photometric
 from .spec import Negative, Recipe, View
 
-_MOCO = Photometric()  # jitter (.4,.4,.4,.1) p .8, grey .2, blur (.1,2) p .5
+_MOCO = Photometric()  # jitter (.4,.4,.4,.1) p .8, gray .2, blur (.1,2) p .5
 _SIMCLR = Photometric(jitter=(0.8, 0.8, 0.8, 0.2))  # appendix A, strength 1; blur p .5
 _SWAV = Photometric(jitter=(0.8, 0.8, 0.8, 0.2))  # the code; the same values as SimCLR's
 # BYOL, table 6, first and second view; RELICv2, table 4, calls them even and odd.
 _EVEN = Photometric(jitter=(0.4, 0.4, 0.2, 0.1), blur_p=1.0)
-_ODD = Photometric(jitter=(0.4, 0.4, 0.2, 0.1), blur_p=0.1, solarise_p=0.2)
+_ODD = Photometric(jitter=(0.4, 0.4, 0.2, 0.1), blur_p=0.1, solarize_p=0.2)
 _CAST = Photometric(jitter=(0.4, 0.4, 0.4, 0.4), jitter_p=0.5, blur_p=0.0)  # the code: no blur, hue ± .4
 _LARGE = Crop(scale=(0.2, 1.0))
 _SMALL_SCALE = (0.05, 0.14)
 
 
-def _grey(p: float) -> Background:
-    """BG_RM: a grey level drawn for each view, after the chain (Ryali et al., 2.2)."""
+def _gray(p: float) -> Background:
+    """BG_RM: a gray level drawn for each view, after the chain (Ryali et al., 2.2)."""
     return Background(replace="grey", p=p)
 
 
@@ -73,7 +73,7 @@ def _relicv2() -> Recipe:
 
 def _cast() -> Recipe:
     """Query and key, each with φ = 0.2 of the saliency; 7 x 7 masks of both and the masked key (sections 3.1-3.3)."""
-    crop = Crop(scale=(0.2, 1.0), fg_min=0.2, rule="phi", centre="foreground")
+    crop = Crop(scale=(0.2, 1.0), fg_min=0.2, rule="phi", center="foreground")
     query = View(crop=crop, photometric=_CAST, cam_masks=7)
     return _pair(query, replace(query, masked=True))
 
@@ -89,7 +89,7 @@ def _knn_moco() -> Recipe:
     return Recipe(views=(query, replace(query, photometric=_MOCO)) + (small,) * 4)
 
 
-# No chance in it: the largest centred square.
+# No chance in it: the largest centered square.
 _WHOLE = View(
     crop=Crop(scale=(1.0, 1.0), ratio=(1.0, 1.0)), photometric=NO_PHOTOMETRIC, flip_p=0.0, masks=True
 )
@@ -97,7 +97,7 @@ _SWAPPED = _mocov2(_donor(0.2), 0.1)
 
 RECIPES: dict[str, Recipe] = {
     "mocov2": _pair(_mocov2(Background())),
-    "mocov2-bg-rm": _pair(_mocov2(_grey(0.2))),  # A.1.1
+    "mocov2-bg-rm": _pair(_mocov2(_gray(0.2))),  # A.1.1
     "mocov2-bg-random": _pair(_mocov2(_donor(0.2))),  # table A5
     "mocov2-bg-swaps": Recipe(  # p_pos = p_neg = .2, fg_min .1: A.1.1
         views=(_SWAPPED, _SWAPPED), negative=Negative(p=0.2, view=_mocov2(Background(), 0.1))
@@ -105,13 +105,13 @@ RECIPES: dict[str, Recipe] = {
     "simclr": _pair(View(crop=Crop(scale=(0.08, 1.0)), photometric=_SIMCLR)),
     "simsiam": _pair(View(crop=_LARGE, photometric=_MOCO)),  # section 3: MoCo v2's chain
     "byol": _byol(Background(), scale=(0.08, 1.0)),
-    "byol-bg-rm": _byol(_grey(0.15), 0.05),  # A.1.1
+    "byol-bg-rm": _byol(_gray(0.15), 0.05),  # A.1.1
     "byol-bg-random": _byol(_donor(0.05), 0.05),  # A.1.1
     "byol-saliency": _byol(  # RELICv2, table 14
         Background(replace="grey", p=0.1, place="before", min_area=0.05), scale=(0.08, 1.0)
     ),
     "swav": _swav(Background()),
-    "swav-bg-rm": _swav(_grey(0.15), 0.05),  # A.1.1
+    "swav-bg-rm": _swav(_gray(0.15), 0.05),  # A.1.1
     "swav-bg-random": _swav(
         _donor(0.15), 0.05
     ),  # A.1.1 says .05, but table 1's 73.5 is nearest to .15 (73.2)

@@ -2,7 +2,7 @@
 
 A `Recipe` is the one description from which both backends make views: DALI's operators, and the CPU's renderer.
 Every view is made in this order: cut the crop, resize it, flip it; with ``place="before"`` replace its
-background; colour (brightness, contrast, saturation, hue; greyscale), blur, solarise, or in their stead one
+background; color (brightness, contrast, saturation, hue; grayscale), blur, solarize, or in their stead one
 AutoAugment sub-policy; with ``place="after"`` replace its background.
 """
 
@@ -31,7 +31,7 @@ class View:
         weak: also give the same crop, flipped alike, before the photometric chain and with its own background
             (MSR's weak view).
         masked: also give the finished view with its background at the ImageNet mean (CAST's masked key, whose
-            background is zero after normalisation).
+            background is zero after normalization).
 
     Raises:
         UsageError: a value out of its range.
@@ -103,7 +103,7 @@ class Recipe:
     Args:
         views: one or more; views of other views' crops (`Crop.overlap_of`, `Crop.iou`) stand behind them.
         negative: the extra negative of the first view.
-        corruption: spoil the masks first.
+        corruption: how the masks are corrupted first.
 
     Raises:
         UsageError: a value out of its range, or parts that do not fit each other.

@@ -141,7 +141,7 @@ def _tries(
     fits = np.asarray(((sides >= 1) & (sides <= sizes)).all(axis=-1))
     room = np.maximum(sizes - sides, 0)
     tried[..., :2] = np.floor(np.minimum(drawn[..., 2:] * (room + 1), room))
-    drawn_to = [view for view, crop in enumerate(crops) if crop.centre == "foreground"]
+    drawn_to = [view for view, crop in enumerate(crops) if crop.center == "foreground"]
     if drawn_to:
         middle = _centroids(sat)[:, None, None] * sizes
         tried[:, drawn_to, :, :2] = _around(middle, sizes, sides[:, drawn_to], drawn[:, drawn_to, :, 2:])

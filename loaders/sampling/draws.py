@@ -183,7 +183,7 @@ def _plain(view: View, drawn: NDArray[np.float32], box: NDArray[np.float32]) -> 
     flip = drawn[:, _FLIP] < view.flip_p
     color = np.where(usual[:, None], _colors(chain, drawn), _SAME)
     sigma = np.where(usual & (drawn[:, _BLUR_COIN] < chain.blur_p), sigma, np.float32(0))
-    solarize = usual & (drawn[:, _SOLARIZE_COIN] < chain.solarise_p)
+    solarize = usual & (drawn[:, _SOLARIZE_COIN] < chain.solarize_p)
     return ViewDraws(
         box=box,
         flip=flip,
@@ -213,7 +213,7 @@ def _colors(chain: Photometric, drawn: NDArray[np.float32]) -> NDArray[np.float3
     low[:3] = np.maximum(low[:3], 0)
     jittered = low + drawn[:, _JITTER : _JITTER + 4] * (high - low)
     color = np.where(drawn[:, _JITTER_COIN, None] < chain.jitter_p, jittered, _SAME)
-    color[drawn[:, _GRAY_COIN] < chain.grey_p, 2] = 0
+    color[drawn[:, _GRAY_COIN] < chain.gray_p, 2] = 0
     return color
 
 
@@ -229,7 +229,7 @@ def _replaced(
         return plain
     chosen = shown & (drawn[:, _REPLACE_COIN] < background.p)
     if background.replace == "grey":
-        level = np.floor(drawn[:, _LEVEL] * 256) if background.grey is None else round(background.grey * 255)
+        level = np.floor(drawn[:, _LEVEL] * 256) if background.gray is None else round(background.gray * 255)
         return replace(
             plain,
             kind=np.where(chosen, GRAY, KEEP).astype(np.uint8),

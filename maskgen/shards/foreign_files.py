@@ -30,7 +30,7 @@ def find(output: Path, shards: Iterable[Record]) -> Iterator[tuple[Path, str]]:
 
 
 def set_aside(output: Path) -> list[str]:
-    """Move the strays to a folder of their own; what a run is about to replace stays.
+    """Move such files to a folder of their own; what a run is about to replace stays.
 
     Returns:
         Their names.

@@ -15,7 +15,7 @@ from .meta import unpack_meta
 
 MAX_PIXELS = 1 << 28
 MIN_PX = 16
-"""Side of the patch of a photo without foreground: one block of a JPEG with halved colours."""
+"""Side of the patch of a photo without foreground: one block of a JPEG with halved colors."""
 
 
 def stored_box(region: Box, size: tuple[int, int], store: str) -> Box:

@@ -57,7 +57,7 @@ def cut_level(threshold: float, *, binary: bool = False) -> int:
 
 
 def store_mask(mask: SoftMask, threshold: float, config: RunConfig) -> MaskPair:
-    """Quantise and, when asked, binarise and shrink a mask; the hard mask is made from what is stored.
+    """Quantize and, when asked, binarize and shrink a mask; the hard mask is made from what is stored.
 
     Args:
         mask: (H, W) float32 in [0, 1].
@@ -67,7 +67,7 @@ def store_mask(mask: SoftMask, threshold: float, config: RunConfig) -> MaskPair:
     Raises:
         ValueError: the mask is not finite: the method is at fault.
     """
-    stored = _quantise(mask)
+    stored = _quantize(mask)
     size = mask.shape
     level = cut_level(threshold)
     side = config.mask_side
@@ -80,7 +80,7 @@ def store_mask(mask: SoftMask, threshold: float, config: RunConfig) -> MaskPair:
     return MaskPair(stored, hard_mask(stored, level, (size[0], size[1])))
 
 
-def _quantise(mask: SoftMask) -> NDArray[np.uint8]:
+def _quantize(mask: SoftMask) -> NDArray[np.uint8]:
     """(H, W) uint8 0..255, rounded to nearest; values beyond [0, 1] become its ends."""
     if not np.isfinite(mask).all():
         raise ValueError("the method returned a mask with values that are not finite")

@@ -134,7 +134,7 @@ def test_the_small_mask_holds_the_share_of_each_cell() -> None:
 
 def test_color_comes_before_blur_and_blur_before_solarize() -> None:
     image = reference.from_numpy(picture(5, 40, 40))
-    chain = Photometric(solarise_threshold=100)
+    chain = Photometric(solarize_threshold=100)
     draws = one_row(color=(1.3, 0.8, 0.5, 20), sigma=1.0, solarize=True)
     expected = tv2.solarize(reference.blur(reference.recolor(image, draws.color[0]), 1.0), 100.0)
     view = View(size=40, photometric=chain)
@@ -220,7 +220,7 @@ def test_a_matched_negative_is_its_querys_background_outside_its_foreground(
     meta = np.zeros(rows, META)
     meta["size"], meta["fg_box"] = [m.shape for m in masks], [foreground_box(m > 0) for m in masks]
     meta["fg_area_ppm"] = [round((m > 0).mean() * 1e6) for m in masks]
-    chain = Photometric(solarise_p=0.3)
+    chain = Photometric(solarize_p=0.3)
     view = View(size=32, photometric=chain, background=Background(replace=replacement, p=0.5))
     third = View(size=32, photometric=chain, crop=Crop(fg_min=0.5), background=Background(softness=softness))
     recipe = Recipe(views=(view,), negative=Negative(p=0.7, view=third))

@@ -111,7 +111,7 @@ def _chain(
         view = recolor(view, color)
     if sigma > 0:
         view = blur(view, sigma)
-    return tv2.solarize(view, float(chain.solarise_threshold)) if invert else view
+    return tv2.solarize(view, float(chain.solarize_threshold)) if invert else view
 
 
 def composite(view: Tensor, behind: Tensor, mask: Tensor, level: int, softness: float) -> Tensor:

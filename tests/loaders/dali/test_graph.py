@@ -26,7 +26,7 @@ from maskgen.loaders import (  # fmt: skip
 )
 from maskgen.loaders.recipes.published import RECIPES
 
-ALL = Photometric(blur_p=0.7, solarise_p=0.5, solarise_threshold=110)
+ALL = Photometric(blur_p=0.7, solarize_p=0.5, solarize_threshold=110)
 HOLDS = Crop(fg_min=0.3)
 
 
@@ -48,13 +48,13 @@ STRAINED = {
     "gray before": Recipe(views=(always("grey", place="before"),)),
     "donor after": Recipe(views=(always("donor"), always("donor"))),
     "donor before": Recipe(views=(always("donor", place="before"),)),
-    "soft edges": Recipe(views=(always("donor", softness=0.5), always("grey", grey=0.0, softness=0.3))),
+    "soft edges": Recipe(views=(always("donor", softness=0.5), always("grey", gray=0.0, softness=0.3))),
     "negative on its own background": swapping(view()),
     "negative on a donor's": swapping(view(background=Background(replace="donor", p=0.6))),
     "negative on gray": swapping(view(background=Background(replace="grey", p=0.6))),
     "all outputs": Recipe(views=(replace(always("donor"), masks=True, cam_masks=7, weak=True, masked=True),)),
     "corrupted masks": Recipe(views=(replace(always("grey"), masks=True),), corruption=Corruption(change="rotate", amount=90.0)),
-    "one gray level": Recipe(views=(view(size=33, photometric=replace(ALL, grey_p=1.0)),)),
+    "one gray level": Recipe(views=(view(size=33, photometric=replace(ALL, gray_p=1.0)),)),
 }  # fmt: skip
 GRAPHS = {"rendered": False, "operators": True}
 
@@ -195,7 +195,7 @@ def test_threads_do_not_change_a_pixel(grained: Any) -> None:
 def test_negative_is_on_the_background_of_its_query(drawn: Any, graph: str) -> None:
     """Without crops and colors: outside the other photo's mask, the negative is what the query shows there."""
     whole = Crop(scale=(1.0, 1.0), ratio=(0.2, 5.0))
-    plain = View(size=64, crop=whole, photometric=Photometric(jitter_p=0, grey_p=0, blur_p=0), flip_p=0.0)
+    plain = View(size=64, crop=whole, photometric=Photometric(jitter_p=0, gray_p=0, blur_p=0), flip_p=0.0)
     gray = replace(plain, background=Background(replace="grey", p=1.0), masks=True)
     recipe = Recipe(views=(gray,), negative=Negative(p=1.0, view=plain))
     batch = next(

@@ -68,7 +68,7 @@ def test_photo_without_foreground_keeps_its_background(drawn: Any) -> None:
 
 def test_photometric_of_a_recipe_is_applied(drawn: Any) -> None:
     """Saturation 0 leaves gray, up to the three digits of DALI's color matrix."""
-    gray = View(size=48, photometric=Photometric(jitter_p=0.0, grey_p=1.0, blur_p=0.0))
+    gray = View(size=48, photometric=Photometric(jitter_p=0.0, gray_p=1.0, blur_p=0.0))
     for batch in make(drawn.path, recipe=(gray,)):
         channels = batch["views"][0].float()
         assert (channels.amax(dim=1) - channels.amin(dim=1)).max() <= 2

@@ -33,7 +33,7 @@ from maskgen.loaders.recipes.spec import Negative, Recipe, View
         (Crop, {"rule": "best"}),
         (Crop, {"rule": "phi"}),
         (Crop, {"rule": "overlap"}),
-        (Crop, {"centre": "mean"}),
+        (Crop, {"center": "mean"}),
         (Crop, {"overlap_of": -1}),
         (Crop, {"overlap_of": 0, "overlap_min": 1.5}),
         (Crop, {"iou": (0, 0.5, 0.2)}),
@@ -41,15 +41,15 @@ from maskgen.loaders.recipes.spec import Negative, Recipe, View
         (Photometric, {"jitter": (0.4, 0.4, 0.4)}),
         (Photometric, {"jitter": (0.4, 0.4, 0.4, 0.6)}),
         (Photometric, {"jitter": (-0.4, 0.4, 0.4, 0.1)}),
-        (Photometric, {"grey_p": 1.1}),
+        (Photometric, {"gray_p": 1.1}),
         (Photometric, {"blur_sigma": (0.0, 1.0)}),
         (Photometric, {"blur_sigma": (2.0, 1.0)}),
-        (Photometric, {"solarise_threshold": 257}),
+        (Photometric, {"solarize_threshold": 257}),
         (Photometric, {"auto_augment_p": 2.0}),
         (Background, {"replace": "white"}),
         (Background, {"p": 0.2}),
         (Background, {"replace": "grey", "p": 1.2}),
-        (Background, {"grey": 2.0}),
+        (Background, {"gray": 2.0}),
         (Background, {"place": "within"}),
         (Background, {"min_area": -1.0}),
         (Background, {"softness": 1.01}),
@@ -91,4 +91,4 @@ def test_the_mean_color_becomes_zero_when_normalized() -> None:
 
 def test_no_photometric_has_no_chance_of_anything() -> None:
     chain = NO_PHOTOMETRIC
-    assert not any((chain.jitter_p, chain.grey_p, chain.blur_p, chain.solarise_p, chain.auto_augment_p))
+    assert not any((chain.jitter_p, chain.gray_p, chain.blur_p, chain.solarize_p, chain.auto_augment_p))

@@ -45,7 +45,7 @@ def test_the_sizes(name: str, expected: list[int]) -> None:
 
 def chain(view: View) -> tuple[Any, ...]:
     c = view.photometric
-    return c.jitter, c.jitter_p, c.grey_p, c.blur_p, c.solarise_p
+    return c.jitter, c.jitter_p, c.gray_p, c.blur_p, c.solarize_p
 
 
 MOCO = ((0.4, 0.4, 0.4, 0.1), 0.8, 0.2, 0.5, 0.0)
@@ -123,7 +123,7 @@ def test_special_parts() -> None:
     assert (swaps.p, swaps.view.crop.fg_min) == (0.2, 0.1)
     query, key = RECIPES["cast"].views
     assert [query.cam_masks, key.cam_masks, query.masked, key.masked] == [7, 7, False, True]
-    assert {(v.crop.rule, v.crop.fg_min, v.crop.centre) for v in (query, key)} == {("phi", 0.2, "foreground")}
+    assert {(v.crop.rule, v.crop.fg_min, v.crop.center) for v in (query, key)} == {("phi", 0.2, "foreground")}
     assert all(view.weak for view in RECIPES["msr"].views)
     strong = [view.photometric.auto_augment_p for view in RECIPES["knn-moco"].views]
     assert strong == [0.5, 0.0, 0.5, 0.5, 0.5, 0.5], "never on the anchor"

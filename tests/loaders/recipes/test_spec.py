@@ -43,7 +43,7 @@ GRAY = Background(replace="grey", p=0.2)
         (lambda: with_views(View(background=replace(GRAY, place="before")), negative=Negative()), "after"),
         (lambda: with_views(View(), negative=Negative(view=View(crop=Crop(overlap_of=0)))), "another photo"),
         (
-            lambda: with_views(View(photometric=Photometric(solarise_threshold=100)), negative=Negative()),
+            lambda: with_views(View(photometric=Photometric(solarize_threshold=100)), negative=Negative()),
             "chains",
         ),
     ],

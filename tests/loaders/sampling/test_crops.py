@@ -69,7 +69,7 @@ def slow_try(mask: Mask, crop: Crop, u: Sequence[float]) -> Box | None:
     w, h = round(math.sqrt(area * aspect)), round(math.sqrt(area / aspect))
     if not (0 < w <= width and 0 < h <= height):
         return None
-    if crop.centre == "uniform":
+    if crop.center == "uniform":
         return int(u[2] * (height - h + 1)), int(u[3] * (width - w + 1)), h, w
     corner = []
     places = np.argwhere(mask) + 0.5
@@ -160,9 +160,9 @@ RULES = {
     "fg_min": [Crop(fg_min=0.25), Crop(fg_min=0.75), Crop(scale=SMALL, fg_min=0.3)],
     "phi": [Crop(fg_min=0.2, rule="phi"), Crop(fg_min=0.9, rule="phi"), Crop(scale=SMALL, fg_min=0.5, rule="phi")],
     "center": [
-        Crop(centre="foreground"),
-        Crop(fg_min=0.2, rule="phi", centre="foreground"),
-        Crop(scale=SMALL, fg_min=0.2, centre="foreground"),
+        Crop(center="foreground"),
+        Crop(fg_min=0.2, rule="phi", center="foreground"),
+        Crop(scale=SMALL, fg_min=0.2, center="foreground"),
     ],
     "overlap": [Crop(), Crop(scale=SMALL, overlap_of=0), Crop(scale=SMALL, overlap_of=1, overlap_min=0.9)],
     "iou": [Crop(), Crop(iou=(0, 0.0, 0.3)), Crop(iou=(1, 0.6, 0.9)), Crop(iou=(0, 0.0, 0.02))],
@@ -391,7 +391,7 @@ def test_centers_around_the_foreground_follow_a_truncated_normal_law() -> None:
     mask[100:300, 600:800] = True  # centroid at 200, 700
     count = 15000
     sat, meta = (np.repeat(part, count, axis=0) for part in tables([mask]))
-    crop = Crop(scale=(0.16, 0.16), ratio=(1.0, 1.0), centre="foreground")
+    crop = Crop(scale=(0.16, 0.16), ratio=(1.0, 1.0), center="foreground")
     uniforms = np.random.default_rng(11).random((count, 1, UNIFORMS))
     boxes = in_pixels(choose_crops([crop], sat, meta, uniforms), meta)[:, 0]
     assert (boxes[:, 2:] == 400).all()
@@ -416,7 +416,7 @@ def test_views_do_not_depend_on_one_another_without_need() -> None:
     rng = np.random.default_rng(12)
     sat, meta = tables([ellipse(rng, 100, 120) for _ in range(20)])
     uniforms = rng.random((20, 3, UNIFORMS))
-    crops = [Crop(fg_min=0.5), Crop(scale=SMALL), Crop(fg_min=0.2, rule="phi", centre="foreground")]
+    crops = [Crop(fg_min=0.5), Crop(scale=SMALL), Crop(fg_min=0.2, rule="phi", center="foreground")]
     together = choose_crops(crops, sat, meta, uniforms)
     for view, crop in enumerate(crops):
         alone = choose_crops([crop], sat, meta, uniforms[:, view : view + 1])

@@ -117,7 +117,7 @@ def test_uniforms_are_split_mix_64() -> None:
 def test_colors_have_the_law_of_torchvisions_color_jitter() -> None:
     torch.manual_seed(0)
     jitter = (0.4, 0.3, 0.2, 0.1)
-    chain = Photometric(jitter=jitter, jitter_p=1.0, grey_p=0.0)
+    chain = Photometric(jitter=jitter, jitter_p=1.0, gray_p=0.0)
     ours = many(View(photometric=chain)).color.astype(np.float64)
     module = ColorJitter(*jitter)
     ranges = (module.brightness, module.contrast, module.saturation, module.hue)
@@ -130,7 +130,7 @@ def test_colors_have_the_law_of_torchvisions_color_jitter() -> None:
 
 
 def test_a_factor_never_falls_below_zero() -> None:
-    color = many(View(photometric=Photometric(jitter=(1.5, 0, 0, 0), jitter_p=1.0, grey_p=0.0))).color
+    color = many(View(photometric=Photometric(jitter=(1.5, 0, 0, 0), jitter_p=1.0, gray_p=0.0))).color
     assert color[:, 0].min() >= 0
     assert color[:, 0].max() == pytest.approx(2.5, abs=0.01)
     assert (color[:, 1:] == (1, 1, 0)).all()
@@ -142,7 +142,7 @@ def near(share: Any, p: float, count: int = 20_000) -> bool:
 
 
 def test_the_chain_happens_as_often_as_it_should() -> None:
-    chain = Photometric(jitter_p=0.8, grey_p=0.2, blur_p=0.5, blur_sigma=(0.1, 2.0), solarise_p=0.2)
+    chain = Photometric(jitter_p=0.8, gray_p=0.2, blur_p=0.5, blur_sigma=(0.1, 2.0), solarize_p=0.2)
     view = many(View(photometric=chain, flip_p=0.3))
     assert near(view.flip, 0.3)
     assert near(view.color[:, 0] != 1, 0.8)
@@ -164,7 +164,7 @@ def test_no_photometric_changes_nothing() -> None:
 
 
 def test_auto_augment_takes_the_place_of_the_chain() -> None:
-    chain = Photometric(jitter_p=1.0, blur_p=1.0, solarise_p=1.0, auto_augment_p=0.5)
+    chain = Photometric(jitter_p=1.0, blur_p=1.0, solarize_p=1.0, auto_augment_p=0.5)
     view = many(View(photometric=chain))
     replaced = view.policy >= 0
     assert near(replaced, 0.5)
@@ -185,7 +185,7 @@ def test_gray_backgrounds() -> None:
     assert (view.donor == -1).all()
     assert stats.chisquare(np.bincount(view.gray[view.kind == GRAY] // 16, minlength=16)).pvalue > 1e-3
     for level, expected in ((0.0, 0), (0.5, 128), (1.0, 255)):
-        fixed = many(View(background=Background(replace="grey", p=1.0, grey=level)), 50)
+        fixed = many(View(background=Background(replace="grey", p=1.0, gray=level)), 50)
         assert set(fixed.gray[fixed.kind == GRAY]) == {expected}
 
 
@@ -206,7 +206,7 @@ def test_donors_are_other_rows_evenly() -> None:
 @pytest.mark.parametrize("place", ["after", "before"])
 def test_a_donor_lends_its_own_view(place: Any) -> None:
     background = Background(replace="donor", p=0.7, place=place)
-    view = View(photometric=Photometric(solarise_p=0.5), background=background)
+    view = View(photometric=Photometric(solarize_p=0.5), background=background)
     made = drawn(Recipe(views=(view, view))).views[1]
     rows = np.flatnonzero(made.kind == DONOR)
     assert len(rows) > 20
