@@ -131,7 +131,7 @@ def _warp(masks: Small, linear: Floats) -> NDArray[np.uint8]:
 
 
 def _moved(fg: NDArray[np.uint8], matrices: Floats) -> NDArray[np.uint8]:
-    """Masks under (B, 3, 3) maps of (x, y) in cells, counted from the grid's corner; empty where nothing was."""
+    """Masks under (B, 3, 3) maps of (x, y) in cells, from the grid's corner; empty where nothing was."""
     half = np.array([[1, 0, -0.5], [0, 1, -0.5], [0, 0, 1]])  # cv2 counts from the center of the first cell
     turned = half @ matrices @ np.linalg.inv(half)
     side = (FG_SIDE, FG_SIDE)
@@ -144,7 +144,7 @@ def _flip(task: _Task) -> NDArray[np.uint8]:
 
 
 def _rectangles(low: Floats, sides: Floats) -> NDArray[np.uint8]:
-    """Masks of (B, 2) corners and sides relative to the photo, each value the foreground's share of its cell."""
+    """Masks of (B, 2) corners and sides relative to the photo, a value is the foreground's share of its cell."""
     cells = np.arange(FG_SIDE)
     start, end = low[..., None] * FG_SIDE, (low + sides)[..., None] * FG_SIDE
     share = np.clip(np.minimum(end, cells + 1) - np.maximum(start, cells), 0, 1)

@@ -234,7 +234,7 @@ def _fallback(crop: Crop, meta: Meta, spare: Floats, free: Floats, free_fits: ND
 
 
 def _grown(foreground: NDArray[np.int32], sizes: Floats, drawn: Floats, ratio: tuple[float, float]) -> Floats:
-    """The foreground's (B, 4) boxes (y0, x0, y1, x1), each side moved outwards at random, cut to the ratio."""
+    """The foreground's (B, 4) boxes (y0, x0, y1, x1), sides moved outwards at random, cut to the ratio."""
     core = foreground.astype(np.float64)
     room = np.concatenate([core[:, :2], sizes - core[:, 2:]], axis=1)
     step = np.floor(drawn * (room + 1))

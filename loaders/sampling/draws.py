@@ -162,7 +162,7 @@ def draw(
 def _shown(
     views: tuple[View, ...], sat: NDArray[np.uint16], meta: Meta, boxes: NDArray[np.float32]
 ) -> NDArray[np.bool_]:
-    """(B, V) whether there is enough foreground, in the photo and in the crop, to change what is behind it."""
+    """(B, V) whether photo and crop hold enough foreground to change what is behind it."""
     area = foreground_area(meta)[:, None]
     share = coverage(sat, boxes) * area / boxes[..., 2:].prod(axis=-1)
     least = np.array([(view.background.min_area, view.background.min_visible) for view in views])
