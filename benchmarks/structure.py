@@ -23,8 +23,8 @@ PACKAGES = {
     "loaders": "maskgen.loaders",
     "trainers": "maskgen.trainers",
 }
-_ARRAY = re.compile(r"NDArray|ndarray|Tensor|RGB|SoftMask|HardMask")
-_SHAPE = re.compile(r"\([A-Za-z0-9_, ·*+k-]*\)|shape|scalar", re.ASCII)
+_ARRAY = re.compile(r"(?<!dict\[str, )(NDArray|ndarray|Tensor)|RGB|SoftMask|HardMask")
+_SHAPE = re.compile(r"\([\w, ·.*+⌈⌉-]*\)|shape|scalar")
 Function = ast.FunctionDef | ast.AsyncFunctionDef
 
 
@@ -154,6 +154,11 @@ def _raises(function: Function) -> bool:
     )
 
 
+def _is_command(function: Function) -> bool:
+    """A command's docstring is its help text, which says in words what ends it."""
+    return any("command" in ast.unparse(decorator) for decorator in function.decorator_list)
+
+
 def _takes_arrays(function: Function) -> bool:
     notes = [ast.unparse(arg.annotation) for arg in _parameters(function) if arg.annotation]
     notes += [ast.unparse(function.returns)] if function.returns else []
@@ -192,7 +197,7 @@ def measure(root: Path) -> dict[str, str]:
     told = [function for function in public if ast.get_docstring(function)]
     arrays = [function for function in public if _takes_arrays(function)]
     shapes = [function for function in arrays if _SHAPE.search(ast.get_docstring(function) or "")]
-    raising = [function for function in public if _raises(function)]
+    raising = [function for function in public if _raises(function) and not _is_command(function)]
     listed = [function for function in raising if "Raises:" in (ast.get_docstring(function) or "")]
     owners = [*public, *(n for m in modules.values() for n in m.tree.body if isinstance(n, ast.ClassDef))]
     examples = sum(">>>" in (ast.get_docstring(owner) or "") for owner in owners)

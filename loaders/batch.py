@@ -50,6 +50,6 @@ class Batch(TypedDict):
 
 
 def none_if_all_none(parts: Iterable[Tensor | None]) -> tuple[Tensor | None, ...] | None:
-    """The parts of V views, or None when no view has one."""
+    """The parts of V views, tensors of any shape, or None when no view has one."""
     found = tuple(parts)
     return None if all(part is None for part in found) else found

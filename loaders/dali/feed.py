@@ -71,7 +71,7 @@ class Feeder:
         return Feed(sources, inputs, self.operators)
 
     def blank(self, jpeg: NDArray[np.uint8]) -> dict[str, Any]:
-        """Inputs of one row that shows a JPEG and no background."""
+        """Inputs of one row that shows a JPEG, (n,) uint8 of the encoded bytes, and no background."""
         table = draw_table.blank(1, len(draw_table.all_views(self.recipe)))
         return self._inputs(table, [jpeg], np.zeros((1, FG_SIDE, FG_SIDE), np.uint8), {})
 

@@ -92,7 +92,7 @@ class Dataset:
         return self.shards[number], sample - int(self.firsts[number])
 
     def keys(self, samples: NDArray[np.int64]) -> list[str]:
-        """The keys of samples."""
+        """The keys of (B,) samples, by their numbers 0..N-1."""
         shards = self.shard_numbers(samples)
         rows = zip(shards.tolist(), (samples - self.firsts[shards]).tolist(), strict=True)
         return [self.shards[shard].keys[row].decode() for shard, row in rows]

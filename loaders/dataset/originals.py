@@ -49,7 +49,7 @@ class Paths:
     sha256: pa.Array
 
     def take(self, rows: NDArray[np.bool_]) -> Paths:
-        """The rows where `rows` is True."""
+        """The rows where `rows`, (N,) bool, is True."""
         keep = pa.array(rows)
         texts = (column.filter(keep) for column in (self.keys, self.paths, self.sha256))
         keys, paths, sha256 = texts

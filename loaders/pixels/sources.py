@@ -48,7 +48,7 @@ class Sources:
 
     @property
     def request(self) -> tuple[NDArray[np.int64], int, int]:
-        """What `SourceReader.read` was asked for."""
+        """What `SourceReader.read` was asked for: (B,) sample numbers, seed, epoch."""
         return self.wanted, self.seed, self.epoch
 
     @property
@@ -72,7 +72,7 @@ class SourceReader:
         self.tile = tile
 
     def read(self, wanted: NDArray[np.int64], seed: int, epoch: int) -> Sources:
-        """The sources of one batch of at least one sample.
+        """The sources of one batch of (B,) samples, B >= 1.
 
         Raises:
             BrokenSample: a sample is damaged, and the reader's `on_error` is ``raise``.

@@ -88,7 +88,7 @@ class Buffers:
         return heads, [buffer for buffer in buffers[:-1] if len(buffer)]
 
     def slots(self, rows: list[Row], column: int) -> dict[int, NDArray[np.uint8]]:
-        """Room for a member of each row with its header, in one allocation: half the time of many small ones."""
+        """Room for a member of each row with its header, (n,) uint8 by row, in one allocation: half the time of many small ones."""
         needed = [tar.BLOCK + row.lengths[column] for row in rows]
         ends = np.cumsum([size + -size % _ALIGN for size in needed]).tolist()
         arena = np.empty(ends[-1] if ends else 0, np.uint8)
@@ -96,7 +96,7 @@ class Buffers:
         return {row.number: arena[a : a + n] for row, a, n in zip(rows, starts, needed, strict=True)}
 
     def locate(self, dataset: Dataset, rows: NDArray[np.int64]) -> list[Row]:
-        """Where some rows lie."""
+        """Where some rows, (n,) places in the batch, lie."""
         samples = self.samples[rows]
         shards = dataset.shard_numbers(samples)
         places = samples - dataset.firsts[shards]
@@ -127,7 +127,7 @@ def locate_row(dataset: Dataset, sample: int) -> Row:
 
 
 def plausible(batch: Buffers, rows: NDArray[np.int64]) -> NDArray[np.bool_]:
-    """Whether the small members of each row could have been written by us: a flipped bit often shows here.
+    """(n,) bool: whether the small members of each of the (n,) rows could have been written by us: a flipped bit often shows here.
 
     Rounding may lower a summed-area table by one, damage by more.
     """

@@ -105,7 +105,7 @@ class SampleReader:
             self.dataset.cache.close()
 
     def keys(self, samples: NDArray[np.int64]) -> list[str]:
-        """The keys of samples."""
+        """The keys of (B,) samples, by their numbers 0..N-1."""
         return self.dataset.keys(samples)
 
     def small(self, samples: NDArray[np.int64]) -> Small:
@@ -118,7 +118,7 @@ class SampleReader:
         return self._strict(np.asarray(samples, np.int64), ()).small
 
     def encoded(self, sample: int, ext: str) -> NDArray[np.uint8]:
-        """Content of one member, uint8; of the original photo where the data set was opened with `photos`.
+        """Content of one member, (n,) uint8; of the original photo where the data set was opened with `photos`.
 
         Raises:
             BrokenSample: it is damaged, whatever `on_error` says.
@@ -136,7 +136,7 @@ class SampleReader:
             raise self.fault(sample, ext, "a member cannot be read", str(error)) from error
 
     def prefetch(self, samples: NDArray[np.int64]) -> None:
-        """Begin to fetch the tars of samples that will be read soon; nothing to do where they lie here."""
+        """Begin to fetch the tars of (B,) samples that will be read soon; nothing to do where they lie here."""
         if self.dataset.cache is not None:
             numbers = np.unique(self.dataset.shard_numbers(np.asarray(samples, np.int64)))
             self.dataset.cache.prefetch([self.dataset.shards[number] for number in numbers.tolist()])

@@ -68,7 +68,7 @@ class ViewDraws:
     bg_solarize: NDArray[np.bool_]
 
     def rows(self, chosen: NDArray[np.integer[Any]]) -> ViewDraws:
-        """The draws of the chosen rows, in that order; `donor` still counts rows of the whole batch."""
+        """The draws of the (n,) chosen rows, in that order; `donor` still counts rows of the whole batch."""
         return ViewDraws(**{part.name: getattr(self, part.name)[chosen] for part in fields(self)})
 
 

@@ -48,7 +48,11 @@ class ListedGroup(click.Group):
     def resolve_command(
         self, ctx: click.Context, args: list[str]
     ) -> tuple[str | None, click.Command | None, list[str]]:
-        """The command that is called."""
+        """The command that is called.
+
+        Raises:
+            click.UsageError: there is none of this name; the message has the nearest.
+        """
         try:
             return super().resolve_command(ctx, args)
         except click.UsageError as error:

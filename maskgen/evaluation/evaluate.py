@@ -174,7 +174,7 @@ def _check_skipped(pair: Pair, settings: Settings) -> None:
 
 
 def disagreement(maps: Sequence[NDArray[np.uint8]], *, normalize: bool = False) -> float:
-    """Mean absolute difference of two maps, in [0, 1], over all pixels and pairs of maps; 0 for a single one."""
+    """Mean absolute difference of two (H, W) uint8 maps, in [0, 1], over all pixels and pairs; 0 for a single map."""
     values = [level_values(levels, normalize=normalize)[levels] for levels in maps]
     apart = [float(np.abs(a - b).mean()) for a, b in combinations(values, 2)]
     return sum(apart) / len(apart) if apart else 0.0

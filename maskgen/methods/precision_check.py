@@ -81,7 +81,7 @@ def check_precision(name: str, options: MethodOptions) -> PrecisionReport:
 
 
 def overlap(a: HardMask, b: HardMask) -> float:
-    """Intersection over union of two masks; 1 when both are empty.
+    """Intersection over union of two (H, W) bool masks, in [0, 1]; 1 when both are empty.
 
     Example:
         >>> from maskgen.methods.precision_check import overlap

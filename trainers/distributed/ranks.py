@@ -67,7 +67,7 @@ class _Gather(torch.autograd.Function):
 
 
 def all_sum(value: Tensor) -> Tensor:
-    """The sum of a tensor over ranks, without a gradient; the argument stays as it is."""
+    """The sum of a tensor of any shape over ranks, without a gradient; the argument stays as it is."""
     if world() == 1:
         return value.detach()
     total = value.detach().clone()

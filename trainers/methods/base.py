@@ -63,7 +63,11 @@ class Method(nn.Module):
         )
 
     def forward(self, views: Views, progress: Progress) -> StepOutput:
-        """The loss of one batch, or of this rank's part of it."""
+        """The loss of one batch, or of this rank's part of it.
+
+        Raises:
+            NotImplementedError: the method has none of its own.
+        """
         raise NotImplementedError
 
     def before_step(self, progress: Progress) -> None:
@@ -120,7 +124,7 @@ def require_views(views: Views, count: int, method: str) -> None:
 
 
 def require_part(parts: Sequence[Tensor | None], index: int, what: str) -> Tensor:
-    """A part of a batch that the method cannot do without.
+    """A part of a batch, (B, ...), that the method cannot do without.
 
     Raises:
         UsageError: the recipe does not make it.

@@ -30,7 +30,11 @@ class Supervised(Method):
         self.classifier = nn.Linear(self.dim, classes)
 
     def forward(self, views: Views, progress: Progress) -> StepOutput:
-        """The mean cross-entropy of view 0; 0 for a batch without any label."""
+        """The mean cross-entropy of view 0; 0 for a batch without any label.
+
+        Raises:
+            UsageError: the shards have no labels.
+        """
         if views.label is None:
             raise UsageError("the batch has no labels", remedy="make shards from a labeled source")
         logits = self.classifier(self.backbone(views.views[0])).float()

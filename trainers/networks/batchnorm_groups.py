@@ -12,7 +12,7 @@ Network = Callable[[Tensor], Tensor]
 
 
 def apply_in_groups(network: Network, images: Tensor, groups: int) -> Tensor:
-    """The network on parts of a batch in turn, so that each has its own BatchNorm statistics."""
+    """The network on parts of a (B, 3, S, S) batch in turn, so that each has its own BatchNorm statistics."""
     parts = images.tensor_split(max(1, min(groups, len(images))))
     return torch.cat([network(part) for part in parts]) if len(parts) > 1 else network(images)
 

@@ -103,7 +103,7 @@ class Extractor:
 
 
 def own_rows(count: int) -> NDArray[np.int64]:
-    """The rows 0..count-1 that fall to this rank: consecutive, in rank order."""
+    """The rows of 0..count-1, (n,), that fall to this rank: consecutive, in rank order."""
     return np.arange(count * rank() // world(), count * (rank() + 1) // world())
 
 

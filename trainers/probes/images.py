@@ -51,7 +51,7 @@ class Images:
         return int(self.labels.max(initial=-1)) + 1
 
     def take(self, rows: NDArray[np.int64]) -> Images:
-        """Some of the images, in the order of `rows`."""
+        """Some of the images, in the order of `rows`, (n,) int64."""
         read = self.read
         mark = digest([self.fingerprint, digest(rows.tolist())])
         return Images(self.labels[rows], mark, lambda number: read(int(rows[number])), self.names)

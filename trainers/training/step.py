@@ -106,7 +106,7 @@ class Training:
         )
 
     def note(self, loss: Tensor) -> None:
-        """Remember a loss that is no number, without waiting for the device."""
+        """Remember a scalar loss that is no number, without waiting for the device."""
         self._lost |= ~torch.isfinite(loss.detach())
 
 

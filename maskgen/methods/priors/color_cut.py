@@ -27,7 +27,7 @@ SEED = 0
 
 
 def otsu(saliency: NDArray[np.floating]) -> float:
-    """Otsu's threshold of values in [0, 1], between two of 256 levels: foreground is what lies above.
+    """Otsu's threshold of (H, W) values in [0, 1], between two of 256 levels: foreground is what lies above.
 
     Example:
         >>> from maskgen.methods.priors.color_cut import otsu
