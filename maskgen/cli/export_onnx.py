@@ -62,7 +62,7 @@ def command(options: ExportOptions) -> None:
         click.echo(json.dumps(facts))
         return
     click.echo(
-        f"{output}: {format_size(len(model))}, at most {error:.1e} from torch on {len(_PHOTOS)} photos"
+        f"{output}: {format_size(len(model))}, at most {error:.1e} from torch's float64 on {len(_PHOTOS)} photos"
     )
 
 
@@ -85,7 +85,7 @@ def _export(method: str, weights: Path, side: int) -> tuple[bytes, float]:
     difference = export.export_error(network, model, _photos(side))
     if difference > export.MAX_ERROR:
         raise EnvironmentFault(
-            f"the exported model is {difference:.1e} from torch, at most {export.MAX_ERROR:.0e} is right",
+            f"the exported model is {difference:.1e} from torch's float64, at most {export.MAX_ERROR:.0e} is right",
             cause="a fault in this version of torch or of the runtime",
             remedy="try another version; nothing was written",
         )
