@@ -212,6 +212,8 @@ def train(
         config = config_of(preset, settings, data=dataset.fingerprint, order=dataset.order(0, 0).name)
         run = _set_up(dataset, config, device, preset, settings, say if rank() == 0 else _silent)
         try:
+            if signals:  # one that an import has swallowed: nothing is written yet
+                raise interrupted()
             if rank() == 0:
                 claim(settings.output, config)
             if run.resume():
@@ -220,7 +222,7 @@ def train(
                 run.say(f"train-ssl: {where} {step} of {steps}")
             if rank() == 0:
                 run.log = _open_log(run.training, echo)
-            if signals:  # one that an import has swallowed
+            if signals:
                 raise interrupted()
             signals.patience = 1
             run.fit(signals)
