@@ -50,7 +50,7 @@ def test_the_lines_of_the_docs_vote_with_the_data_sets_own_means(
     for name in names:
         words = f"run --dataset folder --input photos --output shards-{name} --method {name} --background none --workers 1"
         assert CliRunner().invoke(cli, words.split(), catch_exceptions=False).exit_code == 0
-    page = (Path(__file__).resolve().parents[3] / "docs" / "methods.md").read_text()
+    page = (Path(__file__).resolve().parents[3] / "docs" / "how-to" / "methods.md").read_text()
     (lines,) = re.findall(r"^```python\n(.*?)^```", page, re.MULTILINE | re.DOTALL)
     found: dict[str, Any] = {}
     exec(lines, found)  # what the page tells people to run

@@ -16,12 +16,15 @@ from maskgen.trainers.presets import find_preset, with_overrides
 from maskgen.trainers.settings import Settings
 
 JOIN = """
+import sys
+from pathlib import Path
 import torch
 from maskgen.trainers.distributed.process_group import join_process_group
 from maskgen.trainers.distributed.ranks import all_sum, rank, world
 with join_process_group("cpu") as device:
-    print(device, rank(), world(), int(all_sum(torch.tensor(rank() + 1))))
-print(world())
+    own, lines = rank(), [f"{device} {rank()} {world()} {int(all_sum(torch.tensor(rank() + 1)))}"]
+lines.append(str(world()))
+Path(sys.argv[1], f"{own}.txt").write_text("\\n".join(lines))
 """
 
 
@@ -52,11 +55,13 @@ def test_two_processes_join_and_part(tmp_path: Path) -> None:
         "--nproc-per-node",
         "2",
         str(script),
+        str(tmp_path),
     ]
     environment = {**os.environ, "OMP_NUM_THREADS": "1"}
     done = subprocess.run(launch, capture_output=True, text=True, check=False, env=environment)
     assert done.returncode == 0, done.stderr
-    assert sorted(done.stdout.split("\n")[:-1]) == ["1", "1", "cpu 0 2 3", "cpu 1 2 3"]
+    said = [(tmp_path / f"{rank}.txt").read_text().splitlines() for rank in range(2)]
+    assert said == [["cpu 0 2 3", "1"], ["cpu 1 2 3", "1"]]
 
 
 @pytest.mark.parametrize(
