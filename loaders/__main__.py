@@ -78,7 +78,7 @@ def _tensors(batch: Batch) -> Iterator[str]:
             if part is None or isinstance(part, list):
                 continue
             of = f"{name}[{index}]" if isinstance(value, tuple) else name
-            shape, kind = tuple(part.shape), str(part.dtype).removeprefix("torch.")
+            shape, kind = tuple(part.shape), str(part.dtype).removeprefix("torch.")  # pyright: ignore[reportAttributeAccessIssue]
             yield f"  {of:17}{shape!s:20}{kind}"
 
 

@@ -87,6 +87,7 @@ class Source(Protocol):
 
     def items(self) -> Iterator[SourceItem]:
         """Yield every image in a fixed order, without decoding any."""
+        ...
 
 
 class Method(Protocol):
@@ -94,6 +95,7 @@ class Method(Protocol):
 
     def __call__(self, image: RGB) -> SoftMask:
         """Return the (H, W) float32 mask in [0, 1] of an (H, W, 3) uint8 RGB image of any size."""
+        ...
 
 
 class Filled(NamedTuple):
@@ -115,3 +117,4 @@ class Background(Protocol):
 
     def __call__(self, image: RGB, mask: HardMask) -> Filled:
         """Return the (H, W, 3) uint8 RGB image with the foreground of the (H, W) bool mask replaced."""
+        ...

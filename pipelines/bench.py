@@ -24,7 +24,7 @@ from maskgen.types import ByteRef
 from .resolve import ResolvedConfig
 from .shard.stages import Decoded, Masked, Stages
 
-PARTS = ("decode", "method", "background", "encode", "tar")
+PARTS: tuple[str, ...] = ("decode", "method", "background", "encode", "tar")
 MEMBERS = ("jpg", "mask.png", "bg.jpg", "json", "sat", "fg", "meta")
 _PHOTOS = 100
 _SUFFIXES = (".jpg", ".jpeg", ".png", ".webp")

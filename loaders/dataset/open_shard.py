@@ -1,5 +1,7 @@
 """Opening one shard: its table gives the places of all members, checked against manifest, index and tar."""
 
+# The functions of pyarrow.compute are made when it is imported.
+# pyright: reportAttributeAccessIssue=false
 from __future__ import annotations
 
 import os

@@ -1,5 +1,7 @@
 """The original photos of a sidecar data set: found once at opening, read by position."""
 
+# The functions of pyarrow.compute are made when it is imported.
+# pyright: reportAttributeAccessIssue=false
 from __future__ import annotations
 
 import hashlib

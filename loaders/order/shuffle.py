@@ -18,12 +18,15 @@ class Order(Protocol):
     @property
     def name(self) -> str:
         """How it was made, for `LoaderState`: ``global`` or ``shards:K``."""
+        ...
 
     def __len__(self) -> int:
         """Samples of the epoch."""
+        ...
 
     def __getitem__(self, positions: NDArray[np.int64]) -> NDArray[np.int64]:
         """The sample numbers at these positions of the epoch, int64 of the same shape."""
+        ...
 
 
 @dataclass(frozen=True, slots=True)

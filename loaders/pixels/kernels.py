@@ -110,7 +110,8 @@ def photometric(
 def blur(picture: Picture, sigma: float) -> Picture:
     """Gaussian blur, window 2 ⌈3σ⌉ + 1 px, mirrored at the border; within 1 of `fn.gaussian_blur`."""
     window = gaussian(sigma)
-    return np.asarray(cv2.sepFilter2D(picture, cv2.CV_8U, window, window, borderType=cv2.BORDER_REFLECT_101))
+    blurred = cv2.sepFilter2D(picture, cv2.CV_8U, window, window, borderType=cv2.BORDER_REFLECT_101)
+    return np.asarray(blurred, np.uint8)
 
 
 @lru_cache(maxsize=4096)

@@ -66,8 +66,8 @@ class Renderer:
         """`render` as a python_function: draws as floats, lists of arrays, a single output is no tuple."""
         photos, rows, *others = inputs
         arrays = self.render(photos, draw_table.from_floats(np.stack(rows)), *others)
-        made = tuple(list(array) for array in arrays)
-        return made if len(made) > 1 else made[0]
+        made: tuple[list[Any], ...] = tuple(list(array) for array in arrays)
+        return made if len(made) > 1 else made[0]  # pyright: ignore[reportGeneralTypeIssues]
 
     def render(
         self,

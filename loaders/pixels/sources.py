@@ -105,12 +105,12 @@ class SourceReader:
         rows = np.unique(table["donor"][shown]).astype(int).tolist()
         found = {}
         for row in rows:
-            how = tiling(taken.small.meta[row]) if self.tile else None
+            how = tiling(taken.small.meta[row]) if self.tile else None  # pyright: ignore[reportArgumentType]
             if how is None:
                 found[row] = self.reader.encoded(int(taken.samples[row]), naming.BACKGROUND)
             else:
                 places = shown & (table["donor"] == row)
-                draw_table.set_tiling(table, places, how, taken.small.meta[row])
+                draw_table.set_tiling(table, places, how, taken.small.meta[row])  # pyright: ignore[reportArgumentType]
         return found
 
 

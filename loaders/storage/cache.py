@@ -72,18 +72,22 @@ class Tar(Protocol):
     @property
     def name(self) -> str:
         """Stem of the shard."""
+        ...
 
     @property
     def tar_name(self) -> str:
         """File name of the tar."""
+        ...
 
     @property
     def bytes(self) -> int:
         """Its size."""
+        ...
 
     @property
     def sha256(self) -> str:
         """Of its bytes."""
+        ...
 
 
 class TarCache:

@@ -34,9 +34,11 @@ class Store(Protocol):
 
     def names(self) -> dict[str, int]:
         """The files directly in the folder, and their sizes, bytes."""
+        ...
 
     def read(self, name: str, size: int) -> Iterator[bytes]:
         """The first `size` bytes of a file in parts."""
+        ...
 
 
 def is_address(path: str | Path) -> bool:

@@ -55,4 +55,4 @@ def command(options: InfoOptions) -> None:
     for name, value in facts.items():
         text = " ".join(f"{k}={v}" for k, v in value.items()) if isinstance(value, dict) else value
         text = " ".join(text) if isinstance(text, list) else text
-        click.echo(f"{name:14} {format_size(value) if name == 'bytes' else text}")
+        click.echo(f"{name:14} {format_size(value) if name == 'bytes' else text}")  # pyright: ignore[reportArgumentType]

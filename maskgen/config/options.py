@@ -188,7 +188,8 @@ class Option:
             return
         if self.many and not isinstance(value, tuple):
             raise UsageError(f"{shown} takes {self._wanted()}, got {value!r}")
-        for item in value if self.many else (value,):
+        items: tuple[Any, ...] = value if self.many and isinstance(value, tuple) else (value,)
+        for item in items:
             self._check_item(item, shown)
 
     def _check_item(self, value: Any, shown: str) -> None:

@@ -85,7 +85,7 @@ def weighted_f(soft: Floats, truth: HardMask) -> float:
     """
     if not truth.any():
         return 0.0
-    distance, nearest = ndimage.distance_transform_edt(~truth, return_indices=True)
+    distance, nearest = ndimage.distance_transform_edt(~truth, return_indices=True)  # pyright: ignore[reportGeneralTypeIssues]
     error = np.abs(soft - truth)
     lent = np.where(truth, error, error[nearest[0], nearest[1]])
     inside = np.minimum(error, _smooth(lent))[truth]

@@ -58,7 +58,7 @@ class Supervisor(Generic[Task]):
     judge: Callable[[Loss[Task]], None]
     timeout_s: float
     queue: deque[Task] = field(default_factory=deque)
-    workers: Workers[Task] = field(default_factory=Workers)
+    workers: Workers[Task] = field(default_factory=Workers)  # pyright: ignore[reportAssignmentType]
 
     @property
     def running(self) -> list[Worker[Task]]:

@@ -6,7 +6,7 @@ import contextlib
 import time
 from collections.abc import Iterator, MutableSequence
 
-STAGES = ("decode", "method", "background", "encode", "write")
+STAGES: tuple[str, ...] = ("decode", "method", "background", "encode", "write")
 _INDEX, _SINCE, _DONE = 0, 1, 2
 SLOTS = 3
 IDLE = (-1.0, 0.0, 0.0)

@@ -30,18 +30,22 @@ class Loader(Protocol):
     @property
     def skipped(self) -> int:
         """Damaged samples found so far."""
+        ...
 
     def __len__(self) -> int:
         """Steps of an epoch."""
+        ...
 
     def __iter__(self) -> Iterator[Batch]:
         """The epoch, or what is left of it."""
+        ...
 
     def set_epoch(self, epoch: int) -> None:
         """The next iteration is this epoch."""
 
     def state_dict(self) -> dict[str, Any]:
         """Where the epoch stands."""
+        ...
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
         """Go on from there."""

@@ -20,7 +20,7 @@ def in_float32(loss: Callable[P, R]) -> Callable[P, R]:
     def exact(*args: P.args, **kwargs: P.kwargs) -> R:
         device = next(_tensors((*args, *kwargs.values()))).device.type
         with torch.autocast(device, enabled=False):
-            return loss(*map(widen, args), **{name: widen(value) for name, value in kwargs.items()})
+            return loss(*map(widen, args), **{name: widen(value) for name, value in kwargs.items()})  # pyright: ignore[reportCallIssue]
 
     return exact
 

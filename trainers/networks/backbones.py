@@ -64,7 +64,7 @@ class Tiny(nn.Module):
             if isinstance(module, nn.Conv2d):
                 nn.init.kaiming_normal_(module.weight, mode="fan_out", nonlinearity="relu")
             if zero_init_residual and isinstance(module, tv.BasicBlock):
-                nn.init.zeros_(module.bn2.weight)
+                nn.init.zeros_(module.bn2.weight)  # pyright: ignore[reportArgumentType]
 
     def forward_features(self, images: Tensor) -> Tensor:
         """(B, 3, S, S) to the last layer's (B, 64, S/8, S/8)."""
@@ -109,7 +109,7 @@ def build_backbone(name: str, *, zero_init_residual: bool = False) -> tuple[nn.M
     if parts["small"]:
         net.conv1 = nn.Conv2d(3, 64 * width, kernel_size=3, stride=1, padding=1, bias=False)
         nn.init.kaiming_normal_(net.conv1.weight, mode="fan_out", nonlinearity="relu")
-        net.maxpool = nn.Identity()
+        net.maxpool = nn.Identity()  # pyright: ignore[reportAttributeAccessIssue]
     return net, 512 * width * (4 if block is tv.Bottleneck else 1)
 
 

@@ -39,6 +39,7 @@ class Infer(Protocol):
         Raises:
             ImageFault: the map of a batch of one is not finite. In a larger batch such a map is all NaN.
         """
+        ...
 
 
 @dataclass(frozen=True, slots=True)

@@ -99,7 +99,7 @@ def pixel_colors(image: RGB) -> NDArray[np.float32]:
     """
     rgb = image.astype(np.float32) / 255
     lab = cv2.cvtColor(rgb, cv2.COLOR_RGB2LAB)
-    return np.concatenate([rgb, lab], axis=2)
+    return np.concatenate([rgb, lab], axis=2, dtype=np.float32)
 
 
 def scale_errors(

@@ -125,7 +125,7 @@ def _place_kernel(shape: tuple[int, ...], kernels: Kernels) -> Callable[[Floats]
     sigma = kernels.place_sigma * max(shape)
 
     def blur(values: Floats) -> Floats:
-        return np.asarray(cv2.GaussianBlur(values, (0, 0), sigma, borderType=cv2.BORDER_CONSTANT))
+        return np.asarray(cv2.GaussianBlur(values, (0, 0), sigma, borderType=cv2.BORDER_CONSTANT), np.float32)
 
     return _normalize_kernel(blur, shape)
 

@@ -84,8 +84,7 @@ def distances(points: NDArray[np.float64]) -> NDArray[np.float64]:
         >>> distances(np.array([[0.0, 0.0], [3.0, 4.0]])).tolist()
         [[0.0, 5.0], [5.0, 0.0]]
     """
-    matrix: NDArray[np.float64] = cdist(points, points)
-    return matrix
+    return np.asarray(cdist(points, points), np.float64)
 
 
 def geodesic_distances(

@@ -87,7 +87,7 @@ def _byte_tables() -> tuple[_Words, ...]:
         first = np.where(first & 1, (first >> 1) ^ np.uint32(_POLYNOMIAL), first >> 1).astype(np.uint32)
     tables = [first]
     for _ in range(_BLOCK_BYTES - 1):
-        tables.append(first[tables[-1] & 255] ^ (tables[-1] >> 8))
+        tables.append(first[tables[-1] & 255] ^ (tables[-1] >> 8))  # pyright: ignore[reportArgumentType]
     return tuple(tables)
 
 
