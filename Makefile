@@ -5,7 +5,7 @@ BIN    := $(VENV)/bin
 UV     := $(shell command -v uv 2>/dev/null || echo .tools/bin/uv)
 DEMO   := build/demo
 
-.PHONY: demo test faults lint docs changelog wheel lock clean setup
+.PHONY: demo test test-fast faults lint docs changelog wheel lock clean setup
 
 setup: $(VENV)/.installed
 
@@ -28,6 +28,10 @@ demo: setup
 test: setup
 	$(BIN)/python -m pytest
 
+# What can be tested in two minutes: all but what is marked slow and the fault tests.
+test-fast: setup
+	$(BIN)/python -m pytest -m "not slow and not faults"
+
 # The full figures of the fault tests (an hour); `make test` runs a small form of each.
 faults: setup
 	$(BIN)/python -m pytest tests/faults --faults=full -n 0 --timeout 7200 -o faulthandler_timeout=0
@@ -36,6 +40,7 @@ lint: setup
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
+	$(BIN)/basedpyright
 	$(BIN)/lint-imports
 
 # The documentation as a site, in build/site.

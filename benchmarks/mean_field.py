@@ -21,7 +21,7 @@ import torch
 from numpy.typing import NDArray
 from PIL import Image
 
-from maskgen.methods.networks.network import resize_antialias
+from maskgen.methods.network import resize_antialias
 from maskgen.methods.priors.mr import mr
 from maskgen.methods.refine.crf import mean_field
 from maskgen.methods.refine.mean_field import DEEPUSPS, MeanField

@@ -11,7 +11,7 @@ import numpy as np
 
 from ..config.suggest import nearest
 from ..errors import UsageError
-from .networks.network import NetworkMethod
+from .network import NetworkMethod
 from .registry import METHODS
 from .resolve import load_network, network_input, resolve_network
 from .spec import MethodOptions

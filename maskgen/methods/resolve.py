@@ -12,7 +12,7 @@ from ..errors import EnvironmentFault, UsageError
 from .registry import METHODS
 
 if TYPE_CHECKING:
-    from .networks.network import Infer, NetworkInput
+    from .network import Infer, NetworkInput
     from .spec import MethodOptions, NetworkSpec
 
 DEVICES = ("cpu", "cuda")

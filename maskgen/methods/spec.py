@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from ..types import Method
 
 if TYPE_CHECKING:
-    from .networks.network import Infer, NetworkInput
+    from .network import Infer, NetworkInput
 
 
 @dataclass(frozen=True, slots=True)

@@ -17,7 +17,7 @@ from maskgen.errors import EnvironmentFault
 from .slots import CHUNK, HELLO, MESSAGE, Slot, memory_bytes, slots_of
 
 if TYPE_CHECKING:
-    from maskgen.methods.networks.network import NetworkInput
+    from maskgen.methods.network import NetworkInput
 
 
 class RemoteNetwork:

@@ -25,7 +25,7 @@ from .slots import CHUNK, HELLO, IN_FLIGHT, MESSAGE, Slot, memory_bytes, slots_o
 
 if TYPE_CHECKING:
     from maskgen.methods import MethodOptions
-    from maskgen.methods.networks.network import Infer, NetworkInput
+    from maskgen.methods.network import Infer, NetworkInput
 
 _BUSY_S, _PHOTOS, _SINCE = 0, 1, 2
 METERS = 3

@@ -7,8 +7,7 @@ from pathlib import Path
 import pytest
 
 from maskgen.config import run_config
-from maskgen.methods import METHODS
-from maskgen.methods.networks import network
+from maskgen.methods import METHODS, networks
 from maskgen.methods.priors import box
 
 PRIORS = [name for name, spec in METHODS.items() if spec.network is None]
@@ -26,7 +25,7 @@ def test_a_training_free_method_has_a_module_of_its_name(name: str) -> None:
 
 
 def test_every_folder_of_a_network_is_in_the_table() -> None:
-    folders = {path.parent.name for path in Path(network.__file__).parent.glob("*/method.py")}
+    folders = {path.parent.name for path in Path(networks.__file__).parent.glob("*/method.py")}
     loaders = [spec.network.input for spec in METHODS.values() if spec.network]
     assert folders == {one.__module__.split(".")[-2] for one in loaders}
 

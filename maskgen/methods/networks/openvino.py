@@ -16,7 +16,7 @@ from maskgen.errors import EnvironmentFault
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    from .onnx.arrays import Run
+    from ..network import Run
 
 HINTS = {"fp32": "f32", "bf16": "bf16", "fp16": "f16", "mixed": "bf16"}
 """OpenVINO's names of our precisions."""

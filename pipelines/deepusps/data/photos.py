@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 from maskgen.config.run_config import RunConfig, make_config
 from maskgen.errors import ImageFault, UsageError
 from maskgen.io.images.decode import Limits, decode
-from maskgen.methods.networks.network import resize_antialias
+from maskgen.methods.network import resize_antialias
 from maskgen.pipelines.sources import ByteReader, open_source, source_root
 from maskgen.processes.supervisor import map_in_order
 from maskgen.types import RGB, ByteRef

@@ -12,7 +12,7 @@ sys.path.insert(
 )  # u2net_samples.py and onnx_models.py are imported by several tests
 
 from maskgen.methods import MethodOptions, load_network
-from maskgen.methods.networks.network import Infer
+from maskgen.methods.network import Infer
 
 
 @pytest.fixture(scope="module")

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from maskgen.methods.networks.network import NetworkInput
+from maskgen.methods.network import NetworkInput
 from maskgen.methods.networks.onnx.declaration import (
     NetworkOutput,
 )

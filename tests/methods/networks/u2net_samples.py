@@ -11,7 +11,7 @@ import torch
 from numpy.typing import NDArray
 from PIL import Image
 
-from maskgen.methods.networks.network import NetworkInput
+from maskgen.methods.network import NetworkInput
 from maskgen.methods.networks.u2net.layers import ConvBlock, U2Net, fold_batch_norm
 
 CHECKPOINT = "weights/u2netp/u2netp_from_fp16.pth"

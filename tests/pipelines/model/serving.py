@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from maskgen.methods.networks.network import NetworkInput
+from maskgen.methods.network import NetworkInput
 from maskgen.pipelines.model.client import RemoteNetwork
 from maskgen.pipelines.model.server import METERS, Batches, serve_workers
 

@@ -12,16 +12,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from maskgen.errors import EnvironmentFault, UsageError
+from maskgen.methods.network import NetworkInput
 from maskgen.methods.spec import NetworkSpec, Precisions
-
-from ..network import NetworkInput
 
 if TYPE_CHECKING:
     from torch import Tensor
 
+    from maskgen.methods.network import Infer
     from maskgen.methods.spec import MethodOptions
-
-    from ..network import Infer
 
 PRECISIONS: Precisions = {
     ("torch", "cpu"): ("fp32", "bf16"),

@@ -12,7 +12,7 @@ from ..u2net.torch_runner import TorchNetwork, require_device
 from .layers import normalize_photos
 
 if TYPE_CHECKING:
-    from ..network import Infer, NetworkInput
+    from maskgen.methods.network import Infer, NetworkInput
 
 HALVES = {"fp16": torch.float16, "bf16": torch.bfloat16}
 

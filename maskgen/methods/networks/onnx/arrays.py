@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, TypeAlias
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from scipy.special import expit
@@ -14,11 +13,9 @@ from maskgen.errors import ImageFault, UsageError
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    from ..network import NetworkInput
-    from .declaration import NetworkOutput
+    from maskgen.methods.network import NetworkInput, Run
 
-Run: TypeAlias = "Callable[[NDArray[Any]], NDArray[Any]]"
-"""(N, 3, S, S) in, the declared output out."""
+    from .declaration import NetworkOutput
 
 FLAT = 1e-6
 """Range of a map below which it is constant: stretching it would only amplify rounding."""
@@ -78,7 +75,7 @@ def planes(batch: NDArray[Any], input: NetworkInput) -> NDArray[np.float32]:  # 
     Example:
         >>> from maskgen.methods.networks.onnx.arrays import planes
         >>> import numpy as np
-        >>> from maskgen.methods.networks.network import NetworkInput
+        >>> from maskgen.methods.network import NetworkInput, Run
         >>> how = NetworkInput(2, (0.5, 0.5, 0.5), (0.5, 0.5, 0.5), divisor="255")
         >>> planes(np.full((1, 2, 2, 3), 255, np.uint8), how)[0, :, 0, 0].tolist()
         [1.0, 1.0, 1.0]

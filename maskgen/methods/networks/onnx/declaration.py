@@ -15,8 +15,8 @@ from typing import Any
 
 from maskgen.config.suggest import nearest
 from maskgen.errors import UsageError
+from maskgen.methods.network import NetworkInput
 
-from ..network import NetworkInput
 from .file import ModelFile, read_model
 
 ACTIVATIONS = ("none", "sigmoid")

@@ -13,9 +13,8 @@ from .declaration import fit_declaration, read_declaration
 from .session import PRECISIONS, onnx_infer
 
 if TYPE_CHECKING:
+    from maskgen.methods.network import Infer, NetworkInput
     from maskgen.methods.spec import MethodOptions
-
-    from ..network import Infer, NetworkInput
 
 
 def declare(options: MethodOptions) -> str:

@@ -14,14 +14,14 @@ from maskgen.config.suggest import nearest
 from maskgen.errors import EnvironmentFault, UsageError
 
 from ..openvino import bind_output, compile_model, openvino_core
-from .arrays import OnnxNetwork, Run
+from .arrays import OnnxNetwork
 from .declaration import Declaration, NetworkOutput, fit_declaration
 from .file import ModelFile, read_model
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    from ..network import Infer, NetworkInput
+    from maskgen.methods.network import Infer, NetworkInput, Run
 
 PRECISIONS = {
     ("openvino", "cpu"): ("fp32", "bf16", "fp16"),

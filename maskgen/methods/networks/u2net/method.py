@@ -11,14 +11,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from maskgen.errors import UsageError
+from maskgen.methods.network import NetworkInput
 from maskgen.methods.spec import NetworkSpec, Precisions
 
-from ..network import NetworkInput
-
 if TYPE_CHECKING:
+    from maskgen.methods.network import Infer
     from maskgen.methods.spec import MethodOptions
-
-    from ..network import Infer
 
 SIDE_PX = 320
 SOURCE = "https://github.com/xuebinqin/U-2-Net"

@@ -23,7 +23,7 @@ from ..openvino import bind_output, compile_model, import_openvino, openvino_cor
 from .layers import DEPTH, ConvBlock, ResidualU, U2Net, fold_batch_norm, offset_blocks
 
 if TYPE_CHECKING:
-    from ..network import Infer, NetworkInput
+    from maskgen.methods.network import Infer, NetworkInput
 
 OPSET = "openvino.opset8"
 

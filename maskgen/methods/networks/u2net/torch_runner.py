@@ -19,7 +19,7 @@ from .layers import U2Net, cast, fold_batch_norm, offset_blocks
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    from ..network import Infer, NetworkInput
+    from maskgen.methods.network import Infer, NetworkInput
 
 HALF = {"cpu": torch.bfloat16, "cuda": torch.float16}
 """What `mixed` is mixed with: a CPU has no fast float16, and bfloat16 moves the masks more."""

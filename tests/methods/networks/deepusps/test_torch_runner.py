@@ -8,8 +8,8 @@ import pytest
 torch = pytest.importorskip("torch")
 
 from maskgen.errors import ImageFault  # noqa: E402
+from maskgen.methods.network import NetworkInput  # noqa: E402
 from maskgen.methods.networks.deepusps.torch_runner import MirroredMaps, deepusps_infer  # noqa: E402
-from maskgen.methods.networks.network import NetworkInput  # noqa: E402
 
 INPUT = NetworkInput(8, divisor="255")
 

@@ -11,7 +11,7 @@ import pytest
 from onnx_models import RAW, SIDE, channels, helper, split, tiny
 
 from maskgen.errors import UsageError
-from maskgen.methods.networks.network import NetworkInput
+from maskgen.methods.network import NetworkInput
 from maskgen.methods.networks.onnx.declaration import (
     KNOWN,
     Declaration,

@@ -15,7 +15,7 @@ from u2net_samples import CHECKPOINT, INPUT, RUNTIMES, photos, random_network, w
 
 from maskgen.errors import EnvironmentFault, ImageFault
 from maskgen.methods import MethodOptions, load_network, network_input
-from maskgen.methods.networks.network import Infer, NetworkInput
+from maskgen.methods.network import Infer, NetworkInput
 from maskgen.methods.networks.u2net.openvino_runner import openvino_infer
 from maskgen.methods.networks.u2net.torch_runner import torch_infer
 

@@ -7,21 +7,26 @@ process per device runs the network.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol, TypeAlias
 
 import cv2
 import numpy as np
 from PIL import Image
 
-from maskgen.config.suggest import nearest
-from maskgen.errors import UsageError
+from ..config.suggest import nearest
+from ..errors import UsageError
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from numpy.typing import NDArray
 
-    from maskgen.types import RGB, SoftMask
+    from ..types import RGB, SoftMask
 
 RESIZES = ("official", "antialias")
+
+Run: TypeAlias = "Callable[[NDArray[Any]], NDArray[Any]]"
+"""A network as a runtime runs it: (N, 3, S, S) in, the declared output out."""
 
 
 class Infer(Protocol):
@@ -57,7 +62,7 @@ class NetworkInput:
         UsageError: an unknown kernel.
 
     Example:
-        >>> from maskgen.methods.networks.network import NetworkInput
+        >>> from maskgen.methods.network import NetworkInput
         >>> import numpy as np
         >>> NetworkInput(64).prepare(np.zeros((30, 40, 3), np.uint8)).shape
         (64, 64, 3)
@@ -117,7 +122,7 @@ def resize_official(image: RGB, side: int) -> NDArray[np.float32]:
         side: side of the result, px.
 
     Example:
-        >>> from maskgen.methods.networks.network import resize_official
+        >>> from maskgen.methods.network import resize_official
         >>> import numpy as np
         >>> resize_official(np.full((30, 40, 3), 90, np.uint8), 16)[8, 8].tolist()
         [90.0, 90.0, 90.0]
@@ -153,7 +158,7 @@ def resize_antialias(image: RGB, side: int) -> NDArray[np.uint8]:
         side: side of the result, px.
 
     Example:
-        >>> from maskgen.methods.networks.network import resize_antialias
+        >>> from maskgen.methods.network import resize_antialias
         >>> import numpy as np
         >>> resize_antialias(np.full((30, 40, 3), 90, np.uint8), 16)[8, 8].tolist()
         [90, 90, 90]
@@ -170,7 +175,7 @@ def resize_map(small: NDArray[Any], height: int, width: int) -> SoftMask:
         width: of the result, px.
 
     Example:
-        >>> from maskgen.methods.networks.network import resize_map
+        >>> from maskgen.methods.network import resize_map
         >>> import numpy as np
         >>> resize_map(np.full((16, 16), 255, np.uint8), 30, 40).shape
         (30, 40)

@@ -13,7 +13,7 @@ from skimage.transform import resize
 from torch.nn import functional
 
 from maskgen.errors import UsageError
-from maskgen.methods.networks.network import (
+from maskgen.methods.network import (
     NetworkInput,
     NetworkMethod,
     resize_antialias,
