@@ -304,6 +304,7 @@ def exported(package: str) -> list[str]:
     return list(getattr(importlib.import_module(package), "__all__", ()))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("package", "name"), [(package, name) for package in EXPORTS for name in exported(package)]
 )

@@ -31,12 +31,14 @@ def shards(discs: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
+@pytest.mark.slow
 def test_shards_are_made_and_resumed(discs: Path, shards: Path) -> None:
     before = {path.name: path.read_bytes() for path in shards.glob("*.tar")}
     call("make_shards.py", discs, shards, "--method", "rbd")
     assert {path.name: path.read_bytes() for path in shards.glob("*.tar")} == before
 
 
+@pytest.mark.slow
 def test_masks_come_with_the_photos_of_a_loader_of_ones_own(discs: Path, shards: Path) -> None:
     pytest.importorskip("torchvision")
     printed = call("masks_in_my_loader.py", discs, shards)
@@ -45,6 +47,7 @@ def test_masks_come_with_the_photos_of_a_loader_of_ones_own(discs: Path, shards:
     assert all(found and 0 < int(found[2]) < 80 for found in sizes)
 
 
+@pytest.mark.slow
 def test_a_plain_loop_trains(shards: Path) -> None:
     pytest.importorskip("torchvision")
     printed = call("train_simsiam.py", shards, "--epochs", 2, "--batch-size", 8)
@@ -66,6 +69,7 @@ MODULES = [
 ]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("path", MODULES, ids=str)
 def test_examples_in_docstrings_run(path: Path) -> None:
     if "\nimport torch" in (ROOT / path).with_suffix(".py").read_text():

@@ -48,6 +48,7 @@ def test_there_are_modules_to_check() -> None:
     assert {path.parts[0] for path in MODULES} == set(PACKAGES)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("path", MODULES, ids=str)
 def test_imports_are_relative_inside_a_package_and_absolute_between_packages(path: Path) -> None:
     name = dotted(path)

@@ -37,6 +37,7 @@ def test_every_public_name_is_listed_and_is_there(package: str) -> None:
         getattr(module, "nothing")  # noqa: B009 - the name is the point
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("name", "unneeded"),
     [
@@ -59,10 +60,12 @@ def test_the_command_line_pulls_no_array_library() -> None:
     assert not pulled & {"torch", "nvidia", "zarr", "numpy", "cv2", "pyarrow"}
 
 
+@pytest.mark.slow
 def test_mask_readers_need_no_torch_or_dali() -> None:
     assert not modules_after("import maskgen.loaders.reading.masks") & {"torch", "nvidia"}
 
 
+@pytest.mark.slow
 def test_training_free_methods_need_no_torch() -> None:
     statement = "from maskgen.methods import METHODS\nfor spec in METHODS.values():\n if spec.prior: spec.load_prior()"
     assert not modules_after(statement) & {"torch", "nvidia"}

@@ -23,6 +23,7 @@ EXPORTS = ["maskgen", "maskgen.loaders", "maskgen.pipelines", "maskgen.shards", 
 BRITISH = r"\b\w*(?:colour|grey|neighbour|centre|behaviour|favour|licence|unlabelled|labelled|learnt|analys(?:e|ing)\b|(?:normal|optim|binar|recogn|synchron|organ|initial|summar|visual|minim|maxim)is(?:e|ed|es|ing|ation))\w*"
 
 
+@pytest.mark.slow
 def test_the_site_is_built_and_lists_what_the_packages_export(tmp_path: Path) -> None:
     pytest.importorskip("mkdocs", reason="`make docs` installs it")
     built = subprocess.run(
@@ -74,6 +75,7 @@ def test_the_architecture_names_every_folder_and_file() -> None:
     assert listed == there
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.relative_to(ROOT).as_posix())
 def test_pages_are_in_american_spelling(page: Path) -> None:
     """Names of options and values stand in code and are judged elsewhere."""

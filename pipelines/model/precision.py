@@ -8,7 +8,7 @@ from concurrent.futures.process import BrokenProcessPool
 from pathlib import Path
 
 from maskgen.errors import EnvironmentFault, UsageError
-from maskgen.methods import check_precision
+from maskgen.methods import PrecisionReport, check_precision
 from maskgen.processes.lifetime import worker_environment
 
 from ..log import append_log
@@ -42,9 +42,23 @@ def check_precision_of(config: ResolvedConfig, output: Path) -> None:
         output,
         {"precision": options.precision, "iou_mean": report.iou_mean, "iou_min": report.iou_min},
     )
-    if not report.ok and not options.force_precision:
+    refuse_damage(report, options.precision, forced=options.force_precision)
+
+
+def refuse_damage(report: PrecisionReport, precision: str, *, forced: bool) -> None:
+    """Stop a run whose masks would not be float32's.
+
+    Args:
+        report: of the comparison.
+        precision: that was asked for.
+        forced: whether the user goes on all the same.
+
+    Raises:
+        UsageError: the mean IoU is below .99, and nothing is forced.
+    """
+    if not report.ok and not forced:
         raise UsageError(
-            f"--precision {options.precision} changes the masks: on {report.images} photos their mean IoU with "
+            f"--precision {precision} changes the masks: on {report.images} photos their mean IoU with "
             f"float32's is {report.iou_mean:.4f} (least {report.iou_min:.4f}), and .99 is asked for",
             remedy="give --precision fp32, or --force-precision to go on all the same",
         )

@@ -35,6 +35,7 @@ def free(mask: HardMask, box: Box) -> bool:
 small_masks = hnp.arrays(np.bool_, hnp.array_shapes(min_dims=2, max_dims=2, min_side=1, max_side=12))
 
 
+@pytest.mark.slow
 @given(small_masks)
 def test_up_to_32_px_it_is_the_largest(mask: HardMask) -> None:
     box = largest_free_rectangle(mask)
@@ -42,6 +43,7 @@ def test_up_to_32_px_it_is_the_largest(mask: HardMask) -> None:
     assert box.area == exact_best(mask)[0]
 
 
+@pytest.mark.slow
 @settings(deadline=None, max_examples=60)
 @given(st.integers(1, 150), st.integers(1, 150), st.integers(0, 12), st.integers(0, 2**32 - 1))
 def test_above_32_px_it_is_free_maximal_and_near_the_largest(

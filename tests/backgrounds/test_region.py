@@ -22,6 +22,7 @@ def test_mask_box_is_the_extent_of_the_true_pixels(mask: HardMask) -> None:
     assert mask_box(mask) == wanted
 
 
+@pytest.mark.slow
 @given(masks, st.integers(1, 6))
 def test_a_grown_mask_has_the_grown_box_and_is_a_square_dilation(mask: HardMask, margin: int) -> None:
     grown = grow_mask(mask, margin)

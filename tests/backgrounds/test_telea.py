@@ -6,6 +6,7 @@ from collections.abc import Callable
 
 import cv2
 import numpy as np
+import pytest
 from hypothesis import given, settings
 from hypothesis.extra import numpy as hnp
 
@@ -27,17 +28,20 @@ def test_no_foreground_on_synthetic_masks(synthetic_cases: list[Case], keeps_for
     assert slugs == {"telea", "mean", "untouched"}
 
 
+@pytest.mark.slow
 def test_no_foreground_on_real_photos(real_cases: list[Case], keeps_foreground_out: Check) -> None:
     for case in real_cases:
         assert keeps_foreground_out(telea, *case).how == "telea"
 
 
+@pytest.mark.slow
 def test_the_photo_is_kept_from_the_seam_outwards(real_cases: list[Case]) -> None:
     for photo, mask in real_cases:
         kept = ~grow_mask(mask, margin_px(photo.shape) + 2 * SEAM_PX)
         np.testing.assert_array_equal(telea(photo, mask).image[kept], photo[kept])
 
 
+@pytest.mark.slow
 def test_the_fill_is_near_the_full_size_one_and_nearer_than_the_mean(real_cases: list[Case]) -> None:
     ours, flat = [], []
     for photo, mask in real_cases[:8]:
@@ -58,6 +62,7 @@ def test_a_ramp_is_continued_across_the_hole() -> None:
     assert error[grow_mask(mask, 2)].mean() <= 3
 
 
+@pytest.mark.slow
 @settings(deadline=None)
 @given(hnp.arrays(np.bool_, hnp.array_shapes(min_dims=2, max_dims=2, min_side=1, max_side=14)))
 def test_shrinking_averages_the_known_pixels_of_each_block(hole: HardMask) -> None:

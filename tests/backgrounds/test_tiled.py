@@ -61,6 +61,7 @@ def test_the_larger_strip_by_area_is_repeated_from_the_corner(box: Box, how: str
 boxes = st.tuples(st.integers(0, 40), st.integers(0, 40), st.integers(1, 40), st.integers(1, 40))
 
 
+@pytest.mark.slow
 @settings(deadline=None)
 @given(boxes, boxes)
 def test_repeats_equal_a_canvas_tiled_from_the_corner(tile: tuple[int, ...], region: tuple[int, ...]) -> None:
@@ -111,11 +112,13 @@ def test_no_foreground_on_synthetic_masks(synthetic_cases: list[Case], keeps_for
     assert wanted <= slugs.keys(), slugs
 
 
+@pytest.mark.slow
 def test_no_foreground_on_real_photos(real_cases: list[Case], keeps_foreground_out: Check) -> None:
     for case in real_cases:
         keeps_foreground_out(tiled, *case)
 
 
+@pytest.mark.slow
 def test_no_foreground_color_on_real_photos(real_cases: list[Case]) -> None:
     """A color that occurs nowhere in the photo, painted over the true mask, occurs nowhere in the result."""
     for photo, mask in real_cases:

@@ -36,6 +36,7 @@ def test_mistakes_are_answered_with_the_nearest_word(call: Call) -> None:
     assert "--input" in err
 
 
+@pytest.mark.slow
 def test_the_package_runs_as_a_module() -> None:
     for module in ("maskgen", "maskgen.cli"):
         done = subprocess.run(
@@ -44,6 +45,7 @@ def test_the_package_runs_as_a_module() -> None:
         assert done.stdout == f"maskgen, version {__version__}\n"
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("words", [["--help"], ["run", "--help"], ["eval", "--help"], ["verify", "--help"]])
 def test_help_imports_nothing_heavy(words: list[str]) -> None:
     code = (

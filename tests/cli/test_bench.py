@@ -18,6 +18,8 @@ pytest.importorskip("torch", reason="views are torch tensors")
 from maskgen.cli.app import main
 from maskgen.loaders import open_dataset
 
+pytestmark = pytest.mark.slow  # its fixtures are
+
 Call = Callable[..., tuple[int, str, str]]
 
 

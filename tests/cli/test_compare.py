@@ -159,6 +159,7 @@ def test_names_are_given_once(runs: Path) -> None:
     assert "two runs are named 'a'" in found.stderr
 
 
+@pytest.mark.slow
 def test_photos_come_from_the_shards(shared_data: Path, tmp_path: Path) -> None:
     source, truth = tmp_path / "images", tmp_path / "truth"
     source.mkdir()

@@ -116,6 +116,7 @@ def test_no_input_and_no_training_are_said_plainly(tmp_path: Path) -> None:
             invoke(step, str(tmp_path))
 
 
+@pytest.mark.slow
 def test_changed_options_are_refused_with_each_difference(discs: Path, tmp_path: Path) -> None:
     pytest.importorskip("torch")
     work = str(tmp_path / "work")

@@ -57,6 +57,7 @@ def ecssd(shared_data: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
+@pytest.mark.slow
 def test_one_flat_object(ecssd: Path) -> None:
     found = facts("--masks", ecssd / "shards", "--truth", ecssd / "ground_truth_mask")
     assert all(isinstance(value, (int, float, bool)) for value in found.values())
@@ -67,6 +68,7 @@ def test_one_flat_object(ecssd: Path) -> None:
     assert found["max_f"] > 0.6
 
 
+@pytest.mark.slow
 def test_mae_and_iou_of_real_masks_are_what_a_few_lines_say(ecssd: Path) -> None:
     errors, overlaps = [], []
     for key in KEYS:
@@ -80,6 +82,7 @@ def test_mae_and_iou_of_real_masks_are_what_a_few_lines_say(ecssd: Path) -> None
     assert found["iou"] == pytest.approx(np.mean(overlaps), abs=1e-12)
 
 
+@pytest.mark.slow
 def test_shards_and_their_masks_as_files_measure_alike(ecssd: Path) -> None:
     shards = facts("--masks", ecssd / "shards", "--truth", ecssd / "ground_truth_mask")
     files = facts("--masks", ecssd / "maps", "--truth", ecssd / "ground_truth_mask")
@@ -90,6 +93,7 @@ def test_shards_and_their_masks_as_files_measure_alike(ecssd: Path) -> None:
     assert same == shards
 
 
+@pytest.mark.slow
 def test_small_binary_masks_are_cut_at_one_half(ecssd: Path) -> None:
     found = facts("--masks", ecssd / "small", "--truth", ecssd / "ground_truth_mask")
     full = facts("--masks", ecssd / "shards", "--truth", ecssd / "ground_truth_mask")
@@ -180,6 +184,7 @@ def alive(pid: int) -> bool:
     return False
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGKILL])
 def test_a_signal_ends_it_with_its_workers(tmp_path: Path, number: signal.Signals) -> None:
     cv2.imwrite(str(tmp_path / "big.png"), np.tri(1500, dtype=np.uint8) * 255)
@@ -232,6 +237,7 @@ def test_a_cut_tar_is_a_fault(ecssd: Path, tmp_path: Path) -> None:
         facts("--masks", tmp_path / "shards", "--truth", ecssd / "ground_truth_mask")
 
 
+@pytest.mark.slow
 def test_shards_pair_with_coco_by_file_name(ecssd: Path, tmp_path: Path) -> None:
     # The truths as run lengths: all figures must be those of the mask files.
     images, annotations = [], []
@@ -251,6 +257,7 @@ def test_shards_pair_with_coco_by_file_name(ecssd: Path, tmp_path: Path) -> None
     assert by_runs == facts("--masks", ecssd / "shards", "--truth", ecssd / "ground_truth_mask")
 
 
+@pytest.mark.slow
 def test_for_people(ecssd: Path) -> None:
     arguments = ["eval", "--masks", ecssd / "maps", "--truth", ecssd / "ground_truth_mask", "--workers", 2]
     lines = dict(line.split() for line in call(*arguments).splitlines())

@@ -7,6 +7,8 @@ import shutil
 from collections.abc import Callable
 from pathlib import Path
 
+import pytest
+
 from maskgen.errors import EXIT_FAULTS, EXIT_USAGE
 from maskgen.trainers.training import checkpoint
 
@@ -21,6 +23,7 @@ def corrupted(trained: Path, folder: Path, name: str, value: float) -> Path:
     return checkpoint.save(folder, 3, {key: value for key, value in state.items() if key != "version"})
 
 
+@pytest.mark.slow
 def test_knn_and_linear_from_the_command_line(
     trained: Path, shards: Path, photo_folder: Path, tmp_path: Path, call_tool: Call
 ) -> None:
@@ -44,6 +47,7 @@ def test_knn_and_linear_from_the_command_line(
     )  # knn, held-out and chosen-on, passes
 
 
+@pytest.mark.slow
 def test_some_of_the_classes_are_tested_by_their_names(
     trained: Path, photo_folder: Path, tmp_path: Path, call_tool: Call
 ) -> None:
@@ -59,6 +63,7 @@ def test_some_of_the_classes_are_tested_by_their_names(
     assert "the training images lack, tea" in err
 
 
+@pytest.mark.slow
 def test_features_and_weights_that_are_no_numbers_are_refused(
     trained: Path, photo_folder: Path, tmp_path: Path, call_tool: Call
 ) -> None:
@@ -88,6 +93,7 @@ def test_a_file_that_is_no_checkpoint_is_named(photo_folder: Path, tmp_path: Pat
     assert "empty.pt is no checkpoint" in err
 
 
+@pytest.mark.slow
 def test_fresh_passes_for_each_epoch_do_not_pile_up(
     trained: Path, photo_folder: Path, tmp_path: Path, call_tool: Call
 ) -> None:

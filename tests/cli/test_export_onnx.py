@@ -62,6 +62,7 @@ def export(call: Call, weights: Path, output: Path, *more: str) -> tuple[int, st
     return call("export-onnx", "--method", "u2netp", *place, "--side", "64", *more)
 
 
+@pytest.mark.slow
 def test_the_command_writes_a_checked_model_and_says_how_close_it_is(
     call: Call, weights: Path, tmp_path: Path
 ) -> None:
@@ -76,6 +77,7 @@ def test_the_command_writes_a_checked_model_and_says_how_close_it_is(
     assert [path.name for path in output.parent.iterdir()] == ["u2netp.onnx"]
 
 
+@pytest.mark.slow
 def test_a_file_is_not_replaced_unless_forced(call: Call, weights: Path, tmp_path: Path) -> None:
     output = tmp_path / "u2netp.onnx"
     output.write_text("mine")
@@ -88,6 +90,7 @@ def test_a_file_is_not_replaced_unless_forced(call: Call, weights: Path, tmp_pat
     onnx.checker.check_model(onnx.load(output), full_check=True)
 
 
+@pytest.mark.slow
 def test_weights_of_the_other_network_write_nothing(call: Call, weights: Path, tmp_path: Path) -> None:
     place = ("--weights", weights, "--output", tmp_path / "u2net.onnx")
     status, _, error = call("export-onnx", "--method", "u2net", *place)
@@ -96,6 +99,7 @@ def test_weights_of_the_other_network_write_nothing(call: Call, weights: Path, t
     assert list(tmp_path.iterdir()) == []
 
 
+@pytest.mark.slow
 def test_a_wrong_sha256_writes_nothing(call: Call, weights: Path, tmp_path: Path) -> None:
     status, _, error = export(call, weights, tmp_path / "x.onnx", "--weights-sha256", "0" * 64)
     assert status == 2
@@ -103,6 +107,7 @@ def test_a_wrong_sha256_writes_nothing(call: Call, weights: Path, tmp_path: Path
     assert list(tmp_path.iterdir()) == []
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("side", [64, 75])
 def test_both_runtimes_give_torchs_saliency_for_any_batch(weights: Path, side: int) -> None:
     network = load_network("u2netp", weights)
@@ -117,6 +122,7 @@ def test_both_runtimes_give_torchs_saliency_for_any_batch(weights: Path, side: i
             np.testing.assert_allclose(got, wanted[:count], atol=1e-4)
 
 
+@pytest.mark.slow
 def test_the_check_sees_a_model_that_is_not_the_network(weights: Path) -> None:
     network = load_network("u2netp", weights)
     model = u2net_to_onnx(network, 64)
@@ -127,6 +133,7 @@ def test_the_check_sees_a_model_that_is_not_the_network(weights: Path) -> None:
     assert export_error(network, model, photos) > 1e-4
 
 
+@pytest.mark.slow
 def test_the_file_says_what_it_is_and_nothing_of_the_machine(weights: Path) -> None:
     network = load_network("u2netp", weights)
     data = u2net_to_onnx(network, 64, "u2netp")
@@ -142,6 +149,7 @@ def test_the_file_says_what_it_is_and_nothing_of_the_machine(weights: Path) -> N
     assert (file.batch, file.side, file.outputs, file.sigmoid) == (0, 64, ("saliency",), (True,))
 
 
+@pytest.mark.slow
 def test_u2net_has_the_published_number_of_parameters_in_the_file() -> None:
     torch.manual_seed(0)
     network = U2Net("u2net").eval()

@@ -11,6 +11,7 @@ import pytest
 Call = Callable[..., tuple[int, str, str]]
 
 
+@pytest.mark.slow
 def test_info_counts_samples_and_failures(call: Call, data: Path) -> None:
     facts = json.loads(call("info", data, "--json")[1])
     assert (facts["samples"], facts["failed"], facts["shards"], facts["complete"]) == (4, 1, 2, True)

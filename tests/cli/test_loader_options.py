@@ -20,10 +20,12 @@ def test_a_recipe_is_found_by_its_name_and_a_mistake_answered() -> None:
         find_recipe("mocov")
 
 
+@pytest.mark.slow
 def test_a_data_set_with_photos_is_opened(data: Path) -> None:
     assert open_with_photos(data, None).samples == 4
 
 
+@pytest.mark.slow
 def test_shards_without_photos_need_the_originals(data: Path, call: Call, tmp_path: Path) -> None:
     photos = data.parent / "photos"
     words = ["--dataset", "folder", "--input", photos, "--method", "box", "--workers", "1", "--limit", "2"]

@@ -12,6 +12,7 @@ Call = Callable[..., tuple[int, str, str]]
 Words = Callable[[Path], list[str]]
 
 
+@pytest.mark.slow
 def test_plan_estimates_without_writing(call: Call, run_words: Words, data: Path, tmp_path: Path) -> None:
     words = run_words(data.parent)
     words[words.index("--output") + 1] = str(tmp_path / "nowhere")

@@ -6,10 +6,12 @@ from collections.abc import Callable
 from pathlib import Path
 
 import cv2
+import pytest
 
 Call = Callable[..., tuple[int, str, str]]
 
 
+@pytest.mark.slow
 def test_preview_draws_photo_mask_overlay_background(call: Call, data: Path, tmp_path: Path) -> None:
     status, out, _ = call("preview", data, "--output", tmp_path / "a" / "sheet.png", "--count", "2")
     assert status == 0

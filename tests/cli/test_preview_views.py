@@ -20,6 +20,8 @@ from maskgen.loaders import (
 )
 from maskgen.loaders.inspect.sheet import first_batch
 
+pytestmark = pytest.mark.slow  # its fixtures are
+
 Call = Callable[..., tuple[int, str, str]]
 
 

@@ -31,6 +31,7 @@ def test_bars() -> None:
     assert bar(4, 4) == bar(9, 4) == "[" + "#" * 24 + "]"
 
 
+@pytest.mark.slow
 def test_on_a_terminal_one_line_is_drawn_again_and_removed() -> None:
     ours, theirs = pty.openpty()
     environment = {**os.environ, "COLUMNS": "40"}
@@ -50,6 +51,7 @@ def test_on_a_terminal_one_line_is_drawn_again_and_removed() -> None:
     assert done.stdout == b"end\n"
 
 
+@pytest.mark.slow
 def test_a_log_is_not_filled() -> None:
     done = subprocess.run([sys.executable, "-c", SCRIPT], capture_output=True, check=True)
     assert (done.stdout, done.stderr) == (b"end\n", b"")

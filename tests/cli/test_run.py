@@ -6,6 +6,8 @@ import json
 from collections.abc import Callable
 from pathlib import Path
 
+import pytest
+
 Call = Callable[..., tuple[int, str, str]]
 Words = Callable[[Path], list[str]]
 
@@ -19,6 +21,7 @@ def test_running_again_does_nothing_and_says_so(call: Call, run_words: Words, da
     assert {path: path.stat().st_mtime_ns for path in data.glob("*.tar")} == before
 
 
+@pytest.mark.slow
 def test_options_without_effect_are_named_once(
     call: Call, run_words: Words, data: Path, tmp_path: Path
 ) -> None:
@@ -37,6 +40,7 @@ def test_options_without_effect_are_named_once(
     assert "no effect" not in err  # what is said anyway is no news
 
 
+@pytest.mark.slow
 def test_a_configuration_file_and_flags_over_it(call: Call, data: Path, tmp_path: Path) -> None:
     config = tmp_path / "run.toml"
     config.write_text('dataset = "folder"\nmethod = "box"\nlimit = 3\nworkers = 1\nbackground = "none"\n')

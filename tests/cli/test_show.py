@@ -23,6 +23,7 @@ def run_main(monkeypatch: pytest.MonkeyPatch, *words: str) -> None:
     assert not stop.value.code
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("store", ["full", "patch"])
 def test_extracted_files_hold_the_whole_background(
     store: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
@@ -46,6 +47,7 @@ def test_extracted_files_hold_the_whole_background(
         assert (background[inside] != photo[inside]).mean() > 0.5
 
 
+@pytest.mark.slow
 def test_a_sample_is_shown_and_its_members_are_written(call: Call, data: Path, tmp_path: Path) -> None:
     shown = json.loads(call("show", data, "p2", "--json", "--extract", tmp_path / "out")[1])
     assert (shown["shard"], shown["json"]["width"], shown["status"]) == ("folder-train-000000", 52, "ok")

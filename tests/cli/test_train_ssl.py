@@ -18,6 +18,7 @@ Call = Callable[..., tuple[int, str, str]]
 TrainWords = Callable[..., list[str]]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("module", ["torch", "nvidia", "cv2", "pyarrow"])
 def test_help_imports_nothing_heavy(module: str) -> None:
     code = f"import sys; from maskgen.cli.train_ssl import train; sys.argv = ['train-ssl', '--help']\ntry: train()\nexcept SystemExit: pass\nassert {module!r} not in sys.modules"  # fmt: skip
@@ -26,6 +27,7 @@ def test_help_imports_nothing_heavy(module: str) -> None:
     assert "knn-moco" in done.stdout
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("module", ["torch", "nvidia", "cv2", "pyarrow", "scipy"])
 def test_listing_presets_imports_nothing_heavy(module: str) -> None:
     code = f"import sys; from maskgen.cli.train_ssl import train; sys.argv = ['train-ssl', 'presets']\ntry: train()\nexcept SystemExit: pass\nassert {module!r} not in sys.modules"  # fmt: skip
@@ -46,6 +48,7 @@ def test_presets_are_listed_with_their_papers(call_tool: Call) -> None:
     assert "did you mean 'byol'" in err
 
 
+@pytest.mark.slow
 def test_a_run_leaves_its_configuration_metrics_checkpoint_and_backbone(trained: Path) -> None:
     assert sorted(path.name for path in trained.iterdir()) == [
         "backbone.safetensors", "checkpoints", "config.json", "metrics.jsonl",
@@ -55,6 +58,7 @@ def test_a_run_leaves_its_configuration_metrics_checkpoint_and_backbone(trained:
     assert config["precision"] == "fp32"
 
 
+@pytest.mark.slow
 def test_the_resolved_configuration_is_printed(
     shards: Path, tmp_path: Path, call_tool: Call, train_words: TrainWords
 ) -> None:
@@ -65,6 +69,7 @@ def test_the_resolved_configuration_is_printed(
     assert "step 3  epoch 1.00  loss " in out
 
 
+@pytest.mark.slow
 def test_a_finished_run_has_nothing_to_do(
     trained: Path, shards: Path, call_tool: Call, train_words: TrainWords
 ) -> None:
@@ -77,6 +82,7 @@ def test_a_finished_run_has_nothing_to_do(
     assert all("loss" not in json.loads(line) for line in after[len(before) :])
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("more", "told"),
     [

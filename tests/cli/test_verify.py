@@ -7,10 +7,13 @@ import shutil
 from collections.abc import Callable
 from pathlib import Path
 
+import pytest
+
 Call = Callable[..., tuple[int, str, str]]
 Words = Callable[[Path], list[str]]
 
 
+@pytest.mark.slow
 def test_verify_levels_and_exit_status(call: Call, run_words: Words, data: Path, tmp_path: Path) -> None:
     for flags in ((), ("--quick",), ("--full",)):
         assert call("verify", data, *flags)[0] == 0

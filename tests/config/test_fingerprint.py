@@ -19,6 +19,7 @@ def test_the_digest_is_that_of_the_text_without_spaces_and_with_sorted_names() -
     assert digest({"b": "é", "a": [1, True, None]}) == hashlib.sha256(text).hexdigest()
 
 
+@pytest.mark.slow
 @given(FLAT)
 def test_the_order_of_names_does_not_count(value: dict[str, object]) -> None:
     assert digest(value) == digest(dict(reversed(value.items())))
@@ -35,6 +36,7 @@ def test_differences_name_every_field_once() -> None:
     assert differences(old, new) == ["b.d: 3 -> 4", "gone: 0 -> None", "new: None -> 5"]
 
 
+@pytest.mark.slow
 @given(FLAT)
 def test_equal_configurations_have_no_differences(value: dict[str, object]) -> None:
     assert differences(value, dict(value)) == []

@@ -82,6 +82,7 @@ def test_annotations_without_images_are_refused(tmp_path: Path) -> None:
         pairs.open_truths(coco(tmp_path / "i.json", [], images=[]))
 
 
+@pytest.mark.slow
 def test_annotations_take_a_few_times_their_size_of_memory(tmp_path: Path) -> None:
     polygon = [round(100 + number * 0.37, 2) for number in range(60)]
     path = coco(tmp_path / "i.json", [{"image_id": 7, "iscrowd": 0, "segmentation": [polygon]}] * 5000)
@@ -134,6 +135,7 @@ def test_a_polygon_of_two_corners_encloses_nothing() -> None:
     assert not union([[[2.5, 3.1, 20.4, 11.7]]], (20, 30), "").any()
 
 
+@pytest.mark.slow
 @OLD_ORACLE
 @pytest.mark.parametrize(
     "file", ["coco_tiny_160/annotations/instances_train2017.json", "dali_coco/instances.json"]

@@ -14,6 +14,7 @@ from maskgen.evaluation.evaluate import Settings, disagreement, evaluate
 from maskgen.evaluation.measures import measure
 
 
+@pytest.mark.slow
 def test_workers_and_order_do_not_change_a_bit(tmp_path: Path) -> None:
     names = [f"n{n:02d}" for n in range(19)]
     masks = write(tmp_path / "masks", **{name: grid(n) for n, name in enumerate(names)})
@@ -29,6 +30,7 @@ def test_workers_and_order_do_not_change_a_bit(tmp_path: Path) -> None:
     assert one.curves[0] == pytest.approx(np.mean([s.curves for s in scored], axis=0))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("workers", [1, 2])
 def test_an_empty_truth_is_an_error_or_left_out(tmp_path: Path, workers: int) -> None:
     names = [f"n{n:02d}" for n in range(10)]
@@ -72,6 +74,7 @@ def test_a_map_is_neither_praised_nor_blamed_in_a_crowd(tmp_path: Path) -> None:
     assert scores[0].measures[0].iou == 1
 
 
+@pytest.mark.slow
 def test_a_pair_that_kills_its_worker_ends_the_evaluation_naming_its_chunk(tmp_path: Path) -> None:
     names = [f"n{n:02d}" for n in range(10)]
     found = paired(

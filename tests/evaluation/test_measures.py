@@ -106,6 +106,7 @@ def test_normalizing_stretches_and_the_default_does_not() -> None:
     assert measure(levels, right, 200, normalize=True).measures.iou == 1
 
 
+@pytest.mark.slow
 @given(st.integers(0, 10**6), st.integers(1, 12), st.integers(1, 12), st.booleans())
 def test_counting_pixel_by_pixel_gives_the_same(seed: int, height: int, width: int, coarse: bool) -> None:
     levels = noise(seed, (height, width)) // (64 if coarse else 1) * (64 if coarse else 1)
@@ -127,6 +128,7 @@ def test_counting_pixel_by_pixel_gives_the_same(seed: int, height: int, width: i
     assert found.measures.mae == pytest.approx(np.abs(levels / 255 - right).mean())
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("normalize", [False, True])
 @pytest.mark.parametrize("group", ["made", "pascal", "ecssd"])
 def test_pysodmetrics_agrees(group: str, normalize: bool, request: pytest.FixtureRequest) -> None:

@@ -131,6 +131,7 @@ def check(data: bytes, reader: Reader) -> Photo:
     return photo
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("order", ["<", ">"])
 @pytest.mark.parametrize("orientation", range(1, 9))
 @pytest.mark.parametrize("format_", ["JPEG", "PNG", "WEBP"])

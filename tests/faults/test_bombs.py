@@ -235,6 +235,7 @@ def in_child(data: bytes, folder: Path) -> dict[str, Any]:
     return result
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", BOMBS)
 def test_a_bomb_costs_next_to_nothing(name: str, tmp_path: Path) -> None:
     build, expected = BOMBS[name]
@@ -245,6 +246,7 @@ def test_a_bomb_costs_next_to_nothing(name: str, tmp_path: Path) -> None:
     assert measured["growth_mib"] < GROWTH_MIB
 
 
+@pytest.mark.slow
 def test_the_measure_sees_memory(tmp_path: Path) -> None:
     """The judge itself: an honest picture of 30 Mpx within the limits takes its 86 MiB and more."""
     measured = in_child(png_pixels(5_504), tmp_path)

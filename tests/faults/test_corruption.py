@@ -56,6 +56,7 @@ def faults(output: Path, level: str) -> tuple[object, ...]:
     return verify(output, level).faults
 
 
+@pytest.mark.slow
 @pytest.mark.timeout(3600)
 @pytest.mark.parametrize("kind", ["tar", "idx", "parquet", "json", "any"])
 def test_every_flipped_byte_is_found(kind: str, copy: Path, full_faults: bool) -> None:
@@ -102,6 +103,7 @@ def cuts(copy: Path, draw: random.Random, count: int) -> Iterator[tuple[Path, by
             yield path, data[: draw.randrange(len(data))]
 
 
+@pytest.mark.slow
 @pytest.mark.timeout(3600)
 def test_every_truncation_is_found(copy: Path, full_faults: bool) -> None:
     draw = random.Random(SEED)
@@ -127,6 +129,7 @@ CONFIGS: list[dict[str, object]] = [
 ]
 
 
+@pytest.mark.slow
 @pytest.mark.timeout(3600)
 @pytest.mark.parametrize("number", range(len(CONFIGS)))
 def test_clean_data_sets_raise_no_alarm(
@@ -232,6 +235,7 @@ def other(make_set: MakeSet, tmp_path_factory: pytest.TempPathFactory) -> Path:
     return output
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("case", [*CASES, *HIDDEN_FROM_THE_LOADER])
 def test_misplaced_files_are_found_and_mended(
     case: str, copy: Path, other: Path, make_set: MakeSet, want: dict[str, str]
@@ -251,6 +255,7 @@ def test_misplaced_files_are_found_and_mended(
     assert not refused(copy, check_hashes=True)
 
 
+@pytest.mark.slow
 @pytest.mark.timeout(3600)
 def test_repair_and_run_mend_flips_and_cuts(
     copy: Path, make_set: MakeSet, want: dict[str, str], full_faults: bool

@@ -12,6 +12,7 @@ import pytest
 pytestmark = pytest.mark.faults
 
 
+@pytest.mark.slow
 def test_every_crash_point_of_a_commit_is_safe(tmp_path: Path) -> None:
     script = Path(__file__).with_name("crash_at.py")
     done = subprocess.run(

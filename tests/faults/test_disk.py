@@ -111,6 +111,7 @@ def nothing_half_made(output: Path) -> None:
                 assert file_sha256(output / f"{record.name}.{suffix}") == fact.sha256
 
 
+@pytest.mark.slow
 @pytest.mark.timeout(3600)
 def test_full_disk_at_random_sizes(
     start: Callable[..., Ended],
@@ -137,6 +138,7 @@ def test_full_disk_at_random_sizes(
         subprocess.run(["umount", str(output.parent)], check=True)
 
 
+@pytest.mark.slow
 def test_a_read_only_disk(
     start: Callable[..., Ended], disk: Callable[[str], Path], make_set: MakeSet, want: dict[str, str]
 ) -> None:
@@ -154,6 +156,7 @@ def test_a_read_only_disk(
     assert hashes(output) == want
 
 
+@pytest.mark.slow
 def test_a_limit_on_the_size_of_files(
     start: Callable[..., Ended], make_set: MakeSet, want: dict[str, str], tmp_path: Path
 ) -> None:
@@ -166,6 +169,7 @@ def test_a_limit_on_the_size_of_files(
         assert hashes(output) == want
 
 
+@pytest.mark.slow
 def test_a_full_disk_under_the_log(
     start: Callable[..., Ended], make_set: MakeSet, want: dict[str, str], tmp_path: Path
 ) -> None:
@@ -179,6 +183,7 @@ def test_a_full_disk_under_the_log(
     assert hashes(output) == want
 
 
+@pytest.mark.slow
 def test_a_folder_that_may_not_be_written(start: Callable[..., Ended], tmp_path: Path) -> None:
     if os.geteuid() == 0:
         output = Path("/proc/maskgen/shards")  # not even root may make a folder there
@@ -255,6 +260,7 @@ def fails(output: Path, broken: Broken, code: int, make_set: MakeSet) -> None:
     nothing_half_made(output)
 
 
+@pytest.mark.slow
 @pytest.mark.timeout(3600)
 @pytest.mark.parametrize("lasting", [False, True], ids=["once", "lasting"])
 @pytest.mark.parametrize("code", ERRORS, ids=[errno.errorcode[code] for code in ERRORS])
@@ -273,6 +279,7 @@ def test_an_error_at_any_operation(
         assert hashes(output) == want, f"operation {point} of {counter.count}"
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "name", [naming.PLAN, naming.PLAN_TABLE, naming.MANIFEST, "folder-train-000001.json"]
 )

@@ -209,6 +209,7 @@ def run(room: Room, content: bytes, make_set: MakeSet, name: str = "evil.tar", *
     return make_set(room.output, dataset="webdataset", input=str(room.input), **options)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("case", REFUSED)
 def test_refused_as_a_source(case: str, room: Room, make_set: MakeSet) -> None:
     make, reason = REFUSED[case]
@@ -218,6 +219,7 @@ def test_refused_as_a_source(case: str, room: Room, make_set: MakeSet) -> None:
     assert not list(room.output.rglob("*.tar"))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("case", LET_THROUGH)
 def test_harmless_as_a_source(case: str, room: Room, make_set: MakeSet) -> None:
     """What is no photo is left out with a note; an odd name becomes a plain key; the good neighbour is made."""
@@ -235,6 +237,7 @@ def test_harmless_as_a_source(case: str, room: Room, make_set: MakeSet) -> None:
     assert verify(room.output, "full").faults == ()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("case", QUARANTINED)
 def test_quarantined_as_a_source(case: str, room: Room, make_set: MakeSet) -> None:
     make, reason = QUARANTINED[case]
@@ -244,6 +247,7 @@ def test_quarantined_as_a_source(case: str, room: Room, make_set: MakeSet) -> No
     assert failed["error"].startswith(reason)
 
 
+@pytest.mark.slow
 def test_a_tar_of_very_many_members(room: Room, make_set: MakeSet, full_faults: bool) -> None:
     empty = bytearray(member("k0000000.txt"))
     with (room.input / "evil.tar").open("wb") as file:
@@ -260,6 +264,7 @@ def gzip_of(*parts: tuple[bytes, int]) -> bytes:
     return b"".join(gzip.compress(data) * times for data, times in parts)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("where", ["zeros", "photo", "names"])
 def test_gzip_bombs(where: str, room: Room, make_set: MakeSet, full_faults: bool) -> None:
     """A few megabytes that would be gigabytes: refused early."""
@@ -353,6 +358,7 @@ TARS: dict[str, Callable[[bytes], bytes]] = {
 }  # fmt: skip
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("case", TARS)
 def test_a_forged_tar(case: str, ours: Path) -> None:
     content = TARS[case]((ours / f"{FIRST}.tar").read_bytes())
@@ -366,6 +372,7 @@ def test_a_forged_tar(case: str, ours: Path) -> None:
         read_everything(ours)
 
 
+@pytest.mark.slow
 def test_our_walk_of_very_many_members(full_faults: bool) -> None:
     count = 1_000_000 if full_faults else 100_000
     data = b"".join(tar.header(f"k{number}.txt", 0) for number in range(count)) + END
@@ -387,6 +394,7 @@ INDEXES: dict[str, bytes] = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("case", INDEXES)
 def test_a_forged_index(case: str, ours: Path) -> None:
     forge(ours, idx=INDEXES[case])
@@ -424,6 +432,7 @@ TABLES: dict[str, Callable[[list[dict[str, Any]]], bytes]] = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("case", TABLES)
 def test_a_forged_table(case: str, ours: Path) -> None:
     rows = table.read(ours / f"{FIRST}.parquet").to_pylist()
@@ -464,6 +473,7 @@ MANIFESTS: dict[str, Callable[[dict[str, Any]], object]] = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("records", [True, False], ids=["folder", "copied-without-records"])
 @pytest.mark.parametrize("case", MANIFESTS)
 def test_a_forged_manifest(case: str, records: bool, ours: Path) -> None:
@@ -476,6 +486,7 @@ def test_a_forged_manifest(case: str, records: bool, ours: Path) -> None:
         read_everything(ours)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "content",
     [
@@ -505,6 +516,7 @@ PLANS: dict[str, Callable[[dict[str, Any]], object]] = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("case", PLANS)
 def test_a_forged_plan(case: str, ours: Path, make_set: MakeSet, want: dict[str, str]) -> None:
     """It is found, it leads `--repair` nowhere outside, and the run goes by the source."""

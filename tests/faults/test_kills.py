@@ -70,6 +70,7 @@ def no_truncated_file(output: Path) -> None:
         read_members(path)
 
 
+@pytest.mark.slow
 def test_kill_9_at_random_times_then_resume(
     start: Start, undisturbed: tuple[dict[str, str], float], tmp_path: Path, full_faults: bool
 ) -> None:
@@ -85,6 +86,7 @@ def test_kill_9_at_random_times_then_resume(
         assert finish(start, output) == want, f"kill {number}, seed {SEED}"
 
 
+@pytest.mark.slow
 def test_a_chain_of_kills_ends_with_the_same_bytes(
     start: Start, undisturbed: tuple[dict[str, str], float], tmp_path: Path, full_faults: bool
 ) -> None:
@@ -106,6 +108,7 @@ def test_a_chain_of_kills_ends_with_the_same_bytes(
     assert finish(start, output) == want
 
 
+@pytest.mark.slow
 def test_sigterm_stops_within_20_seconds_and_leaves_nothing_behind(
     start: Start, undisturbed: tuple[dict[str, str], float], tmp_path: Path, full_faults: bool
 ) -> None:
@@ -136,6 +139,7 @@ def test_sigterm_stops_within_20_seconds_and_leaves_nothing_behind(
     assert set(Path("/dev/shm").iterdir()) <= shm
 
 
+@pytest.mark.slow
 def test_workers_die_with_a_killed_parent(start: Start, tmp_path: Path) -> None:
     process = start(tmp_path / "shards")
     deadline = time.monotonic() + 20
@@ -158,6 +162,7 @@ def children(pid: int) -> list[int]:
         return []
 
 
+@pytest.mark.slow
 def test_same_bytes_for_any_number_of_workers_and_nodes(
     start: Start, undisturbed: tuple[dict[str, str], float], tmp_path: Path, full_faults: bool
 ) -> None:
@@ -171,6 +176,7 @@ def test_same_bytes_for_any_number_of_workers_and_nodes(
     assert hashes(tmp_path / "nodes") == want
 
 
+@pytest.mark.slow
 def test_two_whole_runs_racing_in_one_folder(
     start: Start, undisturbed: tuple[dict[str, str], float], tmp_path: Path, full_faults: bool
 ) -> None:

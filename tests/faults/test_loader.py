@@ -90,6 +90,7 @@ with open(log, "a") as out:
 """
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("shuffle", ["global", "shards:2"])
 def test_killed_and_resumed_readers_see_the_undisturbed_sequence(
     built: Path, tmp_path: Path, shuffle: str, full_faults: bool
@@ -124,6 +125,7 @@ def test_killed_and_resumed_readers_see_the_undisturbed_sequence(
     assert [line for k, line in enumerate(found) if k == 0 or line != found[k - 1]] == whole
 
 
+@pytest.mark.slow
 def test_tars_cut_and_mended_under_a_reader_never_kill_it(
     shards: Path, built: Path, full_faults: bool
 ) -> None:
@@ -222,6 +224,7 @@ def test_folders_with_odd_names(built: Path, tmp_path: Path, name: str) -> None:
     assert all((a == b).all() for a, b in zip(one.encoded["jpg"], two.encoded["jpg"], strict=True))
 
 
+@pytest.mark.slow
 def test_surroundings_without_a_home_and_with_few_files(built: Path, tmp_path: Path) -> None:
     """umask 077, HOME that is not there, ulimit -n 64, a working folder that was removed."""
     program = (

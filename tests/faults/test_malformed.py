@@ -273,6 +273,7 @@ def judge(cases: list[Case], results: list[dict[str, Any]]) -> collections.Count
     return counts
 
 
+@pytest.mark.slow
 def test_malformed_files_are_photos_or_refused(tmp_path: Path, full_faults: bool) -> None:
     bases = base_files()
     cases = list(corpus(bases, size=10_000 if full_faults else 300, stride=1 if full_faults else 12))
@@ -284,6 +285,7 @@ def test_malformed_files_are_photos_or_refused(tmp_path: Path, full_faults: bool
     assert counts["undecodable"] >= 12
 
 
+@pytest.mark.slow
 def test_damaged_odd_files_are_photos_or_refused(
     tmp_path: Path, shared_data: Path, full_faults: bool
 ) -> None:

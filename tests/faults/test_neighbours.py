@@ -40,6 +40,7 @@ def members(output: Path) -> dict[str, dict[str, bytes]]:
     return {s.key: s.members for r in whole.shards for s in reader.read_samples(output, r, whole.members)}
 
 
+@pytest.mark.slow
 def test_good_neighbours_are_untouched(
     make_set: Callable[..., Outcome], shared_data: Path, tmp_path: Path, full_faults: bool
 ) -> None:

@@ -26,6 +26,7 @@ def config(tmp_path: Path, **options: object) -> RunConfig:
     )
 
 
+@pytest.mark.slow
 def test_exactly_the_poisoned_images_fail(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     log = tmp_path / "log"
     monkeypatch.setenv("POISON_LOG", str(log))
@@ -48,6 +49,7 @@ def test_exactly_the_poisoned_images_fail(tmp_path: Path, monkeypatch: pytest.Mo
     assert max(runs.values()) <= 2 * killers_per_shard + 2
 
 
+@pytest.mark.slow
 def test_poison_gives_the_same_bytes_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("POISON_LOG", str(tmp_path / "log"))
     run(config(tmp_path), RunOptions(make_stages=poison.make_poisoned))
@@ -56,6 +58,7 @@ def test_poison_gives_the_same_bytes_again(tmp_path: Path, monkeypatch: pytest.M
     assert hashes(tmp_path / "again") == hashes(tmp_path / "shards")
 
 
+@pytest.mark.slow
 def test_retry_failed_heals_what_was_transient(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("POISON_LOG", str(tmp_path / "log"))
     run(config(tmp_path), RunOptions(make_stages=poison.make_poisoned))
@@ -66,11 +69,13 @@ def test_retry_failed_heals_what_was_transient(tmp_path: Path, monkeypatch: pyte
     assert outcome.manifest.samples == 24
 
 
+@pytest.mark.slow
 def test_workers_that_die_at_once_end_the_run_with_a_reason(tmp_path: Path) -> None:
     with pytest.raises(EnvironmentFault, match=r"keep dying .*status 9"):
         run(config(tmp_path), RunOptions(make_stages=poison.make_dying))
 
 
+@pytest.mark.slow
 def test_a_method_that_fails_on_everything_ends_the_run(tmp_path: Path) -> None:
     with pytest.raises(MaskgenError, match="20 images in a row") as caught:
         run(config(tmp_path, shard_size=30, workers=1), RunOptions(make_stages=poison.make_failing))

@@ -326,6 +326,7 @@ def retry(root: Path, make_set: MakeSet) -> Callable[[], object]:
     return lambda: make_set(root / "shards", retry_failed=True)
 
 
+@pytest.mark.slow
 @pytest.mark.timeout(3600)
 @pytest.mark.parametrize("scenario", [fresh, over_debris, retry])
 def test_every_prefix_keeps_what_was_committed_and_resumes_to_the_same_bytes(
@@ -354,6 +355,7 @@ def test_every_prefix_keeps_what_was_committed_and_resumes_to_the_same_bytes(
             resumes(state, tmp_path / str(number), make_set, want, name)
 
 
+@pytest.mark.slow
 @pytest.mark.timeout(3600)
 def test_power_loss_in_the_resume_of_a_killed_run(
     make_set: MakeSet, want: dict[str, str], tmp_path: Path, full_faults: bool

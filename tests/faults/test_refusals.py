@@ -38,6 +38,7 @@ def given(tmp_path: Path) -> dict[str, object]:
     return given
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", OTHER_OPTIONS)
 def test_a_changed_option_is_named(given: dict[str, object], name: str, tmp_path: Path) -> None:
     before = hashes(tmp_path / "shards")
@@ -47,6 +48,7 @@ def test_a_changed_option_is_named(given: dict[str, object], name: str, tmp_path
     assert hashes(tmp_path / "shards") == before
 
 
+@pytest.mark.slow
 def test_a_changed_source_is_named(given: dict[str, object], tmp_path: Path) -> None:
     before = hashes(tmp_path / "shards")
     photo = tmp_path / "photos" / "a05.jpg"
@@ -62,6 +64,7 @@ def test_a_changed_source_is_named(given: dict[str, object], tmp_path: Path) -> 
     assert hashes(tmp_path / "shards") == before
 
 
+@pytest.mark.slow
 def test_another_tool_version_is_named(
     given: dict[str, object], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
@@ -72,12 +75,14 @@ def test_another_tool_version_is_named(
     assert hashes(tmp_path / "shards") == before
 
 
+@pytest.mark.slow
 def test_options_that_do_not_shape_the_bytes_may_change(given: dict[str, object], tmp_path: Path) -> None:
     before = hashes(tmp_path / "shards")
     run(make_config({**given, "workers": 2, "max_failures": "5", "image_timeout": 9.0}))
     assert hashes(tmp_path / "shards") == before
 
 
+@pytest.mark.slow
 def test_a_folder_with_foreign_shards_is_refused(given: dict[str, object], tmp_path: Path) -> None:
     folder = tmp_path / "mine"
     folder.mkdir()
@@ -87,6 +92,7 @@ def test_a_folder_with_foreign_shards_is_refused(given: dict[str, object], tmp_p
     assert (folder / "folder-train-000000.tar").read_bytes() == b"precious"
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", ["manifest.json", "plan.json"])
 def test_a_folder_with_a_foreign_manifest_or_plan_is_refused(
     given: dict[str, object], tmp_path: Path, name: str
@@ -99,6 +105,7 @@ def test_a_folder_with_a_foreign_manifest_or_plan_is_refused(
     assert (folder / name).read_text() == '{"precious": true}'
 
 
+@pytest.mark.slow
 def test_output_inside_input_is_refused(given: dict[str, object]) -> None:
     for output in (str(given["input"]), f"{given['input']}/shards"):
         with pytest.raises(UsageError, match="lies inside --input"):

@@ -87,6 +87,7 @@ def test_tarfile_finds_the_members_of_then(golden: Path, expected: Any, layout: 
     assert found == {key: set(one["members"]) for key, one in expected[layout].items()}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("layout", LAYOUTS)
 def test_webdataset_finds_the_members_of_then(golden: Path, expected: Any, layout: str) -> None:
     webdataset = pytest.importorskip("webdataset")

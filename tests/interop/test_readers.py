@@ -23,6 +23,8 @@ from maskgen.io.images.stored import decode_mask, decode_photo
 from maskgen.loaders import MaskReader, open_dataset
 from maskgen.loaders.dataset.shard import read_member
 
+pytestmark = pytest.mark.slow  # its fixtures are
+
 os.environ.setdefault("HF_HUB_OFFLINE", "1")
 os.environ.setdefault("HF_DATASETS_DISABLE_PROGRESS_BARS", "1")
 

@@ -35,12 +35,14 @@ def agree(mask: np.ndarray) -> None:
         assert (decode_runs(either, mask.shape) == mask).all()  # type: ignore[arg-type]
 
 
+@pytest.mark.slow
 @settings(max_examples=200, deadline=None)
 @given(mask=MASKS)
 def test_any_small_mask(mask: np.ndarray) -> None:
     agree(mask)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("size", [(1, 1), (1, 500), (500, 1), (375, 500), (3000, 2000)])
 @pytest.mark.parametrize("kind", ["empty", "full", "half", "blob", "last pixel"])
 def test_long_runs(size: tuple[int, int], kind: str) -> None:
@@ -58,6 +60,7 @@ def test_long_runs(size: tuple[int, int], kind: str) -> None:
     agree(mask)
 
 
+@pytest.mark.slow
 @settings(max_examples=200, deadline=None)
 @given(counts=st.lists(st.integers(0, 2**31 - 1), min_size=1, max_size=30))
 def test_any_counts_come_back(counts: list[int]) -> None:

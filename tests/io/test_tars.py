@@ -191,6 +191,7 @@ def test_too_many_members() -> None:
         list(walk(lambda o, s: data[o : o + s], "x.tar", end=len(data), max_members=10))
 
 
+@pytest.mark.slow
 def test_many_members_in_bounded_memory() -> None:
     block = header(size=b"00000000000\0")
     count = 100_000

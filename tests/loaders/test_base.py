@@ -53,6 +53,7 @@ def fit(
     return seen, loader.state_dict()
 
 
+@pytest.mark.slow
 def test_lightning_gets_whole_epochs_and_exact_resumes(shards: Path, kind: Any) -> None:
     dataset = open_dataset(shards)
     straight, _ = fit(dataset, kind, range(3))
@@ -66,6 +67,7 @@ def test_lightning_gets_whole_epochs_and_exact_resumes(shards: Path, kind: Any) 
     assert fit(dataset, kind, range(1, 3))[0] == straight[6:], "a checkpoint at an epoch's end holds no state"
 
 
+@pytest.mark.slow
 def test_set_epoch_chooses_an_epoch(shards: Path, kind: Any) -> None:
     dataset = open_dataset(shards)
     loader = kind(dataset, 4, recipe=TINY, seed=3)

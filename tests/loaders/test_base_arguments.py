@@ -20,6 +20,7 @@ def epochs(loader: TorchLoader, count: int) -> list[list[list[int]]]:
     return [[batch["sample"].tolist() for batch in loader] for _ in range(count)]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("kind", [DaliLoader, TorchLoader])
 @pytest.mark.parametrize("spell", [str, Path])
 def test_a_folder_and_a_name_are_enough(drawn: Any, kind: Any, spell: Any) -> None:

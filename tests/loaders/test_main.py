@@ -11,6 +11,7 @@ import pytest
 from maskgen.loaders.__main__ import main
 
 
+@pytest.mark.slow
 def test_one_batch_in_words(drawn: Any) -> None:
     done = subprocess.run(
         [sys.executable, "-m", "maskgen.loaders", str(drawn.path), "--batch-size", "5"],

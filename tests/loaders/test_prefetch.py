@@ -40,6 +40,7 @@ def test_what_was_cancelled_before_its_turn_is_not_called() -> None:
     assert seen == [0, 2]
 
 
+@pytest.mark.slow
 def test_the_thread_ends_with_its_owner() -> None:
     ahead = WorkAhead("maskgen-gone")
     ahead.wait()
@@ -51,6 +52,7 @@ def test_the_thread_ends_with_its_owner() -> None:
         time.sleep(0.01)
 
 
+@pytest.mark.slow
 def test_the_interpreter_waits_for_a_call_that_runs_at_its_end() -> None:
     program = """
 import sys, time

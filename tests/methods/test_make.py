@@ -16,6 +16,7 @@ PHOTO = np.random.default_rng(0).integers(90, 110, (40, 60, 3)).astype(np.uint8)
 PHOTO[12:30, 20:45] = (200, 60, 40)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", [name for name, spec in METHODS.items() if spec.network is None])
 def test_a_mask_is_that_of_the_built_method(name: str) -> None:
     mask = make_mask(name, PHOTO)
@@ -32,6 +33,7 @@ def test_the_released_network_needs_nothing_but_the_photo() -> None:
     assert mask[12:30, 20:45].mean() > mask[:8].mean() + 0.2
 
 
+@pytest.mark.slow
 def test_a_network_is_loaded_once(tmp_path: Path) -> None:
     torch = pytest.importorskip("torch")
     from maskgen.methods.networks.u2net.layers import U2Net

@@ -94,6 +94,7 @@ def test_a_method_gives_a_mask_of_the_photos_size_in_its_place(kernel: str) -> N
     assert np.abs(edges - [100, 199, 50, 349]).max() <= 1
 
 
+@pytest.mark.slow
 def test_photos_are_prepared_and_maps_finished_without_torch() -> None:
     program = """
 import sys

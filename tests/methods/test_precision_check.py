@@ -47,6 +47,7 @@ def test_the_photos_are_real_and_differ() -> None:
     assert len({photo.tobytes() for photo in photos}) == len(photos)
 
 
+@pytest.mark.slow
 def test_without_its_photos_the_check_says_so(tmp_path: Path) -> None:
     (tmp_path / "skimage").mkdir()
     (tmp_path / "skimage" / "__init__.py").write_text("")
@@ -66,6 +67,7 @@ def test_float32_is_its_own_reference() -> None:
     assert check_precision("u2netp", MethodOptions(weights="not-read.pth", precision="fp32")).ok
 
 
+@pytest.mark.slow
 def test_bfloat16_is_refused_and_mixed_is_not(options: MethodOptions) -> None:
     try:
         bad = check_precision("u2netp", replace(options, precision="bf16"))

@@ -46,6 +46,7 @@ def max_f(curves: list[NDArray[np.float64]]) -> float:
     return float(np.max(1.3 * precision * recall / np.maximum(0.3 * precision + recall, 1e-12)))
 
 
+@pytest.mark.slow
 @every
 @pytest.mark.parametrize(("center", "radius"), [((100, 150), 40), ((80, 120), 50), ((110, 200), 30)])
 def test_a_disc_on_plain_ground_is_found(method: Prior, center: tuple[int, int], radius: int) -> None:
@@ -55,6 +56,7 @@ def test_a_disc_on_plain_ground_is_found(method: Prior, center: tuple[int, int],
     assert max_f([precision_recall(method(image), disc)]) > 0.95
 
 
+@pytest.mark.slow
 @every
 @pytest.mark.parametrize(
     "shape",
@@ -91,6 +93,7 @@ def test_any_size_and_content_gives_a_finite_mask(method: Prior, shape: tuple[in
     assert kind != "constant" or not mask.any()
 
 
+@pytest.mark.slow
 @every
 def test_views_and_repeats_give_the_same_mask(method: Prior, shared_data: Path) -> None:
     image = read(shared_data / "ecssd" / "images" / "0200.jpg")
@@ -101,6 +104,7 @@ def test_views_and_repeats_give_the_same_mask(method: Prior, shared_data: Path) 
     assert np.array_equal(first, method(np.asfortranarray(image)))
 
 
+@pytest.mark.slow
 @every
 def test_a_black_frame_changes_the_map_little(
     method: Prior, shared_data: Path, monkeypatch: pytest.MonkeyPatch
@@ -117,6 +121,7 @@ def test_a_black_frame_changes_the_map_little(
     assert change() > 0.045  # the same measure without frame removal: the test can see a frame
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("method", "least_f", "most_error"),
     [(rbd, 0.84, 0.116), (mr, 0.86, 0.125), (mc, 0.85, 0.145), (dsr, 0.82, 0.111)],
@@ -133,6 +138,7 @@ def test_scores_on_ecssd(method: Prior, least_f: float, most_error: float, share
     assert np.mean(errors) <= most_error
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("method", "released"), [(rbd, "wCtr_Optimized"), (mr, "MR_stage2")])
 def test_maps_agree_with_those_of_the_release(method: Prior, released: str, shared_data: Path) -> None:
     found = []
@@ -144,6 +150,7 @@ def test_maps_agree_with_those_of_the_release(method: Prior, released: str, shar
     assert np.median(found) >= 0.95
 
 
+@pytest.mark.slow
 def test_sharing_a_scene_changes_no_map(shared_data: Path) -> None:
     image = read(shared_data / "ecssd" / "images" / "0300.jpg")
     shared = prepare(image)

@@ -38,6 +38,7 @@ def test_open_choices_are_decided_once() -> None:
     assert (with_torch.runtime, with_torch.precision) == ("torch", "bf16")
 
 
+@pytest.mark.slow
 def test_a_missing_runtime_is_passed_over_or_named() -> None:
     program = """
 import sys

@@ -201,6 +201,7 @@ def noise(rng: np.random.Generator, height: int, width: int) -> torch.Tensor:
     return from_numpy(rng.integers(0, 256, (height, width, 3), dtype=np.uint8))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("replacement", ["donor", "grey"])
 @pytest.mark.parametrize("softness", [0.0, 0.5])
 def test_a_matched_negative_is_its_querys_background_outside_its_foreground(

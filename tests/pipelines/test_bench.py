@@ -24,6 +24,7 @@ def test_photos_are_spread_over_the_folder(tmp_path: Path) -> None:
         photos_of(tmp_path / "absent")
 
 
+@pytest.mark.slow
 def test_every_part_has_a_rate_and_nothing_is_left_behind(tmp_path: Path) -> None:
     config, _ = planned(tmp_path)
     before = set(tmp_path.rglob("*"))
@@ -34,6 +35,7 @@ def test_every_part_has_a_rate_and_nothing_is_left_behind(tmp_path: Path) -> Non
     assert set(tmp_path.rglob("*")) == before
 
 
+@pytest.mark.slow
 def test_photos_that_cannot_be_decoded_end_the_bench(tmp_path: Path) -> None:
     config, _ = planned(tmp_path)
     with pytest.raises(UsageError, match="none of the photos can be decoded"):

@@ -21,6 +21,8 @@ from maskgen.shards.meta import unpack_meta
 from maskgen.shards.reader import SampleBytes
 from maskgen.shards.verify import verify
 
+pytestmark = pytest.mark.slow  # its fixtures are
+
 SOURCES = {
     "imagenet": ("imagenet_sample_1000", 250, 0),
     "coco": ("coco_tiny_160", 80, 0),
@@ -41,7 +43,6 @@ def samples(output: Path) -> list[SampleBytes]:
     ]
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize("dataset", SOURCES)
 def test_real_sources_in_equals_out(dataset: str, shared_data: Path, tmp_path: Path) -> None:
     place, images, broken = SOURCES[dataset]
@@ -52,7 +53,6 @@ def test_real_sources_in_equals_out(dataset: str, shared_data: Path, tmp_path: P
     assert verify(tmp_path / "shards", "full").faults == ()
 
 
-@pytest.mark.slow
 def test_odd_files_are_stored_or_quarantined_once_each(shared_data: Path, tmp_path: Path) -> None:
     files = [
         p

@@ -21,6 +21,7 @@ def contents(folder: Path) -> dict[str, bytes]:
     }
 
 
+@pytest.mark.slow
 def test_options_by_name_a_configuration_and_the_command_make_the_same_files(
     discs: Path, tmp_path: Path
 ) -> None:

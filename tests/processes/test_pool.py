@@ -52,6 +52,7 @@ def lost(workers: Workers[int], after_s: float = 1e9) -> tuple[Worker[int], bool
         time.sleep(0.05)
 
 
+@pytest.mark.slow
 def test_each_answers_one_task_at_a_time_and_is_idle_again(workers: Workers[int]) -> None:
     one, two = workers.start(serve, 10), workers.start(serve, 100)
     workers.send(one, 1)
@@ -64,6 +65,7 @@ def test_each_answers_one_task_at_a_time_and_is_idle_again(workers: Workers[int]
     assert list(workers.lost(lambda _: False)) == []
 
 
+@pytest.mark.slow
 def test_a_death_and_a_hang_are_told_with_their_tasks_and_cost_no_other(workers: Workers[int]) -> None:
     dies, hangs, lives = (workers.start(serve, 10) for _ in range(3))
     workers.send(dies, -1)
@@ -88,6 +90,7 @@ def test_a_worker_that_died_idle_takes_a_task_without_an_error_and_is_then_lost(
     assert lost(workers)[0].task == 5
 
 
+@pytest.mark.slow
 def test_closing_ends_idle_and_busy_ones(workers: Workers[int]) -> None:
     idle, busy = workers.start(serve, 10), workers.start(serve, 10)
     workers.send(idle, 1)

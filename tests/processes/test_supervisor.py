@@ -52,11 +52,13 @@ def deadly(_: int) -> int:
     os._exit(3)
 
 
+@pytest.mark.slow
 def test_results_come_in_the_items_order() -> None:
     assert list(map_in_order(square, range(9), workers=2)) == [n * n for n in range(9)]
     assert list(map_in_order(square, [], workers=2)) == []
 
 
+@pytest.mark.slow
 def test_faults_deaths_and_hangs_cost_their_item_only() -> None:
     found = list(map_in_order(picky, range(7), workers=2, timeout_s=4))
     faults = {number: str(one) for number, one in enumerate(found) if isinstance(one, ImageFault)}
@@ -67,15 +69,18 @@ def test_faults_deaths_and_hangs_cost_their_item_only() -> None:
     assert [one for one in found if not isinstance(one, ImageFault)] == [0, 5, 6]
 
 
+@pytest.mark.slow
 def test_a_death_that_does_not_come_back_is_forgiven(tmp_path: Path) -> None:
     assert list(map_in_order(DiesOnce(tmp_path / "died"), range(3), workers=1)) == [0, 1, 2]
 
 
+@pytest.mark.slow
 def test_other_errors_end_the_work() -> None:
     with pytest.raises(UsageError, match="wrong for all"):
         list(map_in_order(wrong, range(3), workers=1))
 
 
+@pytest.mark.slow
 def test_workers_that_always_die_are_not_blamed_on_all_items() -> None:
     with pytest.raises(EnvironmentFault, match="keep dying"):
         list(map_in_order(deadly, range(9), workers=1))
@@ -95,6 +100,7 @@ def count_to(pipe: Connection, slots: Any) -> None:
         pipe.send("done")
 
 
+@pytest.mark.slow
 def test_a_loss_names_the_item_that_the_worker_was_on_and_the_reason() -> None:
     losses: list[Loss[int]] = []
     supervisor: Supervisor[int] = Supervisor(

@@ -16,6 +16,7 @@ def exact_share(mask: np.ndarray, y: float, x: float) -> float:
     return float((mask * rows[:, None] * columns[None, :]).sum() / mask.sum())
 
 
+@pytest.mark.slow
 @given(st.integers(1, 70), st.integers(1, 70), st.integers(0, 2**31))
 def test_summed_area_table_is_the_integral(height: int, width: int, seed: int) -> None:
     mask = np.random.default_rng(seed).random((height, width)) < 0.3

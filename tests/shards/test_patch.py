@@ -37,6 +37,7 @@ def places(draw: st.DrawFn) -> tuple[tuple[int, int], Box]:
     return (height, width), Box(y0, x0, draw(st.integers(y0 + 1, height)), draw(st.integers(x0 + 1, width)))
 
 
+@pytest.mark.slow
 @given(places(), st.sampled_from(STORES), st.integers(0, 1000))
 def test_cut_and_pasted_is_the_background_again(
     place: tuple[tuple[int, int], Box], store: str, seed: int

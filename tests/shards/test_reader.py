@@ -34,6 +34,7 @@ def test_a_member_that_the_data_set_has_not(committed: Any, records: list[Record
         list(read_samples(committed.path, records[0], ("bg.jpg",)))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("suffix", ["tar", "idx", "parquet"])
 def test_a_file_of_another_size_or_none(committed: Any, records: list[Record], suffix: str) -> None:
     check_size(committed.path, records[0])

@@ -147,6 +147,7 @@ def test_a_background_of_another_size_or_off_the_foreground_is_found() -> None:
     )
 
 
+@pytest.mark.slow
 @given(
     hnp.arrays(
         np.float32, hnp.array_shapes(min_dims=2, max_dims=2, max_side=40),

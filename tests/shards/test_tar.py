@@ -17,6 +17,7 @@ def archive(files: list[tuple[str, bytes]]) -> bytes:
     return b"".join(tar.header(n, len(d)) + d + tar.padding(len(d)) for n, d in files) + tar.END
 
 
+@pytest.mark.slow
 @given(st.lists(st.tuples(NAMES, st.binary(max_size=1500)), max_size=8))
 def test_tarfile_reads_what_we_write(files: list[tuple[str, bytes]]) -> None:
     data = archive(files)

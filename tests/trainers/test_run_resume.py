@@ -81,6 +81,7 @@ def losses(output: Path) -> list[tuple[int, float]]:
     return [(record["step"], record["loss"]) for record in read(output / "metrics.jsonl") if "loss" in record]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("method", sorted(PRESETS))
 def test_a_killed_run_goes_on_bit_for_bit(method: str, shards: Path, tmp_path: Path) -> None:
     run(method, shards, tmp_path / "whole", lambda _: None)
@@ -94,6 +95,7 @@ def test_a_killed_run_goes_on_bit_for_bit(method: str, shards: Path, tmp_path: P
     assert [step for step, _ in losses(tmp_path / "whole")] == list(range(1, STEPS + 1))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("changes", [{"loader": "dali"}, {"accumulate": 3}, {"precision": "bf16"}])
 def test_so_it_does_in_other_settings(changes: dict[str, Any], shards: Path, tmp_path: Path) -> None:
     pytest.importorskip("nvidia.dali")
@@ -104,6 +106,7 @@ def test_so_it_does_in_other_settings(changes: dict[str, Any], shards: Path, tmp
     assert_equal(last(tmp_path / "whole"), last(tmp_path / "killed"))
 
 
+@pytest.mark.slow
 def test_a_torn_newest_checkpoint_costs_steps_and_not_the_result(shards: Path, tmp_path: Path) -> None:
     run("simsiam", shards, tmp_path / "whole", lambda _: None)
     with pytest.raises(Killed):
@@ -150,6 +153,7 @@ def stop_at(process: subprocess.Popen[str], step: int, sign: signal.Signals) -> 
     return process.returncode
 
 
+@pytest.mark.slow
 @pytest.mark.faults
 def test_a_signal_while_it_is_starting_ends_it_with_75(shards: Path, tmp_path: Path) -> None:
     """Sent as soon as the process catches SIGUSR1: torch is not imported yet."""
@@ -167,6 +171,7 @@ def test_a_signal_while_it_is_starting_ends_it_with_75(shards: Path, tmp_path: P
     assert not (tmp_path / "run").exists()
 
 
+@pytest.mark.slow
 @pytest.mark.faults
 def test_a_terminated_and_a_killed_process_end_like_an_undisturbed_one(shards: Path, tmp_path: Path) -> None:
     run("mocov2", shards, tmp_path / "whole", lambda _: None)

@@ -175,6 +175,7 @@ def test_stripping_a_webp_keeps_the_first_frame_only() -> None:
     assert np.array_equal(np.asarray(Image.open(io.BytesIO(bare)).convert("RGB")), first)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("walk", "data"),
     [

@@ -321,6 +321,7 @@ def test_one_wrong_bit_in_png_data_is_refused() -> None:
         assert reason(data[:at] + bytes([data[at] ^ 4]) + data[at + 1 :]) in ("undecodable", "truncated")
 
 
+@pytest.mark.slow
 def test_unusable_metadata_does_not_matter() -> None:
     truth = scene()
     bad = [
@@ -351,6 +352,7 @@ def test_pillows_settings_are_left_alone() -> None:
     assert (ImageFile.LOAD_TRUNCATED_IMAGES, Image.MAX_IMAGE_PIXELS) == before == (False, 89478485)
 
 
+@pytest.mark.slow
 def test_real_photos_agree_with_pillow(shared_data: Path) -> None:
     seen = {"jpeg": 0, "png": 0}
     folders = ("imagenet_sample_1000", "coco_tiny_160", "dali_coco", "ecssd", "u2net_official", "rbd108")

@@ -208,6 +208,7 @@ def test_every_cut_of_a_header_is_an_image_fault(format_: str) -> None:
     assert refused >= 25
 
 
+@pytest.mark.slow
 def test_sizes_agree_with_pillow_on_the_development_data(shared_data: Path) -> None:
     read = 0
     for path in sorted(shared_data.rglob("*")):

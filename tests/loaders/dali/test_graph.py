@@ -94,6 +94,7 @@ def check_rest(ours: Batch, theirs: Batch) -> None:
                 assert (one.float() - two.float()).abs().mean() < (0.5 if name == "masks" else 0.01)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("graph", GRAPHS)
 @pytest.mark.parametrize("name", STRAINED)
 def test_same_pictures_as_the_oracle(grained: Any, name: str, graph: str) -> None:
@@ -109,6 +110,7 @@ def test_same_pictures_as_the_oracle(grained: Any, name: str, graph: str) -> Non
         assert (inner > 3).float().mean() < 0.01, part  # mask edges and solarized values on the threshold
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("graph", GRAPHS)
 @pytest.mark.parametrize("name", RECIPES)
 def test_published_recipes(grained: Any, name: str, graph: str) -> None:
@@ -120,6 +122,7 @@ def test_published_recipes(grained: Any, name: str, graph: str) -> None:
         assert off.max() < (4 if "knn" in name else 1.2), part  # equalize makes several levels of a step of 1
 
 
+@pytest.mark.slow
 def test_backgrounds_stored_as_patches_show_the_same(builder: Any) -> None:
     recipe = STRAINED["donor after"]
     common = {"samples": 24, "shard_size": 8, "texture": 20.0, "tiled": True, "seed": 5}
@@ -137,6 +140,7 @@ def test_backgrounds_stored_as_patches_show_the_same(builder: Any) -> None:
             assert (off > 16).float().mean() < 0.002
 
 
+@pytest.mark.slow
 def test_tiled_anew_is_the_stored_background_but_for_its_jpeg(builder: Any) -> None:
     built = builder(samples=24, shard_size=8, texture=20.0, tiled=True, options={"background_quality": 100})
     dataset, recipe = open_dataset(built.path), STRAINED["donor after"]
@@ -150,6 +154,7 @@ def test_tiled_anew_is_the_stored_background_but_for_its_jpeg(builder: Any) -> N
         assert (off > 16).float().mean() < 0.002
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("graph", GRAPHS)
 def test_normalized_pictures(grained: Any, graph: str) -> None:
     dataset, recipe = open_dataset(grained.path), STRAINED["all outputs"]
@@ -166,6 +171,7 @@ def test_normalized_pictures(grained: Any, graph: str) -> None:
             assert (picture - (raw[part] / 255 - mean) / deviation).abs().max() < tolerance
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("graph", GRAPHS)
 def test_channels_last_has_the_same_values(grained: Any, graph: str) -> None:
     dataset, recipe = open_dataset(grained.path), STRAINED["all outputs"]
@@ -182,6 +188,7 @@ def test_channels_last_has_the_same_values(grained: Any, graph: str) -> None:
     assert torch.equal(planes["masks"][0], last["masks"][0])  # type: ignore[arg-type]
 
 
+@pytest.mark.slow
 def test_threads_do_not_change_a_pixel(grained: Any) -> None:
     dataset, recipe = open_dataset(grained.path), STRAINED["negative on a donor's"]
     one, four = (
@@ -191,6 +198,7 @@ def test_threads_do_not_change_a_pixel(grained: Any) -> None:
         assert torch.equal(picture, pictures(four)[part])
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("graph", GRAPHS)
 def test_negative_is_on_the_background_of_its_query(drawn: Any, graph: str) -> None:
     """Without crops and colors: outside the other photo's mask, the negative is what the query shows there."""

@@ -56,6 +56,7 @@ def test_data_set_without_samples_is_refused(builder: Any) -> None:
         make(built.path)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "values",
     [{"batch_size": 0}, {"threads": 0}, {"device": "cuda:0"}, {"prefetch": 0}, {"output": "int8"}, {"last": "x"},

@@ -45,6 +45,7 @@ def headless(data: bytearray) -> None:
 DAMAGE = {"zeros": zeros, "half": half, "headless": headless}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("operators", [False, True])
 @pytest.mark.parametrize("how", DAMAGE)
 def test_bad_photo_costs_its_batch_and_is_named(copy: Any, how: str, operators: bool) -> None:
@@ -64,6 +65,7 @@ def test_bad_photo_costs_its_batch_and_is_named(copy: Any, how: str, operators: 
         assert len(set(seen)) == len(seen) in (17, 20)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("operators", [False, True])
 @pytest.mark.parametrize("how", DAMAGE)
 def test_bad_photo_is_replaced(copy: Any, how: str, operators: bool) -> None:
@@ -88,6 +90,7 @@ def test_bad_photo_is_replaced(copy: Any, how: str, operators: bool) -> None:
     assert "s0008.jpg" in next(iter(loader.reader.broken.values()))
 
 
+@pytest.mark.slow
 def test_many_bad_photos_at_once(copy: Any) -> None:
     dataset = open_dataset(copy.path)
     bad = [f"s{number:04d}" for number in (1, 2, 6, 8, 13, 20, 21)]
@@ -104,6 +107,7 @@ def test_many_bad_photos_at_once(copy: Any) -> None:
         assert loader.skipped == len(bad)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("operators", [False, True])
 @pytest.mark.parametrize("how", DAMAGE)
 def test_bad_background(copy: Any, how: str, operators: bool) -> None:
@@ -123,6 +127,7 @@ def test_bad_background(copy: Any, how: str, operators: bool) -> None:
     assert tolerant.skipped == 1
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("member", ["sat", "fg", "meta"])
 def test_bad_small_member(copy: Any, member: str) -> None:
     """A table that falls, and meta of another version; a mask of zeros is a mask."""
@@ -135,6 +140,7 @@ def test_bad_small_member(copy: Any, member: str) -> None:
     assert len(batches) == 6 - len(faults)
 
 
+@pytest.mark.slow
 def test_tar_cut_while_it_is_read(copy: Any) -> None:
     dataset = open_dataset(copy.path)
     strict = DaliLoader(dataset, 4, recipe=(SMALL,), seed=1, last="partial")
@@ -157,6 +163,7 @@ def test_tar_cut_while_it_is_read(copy: Any) -> None:
     assert tolerant.skipped == len(cut)
 
 
+@pytest.mark.slow
 def test_missing_tar(copy: Any) -> None:
     dataset = open_dataset(copy.path)
     shard = dataset.shards[2]

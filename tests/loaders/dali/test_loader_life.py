@@ -14,6 +14,7 @@ import torch
 from epochs import FULL, equal, keys, make
 
 
+@pytest.mark.slow
 def test_batches_stay_what_they_are_when_the_loader_goes_on(drawn: Any) -> None:
     loader = make(drawn.path, 3, recipe=FULL)
     held = [(batch, [view.clone() for view in batch["views"]]) for _ in range(3) for batch in loader]
@@ -32,6 +33,7 @@ def test_closed_loader_leaves_nothing_in_flight_and_can_go_on(drawn: Any) -> Non
     assert len(keys(list(loader))) == 21
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("kind", ["DaliLoader", "TorchLoader"])
 def test_interrupts_never_mix_up_batches(drawn: Any, kind: str) -> None:
     """Ctrl-C at any moment, then a new iteration, as in a notebook; and the interpreter still comes to its end."""
@@ -84,6 +86,7 @@ print(interrupted)
     assert int(done.stdout) > 20
 
 
+@pytest.mark.slow
 def test_loaders_side_by_side(drawn: Any) -> None:
     one, two = make(drawn.path, recipe=FULL), make(drawn.path, recipe=FULL)
     expected = list(make(drawn.path, recipe=FULL))
@@ -92,6 +95,7 @@ def test_loaders_side_by_side(drawn: Any) -> None:
         assert equal(b, c)
 
 
+@pytest.mark.slow
 def test_threads_of_loaders_that_are_gone_end(drawn: Any) -> None:
     def ours() -> int:
         return sum(thread.name.startswith("maskgen") for thread in threading.enumerate())
@@ -109,6 +113,7 @@ def test_threads_of_loaders_that_are_gone_end(drawn: Any) -> None:
     assert ours() <= before + 3
 
 
+@pytest.mark.slow
 def test_abandoned_loaders_neither_hang_nor_complain(drawn: Any) -> None:
     """Dropped in reference cycles with batches in flight, while the collector runs all the time in every thread."""
     program = """

@@ -12,6 +12,7 @@ from epochs import FULL, equal, keys, make
 from maskgen.errors import UsageError
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("batch_size", [1, 4, 7, 21, 64])
 def test_each_sample_once_in_each_of_three_epochs(drawn: Any, batch_size: int) -> None:
     loader = make(drawn.path, batch_size, last="partial")
@@ -32,6 +33,7 @@ def test_drop_leaves_out_what_fills_no_batch(drawn: Any) -> None:
     assert len(set(keys(list(loader)))) == 16
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("last", ["drop", "pad", "partial"])
 @pytest.mark.parametrize("world", [2, 3, 5])
 def test_ranks_share_an_epoch_and_make_equal_steps(drawn: Any, world: int, last: str) -> None:
@@ -47,6 +49,7 @@ def test_ranks_share_an_epoch_and_make_equal_steps(drawn: Any, world: int, last:
         assert last == "pad" or max(seen.values()) == 1
 
 
+@pytest.mark.slow
 def test_a_rank_without_samples_gets_an_empty_batch(builder: Any) -> None:
     path = builder(samples=5, shard_size=5).path
     loaders = [make(path, 2, recipe=FULL, rank=rank, world=4, last="partial") for rank in range(4)]
@@ -62,6 +65,7 @@ def test_a_rank_without_samples_gets_an_empty_batch(builder: Any) -> None:
     assert (empty["boxes"].shape, empty["label"].shape) == ((0, 2, 4), (0,))
 
 
+@pytest.mark.slow
 def test_same_seed_same_batches(drawn: Any) -> None:
     one, two, other = (make(drawn.path, recipe=FULL, seed=seed) for seed in (5, 5, 6))
     for _ in range(2):
@@ -69,12 +73,14 @@ def test_same_seed_same_batches(drawn: Any) -> None:
     assert not equal(next(iter(other)), next(iter(make(drawn.path, recipe=FULL, seed=5))))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("prefetch", [1, 2, 5])
 def test_prefetch_changes_nothing(drawn: Any, prefetch: int) -> None:
     one, two = make(drawn.path, recipe=FULL, prefetch=2), make(drawn.path, recipe=FULL, prefetch=prefetch)
     assert all(map(equal, list(one), list(two)))
 
 
+@pytest.mark.slow
 def test_left_epoch_is_followed_by_a_whole_new_one(drawn: Any) -> None:
     loader, undisturbed = make(drawn.path, last="partial"), make(drawn.path, last="partial")
     left = iter(loader)
@@ -85,6 +91,7 @@ def test_left_epoch_is_followed_by_a_whole_new_one(drawn: Any) -> None:
     assert list(left) == [], "the iterator of the left epoch has ended"
 
 
+@pytest.mark.slow
 def test_set_epoch_chooses_the_order(drawn: Any) -> None:
     loader, other = make(drawn.path), make(drawn.path)
     epochs = [list(loader) for _ in range(3)]

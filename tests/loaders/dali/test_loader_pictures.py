@@ -19,6 +19,7 @@ def truth_in_view(mask: np.ndarray[Any, Any], box: np.ndarray[Any, Any], size: i
     return mask[rows][:, columns] >= 0.5
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("operators", [False, True])
 def test_view_shows_the_part_of_the_photo_in_its_box(drawn: Any, operators: bool) -> None:
     size, steps, inner = 96, (np.arange(96) + 0.5) / 96, slice(3, -3)  # the gradients end at the border
@@ -32,6 +33,7 @@ def test_view_shows_the_part_of_the_photo_in_its_box(drawn: Any, operators: bool
             assert np.abs(image[2][inner].mean(axis=1) - 255 * (y + steps * height)[inner]).max() < 5
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("operators", [False, True])
 @pytest.mark.parametrize("options", [{}, {"binary": True}, {"threshold": 0.2}, {"mask_side": 80}])
 def test_mask_is_that_of_the_view(builder: Any, options: dict[str, Any], operators: bool) -> None:

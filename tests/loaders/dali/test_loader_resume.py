@@ -14,6 +14,7 @@ from maskgen.errors import UsageError
 from maskgen.loaders import View
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("seed", range(4))
 def test_resume_at_any_step_gives_the_batches_that_were_to_come(drawn: Any, seed: int) -> None:
     through = make(drawn.path, 3, recipe=FULL, seed=seed)
@@ -41,6 +42,7 @@ def test_set_epoch_with_the_loaded_epoch_keeps_the_step(drawn: Any) -> None:
     assert all(map(equal, list(second), rest))
 
 
+@pytest.mark.slow
 def test_resume_on_another_number_of_ranks(drawn: Any) -> None:
     """The same global batches, row by row; a plain view does not depend on its neighbors in the batch."""
     recipe = (View(size=24),)
@@ -58,6 +60,7 @@ def test_resume_on_another_number_of_ranks(drawn: Any) -> None:
             assert torch.equal(one["boxes"], torch.cat([part["boxes"] for part in parts]))
 
 
+@pytest.mark.slow
 def test_a_state_that_does_not_fit_is_refused(drawn: Any, builder: Any) -> None:
     loader = make(drawn.path, 4)
     next(iter(loader))

@@ -12,6 +12,7 @@ from maskgen.loaders import DaliLoader, open_dataset
 from maskgen.loaders.recipes.published import RECIPES
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", ["mocov2-bg-swaps", "relicv2"])
 def test_operators_give_the_oracles_pixels_inside_a_view(drawn: Any, name: str) -> None:
     """Blur and interpolation carry the pixels around a crop at most seven pixels into its view."""

@@ -28,6 +28,7 @@ def samples(stream: Stream) -> list[int]:
     return [int(feed.sources.taken.samples[0]) for feed, _ in stream]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("prefetch", [1, 3])
 def test_batches_come_in_the_order_of_their_requests(drawn: Any, prefetch: int) -> None:
     stream = opened(drawn.path, prefetch=prefetch)

@@ -75,6 +75,7 @@ def test_a_batch_that_is_done_is_not_waited_for() -> None:
     wait_for(None, [failed, Pending(outputs=())])
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("fails", [False, True])
 def test_a_pipeline_ends_behind_its_owner_and_behind_its_last_run(fails: bool) -> None:
     calls: list[int] = []
@@ -88,6 +89,7 @@ def test_a_pipeline_ends_behind_its_owner_and_behind_its_last_run(fails: bool) -
     assert calls == [1]
 
 
+@pytest.mark.slow
 def test_a_pipeline_ends_at_once_when_told() -> None:
     calls: list[int] = []
     held = [pipeline(calls)]

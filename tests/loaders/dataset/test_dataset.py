@@ -42,6 +42,7 @@ def test_orders_of_an_open_data_set(drawn: Any) -> None:
         assert (order[everything] != dataset.order(4, 2)[everything]).any()
 
 
+@pytest.mark.slow
 def test_fingerprint_is_of_the_content_not_of_the_place(drawn: Any, copy: Any, builder: Any) -> None:
     assert open_dataset(drawn.path).fingerprint == open_dataset(copy.path).fingerprint
     assert open_dataset(builder(samples=22, seed=1).path).fingerprint != open_dataset(copy.path).fingerprint

@@ -73,6 +73,7 @@ def test_files_agrees_with_tarfile_on_odd_archives(tmp_path: Path) -> None:
         assert len(files) == 5
 
 
+@pytest.mark.slow
 def test_files_of_an_archive_cut_anywhere(tmp_path: Path) -> None:
     """Behind a whole content the other members are simply missing; anywhere else it is an error."""
     path = tmp_path / "a.tar"

@@ -26,6 +26,7 @@ def test_sound_folder_opens_with_the_counts_of_the_manifest(drawn: Any) -> None:
     assert (dataset.threshold, dataset.level) == (0.5, 128)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "recipe",
     [

@@ -30,6 +30,7 @@ def flip(path: Path, offset: int) -> None:
         file.write(bytes([byte[0] ^ 0x10]))
 
 
+@pytest.mark.slow
 def test_tar_cut_at_each_member_boundary(copy: Any) -> None:
     file = copy.shards()[1]
     whole = file.read_bytes()
@@ -43,6 +44,7 @@ def test_tar_cut_at_each_member_boundary(copy: Any) -> None:
     assert open_dataset(copy.path).samples == 21
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("suffix", ["tar", "idx", "parquet"])
 def test_any_file_cut_anywhere(copy: Any, suffix: str) -> None:
     rng = np.random.default_rng(7)
@@ -58,6 +60,7 @@ def test_any_file_cut_anywhere(copy: Any, suffix: str) -> None:
         file.write_bytes(whole)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("suffix", ["idx", "parquet", "json"])
 def test_any_byte_flipped_in_the_small_files(copy: Any, suffix: str) -> None:
     rng = np.random.default_rng(8)
@@ -71,6 +74,7 @@ def test_any_byte_flipped_in_the_small_files(copy: Any, suffix: str) -> None:
         flip(file, offset)
 
 
+@pytest.mark.slow
 def test_any_byte_flipped_in_a_tar_with_check_hashes(copy: Any) -> None:
     rng = np.random.default_rng(9)
     for file in copy.shards():

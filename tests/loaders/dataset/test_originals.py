@@ -28,6 +28,7 @@ from maskgen.loaders.reading.broken import BrokenSample
 from maskgen.loaders.reading.samples import SampleReader
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("kind", [tarfile.USTAR_FORMAT, tarfile.GNU_FORMAT, tarfile.PAX_FORMAT])
 @pytest.mark.parametrize("layout", LAYOUTS)
 def test_every_sample_gets_its_own_photo(tmp_path: Path, layout: str, kind: int) -> None:
@@ -37,6 +38,7 @@ def test_every_sample_gets_its_own_photo(tmp_path: Path, layout: str, kind: int)
     assert read_all(shards, tmp_path / "o", check_hashes=True) == expected(photos)
 
 
+@pytest.mark.slow
 def test_a_cut_tar_of_originals_is_refused_at_opening(tmp_path: Path) -> None:
     photos = originals(12, in_tars)
     write_originals(tmp_path / "o", photos)

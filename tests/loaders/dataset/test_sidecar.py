@@ -66,6 +66,7 @@ def test_photos_for_shards_that_hold_their_own(drawn: object, tmp_path: Path) ->
         open_dataset(drawn.path, photos=tmp_path)  # type: ignore[attr-defined]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("dataset", ["webdataset", "folder", "imagenet"])
 def test_shards_that_maskgen_run_made_from_the_originals(tmp_path: Path, dataset: str) -> None:
     """The paths in real tables lead back to the photos, for the sources whose photos lie in place."""

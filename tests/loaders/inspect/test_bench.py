@@ -14,6 +14,7 @@ from maskgen.loaders.inspect.bench import loader_rates
 from maskgen.loaders.inspect.workload import Workload
 
 
+@pytest.mark.slow
 def test_every_case_is_measured_against_decoding_alone(drawn: Any) -> None:
     workload = Workload(dataset=open_dataset(drawn.path), batch_size=4, threads=1)
     rates = loader_rates(workload, {"plain": RECIPES["plain"]}, 0.2, torch=True)

@@ -27,6 +27,8 @@ from maskgen.loaders import (
 from maskgen.loaders.inspect.sheet import first_batch, views_grid
 from maskgen.loaders.reading.samples import SampleReader
 
+pytestmark = pytest.mark.slow  # its fixtures are
+
 
 def run_main(*words: str | Path) -> int:
     with pytest.MonkeyPatch.context() as patch, pytest.raises(SystemExit) as stop:  # noqa: PT012

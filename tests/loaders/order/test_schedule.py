@@ -77,6 +77,7 @@ def test_each_sample_once_per_epoch_on_all_ranks_for_three_epochs(last: str, wor
             assert sum(found.values()) == (117 if last == "partial" else 117 - rest + 4 * world)
 
 
+@pytest.mark.slow
 def test_resume_at_a_hundred_random_stops_on_another_number_of_ranks() -> None:
     """What follows a stop is the rest of the undisturbed sequence, for every split of the same global batch."""
     samples, global_batch = 5000, 48

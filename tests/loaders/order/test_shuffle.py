@@ -26,6 +26,7 @@ def whole(order: Any) -> np.ndarray:
     return order[np.arange(len(order))]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("samples", SIZES)
 def test_every_sample_once(samples: int) -> None:
     for seed, epoch in ((0, 0), (0, 1), (2**63, 5), (17, 10**6)):
@@ -72,6 +73,7 @@ def test_positions_outside(position: int) -> None:
             order[np.array([position])]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("samples", [3, 4])
 def test_small_permutations_are_all_equally_likely(samples: int) -> None:
     """Chi-squared over all n! permutations; the bound is the 1 - 1e-6 quantile for 5 and 23 degrees of freedom."""
@@ -117,6 +119,7 @@ def test_two_epochs_are_unrelated() -> None:
         assert abs(np.corrcoef(one, two)[0, 1]) < 5 / np.sqrt(samples)
 
 
+@pytest.mark.slow
 @settings(max_examples=60, deadline=None)
 @given(
     sizes=st.lists(st.integers(1, 40), min_size=1, max_size=30),

@@ -19,6 +19,7 @@ def image() -> np.ndarray:
     return np.asarray(np.clip(ramp + noise, 0, 255), np.uint8)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("policy", range(25))
 def test_every_sub_policy_is_torchvisions(
     image: np.ndarray, policy: int, monkeypatch: pytest.MonkeyPatch

@@ -123,6 +123,7 @@ def test_nothing_whole_is_left(damaged: Any) -> None:
         SampleReader(dataset, on_error="skip").take(np.arange(5))
 
 
+@pytest.mark.slow
 def test_substitutes_are_spread_over_the_data_set(builder: Any) -> None:
     """A lost shard must not turn one sample into many: no substitute stands for more than a few."""
     built = builder(samples=300, shard_size=100)

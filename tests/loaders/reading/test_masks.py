@@ -17,6 +17,7 @@ def stored(drawing: Any) -> Any:
     return np.rint(drawing.mask * 255).astype(np.uint8)
 
 
+@pytest.mark.slow
 def test_masks_come_in_order_and_bit_equal(drawn: Any) -> None:
     reader = MaskReader(drawn.path)
     pairs = list(reader)
@@ -44,6 +45,7 @@ def test_binary_masks_and_smaller_ones(builder: Any) -> None:
         assert abs((mask > 0).mean() - (drawing.mask >= 0.5).mean()) < 0.02
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("key", ["s0009", "s000", "s00000", "", "zzz", "ä", "a/b", "s0000\0"])
 def test_unknown_keys(drawn: Any, key: str) -> None:
     reader = MaskReader(drawn.path)
@@ -125,6 +127,7 @@ def test_empty_data_set(builder: Any) -> None:
     assert "s0000" not in reader
 
 
+@pytest.mark.slow
 def test_neither_torch_nor_dali_is_imported(drawn: Any) -> None:
     program = (
         "import sys; from maskgen.loaders import MaskReader; print(sum(1 for _ in MaskReader(sys.argv[1])));"
@@ -145,6 +148,7 @@ def test_tensor_is_the_array(drawn: Any) -> None:
         reader.torch("nothing")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("options", [{}, {"binary": True}, {"mask_side": 60}, {"threshold": 0.25}])
 def test_hard_masks_have_the_photos_size_and_the_recorded_area_and_box(builder: Any, options: Any) -> None:
     built = builder(samples=6, shard_size=4, empty=(2,), options=options)
@@ -194,6 +198,7 @@ def test_damaged_size_is_named(copy: Any, value: bytes) -> None:
         reader.rle("s0001")
 
 
+@pytest.mark.slow
 def test_workers_of_a_torch_loader_share_a_reader(drawn: Any) -> None:
     from torch.utils.data import DataLoader
 

@@ -112,6 +112,7 @@ def test_fast_header_is_that_of_the_tar_module() -> None:
         assert header(name.encode(), size) == tar.header(name, size)
 
 
+@pytest.mark.slow
 def test_many_threads_share_a_reader_with_few_descriptors(drawn: Any) -> None:
     dataset, known = open_dataset(drawn.path), content(drawn.path)
     reader = SampleReader(dataset, ("jpg",), open_files=2)
@@ -163,6 +164,7 @@ DAMAGE: dict[str, tuple[str, int, bytes]] = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", DAMAGE)
 def test_damage_is_named_with_tar_offset_and_key(damaged: Any, name: str) -> None:
     dataset, damage = damaged
@@ -181,6 +183,7 @@ def test_damage_is_named_with_tar_offset_and_key(damaged: Any, name: str) -> Non
     reader.take(np.array([7, 9]), ("jpg",))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("skip", [False, True])
 def test_tar_cut_while_it_is_read(copy: Any, skip: bool) -> None:
     """At 60 lengths; a reader that maps the file would die of SIGBUS here."""

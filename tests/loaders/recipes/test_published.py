@@ -145,6 +145,7 @@ def photos(count: int) -> tuple[Any, Any]:
     return np.stack(sat), rows
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", sorted(RECIPES))
 def test_every_recipe_draws_what_it_says(name: str) -> None:
     recipe, count = RECIPES[name], 1000

@@ -93,6 +93,7 @@ def test_translation_is_in_units_of_the_foregrounds_box() -> None:
         np.testing.assert_allclose(step, by, atol=0.35)
 
 
+@pytest.mark.slow
 def test_flips() -> None:
     small = masks(300)
     found = corrupted("flip", 0.5, small)
@@ -103,6 +104,7 @@ def test_flips() -> None:
     assert (corrupted("flip", 0.0, small).fg == small.fg).all()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("amount", [0.1, 0.3, 0.6, 0.9])
 @pytest.mark.parametrize("change", ["random_rectangle", "centred_rectangle"])
 def test_rectangles_cover_their_share_of_the_photo(change: str, amount: float) -> None:

@@ -170,6 +170,7 @@ RULES = {
 }  # fmt: skip
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("crops", RULES.values(), ids=RULES.keys())
 def test_the_slow_rule_gives_the_same_crop_where_the_table_is_exact(crops: list[Crop]) -> None:
     """In a photo of 32 x 32 px every edge lies on a line of the table."""
@@ -178,6 +179,7 @@ def test_the_slow_rule_gives_the_same_crop_where_the_table_is_exact(crops: list[
     assert agreement(masks, crops, draws=6, seed=2) == 1
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("crops", RULES.values(), ids=RULES.keys())
 def test_the_slow_rule_gives_the_same_crop_in_other_photos(crops: list[Crop]) -> None:
     rng = np.random.default_rng(3)
@@ -187,6 +189,7 @@ def test_the_slow_rule_gives_the_same_crop_in_other_photos(crops: list[Crop]) ->
     )
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("crop", [Crop(fg_min=v) for v in (0.1, 0.25, 0.5, 0.75)] + [RULES["center"][1]])
 def test_same_crop_on_real_masks(shared_data: Path, crop: Crop) -> None:
     files = sorted((shared_data / "ecssd" / "ground_truth_mask").iterdir())[::3]
@@ -206,6 +209,7 @@ def test_coverage_is_exact_on_grid_lines() -> None:
         assert coverage(sat, box)[0] == pytest.approx(exact, abs=2.1 / 65535)
 
 
+@pytest.mark.slow
 def test_coverage_between_grid_lines_stays_close() -> None:
     rng = np.random.default_rng(1)
     errors = []
@@ -221,6 +225,7 @@ def test_coverage_between_grid_lines_stays_close() -> None:
     assert np.mean(errors) < 0.004
 
 
+@pytest.mark.slow
 def test_coverage_on_real_masks(shared_data: Path) -> None:
     """The error of the coarse table against the exact integral, on annotated masks."""
     files = sorted((shared_data / "ecssd" / "ground_truth_mask").iterdir())[::4]
@@ -246,6 +251,7 @@ def test_coverage_takes_any_number_of_boxes() -> None:
     assert many[1, 4, 1] == coverage(sat[1:2], boxes[1:2, 4, 1])[0]
 
 
+@pytest.mark.slow
 def test_constraint_holds_on_the_full_mask() -> None:
     rng = np.random.default_rng(6)
     masks = [ellipse(rng, 150, 200) for _ in range(300)]
@@ -368,6 +374,7 @@ def test_iou_limits_are_kept_far_more_often_than_by_chance(low: float, high: flo
     assert kept[0] > kept[1] + 0.2
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("size", [(300, 400), (375, 500), (500, 333), (90, 400)])
 @pytest.mark.parametrize("scale", [(0.2, 1.0), (0.05, 0.14)])
 def test_plain_crop_has_the_distribution_of_torchvision(
@@ -386,6 +393,7 @@ def test_plain_crop_has_the_distribution_of_torchvision(
         assert stats.ks_2samp(measure(ours), measure(theirs)).pvalue > 1e-3
 
 
+@pytest.mark.slow
 def test_centers_around_the_foreground_follow_a_truncated_normal_law() -> None:
     mask = np.zeros((1000, 1000), bool)
     mask[100:300, 600:800] = True  # centroid at 200, 700
@@ -423,6 +431,7 @@ def test_views_do_not_depend_on_one_another_without_need() -> None:
         np.testing.assert_array_equal(alone[:, 0], together[:, view])
 
 
+@pytest.mark.slow
 @given(
     st.tuples(st.integers(1, 5000), st.integers(1, 5000)),
     st.sampled_from([0.0, 1e-7, 0.5, 1 - 1e-7, float(np.nextafter(np.float32(1), np.float32(0)))]),

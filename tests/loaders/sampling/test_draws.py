@@ -114,6 +114,7 @@ def test_uniforms_are_split_mix_64() -> None:
         assert found.tolist() == expected
 
 
+@pytest.mark.slow
 def test_colors_have_the_law_of_torchvisions_color_jitter() -> None:
     torch.manual_seed(0)
     jitter = (0.4, 0.3, 0.2, 0.1)
@@ -192,6 +193,7 @@ def test_gray_backgrounds() -> None:
 DONATED = View(background=Background(replace="donor", p=0.5))
 
 
+@pytest.mark.slow
 def test_donors_are_other_rows_evenly() -> None:
     counts = np.zeros((8, 8))
     for start in range(0, 16_000, 8):
@@ -256,6 +258,7 @@ def test_photos_without_foreground_keep_their_background() -> None:
         assert set(np.flatnonzero(kind == KEEP)) == set(empty)
 
 
+@pytest.mark.slow
 def test_the_foreground_must_cover_enough_of_photo_and_crop() -> None:
     sat, meta = world(400)
     area = meta["fg_area_ppm"] / 1e6
@@ -289,6 +292,7 @@ SWAPS = Recipe(
 )
 
 
+@pytest.mark.slow
 def test_negatives_come_from_each_other_row_once() -> None:
     shifts = set()
     for start in range(0, 4000, 10):

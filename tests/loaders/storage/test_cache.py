@@ -87,6 +87,7 @@ def test_fetching_ahead(far: Path, tmp_path: Path) -> None:
     read_all(dataset, contents(far))
 
 
+@pytest.mark.slow
 def test_killed_while_fetching(far: Path, tmp_path: Path) -> None:
     """At four places of a tar: nothing under the final name, and the next opening sweeps the rest away."""
     program = (
@@ -118,6 +119,7 @@ def test_killed_while_fetching(far: Path, tmp_path: Path) -> None:
     read_all(open_dataset(far, cache=tmp_path), contents(far))
 
 
+@pytest.mark.slow
 def test_disk_full_while_fetching(far: Path, tmp_path: Path) -> None:
     program = (
         "import resource, sys\n"

@@ -20,6 +20,7 @@ from maskgen.loaders.reading.samples import SampleReader
 from maskgen.loaders.storage.open_files import OpenFiles
 
 
+@pytest.mark.slow
 def test_few_descriptors_are_enough(drawn: Any) -> None:
     """ulimit -n leaves room for two more files than are open."""
     program = (

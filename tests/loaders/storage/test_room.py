@@ -65,6 +65,7 @@ def test_another_data_set_in_the_same_cache_makes_room(far: Path, builder: Any, 
     assert len(list((tmp_path / "c").glob("maskgen-*"))) == 2
 
 
+@pytest.mark.slow
 def test_what_is_in_use_is_never_evicted(far: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(room, "WAIT_S", 0.3)
     sizes = tar_sizes(far)
@@ -95,6 +96,7 @@ def test_what_is_in_use_is_never_evicted(far: Path, tmp_path: Path, monkeypatch:
     assert "drawn-train-000000.tar" not in held(tmp_path)
 
 
+@pytest.mark.slow
 def test_order_that_the_cache_cannot_serve_is_refused_with_the_remedy(builder: Any, tmp_path: Path) -> None:
     built = builder(samples=40, shard_size=2, seed=3)
     sizes = sorted(tar_sizes(built.path), reverse=True)
@@ -115,6 +117,7 @@ def test_order_that_the_cache_cannot_serve_is_refused_with_the_remedy(builder: A
         open_dataset(built.path, cache=tmp_path, cache_bytes=int(enough[1]) - 1)
 
 
+@pytest.mark.slow
 def test_window_order_fetches_every_tar_once_per_epoch(builder: Any, tmp_path: Path) -> None:
     built = builder(samples=60, shard_size=3, seed=4)
     sizes = sorted(tar_sizes(built.path), reverse=True)

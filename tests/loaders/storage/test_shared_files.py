@@ -9,12 +9,14 @@ import time
 from pathlib import Path
 
 import numpy as np
+import pytest
 from cached import contents, held, read_all, small_bytes, tar_sizes
 
 from maskgen.io.atomic import folder_lock
 from maskgen.loaders.dataset.open import open_dataset
 
 
+@pytest.mark.slow
 def test_files_of_others_in_the_cache_folder_stay(far: Path, tmp_path: Path) -> None:
     mine = [tmp_path / "mine.tar", tmp_path / "maskgen-notes" / "notes.txt", tmp_path / "other" / "x.tar"]
     for path in mine:
@@ -43,6 +45,7 @@ SHARING = (
 )
 
 
+@pytest.mark.slow
 def test_processes_share_a_cache_that_is_too_small_for_them(far: Path, tmp_path: Path) -> None:
     limit = small_bytes(far) + 2 * max(tar_sizes(far)) + 100
     commands = [
@@ -67,6 +70,7 @@ def test_processes_share_a_cache_that_is_too_small_for_them(far: Path, tmp_path:
     assert not list(tmp_path.glob("maskgen-*/.*"))
 
 
+@pytest.mark.slow
 def test_two_processes_fetch_a_tar_once(far: Path, tmp_path: Path) -> None:
     """Both want the same tars at the same time; the inode that the first one puts there stays."""
     commands = [

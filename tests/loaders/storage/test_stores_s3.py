@@ -62,6 +62,7 @@ def equal(remote: Dataset, local: Dataset, samples: Any = None) -> bool:
     return same and bool((one.small.sat == two.small.sat).all())
 
 
+@pytest.mark.slow
 def test_moto_gives_what_the_folder_holds(
     drawn: Any, amazon: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -72,6 +73,7 @@ def test_moto_gives_what_the_folder_holds(
     assert remote.fingerprint == open_dataset(drawn.path).fingerprint
 
 
+@pytest.mark.slow
 def test_moto_through_a_small_cache(drawn: Any, amazon: Any, tmp_path: Path) -> None:
     upload(amazon, drawn.path, "shards")
     small = sum(p.stat().st_size for p in drawn.path.iterdir() if p.suffix in (".idx", ".parquet", ".json"))
@@ -83,6 +85,7 @@ def test_moto_through_a_small_cache(drawn: Any, amazon: Any, tmp_path: Path) -> 
         assert sum(p.stat().st_size for p in tmp_path.glob("maskgen-*/*")) <= limit
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", ["drawn-train-000002.tar", "drawn-train-000001.idx", "manifest.json"])
 def test_moto_without_an_object(drawn: Any, amazon: Any, tmp_path: Path, name: str) -> None:
     upload(amazon, drawn.path, "shards")
@@ -91,6 +94,7 @@ def test_moto_without_an_object(drawn: Any, amazon: Any, tmp_path: Path, name: s
         open_dataset("s3://photos/shards", cache=tmp_path)
 
 
+@pytest.mark.slow
 def test_moto_with_a_truncated_object(drawn: Any, amazon: Any, tmp_path: Path) -> None:
     upload(amazon, drawn.path, "shards")
     name, data = drawn.shards()[1].name, drawn.shards()[1].read_bytes()
@@ -102,6 +106,7 @@ def test_moto_with_a_truncated_object(drawn: Any, amazon: Any, tmp_path: Path) -
         opened.open_tar(opened.shards[1])
 
 
+@pytest.mark.slow
 def test_moto_with_another_object_of_the_same_size(drawn: Any, amazon: Any, tmp_path: Path) -> None:
     upload(amazon, drawn.path, "shards")
     name, data = drawn.shards()[1].name, bytearray(drawn.shards()[1].read_bytes())
@@ -111,6 +116,7 @@ def test_moto_with_another_object_of_the_same_size(drawn: Any, amazon: Any, tmp_
         open_dataset("s3://photos/shards", cache=tmp_path, check_hashes=True)
 
 
+@pytest.mark.slow
 def test_no_such_bucket(amazon: Any, tmp_path: Path) -> None:
     with pytest.raises(ShardFault, match="s3://nowhere/shards"):
         open_dataset("s3://nowhere/shards", cache=tmp_path)
@@ -202,6 +208,7 @@ def faulty(drawn: Any, monkeypatch: pytest.MonkeyPatch) -> Iterator[type[Faulty]
     thread.join()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "faults", [["503"], ["500", "503", "429"], ["hang up"], ["hang up", "503"], ["flip"]], ids=str
 )
@@ -216,6 +223,7 @@ def test_passing_faults_are_overcome(
     assert not list(tmp_path.glob("maskgen-*/.*"))
 
 
+@pytest.mark.slow
 def test_access_refused(faulty: type[Faulty], tmp_path: Path) -> None:
     remote = open_dataset("s3://photos/shards", cache=tmp_path)
     faulty.faults += ["403"] * 50
@@ -224,6 +232,7 @@ def test_access_refused(faulty: type[Faulty], tmp_path: Path) -> None:
     assert "AWS_ACCESS_KEY_ID" in caught.value.remedy
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("fault", ["503", "flip", "hang up"])
 def test_lasting_faults_end_in_an_error_and_leave_nothing(
     faulty: type[Faulty], tmp_path: Path, fault: str, monkeypatch: pytest.MonkeyPatch
@@ -239,6 +248,7 @@ def test_lasting_faults_end_in_an_error_and_leave_nothing(
     os.close(remote.open_tar(remote.shards[0]))
 
 
+@pytest.mark.slow
 def test_an_unreachable_store_is_no_broken_sample(
     faulty: type[Faulty], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -254,6 +264,7 @@ def test_an_unreachable_store_is_no_broken_sample(
     reader.take(np.arange(21))
 
 
+@pytest.mark.slow
 @pytest.mark.filterwarnings("ignore:.*multi-threaded, use of fork:DeprecationWarning")
 def test_a_forked_process_is_told(faulty: type[Faulty], tmp_path: Path) -> None:
     remote = open_dataset("s3://photos/shards", cache=tmp_path)

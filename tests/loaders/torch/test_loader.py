@@ -83,6 +83,7 @@ def test_ranks_share_the_global_batches(dataset: Dataset) -> None:
         assert torch.equal(batch["views"][0], torch.cat([part[step]["views"][0] for part in parts]))
 
 
+@pytest.mark.slow
 def test_a_saved_state_goes_on_exactly_also_from_dali(dataset: Dataset) -> None:
     batches = list(TorchLoader(dataset, 4, recipe=PLAIN, seed=3))
     for first in (TorchLoader, DaliLoader):
@@ -139,6 +140,7 @@ def test_float_outputs_are_normalized(dataset: Dataset, output: str) -> None:
     assert made["masked"][1].dtype == view.dtype
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", sorted(RECIPES))
 def test_batches_are_the_oracles_up_to_rounding(dataset: Dataset, name: str) -> None:
     recipe = small(RECIPES[name])
@@ -148,6 +150,7 @@ def test_batches_are_the_oracles_up_to_rounding(dataset: Dataset, name: str) -> 
     loader.close()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", sorted(RECIPES))
 def test_batches_are_dalis_bit_by_bit(grained: Any, name: str) -> None:
     """The photos have grain, and are stored as 4:2:0 JPEGs."""
@@ -160,6 +163,7 @@ def test_batches_are_dalis_bit_by_bit(grained: Any, name: str) -> None:
     theirs.close()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("store", ["full", "patch"])
 @pytest.mark.parametrize("tile", [False, True])
 def test_backgrounds_are_dalis_bit_by_bit(builder: Callable[..., Any], store: str, tile: bool) -> None:

@@ -53,6 +53,7 @@ def test_lifting_keeps_distances() -> None:
         assert np.linalg.norm(lifted[:, i] - lifted[:, j]) == pytest.approx(np.sqrt(2 / 3) * here, rel=1e-4)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("dimensions", [1, 2, 5])
 def test_the_normalized_filter_is_close_to_the_gaussian(dimensions: int) -> None:
     features = points(dimensions, 250, seed=10 + dimensions) / 3

@@ -8,6 +8,7 @@ import pytest
 from u2net_samples import in_fresh_process
 
 
+@pytest.mark.slow
 def test_openvino_reports_to_nobody(weights: Path, tmp_path: Path) -> None:
     program = f"""
 import sys
@@ -20,6 +21,7 @@ import openvino_telemetry  # the package itself is left as it was
     assert not list(tmp_path.rglob("*openvino*"))  # where it would keep the client's number
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("first", [0, 1])
 def test_signals_are_safe_whichever_openvino_network_goes_first(weights: Path, first: int) -> None:
     """OpenVINO swaps the thread's signal stack; with faulthandler there is one to swap."""

@@ -36,6 +36,7 @@ def test_border_nodes_reach_the_neighbors_of_all_border_nodes() -> None:
     assert np.array_equal(found, found.T)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("seed", range(4))
 def test_ranking_is_the_limit_of_spreading_the_query(seed: int) -> None:
     weights = random_weights(seed)

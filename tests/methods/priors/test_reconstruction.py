@@ -40,6 +40,7 @@ def objective(atoms: np.ndarray, target: np.ndarray, code: np.ndarray, weight: f
     return float(0.5 * np.square(target - atoms @ code).sum() + weight * np.abs(code).sum())
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("seed", range(4))
 def test_lasso_meets_the_optimality_conditions(seed: int) -> None:
     atoms, targets, weight = unit_columns(seed, 8, 25), unit_columns(seed + 50, 8, 10), 0.05
@@ -53,6 +54,7 @@ def test_lasso_meets_the_optimality_conditions(seed: int) -> None:
     assert np.allclose(pull[used], weight * np.sign(codes[used]), atol=1e-3)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("seed", range(3))
 def test_few_steps_come_close_to_coordinate_descent(seed: int) -> None:
     atoms, targets, weight = unit_columns(seed, 8, 12), unit_columns(seed + 9, 8, 6), 0.01

@@ -37,6 +37,7 @@ def test_a_hard_vote_by_hand() -> None:
     assert hard_vote(maps, Thresholds(0.1, 0.1, 0.1, 0.95)).tolist() == [[0.75, 0.75, 0.75, 0.0]]
 
 
+@pytest.mark.slow
 def test_the_lines_of_the_docs_vote_with_the_data_sets_own_means(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -101,6 +102,7 @@ def test_the_order_of_the_maps_does_not_matter() -> None:
     assert np.allclose(fuse(image, maps), fuse(image, maps[::-1]), atol=1e-12)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("refine", ["none", "crf", "guided"])
 def test_a_disc_on_plain_ground_is_found(refine: str) -> None:
     image, disc = drawn_disc()
@@ -108,6 +110,7 @@ def test_a_disc_on_plain_ground_is_found(refine: str) -> None:
     assert ((mask > 0.5) & disc).sum() / ((mask > 0.5) | disc).sum() > 0.95
 
 
+@pytest.mark.slow
 def test_the_same_photo_gives_the_same_mask_whatever_came_before() -> None:
     image, _ = drawn_disc()
     first = vote(image)
@@ -116,6 +119,7 @@ def test_the_same_photo_gives_the_same_mask_whatever_came_before() -> None:
     assert np.array_equal(first, vote(image))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "shape", [(1, 1), (1, 2), (2, 2), (1, 400), (3, 7), (17, 31), (401, 399), (900, 1100)]
 )

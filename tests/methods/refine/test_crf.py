@@ -52,6 +52,7 @@ def dense_mean_field(unary: NDArray[np.float64], image: RGB, kernels: Kernels) -
     return belief[1].reshape(height, width)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("seed", range(5))
 @pytest.mark.parametrize("kernels", [DEFAULT, DEEPUSPS], ids=["default", "deepusps"])
 def test_inference_is_close_to_the_dense_sums(seed: int, kernels: Kernels) -> None:
@@ -65,6 +66,7 @@ def test_inference_is_close_to_the_dense_sums(seed: int, kernels: Kernels) -> No
     assert np.mean((found > 0.5) != (exact > 0.5)) < 0.04
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("seed", range(3))
 def test_without_color_kernel_the_inference_is_exact_inside(seed: int) -> None:
     kernels = Kernels(place_sigma=0.06, place_weight=2.0, appearance_weight=0.0, iterations=3)
@@ -108,6 +110,7 @@ def test_a_ragged_mask_finds_the_edge_of_a_disc() -> None:
     assert after > 0.95
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("shape", [(1, 1), (1, 9), (7, 3), (401, 399), (3, 2000)])
 @pytest.mark.parametrize("value", [0.0, 1.0, None])
 def test_any_size_gives_a_finite_mask(shape: tuple[int, int], value: float | None) -> None:

@@ -8,6 +8,7 @@ import pytest
 from maskgen.methods.refine.guided import refine_guided
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("shape", [(1, 1), (1, 9), (7, 3), (401, 399), (900, 700)])
 @pytest.mark.parametrize("value", [0.0, 0.3, 1.0])
 def test_a_constant_mask_stays(shape: tuple[int, int], value: float) -> None:

@@ -27,6 +27,7 @@ def test_the_command_lines_choices_are_the_refinements() -> None:
     assert {spec.refine for spec in METHODS.values()} <= {"none", *REFINEMENTS}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", ["rbd", "box"])
 def test_each_refinement_follows_the_method_with_its_threshold(name: str) -> None:
     image, spec = drawn(), METHODS[name]
@@ -42,6 +43,7 @@ def test_each_refinement_follows_the_method_with_its_threshold(name: str) -> Non
         assert np.array_equal(make_method(name, MethodOptions(refine=refine))(image), mask), refine
 
 
+@pytest.mark.slow
 def test_auto_is_crf_for_vote() -> None:
     image = drawn()
     auto, crf = (make_method("vote", MethodOptions(refine=refine))(image) for refine in ("auto", "crf"))

@@ -25,6 +25,7 @@ def corner() -> np.ndarray:
     return mask
 
 
+@pytest.mark.slow
 def test_a_mask_that_is_the_priors_mean_changes_nothing() -> None:
     image = drawn()
     mean = prior_maps(prepare(image)).mean(axis=0).astype(np.float32)
@@ -33,6 +34,7 @@ def test_a_mask_that_is_the_priors_mean_changes_nothing() -> None:
     np.testing.assert_allclose(refine_vote(image, mean), expected, atol=1e-3)
 
 
+@pytest.mark.slow
 def test_a_mask_is_one_voice_of_five() -> None:
     image = drawn()
     found = refine_vote(image, corner())
@@ -42,6 +44,7 @@ def test_a_mask_is_one_voice_of_five() -> None:
     assert found[:60, 150:].max() < 0.5
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("threshold", [0.2, 0.5, 0.8])
 def test_the_threshold_of_the_mask_is_that_of_the_result(threshold: float) -> None:
     image, mask = drawn(), corner() * 0.8 + 0.1
@@ -51,6 +54,7 @@ def test_the_threshold_of_the_mask_is_that_of_the_result(threshold: float) -> No
     np.testing.assert_allclose(np.interp(found, (0, threshold, 1), (0, 0.5, 1)), expected, atol=1e-3)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("shape", [(1, 1), (3, 90), (500, 700)])
 def test_any_size(shape: tuple[int, int]) -> None:
     image = np.random.default_rng(1).integers(0, 256, (*shape, 3)).astype(np.uint8)
@@ -59,6 +63,7 @@ def test_any_size(shape: tuple[int, int]) -> None:
     assert 0 <= found.min() <= found.max() <= 1
 
 
+@pytest.mark.slow
 def test_a_frame_stays_background() -> None:
     image = np.zeros((160, 240, 3), np.uint8)
     image[20:140, 20:220] = drawn()[20:140, :200]

@@ -43,6 +43,7 @@ def explained(image: RGB, labels: NDArray[np.int32]) -> float:
     )
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("count", [60, 150, 300])
 def test_superpixels_explain_the_colors_as_well_as_scikit_images(count: int) -> None:
     image = blotches(300, 400, seed=1)
@@ -54,6 +55,7 @@ def test_superpixels_explain_the_colors_as_well_as_scikit_images(count: int) -> 
     assert explained(image, segment(image, 165)) > explained(image, squares.astype(np.int32)) + 0.01
 
 
+@pytest.mark.slow
 def test_compactness_trades_color_for_shape() -> None:
     image = blotches(240, 320, seed=2)
     shares = [explained(image, segment(image, 100, compactness)) for compactness in (5, 20, 80)]
@@ -93,6 +95,7 @@ def brute_nearest(
     return labels
 
 
+@pytest.mark.slow
 def test_clustering_is_k_means_over_neighboring_cells() -> None:
     image = blotches(40, 60, seed=3)
     grid = seed_grid(40, 60, 24)

@@ -19,6 +19,7 @@ def jobs(output: Path, plan: object) -> list[ShardJob]:
     ]
 
 
+@pytest.mark.slow
 def test_every_job_gives_its_shard_and_ticks_tell_how_far_it_is(tmp_path: Path) -> None:
     config, plan = planned(tmp_path, count=9, shard_size=3)
     ticks: list[tuple[int, dict[str, float]]] = []
@@ -33,6 +34,7 @@ def test_every_job_gives_its_shard_and_ticks_tell_how_far_it_is(tmp_path: Path) 
     assert all(0 <= running <= 6 and 0 <= use["cpu"] <= 1 for running, use in ticks)
 
 
+@pytest.mark.slow
 def test_a_stop_finishes_what_is_under_way_and_begins_nothing(tmp_path: Path) -> None:
     config, plan = planned(tmp_path, count=9, shard_size=3)
     asked = iter([0])

@@ -140,6 +140,7 @@ def test_order_does_not_depend_on_the_file_system(
         assert opened("coco", root, split="val").names == sorted(photos)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("folder", "inner", "annotations", "count"),
     [

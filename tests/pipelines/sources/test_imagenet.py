@@ -107,6 +107,7 @@ LABELS = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("labels", LABELS)
 @pytest.mark.parametrize("packed", [False, True])
 @pytest.mark.parametrize("beside", ["", "folders", "tar"])
@@ -231,6 +232,7 @@ def test_real_sample(opened: Any, shared_data: Path) -> None:
     assert found.bytes() == {p.stem: p.read_bytes() for p in place.glob("*.JPEG")}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("split", "count"), [("train", 2000), ("val", 500)])
 def test_real_tiny_imagenet(opened: Any, shared_data: Path, split: str, count: int) -> None:
     place = shared_data / "tiny_imagenet_50"

@@ -177,6 +177,7 @@ def test_nothing_there(opened: Any, tmp_path: Path) -> None:
         opened("jft", tmp_path / "absent" / "a-*")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("place", ["data", "data/test.record", "data/*.record"])
 def test_real_raccoons(opened: Any, shared_data: Path, place: str) -> None:
     path = shared_data / "raccoon_200" / "data" / "test.record"

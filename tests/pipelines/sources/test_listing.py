@@ -23,6 +23,7 @@ from maskgen.pipelines.sources.listing import (
 )
 
 
+@pytest.mark.slow
 def test_memory_is_that_of_one_folder(tmp_path: Path) -> None:
     for folder in range(40):
         (tmp_path / f"{folder}").mkdir()
@@ -35,6 +36,7 @@ def test_memory_is_that_of_one_folder(tmp_path: Path) -> None:
     assert peak < 1 << 20
 
 
+@pytest.mark.slow
 def test_deep_trees(opened: Any, tmp_path: Path) -> None:
     place = tmp_path
     for _ in range(900):

@@ -138,6 +138,7 @@ def test_forward_reading_of_gzip_does_not_start_again(
     assert len(starts) == 2
 
 
+@pytest.mark.slow
 def test_gzip_memory_is_bounded(tmp_path: Path, reader: ByteReader) -> None:
     with gzip.open(tmp_path / "f", "wb", compresslevel=1) as file:
         for n in range(40):

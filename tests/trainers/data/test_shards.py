@@ -70,6 +70,7 @@ def test_classes_are_called_as_their_folders(shards: Path) -> None:
     assert read_class_names(open_dataset(shards)) == {0: "astronaut", 1: "cat", 2: "coffee"}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("kind", ["torch", "dali"])
 def test_both_loaders_share_out_an_epoch_among_ranks(kind: str, shards: Path) -> None:
     how = settings(shards, loader=kind, threads=1)

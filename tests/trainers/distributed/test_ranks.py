@@ -17,6 +17,8 @@ from maskgen.trainers.data.batch import Views
 from maskgen.trainers.distributed import ranks
 from maskgen.trainers.presets import PRESETS, with_overrides
 
+pytestmark = pytest.mark.slow  # its fixtures are
+
 MakeViews = Callable[..., Views]
 WORLD = 2
 

@@ -52,6 +52,7 @@ def preset(request: pytest.FixtureRequest) -> Preset:
     return preset_of(request.param)
 
 
+@pytest.mark.slow
 def test_the_same_seed_gives_the_same_losses(preset: Preset, make_views: MakeViews) -> None:
     runs = []
     for seed in (0, 0, 1):
@@ -64,6 +65,7 @@ def test_the_same_seed_gives_the_same_losses(preset: Preset, make_views: MakeVie
     assert runs[0] != runs[2]
 
 
+@pytest.mark.slow
 def test_a_saved_state_continues_as_if_never_stopped(preset: Preset, make_views: MakeViews) -> None:
     straight, optimizer = build(preset)
     for step in range(6):
@@ -82,6 +84,7 @@ def test_a_saved_state_continues_as_if_never_stopped(preset: Preset, make_views:
         assert torch.equal(value, resumed.state_dict()[name]), name
 
 
+@pytest.mark.slow
 def test_gradients_reach_all_that_is_trained_and_nothing_else(preset: Preset, make_views: MakeViews) -> None:
     method, _ = build(preset)
     progress = Progress(5, STEPS, 2.0)
@@ -100,6 +103,7 @@ def test_gradients_reach_all_that_is_trained_and_nothing_else(preset: Preset, ma
     assert all(torch.isfinite(value) and value.ndim == 0 for value in out.metrics.values())
 
 
+@pytest.mark.slow
 def test_a_step_lowers_the_loss_of_its_batch(preset: Preset, make_views: MakeViews) -> None:
     """Along the negative gradient, with all else held: the gradient is the loss's."""
     if preset.method == "knn-moco":
@@ -126,6 +130,7 @@ def test_a_step_lowers_the_loss_of_its_batch(preset: Preset, make_views: MakeVie
         assert before.item() - after.item() == pytest.approx(expected, rel=0.25)
 
 
+@pytest.mark.slow
 def test_a_step_that_was_given_up_leaves_no_trace(preset: Preset, make_views: MakeViews) -> None:
     clean, optimizer = build(preset)
     method, other = build(preset)
@@ -141,6 +146,7 @@ def test_a_step_that_was_given_up_leaves_no_trace(preset: Preset, make_views: Ma
         assert losses[0] == pytest.approx(losses[1], rel=1e-6)  # SwAV's rows of length 1 are normalized again
 
 
+@pytest.mark.slow
 def test_every_trained_parameter_is_in_one_group(preset: Preset) -> None:
     for excluded in (False, True):
         changed = replace(preset, exclude_1d=excluded, weight_decay=0.01)
@@ -157,6 +163,7 @@ def test_every_trained_parameter_is_in_one_group(preset: Preset) -> None:
         assert bool(fixed) == (preset.method == "simsiam")
 
 
+@pytest.mark.slow
 def test_features_are_the_backbones(preset: Preset) -> None:
     method, _ = build(preset)
     method.eval()
@@ -165,6 +172,7 @@ def test_features_are_the_backbones(preset: Preset) -> None:
     assert method.features(images).shape == (3, 64)
 
 
+@pytest.mark.slow
 def test_bfloat16_autocast_gives_a_near_float32_loss(preset: Preset, make_views: MakeViews) -> None:
     method, _ = build(preset)
     views, progress = make_views(preset), Progress(0, STEPS, 0.0)

@@ -16,6 +16,7 @@ MakeViews = Callable[..., Views]
 START = Progress(0, 10, 2.0)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("same", [True, False])
 def test_relic_pairs_every_view_with_every_large_one(
     same: bool, make_views: MakeViews, still: Callable[..., Any]

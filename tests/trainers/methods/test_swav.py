@@ -42,6 +42,7 @@ def swav_by_hand(method: Any, views: Views, queued: list[Tensor] | None = None) 
     return total / 2
 
 
+@pytest.mark.slow
 def test_swavs_loss_with_and_without_its_queue(make_views: MakeViews, still: Callable[..., Any]) -> None:
     method = still("swav", apart=True, queue="16", freeze_prototypes="0", prototypes="12")
     seen: list[list[Tensor]] = [[], []]

@@ -70,6 +70,7 @@ def information(method: SwAV, views: Views) -> float:
     return float(torch.where(joint > 0, joint * (joint / apart).log(), 0).sum()) / log(CLASSES)
 
 
+@pytest.mark.slow
 def test_the_loss_falls_because_prototypes_find_the_classes() -> None:
     """The loss alone could fall by all images of a step taking one prototype, which tells nothing of them."""
     preset = find_preset("swav", "smoke")

@@ -17,6 +17,7 @@ def millions(name: str) -> float:
         return sum(parameter.numel() for parameter in build_backbone(name)[0].parameters()) / 1e6
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", ["resnet18", "resnet50"])
 def test_the_encoder_is_torchvisions_without_its_classifier(name: str) -> None:
     net, dim = build_backbone(name)
@@ -29,6 +30,7 @@ def test_the_encoder_is_torchvisions_without_its_classifier(name: str) -> None:
     assert net(images).shape == (2, dim)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", ["tiny", "resnet18", "resnet50w2", "resnet18-small"])
 def test_pooled_maps_are_the_features(name: str) -> None:
     net = build_backbone(name)[0].eval()
@@ -38,6 +40,7 @@ def test_pooled_maps_are_the_features(name: str) -> None:
     torch.testing.assert_close(pool(maps), net(images))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("name", "size"), [("resnet50", 24), ("resnet50w2", 94), ("resnet50w4", 375), ("resnet200", 63)]
 )
@@ -52,6 +55,7 @@ def test_the_small_stem_keeps_the_resolution() -> None:
     assert feature_maps(build_backbone("tiny")[0], torch.randn(1, 3, 56, 56)).shape == (1, 64, 7, 7)
 
 
+@pytest.mark.slow
 def test_residual_branches_can_begin_with_nothing() -> None:
     zero = {
         name

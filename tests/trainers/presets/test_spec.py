@@ -57,6 +57,7 @@ SHARED = {option.name for option in options("supervised")}
 BY_LOADER = {"negative_p", "cam_px", "overlap_min"}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("method", METHOD_NAMES)
 def test_a_method_reads_just_the_settings_that_name_it(method: str, make_views: Any) -> None:
     read: set[str] = set()

@@ -13,6 +13,8 @@ from maskgen.errors import UsageError
 from maskgen.trainers.probes.classes import renumber_classes
 from maskgen.trainers.probes.images import Images, open_images
 
+pytestmark = pytest.mark.slow  # its fixtures are
+
 NAMES = {0: "astronaut", 1: "cat", 2: "coffee"}
 
 

@@ -31,6 +31,7 @@ def slowly(
     return right / len(queries)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("own", [False, True])
 @pytest.mark.parametrize("temperature", [0.07, 10.0])
 def test_it_is_the_definition(own: bool, temperature: float) -> None:
@@ -46,6 +47,7 @@ def test_it_is_the_definition(own: bool, temperature: float) -> None:
         assert accuracy == pytest.approx(wanted), k
 
 
+@pytest.mark.slow
 def test_more_images_than_one_chunk_leave_themselves_out() -> None:
     features = torch.eye(3).repeat(1000, 1) + 0.01 * torch.randn(
         3000, 3, generator=torch.Generator().manual_seed(0)

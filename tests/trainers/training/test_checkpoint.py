@@ -57,6 +57,7 @@ def test_saving_a_step_again_replaces_it(tmp_path: Path) -> None:
     assert torch.equal(checkpoint.load(path)["method"]["w"], state(2)["method"]["w"])
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("kind", ["cut", "flipped", "zeroed"])
 def test_a_torn_newest_falls_back_wherever_it_is_torn(tmp_path: Path, kind: str) -> None:
     """Row 21: a hundred offsets; the one before is used, with a warning, and nothing crashes."""
@@ -79,6 +80,7 @@ def test_a_torn_newest_falls_back_wherever_it_is_torn(tmp_path: Path, kind: str)
         assert path.name in warned[0]
 
 
+@pytest.mark.slow
 def test_a_torn_side_file_falls_back_too(tmp_path: Path) -> None:
     checkpoint.save(tmp_path, 1, state(1))
     path = checkpoint.save(tmp_path, 2, state(2)).with_suffix(".json")
@@ -140,6 +142,7 @@ def test_a_later_format_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPat
         checkpoint.load(path)
 
 
+@pytest.mark.slow
 def test_a_full_disk_is_told_as_such_and_leaves_the_last_one(tmp_path: Path) -> None:
     """A limit on file sizes stands in for the disk."""
     program = f"""

@@ -33,6 +33,7 @@ def saved(folder: Path, backbone: str) -> tuple[Method, Path]:
 IMAGES = torch.randn(2, 3, 64, 64, generator=torch.Generator().manual_seed(1))
 
 
+@pytest.mark.slow
 def test_a_resnet_50_loads_strictly_into_torchvisions(tmp_path: Path) -> None:
     method, _ = saved(tmp_path, "resnet50")
     facts = export(tmp_path, tmp_path / "out.safetensors")
@@ -48,6 +49,7 @@ def test_a_resnet_50_loads_strictly_into_torchvisions(tmp_path: Path) -> None:
     )
 
 
+@pytest.mark.slow
 def test_a_resnet_50_loads_strictly_into_timms(tmp_path: Path) -> None:
     method, _ = saved(tmp_path, "resnet50")
     export(tmp_path, tmp_path / "out.safetensors", "timm")
@@ -108,6 +110,7 @@ class Detectron(nn.Module):
         return x.mean((2, 3))
 
 
+@pytest.mark.slow
 def test_a_resnet_50_computes_the_same_under_detectron2s_names(tmp_path: Path) -> None:
     method, _ = saved(tmp_path, "resnet50")
     export(tmp_path, tmp_path / "out.pth", "detectron2")
@@ -130,6 +133,7 @@ def test_what_is_no_resnet_of_four_stages_is_refused(tmp_path: Path) -> None:
         export(tmp_path, tmp_path / "out.safetensors", "timm")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("form", ["checkpoint", "folder", "exported"])
 def test_an_encoder_comes_back_from_each_form(tmp_path: Path, form: str) -> None:
     method, path = saved(tmp_path, "resnet18-small")

@@ -71,6 +71,7 @@ def test_going_on_drops_what_will_be_repeated_and_a_torn_line(tmp_path: Path) ->
     assert [(record["step"], record["loss"]) for record in read(log.path)] == [(2, 1.0), (4, 1.0), (6, 2.0)]
 
 
+@pytest.mark.slow
 def test_tensorboard_is_asked_for_by_name_where_it_is_absent(tmp_path: Path) -> None:
     try:
         import tensorboard  # noqa: F401

@@ -47,6 +47,7 @@ def weights(made: Training) -> torch.Tensor:
     return torch.cat([p.detach().flatten() for p in made.method.parameters()])
 
 
+@pytest.mark.slow
 def test_a_step_is_torchs_own(shards: Path) -> None:
     """The same step written out: zero, forward, backward, SGD at the schedule's rate."""
     batch = batch_of(shards, SIMSIAM)
@@ -86,6 +87,7 @@ def test_clipping_bounds_the_whole_gradient(shards: Path) -> None:
     assert float(total) == pytest.approx(1e-3, rel=1e-3)
 
 
+@pytest.mark.slow
 def test_a_step_that_overflows_in_fp16_is_given_up(shards: Path) -> None:
     preset = replace(find_preset("byol", "smoke"), batch_size=8)
     made = training(preset, settings(shards, precision="fp16"))
@@ -129,6 +131,7 @@ def test_weights_ruined_by_the_last_step_are_not_saved(shards: Path) -> None:
         made.check(weights=True)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("often", [{}, {"save_every": 1}, {"log_every": 1}])
 def test_features_that_are_no_numbers_end_the_run_before_anything_is_saved(
     often: dict[str, Any], shards: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
@@ -149,6 +152,7 @@ def test_features_that_are_no_numbers_end_the_run_before_anything_is_saved(
     assert checkpoint.steps(tmp_path / "run" / "checkpoints") == []
 
 
+@pytest.mark.slow
 def test_a_batch_of_one_has_no_spread_to_warn_about(shards: Path, tmp_path: Path) -> None:
     preset = with_overrides(
         find_preset("mocov2", "smoke"), {"batch_size": "1", "epochs": "1", "bn_groups": "1"}
@@ -162,6 +166,7 @@ def test_a_batch_of_one_has_no_spread_to_warn_about(shards: Path, tmp_path: Path
     assert not any("feature_std" in record for record in records)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("method", sorted(PRESETS))
 def test_channels_last_computes_the_same(method: str, shards: Path) -> None:
     preset = replace(PRESETS[method]["smoke"], batch_size=12)
@@ -181,6 +186,7 @@ def test_steps_draw_by_seed_step_and_rank() -> None:
     assert draw(3, 7, 1) == draw(3, 7, 1)
 
 
+@pytest.mark.slow
 def test_a_run_learns_to_tell_its_photos_apart(shards: Path, tmp_path: Path) -> None:
     preset = with_overrides(find_preset("supervised", "smoke"), {"batch_size": "18", "epochs": "8"})
     how = Settings(data=str(shards), output=tmp_path / "run", loader="torch", log_every=1, knn_every=4)

@@ -82,6 +82,7 @@ def test_mirroring_the_photo_mirrors_the_mask(weights: Path) -> None:
     np.testing.assert_allclose(mirrored[:, ::-1], mask, atol=1e-4)
 
 
+@pytest.mark.slow
 def test_its_own_choice_is_a_vote_with_the_priors(weights: Path) -> None:
     plain, own = (make_method("deepusps", options(weights, refine=refine)) for refine in ("none", "auto"))
     image = photo()
@@ -89,6 +90,7 @@ def test_its_own_choice_is_a_vote_with_the_priors(weights: Path) -> None:
     np.testing.assert_array_equal(own(image), refine_vote(image, plain(image), 0.5))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("size", [(1, 1), (3, 500), (480, 640)])
 def test_masks_have_the_photos_size(weights: Path, size: tuple[int, int]) -> None:
     mask = make_method("deepusps", options(weights))(photo(*size))
@@ -97,12 +99,14 @@ def test_masks_have_the_photos_size(weights: Path, size: tuple[int, int]) -> Non
     assert 0 <= mask.min() <= mask.max() <= 1
 
 
+@pytest.mark.slow
 def test_a_batch_gives_what_single_photos_give(weights: Path) -> None:
     infer = load_network("deepusps", options(weights))
     batch = np.random.default_rng(1).integers(0, 256, (3, 64, 64, 3), dtype=np.uint8)
     np.testing.assert_allclose(infer(batch), np.concatenate([infer(one[None]) for one in batch]), atol=1e-5)
 
 
+@pytest.mark.slow
 def test_bfloat16_is_near_float32(weights: Path) -> None:
     batch = photo(64, 64)[None]
     exact = load_network("deepusps", options(weights))(batch)
@@ -166,6 +170,7 @@ def test_a_side_that_is_none(tmp_path: Path, side: str) -> None:
         make_method("deepusps", options(path))
 
 
+@pytest.mark.slow
 def test_weights_of_another_network_and_broken_ones(tmp_path: Path) -> None:
     path = tmp_path / "w.safetensors"
     state = build_network("small").state_dict()

@@ -44,6 +44,7 @@ def test_every_photo_has_a_name_and_a_hash_and_no_place_of_any_machine() -> None
     assert not re.search(r"(?<![\w.])/|\\|\b[A-Za-z]:", text), "an absolute path"
 
 
+@pytest.mark.slow
 def test_they_are_taken_when_none_are_given() -> None:
     photo = np.random.default_rng(0).integers(0, 256, (60, 80, 3)).astype(np.uint8)
     photo[15:45, 20:60] = (230, 40, 30)

@@ -12,6 +12,7 @@ from maskgen.methods.networks.deepusps.network import NETWORKS, ResNetEncoder, b
 from maskgen.methods.networks.u2net.layers import U2Net  # noqa: E402
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", ["small", "u2netp", "resnet18", "resnet50"])
 def test_one_logit_per_pixel_at_any_size(name: str) -> None:
     network = build_network(name).eval()
@@ -20,6 +21,7 @@ def test_one_logit_per_pixel_at_any_size(name: str) -> None:
             assert network(torch.randn(1, 3, *size)).shape == (1, *size)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("name", "channels"), [("resnet50x2", 4096), ("resnet101", 2048)])
 def test_the_released_networks_have_stride_eight(name: str, channels: int) -> None:
     with torch.device("meta"):
@@ -29,6 +31,7 @@ def test_the_released_networks_have_stride_eight(name: str, channels: int) -> No
     assert features[-1].shape == (1, channels, 8, 12)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("layers", [(2, 2, 2, 2)])
 def test_an_encoder_is_torchvisions(layers: tuple[int, ...]) -> None:
     torch.manual_seed(0)
@@ -41,6 +44,7 @@ def test_an_encoder_is_torchvisions(layers: tuple[int, ...]) -> None:
         torch.testing.assert_close(encoder(x)[-1].mean((2, 3)) @ peer.fc.weight.T + peer.fc.bias, peer(x))
 
 
+@pytest.mark.slow
 def test_twice_the_width_has_twice_the_channels_everywhere() -> None:
     with torch.device("meta"):
         narrow, wide = (
@@ -56,6 +60,7 @@ def test_twice_the_width_has_twice_the_channels_everywhere() -> None:
         assert list(value.shape) == expected, name
 
 
+@pytest.mark.slow
 def test_u2netps_map_is_its_fused_one() -> None:
     network = build_network("u2netp").eval()
     plain = U2Net("u2netp").eval()
@@ -80,6 +85,7 @@ def test_the_small_network_is_small() -> None:
     assert 4 * count < 10_000_000
 
 
+@pytest.mark.slow
 def test_a_start_of_another_architecture_is_refused_with_what_differs() -> None:
     peer = torchvision.models.resnet18(weights=None).state_dict()
     encoder = {name: value for name, value in peer.items() if not name.startswith("fc.")}

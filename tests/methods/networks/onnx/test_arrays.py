@@ -40,6 +40,7 @@ def authors_birefnet(image: Image.Image) -> NDArray[Any]:
     return (small / 255 - [0.485, 0.456, 0.406]) / [0.229, 0.224, 0.225]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("name", "authors"),
     [
@@ -63,6 +64,7 @@ def test_known_networks_prepare_photos_as_their_authors_do(
     assert apart.mean() < 0.2 / 255 / min(known.std)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("runtime", RUNTIMES)
 def test_channels_are_planes_in_the_order_rgb_less_mean_over_std(runtime: str) -> None:
     how = dataclasses.replace(RAW, mean=(-0.1, 0.0, -0.5), std=(2.0, 1.25, 4.0))
@@ -112,6 +114,7 @@ def test_a_constant_map_is_empty_when_stretched_and_itself_when_not(runtime: str
     np.testing.assert_allclose(maps(channels(), batch, runtime), 0.4, atol=1e-6)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("runtime", RUNTIMES)
 @pytest.mark.parametrize("size", ["batch", 1, 3])
 @pytest.mark.parametrize("count", [1, 3, 4])

@@ -155,6 +155,7 @@ def test_one_sigmoid_too_many_is_found_out_before_the_run() -> None:
     )
 
 
+@pytest.mark.slow
 def test_declarations_and_files_need_no_runtime() -> None:
     program = """
 import sys

@@ -73,6 +73,7 @@ def test_cuda_without_cuda_is_an_error_and_no_silent_cpu_run(device: str) -> Non
         onnx_infer(channels(), RAW, NetworkOutput(), runtime="onnxruntime", device=device)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("package", ["onnx", *RUNTIMES])
 def test_a_missing_package_is_named_with_what_installs_it(tmp_path: Path, package: str) -> None:
     path = tmp_path / "model.onnx"
@@ -105,6 +106,7 @@ def random_model(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return path
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("runtime", RUNTIMES)
 def test_one_thread_works_when_one_was_asked_for(random_model: Path, runtime: str) -> None:
     program = f"""
@@ -138,6 +140,7 @@ print(sum(ticks()) - before[0], ticks()[-1] - before[1])
     assert busiest >= 0.9 * together
 
 
+@pytest.mark.slow
 @pytest.mark.skipif("openvino" not in RUNTIMES, reason="openvino is not installed")
 def test_openvino_computes_in_the_arithmetic_that_was_asked_for(random_model: Path) -> None:
     fit = fit_declaration(KNOWN["u2net"], random_model)

@@ -13,6 +13,7 @@ from maskgen.methods.networks.u2net.layers import ConvBlock, U2Net, cast, fold_b
 from maskgen.methods.networks.u2net.weights import load_network as read_network
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("name", "parameters"), [("u2net", 44_009_869), ("u2netp", 1_131_181)])
 def test_the_network_has_the_published_size_and_seven_outputs(name: str, parameters: int) -> None:
     network = U2Net(name)
@@ -26,6 +27,7 @@ def test_the_network_has_the_published_size_and_seven_outputs(name: str, paramet
     torch.testing.assert_close(one, 1 / (1 + torch.exp(-fused)))
 
 
+@pytest.mark.slow
 def test_every_parameter_is_trained_by_the_sum_over_the_outputs() -> None:
     network = U2Net("u2netp").train()
     maps = network(torch.rand(2, 3, 64, 64))
@@ -33,6 +35,7 @@ def test_every_parameter_is_trained_by_the_sum_over_the_outputs() -> None:
     assert all(p.grad is not None and torch.isfinite(p.grad).all() for p in network.parameters())
 
 
+@pytest.mark.slow
 def test_folding_batch_norm_changes_nothing() -> None:
     torch.manual_seed(1)
     network = U2Net("u2netp").train()
@@ -45,18 +48,21 @@ def test_folding_batch_norm_changes_nothing() -> None:
         torch.testing.assert_close(network.logits(x)[0], wanted, rtol=1e-4, atol=1e-4)
 
 
+@pytest.mark.slow
 def test_blocks_with_large_constants_are_found() -> None:
     assert not offset_blocks(fold_batch_norm(random_network()))
     found = offset_blocks(with_large_constant(random_network()))
     assert found == {"stage2d.rebnconv2d", "stage2d.rebnconv1d"}
 
 
+@pytest.mark.slow
 def test_those_of_the_trained_network(shared_data: Path) -> None:
     network = fold_batch_norm(read_network("u2netp", shared_data / CHECKPOINT))
     wanted = {"stage2d.rebnconv1d", "stage2d.rebnconv2d", "stage1d.rebnconv2d", "stage1d.rebnconv3d"}
     assert offset_blocks(network) == wanted
 
 
+@pytest.mark.slow
 def test_casting_leaves_the_kept_blocks_their_values() -> None:
     network = with_large_constant(random_network())
     before = copy.deepcopy(network.state_dict())
@@ -72,6 +78,7 @@ def test_casting_leaves_the_kept_blocks_their_values() -> None:
     assert {one.dtype for one in maps} == {torch.bfloat16}
 
 
+@pytest.mark.slow
 def test_any_block_can_be_kept() -> None:
     network = fold_batch_norm(random_network())
     blocks = [name for name, module in network.named_modules() if isinstance(module, ConvBlock)]

@@ -43,6 +43,7 @@ def u2netp(shared_data: Path) -> Method:
     return make_method("u2netp", MethodOptions(weights=str(shared_data / CHECKPOINT), resize="official"))
 
 
+@pytest.mark.slow
 def test_the_authors_own_results_come_out(shared_data: Path, u2netp: Method) -> None:
     tests = shared_data / "u2net_official" / "test_data"
     photos = sorted((tests / "test_images").iterdir())
@@ -56,6 +57,7 @@ def test_the_authors_own_results_come_out(shared_data: Path, u2netp: Method) -> 
     assert max(errors) <= 2
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("precision", ["fp32", "mixed"])
 def test_masks_fit_the_truth(shared_data: Path, precision: str) -> None:
     weights = str(shared_data / CHECKPOINT)
@@ -91,6 +93,7 @@ def saved(path: Path, state: object) -> Path:
     return path
 
 
+@pytest.mark.slow
 def test_the_real_checkpoint_loads_strictly_and_unchanged(shared_data: Path) -> None:
     path = shared_data / CHECKPOINT
     given = torch.load(path, weights_only=True)
@@ -101,6 +104,7 @@ def test_the_real_checkpoint_loads_strictly_and_unchanged(shared_data: Path) -> 
         assert torch.equal(value, given[key])
 
 
+@pytest.mark.slow
 def test_a_perturbed_state_dict_is_refused_by_key(random_weights: Path, tmp_path: Path) -> None:
     state = torch.load(random_weights, weights_only=True)
     key = "stage2.rebnconv3.conv_s1.weight"
@@ -120,6 +124,7 @@ def test_a_perturbed_state_dict_is_refused_by_key(random_weights: Path, tmp_path
         assert all(word in str(caught.value) for word in [*words, str(path)])
 
 
+@pytest.mark.slow
 def test_weights_of_the_other_network_are_named(random_weights: Path) -> None:
     with pytest.raises(UsageError, match=r"not those of u2net[^p]") as caught:
         make_method("u2net", MethodOptions(weights=str(random_weights)))
@@ -189,6 +194,7 @@ def test_safetensors_load_or_say_what_to_install(random_weights: Path, tmp_path:
         load_network("u2netp", path)
 
 
+@pytest.mark.slow
 def test_without_torch_the_error_says_what_to_install() -> None:
     program = """
 import sys

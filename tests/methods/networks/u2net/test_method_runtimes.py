@@ -20,6 +20,7 @@ from maskgen.methods.networks.u2net.openvino_runner import openvino_infer
 from maskgen.methods.networks.u2net.torch_runner import torch_infer
 
 
+@pytest.mark.slow
 def test_every_runtime_equals_the_plain_module(infer: Infer) -> None:
     batch = photos(2, 320)
     batch[1] //= 3  # another maximum than 255
@@ -36,6 +37,7 @@ def test_every_runtime_equals_the_plain_module(infer: Infer) -> None:
         np.testing.assert_allclose(saliency, wanted, atol=1e-4)
 
 
+@pytest.mark.slow
 def test_a_batch_gives_what_its_photos_give_alone(infer: Infer) -> None:
     prepared = [NetworkInput(resize="antialias").prepare(photo) for photo in sizes()]
     together = infer(np.stack(prepared))
@@ -49,6 +51,7 @@ def sizes() -> list[NDArray[np.uint8]]:
     return [wide, photos(1, 700)[0][:, :400], np.zeros((50, 60, 3), np.uint8)]
 
 
+@pytest.mark.slow
 def test_real_weights_agree_between_the_runtimes(shared_data: Path) -> None:
     options = MethodOptions(weights=str(shared_data / CHECKPOINT))
     how = network_input("u2netp", options)
@@ -61,6 +64,7 @@ def test_real_weights_agree_between_the_runtimes(shared_data: Path) -> None:
         np.testing.assert_allclose(other, first, atol=1e-4)  # bfloat16 by accident would be .7 off
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("runtime", ["torch", "openvino"])
 def test_a_network_that_gives_no_finite_map_is_noticed(runtime: str) -> None:
     network = random_network()
@@ -74,6 +78,7 @@ def test_a_network_that_gives_no_finite_map_is_noticed(runtime: str) -> None:
         infer(photos(1))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("runtime", ["torch", "openvino"])
 def test_mixed_repairs_what_bfloat16_breaks(runtime: str) -> None:
     batch = photos(2)

@@ -14,6 +14,7 @@ from maskgen.methods.networks.u2net.onnx_export import u2net_to_onnx
 from maskgen.methods.networks.u2net.weights import load_network
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("runtime", RUNTIMES)
 def test_the_exported_network_makes_the_masks_of_torch(
     shared_data: Path, tmp_path: Path, runtime: str

@@ -29,6 +29,7 @@ def remember_compiled(monkeypatch: pytest.MonkeyPatch) -> list[object]:
     return compiled
 
 
+@pytest.mark.slow
 def test_a_side_that_no_halving_divides_gives_the_modules_map() -> None:
     side = 75
     batch = photos(1, side)
@@ -41,6 +42,7 @@ def test_a_side_that_no_halving_divides_gives_the_modules_map() -> None:
     np.testing.assert_allclose(infer(batch)[0], wanted, atol=1e-4)
 
 
+@pytest.mark.slow
 def test_float32_is_kept_in_every_convolution(monkeypatch: pytest.MonkeyPatch) -> None:
     compiled = remember_compiled(monkeypatch)
     openvino_runner.openvino_infer(random_network(), INPUT, precision="fp32")
@@ -49,6 +51,7 @@ def test_float32_is_kept_in_every_convolution(monkeypatch: pytest.MonkeyPatch) -
     assert set(found) == {"f32"}
 
 
+@pytest.mark.slow
 def test_mixed_keeps_the_marked_convolutions_in_float32(monkeypatch: pytest.MonkeyPatch) -> None:
     compiled = remember_compiled(monkeypatch)
     network = with_large_constant(random_network())

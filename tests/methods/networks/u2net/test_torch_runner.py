@@ -16,6 +16,7 @@ from maskgen.methods import MethodOptions, load_network, network_input
 from maskgen.methods.networks.u2net.torch_runner import stretch, torch_infer
 
 
+@pytest.mark.slow
 def test_pixels_of_either_type_and_read_only_give_the_same() -> None:
     infer = torch_infer(random_network(), INPUT, device="cpu", precision="fp32")
     batch = photos(1)
@@ -25,6 +26,7 @@ def test_pixels_of_either_type_and_read_only_give_the_same() -> None:
     np.testing.assert_array_equal(infer(batch.astype(np.float32)), wanted)
 
 
+@pytest.mark.slow
 def test_the_divisor_is_the_declared_one() -> None:
     dark = photos(1) // 2
     by_maximum = torch_infer(random_network(), INPUT, device="cpu", precision="fp32")
@@ -45,6 +47,7 @@ def test_stretch_is_min_max_of_each_map() -> None:
         torch.testing.assert_close(stretch(maps)[1:], wanted[1:])
 
 
+@pytest.mark.slow
 def test_a_map_that_is_not_finite_costs_its_photo_only() -> None:
     how = replace(INPUT, resize="official")
     infer = torch_infer(random_network(), how, device="cpu", precision="fp32")
@@ -57,6 +60,7 @@ def test_a_map_that_is_not_finite_costs_its_photo_only() -> None:
         infer(batch[1:2])
 
 
+@pytest.mark.slow
 def test_torchs_threads_are_set_to_one_only_when_asked(weights: Path) -> None:
     program = f"""
 import os, torch

@@ -26,6 +26,7 @@ def state() -> dict[str, torch.Tensor]:
     return U2Net("u2netp").state_dict()
 
 
+@pytest.mark.slow
 def test_the_real_weights_give_the_same_masks_from_both_kinds_of_file(
     shared_data: Path, tmp_path: Path
 ) -> None:
@@ -43,6 +44,7 @@ def test_the_real_weights_give_the_same_masks_from_both_kinds_of_file(
         np.testing.assert_array_equal(mask, second(image))
 
 
+@pytest.mark.slow
 def test_every_tensor_arrives(state: dict[str, torch.Tensor], tmp_path: Path) -> None:
     path = tmp_path / "u2netp.safetensors"
     safetensors.save_file(state, path)
@@ -75,6 +77,7 @@ def hostile(kind: str, good: bytes) -> bytes:
     return struct.pack("<Q", len(text)) + text + good[8 + length :]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("kind", ["truncated", "endless header", "beyond the end", "pickle", "missing"])
 def test_files_that_lie_are_refused_by_name(
     state: dict[str, torch.Tensor], tmp_path: Path, kind: str

@@ -33,6 +33,7 @@ def test_the_draw_depends_on_the_seed_and_each_path_alone(discs: Path, tmp_path:
     assert drawn(fewer, 0, 3) == first[::2], "other photos change a photo's place"
 
 
+@pytest.mark.slow
 def test_every_photo_is_as_likely_as_any_other(tmp_path: Path) -> None:
     for number in range(40):
         (tmp_path / f"{number}.jpg").write_bytes(b"x")
@@ -60,6 +61,7 @@ def gathered(source: Path, output: Path, *changes: str) -> WorkFolder:
     return work
 
 
+@pytest.mark.slow
 def test_broken_files_and_copies_are_skipped_and_named(discs: Path, tmp_path: Path) -> None:
     work = gathered(discs, tmp_path / "work", "images=11")
     record = work.record("photos")
@@ -72,6 +74,7 @@ def test_broken_files_and_copies_are_skipped_and_named(discs: Path, tmp_path: Pa
     assert set(why) - {"html.jpg", "torn.jpg"} < {"a3.jpg", "copy.jpg"}
 
 
+@pytest.mark.slow
 def test_the_square_is_that_of_the_method_and_upright(tmp_path: Path) -> None:
     source = tmp_path / "photos"
     source.mkdir()
@@ -91,6 +94,7 @@ def test_the_square_is_that_of_the_method_and_upright(tmp_path: Path) -> None:
         np.testing.assert_array_equal(stored[name], np.asarray(small))
 
 
+@pytest.mark.slow
 def test_too_few_photos_are_refused_before_and_after_decoding(discs: Path, tmp_path: Path) -> None:
     source = tmp_path / "photos"
     source.mkdir()

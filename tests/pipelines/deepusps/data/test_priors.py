@@ -43,6 +43,7 @@ def squared(maps: NDArray[np.float32]) -> NDArray[np.float32]:
     return np.asarray(cv2.resize(maps, (SIDE, SIDE), interpolation=cv2.INTER_AREA) * 255)
 
 
+@pytest.mark.slow
 def test_the_vote_and_raw_priors_are_those_of_the_methods(
     scene: tuple[Path, NDArray[np.uint8], NDArray[np.bool_]],
 ) -> None:
@@ -54,6 +55,7 @@ def test_the_vote_and_raw_priors_are_those_of_the_methods(
     assert np.abs(found[1] - squared(mr(photo))).mean() < 1.5
 
 
+@pytest.mark.slow
 def test_the_color_cut_carries_a_prior_to_the_object_s_edge(
     scene: tuple[Path, NDArray[np.uint8], NDArray[np.bool_]],
 ) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import numpy as np
+import pytest
 
 from maskgen.pipelines.deepusps.data.recut import one_photo, recut
 
@@ -38,6 +39,7 @@ def test_the_cut_finds_the_contour_that_neither_map_had() -> None:
     assert all(iou(one > 127) > 0.95 for one in labels)
 
 
+@pytest.mark.slow
 def test_each_prior_gets_its_own_labels_in_the_photos_order() -> None:
     pictures = np.stack([photo(), photo()[:, ::-1]])
     maps = np.stack([np.stack([rough(-4), rough(4)]), np.stack([rough(4), rough(-4)])[..., ::-1]])
@@ -49,6 +51,7 @@ def test_each_prior_gets_its_own_labels_in_the_photos_order() -> None:
         assert np.array_equal(labels[:, number], alone)
 
 
+@pytest.mark.slow
 def test_a_photo_that_fails_keeps_its_predictions(tmp_path: Path) -> None:
     prediction = rough(0)[None]
     unusable = np.zeros((1, SIDE // 2, SIDE, 3), np.uint8)  # of another size than its maps

@@ -66,6 +66,7 @@ def test_names_at_one_height_are_moved_apart() -> None:
 HOOKS = RunHooks(workers=1, hardware=Hardware(threads=1))
 
 
+@pytest.mark.slow
 def test_the_report_grows_with_the_training(discs: Path, tmp_path: Path) -> None:
     pytest.importorskip("torch")
     from maskgen.pipelines.deepusps.results.report import seconds_by_phase, write_report

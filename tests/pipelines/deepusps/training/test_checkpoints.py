@@ -36,6 +36,7 @@ def same(one: dict[str, Any], other: dict[str, Any]) -> bool:
     return one.keys() == other.keys() and all(torch.equal(one[name], other[name]) for name in one)
 
 
+@pytest.mark.slow
 def test_an_exported_backbone_is_read_as_it_is_and_fits_the_network(
     encoder: dict[str, Any], tmp_path: Path
 ) -> None:
@@ -50,6 +51,7 @@ def test_an_exported_backbone_is_read_as_it_is_and_fits_the_network(
     )
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("wrap", ["plain", "swav", "moco", "nested"])
 def test_torch_checkpoints_lose_wrappers_and_heads(
     wrap: str, encoder: dict[str, Any], tmp_path: Path
@@ -76,6 +78,7 @@ def test_torch_checkpoints_lose_wrappers_and_heads(
     assert same(read_encoder(path), without_head(encoder))
 
 
+@pytest.mark.slow
 def test_an_encoder_of_another_kind_is_refused_with_what_differs(
     encoder: dict[str, Any], tmp_path: Path
 ) -> None:

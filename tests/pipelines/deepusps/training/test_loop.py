@@ -68,6 +68,7 @@ def through_a_file(state: dict[str, Any]) -> dict[str, Any]:
     return loaded
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("kind", VIEWS)
 def test_a_stopped_phase_goes_on_to_the_same_bits(kind: str) -> None:
     data, phase = discs(), replace(VIEWS[kind], epochs=3)
@@ -95,6 +96,7 @@ def test_building_a_phase_leaves_the_process_s_random_numbers_alone() -> None:
     assert torch.equal(torch.rand(3), expected)
 
 
+@pytest.mark.slow
 def test_it_learns_what_the_labels_show_and_carries_it_to_other_photos() -> None:
     phase = Phase(epochs=12, lr=3e-3, batch_size=4, beta2=1.0, flip=True)
     phase_round = make(discs(24), phase, crf=None)
@@ -108,6 +110,7 @@ def test_it_learns_what_the_labels_show_and_carries_it_to_other_photos() -> None
     assert ((found & truth).sum() / (found | truth).sum()) > 0.6
 
 
+@pytest.mark.slow
 def test_the_average_is_the_released_codes() -> None:
     """After each epoch keep * average + (1 - keep) * CRF(what was predicted while training), the first one whole."""
     data = discs(8)
@@ -126,6 +129,7 @@ def test_the_average_is_the_released_codes() -> None:
     np.testing.assert_allclose(phase_round.average, 0.7 * (1 - first) + 0.3 * (1 - second), atol=2e-3)
 
 
+@pytest.mark.slow
 def test_predictions_of_mirrored_photos_are_mirrored_back() -> None:
     data = discs(12)
     y, x = np.mgrid[:SIDE, :SIDE]
@@ -146,6 +150,7 @@ def test_predictions_of_mirrored_photos_are_mirrored_back() -> None:
     assert maps[:, left].mean() > 1.5 * maps[:, left[:, ::-1]].mean()
 
 
+@pytest.mark.slow
 def test_the_crf_runs_every_few_epochs_only() -> None:
     calls: list[int] = []
 
@@ -159,6 +164,7 @@ def test_the_crf_runs_every_few_epochs_only() -> None:
     assert calls == [8, 8]
 
 
+@pytest.mark.slow
 def test_photos_that_fill_no_batch_keep_their_average() -> None:
     before = np.full((10, SIDE, SIDE), 0.25, np.float16)
     phase_round = make(discs(10), PHASE, average=before)
@@ -167,6 +173,7 @@ def test_photos_that_fill_no_batch_keep_their_average() -> None:
     assert untouched.sum() == 2
 
 
+@pytest.mark.slow
 def test_the_learning_rate_falls_as_released() -> None:
     rates = []
     phase_round = make(discs(4), PHASE)

@@ -41,6 +41,7 @@ def finished(mapped: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     return output
 
 
+@pytest.mark.slow
 def test_new_labels_are_the_cut_of_map_and_prediction() -> None:
     rng = np.random.default_rng(0)
     photos = rng.integers(90, 110, (3, 48, 48, 3)).astype(np.uint8)

@@ -94,6 +94,7 @@ def test_what_most_labels_mark_is_the_object() -> None:
     assert torch.equal(targets, expected)
 
 
+@pytest.mark.slow
 def test_a_share_of_the_photos() -> None:
     photos, labels = scene(200, 1)
     shown, _ = pasted(photos, labels, share=0.3)

@@ -55,6 +55,7 @@ def test_a_wrong_checksum_and_other_bytes_are_corrupt(tmp_path: Path) -> None:
         assert caught.value.reason == "corrupt-source"
 
 
+@pytest.mark.slow
 def test_growth_beyond_the_ratio_is_refused_after_a_grace(tmp_path: Path) -> None:
     pack = zlib.compressobj(9, wbits=31)
     data = b"".join(pack.compress(bytes(1 << 20)) for _ in range(64)) + pack.flush()

@@ -27,6 +27,7 @@ _VALUES = st.recursive(
 )
 
 
+@pytest.mark.slow
 @settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(
     st.dictionaries(st.text(max_size=6), _VALUES | st.lists(_VALUES, max_size=5), max_size=5),
@@ -70,6 +71,7 @@ def test_an_endless_element_is_refused(tmp_path: Path, monkeypatch: pytest.Monke
         list(array_elements(tmp_path / "x.json"))
 
 
+@pytest.mark.slow
 def test_memory_is_that_of_an_element(tmp_path: Path) -> None:
     with (tmp_path / "x.json").open("w") as file:
         file.write('{"annotations": [')

@@ -63,6 +63,7 @@ def bomb() -> bytes:
     return b"\x1f\x8b\x08" + bytes(7) + first + piece * 20
 
 
+@pytest.mark.slow
 def test_gzip_bomb(tmp_path: Path) -> None:
     path = tmp_path / "x.tgz"
     path.write_bytes(bomb())

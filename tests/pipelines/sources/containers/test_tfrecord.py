@@ -63,6 +63,7 @@ _VALUE = st.one_of(
 )
 
 
+@pytest.mark.slow
 @settings(max_examples=200, deadline=None)
 @given(st.dictionaries(st.text(max_size=20), _VALUE, max_size=6))
 def test_any_example_equals_protobuf(values: dict[str, tuple[list[Any], str]]) -> None:
@@ -88,6 +89,7 @@ def test_unpacked_integers_unknown_fields_and_repeated_names() -> None:
     assert features(data, frozenset("a"))["a"].integers == list(peer.int64_list.value) == [7, 8]
 
 
+@pytest.mark.slow
 @settings(max_examples=400, deadline=None)
 @given(st.data())
 def test_mutated_examples_are_read_or_refused(data: st.DataObject) -> None:
@@ -143,6 +145,7 @@ def test_a_compressed_file_is_named_as_such(tmp_path: Path) -> None:
         list(records(tmp_path / "x"))
 
 
+@pytest.mark.slow
 def test_deep_and_huge_messages() -> None:
     deep = b""
     for _ in range(2000):

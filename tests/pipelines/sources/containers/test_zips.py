@@ -90,6 +90,7 @@ def test_zip64_directory(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Non
     assert {m.name: read(path, m) for m in members} == files
 
 
+@pytest.mark.slow
 def test_many_members_cross_the_window(tmp_path: Path) -> None:
     files = {f"{'long' * 40}{n:06d}.jpg": b"" for n in range(20_000)}
     members = list(zip_members(pack(tmp_path / "x.zip", files, zipfile.ZIP_STORED)))
@@ -119,6 +120,7 @@ def test_declared_size_above_the_cap(tmp_path: Path) -> None:
     assert fault(path, member) == "too-many-bytes"
 
 
+@pytest.mark.slow
 def test_a_size_that_lies_low(tmp_path: Path) -> None:
     path = pack(tmp_path / "x.zip", {"a.png": bytes(50 * CAP)})
     data = bytearray(path.read_bytes())
