@@ -1,17 +1,18 @@
-"""Do the background augmentations keep a network from the backgrounds? MoCo v2 with and without them, from photos to table.
+"""Do the background augmentations keep a network from the backgrounds? MoCo v2 with and without them.
 
-    python benchmarks/background_shortcut.py --work DIR [--arms none,bg-rm,...] [--seeds 0,1,2] [--jobs 2] [--method mr]
-    python benchmarks/background_shortcut.py --work DIR --real TINY_IMAGENET
+    python benchmarks/background_shortcut.py --work DIR [--arms none,bg-rm,...] [--seeds 0,1,2] [--jobs 2]
+    [--method mr] python benchmarks/background_shortcut.py --work DIR --real TINY_IMAGENET
     python benchmarks/background_shortcut.py --work DIR --large --device cuda --jobs 1
 
-The photos are synthetic: in 95 % of them the background gives the class away (`shortcut_photos`). `maskgen run` makes
-their shards, a real method their masks; the loader and the trainer are those of `train-ssl`. A linear classifier and
-kNN are fitted on the biased training photos and tested on new ones, whose backgrounds are their own, those of their
-class, of any class, of the next class, black, or all there is. `--real` takes a folder with `train/CLASS/...` and `val` (that of
-Tiny ImageNet) instead; its test sets are made with the masks of stage one.
+The photos are synthetic: in 95 % of them the background gives the class away (`shortcut_photos`).
+`maskgen run` makes their shards, a real method their masks; the loader and the trainer are those of
+`train-ssl`. A linear classifier and kNN are fitted on the biased training photos and tested on new ones,
+whose backgrounds are their own, those of their class, of any class, of the next class, black, or all there
+is. `--real` takes a folder with `train/CLASS/...` and `val` (that of Tiny ImageNet) instead; its test sets
+are made with the masks of stage one.
 
-Each (arm, seed) is a process of its own with one thread, `--jobs` at a time. DIR keeps everything: the same command
-goes on where it was cut.
+Each (arm, seed) is a process of its own with one thread, `--jobs` at a time. DIR keeps everything: the same
+command goes on where it was cut.
 """
 
 from __future__ import annotations
@@ -69,25 +70,49 @@ class Scale:
 
 
 _SMALL: dict[str, Any] = {
-    "view_px": 48, "fg_min": 0.1, "backbone": "tiny", "head_hidden": 128, "head_out": 64, "queue": 1024, "ema": 0.99,
-    "batch_size": 128, "lr": 0.12, "lr_scaling": "absolute", "weight_decay": 5e-4, "epochs": 20, "warmup_epochs": 1.0,
-}  # fmt: skip
+    "view_px": 48,
+    "fg_min": 0.1,
+    "backbone": "tiny",
+    "head_hidden": 128,
+    "head_out": 64,
+    "queue": 1024,
+    "ema": 0.99,
+    "batch_size": 128,
+    "lr": 0.12,
+    "lr_scaling": "absolute",
+    "weight_decay": 5e-4,
+    "epochs": 20,
+    "warmup_epochs": 1.0,
+}
 SCALES = {
     "small": Scale(preset=_SMALL),
     "real": Scale(preset=_SMALL | {"queue": 512, "epochs": 30}),
     "large": Scale(
-        train=20_000, test=4_000, side=128,
-        preset=_SMALL | {
-            "view_px": 64, "backbone": "resnet18-small", "head_hidden": 512, "head_out": 128, "queue": 8192,
-            "batch_size": 512, "lr": 0.24, "epochs": 60, "warmup_epochs": 3.0,
+        train=20_000,
+        test=4_000,
+        side=128,
+        preset=_SMALL
+        | {
+            "view_px": 64,
+            "backbone": "resnet18-small",
+            "head_hidden": 512,
+            "head_out": 128,
+            "queue": 8192,
+            "batch_size": 512,
+            "lr": 0.24,
+            "epochs": 60,
+            "warmup_epochs": 3.0,
         },
     ),
-}  # fmt: skip
+}
 """The queue holds half of the photos at most, so that it seldom holds the query's own earlier key."""
 
 
 def preset_of(arm: str, scale: Scale) -> Preset:
-    """The trainer's preset of an arm; crops that hold a tenth of the foreground in all arms, so that they differ by it alone."""
+    """The trainer's preset of an arm.
+
+    Crops that hold a tenth of the foreground in all arms, so that they differ by it alone.
+    """
     values = scale.preset | {"recipe": ARMS[arm]}
     if arm != "none":
         values |= {"background_p": scale.p}
@@ -124,9 +149,13 @@ def cell(work: Path, arm: str, seed: int, scale: Scale, device: str) -> None:
     found = judged(work, folder, seed, torch.device(device))
     used = resource.getrusage(resource.RUSAGE_SELF)
     record = {
-        "arm": arm, "seed": seed, **found, "train_s": trained - begun, "judge_s": time.perf_counter() - trained,
+        "arm": arm,
+        "seed": seed,
+        **found,
+        "train_s": trained - begun,
+        "judge_s": time.perf_counter() - trained,
         "cpu_s": used.ru_utime + used.ru_stime,
-    }  # fmt: skip
+    }
     write_atomic(folder / RESULT, json.dumps(record, indent=1).encode())
 
 
@@ -199,7 +228,8 @@ def main() -> None:
     print("\n".join(report(results(options, scale))))
     used = resource.getrusage(resource.RUSAGE_CHILDREN)
     print(
-        f"{time.perf_counter() - begun:.0f} s, of CPU {used.ru_utime + used.ru_stime + time.process_time():.0f} s"
+        f"{time.perf_counter() - begun:.0f} s, of CPU "
+        f"{used.ru_utime + used.ru_stime + time.process_time():.0f} s"
     )
 
 
@@ -215,9 +245,12 @@ def scale_of(options: argparse.Namespace) -> Scale:
 def prepare(options: argparse.Namespace, scale: Scale) -> None:
     """Photos, shards and test sets, or those of an earlier call."""
     facts = {
-        "train": scale.train, "test": scale.test, "side": scale.side, "method": options.method,
+        "train": scale.train,
+        "test": scale.test,
+        "side": scale.side,
+        "method": options.method,
         "real": str(options.real),
-    }  # fmt: skip
+    }
     mark = options.work / "data.json"
     if not mark.exists():
         maker = data.real if options.real else data.synthetic

@@ -2,10 +2,10 @@
 
     python benchmarks/fusion.py PHOTOS MASKS [--every 1]
 
-PHOTOS holds photos, MASKS a PNG of the same stem for each. One line per variant: F of the mean precision-recall curve
-at its best threshold, the best mean F per image, MAE, IoU of the mask cut at the variant's own threshold, and CPU time
-per photo. Times of maps that variants share are counted in each of them; the last line says how long scikit-image's
-SLIC takes here, as a measure of the machine.
+PHOTOS holds photos, MASKS a PNG of the same stem for each. One line per variant: F of the mean
+precision-recall curve at its best threshold, the best mean F per image, MAE, IoU of the mask cut at the
+variant's own threshold, and CPU time per photo. Times of maps that variants share are counted in each of
+them; the last line says how long scikit-image's SLIC takes here, as a measure of the machine.
 """
 
 from __future__ import annotations

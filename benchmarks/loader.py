@@ -3,9 +3,9 @@
     python benchmarks/loader.py SHARDS [--batch 64] [--threads 2] [--batches 8] [--rounds 5] [--device cuda]
                                 [--cases decode,plain,...] [--torch] [--rivals] [--operators]
 
-SHARDS is a folder that `maskgen run` wrote, with photos, masks and backgrounds, 1 000 photos or more. Cases are
-interleaved, in the opposite order every other round; each starts and ends with an idle process, because DALI works
-ahead and would else work for a case in the next one's time. Ratios are medians over the rounds.
+SHARDS is a folder that `maskgen run` wrote, with photos, masks and backgrounds, 1 000 photos or more. Cases
+are interleaved, in the opposite order every other round; each starts and ends with an idle process, because
+DALI works ahead and would else work for a case in the next one's time. Ratios are medians over the rounds.
 
 decode   photos decoded and nothing else: the limit
 plain    MoCo v2, two views, no masks read or used
@@ -90,8 +90,11 @@ def decode_only(setting: Setting) -> Iterator[Any]:
     gpu = setting.device == "cuda"
 
     @pipeline_def(
-        batch_size=setting.batch, num_threads=setting.threads, device_id=0 if gpu else None, prefetch_queue_depth=2
-    )  # fmt: skip
+        batch_size=setting.batch,
+        num_threads=setting.threads,
+        device_id=0 if gpu else None,
+        prefetch_queue_depth=2,
+    )
     def graph() -> Any:
         encoded = fn.external_source(name="photo", dtype=types.UINT8, ndim=1, no_copy=True)
         return fn.decoders.image(encoded, device="mixed" if gpu else "cpu", output_type=types.RGB).shape()
@@ -133,9 +136,14 @@ def epochs(
 ) -> Iterator[Any]:
     """Epochs without end."""
     loader = kind(
-        setting.dataset, setting.batch, recipe=recipe, seed=0, device=setting.device, threads=setting.threads,
+        setting.dataset,
+        setting.batch,
+        recipe=recipe,
+        seed=0,
+        device=setting.device,
+        threads=setting.threads,
         **options,
-    )  # fmt: skip
+    )
     try:
         while True:
             yield from loader
@@ -263,7 +271,8 @@ def report(timings: dict[str, list[Timing]]) -> None:
         limit, ours = timings.get("decode"), timings.get(name.partition("/")[0])
         wall, cpu = (statistics.median(getattr(t, field) for t in found) for field in ("wall", "cpu"))
         print(
-            f"{name:18}{1e6 / wall:9.0f}{wall:9.0f}{cpu:9.0f}{_ratio(found, plain):>9}{_ratio(limit, found):>11}"
+            f"{name:18}{1e6 / wall:9.0f}{wall:9.0f}{cpu:9.0f}"
+            f"{_ratio(found, plain):>9}{_ratio(limit, found):>11}"
             f"{_ratio(found, ours) if kind else '':>9}"
         )
 

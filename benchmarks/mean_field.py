@@ -2,7 +2,8 @@
 
     python benchmarks/mean_field.py PHOTOS [--images 60] [--device cpu]
 
-pydensecrf2 (pip install pydensecrf2; it needs a compiler) is left out where it is absent. Maps are `mr`'s, hardened.
+pydensecrf2 (pip install pydensecrf2; it needs a compiler) is left out where it is absent. Maps are `mr`'s,
+hardened.
 """
 
 from __future__ import annotations

@@ -1,4 +1,6 @@
-"""Draw every training-free method on the same eight photos (those of scikit-image): the picture of docs/how-to/methods.md.
+"""Draw every training-free method on the same eight photos (those of scikit-image).
+
+The picture of docs/how-to/methods.md.
 
 python benchmarks/methods_sheet.py docs/how-to/methods.jpg
 """

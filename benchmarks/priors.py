@@ -1,6 +1,7 @@
 """Time the training-free methods against scikit-image's SLIC, interleaved in one process on one thread.
 
-Run as `python benchmarks/priors.py [PHOTO ...] [--json]`; without photos a drawn scene of 400 x 300 px is used.
+Run as `python benchmarks/priors.py [PHOTO ...] [--json]`; without photos a drawn scene of 400 x 300 px is
+used.
 """
 
 from __future__ import annotations

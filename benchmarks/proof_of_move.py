@@ -1,7 +1,8 @@
-"""Does a rearrangement of the code change what it makes? One fingerprint of everything, to compare two commits.
+"""Does a rearrangement of the code change what it makes? One fingerprint, to compare two commits.
 
 python benchmarks/proof_of_move.py --output before.json          # at the commit before
-python benchmarks/proof_of_move.py --against before.json         # at the commit after; exit status 1 if anything differs
+python benchmarks/proof_of_move.py --against before.json         # at the commit after; exit status 1 if
+anything differs
 
 Three things are fingerprinted, all on photos that scikit-image ships:
 
@@ -88,9 +89,23 @@ def losses(shards: Path, work: Path) -> dict[str, list[float]]:
     for method in PRESETS:
         run = work / method
         command(
-            "maskgen.trainers", method, "--preset", "smoke", "--data", shards, "--output", run, "--log-every", "1",
-            "--threads", "1", "--set", "batch_size=16", "--set", "epochs=1",
-        )  # fmt: skip
+            "maskgen.trainers",
+            method,
+            "--preset",
+            "smoke",
+            "--data",
+            shards,
+            "--output",
+            run,
+            "--log-every",
+            "1",
+            "--threads",
+            "1",
+            "--set",
+            "batch_size=16",
+            "--set",
+            "epochs=1",
+        )
         records = [json.loads(line) for line in (run / "metrics.jsonl").read_text().splitlines()]
         found[method] = [record["loss"] for record in records if "loss" in record][:STEPS]
     return found

@@ -1,8 +1,9 @@
 """The loader's rival: torch DataLoader, webdataset and torchvision v2, on PIL images or on tensors.
 
-The same views as the cases `plain`, `rm` and `swaps` of loader.py, written as one would without this project: masks
-and backgrounds are decoded from the shards' PNG and JPEG members, but only where they are used; a crop's foreground
-is counted on the mask; the other photo of a swap is the one before in the worker's stream. uint8 tensors come out.
+The same views as the cases `plain`, `rm` and `swaps` of loader.py, written as one would without this project:
+masks and backgrounds are decoded from the shards' PNG and JPEG members, but only where they are used; a
+crop's foreground is counted on the mask; the other photo of a swap is the one before in the worker's stream.
+uint8 tensors come out.
 """
 
 from __future__ import annotations

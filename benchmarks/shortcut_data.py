@@ -24,7 +24,10 @@ _LIMITS = Limits(max_bytes=1 << 24, max_pixels=1 << 24, max_side=1 << 12)
 
 
 def synthetic(work: Path, facts: dict[str, Any]) -> None:
-    """Photos with their true masks, their shards, and test sets made with true masks; prints how good the masks are."""
+    """Photos with their true masks, their shards, and test sets made with true masks.
+
+    Prints how good the masks are.
+    """
     photos, truth, shards = work / "photos", work / "truth", work / "shards"
     if not (work / "photos.done").exists():
         for number, scene in enumerate(compose(facts["train"], facts["side"], train=True, seed=0)):
@@ -38,7 +41,10 @@ def synthetic(work: Path, facts: dict[str, Any]) -> None:
 
 
 def real(work: Path, facts: dict[str, Any]) -> None:
-    """Shards of train/CLASS, and test sets of the photos of the same classes in val, made with stage one's masks."""
+    """Shards of train/CLASS.
+
+    And test sets of the photos of the same classes in val, made with stage one's masks.
+    """
     source, val = facts["input"], work / "val"
     classes = sorted(entry.name for entry in (source / "train").iterdir() if entry.is_dir())
     for line in (source / "val" / "val_annotations.txt").read_text().splitlines():
@@ -63,7 +69,10 @@ def _maskgen(*words: str | Path) -> list[str]:
 
 
 def scenes_of(shards: Path) -> list[Scene]:
-    """The samples of labelled shards, taken apart by their own masks; those without foreground are left out."""
+    """The samples of labelled shards, taken apart by their own masks.
+
+    Those without foreground are left out.
+    """
     dataset = open_dataset(shards)
     reader, found = SampleReader(dataset, (naming.PHOTO, naming.MASK, naming.BACKGROUND)), []
     for sample, label in enumerate(read_labels(dataset).tolist()):

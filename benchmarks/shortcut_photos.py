@@ -1,10 +1,11 @@
 """Photos whose backgrounds give their class away, and test sets in which they do not.
 
-The synthetic photos: an object, cut by a random super-ellipse out of one of eight colour photos, on one of eight grey
-textures with a random tint; all sixteen come with scikit-image. The outline says nothing about the class. Training
-parts come from the left 60 % of each picture, test parts from the right 40 %.
+The synthetic photos: an object, cut by a random super-ellipse out of one of eight colour photos, on one of
+eight grey textures with a random tint; all sixteen come with scikit-image. The outline says nothing about the
+class. Training parts come from the left 60 % of each picture, test parts from the right 40 %.
 
-The test sets are those of ImageNet-9 (Xiao et al. 2021): foregrounds over the tiled backgrounds of other photos.
+The test sets are those of ImageNet-9 (Xiao et al. 2021): foregrounds over the tiled backgrounds of other
+photos.
 """
 
 from __future__ import annotations
@@ -80,7 +81,8 @@ def compose(count: int, side: int, *, train: bool, seed: int) -> Iterator[Scene]
     Args:
         count: of photos.
         side: of a photo, px.
-        train: cut from the training parts, 95 % on their class's own texture; else from the test parts, all on theirs.
+        train: cut from the training parts, 95 % on their class's own texture; else from the test parts, all
+            on theirs.
         seed: of all draws.
     """
     objects, textures = sources(train=train)
@@ -126,9 +128,12 @@ def super_ellipse(side: int, rng: np.random.Generator) -> HardMask:
 
 
 def variants(scenes: Sequence[Scene], seed: int) -> Iterator[tuple[str, int, RGB]]:
-    """(variant, label, picture) for each scene and each of `VARIANTS`; other photos' backgrounds are drawn at random.
+    """(variant, label, picture) for each scene and each of `VARIANTS`.
 
-    ``only_bg`` is a photo's own tiled background, with its photo's label; ``mixed_next`` takes the next class's.
+    Other photos' backgrounds are drawn at random.
+
+    ``only_bg`` is a photo's own tiled background, with its photo's label; ``mixed_next`` takes the next
+    class's.
     """
     rng = np.random.default_rng([seed, 2])
     labels = np.array([scene.label for scene in scenes])

@@ -25,7 +25,10 @@ LINEAR = Protocol(source="ours", epochs=40, lr=0.1, standardise=True)
 
 
 def judged(work: Path, run: Path, seed: int, device: torch.device) -> dict[str, dict[str, float]]:
-    """Accuracy in percent by readout and variant; both readouts are fitted on the shards' photos as they are."""
+    """Accuracy in percent by readout and variant.
+
+    Both readouts are fitted on the shards' photos as they are.
+    """
     encoder = load_encoder(run, device)
     extractor = Extractor(encoder.network, device, threads=1 if device.type == "cpu" else 8)
     transform = InputTransform(side=encoder.view_px, share=default_share(encoder.view_px))
@@ -47,9 +50,12 @@ def judged(work: Path, run: Path, seed: int, device: torch.device) -> dict[str, 
 
 
 def report(found: dict[str, list[dict[str, Any]]]) -> Iterator[str]:
-    """Lines: accuracies in percent, linear / kNN, mean ± deviation over the seeds; then gains over ``none``, and times.
+    """Lines: accuracies in percent, linear / kNN, mean ± deviation over the seeds.
 
-    gap is mixed_same - mixed_rand. A gain is the mean ± deviation of differences between runs of the same seed.
+    Then gains over ``none``, and times.
+
+    gap is mixed_same - mixed_rand. A gain is the mean ± deviation of differences between runs of the same
+    seed.
 
     Args:
         found: the finished cells by arm.

@@ -1,4 +1,4 @@
-"""Does a worker's memory grow? `maskgen run` over many photos, the workers' resident memory sampled all the time.
+"""Does a worker's memory grow? `maskgen run` over many photos, its resident memory sampled.
 
 python benchmarks/soak.py PHOTOS [--images 20000] [--method box] [run options after --]
 """

@@ -1,11 +1,14 @@
-"""Stage one end to end: against the method alone, against each part, and against the obvious pipeline, in one run.
+"""Stage one end to end.
 
-    python benchmarks/stage1.py [PHOTOS] [--images 2000] [--method box] [--weights FILE] [--workers 2] [--baseline]
+Against the method alone, against each part, and against the obvious pipeline, in one run.
 
-PHOTOS is a folder of JPEGs (the photos that scikit-image ships when not given, resized to 400x300). Every part is
-timed alone on `workers` processes at once; then `maskgen run` makes real shards from the same photos. `--baseline`
-also times what one would write first: webdataset -> DataLoader with `workers` workers -> mask and background in the
-main process -> webdataset's TarWriter, with the same method and the same background.
+    python benchmarks/stage1.py [PHOTOS] [--images 2000] [--method box] [--weights FILE] [--workers 2]
+    [--baseline]
+
+PHOTOS is a folder of JPEGs (the photos that scikit-image ships when not given, resized to 400x300). Every
+part is timed alone on `workers` processes at once; then `maskgen run` makes real shards from the same photos.
+`--baseline` also times what one would write first: webdataset -> DataLoader with `workers` workers -> mask
+and background in the main process -> webdataset's TarWriter, with the same method and the same background.
 """
 
 from __future__ import annotations
@@ -107,9 +110,14 @@ def figures(given: argparse.Namespace, folder: Path) -> Iterator[tuple[str, floa
     photos = given.photos or sample_photos(folder / "photos")
     source = spread(photos, folder / "source", given.images)
     values = {
-        "dataset": "folder", "input": str(source), "method": given.method, "weights": given.weights,
-        "background": given.background, "runtime": given.runtime, "precision": given.precision,
-    }  # fmt: skip
+        "dataset": "folder",
+        "input": str(source),
+        "method": given.method,
+        "weights": given.weights,
+        "background": given.background,
+        "runtime": given.runtime,
+        "precision": given.precision,
+    }
     config = resolve(make_config({**values, "output": str(folder / "parts"), "workers": given.workers}))
     rates = part_rates(config, photos_of(source), given.workers, seconds=3.0)
     yield from rates.items()

@@ -2,10 +2,11 @@
 
     python benchmarks/storage.py PHOTOS MASKS [--threshold 0.5] [--background tiled] [--rounds 3]
 
-PHOTOS is a folder of JPEGs. MASKS is a folder of 8-bit grey PNGs, soft, of the same names and sizes, or a folder of
-shards that `maskgen run` made from PHOTOS (`--background none` suffices). Times are CPU times of one thread, of single
-images one after the other, so that caches are as cold as in a run; medians. Bytes per ImageNet are those of 1 281 167
-training images, as tar members: with their headers of 512 bytes and padded to 512.
+PHOTOS is a folder of JPEGs. MASKS is a folder of 8-bit grey PNGs, soft, of the same names and sizes, or a
+folder of shards that `maskgen run` made from PHOTOS (`--background none` suffices). Times are CPU times of
+one thread, of single images one after the other, so that caches are as cold as in a run; medians. Bytes per
+ImageNet are those of 1 281 167 training images, as tar members: with their headers of 512 bytes and padded to
+512.
 """
 
 from __future__ import annotations
@@ -37,15 +38,22 @@ IMAGES = 1_281_167
 VIEW_PX = 224
 LIMITS = Limits(max_bytes=1 << 28, max_pixels=1 << 27, max_side=1 << 16)
 MASKS: dict[str, dict[str, object]] = {
-    "soft, full size": {}, "soft, 320": {"mask_side": 320}, "soft, 256": {"mask_side": 256},
-    "1-bit, full size": {"binary": True}, "1-bit, 320": {"binary": True, "mask_side": 320},
-}  # fmt: skip
+    "soft, full size": {},
+    "soft, 320": {"mask_side": 320},
+    "soft, 256": {"mask_side": 256},
+    "1-bit, full size": {"binary": True},
+    "1-bit, 320": {"binary": True, "mask_side": 320},
+}
 STORES: dict[str, dict[str, object]] = {
-    "full size, q95": {"background_quality": 95}, "full size, q90": {}, "full size, q80": {"background_quality": 80},
-    "short side 256, q90": {"background_side": 256}, "short side 224, q90": {"background_side": 224},
-    "patch, q90": {"background_store": "patch"}, "patch, q80": {"background_store": "patch", "background_quality": 80},
+    "full size, q95": {"background_quality": 95},
+    "full size, q90": {},
+    "full size, q80": {"background_quality": 80},
+    "short side 256, q90": {"background_side": 256},
+    "short side 224, q90": {"background_side": 224},
+    "patch, q90": {"background_store": "patch"},
+    "patch, q80": {"background_store": "patch", "background_quality": 80},
     "patch, short side 256, q90": {"background_store": "patch", "background_side": 256},
-}  # fmt: skip
+}
 P = ParamSpec("P")
 T = TypeVar("T")
 
@@ -152,14 +160,16 @@ def mask_table(photos: list[Case], threshold: float) -> None:
             errors.append(float(np.abs(back - case.mask).mean()))
         spent = clock.median("store") + clock.median("encode")
         print(
-            f"| {name} | {sizes(bytes_)} | {np.mean(ious):.4f} | {min(ious):.3f} | {np.mean(errors):.4f} | {spent:.2f} |"
+            f"| {name} | {sizes(bytes_)} | {np.mean(ious):.4f} | {min(ious):.3f} | {np.mean(errors):.4f} | "
+            f"{spent:.2f} |"
         )
 
 
 def background_table(photos: list[Case], threshold: float, background: str) -> None:
     """Bytes, PSNR against the background before it was encoded, and time."""
     print(
-        f"\n| background ({background}) | bytes | GB per ImageNet | PSNR | view of all | view of a fifth | ms |"
+        f"\n| background ({background}) | bytes | GB per ImageNet | PSNR | view of all | view of a "
+        "fifth | ms |"
     )
     print("|---|---|---|---|---|---|---|")
     filled = [

@@ -1,10 +1,12 @@
-"""The structure of the code in figures: sizes, signatures, docstrings, mirrored tests, import circles, floors.
+"""The structure of the code in figures.
+
+Sizes, signatures, docstrings, mirrored tests, import circles, floors.
 
 python benchmarks/structure.py                        # of this checkout
 python benchmarks/structure.py --before ../old        # beside an older checkout, as a Markdown table
 
-Floors are the length of the longest chain of imports inside a package, where modules of a circle share a floor;
-imports under TYPE_CHECKING and inside functions count.
+Floors are the length of the longest chain of imports inside a package, where modules of a circle share a
+floor; imports under TYPE_CHECKING and inside functions count.
 """
 
 from __future__ import annotations
@@ -75,7 +77,7 @@ def _imports(module: Module, known: dict[str, Module]) -> Iterator[str]:
 
 
 def circles(modules: dict[str, Module]) -> list[set[str]]:
-    """The sets of modules that import each other in a circle (Tarjan's components of more than one module)."""
+    """The sets of modules that import each other in a circle (Tarjan's components of two and more)."""
     index: dict[str, int] = {}
     low: dict[str, int] = {}
     stack: list[str] = []
@@ -145,9 +147,11 @@ def _parameters(function: Function) -> list[ast.arg]:
 def _raises(function: Function) -> bool:
     """Whether the function's own body raises something, other than what marks an abstract or unknown name."""
     nested = {
-        id(inner) for part in ast.walk(function) if isinstance(part, Function) and part is not function
+        id(inner)
+        for part in ast.walk(function)
+        if isinstance(part, Function) and part is not function
         for inner in ast.walk(part)
-    }  # fmt: skip
+    }
     return any(
         isinstance(node, ast.Raise) and node.exc is not None and id(node) not in nested
         for node in ast.walk(function)
@@ -170,7 +174,7 @@ def _share(part: int, whole: int) -> str:
 
 
 def mirrored(root: Path, modules: dict[str, Module]) -> str:
-    """How many modules have a test file of their name, alone or with a subject, in the same folder of tests."""
+    """How many modules have a test file of their name, alone or with a subject, in the folder of tests."""
     files = {path.relative_to(root / "tests") for path in (root / "tests").rglob("test_*.py")}
     needed = [module for module in modules.values() if module.path.stem not in ("__init__", "__main__")]
     hits = 0
@@ -207,7 +211,8 @@ def measure(root: Path) -> dict[str, str]:
         "module: median, longest": f"{median(lines):.0f}, {longest.lines} ({longest.path.relative_to(root)})",
         "modules over 350 lines": str(sum(line > 350 for line in lines)),
         "functions": str(len(every)),
-        "function: median, p90, longest": f"{median(lengths):.0f}, {quantiles(lengths, n=10)[-1]:.0f}, {max(lengths)}",
+        "function: median, p90, longest": f"{median(lengths):.0f}, {quantiles(lengths, n=10)[-1]:.0f}, "
+        f"{max(lengths)}",
         "functions over 60 lines": str(sum(length > 60 for length in lengths)),
         "most parameters": str(max(widths)),
         "functions of more than 8 parameters": str(sum(width > 8 for width in widths)),
@@ -219,9 +224,10 @@ def measure(root: Path) -> dict[str, str]:
     }
     for package in PACKAGES.values():
         inside = {
-            name: module for name, module in modules.items()
+            name: module
+            for name, module in modules.items()
             if f"{name}.".startswith(f"{package}.") and (package != "maskgen" or _is_core(name))
-        }  # fmt: skip
+        }
         rounds = circles(inside)
         figures[f"{package}: files, floors, circles (modules in them)"] = (
             f"{len(inside)}, {floors(inside)}, {len(rounds)} ({sum(map(len, rounds))})"

@@ -1,12 +1,16 @@
-"""U²-Net-p masks by maskgen and by rembg: same weights, same photos, same core, in turns; then what each makes of damage.
+"""U²-Net-p masks by maskgen and by rembg: same weights, same photos, same core, in turns.
 
-    python benchmarks/vs_rembg.py PHOTOS TRUTH --weights u2netp.pth --rembg-python VENV/bin/python [--images 48]
+Then what each makes of damage.
 
-rembg runs in an environment of its own with ``rembg[cpu,cli]``; it gets our ONNX export of the weights as its custom
-session. PHOTOS are JPEGs, TRUTH holds a mask of the same stem for each. Everything runs on one core, which is given to
-rembg and to maskgen by turns. Rates are photos per second of that core: by the clock, and by CPU time, which other
-work on the machine moves less. rembg decodes, makes the mask and encodes it as PNG (`remove(bytes, only_mask=True)`,
-session reused); maskgen also makes the background and encodes photo, mask and background as a sample.
+    python benchmarks/vs_rembg.py PHOTOS TRUTH --weights u2netp.pth --rembg-python VENV/bin/python [--images
+    48]
+
+rembg runs in an environment of its own with ``rembg[cpu,cli]``; it gets our ONNX export of the weights as its
+custom session. PHOTOS are JPEGs, TRUTH holds a mask of the same stem for each. Everything runs on one core,
+which is given to rembg and to maskgen by turns. Rates are photos per second of that core: by the clock, and
+by CPU time, which other work on the machine moves less. rembg decodes, makes the mask and encodes it as PNG
+(`remove(bytes, only_mask=True)`, session reused); maskgen also makes the background and encodes photo, mask
+and background as a sample.
 """
 
 from __future__ import annotations
@@ -195,7 +199,8 @@ def loop_rates(bench: Bench, files: list[Path], rounds: int) -> dict[str, list[f
 def command_rates(bench: Bench, files: list[Path]) -> dict[str, list[float]]:
     """Start-up seconds, then photos per second by the clock and by CPU time, of whole command lines.
 
-    Each command is run on a few photos and on all: the difference is what more photos cost, the rest is start-up.
+    Each command is run on a few photos and on all: the difference is what more photos cost, the rest is
+    start-up.
     """
     few = copied(files[:FEW], bench.scratch / "few")
     commands: dict[str, Callable[[Path, Path], list[str]]] = {REMBG: bench.rembg_command}
@@ -358,7 +363,8 @@ def show(facts: dict[str, Any]) -> None:
         return
     base = facts["commands"][REMBG]
     print(
-        "\n| command line | start-up s | photos/s | of rembg | photos/CPU s | of rembg |\n|---|---|---|---|---|---|"
+        "\n| command line | start-up s | photos/s | of rembg | photos/CPU s | of rembg "
+        "|\n|---|---|---|---|---|---|"
     )
     for name, (start, wall, cpu) in facts["commands"].items():
         print(

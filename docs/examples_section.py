@@ -1,4 +1,7 @@
-"""An extension of griffe for `mkdocs.yml`: a docstring's `Example:` is a section of code, as `Examples:` is."""
+"""An extension of griffe for `mkdocs.yml`.
+
+A docstring's `Example:` is a section of code, as `Examples:` is.
+"""
 
 from __future__ import annotations
 

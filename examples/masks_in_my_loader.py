@@ -1,4 +1,6 @@
-"""Masks of the shards beside the photos of a data loader of your own: a torch Dataset over a folder of photos.
+"""Masks of the shards beside the photos of a data loader of your own.
+
+A torch Dataset over a folder of photos.
 
 python examples/masks_in_my_loader.py photos/ shards/
 """

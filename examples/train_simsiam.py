@@ -1,4 +1,6 @@
-"""SimSiam (Chen and He, CVPR 2021, https://arxiv.org/abs/2011.10566) in a plain loop over the views of the shards.
+"""SimSiam in a plain loop over the views of the shards.
+
+Chen and He, CVPR 2021, https://arxiv.org/abs/2011.10566.
 
 python examples/train_simsiam.py shards/ --epochs 100 --device cuda
 

@@ -1,7 +1,7 @@
 """Stage two: shards as batches of views (DALI, or torch), or as masks for other projects (numpy).
 
-A name's module is imported when the name is first used: recipes and views need nothing heavy, and only the loaders
-import torch or DALI, when they are made.
+A name's module is imported when the name is first used: recipes and views need nothing heavy, and only the
+loaders import torch or DALI, when they are made.
 """
 
 from __future__ import annotations

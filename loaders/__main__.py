@@ -25,9 +25,14 @@ def main(arguments: Sequence[str] | None = None) -> int:
     try:
         dataset = open_dataset(options.folder)
         loader = DaliLoader(
-            dataset, options.batch_size, recipe=RECIPES[options.recipe], seed=options.seed, device=options.device,
-            last="partial", on_error=options.on_error,
-        )  # fmt: skip
+            dataset,
+            options.batch_size,
+            recipe=RECIPES[options.recipe],
+            seed=options.seed,
+            device=options.device,
+            last="partial",
+            on_error=options.on_error,
+        )
         batch = next(iter(loader))
     except MaskgenError as error:
         error.name_options({name: f"--{name.replace('_', '-')} " for name in vars(options)})
@@ -61,7 +66,8 @@ def describe(dataset: Dataset, recipe: str, batch: Batch) -> Iterator[str]:
             zip(batch["boxes"][row].tolist(), batch["flips"][row], batch["replaced"][row], strict=True)
         ):
             yield (
-                f"    view {view}: rows {y:.2f}-{y + height:.2f}, columns {x:.2f}-{x + width:.2f} of the photo"
+                f"    view {view}: rows {y:.2f}-{y + height:.2f}, columns {x:.2f}-{x + width:.2f} of "
+                "the photo"
                 f"{', flipped' if flip else ''}, {BACKGROUNDS[int(kind)]}"
             )
         if batch["negative_source"] is not None and batch["matched"] is not None:

@@ -79,7 +79,9 @@ class EpochLoader(ABC):
         return self.reader.skipped
 
     def set_epoch(self, epoch: int) -> None:
-        """The next iteration is this epoch from its beginning; from where it was left if that was just loaded.
+        """The next iteration is this epoch from its beginning.
+
+        It begins where it was left if that state was just loaded.
 
         Raises:
             UsageError: `epoch` is below 0.
@@ -97,12 +99,13 @@ class EpochLoader(ABC):
         return LoaderState(self._seed, self._epoch, done, self.dataset.fingerprint, order.name).to_dict()
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
-        """Let the next iteration go on exactly where `state_dict` was taken, of this kind of loader or the other.
+        """Let the next iteration go on exactly where `state_dict` was taken, by either kind of loader.
 
         The number of ranks may differ if the global batch size is the same or divides the old one.
 
         Raises:
-            UsageError: the state is of another data set or order, or stands between two global batches of this size.
+            UsageError: the state is of another data set or order, or stands between two global batches of
+                this size.
         """
         loaded = LoaderState.from_dict(state)
         loaded.check(self.dataset.fingerprint, self.dataset.order(loaded.seed, loaded.epoch).name)
@@ -123,7 +126,10 @@ class EpochLoader(ABC):
         return _Iteration(self, self._turn)
 
     def close(self) -> None:
-        """End the iteration, wait for what is in flight and close the files; a new iteration opens them again."""
+        """End the iteration, wait for what is in flight and close the files.
+
+        A new iteration opens them again.
+        """
         self._turn += 1
         self._go_on(range(0))
         self.reader.close()

@@ -14,13 +14,13 @@ class Batch(TypedDict):
     """B rows of V views. Pictures lie on the loader's device, everything else on the CPU.
 
     Keys:
-        views: V tensors (B, 3, S, S), each view with its own S: uint8 RGB 0..255, or float32, float16 or bfloat16
-            normalized with ImageNet's mean and deviation.
-        masks: V tensors (B, 1, S, S) uint8, 255 where the view shows foreground, else 0, for the views that ask for
-            them (None in the place of the others); None when no view does.
+        views: V tensors (B, 3, S, S), each view with its own S: uint8 RGB 0..255, or float32, float16 or
+            bfloat16 normalized with ImageNet's mean and deviation.
+        masks: V tensors (B, 1, S, S) uint8, 255 where the view shows foreground, else 0, for the views that
+            ask for them (None in the place of the others); None when no view does.
         cam_masks: V tensors (B, k, k) float32, the foreground's share of each cell, 0 to 1; None as above.
-        weak: V tensors like `views`, the same crops before the photometric chain and with their own backgrounds;
-            None as above.
+        weak: V tensors like `views`, the same crops before the photometric chain and with their own
+            backgrounds; None as above.
         masked: V tensors like `views`, the views with their backgrounds at ImageNet's mean; None as above.
         boxes: (B, V, 4) float32, the crops (y0, x0, height, width) relative to the photo.
         flips: (B, V) bool, whether the view is flipped left to right.

@@ -1,7 +1,8 @@
 """A thread that works ahead of its owner, and outlives a KeyboardInterrupt that strikes the owner anywhere.
 
-The pools of `concurrent.futures` are made of Python's own conditions: an interrupt between two of their lines leaves
-one locked, and the pool, or the interpreter's end, waits for it for ever. A `SimpleQueue` has no such moment.
+The pools of `concurrent.futures` are made of Python's own conditions: an interrupt between two of their lines
+leaves one locked, and the pool, or the interpreter's end, waits for it for ever. A `SimpleQueue` has no such
+moment.
 """
 
 from __future__ import annotations

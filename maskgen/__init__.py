@@ -8,7 +8,8 @@ Example:
     >>> maskgen.run(dataset="folder", input="photos/", output="shards/")  # doctest: +SKIP
     >>> loader = maskgen.TorchLoader("shards/", recipe="mocov2", batch_size=64)  # doctest: +SKIP
 
-A name's module is imported when the name is first used: importing this package imports no numpy, torch, DALI or click.
+A name's module is imported when the name is first used: importing this package imports no numpy, torch, DALI
+or click.
 """
 
 from __future__ import annotations

@@ -67,8 +67,8 @@ class UserFacing(BaseException):
         """Speak of a command line's options in place of a function's arguments.
 
         Args:
-            options: what is written before the value, by parameter, such as ``{"on_error": "--on-error "}``; arguments
-                that are not in it are not spoken of.
+            options: what is written before the value, by parameter, such as ``{"on_error": "--on-error "}``;
+                arguments that are not in it are not spoken of.
         """
         self._options = options
 
@@ -117,8 +117,8 @@ class SourceFault(MaskgenError):
 class Interrupted(UserFacing):
     """Stopped by a signal; the same command resumes (exit 75).
 
-    Like KeyboardInterrupt it is no Exception: it may be raised between any two lines, and code that takes whatever
-    a decoder or codec raises for damage must not take a signal for it.
+    Like KeyboardInterrupt it is no Exception: it may be raised between any two lines, and code that takes
+    whatever a decoder or codec raises for damage must not take a signal for it.
     """
 
     exit_code = EXIT_INTERRUPTED

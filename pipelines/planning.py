@@ -86,7 +86,10 @@ def _check_folders(options: RunConfig) -> None:
 
 
 def _stored_identity(output: Path, plan: Plan) -> dict[str, Any] | None:
-    """What the folder's shards depend on; this plan's own identity when the plan is lost and all records are this run's."""
+    """What the folder's shards depend on.
+
+    This plan's own identity when the plan is lost and all records are this run's.
+    """
     try:
         return read_plan(output).identity
     except ShardFault:  # no plan, or a damaged one

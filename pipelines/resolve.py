@@ -1,4 +1,7 @@
-"""From what the user wrote to a run with nothing left open: runtime, precision, weights, libraries, threshold."""
+"""From what the user wrote to a run with nothing left open.
+
+Runtime, precision, weights, libraries, threshold.
+"""
 
 from __future__ import annotations
 
@@ -33,7 +36,9 @@ _GPU_BATCH = 32  # photos per call of a model process
 
 @dataclass(frozen=True, slots=True)
 class ResolvedConfig:
-    """A run's configuration with everything decided. `resolve` makes it; planning, workers and benches take it.
+    """A run's configuration with everything decided.
+
+    `resolve` makes it; planning, workers and benches take it.
 
     Args:
         options: the user's, with every ``auto`` and 0 that stands for a choice replaced by what was chosen.

@@ -39,7 +39,8 @@ class Progress:
         failed: quarantined images of committed shards.
         resumed: images that earlier runs had committed.
         seconds: since the first worker started.
-        device_use: share of that time that each device was busy: that of the model processes, or of the cores.
+        device_use: share of that time that each device was busy: that of the model processes, or of the
+            cores.
     """
 
     planned: int

@@ -22,7 +22,8 @@ def run(config: RunConfig | None = None, /, *, options: RunOptions | None = None
     Args:
         config: the whole configuration; or leave it out and name its fields.
         options: what steers the run without touching the shards' bytes.
-        **values: fields of `RunConfig`: at least dataset, output and, but for `sample`, input; paths may be Path objects.
+        **values: fields of `RunConfig`: at least dataset, output and, but for `sample`, input; paths may be
+            Path objects.
 
     Returns:
         What was done; its `exit_code` is 1 when more images failed than `max_failures` allows.

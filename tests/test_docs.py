@@ -1,7 +1,9 @@
-"""Every code block of the README and the pages runs as it stands, and so does every example in a public docstring.
+"""Every code block of the README and the pages runs as it stands, and so does every example in a public
+docstring.
 
-Blocks of a page run in order in one folder that looks as a user's would: Python in one namespace, `sh` by a shell. A
-block that cannot run says why in the line above it: ``<!-- not run: needs a GPU -->``. Its options are checked all the same.
+Blocks of a page run in order in one folder that looks as a user's would: Python in one namespace, `sh` by a
+shell. A block that cannot run says why in the line above it: ``<!-- not run: needs a GPU -->``. Its options
+are checked all the same.
 """
 
 from __future__ import annotations
@@ -98,7 +100,9 @@ RUN = {name: [block for block in found if not block.excuse] for name, found in B
 
 
 def photo_files(folder: Path) -> Iterator[tuple[str, bytes]]:
-    """Twenty small photos as `class/name.jpg` and their bytes: ten photos of scikit-image, and a piece of each."""
+    """Twenty small photos as `class/name.jpg` and their bytes: ten photos of scikit-image, and a piece of
+    each.
+    """
     for label, names in CLASSES.items():
         for name in names:
             file = next(folder.glob(f"{name}.*"))
@@ -130,7 +134,9 @@ def shell(script: str, folder: Path) -> subprocess.CompletedProcess[str]:
 
 
 def fill(place: Path) -> None:
-    """`photos`, and the same photos as ImageNet, as COCO and in tars; `shards`; masks and truths as pictures."""
+    """`photos`, and the same photos as ImageNet, as COCO and in tars; `shards`; masks and truths as
+    pictures.
+    """
     images, annotations = [], []
     (place / "originals").mkdir(parents=True)
     for number, (path, data) in enumerate(photo_files(sample_folder())):
@@ -212,7 +218,9 @@ def check_read(names: dict[str, Any]) -> None:
 
 
 def check_loader(names: dict[str, Any]) -> None:
-    """The page's own normalization is the loader's; what follows on a resumed loader is the data set's order."""
+    """The page's own normalization is the loader's; what follows on a resumed loader is the data set's
+    order.
+    """
     import torch
 
     dataset = open_dataset("shards")

@@ -1,4 +1,6 @@
-"""The examples run as they are written: the programs on a folder of small photos, and those of the core's docstrings."""
+"""The examples run as they are written: the programs on a folder of small photos, and those of the core's
+docstrings.
+"""
 
 from __future__ import annotations
 

@@ -71,7 +71,9 @@ def test_imports_are_relative_inside_a_package_and_absolute_between_packages(pat
 
 
 def mirrored(path: Path) -> list[Path]:
-    """The test files of a module: its name, alone or with a subject behind it, in the same folder of `tests`."""
+    """The test files of a module: its name, alone or with a subject behind it, in the same folder of
+    `tests`.
+    """
     parts = path.parts[1:] if path.parts[0] == "maskgen" else path.parts
     folder, stem = ROOT / "tests" / Path(*parts[:-1]), path.stem.strip("_")
     return [*folder.glob(f"test_{stem}.py"), *folder.glob(f"test_{stem}_*.py")]

@@ -67,7 +67,8 @@ def test_mask_readers_need_no_torch_or_dali() -> None:
 
 @pytest.mark.slow
 def test_training_free_methods_need_no_torch() -> None:
-    statement = "from maskgen.methods import METHODS\nfor spec in METHODS.values():\n if spec.prior: spec.load_prior()"
+    loop = "for spec in METHODS.values():\n if spec.prior: spec.load_prior()"
+    statement = f"from maskgen.methods import METHODS\n{loop}"
     assert not modules_after(statement) & {"torch", "nvidia"}
 
 

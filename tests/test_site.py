@@ -20,7 +20,11 @@ PAGES = [
     *sorted((ROOT / "changes").glob("*.md")),
 ]
 EXPORTS = ["maskgen", "maskgen.loaders", "maskgen.pipelines", "maskgen.shards", "maskgen.trainers"]
-BRITISH = r"\b\w*(?:colour|grey|neighbour|centre|behaviour|favour|licence|unlabelled|labelled|learnt|analys(?:e|ing)\b|(?:normal|optim|binar|recogn|synchron|organ|initial|summar|visual|minim|maxim)is(?:e|ed|es|ing|ation))\w*"
+_STEMS = "normal|optim|binar|recogn|synchron|organ|initial|summar|visual|minim|maxim"
+BRITISH = (
+    r"\b\w*(?:colour|grey|neighbour|centre|behaviour|favour|licence|unlabelled|labelled|learnt|"
+    rf"analys(?:e|ing)\b|(?:{_STEMS})is(?:e|ed|es|ing|ation))\w*"
+)
 
 
 @pytest.mark.slow

@@ -1,4 +1,4 @@
-"""``python -m maskgen.trainers METHOD ...`` is `train-ssl`, ``python -m maskgen.trainers eval ...`` is `eval-ssl`: for torchrun."""
+"""For torchrun: ``-m maskgen.trainers METHOD`` is `train-ssl`, ``-m maskgen.trainers eval`` is `eval-ssl`."""
 
 from __future__ import annotations
 

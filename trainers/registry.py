@@ -1,4 +1,6 @@
-"""Every trainer method, a row each: what `train-ssl`, the presets and the trainers know a method by. Imports no torch.
+"""Every trainer method, a row each: what `train-ssl`, the presets and the trainers know a method by.
+
+Imports no torch.
 
 To add one: a row here, and four files of its name: ``methods/x.py``, ``presets/x.py``, ``docs/ssl/x.md`` and
 ``tests/trainers/methods/test_x.py``.
@@ -19,7 +21,8 @@ class TrainerMethod:
         summary: one line for ``train-ssl --help``.
         views: how many it compares.
         reads: the options of a `Preset` that it reads beside those of every method.
-        parts: what it needs beside the pictures, of the first view, the second and so on: fields of a recipe's `View`.
+        parts: what it needs beside the pictures, of the first view, the second and so on: fields of a
+            recipe's `View`.
         labels: whether it learns from labels.
     """
 

@@ -101,7 +101,8 @@ class Run:
         self._write({**record, **self.watch.read(), **shown, **own, **self._rare_metrics()})
         if several and self.alarm.observe(width):
             self.say(
-                f"train-ssl: warning: the features have collapsed: their spread is {width:.2g} (0 is all alike)"
+                f"train-ssl: warning: the features have collapsed: their spread is {width:.2g} (0 is "
+                "all alike)"
             )
 
     def _rare_metrics(self) -> Record:
@@ -134,7 +135,10 @@ class Run:
         return spread(features)
 
     def save(self) -> None:
-        """A checkpoint by rank 0, of finite numbers only; all ranks wait for it. Its features were looked at before."""
+        """A checkpoint by rank 0, of finite numbers only; all ranks wait for it.
+
+        Its features were looked at before.
+        """
         training = self.training
         training.check(weights=True)
         with self.watch.paused():
@@ -183,9 +187,12 @@ def any_rank_stopped(stop: StopSignals) -> bool:
 def train(
     preset: Preset, settings: Settings, *, say: Say, echo: Say = print, stop: StopSignals | None = None
 ) -> None:
-    """Run a preset on shards until its end; called again after an interruption, go on from the last checkpoint.
+    """Run a preset on shards until its end.
 
-    Writes config.json, metrics.jsonl, checkpoints/ and, at the end, backbone.safetensors into ``settings.output``.
+    Called again after an interruption, it goes on from the last checkpoint.
+
+    Writes config.json, metrics.jsonl, checkpoints/ and, at the end, backbone.safetensors into
+    ``settings.output``.
 
     Args:
         preset: what to train.

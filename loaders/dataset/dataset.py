@@ -102,7 +102,9 @@ class Dataset:
         return self.path / shard.tar_name
 
     def open_tar(self, shard: Shard) -> int:
-        """A descriptor of a shard's tar, which is fetched first where the data set is remote; the caller closes it.
+        """A descriptor of a shard's tar, which is fetched first where the data set is remote.
+
+        The caller closes it.
 
         Raises:
             ShardFault: it cannot be opened any more.

@@ -20,9 +20,10 @@ _INPUT = ("photos", "<the run's --input, or its folder when that was one file>")
 def find_photos(folder: Path, shards: Sequence[Paths]) -> Iterator[Place]:
     """Where the photo of each sample lies.
 
-    The tables name the path that each photo had below the input of the run: a file, a member of a tar, or a member of
-    a tar in a tar. If the first sample's file is there, that rule holds for all of them. Otherwise the tars were
-    renamed or dealt out anew, and photos are found by key, as webdataset spells it, among all tars of the folder.
+    The tables name the path that each photo had below the input of the run: a file, a member of a tar, or a
+    member of a tar in a tar. If the first sample's file is there, that rule holds for all of them. Otherwise
+    the tars were renamed or dealt out anew, and photos are found by key, as webdataset spells it, among all
+    tars of the folder.
 
     Args:
         folder: of the originals.
@@ -49,7 +50,9 @@ def find_photos(folder: Path, shards: Sequence[Paths]) -> Iterator[Place]:
 
 
 def files_of(path: Path, inner: TarMember | None = None) -> Iterator[TarMember]:
-    """The plain files of an uncompressed tar, or of a tar in it; what follows a cut behind a whole file is missing.
+    """The plain files of an uncompressed tar, or of a tar in it.
+
+    What follows a cut behind a whole file is missing.
 
     Raises:
         ShardFault: it cannot be read, is damaged or hostile, or ends inside a file.
@@ -170,7 +173,10 @@ def _by_key(folder: Path, shards: Sequence[Paths], first: str) -> Iterator[Place
 
 
 def _photo_members(path: Path) -> Iterator[tuple[str, TarMember]]:
-    """The key of each sample of a WebDataset tar, made safe, and its photo: the first of jpg, jpeg, png, webp."""
+    """The key of each sample of a WebDataset tar, made safe, and its photo.
+
+    The first of jpg, jpeg, png, webp.
+    """
     last, best, rank = "", None, len(_IMAGES)
     for member in files_of(path):
         head, slash, base = member.name.rpartition("/")

@@ -38,33 +38,33 @@ def open_dataset(
 ) -> Dataset:
     """Open a folder that `maskgen run` wrote, or a copy of its manifest, tars, indexes and tables.
 
-    Checked before anything is handed out: the manifest's seal and sums; that no shard is missing, extra, renamed
-    or swapped and there is one manifest; every file's size; the SHA-256 of every index and table; that index,
-    table and manifest count the same samples; that the members fill each tar to its last byte; and, in a few
-    places of each tar, that the headers are those of the table. A flipped byte inside a tar's contents is found
-    with `check_hashes` only (it reads every byte).
+    Checked before anything is handed out: the manifest's seal and sums; that no shard is missing, extra,
+    renamed or swapped and there is one manifest; every file's size; the SHA-256 of every index and table;
+    that index, table and manifest count the same samples; that the members fill each tar to its last byte;
+    and, in a few places of each tar, that the headers are those of the table. A flipped byte inside a tar's
+    contents is found with `check_hashes` only (it reads every byte).
 
     Args:
         path: the folder, or its address in an object store (``s3://bucket/prefix``, ``gs://...``).
         allow_incomplete: accept a run that has not ended; files it has not committed yet are left alone.
         check_hashes: also compare the SHA-256 of every tar, and of every photo with `photos`.
-        photos: for shards without photos (layout sidecar): the folder of the originals, which is what the run had as
-            --input. The photo of every sample is found now, by the path in its table, or by key where the tars were
-            renamed; a few photos of each shard are compared with their masks' sizes.
-        unfit_photos: what to do about originals that are no upright plain JPEG of the size their mask was made for:
-            ``refuse`` to open, or ``drop`` their samples.
-        cache: a folder on a local disk that tars are fetched into when they are needed, checked by size and SHA-256.
-            Required for addresses; a slow shared folder may have one too. Processes may share it.
-        cache_bytes: the most that this cache may hold, bytes; the tars used longest ago go first, never one that is
-            being read. None: as much as the disk has.
+        photos: for shards without photos (layout sidecar): the folder of the originals, which is what the run
+            had as --input. The photo of every sample is found now, by the path in its table, or by key where
+            the tars were renamed; a few photos of each shard are compared with their masks' sizes.
+        unfit_photos: what to do about originals that are no upright plain JPEG of the size their mask was
+            made for: ``refuse`` to open, or ``drop`` their samples.
+        cache: a folder on a local disk that tars are fetched into when they are needed, checked by size and
+            SHA-256. Required for addresses; a slow shared folder may have one too. Processes may share it.
+        cache_bytes: the most that this cache may hold, bytes; the tars used longest ago go first, never one
+            that is being read. None: as much as the disk has.
         shuffle: ``global``: any sample may stand anywhere in an epoch, which needs a cache for all tars; or
-            ``shards:K`` (K is 16 when left out): shards in random order, samples shuffled within windows of K shards,
-            which needs a cache for two windows.
+            ``shards:K`` (K is 16 when left out): shards in random order, samples shuffled within windows of K
+            shards, which needs a cache for two windows.
 
     Raises:
         ShardFault: something is not what the manifest says, or a photo is missing.
-        UsageError: the run has not ended and `allow_incomplete` is off, the cache is too small for the order, or an
-            option is out of range.
+        UsageError: the run has not ended and `allow_incomplete` is off, the cache is too small for the order,
+            or an option is out of range.
         EnvironmentFault: the store cannot be reached, or the disk is full.
 
     Example:
@@ -111,7 +111,8 @@ def as_dataset(given: Dataset | str | os.PathLike[str]) -> Dataset:
 
     Raises:
         ShardFault: something is not what its manifest says.
-        UsageError: the run has not ended, an address, which needs `open_dataset` with a cache, or neither of these.
+        UsageError: the run has not ended, an address, which needs `open_dataset` with a cache, or neither of
+            these.
     """
     return given if isinstance(given, Dataset) else open_dataset(given)
 
@@ -129,7 +130,10 @@ def _window(shuffle: str, unfit_photos: str) -> int:
 
 
 def _open_shards(path: Path, whole: Manifest, *, remote: bool) -> list[Shard]:
-    """The shards that have samples; several are checked at a time, as most of it waits for the disk or hashes."""
+    """The shards that have samples.
+
+    Several are checked at a time, as most of it waits for the disk or hashes.
+    """
     firsts = np.cumsum([0] + [record.samples for record in whole.shards]).tolist()
 
     def opened(number: int) -> Shard:

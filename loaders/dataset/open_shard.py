@@ -98,7 +98,10 @@ def _contradiction(record: Record, what: str) -> ShardFault:
 def _check_layout(
     record: Record, offsets: NDArray[np.int64], sizes: NDArray[np.int64], members: Sequence[str]
 ) -> None:
-    """The members must follow one another from the tar's first block to its end, and have their fixed sizes."""
+    """The members must follow one another from the tar's first block to its end.
+
+    They have their fixed sizes.
+    """
     steps = padded_bytes(sizes.ravel())
     ends = np.cumsum(steps)
     if (

@@ -126,7 +126,9 @@ class Photos:
         return f"{self.files[self._file[sample]]} at byte {self._offset[sample]}"
 
     def check(self, shards: Sequence[Paths], *, everything: bool) -> None:
-        """Compare photos with what the tables say: the first and last of each shard, or all, then with their SHA-256.
+        """Compare photos with what the tables say.
+
+        The first and last of each shard, or all, then with their SHA-256.
 
         Raises:
             ShardFault: one is not the photo that the mask was made from.

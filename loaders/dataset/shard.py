@@ -81,7 +81,10 @@ def content_offsets(starts: NDArray[np.int64], lengths: NDArray[np.uint32]) -> N
 
 
 def padded_bytes(sizes: NDArray[np.int64]) -> NDArray[np.int64]:
-    """What members with contents of `sizes` bytes take in a tar, with header and padding; int64 of the same shape."""
+    """What members with contents of `sizes` bytes take in a tar, with header and padding.
+
+    The result is int64 of the same shape.
+    """
     return tar.BLOCK + sizes + -sizes % tar.BLOCK
 
 

@@ -31,7 +31,8 @@ def join(dataset: Dataset, folder: Path, *, check_hashes: bool, drop: bool) -> D
     unfit = [key for p in paths.values() for key in np.array(p.keys)[~p.fit].tolist()]
     if unfit and not drop:
         raise UsageError(
-            f"{len(unfit)} of {dataset.samples} originals are no upright plain JPEG of the size their mask was made for",
+            f"{len(unfit)} of {dataset.samples} originals are no upright plain JPEG of the size their mask "
+            "was made for",
             where=", ".join(unfit[:3]),
             cause="PNG, CMYK or EXIF-rotated photos, or a run with --short-side",
             remedy="make the shards with --layout full",

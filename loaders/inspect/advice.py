@@ -41,22 +41,25 @@ def advice(workload: Workload, rates: Sequence[LoaderRate], available: int, side
     slowest = max(ours, key=lambda rate: rate.cpu_ms)
     rate = 1000 / slowest.cpu_ms
     said = [
-        f"{slowest.recipe}: {slowest.cpu_ms:.2f} ms of a core per image, so that a core feeds {rate:.0f} images/s."
+        f"{slowest.recipe}: {slowest.cpu_ms:.2f} ms of a core per image: a core feeds {rate:.0f} images/s."
     ]
     busy, most = slowest.images_per_s * slowest.cpu_ms / 1000, min(workload.threads, available)
     if workload.threads < available:
         said.append(f"{workload.threads} of {available} cores were asked for: try --threads {available}.")
     elif busy < 0.7 * most and workload.device == "cpu":
         said.append(
-            f"Only {busy:.1f} of {most} cores were busy: other programs take them, or the shards' disk is slow (then "
+            f"Only {busy:.1f} of {most} cores were busy: other programs take them, or the shards' disk is "
+            "slow (then "
             "open_dataset(cache=...) with a folder on a local disk)."
         )
     if side > 1.2 * SHORT_SIDE and workload.device == "cpu":
         saved = decode.cpu_ms * (1 - (SHORT_SIDE / side) ** 2)
         left = max(slowest.cpu_ms - saved, 0.1 * slowest.cpu_ms)
         said.append(
-            f"The photos' short side is {side} px (median), and decoding takes {decode.cpu_ms:.2f} ms of a core: "
+            f"The photos' short side is {side} px (median), and decoding takes {decode.cpu_ms:.2f} ms of "
+            "a core: "
             f"shards made with `maskgen run --short-side {SHORT_SIDE}` would give {slowest.recipe} about "
-            f"{slowest.cpu_ms / left:.1f} times the images/s (an estimate from the pixels; small crops lose detail)."
+            f"{slowest.cpu_ms / left:.1f} times the images/s (an estimate from the pixels; small crops lose "
+            "detail)."
         )
     return said

@@ -59,8 +59,9 @@ def loader_rates(
 ) -> list[LoaderRate]:
     """Every recipe through DALI, with `torch` also through torch, behind decoding alone.
 
-    Each case is measured twice, the second time in the opposite order, so that a machine that slows down slows all.
-    Each starts and ends with an idle process: DALI works ahead, and would else work for one case in the next one's time.
+    Each case is measured twice, the second time in the opposite order, so that a machine that slows down
+    slows all. Each starts and ends with an idle process: DALI works ahead, and would else work for one case
+    in the next one's time.
 
     Args:
         workload: what all cases share.
@@ -127,9 +128,14 @@ def _until_idle() -> None:
 def _epochs(kind: type[DaliLoader | TorchLoader], workload: Workload, recipe: Recipe) -> Batches:
     """Epochs without end; damaged samples are replaced, as a long training would have it."""
     loader = kind(
-        workload.dataset, workload.batch_size, recipe=recipe, seed=0, device=workload.device,
-        threads=workload.threads, on_error="skip",
-    )  # fmt: skip
+        workload.dataset,
+        workload.batch_size,
+        recipe=recipe,
+        seed=0,
+        device=workload.device,
+        threads=workload.threads,
+        on_error="skip",
+    )
     try:
         while True:
             yield from loader

@@ -72,11 +72,13 @@ def views_sheet(batch: Batch, recipe: Recipe, reader: SampleReader, *, seed: int
 def views_grid(
     batch: Batch, recipe: Recipe, reader: SampleReader, *, seed: int, cell: int = CELL
 ) -> tuple[list[Column], list[list[Cell]]]:
-    """A row for each photo of the first epoch's batch: the photo with its crops, its mask, and all that is made of it.
+    """A row for each photo of the first epoch's batch.
 
-    Captions: the share of the photo's foreground that a crop holds; ``flip``; ``grey LEVEL`` or ``donor ROW`` for
-    a replaced background; of a negative, the row of its photo, and ``matched`` where it stands on the background
-    of the row's first view.
+    The photo with its crops, its mask, and all that is made of it.
+
+    Captions: the share of the photo's foreground that a crop holds; ``flip``; ``grey LEVEL`` or ``donor ROW``
+    for a replaced background; of a negative, the row of its photo, and ``matched`` where it stands on the
+    background of the row's first view.
 
     Args:
         batch: with uint8 pictures.
@@ -135,9 +137,11 @@ def _outputs(recipe: Recipe, batch: Batch, draws: BatchDraws, small: Small, cell
             Column(f"view {number}, {view.size} px", width, color), _cells(pictures, side, captions)
         )
         for name, parts in (
-            ("weak", batch["weak"]), ("mask", batch["masks"]), ("cam mask", batch["cam_masks"]),
+            ("weak", batch["weak"]),
+            ("mask", batch["masks"]),
+            ("cam mask", batch["cam_masks"]),
             ("masked", batch["masked"]),
-        ):  # fmt: skip
+        ):
             tensor = parts[number] if parts is not None else None
             if tensor is not None:
                 yield _Output(Column(f"{name} {number}", width, color), _cells(_pictures(tensor), side))

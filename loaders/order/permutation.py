@@ -31,9 +31,9 @@ def stream_key(*numbers: int) -> int:
 def permute(values: NDArray[np.int64], samples: int, key: int) -> NDArray[np.int64]:
     """The images of `values` under the permutation of 0..samples-1 that belongs to `key`.
 
-    Up to 65,536 numbers are sorted by their hashes. Above that, an 8-round Feistel network on the next power of
-    two is walked until it falls below `samples` (cycle walking: Black and Rogaway, CT-RSA 2002): nothing is stored,
-    so the order of a billion samples costs no memory.
+    Up to 65,536 numbers are sorted by their hashes. Above that, an 8-round Feistel network on the next power
+    of two is walked until it falls below `samples` (cycle walking: Black and Rogaway, CT-RSA 2002): nothing
+    is stored, so the order of a billion samples costs no memory.
 
     Args:
         values: any shape, int64 in 0..samples-1.

@@ -19,17 +19,18 @@ LASTS = ("drop", "pad", "partial")
 class Schedule:
     """Which samples each rank gets at each step: rank r takes the r-th part of every global batch.
 
-    Global batch g is ``order[g * B * W : (g + 1) * B * W]`` for B images on each of W ranks, so the same global batch
-    size gives the same global batches on any number of ranks, and all ranks make the same number of steps.
+    Global batch g is ``order[g * B * W : (g + 1) * B * W]`` for B images on each of W ranks, so the same
+    global batch size gives the same global batches on any number of ranks, and all ranks make the same number
+    of steps.
 
     Args:
         samples: of the data set.
         batch_size: B, images per rank and step.
         rank: 0..world-1.
         world: W, ranks.
-        last: what becomes of the samples that fill no global batch: ``drop`` leaves them out of this epoch, ``pad``
-            fills up from the epoch's beginning, ``partial`` deals them out evenly (some ranks get one sample
-            more than others, and none at all when there are fewer samples than ranks).
+        last: what becomes of the samples that fill no global batch: ``drop`` leaves them out of this epoch,
+            ``pad`` fills up from the epoch's beginning, ``partial`` deals them out evenly (some ranks get one
+            sample more than others, and none at all when there are fewer samples than ranks).
 
     Raises:
         UsageError: a value out of range, or not one full global batch with ``drop``.
@@ -50,7 +51,8 @@ class Schedule:
             )
         if not self.steps:
             raise UsageError(
-                f"{self.samples} samples make no global batch of {self.batch_size} images x {self.world} ranks",
+                f"{self.samples} samples make no global batch of {self.batch_size} images x "
+                f"{self.world} ranks",
                 remedy="fewer ranks",
                 arguments=[("batch_size", "<smaller>"), ("last", "pad"), ("last", "partial")],
             )
@@ -104,7 +106,8 @@ class Schedule:
         step, rest = divmod(samples_done, self.global_batch)
         if rest or step > self.steps:
             raise UsageError(
-                f"the saved epoch stopped after {samples_done} samples, which is no multiple of the global batch of "
+                f"the saved epoch stopped after {samples_done} samples, which is no multiple of the global "
+                "batch of "
                 f"{self.batch_size} images x {self.world} ranks",
                 cause="another global batch size than when it was saved",
                 remedy="choose batch size and ranks so that their product is the old one or divides it",

@@ -65,8 +65,8 @@ class GlobalOrder:
 class WindowOrder:
     """The shards in random order, and the samples shuffled within windows of K consecutive ones.
 
-    At any time the samples of one window are asked for, of two where a batch crosses their border: a cache that
-    holds two windows fetches every tar once per epoch.
+    At any time the samples of one window are asked for, of two where a batch crosses their border: a cache
+    that holds two windows fetches every tar once per epoch.
 
     Args:
         firsts: (S + 1,) int64, number of each shard's first sample, and the samples of the data set.
@@ -111,7 +111,10 @@ class WindowOrder:
 
 @lru_cache(maxsize=4)
 def _shuffled_shards(firsts: bytes, key: int) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-    """The shards in the epoch's order, and where in the epoch each of them would begin unshuffled, and the end."""
+    """The shards in the epoch's order, and where in the epoch each would begin unshuffled.
+
+    One more place stands behind them, the end.
+    """
     numbers = np.frombuffer(firsts, np.int64)
     shards = permute(np.arange(len(numbers) - 1), len(numbers) - 1, key)
     starts = np.concatenate([np.zeros(1, np.int64), np.cumsum(np.diff(numbers)[shards])])

@@ -15,12 +15,24 @@ from .tiles import Tiling
 
 DRAWS = np.dtype(
     [
-        ("roi", "f4", 4), ("color", "f4", 4), ("sigma", "f4"), ("solarize", "f4"),
-        ("kind", "f4"), ("gray", "f4"), ("donor", "f4"), ("source", "f4"),
-        ("bg_roi", "f4", 4), ("bg_color", "f4", 4), ("bg_sigma", "f4"), ("bg_solarize", "f4"),
-        ("bg_place", "f4", 4), ("bg_strip", "f4", 4), ("policy", "f4"), ("policy_u", "f4", 4),
+        ("roi", "f4", 4),
+        ("color", "f4", 4),
+        ("sigma", "f4"),
+        ("solarize", "f4"),
+        ("kind", "f4"),
+        ("gray", "f4"),
+        ("donor", "f4"),
+        ("source", "f4"),
+        ("bg_roi", "f4", 4),
+        ("bg_color", "f4", 4),
+        ("bg_sigma", "f4"),
+        ("bg_solarize", "f4"),
+        ("bg_place", "f4", 4),
+        ("bg_strip", "f4", 4),
+        ("policy", "f4"),
+        ("policy_u", "f4", 4),
     ]
-)  # fmt: skip
+)
 """What is done to one view of one row; the fields are those of `ViewDraws`, and these:
 
 ``roi`` and ``bg_roi`` are regions of interest (y0, x0, y1, x1) relative to the picture, with x0 > x1 in a
@@ -138,9 +150,18 @@ def blank(rows: int, views: int) -> DrawTable:
 
 
 _COPIED = (
-    "color", "sigma", "solarize", "kind", "gray", "donor", "policy", "policy_u",
-    "bg_color", "bg_sigma", "bg_solarize",
-)  # fmt: skip
+    "color",
+    "sigma",
+    "solarize",
+    "kind",
+    "gray",
+    "donor",
+    "policy",
+    "policy_u",
+    "bg_color",
+    "bg_sigma",
+    "bg_solarize",
+)
 
 
 def _fill(draws: ViewDraws, source: NDArray[np.integer[Any]], places: NDArray[np.float64]) -> DrawTable:

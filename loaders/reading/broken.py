@@ -42,8 +42,8 @@ def _rebuild(what: str, where: str, cause: str, sample: int) -> BrokenSample:
 class Substitutes:
     """Which samples are known to be broken, and which others are read instead.
 
-    The substitute of a sample is a function of its number and of which samples are known to be broken, so epochs
-    stay reproducible.
+    The substitute of a sample is a function of its number and of which samples are known to be broken, so
+    epochs stay reproducible.
 
     Args:
         samples: of the data set.

@@ -1,4 +1,7 @@
-"""The rows of a batch: where they lie, the buffers they are read into, and whether the values are possible."""
+"""The rows of a batch.
+
+Where they lie, the buffers they are read into, and whether their values are possible.
+"""
 
 from __future__ import annotations
 
@@ -88,7 +91,10 @@ class Buffers:
         return heads, [buffer for buffer in buffers[:-1] if len(buffer)]
 
     def slots(self, rows: list[Row], column: int) -> dict[int, NDArray[np.uint8]]:
-        """Room for a member of each row with its header, (n,) uint8 by row, in one allocation: half the time of many small ones."""
+        """Room for a member of each row with its header, (n,) uint8 by row, in one allocation.
+
+        This takes half the time of many small ones.
+        """
         needed = [tar.BLOCK + row.lengths[column] for row in rows]
         ends = np.cumsum([size + -size % _ALIGN for size in needed]).tolist()
         arena = np.empty(ends[-1] if ends else 0, np.uint8)
@@ -127,7 +133,9 @@ def locate_row(dataset: Dataset, sample: int) -> Row:
 
 
 def plausible(batch: Buffers, rows: NDArray[np.int64]) -> NDArray[np.bool_]:
-    """(n,) bool: whether the small members of each of the (n,) rows could have been written by us: a flipped bit often shows here.
+    """(n,) bool: whether the small members of each of the (n,) rows could have been written by us.
+
+    A flipped bit often shows here.
 
     Rounding may lower a summed-area table by one, damage by more.
     """
@@ -139,7 +147,7 @@ def plausible(batch: Buffers, rows: NDArray[np.int64]) -> NDArray[np.bool_]:
 
 
 def meta_holds(meta: Meta) -> NDArray[np.bool_]:
-    """Whether each of (B,) meta has this format's version, and a foreground box inside its photo; (B,) bool."""
+    """(B,) bool: whether each meta has this format's version, and a foreground box inside its photo."""
     (height, width), (y0, x0, y1, x1) = meta["size"].T, meta["fg_box"].T
     inside = (y0 >= 0) & (x0 >= 0) & (y1 >= y0) & (x1 >= x0) & (y1 <= height) & (x1 <= width)
     return np.asarray((meta["version"] == naming.FORMAT_VERSION) & (height > 0) & (width > 0) & inside)

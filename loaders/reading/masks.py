@@ -45,10 +45,10 @@ class Rle(TypedDict):
 class MaskReader:
     """The masks of a data set, by key or in order; numpy and cv2 are enough.
 
-    ``for key, mask in MaskReader(folder)`` yields every mask in the order of the shards; ``reader[key]`` reads
-    one. Masks are (h, w) uint8, 255 is foreground: soft values, or 0 and 255 where they were stored binary. They
-    cover the whole upright photo and may be stored smaller than it; `hard` and `rle` have the photo's size. No file
-    stays open, so a reader may be shared with forked or spawned workers.
+    ``for key, mask in MaskReader(folder)`` yields every mask in the order of the shards; ``reader[key]``
+    reads one. Masks are (h, w) uint8, 255 is foreground: soft values, or 0 and 255 where they were stored
+    binary. They cover the whole upright photo and may be stored smaller than it; `hard` and `rle` have the
+    photo's size. No file stays open, so a reader may be shared with forked or spawned workers.
 
     Args:
         data: the folder, see `open_dataset`, which checks it first; or an open data set.
@@ -115,7 +115,9 @@ class MaskReader:
         return from_numpy(self[key])
 
     def hard(self, key: str) -> HardMask:
-        """The foreground of a sample at its photo's size, (H, W) bool: the pixels that the shards' boxes count.
+        """The foreground of a sample at its photo's size, (H, W) bool.
+
+        The pixels that the shards' boxes count.
 
         Raises:
             KeyError: no such sample.
@@ -143,7 +145,9 @@ class MaskReader:
         return Rle(size=list(mask.shape), counts=compress_counts(counts) if compressed else counts.tolist())
 
     def record(self, key: str) -> dict[str, Any]:
-        """What the sample's JSON says: source, width, height, label, method, threshold, fg_area, fg_box, background.
+        """What the sample's JSON says.
+
+        Source, width, height, label, method, threshold, fg_area, fg_box, background.
 
         Raises:
             KeyError: no such sample.
@@ -166,7 +170,10 @@ class MaskReader:
 
     @cached_property
     def _sorted(self) -> tuple[NDArray[np.bytes_], NDArray[np.intp]]:
-        """All keys in byte order, and the number of each one's sample; 30 bytes a sample instead of a dict's 200."""
+        """All keys in byte order, and the number of each one's sample.
+
+        This takes 30 bytes a sample instead of a dict's 200.
+        """
         keys = np.concatenate([np.zeros(0, "S1"), *(shard.keys for shard in self.dataset.shards)])
         order = np.argsort(keys, kind="stable")
         return keys[order], order

@@ -1,4 +1,7 @@
-"""Reading samples by number for the loaders: what the draws need, and encoded pictures; broken ones replaced."""
+"""Reading samples by number for the loaders: what the draws need, and encoded pictures.
+
+Broken samples are replaced by others.
+"""
 
 from __future__ import annotations
 
@@ -33,11 +36,14 @@ from .buffers import (
 
 
 class SampleReader:
-    """Samples by number, with positioned reads: never mapped, so a file cut under us is an error and not a crash.
+    """Samples by number, with positioned reads.
 
-    `take` reads a batch and, with ``on_error="skip"``, puts other samples in the place of broken ones. What breaks later
-    (a picture that does not decode) is reported with `mark_broken`; reading the same batch again then gives a substitute.
-    The substitute is a function of the sample's number alone, so epochs stay reproducible.
+    Never mapped, so a file cut under us is an error and not a crash.
+
+    `take` reads a batch and, with ``on_error="skip"``, puts other samples in the place of broken ones. What
+    breaks later (a picture that does not decode) is reported with `mark_broken`; reading the same batch again
+    then gives a substitute. The substitute is a function of the sample's number alone, so epochs stay
+    reproducible.
 
     Safe to share among threads. A copy in another process opens its own files.
 
@@ -118,7 +124,9 @@ class SampleReader:
         return self._strict(np.asarray(samples, np.int64), ()).small
 
     def encoded(self, sample: int, ext: str) -> NDArray[np.uint8]:
-        """Content of one member, (n,) uint8; of the original photo where the data set was opened with `photos`.
+        """Content of one member, (n,) uint8.
+
+        It is that of the original photo where the data set was opened with `photos`.
 
         Raises:
             BrokenSample: it is damaged, whatever `on_error` says.
@@ -136,7 +144,10 @@ class SampleReader:
             raise self.fault(sample, ext, "a member cannot be read", str(error)) from error
 
     def prefetch(self, samples: NDArray[np.int64]) -> None:
-        """Begin to fetch the tars of (B,) samples that will be read soon; nothing to do where they lie here."""
+        """Begin to fetch the tars of (B,) samples that will be read soon.
+
+        There is nothing to do where they lie here.
+        """
         if self.dataset.cache is not None:
             numbers = np.unique(self.dataset.shard_numbers(np.asarray(samples, np.int64)))
             self.dataset.cache.prefetch([self.dataset.shards[number] for number in numbers.tolist()])
@@ -227,7 +238,10 @@ class SampleReader:
 
     @contextlib.contextmanager
     def _tar(self, row: Row) -> Iterator[int]:
-        """The tar of a row; one that cannot be opened or fetched breaks all its samples, and is not tried again."""
+        """The tar of a row.
+
+        One that cannot be opened or fetched breaks all its samples, and is not tried again.
+        """
         lost = self._lost.get(row.shard)
         if lost is None:
             try:

@@ -1,4 +1,7 @@
-"""The parts of a view: how it is cropped, colored, and put on another background; and masks corrupted on purpose."""
+"""The parts of a view: how it is cropped, colored, and put on another background.
+
+Masks corrupted on purpose are described here too.
+"""
 
 from __future__ import annotations
 
@@ -14,9 +17,16 @@ Center: TypeAlias = Literal["uniform", "foreground"]
 Replace: TypeAlias = Literal["none", "grey", "donor"]
 Place: TypeAlias = Literal["after", "before"]
 MaskChange: TypeAlias = Literal[
-    "rotate", "shear", "translate", "flip", "random_rectangle", "centred_rectangle", "add_rectangle",
-    "remove_rectangle", "box",
-]  # fmt: skip
+    "rotate",
+    "shear",
+    "translate",
+    "flip",
+    "random_rectangle",
+    "centred_rectangle",
+    "add_rectangle",
+    "remove_rectangle",
+    "box",
+]
 
 IMAGENET_MEAN = (124, 116, 104)
 """Round(255 · (0.485, 0.456, 0.406)): the uint8 RGB that becomes zero when a view is normalized."""
@@ -52,11 +62,12 @@ class Crop:
         fg_min: smallest share of the whole foreground area that the crop must hold, in [0, 1]
             (Ryali et al., A.4: 0, 0.1, 0.2; CAST's φ, 0.2). A photo without foreground takes any crop.
         rule: what a crop is when no try is good. ``plain`` and ``fg_min``: the center crop of torchvision's
-            RandomResizedCrop (Ryali et al., A.4). ``phi``: the foreground's box, grown at random (CAST's code).
+            RandomResizedCrop (Ryali et al., A.4). ``phi``: the foreground's box, grown at random (CAST's
+            code).
             ``overlap``: any crop (code of Revisiting Contrastive Methods). None chooses by the other fields.
-        center: law of the crop's center: ``uniform``, or ``foreground``, a normal law around the mask's centroid
-            with the image's height and width as its deviations, cut to the image (CAST's code; its paper says no
-            more than random).
+        center: law of the crop's center: ``uniform``, or ``foreground``, a normal law around the mask's
+            centroid with the image's height and width as its deviations, cut to the image (CAST's code; its
+            paper says no more than random).
         overlap_of: index of an earlier view that the crop must overlap.
         overlap_min: by at least this share of its own area (Revisiting, A.1: 0.2; its code: 0.1).
         iou: (index of an earlier view, lowest, highest intersection over union with its crop); Revisiting,
@@ -98,9 +109,9 @@ class Photometric:
     """The photometric chain: color jitter, grayscale, blur, solarize. The defaults are those of MoCo v2.
 
     The jitter is one affine map of RGB, as in `nvidia.dali.fn.color_twist`: saturation and hue, then contrast
-    around mid-gray, then brightness, rounded once. torchvision's ColorJitter draws the same factors, but applies
-    them in random order, rounds after each, pivots the contrast at the photo's mean and turns the hue in HSV:
-    four passes, which cost more than all the rest of a view. Saturation 0 is grayscale.
+    around mid-gray, then brightness, rounded once. torchvision's ColorJitter draws the same factors, but
+    applies them in random order, rounds after each, pivots the contrast at the photo's mean and turns the hue
+    in HSV: four passes, which cost more than all the rest of a view. Saturation 0 is grayscale.
 
     Args:
         jitter: largest change of brightness, contrast, saturation (factors 1 ± v, not below 0) and hue
@@ -158,8 +169,8 @@ class Background:
         place: ``after`` or ``before`` the photometric chain (Ryali et al., 2.2: after, before is similar).
         min_area: the foreground's least share of the whole photo (RELICv2, B.2: 0.05). A photo without any
             foreground always keeps its background.
-        min_visible: the foreground's least share of the crop; below it the view would be hardly more than gray
-            (ours; the papers leave it open).
+        min_visible: the foreground's least share of the crop; below it the view would be hardly more than
+            gray (ours; the papers leave it open).
         softness: width of the blended edge in mask values, [0, 1]; 0 cuts hard at the data set's threshold.
 
     Raises:
@@ -191,12 +202,12 @@ class Corruption:
     """Masks corrupted on purpose, anew in each epoch, to measure how much a method depends on them.
 
     Args:
-        change: ``rotate`` by ± `amount` degrees, ``shear`` by ± `amount` degrees along both axes, ``translate``
-            by ± `amount` times the foreground's width and height, ``flip`` left to right with probability
-            `amount` (Ryali et al., A.2); ``random_rectangle`` and ``centred_rectangle`` of `amount` of the photo's area
-            instead of the mask, ``add_rectangle`` to and ``remove_rectangle`` from the mask at the photo's center,
-            of `amount` of the foreground's area, ``box``: the foreground's bounding box (RELICv2, H.2, tables
-            16 and 17).
+        change: ``rotate`` by ± `amount` degrees, ``shear`` by ± `amount` degrees along both axes,
+            ``translate`` by ± `amount` times the foreground's width and height, ``flip`` left to right with
+            probability `amount` (Ryali et al., A.2); ``random_rectangle`` and ``centred_rectangle`` of
+            `amount` of the photo's area instead of the mask, ``add_rectangle`` to and ``remove_rectangle``
+            from the mask at the photo's center, of `amount` of the foreground's area, ``box``: the
+            foreground's bounding box (RELICv2, H.2, tables 16 and 17).
         amount: see `change`; not used by ``box``.
 
     Raises:

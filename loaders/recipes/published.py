@@ -1,8 +1,8 @@
 """The views of the published methods by name, each value with its source.
 
-Sources: MoCo v2 (facebookresearch/moco), SimCLR (Chen et al. 2020), SimSiam (Chen and He 2021), BYOL (Grill et al.
-2020), SwAV (Caron et al. 2020) for the chains; Ryali et al. for BG_RM, BG_Random and BG_Swaps; RELICv2; CAST; MSR;
-Revisiting (Van Gansbeke et al. 2021) for the rest.
+Sources: MoCo v2 (facebookresearch/moco), SimCLR (Chen et al. 2020), SimSiam (Chen and He 2021), BYOL (Grill
+et al. 2020), SwAV (Caron et al. 2020) for the chains; Ryali et al. for BG_RM, BG_Random and BG_Swaps;
+RELICv2; CAST; MSR; Revisiting (Van Gansbeke et al. 2021) for the rest.
 """
 
 from __future__ import annotations
@@ -60,9 +60,9 @@ def _swav(background: Background, fg_min: float = 0.0) -> Recipe:
 def _relicv2() -> Recipe:
     """4 x 224 and 2 x 96, odd and even in turn (table 4).
 
-    The background is removed before the chain, as in listing 1, drawn for each large view on its own and never for
-    a small one, only where the foreground covers 5 % of the photo (B.2), with p_m 0.1 (G.5). Small crops take
-    0.05 to 0.14 of the area also in the even column, where table 4 has no row for them.
+    The background is removed before the chain, as in listing 1, drawn for each large view on its own and
+    never for a small one, only where the foreground covers 5 % of the photo (B.2), with p_m 0.1 (G.5). Small
+    crops take 0.05 to 0.14 of the area also in the even column, where table 4 has no row for them.
     """
     removed = Background(replace="grey", p=0.1, place="before", min_area=0.05)
     odd = View(crop=Crop(scale=(0.14, 1.0)), photometric=_ODD, background=removed)
@@ -72,7 +72,10 @@ def _relicv2() -> Recipe:
 
 
 def _cast() -> Recipe:
-    """Query and key, each with φ = 0.2 of the saliency; 7 x 7 masks of both and the masked key (sections 3.1-3.3)."""
+    """Query and key, each with φ = 0.2 of the saliency.
+
+    7 x 7 masks of both and the masked key (sections 3.1-3.3).
+    """
     crop = Crop(scale=(0.2, 1.0), fg_min=0.2, rule="phi", center="foreground")
     query = View(crop=crop, photometric=_CAST, cam_masks=7)
     return _pair(query, replace(query, masked=True))

@@ -1,9 +1,9 @@
 """What the views of an image are: crop, flip, photometric chain, background, extra outputs. No pixels here.
 
-A `Recipe` is the one description from which both backends make views: DALI's operators, and the CPU's renderer.
-Every view is made in this order: cut the crop, resize it, flip it; with ``place="before"`` replace its
-background; color (brightness, contrast, saturation, hue; grayscale), blur, solarize, or in their stead one
-AutoAugment sub-policy; with ``place="after"`` replace its background.
+A `Recipe` is the one description from which both backends make views: DALI's operators, and the CPU's
+renderer. Every view is made in this order: cut the crop, resize it, flip it; with ``place="before"`` replace
+its background; color (brightness, contrast, saturation, hue; grayscale), blur, solarize, or in their stead
+one AutoAugment sub-policy; with ``place="after"`` replace its background.
 """
 
 from __future__ import annotations
@@ -26,8 +26,8 @@ class View:
         background: what may happen to its background.
         flip_p: probability of a horizontal flip.
         masks: also give the (size, size) mask of the view, 255 where it shows foreground, else 0.
-        cam_masks: also give that mask made smaller to this side (antialiased, so soft, 0 to 1); 0: do not. CAST
-            takes 7, by bilinear samples; the mean over each cell uses all of the mask (deviation).
+        cam_masks: also give that mask made smaller to this side (antialiased, so soft, 0 to 1); 0: do not.
+            CAST takes 7, by bilinear samples; the mean over each cell uses all of the mask (deviation).
         weak: also give the same crop, flipped alike, before the photometric chain and with its own background
             (MSR's weak view).
         masked: also give the finished view with its background at the ImageNet mean (CAST's masked key, whose
@@ -72,10 +72,10 @@ class Negative:
     """BG_Swaps' extra negative for the first view (the query): one more view, of another photo of the batch.
 
     With probability `p` it stands on the query's final background, n = f·r + (1 - f)·bg(q), where r is the
-    other photo's view and f its foreground; else it is that view as it is, so that a query always has the same
-    number of negatives (Ryali et al., 3.3). The paper's section 2.2 prints the formula with the roles of the two
-    photos exchanged, which would show the query's foreground in its own negative; its text, figure 1 and table 3
-    mean this one.
+    other photo's view and f its foreground; else it is that view as it is, so that a query always has the
+    same number of negatives (Ryali et al., 3.3). The paper's section 2.2 prints the formula with the roles of
+    the two photos exchanged, which would show the query's foreground in its own negative; its text, figure 1
+    and table 3 mean this one.
 
     Args:
         p: probability that the negative's background matches the query's.

@@ -144,7 +144,7 @@ def _flip(task: _Task) -> NDArray[np.uint8]:
 
 
 def _rectangles(low: Floats, sides: Floats) -> NDArray[np.uint8]:
-    """Masks of (B, 2) corners and sides relative to the photo, a value is the foreground's share of its cell."""
+    """Masks of (B, 2) corners and sides relative to the photo; values are shares of cells."""
     cells = np.arange(FG_SIDE)
     start, end = low[..., None] * FG_SIDE, (low + sides)[..., None] * FG_SIDE
     share = np.clip(np.minimum(end, cells + 1) - np.maximum(start, cells), 0, 1)

@@ -93,9 +93,9 @@ class Tar(Protocol):
 class TarCache:
     """The tars of one data set in a folder that other data sets and processes may use too.
 
-    A tar appears in the cache whole: it is fetched beside its place, hashed on the way, synced and renamed. It is
-    read under a shared lock of the file itself, which dies with the process, and evicted under an exclusive one: what
-    is being read stays. Only folders that begin with ``maskgen-`` are touched.
+    A tar appears in the cache whole: it is fetched beside its place, hashed on the way, synced and renamed.
+    It is read under a shared lock of the file itself, which dies with the process, and evicted under an
+    exclusive one: what is being read stays. Only folders that begin with ``maskgen-`` are touched.
 
     Args:
         store: where the files come from.
@@ -182,7 +182,9 @@ class TarCache:
                         self._fill(fact, partials[0])
 
     def prefetch(self, shards: Sequence[Tar], *, wait: bool = False) -> None:
-        """Begin to fetch the tars that are not here, a few at a time; what fails is tried again when it is read.
+        """Begin to fetch the tars that are not here, a few at a time.
+
+        What fails is tried again when it is read.
 
         Args:
             shards: whose tars will be read soon.
@@ -208,7 +210,10 @@ class TarCache:
         return {**self.__dict__, "_pool": None, "_coming": {}}
 
     def _fetch_small(self, facts: dict[str, FileFact]) -> None:
-        """Fetch those files that are not here yet, a group at a time; one process does, others find them here."""
+        """Fetch those files that are not here yet, a group at a time.
+
+        One process fetches a file, the others find it here.
+        """
         with file_lock(self.folder / ".tables.lock"), ThreadPoolExecutor(_FETCHERS) as pool:
             here = pool.map(lambda n: is_as_written(self.folder / n, facts[n].bytes, facts[n].sha256), facts)
             missing = [name for name, found in zip(facts, here, strict=True) if not found]

@@ -44,7 +44,8 @@ class OpenFiles:
         """The descriptor of a file, which stays open inside the context.
 
         Raises:
-            OSError: what `opener` raises; when the process has no descriptor left, idle files are closed first.
+            OSError: what `opener` raises; when the process has no descriptor left, idle files are closed
+                first.
         """
         held = self._acquire(number)
         try:

@@ -1,4 +1,7 @@
-"""How much a cache may hold: room reserved before a fetch, made by eviction, and whether an order fits at all."""
+"""How much a cache may hold.
+
+Room reserved before a fetch, made by eviction, and whether an order fits at all.
+"""
 
 from __future__ import annotations
 
@@ -59,7 +62,8 @@ class Room:
                     return
             if size > (self.limit or size) or time.monotonic() > end:
                 raise EnvironmentFault(
-                    f"the cache has no room for {size:,} bytes: it may hold {self.limit:,}, and what fills it is being "
+                    f"the cache has no room for {size:,} bytes: it may hold {self.limit:,}, and what fills "
+                    "it is being "
                     "read",
                     where=str(self.root),
                     remedy="let fewer processes share the cache",

@@ -1,4 +1,7 @@
-"""Files of a cache that several processes share: locks that die with their process, and eviction by last use."""
+"""Files of a cache that several processes share.
+
+Locks that die with their process, and eviction by last use.
+"""
 
 from __future__ import annotations
 

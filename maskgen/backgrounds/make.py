@@ -22,7 +22,8 @@ def make_background(background: str, image: RGB, mask: HardMask) -> RGB:
     """The photo without its foreground.
 
     Args:
-        background: a name of `BACKGROUNDS`: ``tiled`` repeats a strip of the photo, ``telea`` paints the hole over.
+        background: a name of `BACKGROUNDS`: ``tiled`` repeats a strip of the photo, ``telea`` paints the hole
+            over.
         image: (H, W, 3) uint8 RGB.
         mask: (H, W) bool; True is foreground.
 

@@ -20,9 +20,10 @@ GRID = 32
 def largest_free_rectangle(mask: HardMask) -> Box:
     """A box without any foreground pixel, as large as a search over a 32x32 grid finds.
 
-    A cell counts as taken when it holds any foreground, so the best box of free cells is free in pixels as well;
-    it is then widened to the last free row and column on each side (left, right, top, bottom). The area is at
-    least that of the best free box shrunk by one cell (1/32 of the side) at each side; up to 32x32 px it is the best.
+    A cell counts as taken when it holds any foreground, so the best box of free cells is free in pixels as
+    well; it is then widened to the last free row and column on each side (left, right, top, bottom). The area
+    is at least that of the best free box shrunk by one cell (1/32 of the side) at each side; up to 32x32 px
+    it is the best.
 
     Args:
         mask: (H, W) bool, True is foreground.

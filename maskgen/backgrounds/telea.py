@@ -1,4 +1,7 @@
-"""The inpainted background: Telea's fast marching at a quarter of the size, pasted over the foreground alone."""
+"""The inpainted background.
+
+Telea's fast marching at a quarter of the size, pasted over the foreground alone.
+"""
 
 from __future__ import annotations
 
@@ -15,7 +18,10 @@ if TYPE_CHECKING:
 
 SHRINK = 4
 RADIUS_PX = 2
-"""Telea's neighborhood, in pixels of the small image: 8 px of the photo, closest to a radius of 9 at full size."""
+"""Telea's neighborhood, in pixels of the small image.
+
+8 px of the photo, closest to a radius of 9 at full size.
+"""
 SEAM_PX = 2
 """Half the width of the seam over which the photo passes into the fill."""
 
@@ -23,15 +29,16 @@ SEAM_PX = 2
 def telea(image: RGB, mask: HardMask) -> Filled:
     """The photo with its foreground inpainted from what surrounds it.
 
-    Telea, An image inpainting technique based on the fast marching method, J. Graphics Tools 9(1), 2004, in OpenCV's
-    form. Deviation: it runs at a quarter of the size with known pixels averaged apart from the hole's, so that no
-    foreground color enters the average. On 25 ImageNet photos it takes 2.4 ms, full size 207 ms with radius 9 and
-    29 ms with radius 3; inside the hole the PSNR against these is 33.4 and 29.3 dB (median).
+    Telea, An image inpainting technique based on the fast marching method, J. Graphics Tools 9(1), 2004, in
+    OpenCV's form. Deviation: it runs at a quarter of the size with known pixels averaged apart from the
+    hole's, so that no foreground color enters the average. On 25 ImageNet photos it takes 2.4 ms, full size
+    207 ms with radius 9 and 29 ms with radius 3; inside the hole the PSNR against these is 33.4 and 29.3 dB
+    (median).
 
-    The hole is the mask grown by `region.margin_px` (1 % of the longer side, at least 2 px): there the photo has no
-    weight at all. Around the hole, photo and fill are blended over 4 px, both free of foreground. The region is the
-    box of hole and seam. `how` is ``telea``; ``mean`` when the hole is the whole photo; ``keep_photo``, the same
-    array, for a mask without foreground.
+    The hole is the mask grown by `region.margin_px` (1 % of the longer side, at least 2 px): there the photo
+    has no weight at all. Around the hole, photo and fill are blended over 4 px, both free of foreground. The
+    region is the box of hole and seam. `how` is ``telea``; ``mean`` when the hole is the whole photo;
+    ``keep_photo``, the same array, for a mask without foreground.
 
     Args:
         image: (H, W, 3) uint8 RGB.
@@ -76,7 +83,7 @@ def _slices(box: Box) -> tuple[slice, slice]:
 
 
 def inpaint_small(photo: RGB, hole: HardMask) -> RGB:
-    """(H, W, 3) uint8: `photo` without its hole, inpainted at a quarter of the size and enlarged, smooth all over.
+    """(H, W, 3) uint8: `photo` without its hole, inpainted at a quarter of the size, smooth all over.
 
     Args:
         photo: (H, W, 3) uint8 RGB.
@@ -109,7 +116,8 @@ def shrink_known(photo: RGB, hole: HardMask) -> tuple[RGB, NDArray[np.float32]]:
         hole: (H, W) bool.
 
     Returns:
-        (ceil(H/4), ceil(W/4), 3) uint8 means, of all known pixels where a block has none; and the shares in [0, 1].
+        (ceil(H/4), ceil(W/4), 3) uint8 means, of all known pixels where a block has none; and the shares in
+        [0, 1].
 
     Example:
         >>> from maskgen.backgrounds.telea import shrink_known

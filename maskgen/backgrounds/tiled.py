@@ -20,16 +20,16 @@ MIN_RECTANGLE_PX = 4
 def tiled(image: RGB, mask: HardMask) -> Filled:
     """The photo with its foreground's box covered by repeats of a background strip.
 
-    The box is the mask's, grown by `region.margin_px` (1 % of the longer side, at least 2 px) and clipped. The strip
-    lies beside it over the full height (left, right) or the full width (above, below): the direction with the
-    larger strip, above or below when equal; in it the wider side, left or top when equal. Repeats start at the
-    photo's corner, so a strip continues its own rows or columns.
+    The box is the mask's, grown by `region.margin_px` (1 % of the longer side, at least 2 px) and clipped.
+    The strip lies beside it over the full height (left, right) or the full width (above, below): the
+    direction with the larger strip, above or below when equal; in it the wider side, left or top when equal.
+    Repeats start at the photo's corner, so a strip continues its own rows or columns.
 
-    Deviations from the authors' script: the box is the mask's, not an annotation's, and grown; where it finds no
-    strip it drops the image. A strip thinner than 8 px or 4 % of its side is not used. `how` says what was:
-    ``tiled-left``, ``tiled-right``, ``tiled-top``, ``tiled-bottom``; ``tiled-rectangle`` when both directions are
-    too thin: the largest rectangle free of the grown mask; ``mean``, the background's mean color, when that is
-    below 4 px; ``keep_photo``, the same array, for a mask without foreground.
+    Deviations from the authors' script: the box is the mask's, not an annotation's, and grown; where it finds
+    no strip it drops the image. A strip thinner than 8 px or 4 % of its side is not used. `how` says what
+    was: ``tiled-left``, ``tiled-right``, ``tiled-top``, ``tiled-bottom``; ``tiled-rectangle`` when both
+    directions are too thin: the largest rectangle free of the grown mask; ``mean``, the background's mean
+    color, when that is below 4 px; ``keep_photo``, the same array, for a mask without foreground.
 
     Args:
         image: (H, W, 3) uint8 RGB.
@@ -93,7 +93,8 @@ def widest_strip(region: Box, shape: tuple[int, ...]) -> tuple[str, Box]:
 def repeat(image: RGB, tile: Box, out: RGB, region: Box) -> None:
     """Fill `region` of `out` with `tile` of `image`, repeated from the photo's corner (0, 0).
 
-    One tile is copied in at most four pieces and then doubled, so a small tile costs no loop over its repeats.
+    One tile is copied in at most four pieces and then doubled, so a small tile costs no loop over its
+    repeats.
 
     Args:
         image: (H, W, 3) uint8 RGB, read.

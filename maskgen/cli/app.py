@@ -38,8 +38,8 @@ def _load(name: str) -> click.Command:
 def cli() -> None:
     """Foreground masks and foreground-free backgrounds as verified, reproducible WebDataset shards.
 
-    Exit status: 0 done; 1 done but over the failure budget, or faults found; 2 usage; 3 environment (disk, GPU,
-    permission); 75 interrupted, run again to resume.
+    Exit status: 0 done; 1 done but over the failure budget, or faults found; 2 usage; 3 environment (disk,
+    GPU, permission); 75 interrupted, run again to resume.
     """
 
 

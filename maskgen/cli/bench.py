@@ -37,9 +37,12 @@ class StageOneOptions:
 
 @click_command("stage1", StageOneOptions, command)
 def stage1(options: StageOneOptions) -> None:
-    """Each part of making shards alone: decode, method, background, encode, tar; then every runtime and precision.
+    """Each part of making shards alone: decode, method, background, encode, tar.
 
-    Takes the options of `maskgen run`; of the input up to 100 photos are used (the sample photos without one).
+    Then every runtime and precision.
+
+    Takes the options of `maskgen run`; of the input up to 100 photos are used (the sample photos without
+    one).
 
     \b
     maskgen bench stage1 --input photos/ --method u2netp --weights u2netp.pth

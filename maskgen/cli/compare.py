@@ -59,9 +59,9 @@ class CompareOptions:
 def command(options: CompareOptions) -> None:
     """Compare several mask sets with one truth, on the images that all of them have.
 
-    The rows of the sheet are the images that the sets disagree on most, by the mean absolute difference of their
-    masks, which is written after each name. For the measures see maskgen eval --help; each set's IoU is taken at
-    its own threshold (the last column) unless --binarize-at gives one for all.
+    The rows of the sheet are the images that the sets disagree on most, by the mean absolute difference of
+    their masks, which is written after each name. For the measures see maskgen eval --help; each set's IoU is
+    taken at its own threshold (the last column) unless --binarize-at gives one for all.
 
     \b
     maskgen compare --truth masks/ --output sheet.png rbd=shards-rbd/ u2netp=shards-u2netp/ old=maps/

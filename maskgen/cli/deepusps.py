@@ -161,11 +161,13 @@ class ReportOptions:
 def command() -> None:
     """Train a mask network from unlabeled photos and the four priors, without a label or a download.
 
-    `run` does all steps; each step is its own command too: photos, priors, train, fuse, export. All of them resume.
+    `run` does all steps; each step is its own command too: photos, priors, train, fuse, export. All of them
+    resume.
 
     \b
     maskgen deepusps run --input photos/ --output work/
-    maskgen run --dataset folder --input photos/ --output shards/ --method deepusps --weights work/deepusps.safetensors
+    maskgen run --dataset folder --input photos/ --output shards/ --method deepusps --weights
+    work/deepusps.safetensors
     """  # noqa: D301 - click reads the \b
 
 

@@ -59,13 +59,14 @@ class EvalOptions:
 def command(options: EvalOptions) -> None:
     """Compare masks with true masks.
 
-    Pairs are made by file stem, and for shards by key or original file name. Maps are resized to the truth's size and not
-    stretched unless --normalize is given. Every measure is a mean over images, except:
+    Pairs are made by file stem, and for shards by key or original file name. Maps are resized to the truth's
+    size and not stretched unless --normalize is given. Every measure is a mean over images, except:
 
     \b
     max_f            F of the mean precision and recall, best of 256 thresholds (BASNet, U2-Net)
     max_f_per_image  mean F at the best of 256 thresholds (PySODMetrics)
-    e_measure        mean over images and 256 thresholds; max_e: best threshold; adaptive_e: twice the mean value
+    e_measure        mean over images and 256 thresholds; max_e: best threshold; adaptive_e: twice the mean
+    value
 
     F has beta^2 = 0.3, weighted_f beta = 1. COCO: the truth is all instances together; crowds are ignored.
     """  # noqa: D301 - click wants the character itself

@@ -18,7 +18,9 @@ from .terminal import WIDE, echo_err, own_options, require_package
 @click.group(cls=StoppableGroup, context_settings=WIDE)
 @click.version_option(__version__, prog_name="eval-ssl")
 def eval_cli() -> None:
-    """Evaluate a frozen backbone with labels. With several GPUs: torchrun --nproc-per-node 8 -m maskgen.trainers eval ...
+    """Evaluate a frozen backbone with labels.
+
+    With several GPUs: torchrun --nproc-per-node 8 -m maskgen.trainers eval ...
 
     Exit status as train-ssl.
     """
@@ -74,7 +76,8 @@ def _list_protocols(context: click.Context, _: Any) -> None:
 
     for name, protocol in PROTOCOLS.items():
         click.echo(
-            f"{name:11} {protocol.epochs:4} epochs, batch {protocol.batch_size:4}, lr {protocol.lr:g}: {protocol.source}"
+            f"{name:11} {protocol.epochs:4} epochs, batch {protocol.batch_size:4}, lr {protocol.lr:g}: "
+            f"{protocol.source}"
         )
     context.exit()
 
@@ -96,7 +99,8 @@ class LinearOptions:
     )
     views: int = option(
         0,
-        "Passes of random crops that are kept on disk and taken in turn; 0: a new one for each epoch, as in the "
+        "Passes of random crops that are kept on disk and taken in turn; 0: a new one for each epoch, "
+        "as in the "
         "papers; -1: center crops, one pass.",
         group="settings",
         bounds=at_least(-1),

@@ -38,8 +38,8 @@ class ExportOptions:
 def command(options: ExportOptions) -> None:
     """Write U²-Net as an ONNX model with a free batch axis.
 
-    The model is run on two of scikit-image's photos by ONNX Runtime or OpenVINO before it is written; when its
-    saliency differs from torch's by more than 0.0001 anywhere, nothing is written.
+    The model is run on two of scikit-image's photos by ONNX Runtime or OpenVINO before it is written; when
+    its saliency differs from torch's by more than 0.0001 anywhere, nothing is written.
 
     \b
     maskgen export-onnx --method u2netp --weights u2netp.pth --output u2netp.onnx
@@ -62,7 +62,8 @@ def command(options: ExportOptions) -> None:
         click.echo(json.dumps(facts))
         return
     click.echo(
-        f"{output}: {format_size(len(model))}, at most {error:.1e} from torch's float64 on {len(_PHOTOS)} photos"
+        f"{output}: {format_size(len(model))}, at most {error:.1e} from torch's float64 on "
+        f"{len(_PHOTOS)} photos"
     )
 
 
@@ -85,7 +86,8 @@ def _export(method: str, weights: Path, side: int) -> tuple[bytes, float]:
     difference = export.export_error(network, model, _photos(side))
     if difference > export.MAX_ERROR:
         raise EnvironmentFault(
-            f"the exported model is {difference:.1e} from torch's float64, at most {export.MAX_ERROR:.0e} is right",
+            f"the exported model is {difference:.1e} from torch's float64, at most {export.MAX_ERROR:.0e} "
+            "is right",
             cause="a fault in this version of torch or of the runtime",
             remedy="try another version; nothing was written",
         )

@@ -12,7 +12,9 @@ from ..processes.signals import StopSignals
 
 
 class ListedGroup(click.Group):
-    """Commands of a table; each is made or imported when it is called. A mistaken name is answered with the nearest.
+    """Commands of a table; each is made or imported when it is called.
+
+    A mistaken name is answered with the nearest.
 
     Args:
         sections: names of commands and their short help, under each heading of the help.

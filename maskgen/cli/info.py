@@ -24,7 +24,10 @@ class InfoOptions:
 
 @click_command("info", InfoOptions)
 def command(options: InfoOptions) -> None:
-    """What the data set in folder DATA holds: counts, members, options, versions, mask coverage, background kinds."""
+    """What the data set in folder DATA holds.
+
+    Counts, members, options, versions, mask coverage, background kinds.
+    """
     from ..shards import manifest, table
 
     data = options.data

@@ -1,7 +1,7 @@
 """A command's options, made from a frozen dataclass: `@click_command("eval", EvalOptions)`.
 
-Each field that `maskgen.config.options.option` made becomes an option of its name and type; a `Spelling` in its type's
-annotations says what these do not. Fields made by `nested` bring all options of another dataclass.
+Each field that `maskgen.config.options.option` made becomes an option of its name and type; a `Spelling` in
+its type's annotations says what these do not. Fields made by `nested` bring all options of another dataclass.
 """
 
 from __future__ import annotations
@@ -65,7 +65,10 @@ def nested(owner: type) -> Any:
 
 
 def given(owner: type) -> Any:
-    """A field that holds those options of another dataclass that were given, a value by name; none has a default."""
+    """A field that holds those options of another dataclass that were given, a value by name.
+
+    No option has a default.
+    """
     return field(metadata={"given": owner})
 
 
@@ -204,9 +207,13 @@ def _parameter(one: Option) -> click.Parameter:
     if how.argument:
         count = -1 if one.many else 1
         return click.Argument(
-            [one.name], type=_kind(one), required=one.required, nargs=count, metavar=how.metavar,
+            [one.name],
+            type=_kind(one),
+            required=one.required,
+            nargs=count,
+            metavar=how.metavar,
             default=None if one.required or one.many else one.default,
-        )  # fmt: skip
+        )
     facts: dict[str, Any] = {"required": True} if one.required else {"default": one.default}
     if one.kind is bool:
         facts["is_flag"] = True

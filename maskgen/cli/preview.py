@@ -57,12 +57,15 @@ class PreviewOptions:
 
 @click_command("preview", PreviewOptions)
 def command(options: PreviewOptions) -> None:
-    """Draw a contact sheet of samples spread over the data set in folder DATA: photo | mask | overlay | background.
+    """Draw a contact sheet of samples spread over the data set in folder DATA.
 
-    With --views, draw the first batch of a recipe as the loader gives it: photo with the crops | mask | every view,
-    mask and negative, a row for each photo. Rows are numbered, and captions say what was done: `fg 83%`, the share
-    of the foreground that the crop holds; `flip`; `grey 143` or `donor 5` (the row whose background it is); under a
-    negative its photo's row, framed where it stands on the background of the row's first view.
+    Photo | mask | overlay | background.
+
+    With --views, draw the first batch of a recipe as the loader gives it: photo with the crops | mask | every
+    view, mask and negative, a row for each photo. Rows are numbered, and captions say what was done:
+    `fg 83%`, the share of the foreground that the crop holds; `flip`; `grey 143` or `donor 5` (the row whose
+    background it is); under a negative its photo's row, framed where it stands on the background of the row's
+    first view.
     """
     given = [name for name in ("count", *_OF_VIEWS) if getattr(options, name) is not None]
     wrong = [name for name in given if (name == "count") == bool(options.views)]

@@ -40,7 +40,8 @@ def command(options: RunCommandOptions) -> None:
 
     \b
     maskgen run --dataset folder --input photos/ --output shards/
-    maskgen run --dataset imagenet --input /data/imagenet --output shards/ --method u2netp --weights u2netp.pth
+    maskgen run --dataset imagenet --input /data/imagenet --output shards/ --method u2netp --weights
+    u2netp.pth
     """  # noqa: D301 - click reads the \b
     from ..processes.signals import StopSignals
 
@@ -78,12 +79,19 @@ def _print(outcome: Outcome, output: str, *, as_json: bool) -> None:
         import json
 
         facts = {
-            "planned": whole.planned, "samples": whole.samples, "failed": whole.failed, "shards": len(whole.shards),
-            "bytes": whole.tar_bytes, "complete": whole.complete, "seconds": round(progress.seconds, 3),
-            "images_per_s": round(progress.rate, 2), "resumed": progress.resumed, "workers": outcome.workers,
+            "planned": whole.planned,
+            "samples": whole.samples,
+            "failed": whole.failed,
+            "shards": len(whole.shards),
+            "bytes": whole.tar_bytes,
+            "complete": whole.complete,
+            "seconds": round(progress.seconds, 3),
+            "images_per_s": round(progress.rate, 2),
+            "resumed": progress.resumed,
+            "workers": outcome.workers,
             "seconds_by_stage": {name: round(value, 3) for name, value in outcome.seconds_by_stage.items()},
             "device_use": {name: round(share, 3) for name, share in progress.device_use.items()},
-        }  # fmt: skip
+        }
         click.echo(json.dumps(facts))
         return
     click.echo(

@@ -13,9 +13,19 @@ from ..config.run_config import RunConfig, load_file, make_config
 from .options import given
 
 _OF_NETWORKS = (
-    "weights", "weights_sha256", "network", "runtime", "precision", "force_precision", "compile", "model_process",
-    "batch_size", "resize", "device", "devices",
-)  # fmt: skip
+    "weights",
+    "weights_sha256",
+    "network",
+    "runtime",
+    "precision",
+    "force_precision",
+    "compile",
+    "model_process",
+    "batch_size",
+    "resize",
+    "device",
+    "devices",
+)
 _OF_BACKGROUNDS = ("background_side", "background_store", "background_quality")
 _OF_TFRECORDS = ("image_feature", "label_feature", "name_feature")
 

@@ -66,7 +66,10 @@ def _extract(sample: SampleBytes, folder: Path) -> None:
 
 
 def _whole_background(sample: SampleBytes) -> bytes:
-    """The photo with its stored patch pasted, as a PNG; empty where the background is whole, or the photo elsewhere."""
+    """The photo with its stored patch pasted, as a PNG.
+
+    It is empty where the background is whole, or the photo lies elsewhere.
+    """
     import cv2
 
     from ..shards import naming, patch

@@ -44,7 +44,8 @@ def own_options(**others: str) -> Iterator[None]:
     """Let an error speak of the running command's options, where the library spoke of its arguments.
 
     Args:
-        others: what sets an argument that no option of the same name sets, such as ``batch_size="--set batch_size="``.
+        others: what sets an argument that no option of the same name sets, such as ``batch_size="--set
+            batch_size="``.
     """
     try:
         yield

@@ -1,4 +1,7 @@
-"""`train-ssl`, and the entry of `eval-ssl`. Nothing heavy is imported before a command runs: `--help` stays fast."""
+"""`train-ssl`, and the entry of `eval-ssl`.
+
+Nothing heavy is imported before a command runs: `--help` stays fast.
+"""
 
 from __future__ import annotations
 
@@ -54,8 +57,8 @@ def train_cli() -> None:
 
     One process per GPU: torchrun --nproc-per-node 8 -m maskgen.trainers METHOD ...
 
-    Exit status: 0 done; 1 the loss is not a number any more, or data are damaged; 2 usage, or a folder with another
-    configuration; 3 environment (disk, GPU, package); 75 interrupted by a signal, after a checkpoint.
+    Exit status: 0 done; 1 the loss is not a number any more, or data are damaged; 2 usage, or a folder with
+    another configuration; 3 environment (disk, GPU, package); 75 interrupted by a signal, after a checkpoint.
     """
 
 

@@ -28,7 +28,9 @@ class VerifyOptions:
 
 @click_command("verify", VerifyOptions)
 def command(options: VerifyOptions) -> None:
-    """Check the data set in folder DATA: every byte against the manifest's SHA-256, tar, index and table against each other.
+    """Check the data set in folder DATA.
+
+    Every byte against the manifest's SHA-256, tar, index and table against each other.
 
     Exit status 1 when faults were found.
     """
@@ -55,7 +57,8 @@ def command(options: VerifyOptions) -> None:
         for fault in report.faults:
             click.echo(f"{fault.where}: {fault.text}")
         click.echo(
-            f"{report.shards} shards, {report.samples} samples checked ({report.level}): {len(report.faults)} faults"
+            f"{report.shards} shards, {report.samples} samples checked ({report.level}): "
+            f"{len(report.faults)} faults"
         )
     raise SystemExit(EXIT_FAULTS if report.faults else 0)
 

@@ -1,4 +1,7 @@
-"""A folder that belongs to one configuration: free for a new one, resumed by the same one, refused to any other."""
+"""A folder that belongs to one configuration.
+
+Free for a new one, resumed by the same one, refused to any other.
+"""
 
 from __future__ import annotations
 

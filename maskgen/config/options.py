@@ -1,7 +1,8 @@
 """One way to declare an option: a dataclass field with help, choices, bounds, unit and group.
 
-Whatever has options, a run, a preset, a command, is a frozen dataclass whose fields are made by `option`. From it come
-the checks of its values, their reading from text (`--set name=value`) and the command line's options.
+Whatever has options, a run, a preset, a command, is a frozen dataclass whose fields are made by `option`.
+From it come the checks of its values, their reading from text (`--set name=value`) and the command line's
+options.
 """
 
 from __future__ import annotations
@@ -66,7 +67,8 @@ class Bounds:
         """What a value outside should have been."""
         if self.high == LARGEST and value <= self.low:
             return f"above {self.low:g}" if self.above else f"at least {self.low:g}"
-        return f"{'above' if self.above else 'from'} {self.low:g} {'and up ' if self.above else ''}to {self.high:g}"
+        words = ("above", "and up ") if self.above else ("from", "")
+        return f"{words[0]} {self.low:g} {words[1]}to {self.high:g}"
 
 
 def at_least(low: float) -> Bounds:
@@ -206,7 +208,8 @@ class Option:
         """The checked value that a text stands for.
 
         Args:
-            text: a number; ``true`` or ``false``; ``none`` where None is a value; items with commas for a tuple.
+            text: a number; ``true`` or ``false``; ``none`` where None is a value; items with commas for a
+                tuple.
             shown: how the error names the option; its field's name if empty.
 
         Raises:

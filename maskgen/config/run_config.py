@@ -1,4 +1,4 @@
-"""The one description of a stage-one run, from which the command line, the file and the fingerprint are made."""
+"""The one description of a stage-one run: command line, file and fingerprint are made from it."""
 
 from __future__ import annotations
 
@@ -36,7 +36,8 @@ class RunConfig:
     )
     weights: str = option(
         "",
-        "Checkpoint of a learned method, a path or an https:// address; its SHA-256 is part of the fingerprint.",
+        "Checkpoint of a learned method, a path or an https:// address; its SHA-256 is part of the "
+        "fingerprint.",
         group="masks",
         result=False,
     )
@@ -45,12 +46,14 @@ class RunConfig:
     )
     network: str = option(
         "",
-        "How an `onnx` model takes photos and gives masks: a known name (u2net, isnet, birefnet, inspyrenet) or a TOML file.",
+        "How an `onnx` model takes photos and gives masks: a known name (u2net, isnet, birefnet, "
+        "inspyrenet) or a TOML file.",
         group="masks",
     )
     runtime: str = option(
         "auto",
-        "Library that runs a learned method (auto: torch on a GPU; else the first installed of openvino, onnxruntime, torch).",
+        "Library that runs a learned method (auto: torch on a GPU; else the first installed of openvino, "
+        "onnxruntime, torch).",
         group="machine",
         choices=RUNTIMES,
     )
@@ -71,7 +74,8 @@ class RunConfig:
     )
     model_process: str = option(
         "auto",
-        "on: one process per device runs the network for all workers; off: every worker runs it; auto: on with a GPU.",
+        "on: one process per device runs the network for all workers; off: every worker runs it; auto: on "
+        "with a GPU.",
         group="machine",
         choices=("auto", "on", "off"),
     )

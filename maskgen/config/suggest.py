@@ -6,7 +6,10 @@ import difflib
 from collections.abc import Iterable
 
 ALIASES = {"gpu": "cuda", "cuda:0": "cuda"}
-"""Words of other tools, and the word that stands for the same thing here; no likeness of letters finds these."""
+"""Words of other tools, and the word that stands for the same thing here.
+
+No likeness of letters finds these.
+"""
 
 
 def nearest(name: str, known: Iterable[str]) -> str:

@@ -14,7 +14,10 @@ from .contact_sheet import Row, fit, gray_picture
 
 
 def pick_disputed(evaluation: Evaluation, pairing: Pairing, count: int) -> list[tuple[Pair, float]]:
-    """The `count` pairs with the largest disagreement between their maps, largest first; equal ones by name."""
+    """The `count` pairs with the largest disagreement between their maps, largest first.
+
+    Equal ones are in the order of their names.
+    """
     by_name = {pair.name: pair for pair in pairing.pairs}
     order = sorted(evaluation.scores, key=lambda score: (-score.disagreement, score.name))
     return [(by_name[score.name], score.disagreement) for score in order[:count]]

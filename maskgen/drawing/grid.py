@@ -20,9 +20,15 @@ BLACK: Color = (40, 40, 40)
 MARK: Color = (230, 30, 60)
 # Told apart by most color-blind eyes (Okabe and Ito, 2008), its yellow left out on white.
 COLORS: tuple[Color, ...] = (
-    (213, 94, 0), (0, 114, 178), (0, 158, 115), (204, 121, 167), (230, 159, 0), (86, 180, 233), (128, 0, 128),
+    (213, 94, 0),
+    (0, 114, 178),
+    (0, 158, 115),
+    (204, 121, 167),
+    (230, 159, 0),
+    (86, 180, 233),
+    (128, 0, 128),
     (110, 110, 110),
-)  # fmt: skip
+)
 _GAP = 6
 _TEXT = 16
 _FACE, _FONT = cv2.FONT_HERSHEY_SIMPLEX, 0.38
@@ -116,7 +122,9 @@ def _write(sheet: RGB, text: str, foot: tuple[int, int], color: Color, width: in
 
 
 def resize_picture(picture: NDArray[np.uint8], size: tuple[int, int]) -> NDArray[np.uint8]:
-    """An (H, W, 3) uint8 picture at another (height, width): averaged where it shrinks, in blocks where it grows.
+    """An (H, W, 3) uint8 picture at another (height, width).
+
+    Averaged where it shrinks, in blocks where it grows.
 
     Example:
         >>> from maskgen.drawing.grid import resize_picture

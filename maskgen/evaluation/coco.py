@@ -1,8 +1,8 @@
 """COCO instances as truth: polygons and run lengths to one foreground mask per image.
 
-Rasterized as pycocotools does, pixel for pixel (its tests are our oracle): a polygon is traced on a grid five times
-finer and a pixel belongs to it by the parity of the crossings above its center. OpenCV's fillPoly rounds the corners
-and includes the border, so it would draw every object about half a pixel larger.
+Rasterized as pycocotools does, pixel for pixel (its tests are our oracle): a polygon is traced on a grid five
+times finer and a pixel belongs to it by the parity of the crossings above its center. OpenCV's fillPoly
+rounds the corners and includes the border, so it would draw every object about half a pixel larger.
 """
 
 from __future__ import annotations
@@ -27,7 +27,10 @@ _MAX_COORDINATE = 1 << 17  # px; a stray corner must not cost gigabytes
 _MAX_PIXELS = 1 << 28
 
 Segmentation: TypeAlias = Any
-"""As in the file: a list of polygons [x0, y0, x1, y1, ...], or run lengths {"size": [h, w], "counts": ...}."""
+"""As in the file: a list of polygons [x0, y0, x1, y1, ...], or run lengths.
+
+Run lengths are {"size": [h, w], "counts": ...}.
+"""
 
 
 class CocoTruth(NamedTuple):
@@ -116,7 +119,10 @@ _KEPT = ("image_id", "iscrowd", "segmentation")
 
 
 def _packed(value: dict[str, Any]) -> dict[str, Any]:
-    """An annotation as what is needed of it, its polygons as arrays of doubles: a quarter of the lists' memory."""
+    """An annotation as what is needed of it, its polygons as arrays of doubles.
+
+    A quarter of the lists' memory.
+    """
     polygons = value.get("segmentation")
     if not isinstance(polygons, list):
         return value
@@ -163,7 +169,8 @@ def _from_runs(runs: dict[str, Any], size: tuple[int, int]) -> HardMask:
 
 def _from_polygon(polygon: Sequence[float], size: tuple[int, int]) -> HardMask:
     corners = np.asarray(polygon, np.float64)
-    # Of one or two corners, as some files have it, encloses nothing: its way out and back crosses the same pixels.
+    # Of one or two corners, as some files have it, encloses nothing: its way out and back crosses the same
+    # pixels.
     if corners.ndim != 1 or corners.size < 2 or corners.size % 2:
         raise ValueError(f"a polygon of {corners.size} numbers")
     if not (np.abs(corners) <= _MAX_COORDINATE).all():

@@ -1,4 +1,7 @@
-"""Many pairs evaluated by a pool of processes; the result depends neither on their number nor on the order of files."""
+"""Many pairs evaluated by a pool of processes.
+
+The result depends neither on their number nor on the order of files.
+"""
 
 from __future__ import annotations
 
@@ -44,7 +47,8 @@ class Score(NamedTuple):
         name: the truth's name.
         size: (height, width) of the truth, px.
         measures: one for each mask set.
-        disagreement: mean absolute difference of two sets' maps, over all pixels and pairs of sets; 0 for one set.
+        disagreement: mean absolute difference of two sets' maps, over all pixels and pairs of sets; 0 for one
+            set.
     """
 
     name: str
@@ -125,7 +129,10 @@ def _parts(
 
 
 def _without_result(chunk: Sequence[Pair], fault: ImageFault) -> MaskgenError:
-    """The error of pairs that kill their worker, or that cannot be measured: means without them would mislead."""
+    """The error of pairs that kill their worker, or that cannot be measured.
+
+    Means without them would mislead.
+    """
     where = f"{chunk[0].name} to {chunk[-1].name}"
     if fault.reason == "crash":
         return EnvironmentFault(
@@ -174,7 +181,7 @@ def _check_skipped(pair: Pair, settings: Settings) -> None:
 
 
 def disagreement(maps: Sequence[NDArray[np.uint8]], *, normalize: bool = False) -> float:
-    """Mean absolute difference of two (H, W) uint8 maps, in [0, 1], over all pixels and pairs; 0 for a single map."""
+    """Mean absolute difference of (H, W) uint8 maps, in [0, 1], over pixels and pairs of maps; 0 for one."""
     values = [level_values(levels, normalize=normalize)[levels] for levels in maps]
     apart = [float(np.abs(a - b).mean()) for a, b in combinations(values, 2)]
     return sum(apart) / len(apart) if apart else 0.0

@@ -1,8 +1,8 @@
 """How well one map fits one truth: threshold curves, F, E, MAE, IoU; `structure` has the spatial measures.
 
-Everything here follows from two histograms, of the map's levels inside and outside the truth. Numbers agree with
-pysodmetrics 1.6.2, given the same map, but for the cases named below; it is no dependency of ours because it
-holds numpy, OpenCV and scikit-image back.
+Everything here follows from two histograms, of the map's levels inside and outside the truth. Numbers agree
+with pysodmetrics 1.6.2, given the same map, but for the cases named below; it is no dependency of ours
+because it holds numpy, OpenCV and scikit-image back.
 """
 
 from __future__ import annotations
@@ -81,7 +81,8 @@ def level_values(levels: NDArray[np.uint8], *, normalize: bool) -> Floats:
 def measure(levels: NDArray[np.uint8], truth: HardMask, cut: int = 128, *, normalize: bool = False) -> Scored:
     """Hold one map against its truth.
 
-    An empty truth gives 0 for F, weighted F and IoU; S and E reward an empty map, as their authors' code does.
+    An empty truth gives 0 for F, weighted F and IoU; S and E reward an empty map, as their authors' code
+    does.
 
     Args:
         levels: (H, W) uint8 map.
@@ -139,7 +140,10 @@ def _precision_recall(hits: Counts, false: Counts, truth: int) -> tuple[Floats, 
 
 
 def _adaptive(inside: Counts, outside: Counts, values: Floats) -> tuple[float, float]:
-    """F and E of the map cut at min(twice its mean, 1); sums of levels are whole numbers, so ties are exact."""
+    """F and E of the map cut at min(twice its mean, 1).
+
+    Sums of levels are whole numbers, so ties are exact.
+    """
     both = inside + outside
     present = np.flatnonzero(both)
     low, high = int(present[0]), int(present[-1])
@@ -167,8 +171,11 @@ def _enhanced_alignment(hits: Counts, false: Counts, truth: int, size: int) -> F
     mean_map, mean_truth = chosen / size, truth / size
     total = np.zeros(hits.shape)
     kinds = (
-        (hits, 1, 1), (false, 1, 0), (truth - hits, 0, 1), (size - truth - false, 0, 0),
-    )  # fmt: skip
+        (hits, 1, 1),
+        (false, 1, 0),
+        (truth - hits, 0, 1),
+        (size - truth - false, 0, 0),
+    )
     for count, in_map, in_truth in kinds:
         a, b = in_map - mean_map, in_truth - mean_truth
         total += count * (2 * a * b / (a * a + b * b) + 1) ** 2 / 4

@@ -1,4 +1,7 @@
-"""Which mask belongs to which truth: folders by file stem, shards by key or original file name, COCO by file name."""
+"""Which mask belongs to which truth.
+
+Folders by file stem, shards by key or original file name, COCO by file name.
+"""
 
 from __future__ import annotations
 
@@ -25,7 +28,10 @@ _NAMED = 5  # names in a message
 
 
 class MaskEntry(NamedTuple):
-    """One mask: the names it may be paired by, best first, its bytes, and its photo where the shard has it."""
+    """One mask: the names it may be paired by, best first, and its bytes.
+
+    Its photo too, where the shard has it.
+    """
 
     names: tuple[str, ...]
     mask: Blob
@@ -182,8 +188,10 @@ def require_pairs(pairing: Pairing, sets: Sequence[MaskSet], truth: Path, *, all
     Raises:
         UsageError: with the numbers and first names of both sides.
     """
-    lone = [(names, "mask", f"without truth in {masks.where}") for names, masks in
-            zip(pairing.lone_masks, sets, strict=True)]  # fmt: skip
+    lone = [
+        (names, "mask", f"without truth in {masks.where}")
+        for names, masks in zip(pairing.lone_masks, sets, strict=True)
+    ]
     lone.append((pairing.lone_truths, "truth", f"without mask in {truth}"))
     if pairing.pairs and (allow_missing or not any(names for names, _, _ in lone)):
         return
@@ -209,7 +217,7 @@ def require_pairs(pairing: Pairing, sets: Sequence[MaskSet], truth: Path, *, all
 
 
 def _common_ending(names: Sequence[str], wanted: Sequence[str]) -> str:
-    """What most of `names` have behind the name that they would pair by, as in 12_mask; empty when nothing."""
+    """What most of `names` have behind the name that they would pair by, as in 12_mask, or ""."""
     known = set(wanted)
     endings = Counter(name[n:] for name in names for n in range(1, len(name)) if name[:n] in known)
     ending, count = max(endings.items(), key=lambda item: item[1], default=("", 0))

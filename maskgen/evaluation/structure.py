@@ -73,8 +73,8 @@ def weighted_f(soft: Floats, truth: HardMask) -> float:
     """Weighted F (Margolin et al., CVPR 2014) with beta 1, the value the field reports.
 
     Errors inside the truth are smoothed with their neighbors' (dependency); false alarms weigh up to twice as
-    much far from it (importance). Which of several equally near foreground pixels lends its error follows scipy,
-    as in pysodmetrics; MATLAB may choose another.
+    much far from it (importance). Which of several equally near foreground pixels lends its error follows
+    scipy, as in pysodmetrics; MATLAB may choose another.
 
     Args:
         soft: (H, W) float64 map in [0, 1].

@@ -13,26 +13,34 @@ from .evaluate import Evaluation
 from .measures import Measures, f_score
 
 SHOWN = (
-    "max_f", "max_f_per_image", "adaptive_f", "weighted_f", "mae", "s_measure", "e_measure", "max_e", "adaptive_e",
+    "max_f",
+    "max_f_per_image",
+    "adaptive_f",
+    "weighted_f",
+    "mae",
+    "s_measure",
+    "e_measure",
+    "max_e",
+    "adaptive_e",
     "iou",
-)  # fmt: skip
+)
 """The measures in the order in which people read them."""
 
 
 def summarize(evaluation: Evaluation, number: int = 0) -> dict[str, float | int]:
     """The data set's measures for one mask set.
 
-    Every measure is a mean over images, each image counting alike; but `max_f` is the F of the mean precision and
-    the mean recall, maximal over the 256 levels (Borji et al., TIP 2015), `max_f_per_image` the maximum over levels
-    of the mean F (pysodmetrics' "dynamic"), `max_e` the same for E.
+    Every measure is a mean over images, each image counting alike; but `max_f` is the F of the mean precision
+    and the mean recall, maximal over the 256 levels (Borji et al., TIP 2015), `max_f_per_image` the maximum
+    over levels of the mean F (pysodmetrics' "dynamic"), `max_e` the same for E.
 
     Args:
         evaluation: all pairs.
         number: which mask set.
 
     Returns:
-        The measures of `SHOWN`, then `max_f_threshold` (the map value in [0, 1] at which `max_f` is reached) and
-        `images`.
+        The measures of `SHOWN`, then `max_f_threshold` (the map value in [0, 1] at which `max_f` is reached)
+        and `images`.
     """
     precision, recall, mean_f, mean_e = evaluation.curves[number]
     f = f_score(precision, recall)
@@ -76,7 +84,9 @@ def per_image(evaluation: Evaluation, number: int = 0) -> bytes:
 
 
 def as_table(runs: Mapping[str, Mapping[str, float | int]]) -> str:
-    """One line per run, one column per measure and one for the threshold of IoU, which data sets may not share.
+    """One line per run, one column per measure and one for the threshold of IoU.
+
+    Data sets may not share that threshold.
 
     Args:
         runs: by name, the measures of `SHOWN` and ``iou_threshold``.

@@ -60,7 +60,7 @@ def disk_errors(path: Path, needed_bytes: int = 0) -> Iterator[None]:
 
 @contextlib.contextmanager
 def unhidden_disk_errors() -> Iterator[None]:
-    """Raise the disk's EnvironmentFault where another library's own complaint covers it, as torch's writer does.
+    """Raise the disk's EnvironmentFault where another library's complaint covers it, as torch's does.
 
     Raises:
         EnvironmentFault: one is among the causes of the library's RuntimeError.

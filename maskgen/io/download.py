@@ -77,7 +77,8 @@ def fetch(
 ) -> Path:
     """Download a file once; later calls find it in the cache by its SHA-256, without the network.
 
-    The file appears whole and with the right content or not at all. A cached file that has rotted is fetched again.
+    The file appears whole and with the right content or not at all. A cached file that has rotted is fetched
+    again.
 
     Args:
         address: https://...; http:// only of this machine itself (a mirror behind a tunnel).
@@ -217,7 +218,8 @@ def _explain(address: str, error: Exception, final: Path) -> UsageError | Enviro
         "the weights cannot be downloaded",
         where=_hide_secrets(address),
         cause=f"{type(reason).__name__}: {reason}".removesuffix(": "),
-        remedy=f"try again, or fetch them elsewhere and copy them to {final}, or give their path with --weights",
+        remedy=f"try again, or fetch them elsewhere and copy them to {final}, or give their path with "
+        "--weights",
     )
 
 

@@ -1,7 +1,8 @@
 """Run-length encoded masks as COCO stores them (cocoapi, common/maskApi.c), in numpy alone.
 
-A mask is a list of counts, or the same counts as a compact string: `encode_counts` and `decode_counts` go between mask
-and counts, `compress_counts` and `expand_counts` between counts and string, `decode_runs` takes either form.
+A mask is a list of counts, or the same counts as a compact string: `encode_counts` and `decode_counts` go
+between mask and counts, `compress_counts` and `expand_counts` between counts and string, `decode_runs` takes
+either form.
 """
 
 from __future__ import annotations
@@ -21,7 +22,9 @@ _MAX_DIGITS = 13  # of 64 bits
 
 
 def encode_counts(mask: HardMask) -> NDArray[np.int64]:
-    """The lengths of the runs of a mask in column order, background first; the first is 0 if (0, 0) is foreground.
+    """The lengths of the runs of a mask in column order, background first.
+
+    The first length is 0 if (0, 0) is foreground.
 
     Args:
         mask: (H, W) bool.
@@ -89,9 +92,9 @@ def decode_runs(counts: str | Sequence[int], size: tuple[int, int]) -> HardMask:
 def compress_counts(counts: NDArray[np.int64]) -> str:
     """The compact string of COCO.
 
-    Each count from the fourth on is replaced by its difference from the one two places before. The numbers are
-    written in base 32, lowest digit first, one character a digit: 48 + the digit, + 32 when more digits follow. The
-    sixteens' bit of the last digit is the sign.
+    Each count from the fourth on is replaced by its difference from the one two places before. The numbers
+    are written in base 32, lowest digit first, one character a digit: 48 + the digit, + 32 when more digits
+    follow. The sixteens' bit of the last digit is the sign.
 
     Args:
         counts: (R,) lengths of runs.

@@ -1,7 +1,7 @@
 """A strict and bounded walk of tar members: names and byte ranges, nothing extracted, nothing written.
 
-Reads ustar, old v7, GNU long names and PAX headers (POSIX.1-2024, pax interchange format). What is doubtful is
-refused with a reason: wrong checksums, sizes beyond the file, names that leave the archive, no end marker.
+Reads ustar, old v7, GNU long names and PAX headers (POSIX.1-2024, pax interchange format). What is doubtful
+is refused with a reason: wrong checksums, sizes beyond the file, names that leave the archive, no end marker.
 """
 
 from __future__ import annotations

@@ -1,7 +1,8 @@
 """Mask methods: an (H, W, 3) uint8 RGB photo in, an (H, W) float32 mask in [0, 1] out.
 
-`registry` is the table of them and says how one is added; `make` builds one, `make_mask` applies one to an array.
-`priors` are the training-free methods, `networks` the learned ones, `refine` moves masks onto a photo's edges.
+`registry` is the table of them and says how one is added; `make` builds one, `make_mask` applies one to an
+array. `priors` are the training-free methods, `networks` the learned ones, `refine` moves masks onto a
+photo's edges.
 """
 
 from __future__ import annotations

@@ -31,7 +31,8 @@ def make_method(name: str, options: MethodOptions) -> Method:
         options: as given by the user.
 
     Raises:
-        UsageError: no such method or refinement; options that contradict each other; weights that are not the method's.
+        UsageError: no such method or refinement; options that contradict each other; weights that are not the
+            method's.
         EnvironmentFault: a package, a GPU or a kind of arithmetic that is not here.
 
     Example:
@@ -61,20 +62,22 @@ def _load_network_method(name: str, options: MethodOptions) -> Method:
 def make_mask(method: str, image: RGB, *, weights: str | PathLike[str] = "", **options: Any) -> SoftMask:
     """The foreground mask of one photo.
 
-    The method is built by the first call and kept for the next ones with the same options, the four last used ones.
-    Masks of many photos are made faster, and in many processes, by `maskgen run`.
+    The method is built by the first call and kept for the next ones with the same options, the four last used
+    ones. Masks of many photos are made faster, and in many processes, by `maskgen run`.
 
     Args:
         method: a name of `METHODS`: ``vote`` is the best of those that need no weights.
         image: (H, W, 3) uint8 RGB, any size from 1 x 1.
         weights: path of a learned method's checkpoint; `deepusps` has one that comes with maskgen.
-        **options: further fields of `MethodOptions`: device, runtime, precision, refine, network, resize, compile.
+        **options: further fields of `MethodOptions`: device, runtime, precision, refine, network, resize,
+            compile.
 
     Returns:
         (H, W) float32 in [0, 1]; 1 is foreground.
 
     Raises:
-        UsageError: no such method or option; an image that is not (H, W, 3) uint8; weights that are not the method's.
+        UsageError: no such method or option; an image that is not (H, W, 3) uint8; weights that are not the
+            method's.
         EnvironmentFault: a package, a GPU or a kind of arithmetic that is not here.
         ImageFault: the network's map is not finite.
 

@@ -1,7 +1,7 @@
 """A learned method in three steps: prepare the photo, run the network on a batch, finish the mask.
 
-`prepare` and `finish` work on one photo and need no weights and no torch, so many processes can do them while one
-process per device runs the network.
+`prepare` and `finish` work on one photo and need no weights and no torch, so many processes can do them while
+one process per device runs the network.
 """
 
 from __future__ import annotations
@@ -55,7 +55,8 @@ class NetworkInput:
         side: S, side of the square input, px.
         mean: of the normalized channels, RGB.
         std: of the normalized channels, RGB.
-        divisor: what pixels are divided by: ``max``, the photo's own maximum (U²-Net's test code), or ``255``.
+        divisor: what pixels are divided by: ``max``, the photo's own maximum (U²-Net's test code), or
+            ``255``.
         resize: the kernel, ``official`` (two-tap bilinear; float32 pixels) or ``antialias`` (uint8 pixels).
 
     Raises:
@@ -113,9 +114,9 @@ class NetworkMethod:
 def resize_official(image: RGB, side: int) -> NDArray[np.float32]:
     """(side, side, 3) float32 in [0, 255]: two-tap bilinear without anti-aliasing, as U²-Net's loader.
 
-    Equal to scikit-image's order-1 resize with ``mode="constant"``, which their loader calls: an enlarged image
-    fades to black over its outermost half pixel, but not below the darkest value it holds anywhere. Only the
-    pixels needed are read, ten times faster.
+    Equal to scikit-image's order-1 resize with ``mode="constant"``, which their loader calls: an enlarged
+    image fades to black over its outermost half pixel, but not below the darkest value it holds anywhere.
+    Only the pixels needed are read, ten times faster.
 
     Args:
         image: (H, W, 3) uint8 RGB.
@@ -167,7 +168,9 @@ def resize_antialias(image: RGB, side: int) -> NDArray[np.uint8]:
 
 
 def resize_map(small: NDArray[Any], height: int, width: int) -> SoftMask:
-    """(height, width) float32 in [0, 1]: bilinear; anti-aliased when a side shrinks, as Pillow does in U²-Net's code.
+    """(height, width) float32 in [0, 1]: bilinear.
+
+    Anti-aliased when a side shrinks, as Pillow does in U²-Net's code.
 
     Args:
         small: (S, S) float32 in [0, 1] or uint8 0..255.

@@ -53,8 +53,8 @@ class PrecisionReport:
 def check_precision(name: str, options: MethodOptions) -> PrecisionReport:
     """Compare the masks of the options' precision with float32's, in the same runtime on the same device.
 
-    Six photos of scikit-image, each whole and without its left third. With U²-Net-p bfloat16 comes out at .93 and is
-    refused; bfloat16 with float32 where it matters (``mixed``) at .997.
+    Six photos of scikit-image, each whole and without its left third. With U²-Net-p bfloat16 comes out at .93
+    and is refused; bfloat16 with float32 where it matters (``mixed``) at .997.
 
     Args:
         name: a learned method of METHODS.

@@ -2,15 +2,17 @@
 
 A training-free method is added by:
 
-1. ``priors/NAME.py`` with a function ``NAME(image)``: an (H, W, 3) uint8 RGB photo in, an (H, W) float32 mask out;
+1. ``priors/NAME.py`` with a function ``NAME(image)``: an (H, W, 3) uint8 RGB photo in, an (H, W) float32 mask
+   out;
 2. a row of `METHODS` here, with ``prior="NAME"``;
 3. its name in the choices of ``maskgen/config/run_config.py``;
 4. ``tests/methods/priors/test_NAME.py``.
 
 A network is added by:
 
-1. a folder ``networks/NAME/`` with its layers, its weights and what runs it, and in ``networks/NAME/method.py`` one
-   `NetworkSpec`: how photos are prepared, how the network is loaded, what it can be run in;
+1. a folder ``networks/NAME/`` with its layers, its weights and what runs it, and in
+   ``networks/NAME/method.py`` one `NetworkSpec`: how photos are prepared, how the network is loaded, what it
+   can be run in;
 2. a row of `METHODS` here, with ``network=`` that spec;
 3. its name in the choices of ``maskgen/config/run_config.py``;
 4. ``tests/methods/networks/NAME/``.

@@ -40,9 +40,9 @@ def network_of(name: str) -> NetworkSpec:
 def resolve_network(name: str, options: MethodOptions) -> MethodOptions:
     """The options with every ``auto`` decided.
 
-    Runtime: the fastest installed one that does the precision (U²-Net-p on a CPU, measured: openvino, onnxruntime,
-    torch). Precision: float16 for torch on a GPU, TF32 for ONNX Runtime on a GPU, float32 on a CPU. For `onnx`,
-    `network` becomes the declaration itself, so that the run's fingerprint holds it.
+    Runtime: the fastest installed one that does the precision (U²-Net-p on a CPU, measured: openvino,
+    onnxruntime, torch). Precision: float16 for torch on a GPU, TF32 for ONNX Runtime on a GPU, float32 on a
+    CPU. For `onnx`, `network` becomes the declaration itself, so that the run's fingerprint holds it.
 
     Args:
         name: a learned method of METHODS.
@@ -123,7 +123,8 @@ def _runtime(name: str, options: MethodOptions, known: dict[str, tuple[str, ...]
         here = [options.runtime] if options.runtime != "auto" else list(known)
         offered = dict.fromkeys(precision for runtime in here for precision in known[runtime])
         raise UsageError(
-            f"--precision {asked} is not to be had from {' or '.join(here)} on {options.device} for --method {name}",
+            f"--precision {asked} is not to be had from {' or '.join(here)} on {options.device} for "
+            f"--method {name}",
             remedy=f"--precision {' or '.join(offered)}",
         )
     if options.runtime != "auto":
@@ -136,7 +137,10 @@ def _runtime(name: str, options: MethodOptions, known: dict[str, tuple[str, ...]
 
 
 def _is_installed(runtime: str) -> bool:
-    """Whether a runtime can be imported; ONNX Runtime is fed with models that the package onnx makes or reads."""
+    """Whether a runtime can be imported.
+
+    ONNX Runtime is fed with models that the package onnx makes or reads.
+    """
     packages = ("onnxruntime", "onnx") if runtime == "onnxruntime" else (runtime,)
     return all(importlib.util.find_spec(package) is not None for package in packages)
 

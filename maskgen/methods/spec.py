@@ -1,4 +1,7 @@
-"""What a mask method is made of: its options, its entry in the table, and, when it is learned, its network."""
+"""What a mask method is made of.
+
+Its options, its entry in the table, and, when it is learned, its network.
+"""
 
 from __future__ import annotations
 
@@ -39,20 +42,25 @@ class MethodOptions:
 
 
 Precisions = Mapping[tuple[str, str], tuple[str, ...]]
-"""What a network can be run in, by (runtime, device): the fastest runtime first, the default precision first."""
+"""What a network can be run in, by (runtime, device).
+
+The fastest runtime first, the default precision first.
+"""
 
 
 @dataclass(frozen=True, slots=True)
 class NetworkSpec:
-    """The network of a learned method, as its folder describes it; neither weights nor torch are loaded for it.
+    """The network of a learned method, as its folder describes it.
+
+    Neither weights nor torch are loaded for it.
 
     Args:
         input: how photos are prepared, from the options; imports no torch.
         load: the network with its weights on its device, from resolved options.
         precisions: what it can be run in.
         packages: what must be installed whichever runtime runs it.
-        declare: for a network that the user describes with `MethodOptions.network`: the complete description, as one
-            line of text that is part of a run's fingerprint. None: the option is refused.
+        declare: for a network that the user describes with `MethodOptions.network`: the complete description,
+            as one line of text that is part of a run's fingerprint. None: the option is refused.
     """
 
     input: Callable[[MethodOptions], NetworkInput]
@@ -70,7 +78,8 @@ class MethodSpec:
         summary: one line for `--help` and the docs.
         threshold: mask value from which a pixel counts as foreground.
         libraries: distributions whose version changes the result; part of the fingerprint.
-        prior: of a training-free method, the module of `maskgen.methods.priors` that holds it under the same name.
+        prior: of a training-free method, the module of `maskgen.methods.priors` that holds it under the same
+            name.
         network: of a learned method; its runtime is one more library.
         released: path of the weights that come with maskgen; empty: a learned method needs `--weights`.
         refine: the refinement that `--refine auto` stands for.

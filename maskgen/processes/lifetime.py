@@ -13,8 +13,9 @@ _ENVIRONMENT = {
     **dict.fromkeys(
         ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "NUMEXPR_NUM_THREADS"), "1"
     ),
-    # glibc gives a large buffer back to the kernel as soon as it is freed, and a worker frees dozens per image: it then
-    # takes 100 page faults per image to get them again (.2 to .6 ms). Buffers below these sizes are kept.
+    # glibc gives a large buffer back to the kernel as soon as it is freed, and a worker frees dozens per
+    # image: it then takes 100 page faults per image to get them again (.2 to .6 ms). Buffers below these
+    # sizes are kept.
     "MALLOC_MMAP_THRESHOLD_": str(32 << 20),
     "MALLOC_TRIM_THRESHOLD_": str(128 << 20),
 }
@@ -22,7 +23,7 @@ _ENVIRONMENT = {
 
 @contextlib.contextmanager
 def worker_environment() -> Iterator[None]:
-    """Processes started here get one BLAS and OpenMP thread each and keep their memory, unless the user has said otherwise."""
+    """Processes started here get one BLAS and OpenMP thread each and keep memory, unless told otherwise."""
     added = [name for name in _ENVIRONMENT if name not in os.environ]
     os.environ.update({name: _ENVIRONMENT[name] for name in added})
     try:

@@ -22,7 +22,10 @@ _SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGUSR1)
 
 @dataclass
 class Worker(Generic[Task]):
-    """One process, its pipe, its watch's slots, the task it is on, and the time at which it was given that."""
+    """One process, its pipe, its watch's slots, and the task it is on.
+
+    Beside it the time at which it was given that task.
+    """
 
     process: BaseProcess
     pipe: Connection
@@ -45,7 +48,8 @@ class Workers(Generic[Task]):
         """One more process, idle.
 
         Args:
-            serve: called in it as ``serve(pipe, slots, *arguments)``; answers each task until the pipe closes.
+            serve: called in it as ``serve(pipe, slots, *arguments)``; answers each task until the pipe
+                closes.
             arguments: picklable.
         """
         context = multiprocessing.get_context("spawn")
@@ -67,7 +71,10 @@ class Workers(Generic[Task]):
             worker.pipe.send(task)
 
     def answers(self, timeout_s: float) -> Iterator[tuple[Task, Any]]:
-        """Tasks and what came of them, at most one of each worker, which then is idle; waits for the first."""
+        """Tasks and what came of them, at most one of each worker, which then is idle.
+
+        It waits for the first.
+        """
         ready = wait([worker.pipe for worker in self.alive], timeout=timeout_s)
         for worker in [one for one in self.alive if one.pipe in ready]:
             try:

@@ -21,7 +21,8 @@ class StopSignals:
     """Counts stop signals while entered, which may be nested; true when one has come.
 
     Args:
-        patience: how many are noted only; the next raises Interrupted where it arrives. May be changed at any time.
+        patience: how many are noted only; the next raises Interrupted where it arrives. May be changed at any
+            time.
     """
 
     def __init__(self, patience: float = 0) -> None:

@@ -1,4 +1,7 @@
-"""Supervised worker processes: tasks handed out, crashes and hangs told with the item to blame, workers replaced."""
+"""Supervised worker processes.
+
+Tasks handed out, crashes and hangs told with the item to blame, workers replaced.
+"""
 
 from __future__ import annotations
 
@@ -120,8 +123,9 @@ def map_in_order(
 ) -> Generator[Result | ImageFault, None, None]:
     """The task's result for each item, in their order, or the fault that the item has.
 
-    A worker that dies is replaced and its item tried once more; the second death is the item's fault ``crash``. An item
-    that takes longer than `timeout_s` is a ``hang``. What the task raises beside MaskgenErrors is a ``method-error``.
+    A worker that dies is replaced and its item tried once more; the second death is the item's fault
+    ``crash``. An item that takes longer than `timeout_s` is a ``hang``. What the task raises beside
+    MaskgenErrors is a ``method-error``.
 
     Args:
         task: picklable; called in the workers.

@@ -67,11 +67,14 @@ class Manifest:
                 "name": record.name,
                 "samples": record.samples,
                 "failed": record.failed,
-                **{f"{suffix}_{part}": getattr(fact, part) for suffix, fact in sorted(record.files.items())
-                   for part in ("bytes", "sha256")},
+                **{
+                    f"{suffix}_{part}": getattr(fact, part)
+                    for suffix, fact in sorted(record.files.items())
+                    for part in ("bytes", "sha256")
+                },
             }
             for record in self.shards
-        ]  # fmt: skip
+        ]
         totals = {
             "planned": self.planned,
             "samples": self.samples,

@@ -21,7 +21,10 @@ META = np.dtype(
         ("bg_box", "<i4", (4,)),  # where KEY.bg.jpg lies on the photo, px; zeros without one
     ]
 )
-"""17 little-endian int32; ``np.frombuffer(data, META)`` reads any number of KEY.meta members behind one another."""
+"""17 little-endian int32.
+
+``np.frombuffer(data, META)`` reads any number of KEY.meta members behind one another.
+"""
 
 Meta: TypeAlias = NDArray[np.void]
 """(B,) of `META`: ``meta["size"]`` is (B, 2) int32, ``meta["fg_box"]`` (B, 4), ``meta["label"]`` (B,)."""

@@ -12,8 +12,15 @@ KEY = re.compile(r"[A-Za-z0-9_-]+\Z")
 MAX_KEY = 90  # a USTAR name holds 100 bytes; the longest extension is ".mask.png"
 
 PHOTO, MASK, BACKGROUND, JSON, CLASS, SAT, FG, META = (
-    "jpg", "mask.png", "bg.jpg", "json", "cls", "sat", "fg", "meta",
-)  # fmt: skip
+    "jpg",
+    "mask.png",
+    "bg.jpg",
+    "json",
+    "cls",
+    "sat",
+    "fg",
+    "meta",
+)
 MEMBERS = (PHOTO, MASK, BACKGROUND, JSON, CLASS, SAT, FG, META)
 
 MANIFEST = "manifest.json"

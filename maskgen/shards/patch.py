@@ -21,10 +21,11 @@ MIN_PX = 16
 def stored_box(region: Box, size: tuple[int, int], store: str) -> Box:
     """The part of the background that is stored, in pixels of the photo.
 
-    A patch is exactly the box that was filled. It is not grown to whole JPEG blocks: no block then holds both sides of
-    the edge. Measured on 84 ImageNet photos with U²-Net-p masks, tiled, quality 90: the coding error steps by 2.4
-    levels across the edge, by 7.8 to 8.2 when the box is grown to multiples of 8 or 16 px (8.1 in a whole background),
-    at 3 to 7 % more bytes. Without foreground it is the photo's first 16x16 px, which paste to what was there.
+    A patch is exactly the box that was filled. It is not grown to whole JPEG blocks: no block then holds both
+    sides of the edge. Measured on 84 ImageNet photos with U²-Net-p masks, tiled, quality 90: the coding error
+    steps by 2.4 levels across the edge, by 7.8 to 8.2 when the box is grown to multiples of 8 or 16 px (8.1
+    in a whole background), at 3 to 7 % more bytes. Without foreground it is the photo's first 16x16 px, which
+    paste to what was there.
 
     Args:
         region: box inside which the background differs from the photo; empty when nowhere.
@@ -38,7 +39,9 @@ def stored_box(region: Box, size: tuple[int, int], store: str) -> Box:
 
 
 def stored_size(box: Box, size: tuple[int, int], side: int) -> tuple[int, int]:
-    """(height, width) of the stored background, px: the box's, scaled as the photo is to a short side of `side`.
+    """(height, width) of the stored background, px.
+
+    The box's, scaled as the photo is to a short side of `side`.
 
     Args:
         box: see `stored_box`.
@@ -52,7 +55,10 @@ def stored_size(box: Box, size: tuple[int, int], side: int) -> tuple[int, int]:
 
 
 def cut_background(image: RGB, box: Box, side: int) -> RGB:
-    """What is stored of a background, (h, w, 3) uint8 RGB: `box` of the (H, W, 3) image, shrunk by `stored_size`."""
+    """What is stored of a background, (h, w, 3) uint8 RGB.
+
+    `box` of the (H, W, 3) image, shrunk by `stored_size`.
+    """
     inside = image[box.y0 : box.y1, box.x0 : box.x1]
     return resize_image(inside, stored_size(box, (image.shape[0], image.shape[1]), side))
 
@@ -62,7 +68,8 @@ def paste_background(photo: RGB, stored: RGB, box: Box) -> RGB:
 
     Args:
         photo: (H, W, 3) uint8 RGB, upright, at the size in KEY.meta.
-        stored: (h, w, 3) uint8 RGB, the decoded KEY.bg.jpg; enlarged bilinearly when it is smaller than the box.
+        stored: (h, w, 3) uint8 RGB, the decoded KEY.bg.jpg; enlarged bilinearly when it is smaller than the
+            box.
         box: its place on the photo, px, from KEY.meta or the JSON.
 
     Returns:

@@ -95,9 +95,15 @@ def to_row(image: PlannedImage) -> dict[str, Any]:
     """A planned image as a row of the table."""
     sample, ref = image
     return {
-        "key": sample.key, "path": sample.path, "label": json.dumps(sample.label),
-        "file": ref.file, "offset": ref.offset, "size": ref.size, "codec": ref.codec, "member": ref.member,
-    }  # fmt: skip
+        "key": sample.key,
+        "path": sample.path,
+        "label": json.dumps(sample.label),
+        "file": ref.file,
+        "offset": ref.offset,
+        "size": ref.size,
+        "codec": ref.codec,
+        "member": ref.member,
+    }
 
 
 def from_row(row: dict[str, Any]) -> PlannedImage:

@@ -52,7 +52,10 @@ class Encoded:
 
 
 def cut_level(threshold: float, *, binary: bool = False) -> int:
-    """The smallest stored mask value, 1..255, that counts as foreground; 128 where masks are stored binary."""
+    """The smallest stored mask value, 1..255, that counts as foreground.
+
+    128 where masks are stored binary.
+    """
     return 128 if binary else min(255, max(1, round(threshold * 255)))
 
 
@@ -110,7 +113,8 @@ def encode_sample(
 
     Args:
         sample: key, label and path.
-        photo: the upright (H, W, 3) uint8 RGB image, and the source's bytes when they may be stored as they are.
+        photo: the upright (H, W, 3) uint8 RGB image, and the source's bytes when they may be stored as they
+            are.
         masks: the stored and the hard mask.
         filled: the background, or None without one.
         free: the largest rectangle without foreground, px.
@@ -152,8 +156,16 @@ def encode_sample(
     parts[naming.FG] = coverage.small_mask(masks.stored).tobytes()
     parts[naming.META] = pack_meta((height, width), box, free, sample.label, area, place)
     row = {
-        "key": sample.key, "path": sample.path, "status": "ok", "error": "", "width": width, "height": height,
-        "fg_area": round(area, 6), "fg_box": list(box), "background": how, "verbatim": verbatim is not None,
+        "key": sample.key,
+        "path": sample.path,
+        "status": "ok",
+        "error": "",
+        "width": width,
+        "height": height,
+        "fg_area": round(area, 6),
+        "fg_box": list(box),
+        "background": how,
+        "verbatim": verbatim is not None,
         "mask_sha256": hashlib.sha256(np.ascontiguousarray(masks.stored).data).hexdigest(),
-    }  # fmt: skip
+    }
     return Encoded(sample.key, tuple(parts.items()), row)

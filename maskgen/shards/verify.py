@@ -52,7 +52,8 @@ def verify(
     Args:
         output: its folder.
         level: ``quick`` (files, sizes, seals, counts), ``hashes`` (every byte of every file, and that tar,
-            index and table say the same) or ``full`` (every sample decoded and its loader members recomputed).
+            index and table say the same) or ``full`` (every sample decoded and its loader members
+            recomputed).
         tick: called with the number of shards done.
 
     Returns:
@@ -141,7 +142,8 @@ def _structure(output: Path, record: Record, members: tuple[str, ...]) -> Iterat
     rows = table.read(output / f"{record.name}.parquet").to_pylist()
     good = [row for row in rows if row["status"] == "ok"]
     if (len(good), len(rows) - len(good)) != (record.samples, record.failed):
-        yield f"the table has {len(good)} + {len(rows) - len(good)} rows, {record.samples} + {record.failed} recorded"
+        found = f"{len(good)} + {len(rows) - len(good)}"
+        yield f"the table has {found} rows, {record.samples} + {record.failed} recorded"
     if "tar" not in record.files:
         return
     samples = index.group(tar.read_members(output / f"{record.name}.tar"), record.name)

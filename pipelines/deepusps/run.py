@@ -1,4 +1,7 @@
-"""A whole training, step by step: photos, priors, train, fuse, export. Each step may be called alone and resumes."""
+"""A whole training, step by step: photos, priors, train, fuse, export.
+
+Each step may be called alone and resumes.
+"""
 
 from __future__ import annotations
 
@@ -74,13 +77,17 @@ def begin(request: Request, command: str = "") -> tuple[WorkFolder, Settings, tu
     notes = list(found.notes)
     if found.source["photos"] < settings.preset.images:
         notes.append(
-            f"the inputs list {found.source['photos']} photos, the preset takes {settings.preset.images}: all are used"
+            f"the inputs list {found.source['photos']} photos, the preset takes {settings.preset.images}: "
+            "all are used"
         )
     return claim(settings, request.output, _network_values(settings)), settings, tuple(notes)
 
 
 def _network_values(settings: Settings) -> int:
-    """How many values the network has; an unknown one, or an encoder that does not fit, is refused now, not hours later."""
+    """How many values the network has.
+
+    An unknown one, or an encoder that does not fit, is refused now, not hours later.
+    """
     from maskgen.methods.networks.deepusps.network import build_network, load_start
 
     from .training.checkpoints import read_encoder

@@ -1,7 +1,8 @@
 """The zarr store of photos, priors, running averages and labels: one chunk per image.
 
-Nothing in it counts by being there. A step writes rows, makes them durable with `sync`, and then commits a record
-that says how many rows count and what their SHA-256 is; a kill before the record costs the rows, never their sense.
+Nothing in it counts by being there. A step writes rows, makes them durable with `sync`, and then commits a
+record that says how many rows count and what their SHA-256 is; a kill before the record costs the rows, never
+their sense.
 """
 
 from __future__ import annotations
@@ -154,7 +155,8 @@ def damaged(name: str, cause: str = "a torn copy or bit rot") -> ShardFault:
         "an array of the store is absent or damaged",
         where=f"{FOLDER}/{name}",
         cause=cause,
-        remedy=f"remove records/{record_of(name)}.json and run again: that step is then done anew, with the same result",
+        remedy=f"remove records/{record_of(name)}.json and run again: that step is then done anew, with the "
+        "same result",
     )
 
 

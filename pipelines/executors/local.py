@@ -33,8 +33,8 @@ class LocalExecutor:
         config: of the run.
         workers: number of processes.
         make_stages: builds the stages inside a worker; a module-level function.
-        tick: called about twice a second with the number of images finished in running shards, and the share of
-            the time that each device has been busy.
+        tick: called about twice a second with the number of images finished in running shards, and the share
+            of the time that each device has been busy.
         stop: asked on every tick; 0 go on, 1 finish the running shards, 2 drop them now.
     """
 
@@ -94,7 +94,10 @@ class LocalExecutor:
                 self._try_again(task.job, "no single image is to blame")
 
     def _judge(self, loss: Loss[Task]) -> None:
-        """A worker died on this task: try the image it was on alone, and mark it broken when it kills again."""
+        """A worker died on this task.
+
+        Try the image it was on alone, and mark it broken when it kills again.
+        """
         task, queue = loss.task, self._supervisor.queue
         if loss.item is None:
             self._try_again(task.job if isinstance(task, Trial) else task, loss.reason)

@@ -16,7 +16,9 @@ from ..resolve import ResolvedConfig
 
 
 def check_precision_of(config: ResolvedConfig, output: Path) -> None:
-    """Compare the masks of a few built-in photos with float32's, in a process of its own, and log the figures.
+    """Compare the masks of a few built-in photos with float32's, in a process of its own.
+
+    The figures go to the log.
 
     Args:
         config: of the run; nothing is done for float32 or a method without a network.

@@ -55,8 +55,10 @@ def serve_network(
         listener: bound and listening.
         method: a learned method of METHODS.
         options: resolved, with this process's device.
-        batch_size: photos per call; the last ones of a call are zeros where too few wait, so the shape is fixed.
-        meters: METERS doubles: seconds inside the network, photos, and when the running call began (0: none runs).
+        batch_size: photos per call; the last ones of a call are zeros where too few wait, so the shape is
+            fixed.
+        meters: METERS doubles: seconds inside the network, photos, and when the running call began (0: none
+            runs).
         faults: a connection that takes the MaskgenError that ends this process.
         parent: the process whose death ends this one.
     """

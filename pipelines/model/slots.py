@@ -1,7 +1,8 @@
 """What workers and model processes share: the memory of a few chunks of photos, and the messages about them.
 
-Only small messages cross the socket between the two; photos and maps lie in anonymous shared memory, whose descriptor the
-worker hands over. Nothing of it has a name in the file system, so nothing is left behind by a kill.
+Only small messages cross the socket between the two; photos and maps lie in anonymous shared memory, whose
+descriptor the worker hands over. Nothing of it has a name in the file system, so nothing is left behind by a
+kill.
 """
 
 from __future__ import annotations

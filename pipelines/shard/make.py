@@ -62,7 +62,8 @@ def make_shard(job: ShardJob, images: list[PlannedImage], stages: Stages, watch:
     """Make and commit one shard.
 
     Raises:
-        MaskgenError: the disk is full, the shard exists with other content, or the method fails on everything.
+        MaskgenError: the disk is full, the shard exists with other content, or the method fails on
+            everything.
     """
     watch.begin_shard()
     failures_in_row = 0
@@ -122,7 +123,10 @@ def _one_by_one(job: ShardJob, images: Numbered, stages: Stages, watch: Watch) -
 def _in_chunks(
     job: ShardJob, images: Numbered, stages: Stages, watch: Watch, remote: RemoteNetwork
 ) -> Iterator[Finished]:
-    """The network runs in another process: several chunks of prepared photos are with it while more are decoded."""
+    """The network runs in another process.
+
+    Several chunks of prepared photos are with it while more are decoded.
+    """
     waiting: deque[tuple[list[tuple[int, Decoded | Quarantined]], Reply]] = deque()
     stream = iter(images)
     while True:

@@ -1,4 +1,7 @@
-"""The stages of one image: decode, mask, background, encode. Pure given the configuration and the source's bytes."""
+"""The stages of one image: decode, mask, background, encode.
+
+Pure given the configuration and the source's bytes.
+"""
 
 from __future__ import annotations
 

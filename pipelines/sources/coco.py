@@ -30,11 +30,11 @@ _INT64 = 1 << 63
 
 
 def open_coco(options: SourceOptions) -> Listing:
-    """The photos of one split, sorted by file name, with the sorted distinct category ids of their annotations.
+    """The photos of one split, sorted by file name, with the sorted category ids of their annotations.
 
-    The photos lie in ``{split}2017/`` (or 2014), ``images/{split}2017/``, ``{split}2017.zip``, ``images/``, or the
-    input is itself such a folder or zip. Labels come from ``annotations/instances_{split}2017.json`` or
-    ``instances.json`` beside them; without one they are None, and an image without any object has ``()``.
+    The photos lie in ``{split}2017/`` (or 2014), ``images/{split}2017/``, ``{split}2017.zip``, ``images/``,
+    or the input is itself such a folder or zip. Labels come from ``annotations/instances_{split}2017.json``
+    or ``instances.json`` beside them; without one they are None, and an image without any object has ``()``.
     """
     return Listing(lambda notes: _items(options, notes))
 

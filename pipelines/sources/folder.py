@@ -13,8 +13,8 @@ from .listing import Listing, Notes, SourceOptions, entries, shown, split_name, 
 def open_folder(options: SourceOptions) -> Listing:
     """Every file with an image's extension below the input, sorted by the bytes of its relative path.
 
-    Names are relative paths without extension. Labels: with ``--labels folder`` the position of the first-level
-    folder among all of them, sorted; otherwise none.
+    Names are relative paths without extension. Labels: with ``--labels folder`` the position of the
+    first-level folder among all of them, sorted; otherwise none.
 
     Raises:
         UsageError: the input is a file.

@@ -1,4 +1,7 @@
-"""ImageNet as people have it: class folders, the original tars unpacked or not, flat folders, tiny-imagenet."""
+"""ImageNet as people have it.
+
+Class folders, the original tars unpacked or not, flat folders, tiny-imagenet.
+"""
 
 from __future__ import annotations
 
@@ -34,12 +37,14 @@ _CLASS_TAR = re.compile(r"(?:\./)?(n\d{8})\.tar")
 
 
 def open_imagenet(options: SourceOptions) -> Listing:
-    """The photos of one split, by class and then by file name; the label is the class's place among the sorted wnids.
+    """The photos of one split, by class and then by file name.
 
-    Layouts: ``{split}/<wnid>/*.JPEG`` (also below ``ILSVRC/Data/CLS-LOC``, with an ``images`` folder in each class as
-    in tiny-imagenet, or the input is the split itself), a flat folder whose files begin with their wnid, a flat
-    ``val`` with a file of labels (see `find_classes`), and ``ILSVRC2012_img_{split}.tar`` without unpacking.
-    ``val`` is numbered as ``train`` when that lies beside it.
+    The label is the class's place among the sorted wnids.
+
+    Layouts: ``{split}/<wnid>/*.JPEG`` (also below ``ILSVRC/Data/CLS-LOC``, with an ``images`` folder in each
+    class as in tiny-imagenet, or the input is the split itself), a flat folder whose files begin with their
+    wnid, a flat ``val`` with a file of labels (see `find_classes`), and ``ILSVRC2012_img_{split}.tar``
+    without unpacking. ``val`` is numbered as ``train`` when that lies beside it.
     """
     return Listing(lambda notes: _items(options, notes))
 
@@ -221,6 +226,7 @@ def _prefixes(photos: list[Photo], place: Path) -> PhotoClasses:
                 f"the class of {photo.name!r} is unknown",
                 where=str(place),
                 cause="the photos lie in no class folders, no file of labels is beside them",
-                remedy="add val_labels.txt with lines 'name wnid', or use --dataset folder for photos without labels",
+                remedy="add val_labels.txt with lines 'name wnid', or use --dataset folder for photos "
+                "without labels",
             )
     return PhotoClasses(wnids, set(wnids), [], "")

@@ -41,8 +41,8 @@ def find_classes(place: Path, root: Path, names: list[str]) -> PhotoClasses | No
     """The classes of the photos `names` (sorted, without extension) from a file in or beside `place`.
 
     Read are lines ``name wnid`` (``val_labels.txt``, tiny-imagenet's ``val_annotations.txt``), Kaggle's
-    ``LOC_val_solution.csv``, and one wnid per photo in the order of the names. The devkit's integers are refused:
-    their numbering is not the order of the wnids and cannot be told from the file.
+    ``LOC_val_solution.csv``, and one wnid per photo in the order of the names. The devkit's integers are
+    refused: their numbering is not the order of the wnids and cannot be told from the file.
 
     Raises:
         SourceFault: a malformed line, a photo without a class, integers instead of wnids.
@@ -83,7 +83,8 @@ def _row(line: str, number: int, file: Path) -> tuple[str, str]:
             "integer labels cannot be told apart",
             where=f"{file}, line {number}",
             cause="the devkit's ILSVRC ids are not the order of the wnids",
-            remedy="write val_labels.txt with lines 'ILSVRC2012_val_00000001 n01751748' from the devkit's meta data",
+            remedy="write val_labels.txt with lines 'ILSVRC2012_val_00000001 n01751748' from the devkit's "
+            "meta data",
         )
     raise SourceFault(
         f"a line without a wnid: {line[:80]!r}",

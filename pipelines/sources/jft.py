@@ -39,8 +39,8 @@ def open_jft(options: SourceOptions) -> Listing:
     """Every record of one TFRecord file, of a set ``name-?????-of-?????``, or of a folder of either.
 
     All checksums are verified while listing. The reference points at the image inside the record. Labels: one
-    integer, or the sorted distinct integers of several. The name is the name feature without its folder and its
-    image extension, else ``<file stem>_<record number>``.
+    integer, or the sorted distinct integers of several. The name is the name feature without its folder and
+    its image extension, else ``<file stem>_<record number>``.
     """
     return Listing(lambda notes: _items(options, notes))
 

@@ -131,7 +131,7 @@ def is_image_name(name: str) -> bool:
 
 
 def is_hidden(name: str) -> bool:
-    """Whether the last part of a member's name begins with a dot, as the copies of attributes do that macOS adds."""
+    """Whether the last part of a member's name begins with a dot, as in the copies that macOS adds."""
     return name.rsplit("/", 1)[-1].startswith(".")
 
 

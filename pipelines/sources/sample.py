@@ -25,7 +25,10 @@ PHOTOS = (
     "retina.jpg",
     "rocket.jpg",
 )
-"""Real photos only: drawings, test patterns, microscopy and the second view of the stereo pair are left out."""
+"""Real photos only.
+
+Drawings, test patterns, microscopy and the second view of the stereo pair are left out.
+"""
 
 
 def sample_folder() -> Path:

@@ -32,10 +32,10 @@ class _Sample:
 
 
 def open_webdataset(options: SourceOptions) -> Listing:
-    """Every sample with a photo (``jpg``, ``jpeg``, ``png``, ``webp``, the first of them) of one tar or a folder of tars.
+    """Every sample with a photo, the first of jpg, jpeg, png and webp, of one tar or a folder of tars.
 
-    The name is webdataset's key: the member's path up to the first dot of its last part. Labels come from ``.cls``
-    (an ASCII integer) or the ``label`` of ``.json`` (an integer or a list of them).
+    The name is webdataset's key: the member's path up to the first dot of its last part. Labels come from
+    ``.cls`` (an ASCII integer) or the ``label`` of ``.json`` (an integer or a list of them).
     """
     return Listing(lambda notes: _items(options, notes), names_are_keys=True)
 

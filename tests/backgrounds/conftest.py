@@ -87,7 +87,8 @@ def _keeps_foreground_out(maker: Background, photo: RGB, mask: HardMask) -> Fill
     assert not (outside & mask).any()
     np.testing.assert_array_equal(filled.image[outside], photo[outside])
 
-    # The hard mask's own margin holds the soft edge: it must not count either, save in the mean of what is left.
+    # The hard mask's own margin holds the soft edge: it must not count either, save in the mean of what is
+    # left.
     edge = mask if filled.how == "mean" else grow_mask(mask, margin_px(photo.shape))
     for color in ((255, 0, 254), (0, 255, 1)):
         again = maker(_painted(photo, edge, color), mask)

@@ -172,9 +172,15 @@ def test_photos_come_from_the_shards(shared_data: Path, tmp_path: Path) -> None:
         arguments += ["--method", method, "--background", "none", "--workers", 1]
         assert CliRunner().invoke(cli, list(map(str, arguments)), catch_exceptions=False).exit_code == 0
     found = call(
-        f"rbd={tmp_path}/rbd", f"box={tmp_path}/box", "--truth", truth, "--workers", 1,
-        "--output", tmp_path / "sheet.png",
-    )  # fmt: skip
+        f"rbd={tmp_path}/rbd",
+        f"box={tmp_path}/box",
+        "--truth",
+        truth,
+        "--workers",
+        1,
+        "--output",
+        tmp_path / "sheet.png",
+    )
     assert found.exit_code == 0
     assert not found.stderr
     image = cv2.imread(str(tmp_path / "sheet.png"))

@@ -139,9 +139,22 @@ def test_real_photos_from_two_places(shared_data: Path, tmp_path: Path) -> None:
     places = [str(shared_data / name) for name in ("msra1000_images", "imagenet_sample_1000")]
     work = tmp_path / "work"
     done = invoke(
-        "run", "--input", places[0], "--input", places[1], "--output", str(work), "--preset", "test",
-        "--workers", "1", "--threads", "1", "--images", "8",
-    )  # fmt: skip
+        "run",
+        "--input",
+        places[0],
+        "--input",
+        places[1],
+        "--output",
+        str(work),
+        "--preset",
+        "test",
+        "--workers",
+        "1",
+        "--threads",
+        "1",
+        "--images",
+        "8",
+    )
     assert done.exit_code == 0, done.stderr
     facts = json.loads((work / "deepusps.json").read_text())
     assert len(facts["photos"]) == 8

@@ -24,9 +24,17 @@ from maskgen.shards.reader import read_samples
 
 KEYS = [f"{number:04d}" for number in range(128, 138)]
 MEASURES = (
-    "max_f", "max_f_per_image", "adaptive_f", "weighted_f", "mae", "s_measure", "e_measure", "max_e", "adaptive_e",
+    "max_f",
+    "max_f_per_image",
+    "adaptive_f",
+    "weighted_f",
+    "mae",
+    "s_measure",
+    "e_measure",
+    "max_e",
+    "adaptive_e",
     "iou",
-)  # fmt: skip
+)
 
 
 def call(*arguments: object) -> str:

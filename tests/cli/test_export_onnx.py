@@ -158,8 +158,14 @@ def test_u2net_has_the_published_number_of_parameters_in_the_file() -> None:
     held = sum(int(np.prod(t.dims)) for t in model.graph.initializer if t.data_type == onnx.TensorProto.FLOAT)
     assert held == 44_009_869 - batch_norms
     assert {node.op_type for node in model.graph.node} == {
-        "Conv", "Relu", "MaxPool", "Resize", "Concat", "Add", "Sigmoid",
-    }  # fmt: skip
+        "Conv",
+        "Relu",
+        "MaxPool",
+        "Resize",
+        "Concat",
+        "Add",
+        "Sigmoid",
+    }
 
 
 @pytest.mark.slow

@@ -82,15 +82,40 @@ def test_every_kind_of_value_is_read(tmp_path: Path) -> None:
     file = tmp_path / "a.toml"
     file.touch()
     words = [
-        str(tmp_path), "--workers", "3", "--rate", "1", "--method", "box", "--no-binary", "--device", "cuda", "--name",
-        "a", "--name", "b,c", "--numbers", "7, 8", "--normalize", "--file", str(file), "--json",
-    ]  # fmt: skip
+        str(tmp_path),
+        "--workers",
+        "3",
+        "--rate",
+        "1",
+        "--method",
+        "box",
+        "--no-binary",
+        "--device",
+        "cuda",
+        "--name",
+        "a",
+        "--name",
+        "b,c",
+        "--numbers",
+        "7, 8",
+        "--normalize",
+        "--file",
+        str(file),
+        "--json",
+    ]
     made, result = invoke(*words)
     assert result.exit_code == 0, result.output
     assert made == Outer(
-        data=tmp_path, inner=Inner(workers=3, rate=1.0), free={"method": "box", "binary": False}, device="cuda",
-        names=("a", "b,c"), numbers=(7, 8), normalize=True, file=file, as_json=True,
-    )  # fmt: skip
+        data=tmp_path,
+        inner=Inner(workers=3, rate=1.0),
+        free={"method": "box", "binary": False},
+        device="cuda",
+        names=("a", "b,c"),
+        numbers=(7, 8),
+        normalize=True,
+        file=file,
+        as_json=True,
+    )
 
 
 @pytest.mark.parametrize(

@@ -83,7 +83,13 @@ def test_a_reader_that_goes_away_ends_a_command_quietly() -> None:
         "run_command(click.Command('tool', callback=many), 'tool', [])"
     )
     shell = f"'{sys.executable}' -c \"$CODE\" | head -1; exit ${{PIPESTATUS[0]}}"
-    done = subprocess.run(["bash", "-c", shell], env={"CODE": code, **_environment()}, capture_output=True, text=True, check=False)  # fmt: skip
+    done = subprocess.run(
+        ["bash", "-c", shell],
+        env={"CODE": code, **_environment()},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
     assert (done.returncode, done.stdout, done.stderr) == (141, "0\n", "")
 
 

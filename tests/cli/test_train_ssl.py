@@ -21,7 +21,10 @@ TrainWords = Callable[..., list[str]]
 @pytest.mark.slow
 @pytest.mark.parametrize("module", ["torch", "nvidia", "cv2", "pyarrow"])
 def test_help_imports_nothing_heavy(module: str) -> None:
-    code = f"import sys; from maskgen.cli.train_ssl import train; sys.argv = ['train-ssl', '--help']\ntry: train()\nexcept SystemExit: pass\nassert {module!r} not in sys.modules"  # fmt: skip
+    code = (
+        f"import sys; from maskgen.cli.train_ssl import train; sys.argv = ['train-ssl', '--help']\n"
+        f"try: train()\nexcept SystemExit: pass\nassert {module!r} not in sys.modules"
+    )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
     assert "knn-moco" in done.stdout
@@ -30,7 +33,10 @@ def test_help_imports_nothing_heavy(module: str) -> None:
 @pytest.mark.slow
 @pytest.mark.parametrize("module", ["torch", "nvidia", "cv2", "pyarrow", "scipy"])
 def test_listing_presets_imports_nothing_heavy(module: str) -> None:
-    code = f"import sys; from maskgen.cli.train_ssl import train; sys.argv = ['train-ssl', 'presets']\ntry: train()\nexcept SystemExit: pass\nassert {module!r} not in sys.modules"  # fmt: skip
+    code = (
+        f"import sys; from maskgen.cli.train_ssl import train; sys.argv = ['train-ssl', 'presets']\n"
+        f"try: train()\nexcept SystemExit: pass\nassert {module!r} not in sys.modules"
+    )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
     assert "bg-swaps-220" in done.stdout
@@ -51,8 +57,11 @@ def test_presets_are_listed_with_their_papers(call_tool: Call) -> None:
 @pytest.mark.slow
 def test_a_run_leaves_its_configuration_metrics_checkpoint_and_backbone(trained: Path) -> None:
     assert sorted(path.name for path in trained.iterdir()) == [
-        "backbone.safetensors", "checkpoints", "config.json", "metrics.jsonl",
-    ]  # fmt: skip
+        "backbone.safetensors",
+        "checkpoints",
+        "config.json",
+        "metrics.jsonl",
+    ]
     config = read_config(trained)
     assert config["preset"]["batch_size"] == 18
     assert config["precision"] == "fp32"

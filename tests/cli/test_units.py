@@ -9,8 +9,16 @@ from maskgen.cli.units import format_size, format_time
 
 @pytest.mark.parametrize(
     ("count", "text"),
-    [(0, "0 B"), (999, "999 B"), (1000, "1 kB"), (1_234_567, "1.23 MB"), (5e9, "5 GB"), (7.5e12, "7.5 TB"), (4e15, "4e+03 TB")],
-)  # fmt: skip
+    [
+        (0, "0 B"),
+        (999, "999 B"),
+        (1000, "1 kB"),
+        (1_234_567, "1.23 MB"),
+        (5e9, "5 GB"),
+        (7.5e12, "7.5 TB"),
+        (4e15, "4e+03 TB"),
+    ],
+)
 def test_sizes(count: float, text: str) -> None:
     assert format_size(count) == text
 

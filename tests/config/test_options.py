@@ -45,8 +45,10 @@ def test_only_declared_fields_are_options_and_each_knows_its_field() -> None:
     assert (KNOWN["output"].item, KNOWN["output"].optional) == (Path, True)
     assert KNOWN["output"].marks == (PathRule(file=False),)
     assert (KNOWN["device"].group, KNOWN["device"].result, KNOWN["device"].flag) == (
-        "machine", False, "--device",
-    )  # fmt: skip
+        "machine",
+        False,
+        "--device",
+    )
 
 
 def test_a_field_made_by_option_is_an_ordinary_field() -> None:
@@ -58,12 +60,22 @@ def test_a_field_made_by_option_is_an_ordinary_field() -> None:
 @pytest.mark.parametrize(
     ("name", "text", "value"),
     [
-        ("name", " as it is ", "as it is"), ("device", "cuda", "cuda"), ("count", "9", 9), ("rate", "1e-3", 0.001),
-        ("share", "none", None), ("share", "None", None), ("share", "0", 0.0), ("fast", "Yes", True),
-        ("fast", "0", False), ("steps", "60, 80", (60, 80)), ("steps", "", ()), ("priors", "mr,mc", ("mr", "mc")),
-        ("output", "a/b", Path("a/b")), ("output", "none", None),
+        ("name", " as it is ", "as it is"),
+        ("device", "cuda", "cuda"),
+        ("count", "9", 9),
+        ("rate", "1e-3", 0.001),
+        ("share", "none", None),
+        ("share", "None", None),
+        ("share", "0", 0.0),
+        ("fast", "Yes", True),
+        ("fast", "0", False),
+        ("steps", "60, 80", (60, 80)),
+        ("steps", "", ()),
+        ("priors", "mr,mc", ("mr", "mc")),
+        ("output", "a/b", Path("a/b")),
+        ("output", "none", None),
     ],
-)  # fmt: skip
+)
 def test_texts_are_read_by_the_type_of_the_field(name: str, text: str, value: Any) -> None:
     found = KNOWN[name].parse(text)
     assert found == value
@@ -87,7 +99,7 @@ def test_texts_are_read_by_the_type_of_the_field(name: str, text: str, value: An
         ("steps", "1,-2", "steps must be at least 0, got -2"),
         ("priors", "mc,mrr", "priors got 'mrr'\n  Next: did you mean 'mr'?"),
     ],
-)  # fmt: skip
+)
 def test_texts_that_are_no_value_are_answered_with_what_would_be(name: str, text: str, words: str) -> None:
     with pytest.raises(UsageError) as refusal:
         KNOWN[name].parse(text)
@@ -97,10 +109,21 @@ def test_texts_that_are_no_value_are_answered_with_what_would_be(name: str, text
 @pytest.mark.parametrize(
     ("name", "value"),
     [
-        ("name", 1), ("name", None), ("count", 2.0), ("count", True), ("count", "3"), ("rate", True), ("rate", math.inf),
-        ("fast", 1), ("steps", [1]), ("steps", (1.0,)), ("steps", 1), ("share", "none"), ("output", "a"),
+        ("name", 1),
+        ("name", None),
+        ("count", 2.0),
+        ("count", True),
+        ("count", "3"),
+        ("rate", True),
+        ("rate", math.inf),
+        ("fast", 1),
+        ("steps", [1]),
+        ("steps", (1.0,)),
+        ("steps", 1),
+        ("share", "none"),
+        ("output", "a"),
     ],
-)  # fmt: skip
+)
 def test_values_of_another_type_are_refused(name: str, value: object) -> None:
     with pytest.raises(UsageError, match=r"^--x (takes|must)"):
         KNOWN[name].check(value, "--x")

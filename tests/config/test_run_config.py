@@ -32,9 +32,22 @@ def test_file_values_are_checked_like_the_command_lines(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize(
     "wrong",
-    [{"shard_size": 0}, {"shard_size": "7"}, {"shard_size": True}, {"method": "rdb"}, {"threshold": float("nan")},
-     {"max_failures": "many"}, {"max_failures": "101%"}, {"binary": 1}, {"threshold": 2.0}, {"threshold": float("inf")}, {"jpeg_quality": 101}, {"limit": 10**20}, {"output": ""}],
-)  # fmt: skip
+    [
+        {"shard_size": 0},
+        {"shard_size": "7"},
+        {"shard_size": True},
+        {"method": "rdb"},
+        {"threshold": float("nan")},
+        {"max_failures": "many"},
+        {"max_failures": "101%"},
+        {"binary": 1},
+        {"threshold": 2.0},
+        {"threshold": float("inf")},
+        {"jpeg_quality": 101},
+        {"limit": 10**20},
+        {"output": ""},
+    ],
+)
 def test_wrong_values_are_refused(wrong: dict[str, object]) -> None:
     with pytest.raises(UsageError):
         run_config.make_config({**GIVEN, **wrong})

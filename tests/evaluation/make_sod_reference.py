@@ -32,9 +32,13 @@ def judge(cases: list[Case], *, normalize: bool) -> dict[str, object]:
         f, e = judges["f"].get_results(), judges["e"].get_results()["em"]
         iou = judges["iou"].get_results()["iou"]["dynamic"]
         scalars = (
-            f["fm"]["adp"], judges["w"].get_results()["wfm"], judges["mae"].get_results()["mae"],
-            judges["s"].get_results()["sm"], e["curve"].mean(), e["adp"],
-        )  # fmt: skip
+            f["fm"]["adp"],
+            judges["w"].get_results()["wfm"],
+            judges["mae"].get_results()["mae"],
+            judges["s"].get_results()["sm"],
+            e["curve"].mean(),
+            e["adp"],
+        )
         curves = (f["pr"]["p"], f["pr"]["r"], f["fm"]["curve"], e["curve"], iou)
         row = dict(zip(SCALARS, map(float, scalars), strict=True))
         for name, curve in zip(("precision", "recall", "f", "e", "iou"), curves, strict=True):
@@ -54,9 +58,13 @@ def judge(cases: list[Case], *, normalize: bool) -> dict[str, object]:
 def _judges() -> dict[str, object]:
     iou = sod.FmeasureV2(metric_handlers={"iou": sod.IOUHandler(with_dynamic=True, with_adaptive=False)})
     return {
-        "f": sod.Fmeasure(), "w": sod.WeightedFmeasure(), "mae": sod.MAE(), "s": sod.Smeasure(), "e": sod.Emeasure(),
+        "f": sod.Fmeasure(),
+        "w": sod.WeightedFmeasure(),
+        "mae": sod.MAE(),
+        "s": sod.Smeasure(),
+        "e": sod.Emeasure(),
         "iou": iou,
-    }  # fmt: skip
+    }
 
 
 if __name__ == "__main__":

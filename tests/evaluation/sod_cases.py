@@ -1,4 +1,6 @@
-"""Maps and truths that the tests and the reference script both make, bit for bit, whatever numpy's version."""
+"""Maps and truths that the tests and the reference script both make, bit for bit, whatever numpy's
+version.
+"""
 
 from __future__ import annotations
 
@@ -22,15 +24,21 @@ def noise(seed: int, shape: tuple[int, int]) -> NDArray[np.uint8]:
 
 
 def made(number: int) -> Case:
-    """A random case: noise, a blob, binary, constant or black maps; random, blob, almost empty and full truths."""
+    """A random case: noise, a blob, binary, constant or black maps; random, blob, almost empty and full
+    truths.
+    """
     height, width = 3 + number * 7 % 38, 4 + number * 11 % 41
     rows, columns = np.mgrid[:height, :width]
     disc = (rows - height // 2) ** 2 + (columns - width // 3) ** 2 < (min(height, width) // 2) ** 2 + 1
     levels = noise(number, (height, width))
     maps = (
-        levels, levels // 4 + 100 * disc.astype(np.uint8), np.where(levels > 90, 255, 0), levels * 0 + number,
-        levels * 0, levels // 3 + 20,
-    )  # fmt: skip
+        levels,
+        levels // 4 + 100 * disc.astype(np.uint8),
+        np.where(levels > 90, 255, 0),
+        levels * 0 + number,
+        levels * 0,
+        levels // 3 + 20,
+    )
     one = np.zeros((height, width), bool)
     one[height // 2, width // 2] = True
     truths = (disc, noise(number + 999, (height, width)) > 128, one, ~one, one | True)

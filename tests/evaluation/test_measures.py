@@ -45,7 +45,8 @@ def test_the_measures_of_a_quarter_worked_by_hand() -> None:
     found = measure(picture([[255, 0]]), truth([[1, 0]]))
     # Object: 2 * 1 / (1 + 1 + 0) = 1 on both sides; quarters without variance count 1.
     assert found.measures.s_measure == pytest.approx(1)
-    # E of the right cut is n / (n - 1) = 2, and of the cut at 0 (all chosen): alignment 0 everywhere, 1/4 * 2.
+    # E of the right cut is n / (n - 1) = 2, and of the cut at 0 (all chosen): alignment 0 everywhere, 1/4 *
+    # 2.
     assert found.curves.e[[0, 1, 255]] == pytest.approx([0.5, 2, 2])
     assert found.measures.weighted_f == pytest.approx(1)
 

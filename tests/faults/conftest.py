@@ -49,8 +49,8 @@ def photos(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def make_set(photos: Path) -> MakeSet:
     """``make_set(output, **options)``: `maskgen run` in this process; again on the same folder resumes.
 
-    With ``processes=True`` the real executor and its worker processes are used; ``retry_failed`` and ``task`` are
-    those of the command line, all else are fields of RunConfig.
+    With ``processes=True`` the real executor and its worker processes are used; ``retry_failed`` and ``task``
+    are those of the command line, all else are fields of RunConfig.
     """
 
     def make(

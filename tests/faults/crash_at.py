@@ -1,7 +1,7 @@
 """Commit one shard again and again, dying before or after the n-th file operation; prints what was found.
 
-Run as a script with the scratch folder as its argument: it forks a child per crash point, so it must stay free of
-threads.
+Run as a script with the scratch folder as its argument: it forks a child per crash point, so it must stay
+free of threads.
 """
 
 from __future__ import annotations

@@ -10,7 +10,9 @@ from pathlib import Path
 
 
 def wait_until_it_listens(pid: int) -> None:
-    """Until the interpreter has started and the command has installed its handlers, a signal simply kills it."""
+    """Until the interpreter has started and the command has installed its handlers, a signal simply kills
+    it.
+    """
     wanted = 1 << (signal.SIGUSR1 - 1)
     deadline = time.monotonic() + 60
     while time.monotonic() < deadline:
@@ -22,7 +24,9 @@ def wait_until_it_listens(pid: int) -> None:
 
 
 def nobody_left(group: int) -> bool:
-    """Whether the process group is empty within five seconds (Python's resource tracker is the last to go)."""
+    """Whether the process group is empty within five seconds (Python's resource tracker is the last to
+    go).
+    """
     deadline = time.monotonic() + 5
     while time.monotonic() < deadline:
         try:

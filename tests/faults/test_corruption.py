@@ -1,4 +1,6 @@
-"""Faults 14 and 15: any flipped byte, cut, missing, extra, renamed, swapped or stale file of a data set is found."""
+"""Faults 14 and 15: any flipped byte, cut, missing, extra, renamed, swapped or stale file of a data set is
+found.
+"""
 
 from __future__ import annotations
 
@@ -91,7 +93,9 @@ def test_every_byte_of_the_small_files_counts(copy: Path, full_faults: bool) -> 
 
 
 def cuts(copy: Path, draw: random.Random, count: int) -> Iterator[tuple[Path, bytes]]:
-    """Files cut at random places; half of the tars at a boundary between members, with or without an end marker."""
+    """Files cut at random places; half of the tars at a boundary between members, with or without an end
+    marker.
+    """
     for number in range(count):
         path = draw.choice(data_files(copy) if number % 2 else sorted(copy.glob("*.tar")))
         data = path.read_bytes()
@@ -200,7 +204,9 @@ CASES: dict[str, Damage] = {
     "missing-table": lambda out, _: remove(out, SECOND, "parquet"),
     "missing-table-of-a-shard-without-samples": lambda out, _: remove(out, FAILED, "parquet"),
     "extra-shard": lambda out, other: extra(out, other, "folder-train-000005"),
-    "extra-tar-of-a-shard-without-samples": lambda out, _: shutil.copy(out / f"{FIRST}.tar", out / f"{FAILED}.tar"),
+    "extra-tar-of-a-shard-without-samples": lambda out, _: shutil.copy(
+        out / f"{FIRST}.tar", out / f"{FAILED}.tar"
+    ),
     "extra-copy": lambda out, _: shutil.copy(out / f"{FIRST}.tar", out / f"{FIRST} (1).tar"),
     "renamed": lambda out, _: rename(out, FIRST, "folder-train-000009"),
     "renamed-with-its-record": lambda out, _: rename(out, FIRST, "folder-train-000009", record=True),
@@ -215,7 +221,7 @@ CASES: dict[str, Damage] = {
     "older-manifest": lambda out, other: shutil.copy(other / naming.MANIFEST, out / naming.MANIFEST),
     "second-manifest": lambda out, other: shutil.copy(other / naming.MANIFEST, out / "manifest (1).json"),
     "second-manifest-set-aside": lambda out, _: shutil.copy(out / naming.MANIFEST, out / "old-manifest.json"),
-}  # fmt: skip
+}
 HIDDEN_FROM_THE_LOADER: dict[str, Damage] = {
     "record-of-another-run": lambda out, other: foreign_record(out, other, FIRST),
     "record-of-a-shard-of-another-run": lambda out, _: shutil.copy(

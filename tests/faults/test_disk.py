@@ -1,4 +1,6 @@
-"""Fault 5: full, broken, read-only and limited disks: exit 3 with a remedy, nothing half made, resume to the same bytes."""
+"""Fault 5: full, broken, read-only and limited disks: exit 3 with a remedy, nothing half made, resume to the
+same bytes.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,6 @@
-"""Fault 13: shards made to harm, as a source of photos and in place of our own: nothing escapes, nothing runs."""
+"""Fault 13: shards made to harm, as a source of photos and in place of our own: nothing escapes, nothing
+runs.
+"""
 
 from __future__ import annotations
 
@@ -37,7 +39,9 @@ Make = Callable[["Room"], bytes]
 
 
 class Room:
-    """A closed place: the input, the output, files that must stay as they are, and a canary that must not sing."""
+    """A closed place: the input, the output, files that must stay as they are, and a canary that must not
+    sing.
+    """
 
     def __init__(self, place: Path, photo: bytes) -> None:
         self.photo = photo
@@ -145,7 +149,10 @@ REFUSED: dict[str, tuple[Make, str]] = {
     "pax-huge-size": (lambda room: pax("x.jpg", room.photo, size="9" * 30), "states the size"),
     "pax-size-beyond-the-end": (lambda room: pax("x.jpg", room.photo, size="99999999"), "beyond the end"),
     "pax-chain": (lambda room: b"".join(pax_only() for _ in range(10_000)), "more than 8 extension headers"),
-    "gnu-name-without-member": (lambda _: member("a" * 300)[: 2 * tar.BLOCK], "belongs to no member|truncated"),
+    "gnu-name-without-member": (
+        lambda _: member("a" * 300)[: 2 * tar.BLOCK],
+        "belongs to no member|truncated",
+    ),
     "negative-size": (sized(b"\xff" * 12), "impossible size"),
     "base-256-huge": (sized(b"\x80" + b"\xff" * 11), "impossible size"),
     "base-256-wraps": (sized(b"\x80\0\0\0\x80\0\0\0\0\0\0\0"), "beyond the end|impossible size"),
@@ -159,7 +166,7 @@ REFUSED: dict[str, tuple[Make, str]] = {
     ),
     "data-after-the-end": (lambda room: END + member("late.jpg", room.photo), "data after its end marker"),
     "no-member-at-all": (lambda _: b"", "holds no image"),
-}  # fmt: skip
+}
 LET_THROUGH: dict[str, tuple[Make, str]] = {
     "symbolic-link": (special(tarfile.SYMTYPE, "/etc/passwd"), LEFT_OUT),
     "hard-link": (special(tarfile.LNKTYPE, "../../victim.jpg"), LEFT_OUT),
@@ -168,18 +175,23 @@ LET_THROUGH: dict[str, tuple[Make, str]] = {
     "pipe": (special(tarfile.FIFOTYPE), LEFT_OUT),
     "sparse": (lambda room: pax("x.jpg", room.photo, **{"GNU.sparse.realsize": "1"}), LEFT_OUT),
     "link-then-file-below-it": (
-        lambda room: member("d", kind=tarfile.SYMTYPE, link="../..") + member("d/victim.jpg", room.photo), LEFT_OUT,
+        lambda room: member("d", kind=tarfile.SYMTYPE, link="../..") + member("d/victim.jpg", room.photo),
+        LEFT_OUT,
     ),
     "pickles": (
         lambda room: b"".join(
-            member(f"p.{ext}", room.bomb()) for ext in ("pyd", "pkl", "pickle", "pth", "pt", "npy", "cbor", "mp")
-        ), "without a jpg",
+            member(f"p.{ext}", room.bomb())
+            for ext in ("pyd", "pkl", "pickle", "pth", "pt", "npy", "cbor", "mp")
+        ),
+        "without a jpg",
     ),
     "pickle-as-label": (
-        lambda room: member("p.jpg", room.photo) + member("p.cls", room.bomb()), "no integer label",
+        lambda room: member("p.jpg", room.photo) + member("p.cls", room.bomb()),
+        "no integer label",
     ),
     "deep-json": (
-        lambda room: member("p.jpg", room.photo) + member("p.json", b"[" * 200_000), "no integer label",
+        lambda room: member("p.jpg", room.photo) + member("p.json", b"[" * 200_000),
+        "no integer label",
     ),
     "endless-number": (
         lambda room: member("p.jpg", room.photo) + member("p.json", b'{"label": ' + b"9" * 100_000 + b"}"),
@@ -189,15 +201,19 @@ LET_THROUGH: dict[str, tuple[Make, str]] = {
     "escape-codes": (named("\x1b[2J\n\rx.jpg"), ""),
     "pax-long-name": (lambda room: pax("x.jpg", room.photo, path="e" * 1000 + ".jpg"), ""),
     "gnu-long-name": (named("e" * 1000 + ".jpg"), ""),
-}  # fmt: skip
+}
 QUARANTINED: dict[str, tuple[Make, str]] = {
     "pickle-as-photo": (lambda room: member("evil.jpg", room.bomb()), "format-not-allowed"),
-    "archive-as-photo": (lambda room: member("evil.jpg", member("../x", room.photo) + END), "format-not-allowed"),
+    "archive-as-photo": (
+        lambda room: member("evil.jpg", member("../x", room.photo) + END),
+        "format-not-allowed",
+    ),
     "svg-as-photo": (
-        lambda _: member("evil.png", b'<svg><image href="file:///etc/passwd"/></svg>'), "format-not-allowed",
+        lambda _: member("evil.png", b'<svg><image href="file:///etc/passwd"/></svg>'),
+        "format-not-allowed",
     ),
     "photo-too-large": (lambda _: member("evil.jpg", bytes((64 << 20) + 1)), "too-many-bytes"),
-}  # fmt: skip
+}
 
 
 def pax_only() -> bytes:
@@ -222,7 +238,9 @@ def test_refused_as_a_source(case: str, room: Room, make_set: MakeSet) -> None:
 @pytest.mark.slow
 @pytest.mark.parametrize("case", LET_THROUGH)
 def test_harmless_as_a_source(case: str, room: Room, make_set: MakeSet) -> None:
-    """What is no photo is left out with a note; an odd name becomes a plain key; the good neighbour is made."""
+    """What is no photo is left out with a note; an odd name becomes a plain key; the good neighbour is
+    made.
+    """
     make, note = LET_THROUGH[case]
     whole = run(room, make(room) + member("good.jpg", room.photo) + END, make_set).manifest
     assert whole.samples >= 1
@@ -351,11 +369,21 @@ TARS: dict[str, Callable[[bytes], bytes]] = {
     **{
         f"type-{name}": lambda data, kind=kind: first_header(data, lambda h: patched(h, 156, kind))
         for name, kind in {
-            "hard-link": b"1", "symbolic-link": b"2", "device": b"3", "block": b"4", "folder": b"5", "pipe": b"6",
-            "contiguous": b"7", "old": b"\0", "pax": b"x", "global": b"g", "long": b"L", "sparse": b"S",
+            "hard-link": b"1",
+            "symbolic-link": b"2",
+            "device": b"3",
+            "block": b"4",
+            "folder": b"5",
+            "pipe": b"6",
+            "contiguous": b"7",
+            "old": b"\0",
+            "pax": b"x",
+            "global": b"g",
+            "long": b"L",
+            "sparse": b"S",
         }.items()
     },
-}  # fmt: skip
+}
 
 
 @pytest.mark.slow

@@ -1,4 +1,6 @@
-"""Faults under a running loader: kills and resumes, tars cut while they are read, bit rot, odd surroundings."""
+"""Faults under a running loader: kills and resumes, tars cut while they are read, bit rot, odd
+surroundings.
+"""
 
 from __future__ import annotations
 
@@ -79,7 +81,8 @@ with open(log, "a") as out:
             for schedule in ranks:
                 taken = reader.take(schedule.batch(order, step), ("jpg",))
                 for row, key in enumerate(reader.keys(taken.samples)):
-                    digest.update(key.encode() + taken.encoded["jpg"][row].tobytes() + taken.small.fg[row].tobytes())
+                    digest.update(key.encode() + taken.encoded["jpg"][row].tobytes())
+                    digest.update(taken.small.fg[row].tobytes())
             out.write(f"{epoch} {step} {digest.hexdigest()}\\n")
             out.flush()
             done = LoaderState(3, epoch, ranks[0].samples_after(step + 1), state.dataset, state.order)
@@ -95,7 +98,9 @@ with open(log, "a") as out:
 def test_killed_and_resumed_readers_see_the_undisturbed_sequence(
     built: Path, tmp_path: Path, shuffle: str, full_faults: bool
 ) -> None:
-    """kill -9 at random times, each resume on another number of ranks; a global batch is logged at least once."""
+    """kill -9 at random times, each resume on another number of ranks; a global batch is logged at least
+    once.
+    """
     # A step takes 2 ms at least, so that the kills come before the end.
     kills, epochs = (50, 400) if full_faults else (4, 40)
     rng = np.random.default_rng(12)
@@ -165,7 +170,9 @@ def test_tars_cut_and_mended_under_a_reader_never_kill_it(
 
 
 def test_one_flipped_byte_is_found_or_stays_where_it_is(shards: Path, full_faults: bool) -> None:
-    """Whatever is handed out is what lies in the tar under that very name; damage in headers and tables is found."""
+    """Whatever is handed out is what lies in the tar under that very name; damage in headers and tables is
+    found.
+    """
     dataset, rng = open_dataset(shards), np.random.default_rng(8)
     path = dataset.tar(dataset.shards[2])
     whole = path.read_bytes()
@@ -189,11 +196,13 @@ def test_one_flipped_byte_is_found_or_stays_where_it_is(shards: Path, full_fault
         taken = reader.take(np.arange(first, first + rows), ("jpg", "bg.jpg"))
         unseen += 1
         for row, key in enumerate(reader.keys(taken.samples)):
-            for ext, content in (("sat", taken.small.sat[row].astype("<u2").tobytes()),
-                                 ("meta", taken.small.meta[row].tobytes()),
-                                 ("fg", taken.small.fg[row].tobytes()),
-                                 ("jpg", taken.encoded["jpg"][row].tobytes()),
-                                 ("bg.jpg", taken.encoded["bg.jpg"][row].tobytes())):  # fmt: skip
+            for ext, content in (
+                ("sat", taken.small.sat[row].astype("<u2").tobytes()),
+                ("meta", taken.small.meta[row].tobytes()),
+                ("fg", taken.small.fg[row].tobytes()),
+                ("jpg", taken.encoded["jpg"][row].tobytes()),
+                ("bg.jpg", taken.encoded["bg.jpg"][row].tobytes()),
+            ):
                 start, size = places[f"{key}.{ext}"]
                 assert content == data[start : start + size]
         header = any(start - 512 <= offset < start for name, (start, _) in places.items() if _read(name))
@@ -244,8 +253,11 @@ def test_surroundings_without_a_home_and_with_few_files(built: Path, tmp_path: P
     command = f'cd "{gone}" && rmdir "{gone}" && exec "$0" "$@"'
     done = subprocess.run(
         ["sh", "-c", command, sys.executable, "-c", program, str(built), str(tmp_path / "cache")],
-        capture_output=True, text=True, check=False, env=environment,
-    )  # fmt: skip
+        capture_output=True,
+        text=True,
+        check=False,
+        env=environment,
+    )
     assert done.stdout == "read\n", done.stderr
 
 

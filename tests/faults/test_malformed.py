@@ -184,7 +184,9 @@ def refused_files() -> Iterator[Case]:
 
 
 def corpus(bases: list[Case], size: int, stride: int) -> Iterator[Case]:
-    """`size` cases: the refused ones, cuts at every `stride`-th boundary, then random damage; good ones between."""
+    """`size` cases: the refused ones, cuts at every `stride`-th boundary, then random damage; good ones
+    between.
+    """
     rng = random.Random(SEED)
     made = [(f"refused/{name}", data) for name, data in refused_files()]
     for name, data in bases:

@@ -1,8 +1,9 @@
 """Fault 4: the machine loses power after any file operation of a run.
 
-The operations of a real run are recorded. Each prefix of them is then turned into what a disk may hold afterwards:
-content that was not synced is lost, cut or torn, and folder entries that were not synced have happened in any
-subset (Pillai et al., "All File Systems Are Not Created Equal", OSDI 2014: nothing but fsync orders anything).
+The operations of a real run are recorded. Each prefix of them is then turned into what a disk may hold
+afterwards: content that was not synced is lost, cut or torn, and folder entries that were not synced have
+happened in any subset (Pillai et al., "All File Systems Are Not Created Equal", OSDI 2014: nothing but fsync
+orders anything).
 """
 
 from __future__ import annotations
@@ -35,7 +36,9 @@ BLOCK = 512
 
 @dataclass
 class Op:
-    """One operation: write, truncate, sync (a file), link, move, unlink, mkdir, syncdir, or a mark of ours."""
+    """One operation: write, truncate, sync (a file), link, move, unlink, mkdir, syncdir, or a mark of
+    ours.
+    """
 
     kind: str
     path: str = ""

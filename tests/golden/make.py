@@ -1,10 +1,12 @@
-"""Write the golden data set of a format version: ``python tests/golden/make.py tests/golden/format-2.tar.xz``.
+"""Write the golden data set of a format version: ``python tests/golden/make.py
+tests/golden/format-2.tar.xz``.
 
-To be run once for each new version of the format, never again for an old one: what it wrote then is the proof that
-later versions still read it.
+To be run once for each new version of the format, never again for an old one: what it wrote then is the proof
+that later versions still read it.
 
-It draws six small photos in two classes, has `maskgen run` make shards with photos and shards without, and notes what
-they hold in ``expected.json`` by means of tarfile, struct and Pillow, not by this package's own readers.
+It draws six small photos in two classes, has `maskgen run` make shards with photos and shards without, and
+notes what they hold in ``expected.json`` by means of tarfile, struct and Pillow, not by this package's own
+readers.
 """
 
 from __future__ import annotations
@@ -26,8 +28,20 @@ RUNS = {
     "full": ["--method", "rbd", "--layout", "full"],
     "sidecar": ["--method", "mc", "--layout", "sidecar", "--binary", "--background-store", "patch"],
 }
-COMMON = ["--dataset", "folder", "--labels", "folder", "--background", "tiled", "--shard-size", "4",
-          "--max-failures", "1", "--workers", "1"]  # fmt: skip
+COMMON = [
+    "--dataset",
+    "folder",
+    "--labels",
+    "folder",
+    "--background",
+    "tiled",
+    "--shard-size",
+    "4",
+    "--max-failures",
+    "1",
+    "--workers",
+    "1",
+]
 
 
 def draw(number: int) -> Image.Image:
@@ -52,7 +66,9 @@ def photos(folder: Path) -> None:
 
 
 def facts(shards: Path) -> dict[str, dict[str, object]]:
-    """By key: every member's SHA-256, meta, mask and corner values, in words that need none of our readers."""
+    """By key: every member's SHA-256, meta, mask and corner values, in words that need none of our
+    readers.
+    """
     found: dict[str, dict[str, object]] = {}
     for path in sorted(shards.glob("*.tar")):
         with tarfile.open(path) as archive:

@@ -1,4 +1,6 @@
-"""Shards that the first release of format 2 wrote, read by this version: nothing in them may mean anything else now."""
+"""Shards that the first release of format 2 wrote, read by this version: nothing in them may mean anything
+else now.
+"""
 
 from __future__ import annotations
 

@@ -25,7 +25,9 @@ def _drawings() -> ModuleType:
 
 
 def _photos(folder: Path, data: Path) -> Path:
-    """Twenty-five real photos of different kinds, their masks a box: the readers are tested, not the masks."""
+    """Twenty-five real photos of different kinds, their masks a box: the readers are tested, not the
+    masks.
+    """
     source = folder / "photos"
     source.mkdir()
     for file in sorted((data / "imagenet_sample_1000").glob("*.JPEG"))[::10]:

@@ -1,4 +1,6 @@
-"""The same shards through webdataset, DALI, Hugging Face datasets, tarfile and tar(1): same keys, order, pixels."""
+"""The same shards through webdataset, DALI, Hugging Face datasets, tarfile and tar(1): same keys, order,
+pixels.
+"""
 
 from __future__ import annotations
 
@@ -28,8 +30,8 @@ pytestmark = pytest.mark.slow  # its fixtures are
 os.environ.setdefault("HF_HUB_OFFLINE", "1")
 os.environ.setdefault("HF_DATASETS_DISABLE_PROGRESS_BARS", "1")
 
-# All readers here use libjpeg-turbo and give the same pixels; another build may round the inverse transform or
-# the chroma otherwise, by a level or two. A shifted, rotated or swapped channel is tens of levels away.
+# All readers here use libjpeg-turbo and give the same pixels; another build may round the inverse transform
+# or the chroma otherwise, by a level or two. A shifted, rotated or swapped channel is tens of levels away.
 JPEG_MEAN, JPEG_MAX = 0.1, 4
 
 

@@ -121,7 +121,10 @@ def test_partial_names_are_recognized_by_the_sweep(tmp_path: Path) -> None:
 
 
 def test_folder_lock_excludes_other_processes(tmp_path: Path) -> None:
-    code = "import fcntl, os, sys; d = os.open(sys.argv[1], os.O_RDONLY); fcntl.flock(d, fcntl.LOCK_EX | fcntl.LOCK_NB)"
+    code = (
+        "import fcntl, os, sys; d = os.open(sys.argv[1], os.O_RDONLY); "
+        "fcntl.flock(d, fcntl.LOCK_EX | fcntl.LOCK_NB)"
+    )
 
     def taken() -> bool:
         other = [sys.executable, "-c", code, str(tmp_path)]

@@ -91,9 +91,13 @@ def test_pax_size_and_base_256_size() -> None:
 def test_links_devices_and_folders_are_no_plain_files() -> None:
     stream = io.BytesIO()
     kinds = {
-        "s": tarfile.SYMTYPE, "h": tarfile.LNKTYPE, "c": tarfile.CHRTYPE, "b": tarfile.BLKTYPE,
-        "d": tarfile.DIRTYPE, "f": tarfile.FIFOTYPE,
-    }  # fmt: skip
+        "s": tarfile.SYMTYPE,
+        "h": tarfile.LNKTYPE,
+        "c": tarfile.CHRTYPE,
+        "b": tarfile.BLKTYPE,
+        "d": tarfile.DIRTYPE,
+        "f": tarfile.FIFOTYPE,
+    }
     with tarfile.open(fileobj=stream, mode="w") as tar:
         for name, kind in kinds.items():
             info = tarfile.TarInfo(f"{name}.jpg")
@@ -121,21 +125,29 @@ HOSTILE: dict[str, tuple[Callable[[], bytes], str]] = {
     "empty file": (lambda: b"", "truncated"),
     "no end marker": (lambda: header() + bytes(512)[:5].ljust(512, b"x"), "no end-of-archive marker"),
     "joined with cat": (lambda: archive({"a": b"1"}) + archive({"b": b"2"}), "after its end marker"),
-    "huge pax": (lambda: header(kind=b"x", size=b"%011o\0" % (2 << 20)) + bytes(3 << 20), "extension header of"),
+    "huge pax": (
+        lambda: header(kind=b"x", size=b"%011o\0" % (2 << 20)) + bytes(3 << 20),
+        "extension header of",
+    ),
     "malformed pax": (lambda: header(kind=b"x") + b"hello".ljust(512, b"\0") + END, "malformed PAX"),
     "pax of length 0": (lambda: header(kind=b"x") + b"0 a=\n".ljust(512, b"\0") + END, "malformed PAX"),
     "pax chain": (lambda: (header(kind=b"x") + b"5 a=\n".ljust(512, b"\0")) * 9 + END, "extension headers"),
-    "pax without member": (lambda: header(kind=b"x") + b"5 a=\n".ljust(512, b"\0") + END, "belongs to no member"),
+    "pax without member": (
+        lambda: header(kind=b"x") + b"5 a=\n".ljust(512, b"\0") + END,
+        "belongs to no member",
+    ),
     "global path": (
         lambda: header(kind=b"g", size=b"00000000011\0") + b"9 path=b\n".ljust(512, b"\0") + END,
         "global header",
     ),
     "negative pax size": (
-        lambda: header(kind=b"x", size=b"00000000012\0") + b"10 size=-1\n"[:10].ljust(512, b"\0") + header() + END,
+        lambda: (
+            header(kind=b"x", size=b"00000000012\0") + b"10 size=-1\n"[:10].ljust(512, b"\0") + header() + END
+        ),
         "PAX",
     ),
     "overlong name": (lambda: archive({"a/" * 3000 + "b": b""}, tarfile.GNU_FORMAT), "no usable name"),
-}  # fmt: skip
+}
 
 
 @pytest.mark.parametrize("case", HOSTILE)

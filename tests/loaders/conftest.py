@@ -48,7 +48,9 @@ class Drawing:
 
 @dataclass(frozen=True)
 class Recipe:
-    """What the data set is to look like; `texture` is the deviation of grain laid over the photos, in levels."""
+    """What the data set is to look like; `texture` is the deviation of grain laid over the photos, in
+    levels.
+    """
 
     samples: int = 22
     shard_size: int = 6
@@ -153,7 +155,9 @@ def _add(writer: ShardWriter, drawing: Drawing, config: RunConfig, *, failed: bo
 
 @pytest.fixture(scope="session")
 def drawn(tmp_path_factory: pytest.TempPathFactory) -> Drawn:
-    """22 labelled samples in four shards, one of them without foreground, one image in quarantine; read only."""
+    """22 labelled samples in four shards, one of them without foreground, one image in quarantine; read
+    only.
+    """
     return build(tmp_path_factory.mktemp("drawn") / "shards", Recipe(empty=(4,), failed=(9,)))
 
 

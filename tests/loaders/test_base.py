@@ -1,4 +1,6 @@
-"""Epochs and resuming, as a trainer of another project asks for them: a loader is Lightning's `train_dataloader`."""
+"""Epochs and resuming, as a trainer of another project asks for them: a loader is Lightning's
+`train_dataloader`.
+"""
 
 from __future__ import annotations
 
@@ -31,9 +33,10 @@ def kind(request: pytest.FixtureRequest) -> type[DaliLoader | TorchLoader]:
 def fit(
     dataset: Dataset, kind: Any, epochs: range, *, stop: int = -1, state: Any = None
 ) -> tuple[list[list[int]], Any]:
-    """What Lightning 2 does with a `train_dataloader`: it asks for an iterator once to see that there is one, restores
-    a state, iterates as many steps as the length says, and asks again for each later epoch. Returns the samples of
-    each step, and the state when it stopped."""
+    """What Lightning 2 does with a `train_dataloader`: it asks for an iterator once to see that there is one,
+    restores
+    a state, iterates as many steps as the length says, and asks again for each later epoch. Returns the
+    samples of each step, and the state when it stopped."""
     loader = kind(dataset, 4, recipe=TINY, seed=3)
     loader.set_epoch(epochs[0])
     iter(loader)

@@ -15,8 +15,10 @@ from maskgen.loaders.__main__ import main
 def test_one_batch_in_words(drawn: Any) -> None:
     done = subprocess.run(
         [sys.executable, "-m", "maskgen.loaders", str(drawn.path), "--batch-size", "5"],
-        capture_output=True, text=True, check=False,
-    )  # fmt: skip
+        capture_output=True,
+        text=True,
+        check=False,
+    )
     assert done.returncode == 0, done.stderr
     assert done.stderr == ""
     text = done.stdout

@@ -1,4 +1,6 @@
-"""RBD, MR, MC and DSR as whole methods: drawn discs, framed photos, odd sizes, ECSSD scores, the authors' released maps."""
+"""RBD, MR, MC and DSR as whole methods: drawn discs, framed photos, odd sizes, ECSSD scores, the authors'
+released maps.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,6 @@
-"""Whole batches by the oracle of views: read and drawn by the loader's own code, every pixel made by `views`."""
+"""Whole batches by the oracle of views: read and drawn by the loader's own code, every pixel made by
+`views`.
+"""
 
 from __future__ import annotations
 

@@ -45,11 +45,22 @@ def one_row(**changes: Any) -> ViewDraws:
     whole, same = np.array([[0, 0, 1, 1]], np.float32), np.array([[1, 1, 1, 0]], np.float32)
     none, no = np.zeros(1, np.float32), np.zeros(1, bool)
     values: dict[str, Any] = {
-        "box": whole, "flip": no, "color": same, "sigma": none, "solarize": no,
-        "policy": np.full(1, -1, np.int16), "policy_u": np.zeros((1, 4), np.float32),
-        "kind": np.zeros(1, np.uint8), "gray": np.zeros(1, np.uint8), "donor": np.full(1, -1, np.int32),
-        "bg_box": whole, "bg_flip": no, "bg_color": same, "bg_sigma": none, "bg_solarize": no,
-    }  # fmt: skip
+        "box": whole,
+        "flip": no,
+        "color": same,
+        "sigma": none,
+        "solarize": no,
+        "policy": np.full(1, -1, np.int16),
+        "policy_u": np.zeros((1, 4), np.float32),
+        "kind": np.zeros(1, np.uint8),
+        "gray": np.zeros(1, np.uint8),
+        "donor": np.full(1, -1, np.int32),
+        "bg_box": whole,
+        "bg_flip": no,
+        "bg_color": same,
+        "bg_sigma": none,
+        "bg_solarize": no,
+    }
     return ViewDraws(
         **{**values, **{name: np.array([value], values[name].dtype) for name, value in changes.items()}}
     )
@@ -207,7 +218,9 @@ def noise(rng: np.random.Generator, height: int, width: int) -> torch.Tensor:
 def test_a_matched_negative_is_its_querys_background_outside_its_foreground(
     replacement: Any, softness: float
 ) -> None:
-    """n = f_r · r + (1 - f_r) · bg(q), both made alone: r without a background, bg(q) as q without foreground."""
+    """n = f_r · r + (1 - f_r) · bg(q), both made alone: r without a background, bg(q) as q without
+    foreground.
+    """
     rng, rows, level = np.random.default_rng(0), 24, 128
     sizes = rng.integers(50, 90, (rows, 2)).tolist()
     photos, pictures = ([noise(rng, *size) for size in sizes] for _ in range(2))

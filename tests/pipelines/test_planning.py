@@ -41,8 +41,10 @@ def test_images_are_dealt_in_order_with_contiguous_names(tmp_path: Path) -> None
     source = Listed([(f"n{i}", i, f"d/n{i}.jpg") for i in range(8)])
     plan, rows = planned(source, tmp_path)
     assert [shard[:2] for shard in plan.shards] == [
-        ("folder-train-000000", 3), ("folder-train-000001", 3), ("folder-train-000002", 2),
-    ]  # fmt: skip
+        ("folder-train-000000", 3),
+        ("folder-train-000001", 3),
+        ("folder-train-000002", 2),
+    ]
     assert [image.sample.key for shard in rows for image in shard] == [f"n{i}" for i in range(8)]
     assert rows[2][1] == PlannedImage(rows[2][1].sample, ByteRef("d/n7.jpg", 0, 10))
     assert (rows[2][1].sample.label, rows[2][1].sample.path) == (7, "d/n7.jpg")

@@ -63,8 +63,11 @@ def test_faults_deaths_and_hangs_cost_their_item_only() -> None:
     found = list(map_in_order(picky, range(7), workers=2, timeout_s=4))
     faults = {number: str(one) for number, one in enumerate(found) if isinstance(one, ImageFault)}
     assert {number: text.partition(":")[0] for number, text in faults.items()} == {
-        1: "truncated", 2: "method-error", 3: "crash", 4: "hang",
-    }  # fmt: skip
+        1: "truncated",
+        2: "method-error",
+        3: "crash",
+        4: "hang",
+    }
     assert "ZeroDivisionError: two" in faults[2]
     assert [one for one in found if not isinstance(one, ImageFault)] == [0, 5, 6]
 
@@ -87,7 +90,9 @@ def test_workers_that_always_die_are_not_blamed_on_all_items() -> None:
 
 
 def count_to(pipe: Connection, slots: Any) -> None:
-    """Works on items 0, 1, ... of its task; the item of the task's value kills it, and -1 makes it hang on item 2."""
+    """Works on items 0, 1, ... of its task; the item of the task's value kills it, and -1 makes it hang on
+    item 2.
+    """
     watch = Watch(slots)
     while True:
         deadly = pipe.recv()

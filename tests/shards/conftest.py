@@ -1,4 +1,6 @@
-"""A data set of two shards with its plan, written as `maskgen run` would, small enough to be made for each test."""
+"""A data set of two shards with its plan, written as `maskgen run` would, small enough to be made for each
+test.
+"""
 
 from __future__ import annotations
 
@@ -24,7 +26,9 @@ MEMBERS = naming.members(photo=True, background=False, classes=True)
 
 @dataclass(frozen=True)
 class DataSet:
-    """A folder of shards, its plan, and what was put into each shard; the last image of the second is no photo."""
+    """A folder of shards, its plan, and what was put into each shard; the last image of the second is no
+    photo.
+    """
 
     path: Path
     plan: Plan

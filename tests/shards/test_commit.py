@@ -1,4 +1,6 @@
-"""Publishing a shard: the record is last, a second commit changes nothing, and what is withdrawn never was."""
+"""Publishing a shard: the record is last, a second commit changes nothing, and what is withdrawn never
+was.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,6 @@
-"""Files of others in a data set's folder: found by what a reader could mistake, set aside and never deleted."""
+"""Files of others in a data set's folder: found by what a reader could mistake, set aside and never
+deleted.
+"""
 
 from __future__ import annotations
 

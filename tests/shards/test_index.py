@@ -16,7 +16,8 @@ SAMPLES = [
 
 def test_the_text_is_dalis_format() -> None:
     assert index.render(SAMPLES) == (
-        b"v1.2 2\njpg 512 700 a-1.jpg mask.png 2048 10 a-1.mask.png\njpg 3072 0 b_2.jpg mask.png 3584 9 b_2.mask.png\n"
+        b"v1.2 2\njpg 512 700 a-1.jpg mask.png 2048 10 a-1.mask.png\njpg 3072 0 b_2.jpg mask.png 3584 9 "
+        b"b_2.mask.png\n"
     )
 
 

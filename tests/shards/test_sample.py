@@ -1,4 +1,6 @@
-"""Samples under every way to store them: their places agree, `verify` accepts them and finds what was moved."""
+"""Samples under every way to store them: their places agree, `verify` accepts them and finds what was
+moved.
+"""
 
 from __future__ import annotations
 
@@ -150,10 +152,11 @@ def test_a_background_of_another_size_or_off_the_foreground_is_found() -> None:
 @pytest.mark.slow
 @given(
     hnp.arrays(
-        np.float32, hnp.array_shapes(min_dims=2, max_dims=2, max_side=40),
+        np.float32,
+        hnp.array_shapes(min_dims=2, max_dims=2, max_side=40),
         elements=st.floats(-2, 3, width=32) | st.integers(0, 510).map(lambda n: float(np.float32(n / 510))),
     )
-)  # fmt: skip
+)
 def test_masks_are_rounded_to_the_nearest_level(mask: NDArray[np.float32]) -> None:
     config = config_of()
     want = np.rint(np.clip(mask, 0, 1) * np.float32(255)).astype(np.uint8)

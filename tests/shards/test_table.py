@@ -19,8 +19,9 @@ def test_a_row_for_each_planned_image_with_the_places_in_the_tar(committed: Any)
     record = list(read_records(committed.path))[1]
     rows = pq.read_table(committed.path / f"{record.name}.parquet").to_pylist()
     assert [(row["key"], row["status"], row["error"]) for row in rows] == [
-        ("b0", "ok", ""), ("torn", "failed", "truncated: ends early"),
-    ]  # fmt: skip
+        ("b0", "ok", ""),
+        ("torn", "failed", "truncated: ends early"),
+    ]
     tar = (committed.path / f"{record.name}.tar").read_bytes()
     for ext, data in committed.samples[1][0].members:
         name = ext.replace(".", "_")

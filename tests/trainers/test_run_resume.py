@@ -1,4 +1,6 @@
-"""20 steps are 10, a kill and 10 more: bit for bit, for every method, and through the command line with real signals."""
+"""20 steps are 10, a kill and 10 more: bit for bit, for every method, and through the command line with real
+signals.
+"""
 
 from __future__ import annotations
 
@@ -138,8 +140,11 @@ def started(shards: Path, output: Path) -> subprocess.Popen[str]:
     every = ["--log-every", "1", "--save-every", "5"]
     return subprocess.Popen(
         [*command, *places, *every],
-        stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env={**os.environ, "OMP_NUM_THREADS": "1"},
-    )  # fmt: skip
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        env={**os.environ, "OMP_NUM_THREADS": "1"},
+    )
 
 
 def stop_at(process: subprocess.Popen[str], step: int, sign: signal.Signals) -> int:

@@ -46,8 +46,15 @@ def test_auto_is_bf16_on_a_gpu_and_fp32_on_a_cpu() -> None:
 
 @pytest.mark.parametrize(
     "changes",
-    [{"threads": 4}, {"loader": "torch"}, {"output": Path("elsewhere")}, {"data": "moved"}, {"log_every": 7}, {"save_every": 2}],
-)  # fmt: skip
+    [
+        {"threads": 4},
+        {"loader": "torch"},
+        {"output": Path("elsewhere")},
+        {"data": "moved"},
+        {"log_every": 7},
+        {"save_every": 2},
+    ],
+)
 def test_where_and_how_fast_a_run_goes_is_not_in_its_configuration(changes: dict[str, Any]) -> None:
     assert config(replace(BASE, **changes)) == config()
 

@@ -16,7 +16,8 @@ class Views:
     """B rows of V views on one device; see `maskgen.loaders.Batch`.
 
     Args:
-        views: V tensors (B, 3, S, S), float, normalized with ImageNet's mean and deviation; each has its own S.
+        views: V tensors (B, 3, S, S), float, normalized with ImageNet's mean and deviation; each has its own
+            S.
         masks: V times (B, 1, S, S) uint8, 255 is foreground, or None.
         cam_masks: V times (B, k, k) float32, the foreground's share of each cell, or None.
         weak: V tensors like `views`, or None: the crops before the photometric chain.

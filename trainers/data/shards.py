@@ -64,7 +64,8 @@ def rank_batch(preset: Preset, settings: Settings, world: int) -> int:
     """Images per rank and step.
 
     Raises:
-        UsageError: the batch does not divide among ranks and parts, or is too small for what the method is set to.
+        UsageError: the batch does not divide among ranks and parts, or is too small for what the method is
+            set to.
     """
     if preset.batch_size % (world * settings.accumulate):
         raise UsageError(
@@ -77,7 +78,8 @@ def rank_batch(preset: Preset, settings: Settings, world: int) -> int:
         if name in known and getattr(preset, name) > most:
             parts = f", in {settings.accumulate} parts" if settings.accumulate > 1 else ""
             raise UsageError(
-                f"{name} is {getattr(preset, name)}, but a batch of {preset.batch_size}{parts} allows {most} at most",
+                f"{name} is {getattr(preset, name)}, but a batch of {preset.batch_size}{parts} allows "
+                f"{most} at most",
                 remedy=f"--set {name}={most} or less, or a larger --set batch_size="
                 if most
                 else "a larger --set batch_size=",
@@ -113,7 +115,10 @@ def chosen_loader(settings: Settings) -> str:
 
 
 def read_labels(dataset: Dataset) -> NDArray[np.int64]:
-    """(N,) class of each sample by number, -1 where there is no single one; from the tables, no tar is read."""
+    """(N,) class of each sample by number, -1 where there is no single one.
+
+    From the tables, no tar is read.
+    """
     found = []
     for shard in dataset.shards:
         rows = table.read(dataset.path / f"{shard.name}.parquet", ["key", "label"])

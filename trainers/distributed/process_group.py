@@ -45,7 +45,8 @@ def join_process_group(device: str) -> Iterator[torch.device]:
 def batchnorm_difference(preset: Preset, device: str, ranks: int) -> str:
     """How BatchNorm differs here from what the preset asks for; empty where it does not.
 
-    This is no error: the configuration of a run says nothing of device and ranks, so that it may go on elsewhere.
+    This is no error: the configuration of a run says nothing of device and ranks, so that it may go on
+    elsewhere.
 
     Args:
         preset: of the run.
@@ -54,7 +55,8 @@ def batchnorm_difference(preset: Preset, device: str, ranks: int) -> str:
     """
     if preset.sync_batchnorm not in (0, 1) and device == "cpu" and ranks > 1:
         return (
-            f"sync_batchnorm is {preset.sync_batchnorm}, but torch cannot synchronize BatchNorm on a CPU: each of the "
+            f"sync_batchnorm is {preset.sync_batchnorm}, but torch cannot synchronize BatchNorm on a CPU: "
+            "each of the "
             f"{ranks} ranks has statistics of its own"
         )
     groups = ranks * max(1, preset.bn_groups // ranks)

@@ -46,7 +46,9 @@ def all_gather(rows: Tensor) -> Tensor:
 
 
 def all_gather_with_grad(rows: Tensor) -> Tensor:
-    """(B, ...) of each rank to (W·B, ...) in rank order; gradients of all ranks' losses flow back and are summed.
+    """(B, ...) of each rank to (W·B, ...) in rank order.
+
+    Gradients of all ranks' losses flow back and are summed.
 
     DDP then divides by the number of ranks, which makes it the gradient of the mean of the ranks' losses.
     """
@@ -76,7 +78,10 @@ def all_sum(value: Tensor) -> Tensor:
 
 
 def step_generator(step: int, stream: int = 0) -> torch.Generator:
-    """A CPU generator that is a function of the step alone, so that all ranks, and a resumed run, draw the same."""
+    """A CPU generator that is a function of the step alone.
+
+    All ranks, and a resumed run, draw the same.
+    """
     generator = torch.Generator()
     return generator.manual_seed((step * 0x9E3779B97F4A7C15 + stream * 0xBF58476D1CE4E5B9 + 1) % 2**63)
 
@@ -88,7 +93,8 @@ def _permutation(rows: int, step: int) -> Tensor:
 def shuffle(rows: Tensor, step: int) -> Tensor:
     """MoCo's batch shuffle: (B, ...) of each rank, dealt out anew over all ranks (He et al. 2020, 3.3).
 
-    BatchNorm then sees a key among other images than its query, and cannot tell the positive by its statistics.
+    BatchNorm then sees a key among other images than its query, and cannot tell the positive by its
+    statistics.
     """
     everything = all_gather(rows)
     order = own_rows(_permutation(len(everything), step))

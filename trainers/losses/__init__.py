@@ -1,7 +1,7 @@
 """The methods' losses: pure functions of tensors, each beside its paper's equation.
 
-All compute in float32, also under autocast: at a temperature of 0.1 the three digits of bfloat16 move a logit by
-0.04. Embeddings are expected to be L2-normalized where a function says so.
+All compute in float32, also under autocast: at a temperature of 0.1 the three digits of bfloat16 move a logit
+by 0.04. Embeddings are expected to be L2-normalized where a function says so.
 """
 
 from .alignment import byol_loss, msr_beta, msr_loss, negative_cosine

@@ -12,7 +12,9 @@ from .precision import in_float32
 
 @in_float32
 def negative_cosine(prediction: Tensor, target: Tensor) -> Tensor:
-    """D(p, z) = -mean_i p_i·z_i / (|p_i| |z_i|), z without a gradient: https://arxiv.org/abs/2011.10566, eq. 1 and 3.
+    """D(p, z) = -mean_i p_i·z_i / (|p_i| |z_i|), z without a gradient.
+
+    Https://arxiv.org/abs/2011.10566, eq. 1 and 3.
 
     Args:
         prediction: (B, D), of any length.
@@ -56,7 +58,9 @@ def byol_loss(prediction: Tensor, target: Tensor) -> Tensor:
 
 
 def msr_beta(base: float, step: int, steps: int) -> float:
-    """The weight of aggressive pairs, base · (cos(pi k / K) + 1) / 2: https://arxiv.org/abs/2206.01999, eq. 6.
+    """The weight of aggressive pairs, base · (cos(pi k / K) + 1) / 2: https://arxiv.org/abs/2206.01999, eq.
+
+    6.
 
     Args:
         base: the weight of the first step, in [0, 1].
@@ -77,11 +81,14 @@ def msr_beta(base: float, step: int, steps: int) -> float:
 def msr_loss(
     predictions: tuple[Tensor, Tensor], weak: tuple[Tensor, Tensor], beta: float, cosine: bool = False
 ) -> Tensor:
-    """Each view's prediction against the other view, weak and aggressive: https://arxiv.org/abs/2206.01999, eq. 5.
+    """Each view's prediction against the other view, weak and aggressive.
+
+    Https://arxiv.org/abs/2206.01999, eq. 5.
 
     (1-b) L(z, xi') + b L(z, z') + (1-b) L(z', xi) + b L(z', z)
 
-    Deviation: the paper shows no stop-gradient on the aggressive target; its code detaches it, and so does this.
+    Deviation: the paper shows no stop-gradient on the aggressive target; its code detaches it, and so does
+    this.
 
     Args:
         predictions: z and z', (B, D) each: the online predictor's outputs of the two aggressive views.

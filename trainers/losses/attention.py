@@ -11,7 +11,9 @@ _TINY = 1e-10  # squared, still a float32
 
 
 def grad_cam(score: Tensor, maps: Tensor) -> Tensor:
-    """The raw map sum_n alpha_n A_n, alpha = mean over places of d score / d A: https://arxiv.org/abs/2012.04630, eq. 1, 2.
+    """The raw map sum_n alpha_n A_n, alpha = mean over places of d score / d A.
+
+    https://arxiv.org/abs/2012.04630, equations 1 and 2.
 
     Deviation: the paper sums over places where this takes the mean; equation 4 does not see the factor.
 
@@ -69,8 +71,9 @@ def stretch(cam: Tensor) -> Tensor:
 def attention_loss(cam: Tensor, mask: Tensor, whole_batch: bool = False) -> Tensor:
     """1 - cos(G, M), the mean over images: https://arxiv.org/abs/2012.04630, eq. 4.
 
-    Deviation: an image whose mask is empty has weight 0, where the code draws another image in its place: here a
-    batch follows from seed and epoch alone. One whose map is zero everywhere has cosine 0 and no gradient.
+    Deviation: an image whose mask is empty has weight 0, where the code draws another image in its place:
+    here a batch follows from seed and epoch alone. One whose map is zero everywhere has cosine 0 and no
+    gradient.
 
     Args:
         cam: (B, h, w), not negative.

@@ -20,7 +20,8 @@ def info_nce_logits(
         key: (B, D) L2-normalized, the positive of each query; no gradient reaches it here or below.
         queue: (K, D) L2-normalized negatives that all queries share.
         temperature: tau.
-        extra: (B, D) L2-normalized; row i is a negative of query i alone (Ryali et al., 3.3: |Q| + 1 negatives).
+        extra: (B, D) L2-normalized; row i is a negative of query i alone (Ryali et al., 3.3: |Q| + 1
+            negatives).
 
     Returns:
         (B, 1 + K) float32, or (B, 1 + K + 1) with `extra`.

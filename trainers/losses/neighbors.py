@@ -12,7 +12,7 @@ from .precision import in_float32
 @torch.no_grad()
 @in_float32
 def nearest_in_queue(features: Tensor, queue: Tensor, k: int) -> Tensor:
-    """The k rows of a queue with the greatest cosine to each feature (https://arxiv.org/abs/2106.05967, section 4.3).
+    """The k rows of a queue with the greatest cosine to each feature (Van Gansbeke et al. 2021, section 4.3).
 
     Args:
         features: (P, C), of any length.
@@ -36,10 +36,12 @@ def nearest_in_queue(features: Tensor, queue: Tensor, k: int) -> Tensor:
 
 @in_float32
 def knn_loss(logits: Tensor, neighbors: Tensor) -> Tensor:
-    """-mean_p mean_{j in N(p)} log softmax_j( z_p·queue_j / t ): https://arxiv.org/abs/2106.05967, eq. 2, algorithm 2.
+    """-mean_p mean_{j in N(p)} log softmax_j( z_p·queue_j / t ): https://arxiv.org/abs/2106.05967, eq.
 
-    Deviation: equation 2 lacks the logarithm that the pseudocode's cross-entropy has. The softmax runs over the queue alone;
-    the positive key is not in it.
+    2, algorithm 2.
+
+    Deviation: equation 2 lacks the logarithm that the pseudocode's cross-entropy has. The softmax runs over
+    the queue alone; the positive key is not in it.
 
     Args:
         logits: (P, K), z·queue / t.

@@ -15,10 +15,12 @@ def negative_rows(
     generator: torch.Generator | None = None,
     device: torch.device | str = "cpu",
 ) -> Tensor:
-    """N(x_i) of https://arxiv.org/abs/2201.05119: for each of `total` samples, `count` others, uniform, without repeats.
+    """N(x_i) of https://arxiv.org/abs/2201.05119.
 
-    Deviation from independent draws: all samples share the distances to their negatives, modulo `total`. Each one's
-    set is uniform, as a batch is in random order, and no total x total table is sorted.
+    For each of `total` samples, `count` others, uniform, without repeats.
+
+    Deviation from independent draws: all samples share the distances to their negatives, modulo `total`. Each
+    one's set is uniform, as a batch is in random order, and no total x total table is sorted.
 
     Args:
         total: samples in the joint batch.
@@ -52,9 +54,9 @@ def relic_loss(
 
     Equations 1 and 2 of https://arxiv.org/abs/2201.05119.
 
-    With S_ij = o_i·t_j / tau, p is the softmax of row i of S over {i} and N(x_i), p' that of column i over the same:
-    the paper leaves open how p' is had for views without a target. Equation 1 prints the positive within the
-    sum over negatives, which can only mean x_j. Gradients of the divergence flow through p' alone.
+    With S_ij = o_i·t_j / tau, p is the softmax of row i of S over {i} and N(x_i), p' that of column i over
+    the same: the paper leaves open how p' is had for views without a target. Equation 1 prints the positive
+    within the sum over negatives, which can only mean x_j. Gradients of the divergence flow through p' alone.
 
     Args:
         online: (N, D) L2-normalized outputs of the online network for one view of all samples.

@@ -20,7 +20,9 @@ def _identity(value: Tensor) -> Tensor:
 def sinkhorn(
     scores: Tensor, epsilon: float, iterations: int, total: Callable[[Tensor], Tensor] = _identity
 ) -> Tensor:
-    """Soft codes that use all prototypes equally often: https://arxiv.org/abs/2006.09882, eq. 3-5, listing in appendix A.
+    """Soft codes that use all prototypes equally often: https://arxiv.org/abs/2006.09882, eq.
+
+    3-5, listing in appendix A.
 
     Args:
         scores: (N, K) cosines of N samples and K prototypes; exp(-2 / epsilon) must not be 0 in float32.

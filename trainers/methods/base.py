@@ -41,10 +41,10 @@ class StepOutput:
 class Method(nn.Module):
     """One self-supervised method. A step is before_step, forward, backward, the optimizer, after_step.
 
-    Networks, queues and counters are parameters and persistent buffers: `state_dict` is complete between steps.
-    `forward` holds all that needs gradients, so that DDP can wrap it. DDP need not send buffers before each forward
-    (``forward_sync_buffers=False``, before torch 2.15 ``broadcast_buffers=False``): the queues are the same on every
-    rank anyhow. What is random within a step follows from its number.
+    Networks, queues and counters are parameters and persistent buffers: `state_dict` is complete between
+    steps. `forward` holds all that needs gradients, so that DDP can wrap it. DDP need not send buffers before
+    each forward (``forward_sync_buffers=False``, before torch 2.15 ``broadcast_buffers=False``): the queues
+    are the same on every rank anyhow. What is random within a step follows from its number.
 
     Args:
         preset: the settings.
@@ -74,7 +74,10 @@ class Method(nn.Module):
         """What happens before the forward pass, without gradients."""
 
     def after_step(self, progress: Progress) -> None:
-        """What happens after the optimizer's step, without gradients. Not called for a step that was given up."""
+        """What happens after the optimizer's step, without gradients.
+
+        Not called for a step that was given up.
+        """
 
     def features(self, images: Tensor) -> Tensor:
         """(B, 3, S, S) normalized images to the backbone's (B, D), which evaluation uses."""
@@ -84,9 +87,9 @@ class Method(nn.Module):
     def parameter_groups(self, preset: Preset) -> list[dict[str, Any]]:
         """Parameter groups for the optimizer.
 
-        Each is ``params``, ``name``, ``weight_decay``, ``adapt`` (whether LARS or LARC scales it) and ``fixed_lr``
-        (whether its learning rate stays at the peak). With ``exclude_1d``, biases and norms have neither decay nor
-        scaling. Every trained parameter is in exactly one group.
+        Each is ``params``, ``name``, ``weight_decay``, ``adapt`` (whether LARS or LARC scales it) and
+        ``fixed_lr`` (whether its learning rate stays at the peak). With ``exclude_1d``, biases and norms have
+        neither decay nor scaling. Every trained parameter is in exactly one group.
         """
         kept = {id(parameter) for parameter in self.fixed_lr_parameters()}
         groups: dict[tuple[bool, bool], list[nn.Parameter]] = {}

@@ -8,8 +8,8 @@ for x in loader:
     update(f, g, q)
     f', g' = tau f', g' + (1 - tau) f, g             # tau rises from 0.996 to 1
 
-Deviations: the target begins as a copy; the code gives it weights of its own. It runs its BatchNorm on the batch, as
-the code does.
+Deviations: the target begins as a copy; the code gives it weights of its own. It runs its BatchNorm on the
+batch, as the code does.
 """
 
 from __future__ import annotations

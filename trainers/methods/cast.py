@@ -8,10 +8,10 @@ for x in loader:                                      # both crops hold a share 
     loss = (info_nce(q, k, queue) + lambda (1 - cos(G, M_q))) / (1 + lambda)
     update(f_q); enqueue(queue, k)
 
-Deviations: one query forward and one momentum update per step; the code does both twice, with m = 0.999, which is
-once with 0.998. Images without foreground have an attention weight of 0 instead of being exchanged for others. The
-division by 1 + lambda is the code's; `normalize_weights` turns it off. `attention_map` and `attention_over` choose
-between the paper's equations and the code.
+Deviations: one query forward and one momentum update per step; the code does both twice, with m = 0.999,
+which is once with 0.998. Images without foreground have an attention weight of 0 instead of being exchanged
+for others. The division by 1 + lambda is the code's; `normalize_weights` turns it off. `attention_map` and
+`attention_over` choose between the paper's equations and the code.
 """
 
 from __future__ import annotations

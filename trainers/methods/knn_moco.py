@@ -9,8 +9,8 @@ for x in loader:
     loss += lambda * multi_label_cross_entropy(positives·queue / t, neighbors)
     update(g, h); enqueue(queue, anchors); enqueue(queue_g, anchors_g)
 
-Deviations: of the two variants in appendix B and the code, the one that mines first, enqueues after, and begins with
-the neighbors after some epochs. The momentum update comes before the step, as in MoCo's code.
+Deviations: of the two variants in appendix B and the code, the one that mines first, enqueues after, and
+begins with the neighbors after some epochs. The momentum update comes before the step, as in MoCo's code.
 """
 
 from __future__ import annotations

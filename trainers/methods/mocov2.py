@@ -8,8 +8,8 @@
         loss = cross_entropy(logits, 0)
         update(f_q); enqueue(queue, k)
 
-Deviations: the shuffle follows from the step number, not from a random state; the queue takes any number of keys,
-so that its size need not be a multiple of the batch.
+Deviations: the shuffle follows from the step number, not from a random state; the queue takes any number of
+keys, so that its size need not be a multiple of the batch.
 """
 
 from __future__ import annotations
@@ -119,9 +119,10 @@ class MoCoV2(Method):
     def _keys(self, x_k: Tensor, views: Views, progress: Progress) -> tuple[Tensor, Tensor | None]:
         """The keys (B, d), and n (B, d): row i is the extra negative of query i; None without BG_Swaps.
 
-        Positives and negatives go through the key network together: apart, they would differ by their BatchNorm
-        statistics. Only some p·B rows have a matched negative, so only that many places are encoded; the other
-        rows take another image's key, which keeps |Q| + 1 negatives for all (Ryali et al., 3.3).
+        Positives and negatives go through the key network together: apart, they would differ by their
+        BatchNorm statistics. Only some p·B rows have a matched negative, so only that many places are
+        encoded; the other rows take another image's key, which keeps |Q| + 1 negatives for all (Ryali et al.,
+        3.3).
         """
         if views.negative is None or views.matched is None:
             return self.moco.keys(x_k, progress), None
@@ -133,5 +134,8 @@ class MoCoV2(Method):
         return k, k.roll(step, dims=0).index_copy(0, chosen, encoded)
 
     def _room(self, size: int) -> int:
-        """Places for matched negatives in a batch of a fixed shape; more than this are matched once in 30,000 batches."""
+        """Places for matched negatives in a batch of a fixed shape.
+
+        More than this are matched once in 30,000 batches.
+        """
         return min(size, ceil(self._p * size + MATCHED_ROOM * sqrt(self._p * (1 - self._p) * size)))

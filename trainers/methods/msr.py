@@ -11,8 +11,8 @@ for k, x in enumerate(loader):
 
 On SimSiam there is no second network: f_xi and g_xi are f and g, and L is the negative cosine (appendix B).
 
-Deviations: with masks, backgrounds are replaced in the aggressive views alone. The momentum network follows at the
-start of a step, as in the code; the momentum then is that of this step's number.
+Deviations: with masks, backgrounds are replaced in the aggressive views alone. The momentum network follows
+at the start of a step, as in the code; the momentum then is that of this step's number.
 """
 
 from __future__ import annotations

@@ -7,9 +7,9 @@ for x in loader:                                      # backgrounds removed with
     update(f, g, q)
     f', g' = gamma f', g' + (1 - gamma) f, g
 
-Deviations: see `relic_loss` and `negative_rows` for what the paper leaves open. Negatives come from the joint batch
-of all ranks. p(x_l; x_v) needs the target network's view of x_v, which small views do not have; the column of the
-same matrix of similarities takes its place, for all views alike.
+Deviations: see `relic_loss` and `negative_rows` for what the paper leaves open. Negatives come from the joint
+batch of all ranks. p(x_l; x_v) needs the target network's view of x_v, which small views do not have; the
+column of the same matrix of similarities takes its place, for all views alike.
 """
 
 from __future__ import annotations

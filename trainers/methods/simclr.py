@@ -5,8 +5,8 @@ for x in loader:
     loss = mean over all 2N anchors of NT-Xent against the other 2N - 1
     update(f, g)
 
-Deviations: none known. Both views go through f together, as in the code, so that they share BatchNorm statistics; the
-head is two layers with BatchNorm, as in the code of the paper's version 1.
+Deviations: none known. Both views go through f together, as in the code, so that they share BatchNorm
+statistics; the head is two layers with BatchNorm, as in the code of the paper's version 1.
 """
 
 from __future__ import annotations

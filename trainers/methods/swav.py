@@ -7,10 +7,10 @@ for x in loader:
     loss = mean over a of mean over v != a of -q_a log softmax(z_v C^T / t)
     update(f, g, C); queue_a takes z_a
 
-Deviations: the queue is one for all ranks, of which each works on its share, so that a run resumes on any number of
-ranks; the codes are the same. While prototypes are frozen their gradient is zero instead of absent, which DDP needs;
-what weight decay does to them is undone by the normalization. The queue is used from when it is full, at or after
-its first epoch.
+Deviations: the queue is one for all ranks, of which each works on its share, so that a run resumes on any
+number of ranks; the codes are the same. While prototypes are frozen their gradient is zero instead of absent,
+which DDP needs; what weight decay does to them is undone by the normalization. The queue is used from when it
+is full, at or after its first epoch.
 """
 
 from __future__ import annotations

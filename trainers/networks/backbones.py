@@ -1,4 +1,6 @@
-"""Encoders by name: (B, 3, S, S) images to (B, D) features. Their classifier is gone, all other keys are torchvision's.
+"""Encoders by name: (B, 3, S, S) images to (B, D) features.
+
+Their classifier is gone, all other keys are torchvision's.
 
 A checkpoint of `resnet50` loads strictly into torchvision's, once that one's `fc` is an identity too.
 """
@@ -27,7 +29,10 @@ _NAME = re.compile(r"(?P<depth>resnet\d+)(w(?P<width>\d+))?(?P<small>-small)?")
 
 
 class _Widened(tv.ResNet):  # type: ignore[misc]
-    """All channels times `width`, as the papers' 2x and 4x; torchvision's wide_resnet widens the 3x3 layers only."""
+    """All channels times `width`, as the papers' 2x and 4x.
+
+    Torchvision's wide_resnet widens the 3x3 layers only.
+    """
 
     def __init__(self, block: Any, layers: tuple[int, ...], width: int, zero_init_residual: bool) -> None:
         self._width = width
@@ -87,9 +92,9 @@ def build_backbone(name: str, *, zero_init_residual: bool = False) -> tuple[nn.M
     """An encoder with random weights, and D.
 
     Args:
-        name: ``tiny``; ``resnet18`` .. ``resnet200``, with ``w2`` or ``w4`` for all channels times 2 or 4, with
-            ``-small`` for a 3 x 3 stem of stride 1 without pooling (32 and 64 px images: MSR's code); ``timm/NAME``
-            for a model of timm, if that is installed.
+        name: ``tiny``; ``resnet18`` .. ``resnet200``, with ``w2`` or ``w4`` for all channels times 2 or 4,
+            with ``-small`` for a 3 x 3 stem of stride 1 without pooling (32 and 64 px images: MSR's code);
+            ``timm/NAME`` for a model of timm, if that is installed.
         zero_init_residual: begin with residual branches that add nothing.
 
     Raises:

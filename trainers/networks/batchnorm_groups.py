@@ -18,7 +18,9 @@ def apply_in_groups(network: Network, images: Tensor, groups: int) -> Tensor:
 
 
 def encode_crops(network: Network, crops: Sequence[Tensor], groups: int = 1) -> Tensor:
-    """All crops through a network, neighbors of one size together (SwAV's code): V times (B, 3, S, S) to (V·B, D).
+    """All crops through a network, neighbors of one size together (SwAV's code).
+
+    V times (B, 3, S, S) to (V·B, D).
 
     Crop by crop in the given order. With `groups`, all crops of an image are in the same BatchNorm group.
     """

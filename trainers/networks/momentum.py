@@ -13,14 +13,20 @@ from ..distributed.ranks import all_gather, step_generator
 
 
 def frozen_copy(*modules: nn.Module) -> nn.Sequential:
-    """The modules one behind the other, copied, without gradients; BatchNorm keeps its own running statistics."""
+    """The modules one behind the other, copied, without gradients.
+
+    BatchNorm keeps its own running statistics.
+    """
     copy = deepcopy(nn.Sequential(*modules))
     return copy.requires_grad_(False)
 
 
 @torch.no_grad()
 def follow(target: nn.Sequential, online: tuple[nn.Module, ...], momentum: float) -> None:
-    """Let target be momentum · target + (1 - momentum) · online; parameters, not buffers (as MoCo and BYOL)."""
+    """Let target be momentum · target + (1 - momentum) · online.
+
+    Parameters, not buffers (as MoCo and BYOL).
+    """
     pairs = [
         (old, new)
         for copy, module in zip(target, online, strict=True)
@@ -30,7 +36,7 @@ def follow(target: nn.Sequential, online: tuple[nn.Module, ...], momentum: float
 
 
 def rising_momentum(base: float, final: float, step: int, steps: int) -> float:
-    """BYOL's schedule, final - (final - base) · (cos(pi k / K) + 1) / 2 (Grill et al. 2020, 3.3, for final = 1)."""
+    """BYOL's schedule, final - (final - base) · (cos(pi k / K) + 1) / 2 (Grill et al., 3.3: final = 1)."""
     return final - (final - base) * (cos(pi * min(step, steps) / max(steps, 1)) + 1) / 2
 
 

@@ -20,8 +20,8 @@ class LARS(Optimizer):
 
     u = g + wd p;  u = trust |p| / |u| · u where both lengths are above 0;  m = momentum m + u;  p = p - lr m
 
-    The rate multiplies the momentum afterwards, as in BYOL's and MoCo v3's code; the paper keeps it within. Groups with
-    ``adapt`` off (biases and norms, in the papers) are not scaled.
+    The rate multiplies the momentum afterwards, as in BYOL's and MoCo v3's code; the paper keeps it within.
+    Groups with ``adapt`` off (biases and norms, in the papers) are not scaled.
 
     Args:
         params: parameter groups, each with ``weight_decay`` and ``adapt``.

@@ -16,10 +16,11 @@ KINDS = ("cosine step", "cosine epoch", "steps", "constant")
 class LearningRate:
     """A linear warm-up per step, then a fall.
 
-    The warm-up begins at `warmup_start` and meets `peak` at its last step's end (BYOL's code; SwAV's reaches it one
-    step earlier). ``cosine step`` then is final + (peak - final) (1 + cos(pi t)) / 2 with t from 0 at the end of the
-    warm-up to 1 behind the last step (SGDR, Loshchilov and Hutter 2017, eq. 5, without restarts); ``cosine epoch`` holds
-    its value for an epoch, as MoCo's code; ``steps`` multiplies by `decay` at each milestone.
+    The warm-up begins at `warmup_start` and meets `peak` at its last step's end (BYOL's code; SwAV's reaches
+    it one step earlier). ``cosine step`` then is final + (peak - final) (1 + cos(pi t)) / 2 with t from 0 at
+    the end of the warm-up to 1 behind the last step (SGDR, Loshchilov and Hutter 2017, eq. 5, without
+    restarts); ``cosine epoch`` holds its value for an epoch, as MoCo's code; ``steps`` multiplies by `decay`
+    at each milestone.
 
     Args:
         peak: the highest rate.

@@ -22,7 +22,8 @@ def with_overrides(preset: Preset, values: Mapping[str, str]) -> Preset:
         values: texts by field name, for example ``{"lr": "0.1", "milestones": "60,80", "fg_min": "none"}``.
 
     Raises:
-        UsageError: a name that this method does not read, a text of the wrong type, or a value out of its range.
+        UsageError: a name that this method does not read, a text of the wrong type, or a value out of its
+            range.
 
     Example:
         >>> from maskgen.trainers import PRESETS, with_overrides

@@ -1,4 +1,6 @@
-"""`--preset smoke`: each method in its smallest form, a step of which takes a fraction of a second on one core.
+"""`--preset smoke`.
+
+Each method in its smallest form, a step of which takes a fraction of a second on one core.
 
 All values are ours; they show that everything runs, not that it learns well.
 """

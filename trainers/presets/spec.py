@@ -23,8 +23,9 @@ _OWN = {name for row in TRAINER_METHODS.values() for name in row.reads}
 class Preset:
     """All settings of a run; `--set name=value` changes one.
 
-    A method reads the shared fields and those that its row in the registry names. `source` says where the values
-    come from, `ours` names the fields whose values the paper and its code leave open, `changed` those a user has set.
+    A method reads the shared fields and those that its row in the registry names. `source` says where the
+    values come from, `ours` names the fields whose values the paper and its code leave open, `changed` those
+    a user has set.
 
     Raises:
         UsageError: a value out of its range, or views that do not fit each other.
@@ -172,7 +173,10 @@ def options(method: str) -> list[Option]:
 
 
 def resolved(preset: Preset) -> dict[str, Any]:
-    """All that a run depends on, as JSON values: the fields its method reads, and every number of its views."""
+    """All that a run depends on, as JSON values.
+
+    The fields its method reads, and every number of its views.
+    """
     shaping = {f.name for f in dataclasses.fields(ViewOptions)}
     names = [one.name for one in options(preset.method) if one.name not in shaping]
     return {**{name: _plain(getattr(preset, name)) for name in names}, "views": _plain(preset.views)}

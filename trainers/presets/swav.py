@@ -56,15 +56,16 @@ _SWAV_RANDOM = replace(  # A.1.1 says p 0.05, but table 1's 73.5 is nearer to ta
 )
 _SMOKE = smoke(
     "swav",
-    # With the paper's epsilon / temperature of 0.05 / 0.1 the crops of so small a network agree too little: equal
-    # scores for all prototypes are then stable, and the loss stays at ln K (docs/ssl/swav.md).
+    # With the paper's epsilon / temperature of 0.05 / 0.1 the crops of so small a network agree too little:
+    # equal scores for all prototypes are then stable, and the loss stays at ln K (docs/ssl/swav.md).
     optimizer="larc",
     lr=4.8,
     lr_final=0.0048,
     temperature=0.2,
     epsilon=0.025,
     prototypes=16,
-    # No queue: in so short a run its rows are those of another network, and whole batches move to one prototype.
+    # No queue: in so short a run its rows are those of another network, and whole batches move to one
+    # prototype.
     queue=0,
     queue_start_epoch=0,
     freeze_prototypes=2,

@@ -17,8 +17,8 @@ _SHOWN = 5
 def renumber_classes(train: Images, test: Images, where: str) -> Images:
     """The test images with the training images' class numbers.
 
-    Classes are matched by name where both have names, else by number. Where only one of the two has names, its
-    numbers are places among its own classes: they mean the same only if both have the same ones.
+    Classes are matched by name where both have names, else by number. Where only one of the two has names,
+    its numbers are places among its own classes: they mean the same only if both have the same ones.
 
     Args:
         train: images whose numbers count.

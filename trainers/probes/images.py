@@ -74,7 +74,8 @@ def open_images(path: str | Path) -> Images:
             "there are no labeled images",
             where=str(path),
             cause="the shards were made without labels" if shards else "it has no folder with pictures",
-            remedy="make the shards with `maskgen run --labels folder`, or give a folder that holds one folder of "
+            remedy="make the shards with `maskgen run --labels folder`, or give a folder that holds one "
+            "folder of "
             "pictures for each class",
         )
     return found
@@ -96,7 +97,9 @@ def images_of_shards(dataset: Dataset) -> Images:
 
 
 def images_of_folder(folder: Path) -> Images:
-    """Pictures in one folder per class; classes count in the order of their names, as torchvision's ImageFolder.
+    """Pictures in one folder per class.
+
+    Classes count in the order of their names, as torchvision's ImageFolder.
 
     Folders without a picture are no classes.
     """
@@ -137,7 +140,7 @@ def center_crop(image: Pixels, side: int, share: float) -> Pixels:
 
 
 def random_crop(image: Pixels, side: int, rng: np.random.Generator) -> Pixels:
-    """A random resized crop (scale 0.08 to 1, ratio 3/4 to 4/3) and flip, as the papers' linear probes train with."""
+    """A random resized crop (scale 0.08 to 1, ratio 3/4 to 4/3) and flip, as linear probes train with."""
     height, width = image.shape[:2]
     box = (0.0, 0.0, float(width), float(height))
     for _ in range(10):

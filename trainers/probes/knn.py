@@ -25,7 +25,8 @@ def knn_accuracy(
 ) -> dict[int, float]:
     """The share of test images whose class the bank's neighbors vote for (Wu et al. 2018, section 3.4).
 
-    Each of the k nearest by cosine s votes for its class with weight exp(s / temperature); ties go to the lower class.
+    Each of the k nearest by cosine s votes for its class with weight exp(s / temperature); ties go to the
+    lower class.
 
     Args:
         bank: (N, D) features and (N,) int64 classes.

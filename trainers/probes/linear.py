@@ -68,8 +68,8 @@ def train_heads(
         report: told each epoch's number and mean losses by learning rate.
 
     Returns:
-        The heads by learning rate, without those whose loss became infinite or no number; and how features must be
-        prepared for them.
+        The heads by learning rate, without those whose loss became infinite or no number; and how features
+        must be prepared for them.
 
     Raises:
         MaskgenError: no learning rate had finite losses to the end.

@@ -60,35 +60,74 @@ PROTOCOLS: dict[str, Protocol] = {
         source="MoCo's and CAST's code", epochs=100, lr=30, schedule="steps", milestones=(60, 80)
     ),
     "ryali-moco": Protocol(
-        source="Ryali et al., appendix A: MoCo v2", epochs=120, batch_size=2048, lr=30, scaled=True, warmup_epochs=10,
-        schedule="steps", milestones=(60, 80, 100), ours=("scaled",),
+        source="Ryali et al., appendix A: MoCo v2",
+        epochs=120,
+        batch_size=2048,
+        lr=30,
+        scaled=True,
+        warmup_epochs=10,
+        schedule="steps",
+        milestones=(60, 80, 100),
+        ours=("scaled",),
     ),
     "ryali-byol": Protocol(
-        source="Ryali et al., appendix A: BYOL", epochs=140, batch_size=1024, lr=0.2, scaled=True, schedule="steps",
-        milestones=(80, 100, 120), ours=("weight_decay",),
+        source="Ryali et al., appendix A: BYOL",
+        epochs=140,
+        batch_size=1024,
+        lr=0.2,
+        scaled=True,
+        schedule="steps",
+        milestones=(80, 100, 120),
+        ours=("weight_decay",),
     ),
     "ryali-swav": Protocol(
-        source="Ryali et al., appendix A: SwAV", epochs=100, batch_size=2048, lr=0.3, scaled=True, warmup_epochs=5,
+        source="Ryali et al., appendix A: SwAV",
+        epochs=100,
+        batch_size=2048,
+        lr=0.3,
+        scaled=True,
+        warmup_epochs=5,
         weight_decay=1e-6,
     ),
-    "swav": Protocol(source="SwAV's code", epochs=100, lr=0.3, scaled=True, schedule="cosine epoch", weight_decay=1e-6),
-    "byol": Protocol(source="BYOL, appendix C.1, and its code", epochs=80, batch_size=1024, lr=0.2, scaled=True, nesterov=True),
+    "swav": Protocol(
+        source="SwAV's code", epochs=100, lr=0.3, scaled=True, schedule="cosine epoch", weight_decay=1e-6
+    ),
+    "byol": Protocol(
+        source="BYOL, appendix C.1, and its code",
+        epochs=80,
+        batch_size=1024,
+        lr=0.2,
+        scaled=True,
+        nesterov=True,
+    ),
     "relicv2": Protocol(
         source="RELICv2's code", epochs=100, batch_size=1024, lr=0.3, scaled=True, nesterov=True
     ),
-    "cifar": Protocol(source="Ryali et al., appendix A: CIFAR", epochs=100, batch_size=32, lr=0.08, scaled=True),
+    "cifar": Protocol(
+        source="Ryali et al., appendix A: CIFAR", epochs=100, batch_size=32, lr=0.08, scaled=True
+    ),
     "places": Protocol(
-        source="Ryali et al., appendix A: Places", epochs=28, lr=1.0, scaled=True, schedule="steps",
-        milestones=(7, 14, 21), weight_decay=1e-4,
+        source="Ryali et al., appendix A: Places",
+        epochs=28,
+        lr=1.0,
+        scaled=True,
+        schedule="steps",
+        milestones=(7, 14, 21),
+        weight_decay=1e-4,
     ),
     "msr-small": Protocol(
         source="MSR: CIFAR, STL, Tiny ImageNet", epochs=100, lr=30, schedule="steps", milestones=(60, 80)
     ),
     "msr-large": Protocol(
-        source="MSR's code: ImageNet-100 and -1k", epochs=40, lr=0.01, schedule="steps", milestones=(15, 30, 40),
-        weight_decay=1e-4, standardise=True,
+        source="MSR's code: ImageNet-100 and -1k",
+        epochs=40,
+        lr=0.01,
+        schedule="steps",
+        milestones=(15, 30, 40),
+        weight_decay=1e-4,
+        standardise=True,
     ),
-}  # fmt: skip
+}
 
 
 def find_protocol(name: str, **changes: int | None) -> Protocol:

@@ -1,4 +1,7 @@
-"""What a probe is asked, and what it works on: the backbone, its features, the images to train and test on."""
+"""What a probe is asked, and what it works on.
+
+The backbone, its features, the images to train and test on.
+"""
 
 from __future__ import annotations
 
@@ -153,7 +156,9 @@ class Passes:
 def split(
     train: Images, test: Images | None, seed: int, *, choose: bool
 ) -> tuple[Images, Images, Images | None]:
-    """Images to train on, to test on (a fifth of the training images if there are no others), and to choose on.
+    """Images to train on, to choose on, and to test on.
+
+    The last are a fifth of the training images if there are no others.
 
     Args:
         train: all training images.

@@ -23,7 +23,9 @@ Say = Callable[[str], None]
 
 
 def run_knn(config: ProbeConfig, *, ks: Sequence[int], temperature: float) -> dict[str, Any]:
-    """Nearest-neighbor accuracy, written to knn.json; without test images each training image against all others.
+    """Nearest-neighbor accuracy, written to knn.json.
+
+    Without test images, each training image is held against all others.
 
     Args:
         config: what to judge, on what.
@@ -44,7 +46,11 @@ def run_knn(config: ProbeConfig, *, ks: Sequence[int], temperature: float) -> di
         >>> settings = Settings(data="shards", output=Path("run"))
         >>> train(preset, settings, say=lambda text: None, echo=lambda line: None)
         >>> config = ProbeConfig(
-        ...     checkpoint=Path("run"), data=Path("photos"), test=None, output=Path("probe"), device=torch.device("cpu")
+        ...     checkpoint=Path("run"),
+        ...     data=Path("photos"),
+        ...     test=None,
+        ...     output=Path("probe"),
+        ...     device=torch.device("cpu"),
         ... )
         >>> 0 <= run_knn(config, ks=[1], temperature=0.07)["knn_1"] <= 1
         True
@@ -72,21 +78,23 @@ def run_linear(
     say: Say,
     stop: StopSignals | None = None,
 ) -> dict[str, Any]:
-    """Top-1 and top-5 accuracy of linear classifiers, written to linear.json, the best head to linear.safetensors.
+    """Top-1 and top-5 accuracy of linear classifiers, in linear.json; the best head in linear.safetensors.
 
-    With more than one learning rate, the best is chosen on a tenth of the training images, which no head sees.
+    With more than one learning rate, the best is chosen on a tenth of the training images, which no head
+    sees.
 
     Args:
         config: what to judge, on what.
         protocol: the protocol.
         lrs: learning rates; none: the protocol's.
-        views: passes of random crops that are computed, and kept on disk; the epochs take them in turn. 0: a new
-            one for each epoch, as in the papers. -1: center crops only, one pass.
+        views: passes of random crops that are computed, and kept on disk; the epochs take them in turn. 0: a
+            new one for each epoch, as in the papers. -1: center crops only, one pass.
         say: told how far it is.
         stop: asked between epochs.
 
     Returns:
-        What linear.json holds: ``top1`` and ``top5`` from 0 to 1, and what they depend on; empty but on rank 0.
+        What linear.json holds: ``top1`` and ``top5`` from 0 to 1, and what they depend on; empty but on rank
+            0.
 
     Raises:
         MaskgenError: the backbone or the images cannot be read, or no learning rate had finite losses.
@@ -101,7 +109,11 @@ def run_linear(
         >>> settings = Settings(data="shards", output=Path("run"))
         >>> train(preset, settings, say=lambda text: None, echo=lambda line: None)
         >>> config = ProbeConfig(
-        ...     checkpoint=Path("run"), data=Path("photos"), test=None, output=Path("probe"), device=torch.device("cpu")
+        ...     checkpoint=Path("run"),
+        ...     data=Path("photos"),
+        ...     test=None,
+        ...     output=Path("probe"),
+        ...     device=torch.device("cpu"),
         ... )
         >>> protocol = find_protocol("moco", epochs=2, batch_size=5)
         >>> result = run_linear(config, protocol, lrs=[0.1], views=-1, say=lambda text: None)

@@ -1,7 +1,8 @@
 """Checkpoints: whole or absent, hashed, the last two kept.
 
-``step-000000120.pt`` holds tensors and plain values only (read with ``weights_only=True``). ``step-000000120.json``, sealed,
-is written last and says how long it is and what its SHA-256 is: a file without one does not exist.
+``step-000000120.pt`` holds tensors and plain values only (read with ``weights_only=True``).
+``step-000000120.json``, sealed, is written last and says how long it is and what its SHA-256 is: a file
+without one does not exist.
 """
 
 from __future__ import annotations
@@ -94,7 +95,8 @@ def steps(folder: Path) -> list[int]:
 def newest(folder: Path, warn: Callable[[str], None]) -> tuple[Path, State] | None:
     """The last checkpoint that is whole, read onto the CPU; None when the run has none yet.
 
-    Damaged ones behind it are renamed to ``*.damaged``: each is warned about once and takes no whole one's place.
+    Damaged ones behind it are renamed to ``*.damaged``: each is warned about once and takes no whole one's
+    place.
 
     Args:
         folder: of checkpoints.
@@ -153,7 +155,10 @@ def load(path: Path) -> State:
 
 
 def _set_aside(path: Path) -> None:
-    """The side file goes first: without it the other does not count. On a read-only disk they stay as they are."""
+    """The side file goes first: without it the other does not count.
+
+    On a read-only disk they stay as they are.
+    """
     for file in (_side(path), path):
         with contextlib.suppress(OSError):
             file.replace(file.with_name(file.name + ASIDE))

@@ -1,4 +1,7 @@
-"""Backbones for other projects: torchvision's and timm's names as safetensors, Detectron2's as a checkpoint."""
+"""Backbones for other projects.
+
+Torchvision's and timm's names as safetensors, Detectron2's as a checkpoint.
+"""
 
 from __future__ import annotations
 
@@ -64,8 +67,8 @@ def export(source: Path, target: Path, kind: str = "torchvision", *, warn: Warn 
     """Write the online encoder of a checkpoint.
 
     torchvision and timm name ResNets alike; a backbone ``timm/NAME`` has timm's names for that model, others
-    torchvision's. Neither has a classifier: load strictly into a model whose `fc` is an identity (torchvision) or
-    that was made with ``num_classes=0`` (timm).
+    torchvision's. Neither has a classifier: load strictly into a model whose `fc` is an identity
+    (torchvision) or that was made with ``num_classes=0`` (timm).
 
     Args:
         source: a checkpoint, or a run's folder.

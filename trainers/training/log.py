@@ -1,4 +1,7 @@
-"""What a run says while it works: a line on stdout, a line of JSON in metrics.jsonl, TensorBoard if asked for."""
+"""What a run says while it works.
+
+A line on stdout, a line of JSON in metrics.jsonl, TensorBoard if asked for.
+"""
 
 from __future__ import annotations
 
@@ -92,7 +95,8 @@ class MetricLog:
     """Writes records of numbers by name.
 
     Args:
-        folder: holds metrics.jsonl; lines behind `step` are dropped first, they belong to steps that will be repeated.
+        folder: holds metrics.jsonl; lines behind `step` are dropped first, they belong to steps that will be
+            repeated.
         step: from which the run goes on.
         tensorboard: also write event files into ``folder/tensorboard``.
         echo: takes the lines for people.

@@ -138,7 +138,10 @@ def prepare(
 
 
 def seed_step(seed: int, step: int, number: int) -> None:
-    """Seed torch for a step on a rank: whatever draws in it repeats after a resume, and no state need be saved."""
+    """Seed torch for a step on a rank.
+
+    Whatever draws in it repeats after a resume, and no state need be saved.
+    """
     mixed = (
         seed * 0x9E3779B97F4A7C15 + step * 0xBF58476D1CE4E5B9 + number * 0x94D049BB133111EB + 1
     ) & _MASK64
@@ -148,8 +151,8 @@ def seed_step(seed: int, step: int, number: int) -> None:
 def train_step(training: Training, batch: Batch) -> StepOutput:
     """One optimizer step on a rank's batch.
 
-    With fp16, a step whose gradients overflow is given up: it counts, but neither the optimizer nor the method's
-    second half sees it.
+    With fp16, a step whose gradients overflow is given up: it counts, but neither the optimizer nor the
+    method's second half sees it.
     """
     progress = training.progress
     seed_step(training.settings.seed, training.step, rank())

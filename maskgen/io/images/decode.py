@@ -58,7 +58,9 @@ class Photo:
 
 
 def decode(data: bytes, limits: Limits) -> Photo:
-    """Decode one image file: upright by its EXIF orientation, transparency on white, 16 bits to the high byte.
+    """Decode one image file.
+
+    Upright by its EXIF orientation, transparency on white, 16 bits to the high byte.
 
     Nothing is allocated before the header is within `limits`. Metadata, profiles and further frames
     are cut out before a decoder sees the file: colors are taken as sRGB, an animation is its still

@@ -18,9 +18,9 @@ def guided_upsample(
 ) -> SoftMask:
     """Bring a map to the photo's size as a locally linear function of the photo's color.
 
-    In every window of the guide the map is fitted by a linear function of R, G and B; the coefficients are averaged,
-    enlarged and applied to the photo (He and Sun, "Fast guided filter", 2015, with the color guide of section 3.5
-    of the paper).
+    In every window of the guide the map is fitted by a linear function of R, G and B; the coefficients are
+    averaged, enlarged and applied to the photo (He and Sun, "Fast guided filter", 2015, with the color guide
+    of section 3.5 of the paper).
 
     Args:
         coarse: (h, w) float32 in [0, 1].

@@ -1,7 +1,8 @@
 """The permutohedral lattice: Gaussian filtering in many dimensions in time linear in the points.
 
-Adams, Baek and Davis, "Fast high-dimensional filtering using the permutohedral lattice", Eurographics 2010. Points are
-spread over the corners of the simplex they lie in, corners are blurred along the lattice's axes, and read back.
+Adams, Baek and Davis, "Fast high-dimensional filtering using the permutohedral lattice", Eurographics 2010.
+Points are spread over the corners of the simplex they lie in, corners are blurred along the lattice's axes,
+and read back.
 """
 
 from __future__ import annotations
@@ -54,14 +55,15 @@ class Lattice:
 
 
 def enclosing_simplex(features: Floats) -> tuple[Integers, Integers, Floats]:
-    """The simplex around each point after the move into the plane of d + 1 coordinates that sum to zero (section 3).
+    """The simplex around each point, moved into the plane of d + 1 coordinates that sum to zero (section 3).
 
     Args:
         features: (d, N) float32.
 
     Returns:
-        the remainder-0 corner as (d + 1, N) multiples of d + 1; the rank of each coordinate's offset from it, 0 for the
-        largest; the offsets as fractions of d + 1. All sum to zero over the coordinates, the ranks apart.
+        the remainder-0 corner as (d + 1, N) multiples of d + 1; the rank of each coordinate's offset from it,
+        0 for the largest; the offsets as fractions of d + 1. All sum to zero over the coordinates, the ranks
+        apart.
     """
     dimensions = len(features)
     basis = np.zeros((dimensions + 1, dimensions))
@@ -92,7 +94,10 @@ def barycentric_weights(offset: Floats) -> Floats:
 
 
 def _vertex_keys(corner: Integers, rank: Integers) -> tuple[Integers, Integers]:
-    """One number for each corner of each simplex, (d + 1, N), and what one step along a coordinate adds to it."""
+    """One number for each corner of each simplex, (d + 1, N).
+
+    Beside them, what one step along a coordinate adds to a number.
+    """
     dimensions, count = len(corner) - 1, corner.shape[1]
     spread = (dimensions + 1) * corner[:dimensions]
     margin = 2 * (dimensions + 1)
@@ -114,7 +119,10 @@ def _vertex_keys(corner: Integers, rank: Integers) -> tuple[Integers, Integers]:
 
 
 def _axis_steps(strides: Integers, dimensions: int) -> list[int]:
-    """What one step along each of the d + 1 lattice axes adds to a key: one everywhere, less d + 1 on that axis."""
+    """What one step along each of the d + 1 lattice axes adds to a key.
+
+    One everywhere, less d + 1 on that axis.
+    """
     total = int(strides.sum())
     return [total - (dimensions + 1) * int(stride) for stride in strides] + [total]
 

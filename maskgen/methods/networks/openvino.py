@@ -27,8 +27,9 @@ _STATISTICS = "openvino_telemetry"
 def import_openvino() -> Any:
     """The module openvino.
 
-    Importing it would otherwise report to its makers over the network, without asking (openvino 2026.4 sends an
-    event per import). Where its statistics package cannot be imported it does without, so it is hidden meanwhile.
+    Importing it would otherwise report to its makers over the network, without asking (openvino 2026.4 sends
+    an event per import). Where its statistics package cannot be imported it does without, so it is hidden
+    meanwhile.
 
     Raises:
         EnvironmentFault: openvino is not installed.
@@ -49,9 +50,9 @@ def import_openvino() -> Any:
 def openvino_core() -> Any:
     """The one openvino.Core of this process.
 
-    Each Core loads the CPU plugin anew, and each plugin puts a signal stack of its own in the place of the one
-    before, which it puts back when it goes (openvino 2026.4). Of two that do not go in reverse order one puts back
-    a stack that is freed, and the next signal kills the process.
+    Each Core loads the CPU plugin anew, and each plugin puts a signal stack of its own in the place of the
+    one before, which it puts back when it goes (openvino 2026.4). Of two that do not go in reverse order one
+    puts back a stack that is freed, and the next signal kills the process.
 
     Raises:
         EnvironmentFault: openvino is not installed.
@@ -62,8 +63,8 @@ def openvino_core() -> Any:
 def compile_model(model: Any, precision: str) -> Any:
     """Compile a model for this CPU: one request at a time, in exactly this arithmetic.
 
-    One thread when OMP_NUM_THREADS is 1, OpenVINO's own choice otherwise. The arithmetic is always set: left alone,
-    OpenVINO takes bfloat16 where the CPU has it.
+    One thread when OMP_NUM_THREADS is 1, OpenVINO's own choice otherwise. The arithmetic is always set: left
+    alone, OpenVINO takes bfloat16 where the CPU has it.
 
     Raises:
         EnvironmentFault: the CPU does not have the arithmetic.

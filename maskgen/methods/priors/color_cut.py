@@ -1,7 +1,7 @@
 """A cut between foreground and background by the photo's own colors, learned from the sure parts of a map.
 
-GrabCut (Rother, Kolmogorov and Blake, SIGGRAPH 2004) with the user's brush replaced by a saliency map: no label and no
-trained weight. It finds the parts of an object that no border prior marks, and its contour.
+GrabCut (Rother, Kolmogorov and Blake, SIGGRAPH 2004) with the user's brush replaced by a saliency map: no
+label and no trained weight. It finds the parts of an object that no border prior marks, and its contour.
 """
 
 from __future__ import annotations
@@ -65,14 +65,16 @@ def trimap(saliency: NDArray[np.floating]) -> NDArray[np.uint8]:
 def color_cut(image: RGB, saliency: NDArray[np.floating]) -> NDArray[np.float32]:
     """Fit five Gaussians to the colors of either side, cut where they and the photo's edges say; twice.
 
-    Worked at a long side of 200 px. The clustering starts from a fixed seed, so the result depends on nothing else.
+    Worked at a long side of 200 px. The clustering starts from a fixed seed, so the result depends on nothing
+    else.
 
     Args:
         image: (h, w, 3) uint8 RGB.
         saliency: (h, w) in [0, 1].
 
     Returns:
-        (h, w) float32: 1 foreground, 0 background, between on the contour. Where the map has only one side, that side.
+        (h, w) float32: 1 foreground, 0 background, between on the contour. Where the map has only one side,
+        that side.
 
     Example:
         >>> from maskgen.methods.priors.color_cut import color_cut

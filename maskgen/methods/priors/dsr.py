@@ -1,7 +1,8 @@
 """DSR: saliency detection via dense and sparse reconstruction (Li, Lu, Zhang, Ruan and Yang, ICCV 2013).
 
-Superpixels at the image border are templates of the background; what they reconstruct badly is salient. Two kinds of
-reconstruction, at eight segmentations, are evened out within clusters, drawn to their center and joined by Bayes' rule.
+Superpixels at the image border are templates of the background; what they reconstruct badly is salient. Two
+kinds of reconstruction, at eight segmentations, are evened out within clusters, drawn to their center and
+joined by Bayes' rule.
 """
 
 from __future__ import annotations
@@ -33,16 +34,16 @@ BINS = 60
 def dsr(image: RGB) -> SoftMask:
     """Saliency by dense and sparse reconstruction.
 
-    Worked at a long side of 400 px after the frame removal of the RBD release, which stands for the paper's edge
-    rule; a frame is 0 in the result. Choices, with maxF / MAE / IoU at .23 on 167 ECSSD photos, the default .824 /
-    .113 / .650:
+    Worked at a long side of 400 px after the frame removal of the RBD release, which stands for the paper's
+    edge rule; a frame is 0 in the result. Choices, with maxF / MAE / IoU at .23 on 167 ECSSD photos, the
+    default .824 / .113 / .650:
 
-    - Scales are averaged plainly, as the release does in effect: its weights compare pixel numbers with relative
-      places. The weights that the paper means: .824 / .114 / .650.
-    - Bayes' rule looks each value up in both histograms by the value, as the paper means. The release bins each
-      region on its own scale and uses those bins in both: .829 / .131 / .659.
-    - The compactness is 20 at every scale, so that segmentations are shared with the other methods. The release's
-      10 to 30: .824 / .113 / .646.
+    - Scales are averaged plainly, as the release does in effect: its weights compare pixel numbers with
+      relative places. The weights that the paper means: .824 / .114 / .650.
+    - Bayes' rule looks each value up in both histograms by the value, as the paper means. The release bins
+      each region on its own scale and uses those bins in both: .829 / .131 / .659.
+    - The compactness is 20 at every scale, so that segmentations are shared with the other methods. The
+      release's 10 to 30: .824 / .113 / .646.
     - k-means starts from a fixed seed; the release starts at random.
 
     Args:
@@ -107,7 +108,8 @@ def scale_errors(
 ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     """Dense and sparse reconstruction errors of one segmentation, evened out within eight clusters.
 
-    A superpixel's features are its mean R, G, B, its mean L, a, b stretched to [0, 1] over the image, and its place.
+    A superpixel's features are its mean R, G, B, its mean L, a, b stretched to [0, 1] over the image, and its
+    place.
 
     Args:
         colors: (H, W, 6) float32, `pixel_colors`.
@@ -140,7 +142,9 @@ def scale_errors(
 
 
 def weight_by_center(saliency: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Weight an (H, W) map by a Gaussian at its own centroid, sigma a quarter of each side; stretch to [0, 1].
+    """Weight an (H, W) map by a Gaussian at its own centroid, sigma a quarter of each side.
+
+    The result is stretched to [0, 1].
 
     Example:
         >>> from maskgen.methods.priors.dsr import weight_by_center

@@ -22,12 +22,12 @@ FRAME_SPREAD = 12.0  # standard deviation, gray levels, up to which JPEG noise s
 def find_frame(image: RGB) -> Box:
     """Find the picture inside a white, black or colored frame (the rule of the RBD release, CVPR 2014).
 
-    A side has a frame where one of its outer 30 lines is an edge on more than 60 % of its length; the innermost
-    such line is the frame's last. When any side has one, the sides without get the widest width found.
-    Deviations: where everything outside is of one color, a line counts together with the next one, because
-    thinning leaves the edge pixels of a crisp step now on one side of it and now on the other; the release's rule
-    misses half of crisp 10 px frames for that. And the band is at most a quarter of its side, so that small photos
-    keep at least their inner half.
+    A side has a frame where one of its outer 30 lines is an edge on more than 60 % of its length; the
+    innermost such line is the frame's last. When any side has one, the sides without get the widest width
+    found. Deviations: where everything outside is of one color, a line counts together with the next one,
+    because thinning leaves the edge pixels of a crisp step now on one side of it and now on the other; the
+    release's rule misses half of crisp 10 px frames for that. And the band is at most a quarter of its side,
+    so that small photos keep at least their inner half.
 
     Args:
         image: (H, W, 3) uint8 RGB.
@@ -57,8 +57,8 @@ def find_frame(image: RGB) -> Box:
 def sobel_edges(gray: NDArray[Any]) -> NDArray[np.bool_]:
     """Thin Sobel edges of an (H, W) uint8 image, as MATLAB's `edge(gray, 'sobel')` defines them.
 
-    An edge's squared gradient is above four times the image's mean and is a local maximum along the axis of the
-    larger component. Pixels of the outermost ring are never edges.
+    An edge's squared gradient is above four times the image's mean and is a local maximum along the axis of
+    the larger component. Pixels of the outermost ring are never edges.
 
     Returns:
         (H, W) bool.

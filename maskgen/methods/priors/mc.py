@@ -1,7 +1,7 @@
 """MC: saliency detection via absorbing Markov chain (Jiang, Zhang, Lu, Yang and Yang, ICCV 2013).
 
-A random walk over superpixels ends when it reaches the image border. Walks that start in an object take long to get
-there, because steps between unlike colors are rare. Constants are those of the authors' release.
+A random walk over superpixels ends when it reaches the image border. Walks that start in an object take long
+to get there, because steps between unlike colors are rare. Constants are those of the authors' release.
 """
 
 from __future__ import annotations
@@ -31,9 +31,9 @@ OUTLIER_NEIGHBOR = 0.3
 def mc(image: RGB) -> SoftMask:
     """Saliency as the time to absorption at the image border.
 
-    Worked at a long side of 400 px. Deviation: an artificial frame is cut off first, by the rule of the RBD release,
-    and is 0 in the result; the release has only its rule for a border layer that is cut off from the rest
-    (`absorbing_border`), which stays in use.
+    Worked at a long side of 400 px. Deviation: an artificial frame is cut off first, by the rule of the RBD
+    release, and is 0 in the result; the release has only its rule for a border layer that is cut off from the
+    rest (`absorbing_border`), which stays in use.
 
     Args:
         image: (H, W, 3) uint8 RGB, any size from 1 x 1.
@@ -105,8 +105,8 @@ def absorbing_border(
 ) -> tuple[NDArray[np.bool_], NDArray[np.bool_]]:
     """The nodes at which walks end, and those left out because they are a frame (not in the paper).
 
-    Border superpixels that are nearly cut off from their inner neighbors (total weight at most 13) are a frame;
-    the walks then end at the layer inside it.
+    Border superpixels that are nearly cut off from their inner neighbors (total weight at most 13) are a
+    frame; the walks then end at the layer inside it.
 
     Args:
         border: (N,) bool, superpixels on the outermost pixels.
@@ -128,7 +128,8 @@ def chain_saliency(
     """Absorbed time of each transient node, weighted by rarity where the time alone leaves much undecided.
 
     Where many nodes have middle values (the release's rule), visits to a node count the
-    more the rarer it is in the chain's equilibrium, so that large homogeneous centers do not pass for objects.
+    more the rarer it is in the chain's equilibrium, so that large homogeneous centers do not pass for
+    objects.
 
     Args:
         weights: (N, N) affinities among the transient nodes, 1 on the diagonal.
@@ -165,7 +166,9 @@ def expected_visits(transition: NDArray[np.float64], value: NDArray[np.float64])
 
 
 def middle_share(values: NDArray[np.float64]) -> float:
-    """Mean of min(j, 11 - j) over values in [0, 1], j = 1..10 the tenth a value lies in: 1 is sharp, 5 is gray.
+    """Mean of min(j, 11 - j) over values in [0, 1], j = 1..10 the tenth a value lies in.
+
+    1 is sharp, 5 is gray.
 
     Example:
         >>> from maskgen.methods.priors.mc import middle_share

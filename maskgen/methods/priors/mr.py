@@ -1,7 +1,7 @@
 """MR: saliency detection by graph-based manifold ranking (Yang, Zhang, Lu, Ruan and Yang, CVPR 2013).
 
-Superpixels are ranked by likeness to each image side as background, then by likeness to the foreground found so.
-The authors' release says that the method is patented (OMRON): check before commercial use.
+Superpixels are ranked by likeness to each image side as background, then by likeness to the foreground found
+so. The authors' release says that the method is patented (OMRON): check before commercial use.
 """
 
 from __future__ import annotations
@@ -26,12 +26,12 @@ ALPHA = 0.99
 def mr(image: RGB) -> SoftMask:
     """Saliency by manifold ranking, both stages of the paper.
 
-    Worked at a long side of 400 px; a frame is 0 in the result. The paper has 200 superpixels; the released maps of
-    the RBD toolbox have one per 600 px, 300 in 500 x 375. With the 250 of MC, whose segmentation is shared, the mean
-    correlation with the released maps of 40 PASCAL-S photos is .932, with 200 it is .869, because the second stage
-    turns over on some of them (.944 after `restore`). On 333 ECSSD photos 250 score IoU .667 to .658 at the same maxF
-    and MAE. Deviation: frames are found by the Sobel rule of the RBD release, whose port of MR does the same, not by
-    Canny edges; on 333 ECSSD photos the two differ on three.
+    Worked at a long side of 400 px; a frame is 0 in the result. The paper has 200 superpixels; the released
+    maps of the RBD toolbox have one per 600 px, 300 in 500 x 375. With the 250 of MC, whose segmentation is
+    shared, the mean correlation with the released maps of 40 PASCAL-S photos is .932, with 200 it is .869,
+    because the second stage turns over on some of them (.944 after `restore`). On 333 ECSSD photos 250 score
+    IoU .667 to .658 at the same maxF and MAE. Deviation: frames are found by the Sobel rule of the RBD
+    release, whose port of MR does the same, not by Canny edges; on 333 ECSSD photos the two differ on three.
 
     Args:
         image: (H, W, 3) uint8 RGB, any size from 1 x 1.
@@ -78,7 +78,7 @@ def mr_map(scene: Scene) -> NDArray[np.float64]:
 
 
 def ranking_graph(neighbors: NDArray[np.bool_], border: NDArray[np.bool_]) -> NDArray[np.bool_]:
-    """Link all border superpixels, then everything one or two steps apart (section 3.1; the clique comes first).
+    """Link all border superpixels, then everything one or two steps apart (section 3.1), in this order.
 
     Args:
         neighbors: (N, N) bool adjacency.

@@ -1,7 +1,8 @@
 """RBD: saliency optimization from robust background detection (Zhu, Liang, Wei and Sun, CVPR 2014).
 
-Superpixels strongly connected to the image border are background; foreground is what contrasts with them; a least
-squares problem joins both cues. Constants are those of the authors' release, where it differs from the paper.
+Superpixels strongly connected to the image border are background; foreground is what contrasts with them; a
+least squares problem joins both cues. Constants are those of the authors' release, where it differs from the
+paper.
 """
 
 from __future__ import annotations
@@ -54,11 +55,11 @@ class ColorScales(NamedTuple):
 def rbd(image: RGB) -> SoftMask:
     """Saliency by robust background detection, "wCtr*" of the paper.
 
-    Worked at a long side of 400 px after the release's frame removal; a frame is 0 in the result. The release cuts
-    600 px superpixels whatever the photo's size, 300 of them in 500 x 375; here twenty fit on the long side, which
-    is the same there and does not depend on the size. On 333 ECSSD photos of 400 x 300, where the release has 200,
-    300 score MAE .1169 to .1186 and the same maxF (.818), and the correlation with the released maps of 40
-    PASCAL-S photos is .943 to .926 (.953 after `restore`).
+    Worked at a long side of 400 px after the release's frame removal; a frame is 0 in the result. The release
+    cuts 600 px superpixels whatever the photo's size, 300 of them in 500 x 375; here twenty fit on the long
+    side, which is the same there and does not depend on the size. On 333 ECSSD photos of 400 x 300, where the
+    release has 200, 300 score MAE .1169 to .1186 and the same maxF (.818), and the correlation with the
+    released maps of 40 PASCAL-S photos is .943 to .926 (.953 after `restore`).
 
     Args:
         image: (H, W, 3) uint8 RGB, any size from 1 x 1.
@@ -177,7 +178,7 @@ def weighted_contrast(
 def optimize(
     background: NDArray[np.float64], foreground: NDArray[np.float64], smooth: NDArray[np.float64]
 ) -> NDArray[np.float64]:
-    """Minimize sum b_i s_i² + sum f_i (s_i - 1)² + sum over pairs of w_ij (s_i - s_j)² (equation 9), in closed form.
+    """Minimize sum b_i s_i² + sum f_i (s_i - 1)² + sum of w_ij (s_i - s_j)² (equation 9), in closed form.
 
     Args:
         background: (N,) weights b >= 0 of "is background".

@@ -1,4 +1,7 @@
-"""How badly background templates explain a region: dense (PCA) and sparse (lasso) reconstruction, and clusters."""
+"""How badly background templates explain a region.
+
+Dense (PCA) and sparse (lasso) reconstruction, and clusters.
+"""
 
 from __future__ import annotations
 
@@ -20,8 +23,8 @@ LLOYD_STEPS = 200
 def dense_error(features: NDArray[np.float64], templates: NDArray[np.float64]) -> NDArray[np.float64]:
     """Distance of each feature from the span of the templates' principal components.
 
-    The components reach 95 % of the templates' variance, and one more, as in the release; features are centered by
-    their own mean, not by the templates'.
+    The components reach 95 % of the templates' variance, and one more, as in the release; features are
+    centered by their own mean, not by the templates'.
 
     Args:
         features: (N, D).
@@ -71,9 +74,9 @@ def lasso(
 ) -> NDArray[np.float64]:
     """Minimize ½|x - B a|² + weight |a|₁ for every column x by ADMM (Boyd et al., 2011, section 6.4).
 
-    The release solves it by LARS with at most D non-zeros, of which a lasso solution has no more anyway. The atoms of
-    one image's border are much alike, which slows gradient methods: on nine photos 100 steps end 0.2 % above the least
-    objective, 100 steps of FISTA 8 %. Single precision halves the time.
+    The release solves it by LARS with at most D non-zeros, of which a lasso solution has no more anyway. The
+    atoms of one image's border are much alike, which slows gradient methods: on nine photos 100 steps end 0.2
+    % above the least objective, 100 steps of FISTA 8 %. Single precision halves the time.
 
     Args:
         atoms: (D, M) dictionary B of unit columns.
@@ -148,8 +151,8 @@ def propagate(
 ) -> NDArray[np.float64]:
     """Even out errors within each cluster, from the largest error to the smallest.
 
-    e_i becomes ½ e_i + ½ of the mean of its cluster, weighted by likeness, and later nodes see it. One pass in a
-    fixed order is one step of Gauss-Seidel, so a triangular system gives it.
+    e_i becomes ½ e_i + ½ of the mean of its cluster, weighted by likeness, and later nodes see it. One pass
+    in a fixed order is one step of Gauss-Seidel, so a triangular system gives it.
 
     Args:
         error: (N,) errors.

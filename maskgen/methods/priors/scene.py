@@ -43,7 +43,10 @@ class Scene:
     _labels: dict[tuple[int, float], Labels] = field(default_factory=dict, repr=False)
 
     def labels(self, count: int, compactness: float = COMPACTNESS) -> Labels:
-        """About `count` superpixels of `image`, (h', w') int32, read-only; computed once per pair of arguments."""
+        """About `count` superpixels of `image`, (h', w') int32, read-only.
+
+        They are computed once per pair of arguments.
+        """
         key = (count, compactness)
         if key not in self._labels:
             labels = segment(self.image, count, compactness)
@@ -78,10 +81,10 @@ def prepare(photo: RGB) -> Scene:
 def restore(scene: Scene, saliency: NDArray[np.float64]) -> SoftMask:
     """Bring a map of `scene.image` back to the photo, onto the photo's edges.
 
-    By a guided filter of radius 3 px at a long side of 200 px. The releases paint superpixels and leave their jagged
-    outlines. On 56 ECSSD photos enlarged threefold, against bilinear interpolation: RBD maxF .859 -> .865, MAE .1111
-    -> .1116, IoU .679 -> .691; MR .865 -> .871, .1267 -> .1272, .688 -> .699; MC .868 -> .874, .1533 -> .1537,
-    .692 -> .701; DSR .834 -> .841, .1046 -> .1059, .645 -> .649.
+    By a guided filter of radius 3 px at a long side of 200 px. The releases paint superpixels and leave their
+    jagged outlines. On 56 ECSSD photos enlarged threefold, against bilinear interpolation: RBD maxF .859 ->
+    .865, MAE .1111 -> .1116, IoU .679 -> .691; MR .865 -> .871, .1267 -> .1272, .688 -> .699; MC .868 ->
+    .874, .1533 -> .1537, .692 -> .701; DSR .834 -> .841, .1046 -> .1059, .645 -> .649.
 
     Args:
         scene: the prepared photo.

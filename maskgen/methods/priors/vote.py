@@ -1,10 +1,11 @@
 """Vote: RBD, MR, MC and DSR in one map, carried on by the photo's own colors.
 
-Where the four agree they seed a cut that finds the rest of the object by color. On 333 ECSSD photos (maxF, MAE, IoU
-at the threshold): the best prior .833 .157 .668; the mean of the four .857 .130 .699; each cut at a data set's 1.5
-times mean and counted .846 .097 .698, at 1.5 times its own mean .843 .099 .689; `vote` .890 .067 .767, and with
-`--refine crf`, its default, .891 .057 .765. On 40 PASCAL-S photos, in the same order: .589 .188 .396 (the best of each),
-.619 .211 .414, .596 .201 .391, .603 .200 .388, .658 .169 .468, .661 .162 .470.
+Where the four agree they seed a cut that finds the rest of the object by color. On 333 ECSSD photos (maxF,
+MAE, IoU at the threshold): the best prior .833 .157 .668; the mean of the four .857 .130 .699; each cut at a
+data set's 1.5 times mean and counted .846 .097 .698, at 1.5 times its own mean .843 .099 .689; `vote` .890
+.067 .767, and with `--refine crf`, its default, .891 .057 .765. On 40 PASCAL-S photos, in the same order:
+.589 .188 .396 (the best of each), .619 .211 .414, .596 .201 .391, .603 .200 .388, .658 .169 .468, .661 .162
+.470.
 """
 
 from __future__ import annotations
@@ -32,7 +33,10 @@ MEANS_PER_THRESHOLD = 1.5
 
 @dataclass(frozen=True, slots=True)
 class Thresholds:
-    """1.5 times the mean of each prior's maps over a data set; the defaults are DeepUSPS's for MSRA-B, MR's our own."""
+    """1.5 times the mean of each prior's maps over a data set.
+
+    The defaults are DeepUSPS's for MSRA-B, MR's our own.
+    """
 
     rbd: float = 0.25
     mr: float = 0.30
@@ -43,9 +47,9 @@ class Thresholds:
 def vote(image: RGB) -> SoftMask:
     """Fuse the four training-free priors; a function of this image alone, with the natural threshold .5.
 
-    The cut is seeded by the mean of the raw maps, not by counted votes: binarizing first loses which pixels each prior
-    is sure of (maxF .885 to .872 on half of the ECSSD photos). Weights by agreement between the maps, more scales of
-    MR and MC, and a center prior were tried as well and gain nothing.
+    The cut is seeded by the mean of the raw maps, not by counted votes: binarizing first loses which pixels
+    each prior is sure of (maxF .885 to .872 on half of the ECSSD photos). Weights by agreement between the
+    maps, more scales of MR and MC, and a center prior were tried as well and gain nothing.
 
     Args:
         image: (H, W, 3) uint8 RGB, any size from 1 x 1.
@@ -80,7 +84,9 @@ def prior_maps(scene: Scene) -> NDArray[np.float64]:
 
 
 def fuse(image: RGB, maps: NDArray[np.float64]) -> NDArray[np.float64]:
-    """The cut that the mean map seeds, and a tenth of the mean map, so that pixels are ranked within either side.
+    """The cut that the mean map seeds, and a tenth of the mean map.
+
+    The tenth ranks the pixels within either side of the cut.
 
     Args:
         image: (h, w, 3) uint8 RGB.

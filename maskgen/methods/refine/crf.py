@@ -1,7 +1,9 @@
-"""Refinement by a fully connected CRF (Krähenbühl and Koltun, "Efficient inference in fully connected CRFs", NIPS 2011).
+"""Refinement by a fully connected CRF.
 
-Every pixel is linked to every other by two Gaussian kernels, one of place and one of place and color; mean field
-inference passes all messages at once. No compiler is needed: the color kernel is a lattice of our own.
+Krähenbühl and Koltun, "Efficient inference in fully connected CRFs", NIPS 2011.
+
+Every pixel is linked to every other by two Gaussian kernels, one of place and one of place and color; mean
+field inference passes all messages at once. No compiler is needed: the color kernel is a lattice of our own.
 """
 
 from __future__ import annotations
@@ -32,10 +34,11 @@ LEAST_PROBABILITY = 1e-3
 class Kernels:
     """Sigmas and weights of a CRF.
 
-    The defaults are the middles of the ranges that DeepLab searches for photos of 500 px (Chen et al., TPAMI 2018:
-    w1 3..6, sigma alpha 30..100, sigma beta 3..6; w2 = 3 and sigma gamma = 3 fixed), with five steps for its ten,
-    which give the same masks. `DEEPUSPS` smooths over wider color differences and takes thin parts away: after `vote`
-    on 333 ECSSD photos maxF .891 and .888, MAE .057 and .060, IoU .765 and .738 (without CRF .890, .067, .767).
+    The defaults are the middles of the ranges that DeepLab searches for photos of 500 px (Chen et al., TPAMI
+    2018: w1 3..6, sigma alpha 30..100, sigma beta 3..6; w2 = 3 and sigma gamma = 3 fixed), with five steps
+    for its ten, which give the same masks. `DEEPUSPS` smooths over wider color differences and takes thin
+    parts away: after `vote` on 333 ECSSD photos maxF .891 and .888, MAE .057 and .060, IoU .765 and .738
+    (without CRF .890, .067, .767).
 
     Args:
         place_sigma: of the smoothness kernel, in long sides of the image.
@@ -56,15 +59,19 @@ class Kernels:
 
 DEFAULT = Kernels()
 DEEPUSPS = Kernels(place_sigma=3 / 432, appearance_sigma=80 / 432, color_sigma=13.0, appearance_weight=10.0)
-"""The CRF of DeepUSPS's pseudo-labels (Nguyen et al., NeurIPS 2019, released code), which works on 432 x 432 px."""
+"""The CRF of DeepUSPS's pseudo-labels (Nguyen et al., NeurIPS 2019, released code).
+
+It works on 432 x 432 px.
+"""
 
 
 def refine_crf(image: RGB, mask: SoftMask, threshold: float = 0.5, kernels: Kernels = DEFAULT) -> SoftMask:
     """Move a mask to where the photo's colors agree with it.
 
-    The mask's log odds, shifted so that `threshold` is an even bet, are the unary term: handcrafted maps are mostly
-    below .5 and would vanish without the shift. Messages are computed at a long side of 200 px and enlarged; the
-    unary term keeps the mask's own size. The result is shifted back: its threshold is that of the mask.
+    The mask's log odds, shifted so that `threshold` is an even bet, are the unary term: handcrafted maps are
+    mostly below .5 and would vanish without the shift. Messages are computed at a long side of 200 px and
+    enlarged; the unary term keeps the mask's own size. The result is shifted back: its threshold is that of
+    the mask.
 
     Args:
         image: (H, W, 3) uint8 RGB.

@@ -21,7 +21,8 @@ REGULARISATION = 1e-4
 def refine_guided(image: RGB, mask: SoftMask) -> SoftMask:
     """Write the mask as a locally linear function of the photo's color.
 
-    Fitted at a long side of at most 400 px, applied at the photo's size. A mask that has a threshold keeps it.
+    Fitted at a long side of at most 400 px, applied at the photo's size. A mask that has a threshold keeps
+    it.
 
     Args:
         image: (H, W, 3) uint8 RGB.

@@ -1,8 +1,11 @@
-"""The dense CRF of `refine_crf` for many maps at once, in torch, on any device: what DeepUSPS's running averages need.
+"""The dense CRF of `refine_crf` for many maps at once, in torch, on any device.
 
-Krähenbühl and Koltun, "Efficient inference in fully connected CRFs with Gaussian edge potentials", NIPS 2011, algorithm 1 for two labels
-and Potts compatibility. The color kernel is the permutohedral lattice (Adams, Baek and Davis, Eurographics 2010) of
-`maskgen.methods.filters.lattice`, with the lattices of a whole batch in one table. No compiler is needed.
+What DeepUSPS's running averages need.
+
+Krähenbühl and Koltun, "Efficient inference in fully connected CRFs with Gaussian edge potentials", NIPS 2011,
+algorithm 1 for two labels and Potts compatibility. The color kernel is the permutohedral lattice (Adams, Baek
+and Davis, Eurographics 2010) of `maskgen.methods.filters.lattice`, with the lattices of a whole batch in one
+table. No compiler is needed.
 """
 
 from __future__ import annotations
@@ -32,11 +35,13 @@ LARGEST_KEY = 2**62
 
 @dataclass(frozen=True, slots=True)
 class MeanField:
-    """Refine a batch of maps by their photos. On a GPU sums have no fixed order: the last bits may differ between calls.
+    """Refine a batch of maps by their photos.
+
+    On a GPU sums have no fixed order: the last bits may differ between calls.
 
     Args:
-        side: of the square at which messages are computed, px; at most the maps' own side. They are enlarged and added to
-            the maps' own log odds, so that a small side coarsens the messages alone.
+        side: of the square at which messages are computed, px; at most the maps' own side. They are enlarged
+            and added to the maps' own log odds, so that a small side coarsens the messages alone.
         kernels: sigmas, as shares of the side, and weights; DeepUSPS's unless given.
         device: where it is computed.
         batch: maps computed at once.
@@ -82,7 +87,7 @@ class MeanFieldByPhoto:
     kernels: Kernels = DEEPUSPS
 
     def __call__(self, photos: NDArray[np.uint8], maps: NDArray[np.floating]) -> NDArray[np.float32]:
-        """Refined maps, (N, S, S) float32 in [0, 1] of (N, S, S, 3) uint8 RGB photos and (N, S, S) maps in [0, 1]."""
+        """Refined (N, S, S) float32 maps in [0, 1], of (N, S, S, 3) uint8 RGB photos and (N, S, S) maps."""
         refined = np.empty(maps.shape, np.float32)
         for number, (photo, soft) in enumerate(zip(photos, maps, strict=True)):
             inside = np.clip(soft.astype(np.float32), LEAST_PROBABILITY, 1 - LEAST_PROBABILITY)
@@ -138,7 +143,7 @@ def log_odds(maps: Tensor) -> Tensor:
 
 
 def mean_field(unary: Tensor, photos: Tensor, kernels: Kernels) -> Tensor:
-    """The messages of the last mean field step, both kernels normalized symmetrically, as pydensecrf does by default.
+    """The messages of the last mean field step, both kernels normalized symmetrically, as in pydensecrf.
 
     Args:
         unary: (B, h, w) float32 log odds of foreground.
@@ -184,7 +189,7 @@ def _normalize_kernel(kernel: Callable[[Tensor], Tensor], like: Tensor) -> Calla
 
 
 class Lattice:
-    """Sums over all points of one image of exp(-|f_i - f_j|² / 2) x_j, up to one constant factor, for a batch of images.
+    """Sums of exp(-|f_i - f_j|² / 2) x_j over all points of an image, up to one factor, for a batch of them.
 
     Args:
         features: (B, d, N) float32 points, in units of the Gaussian's sigma.
@@ -226,8 +231,8 @@ def enclosing_simplex(points: Tensor) -> tuple[Tensor, Tensor, Tensor]:
         points: (d, N) float32.
 
     Returns:
-        (d + 1, N) each: the remainder-0 corner in multiples of d + 1, the rank of each coordinate's offset from it, and
-        the offsets as fractions of d + 1.
+        (d + 1, N) each: the remainder-0 corner in multiples of d + 1, the rank of each coordinate's offset
+        from it, and the offsets as fractions of d + 1.
     """
     dimensions = len(points)
     basis = torch.zeros(dimensions + 1, dimensions, dtype=points.dtype, device=points.device)
@@ -251,7 +256,10 @@ def _barycentric(offset: Tensor) -> Tensor:
 
 
 def _vertex_keys(corner: Tensor, rank: Tensor, images: Tensor) -> tuple[Tensor, list[int]]:
-    """One number for each corner of each simplex of each image, (d + 1, N), and what one step along a coordinate adds."""
+    """One number for each corner of each simplex of each image, (d + 1, N).
+
+    Beside them, what one step along a coordinate adds to a number.
+    """
     dimensions = len(corner) - 1
     spread = (dimensions + 1) * corner[:dimensions]
     margin = 2 * (dimensions + 1)

@@ -1,4 +1,7 @@
-"""What may follow any method: a dense CRF, a guided filter, or a vote together with the training-free methods."""
+"""What may follow any method.
+
+A dense CRF, a guided filter, or a vote together with the training-free methods.
+"""
 
 from __future__ import annotations
 
@@ -24,7 +27,10 @@ def _guided(image: RGB, mask: SoftMask, threshold: float) -> SoftMask:  # noqa: 
 
 REFINEMENTS: dict[str, Refinement] = {"crf": refine_crf, "guided": _guided, "vote": refine_vote}
 REFINEMENT_LIBRARIES = {"vote": ("scipy", "scikit-image")}
-"""Distributions whose version changes what a refinement makes, beside those of all methods; part of the fingerprint."""
+"""Distributions whose version changes what a refinement makes, beside those of all methods.
+
+They are part of the fingerprint.
+"""
 
 
 def add_refinement(method: Method, refinement: str, threshold: float) -> Method:
@@ -33,7 +39,8 @@ def add_refinement(method: Method, refinement: str, threshold: float) -> Method:
     Args:
         method: any mask method.
         refinement: a name of `REFINEMENTS`.
-        threshold: value from which a pixel of the method's masks is foreground; it holds for the refined masks too.
+        threshold: value from which a pixel of the method's masks is foreground; it holds for the refined
+            masks too.
 
     Raises:
         UsageError: no such refinement.

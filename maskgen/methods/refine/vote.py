@@ -1,4 +1,7 @@
-"""A mask as the fifth voter beside the four training-free priors: what a network has learned and what this photo shows."""
+"""A mask as the fifth voter beside the four training-free priors.
+
+What a network has learned and what this photo shows.
+"""
 
 from __future__ import annotations
 
@@ -18,8 +21,9 @@ if TYPE_CHECKING:
 def refine_vote(image: RGB, mask: SoftMask, threshold: float = 0.5) -> SoftMask:
     """`vote`, with this mask as one voter more, and the CRF that follows it.
 
-    Made for networks that were trained without labels (`maskgen deepusps`): their errors are not those of the priors. The
-    mask has the weight of one prior. A mask whose threshold is not .5 is brought to it before, and back after.
+    Made for networks that were trained without labels (`maskgen deepusps`): their errors are not those of the
+    priors. The mask has the weight of one prior. A mask whose threshold is not .5 is brought to it before,
+    and back after.
 
     Args:
         image: (H, W, 3) uint8 RGB.

@@ -1,4 +1,4 @@
-"""SLIC superpixels (Achanta, Shaji, Smith, Lucchi, Fua and Süsstrunk, TPAMI 2012), one matrix product a step."""
+"""SLIC superpixels (Achanta et al., TPAMI 2012), one matrix product a step."""
 
 from __future__ import annotations
 
@@ -40,11 +40,11 @@ class Grid(NamedTuple):
 def segment(image: RGB, count: int, compactness: float = COMPACTNESS) -> Labels:
     """Cluster pixels by d_lab² + (m/S)² d_xy², S² = HW/count, in ten k-means steps; join pieces below S²/4.
 
-    Deviations from the release. A pixel is compared with the seeds of its own and the eight next cells, not with all
-    seeds that have come within S of it, so that a step is one batched matrix product. The clustering works at half
-    size and its labels are enlarged by nearest neighbor. A seed starts as its cell's mean, not as one pixel.
-    Together a sixth of the time of scikit-image's SLIC; RBD and MR score the same with either (maxF within .01 on
-    111 ECSSD photos, which is what a change of the superpixel count moves it by).
+    Deviations from the release. A pixel is compared with the seeds of its own and the eight next cells, not
+    with all seeds that have come within S of it, so that a step is one batched matrix product. The clustering
+    works at half size and its labels are enlarged by nearest neighbor. A seed starts as its cell's mean, not
+    as one pixel. Together a sixth of the time of scikit-image's SLIC; RBD and MR score the same with either
+    (maxF within .01 on 111 ECSSD photos, which is what a change of the superpixel count moves it by).
 
     Args:
         image: (H, W, 3) uint8 RGB.
@@ -121,7 +121,10 @@ def cell_features(image: RGB, grid: Grid, compactness: float) -> NDArray[np.floa
 
 
 def neighbor_cells(grid: Grid) -> NDArray[np.int32]:
-    """Each cell and its eight neighbors, (cells, 9) int32, itself first; outside the grid the number of cells."""
+    """Each cell and its eight neighbors, (cells, 9) int32, itself first.
+
+    What is outside the grid is the number of cells.
+    """
     rows, columns = grid.rows, grid.columns
     numbers = np.arange(rows * columns, dtype=np.int32).reshape(rows, columns)
     padded = np.pad(numbers, 1, constant_values=rows * columns)

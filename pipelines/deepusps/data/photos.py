@@ -1,7 +1,7 @@
 """The first step: draw photos from the sources, decode them, bring them to the training's square.
 
-A photo's place in the draw is a hash of the seed and its own path, so it depends neither on the order in which a source
-lists its photos nor on which others are there.
+A photo's place in the draw is a hash of the seed and its own path, so it depends neither on the order in
+which a source lists its photos nor on which others are there.
 """
 
 from __future__ import annotations

@@ -205,6 +205,7 @@ def _check_useful(name: str, maps: NDArray[np.uint8], threshold: float) -> None:
     words = "nothing in any photo" if marked == 0 else "every pixel of every photo"
     raise UsageError(
         f"the prior {name} marks {words}",
-        cause="plain pictures, or pictures that a frame or their content fills evenly: there is no object to find",
+        cause="plain pictures, or pictures that a frame or their content fills evenly: there is no "
+        "object to find",
         remedy="look at the photos, or leave this prior out: --set priors=...",
     )

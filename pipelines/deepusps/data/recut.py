@@ -1,4 +1,7 @@
-"""What a joint round leaves: each prior's labels, drawn anew from its map and the network's, by the photo's own colors."""
+"""What a joint round leaves.
+
+Each prior's labels, drawn anew from its map and the network's, by the photo's own colors.
+"""
 
 from __future__ import annotations
 
@@ -16,8 +19,9 @@ def recut(
 ) -> NDArray[np.uint8]:
     """The color cut of the mean of map and prediction, for each photo and prior.
 
-    The network has seen all photos and knows what objects look like, a prior's map has seen this one; the cut finds their
-    contour. On 222 photos of ECSSD that no network had seen, IoU at .5: DSR's maps .625, the network's .673, the cut of both .736.
+    The network has seen all photos and knows what objects look like, a prior's map has seen this one; the cut
+    finds their contour. On 222 photos of ECSSD that no network had seen, IoU at .5: DSR's maps .625, the
+    network's .673, the cut of both .736.
 
     Args:
         photos: (N, S, S, 3) uint8 RGB.

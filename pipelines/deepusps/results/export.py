@@ -1,4 +1,7 @@
-"""The last step: the finished network as a checkpoint for `--method deepusps`, and beside it how it was made."""
+"""The last step: the finished network as a checkpoint for `--method deepusps`.
+
+A file beside it says how it was made.
+"""
 
 from __future__ import annotations
 
@@ -61,7 +64,8 @@ def export(
             "the stored network is damaged",
             where=str(source),
             cause="a torn copy or bit rot",
-            remedy=f"remove {work.root / 'records' / phase}.json: the phase is then done again, with the same result",
+            remedy=f"remove {work.root / 'records' / phase}.json: the phase is then done again, with the "
+            "same result",
         )
     make_folder(target.parent)
     if half:

@@ -49,7 +49,8 @@ def write_report(work: WorkFolder, settings: Settings, count: int = 24) -> Path:
         inside = base64.b64encode(sheet).decode()
         parts.append(f'<h2>Photos</h2><img alt="contact sheet" src="data:image/jpeg;base64,{inside}">')
     parts.append(_left_out(facts))
-    page = f"<!doctype html><html><head><meta charset='utf-8'><title>DeepUSPS</title><style>{_STYLE}</style></head>"
+    head = f"<meta charset='utf-8'><title>DeepUSPS</title><style>{_STYLE}</style>"
+    page = f"<!doctype html><html><head>{head}</head>"
     page += "<body>" + "\n".join(parts) + "</body></html>\n"
     path = work.root / REPORT
     write_atomic(path, page.encode())
@@ -62,7 +63,8 @@ def _summary(settings: Settings, facts: dict[str, Any]) -> str:
     preset = settings.preset
     rows = {
         "steps": steps,
-        "photos": f"{facts['photos']} of {settings.source['photos']} listed, {len(facts['skipped'])} skipped, "
+        "photos": f"{facts['photos']} of {settings.source['photos']} listed, {len(facts['skipped'])} "
+        "skipped, "
         f"{len(facts['failed'])} without priors",
         "network": f"{preset.network} at {preset.side} px, seed {settings.seed}",
         "encoder": f"SHA-256 {settings.init_sha256}" if settings.init_sha256 else "random weights",

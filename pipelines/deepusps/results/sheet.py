@@ -105,7 +105,8 @@ def agreement(work: WorkFolder, settings: Settings) -> list[tuple[int, float]]:
     """How far the priors' labels agree after each round, 0 being the cut priors themselves.
 
     Returns:
-        (round, mean IoU over all pairs of priors and over photos) for each round that every prior has finished.
+        (round, mean IoU over all pairs of priors and over photos) for each round that every prior has
+        finished.
 
     Raises:
         ShardFault: an array is damaged.

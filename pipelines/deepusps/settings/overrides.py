@@ -16,9 +16,9 @@ _ROUNDS = Option(help="How many rounds.", name="rounds", kind=int, bounds=betwee
 def with_overrides(preset: Preset, settings: Iterable[str]) -> Preset:
     """The preset with fields set from texts.
 
-    A phase's field is named ``fusion.epochs``; ``rounds.lr`` sets it in all rounds, ``rounds.2.lr`` in the second;
-    ``rounds=1`` keeps the first only and ``rounds=0`` none; more than the preset has repeat its last one, or its fusion's numbers
-    where it has none. ``priors`` takes names with commas.
+    A phase's field is named ``fusion.epochs``; ``rounds.lr`` sets it in all rounds, ``rounds.2.lr`` in the
+    second; ``rounds=1`` keeps the first only and ``rounds=0`` none; more than the preset has repeat its last
+    one, or its fusion's numbers where it has none. ``priors`` takes names with commas.
 
     Args:
         preset: to begin with.

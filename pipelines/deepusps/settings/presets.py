@@ -17,7 +17,10 @@ from maskgen.errors import UsageError
 PRIORS = ("rbd", "mr", "dsr", "mc")
 """The priors that there are, all training-free."""
 VOTE = "vote"
-"""The four in one map, as `maskgen.methods.priors.vote.vote` makes it: one more source of labels, which is none of DeepUSPS's."""
+"""The four in one map, as `maskgen.methods.priors.vote.vote` makes it.
+
+One more source of labels, which is none of DeepUSPS's.
+"""
 SOURCES = (*PRIORS, VOTE)
 CUT_AT = 0.5
 """The middle: where maps that went through a color cut are cut, and labels that a network has made (P, C)."""
@@ -25,7 +28,10 @@ CUT_AT = 0.5
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Phase:
-    """One training: a round of a prior, or the fusion. `--set rounds.lr=...` and `--set fusion.lr=...` change a field."""
+    """One training: a round of a prior, or the fusion.
+
+    `--set rounds.lr=...` and `--set fusion.lr=...` change a field.
+    """
 
     epochs: int = option(MISSING, "Passes over the photos.", bounds=between(1, 100_000))
     lr: float = option(MISSING, "Of Adam in the first epoch; falls as (1 - epoch / epochs) ** power.")
@@ -68,7 +74,10 @@ class Phase:
 
     @property
     def steps_predict(self) -> bool:
-        """Whether the steps' own predictions enter the average: of whole photos, nothing added, and in more passes than one."""
+        """Whether the steps' own predictions enter the average.
+
+        Of whole photos, nothing added, and in more passes than one.
+        """
         return self.crop == 1 and not self.paste and self.crf_every > 0
 
     @property
@@ -114,7 +123,8 @@ class Preset:
     )
     cut: bool = option(  # P, C: no color cut
         False,
-        "Carry each prior's map on by its photo's own colors first, as `vote` does with the mean of the four; "
+        "Carry each prior's map on by its photo's own colors first, as `vote` does with the mean of "
+        "the four; "
         "it is then cut in the middle, whatever the threshold says.",
     )
     joint: bool = option(  # P, C: each prior has its own networks
@@ -167,7 +177,8 @@ _FROM_NOTHING = Phase(  # own, all of it: a network that begins with random weig
     epochs=40,
     lr=1e-3,
     batch_size=8,
-    # P: .3, C: 1 and 4. F is greatest with what is foreground by F / (1 + beta2): more than 1/2 only for a small one
+    # P: .3, C: 1 and 4. F is greatest with what is foreground by F / (1 + beta2): more than 1/2 only for a
+    # small one
     beta2=0.4,
     crf_every=0,
     flip=True,

@@ -124,7 +124,8 @@ def resolve_request(request: Request, source: dict[str, Any]) -> Settings:
         raise UsageError(
             f"--preset {preset.name} begins with an encoder that has been trained already",
             cause="its learning rates are too small for random weights",
-            remedy="--init FILE (docs/how-to/deepusps.md says which), or --init random to try it all the same",
+            remedy="--init FILE (docs/how-to/deepusps.md says which), or --init random to try it all "
+            "the same",
         )
     path = Path(init)
     if init != RANDOM and not path.is_file():

@@ -73,8 +73,9 @@ def read_encoder(path: Path) -> dict[str, Tensor]:
     """An encoder's weights under torchvision's names, without its classifier or projection.
 
     Args:
-        path: a .safetensors file as `train-ssl` exports it, or a torch checkpoint (read with ``weights_only=True``)
-            whose weights may lie in ``state_dict`` and behind prefixes such as SwAV's ``module.``.
+        path: a .safetensors file as `train-ssl` exports it, or a torch checkpoint (read with
+            ``weights_only=True``) whose weights may lie in ``state_dict`` and behind prefixes such as SwAV's
+            ``module.``.
 
     Raises:
         UsageError: it is neither, or holds no convolution of a ResNet.

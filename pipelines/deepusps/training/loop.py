@@ -1,7 +1,8 @@
 """One phase of DeepUSPS's training on arrays: a round of a prior, or the fusion; it can stop after any epoch.
 
-Nguyen et al., "DeepUSPS: deep robust unsupervised saliency prediction via self-supervision", NeurIPS 2019, section 3, and its released
-code. For (seed, epoch) an epoch is the same whatever was run before in the process, bit for bit on a CPU with the same threads.
+Nguyen et al., "DeepUSPS: deep robust unsupervised saliency prediction via self-supervision", NeurIPS 2019,
+section 3, and its released code. For (seed, epoch) an epoch is the same whatever was run before in the
+process, bit for bit on a CPU with the same threads.
 """
 
 from __future__ import annotations
@@ -76,11 +77,11 @@ def crf_of(side: int, device: str = "cpu") -> Crf | None:
 class PhaseLoop:
     """A network, its optimizer and the running average of its refined predictions.
 
-    The predictions are those made while training, before each step and with batch statistics, as released; photos that an
-    epoch leaves out (the last, smaller batch) keep their average. Deviation: a photo's first refined map is its average as a
-    whole, not 1 - keep of it; after the released 25 passes that is 1e-4 of the weight, after two half of it. Where photos are cropped or
-    objects pasted, a prediction is not that of the photo, and where there is one CRF pass only it must have all: an extra pass
-    predicts the whole photos.
+    The predictions are those made while training, before each step and with batch statistics, as released;
+    photos that an epoch leaves out (the last, smaller batch) keep their average. Deviation: a photo's first
+    refined map is its average as a whole, not 1 - keep of it; after the released 25 passes that is 1e-4 of
+    the weight, after two half of it. Where photos are cropped or objects pasted, a prediction is not that of
+    the photo, and where there is one CRF pass only it must have all: an extra pass predicts the whole photos.
 
     Args:
         data: what is learned from.
@@ -136,7 +137,7 @@ class PhaseLoop:
             raise ValueError(f"the running average is {self.average.shape}, the photos are {shape}")
 
     def run_epoch(self) -> EpochStats:
-        """Train one epoch; at its end the refined predictions enter the running average, every `crf_every` epochs."""
+        """Train one epoch; every `crf_every` epochs refined predictions then enter the running average."""
         begun = time.perf_counter()
         phase, data = self._phase, self._data
         for group in self._optimizer.param_groups:
@@ -190,7 +191,7 @@ class PhaseLoop:
         return torch.from_numpy(np.ascontiguousarray(rows)).to(self._device)
 
     def predict(self) -> NDArray[np.float32]:
-        """Maps of all photos, (N, S, S) float32 in [0, 1], in eval mode, each the mean of the photo's and its mirror's."""
+        """(N, S, S) float32 maps of all photos in [0, 1], each the mean of the photo's and its mirror's."""
         self._network.eval()
         maps = []
         with torch.inference_mode():

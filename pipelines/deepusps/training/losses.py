@@ -1,7 +1,10 @@
-"""The loss of DeepUSPS: one less the F-measure of soft counts, blind where the network is surer than its label.
+"""The loss of DeepUSPS.
 
-Nguyen et al., "DeepUSPS: deep robust unsupervised saliency prediction via self-supervision", NeurIPS 2019, section 3.2, and its
-released code, which differs from the paper: beta² is 1 in the first phase and 4 in the second, the paper says .3.
+One less the F-measure of soft counts, blind where the network is surer than its label.
+
+Nguyen et al., "DeepUSPS: deep robust unsupervised saliency prediction via self-supervision", NeurIPS 2019,
+section 3.2, and its released code, which differs from the paper: beta² is 1 in the first phase and 4 in the
+second, the paper says .3.
 """
 
 from __future__ import annotations
@@ -45,8 +48,8 @@ def clamp_surer(probabilities: Tensor, labels: Tensor, threshold: float) -> Tens
         threshold: where labels are cut.
 
     Returns:
-        (B, H, W): 1 where label > threshold and prediction > label, 0 where label < threshold and prediction < label,
-        elsewhere the predictions.
+        (B, H, W): 1 where label > threshold and prediction > label, 0 where label < threshold and prediction
+        < label, elsewhere the predictions.
     """
     surely_in = (labels > threshold) & (probabilities > labels)
     surely_out = (labels < threshold) & (probabilities < labels)
@@ -56,7 +59,9 @@ def clamp_surer(probabilities: Tensor, labels: Tensor, threshold: float) -> Tens
 def pseudo_label_loss(
     probabilities: Tensor, labels: tuple[Tensor, ...], thresholds: tuple[float, ...], beta2: float
 ) -> Tensor:
-    """The mean of the F-measure losses against each label map: one in a prior's rounds, one per prior in the fusion.
+    """The mean of the F-measure losses against each label map.
+
+    One in a prior's rounds, one per prior in the fusion.
 
     Args:
         probabilities: (B, H, W) float in [0, 1].

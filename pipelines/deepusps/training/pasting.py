@@ -1,7 +1,10 @@
-"""Objects pasted onto other photos' backgrounds while training: the labels of such a view are right where its own label was.
+"""Objects pasted onto other photos' backgrounds while training.
 
-Dwibedi et al., "Cut, paste and learn", ICCV 2017, without labels: an object is what most of the label maps mark, and only photos
-on which they agree give theirs. It is the idea of background augmentations (Ryali et al., 2021) turned on the masks' own network.
+The labels of such a view are right where its own label was.
+
+Dwibedi et al., "Cut, paste and learn", ICCV 2017, without labels: an object is what most of the label maps
+mark, and only photos on which they agree give theirs. It is the idea of background augmentations (Ryali et
+al., 2021) turned on the masks' own network.
 """
 
 from __future__ import annotations
@@ -69,7 +72,8 @@ class Pasting:
             color: largest change of the background's colors, see `draw_views`.
 
         Returns:
-            Photos and labels of the same shapes; all label maps of a pasted view are the pasted object, 0 or 1.
+            Photos and labels of the same shapes; all label maps of a pasted view are the pasted object, 0 or
+            1.
         """
         count = len(photos)
         chosen = torch.rand(count, generator=draws) < share
@@ -104,7 +108,9 @@ class Pasting:
 
 
 def _grid(objects: Tensor, places: Tensor) -> Tensor:
-    """Where each pixel of the new view looks in the old one: the object's box at another size, somewhere inside the view.
+    """Where each pixel of the new view looks in the old one.
+
+    The object's box at another size, somewhere inside the view.
 
     Args:
         objects: (B, S, S) 0 or 1.
@@ -127,7 +133,10 @@ def _grid(objects: Tensor, places: Tensor) -> Tensor:
 
 
 def _span(marked: Tensor) -> tuple[Tensor, Tensor]:
-    """First and last edge, in [-1, 1], of what is marked in each row of (B, S); the whole row where nothing is."""
+    """First and last edge, in [-1, 1], of what is marked in each row of (B, S).
+
+    The whole row where nothing is.
+    """
     side = marked.shape[1]
     index = torch.arange(side, device=marked.device)
     any_ = marked.amax(1) > 0

@@ -1,7 +1,10 @@
-"""One phase of training that may be killed at any moment: after each epoch its state and its running average are stored.
+"""One phase of training that may be killed at any moment.
 
-Averages and checkpoints lie in two generations. The record is written last and says which of them counts, so a killed epoch
-is done again from its beginning; on a CPU with the same number of threads the result is the same, bit for bit.
+After each epoch its state and its running average are stored.
+
+Averages and checkpoints lie in two generations. The record is written last and says which of them counts, so
+a killed epoch is done again from its beginning; on a CPU with the same number of threads the result is the
+same, bit for bit.
 """
 
 from __future__ import annotations
@@ -115,7 +118,10 @@ class _StoredPhase:
         )
 
     def _resumed(self) -> PhaseLoop | None:
-        """The phase as its record has it; None when there is no record, or when what it speaks of is damaged."""
+        """The phase as its record has it.
+
+        None when there is no record, or when what it speaks of is damaged.
+        """
         from .checkpoints import load_state
 
         record = self._work.record(self._training.name)
@@ -150,7 +156,8 @@ class _StoredPhase:
             raise MaskgenError(
                 f"the loss is no number any more ({self._training.words}, epoch {len(self.epochs) + 1})",
                 cause="a learning rate that is too large, or half precision",
-                remedy=f"begin anew with a smaller one (--set {phase}.lr=...) or --set {phase}.precision=fp32",
+                remedy=f"begin anew with a smaller one (--set {phase}.lr=...) or --set "
+                f"{phase}.precision=fp32",
             )
         self.epochs.append(facts)
         self._commit()
@@ -272,8 +279,10 @@ def _check_found(labels: NDArray[np.uint8], training: ScheduledPhase) -> None:
         return
     raise MaskgenError(
         f"{training.words}, has found nothing in any photo: the next one would learn from empty labels",
-        cause="the training has collapsed, from a learning rate that does not fit or a prior that marks too little",
-        remedy="begin anew with other numbers (--set rounds.lr=...), or without this prior (--set priors=...)",
+        cause="the training has collapsed, from a learning rate that does not fit or a prior that marks "
+        "too little",
+        remedy="begin anew with other numbers (--set rounds.lr=...), or without this prior (--set "
+        "priors=...)",
     )
 
 

@@ -1,4 +1,7 @@
-"""The trainings in their order: for each prior its rounds, then the fusion; what each learns from, what each leaves."""
+"""The trainings in their order: for each prior its rounds, then the fusion.
+
+What each learns from, what each leaves.
+"""
 
 from __future__ import annotations
 
@@ -27,7 +30,8 @@ class ScheduledPhase:
         phase: epochs, learning rate and the rest.
         labels: arrays of the store that it learns from.
         thresholds: at which they are cut, in [0, 1].
-        leaves: arrays that its running average becomes: one, or in a joint round one per prior; none for the fusion.
+        leaves: arrays that its running average becomes: one, or in a joint round one per prior; none for the
+            fusion.
     """
 
     name: str

@@ -1,7 +1,9 @@
-"""Views of photos and their labels while training: mirrored, cropped, with other colors; drawn on the CPU, made on the device.
+"""Views of photos and their labels while training: mirrored, cropped, with other colors.
 
-The released code of DeepUSPS trains on unchanged photos, from a backbone that has seen many; a network that starts from random
-weights and a few hundred photos needs them.
+Drawn on the CPU, made on the device.
+
+The released code of DeepUSPS trains on unchanged photos, from a backbone that has seen many; a network that
+starts from random weights and a few hundred photos needs them.
 """
 
 from __future__ import annotations
@@ -20,7 +22,8 @@ class Views:
     Args:
         mirrored: (B,) bool.
         boxes: (B, 3) float: center x and y in [-1, 1] and side as a share of the photo's.
-        colors: (B, 6) float: factors of brightness, contrast, saturation and of red, green and blue; empty: unchanged.
+        colors: (B, 6) float: factors of brightness, contrast, saturation and of red, green and blue; empty:
+            unchanged.
     """
 
     mirrored: Tensor
@@ -67,8 +70,8 @@ def draw_views(count: int, draws: torch.Generator, *, flip: bool, crop: float, c
         draws: where the random numbers come from.
         flip: mirror each with probability 1/2.
         crop: least side of a crop, as a share of the photo's; 1: none.
-        color: largest change of brightness, contrast and saturation, as a share; a third of it for each of red, green
-            and blue; 0: none.
+        color: largest change of brightness, contrast and saturation, as a share; a third of it for each of
+            red, green and blue; 0: none.
     """
     mirrored = torch.rand(count, generator=draws) < 0.5 if flip else torch.zeros(count, dtype=torch.bool)
     boxes = torch.tensor([0.0, 0.0, 1.0]).repeat(count, 1)

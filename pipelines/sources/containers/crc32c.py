@@ -1,9 +1,9 @@
 """CRC-32C (Castagnoli) in numpy, fast enough to check every record of a TFRecord file as it is listed.
 
 The checksum is linear over GF(2): the state after a message is the XOR of what each 16-bit word adds at its
-distance from the end. So blocks of 16 bytes are looked up in eight tables at once for the whole message, and the
-blocks' results are joined pair by pair with the operator "followed by n zero bytes". About 1 GB/s on one core;
-pinned by the check value of RFC 3720, appendix B.4, and by the `crc32c` package in the tests.
+distance from the end. So blocks of 16 bytes are looked up in eight tables at once for the whole message, and
+the blocks' results are joined pair by pair with the operator "followed by n zero bytes". About 1 GB/s on one
+core; pinned by the check value of RFC 3720, appendix B.4, and by the `crc32c` package in the tests.
 """
 
 from __future__ import annotations

@@ -19,7 +19,8 @@ _BLANK = re.compile(r"[ \t\r\n]*")
 def array_elements(path: Path) -> Iterator[tuple[str, Any]]:
     """The elements of every top-level array of a JSON object, each with the array's key, in file order.
 
-    Other top-level values are checked and left out. Memory is bounded by the largest single element, at most 64 MiB.
+    Other top-level values are checked and left out. Memory is bounded by the largest single element, at most
+    64 MiB.
 
     Raises:
         SourceFault: not JSON, not an object, truncated, or an element above the bound.

@@ -1,9 +1,9 @@
 """TFRecord framing and `tf.train.Example`, read without TensorFlow or protobuf code.
 
-Framing (tensorflow/core/lib/io/record_writer.h): uint64 length, masked CRC-32C of it, data, masked CRC-32C of it,
-all little-endian. Of the message (tensorflow/core/example/{example,feature}.proto) only the path
-Example.features(1).feature(1){key(1), value(2)}.{bytes,float,int64}_list(1,2,3).value(1) is walked: five levels,
-no recursion, a bounded number of fields in a record.
+Framing (tensorflow/core/lib/io/record_writer.h): uint64 length, masked CRC-32C of it, data, masked CRC-32C of
+it, all little-endian. Of the message (tensorflow/core/example/{example,feature}.proto) only the path
+Example.features(1).feature(1){key(1), value(2)}.{bytes,float,int64}_list(1,2,3).value(1) is walked: five
+levels, no recursion, a bounded number of fields in a record.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ class Record(NamedTuple):
 
 
 class Feature(NamedTuple):
-    """One feature: its kind (``bytes``, ``float``, ``int64`` or empty), byte spans in the record, integers."""
+    """One feature: its kind (``bytes``, ``float``, ``int64`` or empty), byte spans, integers."""
 
     kind: str
     spans: list[tuple[int, int]]
@@ -107,7 +107,9 @@ class _Message:
 
 
 def features(data: bytes, wanted: frozenset[str]) -> dict[str, Feature]:
-    """The wanted features of one serialized `tf.train.Example`; the last of equal names counts, as in protobuf.
+    """The wanted features of one serialized `tf.train.Example`.
+
+    The last of equal names counts, as in protobuf.
 
     Raises:
         ValueError: malformed, or with more than `MAX_FIELDS` fields.

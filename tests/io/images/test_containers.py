@@ -36,7 +36,9 @@ def written(format_: str, **options: object) -> bytes:
 
 
 def tiff(entries: list[tuple[int, int, int, int]], order: str = "<", count: int | None = None) -> bytes:
-    """A TIFF directory of (tag, type, number, value) whose values are written as SHORT, or LONG for type 4."""
+    """A TIFF directory of (tag, type, number, value) whose values are written as SHORT, or LONG for type
+    4.
+    """
     head = (b"II*\0" if order == "<" else b"MM\0*") + struct.pack(order + "IH", 8, count or len(entries))
     body = b""
     for tag, kind, number, value in entries:

@@ -1,4 +1,6 @@
-"""What the two graphs are fed: the same pictures, under the names and in the order that each of them reads."""
+"""What the two graphs are fed: the same pictures, under the names and in the order that each of them
+reads.
+"""
 
 from __future__ import annotations
 

@@ -12,7 +12,7 @@ import pytest
 import torch
 from oracle.batches import expected_batches
 
-from maskgen.loaders import (  # fmt: skip
+from maskgen.loaders import (
     Background,
     Batch,
     Corruption,
@@ -53,9 +53,11 @@ STRAINED = {
     "negative on a donor's": swapping(view(background=Background(replace="donor", p=0.6))),
     "negative on gray": swapping(view(background=Background(replace="grey", p=0.6))),
     "all outputs": Recipe(views=(replace(always("donor"), masks=True, cam_masks=7, weak=True, masked=True),)),
-    "corrupted masks": Recipe(views=(replace(always("grey"), masks=True),), corruption=Corruption(change="rotate", amount=90.0)),
+    "corrupted masks": Recipe(
+        views=(replace(always("grey"), masks=True),), corruption=Corruption(change="rotate", amount=90.0)
+    ),
     "one gray level": Recipe(views=(view(size=33, photometric=replace(ALL, gray_p=1.0)),)),
-}  # fmt: skip
+}
 GRAPHS = {"rendered": False, "operators": True}
 
 
@@ -201,7 +203,9 @@ def test_threads_do_not_change_a_pixel(grained: Any) -> None:
 @pytest.mark.slow
 @pytest.mark.parametrize("graph", GRAPHS)
 def test_negative_is_on_the_background_of_its_query(drawn: Any, graph: str) -> None:
-    """Without crops and colors: outside the other photo's mask, the negative is what the query shows there."""
+    """Without crops and colors: outside the other photo's mask, the negative is what the query shows
+    there.
+    """
     whole = Crop(scale=(1.0, 1.0), ratio=(0.2, 5.0))
     plain = View(size=64, crop=whole, photometric=Photometric(jitter_p=0, gray_p=0, blur_p=0), flip_p=0.0)
     gray = replace(plain, background=Background(replace="grey", p=1.0), masks=True)

@@ -28,7 +28,9 @@ def test_parts_that_nobody_asked_for_are_none(drawn: Any) -> None:
 
 
 def test_it_is_what_lightning_asks_of_a_train_dataloader(drawn: Any) -> None:
-    """A length that iteration keeps, iterable again, stateful; Lightning saves state_dict with its checkpoints."""
+    """A length that iteration keeps, iterable again, stateful; Lightning saves state_dict with its
+    checkpoints.
+    """
     loader = make(drawn.path)
     for epoch in range(2):
         loader.set_epoch(epoch)
@@ -59,9 +61,17 @@ def test_data_set_without_samples_is_refused(builder: Any) -> None:
 @pytest.mark.slow
 @pytest.mark.parametrize(
     "values",
-    [{"batch_size": 0}, {"threads": 0}, {"device": "cuda:0"}, {"prefetch": 0}, {"output": "int8"}, {"last": "x"},
-     {"on_error": "ignore"}, {"rank": 1}],
-)  # fmt: skip
+    [
+        {"batch_size": 0},
+        {"threads": 0},
+        {"device": "cuda:0"},
+        {"prefetch": 0},
+        {"output": "int8"},
+        {"last": "x"},
+        {"on_error": "ignore"},
+        {"rank": 1},
+    ],
+)
 def test_options_out_of_range(drawn: Any, values: dict[str, Any]) -> None:
     options = {"batch_size": 2, **values}
     with pytest.raises(UsageError, match="out of range"):

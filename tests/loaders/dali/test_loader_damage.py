@@ -75,7 +75,7 @@ def test_bad_photo_is_replaced(copy: Any, how: str, operators: bool) -> None:
     overwrite(copy.path, "s0008", "jpg", DAMAGE[how])
     loader = DaliLoader(
         dataset, 4, recipe=(SMALL,), seed=1, last="partial", on_error="skip", operators=operators
-    )  # fmt: skip
+    )
     for epoch in whole:
         batches = list(loader)
         assert len(batches) == len(loader)
@@ -99,7 +99,7 @@ def test_many_bad_photos_at_once(copy: Any) -> None:
     for prefetch in (1, 3):
         loader = DaliLoader(
             dataset, 5, recipe=(SMALL,), seed=1, last="partial", on_error="skip", prefetch=prefetch
-        )  # fmt: skip
+        )
         for _ in range(3):
             seen = keys(list(loader))
             assert len(seen) == 21

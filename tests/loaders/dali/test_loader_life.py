@@ -36,7 +36,9 @@ def test_closed_loader_leaves_nothing_in_flight_and_can_go_on(drawn: Any) -> Non
 @pytest.mark.slow
 @pytest.mark.parametrize("kind", ["DaliLoader", "TorchLoader"])
 def test_interrupts_never_mix_up_batches(drawn: Any, kind: str) -> None:
-    """Ctrl-C at any moment, then a new iteration, as in a notebook; and the interpreter still comes to its end."""
+    """Ctrl-C at any moment, then a new iteration, as in a notebook; and the interpreter still comes to its
+    end.
+    """
     program = """
 import itertools, random, signal, sys
 import torch
@@ -115,7 +117,9 @@ def test_threads_of_loaders_that_are_gone_end(drawn: Any) -> None:
 
 @pytest.mark.slow
 def test_abandoned_loaders_neither_hang_nor_complain(drawn: Any) -> None:
-    """Dropped in reference cycles with batches in flight, while the collector runs all the time in every thread."""
+    """Dropped in reference cycles with batches in flight, while the collector runs all the time in every
+    thread.
+    """
     program = """
 import gc, sys
 from maskgen.loaders import DaliLoader, open_dataset

@@ -1,4 +1,6 @@
-"""The order of the DALI loader: each sample once an epoch, shared by ranks, and a function of seed and epoch."""
+"""The order of the DALI loader: each sample once an epoch, shared by ranks, and a function of seed and
+epoch.
+"""
 
 from __future__ import annotations
 

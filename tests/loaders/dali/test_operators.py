@@ -1,4 +1,6 @@
-"""The graph of DALI's own operators against the oracle; `test_graph` has more of it, with the rendered graph."""
+"""The graph of DALI's own operators against the oracle; `test_graph` has more of it, with the rendered
+graph.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,6 @@
-"""How pipelines end: with their owner, at once, and only after what they have begun. Real pipelines of DALI."""
+"""How pipelines end: with their owner, at once, and only after what they have begun. Real pipelines of
+DALI.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,6 @@
-"""Sidecar shards joined with the original photos: by path or by key, every sample its own photo, or a refusal."""
+"""Sidecar shards joined with the original photos: by path or by key, every sample its own photo, or a
+refusal.
+"""
 
 from __future__ import annotations
 

@@ -23,7 +23,7 @@ def test_advice_by_hand(drawn: Any) -> None:
     """4 ms of two cores are 500 images/s; half the side is a quarter of the pixels, so 2 ms become 0.5 ms."""
     workload = Workload(dataset=open_dataset(drawn.path), batch_size=3, threads=2)
     said = advice(workload, rates(4.0, 500.0), 2, 200)
-    assert said == ["mocov2: 4.00 ms of a core per image, so that a core feeds 250 images/s."]
+    assert said == ["mocov2: 4.00 ms of a core per image: a core feeds 250 images/s."]
     said = advice(workload, rates(4.0, 500.0), 2, 512)
     assert len(said) == 2
     assert "--short-side 256" in said[1]

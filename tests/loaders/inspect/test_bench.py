@@ -19,8 +19,10 @@ def test_every_case_is_measured_against_decoding_alone(drawn: Any) -> None:
     workload = Workload(dataset=open_dataset(drawn.path), batch_size=4, threads=1)
     rates = loader_rates(workload, {"plain": RECIPES["plain"]}, 0.2, torch=True)
     assert [(rate.recipe, rate.loader) for rate in rates] == [
-        ("decode", "dali"), ("plain", "dali"), ("plain", "torch"),
-    ]  # fmt: skip
+        ("decode", "dali"),
+        ("plain", "dali"),
+        ("plain", "torch"),
+    ]
     decode = rates[0]
     assert (decode.views_per_s, decode.of_decode) == (0, 1)
     for rate in rates[1:]:

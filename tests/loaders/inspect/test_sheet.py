@@ -145,8 +145,12 @@ def test_negative_captions_name_the_row_of_their_photo(folder: Path) -> None:
 
 def test_every_output_has_a_column(folder: Path) -> None:
     assert grid(folder / "full", RECIPES["cast"], 2)[0][2:] == [
-        "view 0, 224 px", "cam mask 0", "view 1, 224 px", "cam mask 1", "masked 1",
-    ]  # fmt: skip
+        "view 0, 224 px",
+        "cam mask 0",
+        "view 1, 224 px",
+        "cam mask 1",
+        "masked 1",
+    ]
     titles, cells, _ = grid(folder / "full", RECIPES["msr"], 2)
     assert titles[2:] == ["view 0, 224 px", "weak 0", "view 1, 224 px", "weak 1"]
     _, cells, _ = grid(folder / "full", RECIPES["relicv2"], 2)

@@ -12,8 +12,12 @@ def test_splitmix64_against_its_published_sequence() -> None:
     """The first outputs for seed 1234567, as in the reference C code's test vectors."""
     states = (np.arange(1, 6, dtype=np.uint64) * np.uint64(0x9E3779B97F4A7C15)) + np.uint64(1234567)
     expected = [
-        6457827717110365317, 3203168211198807973, 9817491932198370423, 4593380528125082431, 16408922859458223821,
-    ]  # fmt: skip
+        6457827717110365317,
+        3203168211198807973,
+        9817491932198370423,
+        4593380528125082431,
+        16408922859458223821,
+    ]
     assert mix64(states).tolist() == expected
 
 

@@ -1,4 +1,6 @@
-"""The order of an epoch: a permutation, random enough, and the same batches whatever the ranks and the interruptions."""
+"""The order of an epoch: a permutation, random enough, and the same batches whatever the ranks and the
+interruptions.
+"""
 
 from __future__ import annotations
 
@@ -79,7 +81,9 @@ def test_each_sample_once_per_epoch_on_all_ranks_for_three_epochs(last: str, wor
 
 @pytest.mark.slow
 def test_resume_at_a_hundred_random_stops_on_another_number_of_ranks() -> None:
-    """What follows a stop is the rest of the undisturbed sequence, for every split of the same global batch."""
+    """What follows a stop is the rest of the undisturbed sequence, for every split of the same global
+    batch.
+    """
     samples, global_batch = 5000, 48
     rng = np.random.default_rng(4)
     layouts = [(1, 48), (2, 24), (3, 16), (8, 6), (48, 1)]

@@ -76,7 +76,9 @@ def test_positions_outside(position: int) -> None:
 @pytest.mark.slow
 @pytest.mark.parametrize("samples", [3, 4])
 def test_small_permutations_are_all_equally_likely(samples: int) -> None:
-    """Chi-squared over all n! permutations; the bound is the 1 - 1e-6 quantile for 5 and 23 degrees of freedom."""
+    """Chi-squared over all n! permutations; the bound is the 1 - 1e-6 quantile for 5 and 23 degrees of
+    freedom.
+    """
     draws = 12_000
     found = Counter(tuple(epoch_order(samples, seed, 0).tolist()) for seed in range(draws))
     kinds = len(list(itertools.permutations(range(samples))))
@@ -105,7 +107,9 @@ def test_positions_are_uniform_and_uncorrelated(samples: int) -> None:
 
 @pytest.mark.parametrize("samples", [4096, 100_000])
 def test_neighbors_of_a_shard_land_anywhere(samples: int) -> None:
-    """The distance of two random places is d with density 2(1 - d): median 1 - 1/sqrt(2), mean 1/3 of the epoch."""
+    """The distance of two random places is d with density 2(1 - d): median 1 - 1/sqrt(2), mean 1/3 of the
+    epoch.
+    """
     place = np.empty(samples, np.int64)
     place[epoch_order(samples, 0, 0)] = np.arange(samples)
     distance = np.abs(np.diff(place)) / samples

@@ -27,7 +27,9 @@ def sources(drawn: Any) -> Sources:
 
 
 def tensors() -> list[torch.Tensor]:
-    """In the order of the outputs: views 0, masks 0, weak 0, views 1, masks 1, negative; the rows count up."""
+    """In the order of the outputs: views 0, masks 0, weak 0, views 1, masks 1, negative; the rows count
+    up.
+    """
     shapes = [(3, 16, 16), (1, 16, 16), (3, 16, 16), (3, 8, 8), (1, 8, 8), (3, 16, 16)]
     rows = torch.arange(5, dtype=torch.uint8)[:, None, None, None]
     return [rows.expand(5, *shape) + 10 * number for number, shape in enumerate(shapes)]

@@ -1,4 +1,6 @@
-"""The renderer on pictures of one color, where every output is known; whole batches are held against the oracle."""
+"""The renderer on pictures of one color, where every output is known; whole batches are held against the
+oracle.
+"""
 
 from __future__ import annotations
 

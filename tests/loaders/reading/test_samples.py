@@ -1,4 +1,6 @@
-"""Samples by number: what tarfile reads, under threads and few descriptors; broken ones named, skipped, replaced."""
+"""Samples by number: what tarfile reads, under threads and few descriptors; broken ones named, skipped,
+replaced.
+"""
 
 from __future__ import annotations
 

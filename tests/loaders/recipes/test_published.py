@@ -21,10 +21,26 @@ def sizes(recipe: Recipe) -> list[int]:
 
 def test_the_names() -> None:
     assert set(RECIPES) == {
-        "mocov2", "mocov2-bg-rm", "mocov2-bg-random", "mocov2-bg-swaps", "simclr", "simsiam", "byol", "byol-bg-rm",
-        "byol-bg-random", "byol-saliency", "swav", "swav-bg-rm", "swav-bg-random", "relicv2", "cast", "msr", "knn-moco",
-        "supervised", "plain",
-    }  # fmt: skip
+        "mocov2",
+        "mocov2-bg-rm",
+        "mocov2-bg-random",
+        "mocov2-bg-swaps",
+        "simclr",
+        "simsiam",
+        "byol",
+        "byol-bg-rm",
+        "byol-bg-random",
+        "byol-saliency",
+        "swav",
+        "swav-bg-rm",
+        "swav-bg-random",
+        "relicv2",
+        "cast",
+        "msr",
+        "knn-moco",
+        "supervised",
+        "plain",
+    }
 
 
 @pytest.mark.parametrize(

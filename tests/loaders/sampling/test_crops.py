@@ -158,7 +158,11 @@ SMALL = (0.05, 0.14)
 RULES = {
     "plain": [Crop(), Crop(scale=(0.08, 1.0)), Crop(scale=SMALL, ratio=(0.5, 2.0))],
     "fg_min": [Crop(fg_min=0.25), Crop(fg_min=0.75), Crop(scale=SMALL, fg_min=0.3)],
-    "phi": [Crop(fg_min=0.2, rule="phi"), Crop(fg_min=0.9, rule="phi"), Crop(scale=SMALL, fg_min=0.5, rule="phi")],
+    "phi": [
+        Crop(fg_min=0.2, rule="phi"),
+        Crop(fg_min=0.9, rule="phi"),
+        Crop(scale=SMALL, fg_min=0.5, rule="phi"),
+    ],
     "center": [
         Crop(center="foreground"),
         Crop(fg_min=0.2, rule="phi", center="foreground"),
@@ -166,8 +170,12 @@ RULES = {
     ],
     "overlap": [Crop(), Crop(scale=SMALL, overlap_of=0), Crop(scale=SMALL, overlap_of=1, overlap_min=0.9)],
     "iou": [Crop(), Crop(iou=(0, 0.0, 0.3)), Crop(iou=(1, 0.6, 0.9)), Crop(iou=(0, 0.0, 0.02))],
-    "several": [Crop(fg_min=0.3), Crop(fg_min=0.3, iou=(0, 0.2, 0.6)), Crop(scale=SMALL, fg_min=0.1, overlap_of=1)],
-}  # fmt: skip
+    "several": [
+        Crop(fg_min=0.3),
+        Crop(fg_min=0.3, iou=(0, 0.2, 0.6)),
+        Crop(scale=SMALL, fg_min=0.1, overlap_of=1),
+    ],
+}
 
 
 @pytest.mark.slow

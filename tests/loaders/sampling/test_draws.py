@@ -1,4 +1,6 @@
-"""The draws of a batch against torchvision's laws, DALI's color operator, and the papers' rules row by row."""
+"""The draws of a batch against torchvision's laws, DALI's color operator, and the papers' rules row by
+row.
+"""
 
 from __future__ import annotations
 
@@ -81,9 +83,13 @@ def test_uniforms_of_other_seeds_epochs_and_streams_are_others() -> None:
     samples = np.arange(4000)
     base = uniforms(1, 1, samples, 1)[:, 0]
     for other in (
-        uniforms(2, 1, samples, 1), uniforms(1, 2, samples, 1), uniforms(2, 0, samples, 1), uniforms(-1, 1, samples, 1),
-        uniforms(1, 1, samples, 1, stream=1), uniforms(1, 1, samples + 1, 1),
-    ):  # fmt: skip
+        uniforms(2, 1, samples, 1),
+        uniforms(1, 2, samples, 1),
+        uniforms(2, 0, samples, 1),
+        uniforms(-1, 1, samples, 1),
+        uniforms(1, 1, samples, 1, stream=1),
+        uniforms(1, 1, samples + 1, 1),
+    ):
         assert abs(np.corrcoef(base, other[:, 0])[0, 1]) < 0.06
 
 
@@ -95,7 +101,9 @@ def test_uniforms_belong_to_the_sample_and_grow_at_the_end() -> None:
 
 
 def test_uniforms_are_split_mix_64() -> None:
-    """The generator again in Python's integers; a change would change every run resumed with the same seed."""
+    """The generator again in Python's integers; a change would change every run resumed with the same
+    seed.
+    """
 
     def mix(value: int) -> int:
         value = (value ^ value >> 30) * 0xBF58476D1CE4E5B9 % 2**64
@@ -389,11 +397,22 @@ def test_types_and_shapes() -> None:
     batch = drawn(SWAPS, 6)
     assert batch.negative is not None
     expected = {
-        "box": (4, "float32"), "flip": (0, "bool"), "color": (4, "float32"), "sigma": (0, "float32"),
-        "solarize": (0, "bool"), "policy": (0, "int16"), "policy_u": (4, "float32"), "kind": (0, "uint8"),
-        "gray": (0, "uint8"), "donor": (0, "int32"), "bg_box": (4, "float32"), "bg_flip": (0, "bool"),
-        "bg_color": (4, "float32"), "bg_sigma": (0, "float32"), "bg_solarize": (0, "bool"),
-    }  # fmt: skip
+        "box": (4, "float32"),
+        "flip": (0, "bool"),
+        "color": (4, "float32"),
+        "sigma": (0, "float32"),
+        "solarize": (0, "bool"),
+        "policy": (0, "int16"),
+        "policy_u": (4, "float32"),
+        "kind": (0, "uint8"),
+        "gray": (0, "uint8"),
+        "donor": (0, "int32"),
+        "bg_box": (4, "float32"),
+        "bg_flip": (0, "bool"),
+        "bg_color": (4, "float32"),
+        "bg_sigma": (0, "float32"),
+        "bg_solarize": (0, "bool"),
+    }
     for view in (*batch.views, batch.negative):
         for name, (width, kind) in expected.items():
             value = getattr(view, name)

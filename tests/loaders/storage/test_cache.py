@@ -1,4 +1,6 @@
-"""Shards that are fetched: checked on arrival, within a limit, never taken from a reader, shared by processes."""
+"""Shards that are fetched: checked on arrival, within a limit, never taken from a reader, shared by
+processes.
+"""
 
 from __future__ import annotations
 

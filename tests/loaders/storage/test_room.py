@@ -1,4 +1,6 @@
-"""How much a cache may hold: eviction by last use, room for two windows, and refusal where an order cannot fit."""
+"""How much a cache may hold: eviction by last use, room for two windows, and refusal where an order cannot
+fit.
+"""
 
 from __future__ import annotations
 
@@ -73,8 +75,10 @@ def test_what_is_in_use_is_never_evicted(far: Path, tmp_path: Path, monkeypatch:
     dataset = open_dataset(far, cache=tmp_path, cache_bytes=limit, shuffle="shards:1")
     program = (
         "import sys\nfrom maskgen.loaders.dataset.open import open_dataset\n"
-        "dataset = open_dataset(sys.argv[1], cache=sys.argv[2], cache_bytes=int(sys.argv[3]), shuffle='shards:1')\n"
-        "with dataset.descriptor(dataset.shards[0]):\n    print('reading', flush=True)\n    sys.stdin.read()\n"
+        "dataset = open_dataset(sys.argv[1], cache=sys.argv[2], cache_bytes=int(sys.argv[3]), "
+        "shuffle='shards:1')\n"
+        "with dataset.descriptor(dataset.shards[0]):\n    print('reading', flush=True)\n    "
+        "sys.stdin.read()\n"
     )
     command = [sys.executable, "-c", program, str(far), str(tmp_path), str(limit)]
     with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as other:

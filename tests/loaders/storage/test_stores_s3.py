@@ -132,7 +132,9 @@ def test_nobody_answers(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None
 
 
 class Faulty(BaseHTTPRequestHandler):
-    """ListObjectsV2 and ranged GET from a folder, with faults: ``faults[n]`` befalls the n-th request for a tar."""
+    """ListObjectsV2 and ranged GET from a folder, with faults: ``faults[n]`` befalls the n-th request for a
+    tar.
+    """
 
     folder: Path
     faults: list[str]

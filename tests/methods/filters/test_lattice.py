@@ -1,4 +1,6 @@
-"""The permutohedral lattice: its geometry against its definition, its filter against the exact Gaussian sum."""
+"""The permutohedral lattice: its geometry against its definition, its filter against the exact Gaussian
+sum.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,6 @@
-"""Tiny ONNX models whose results can be worked by hand; a test that imports this needs onnx and onnxruntime."""
+"""Tiny ONNX models whose results can be worked by hand; a test that imports this needs onnx and
+onnxruntime.
+"""
 
 from __future__ import annotations
 

@@ -44,7 +44,9 @@ def photos(count: int, side: int = SIDE) -> NDArray[np.uint8]:
 
 
 def with_large_constant(network: U2Net) -> U2Net:
-    """The same function inside the map, but one channel carries 300 and the next convolution takes it off again."""
+    """The same function inside the map, but one channel carries 300 and the next convolution takes it off
+    again.
+    """
     fold_batch_norm(network)
     first = network.get_submodule("stage2d.rebnconv2d.conv_s1")
     second = network.get_submodule("stage2d.rebnconv1d.conv_s1")

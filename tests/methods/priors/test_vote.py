@@ -49,7 +49,8 @@ def test_the_lines_of_the_docs_vote_with_the_data_sets_own_means(
         cv2.imwrite(f"photos/p{number}.png", moved)
     names = ("rbd", "mr", "mc", "dsr")
     for name in names:
-        words = f"run --dataset folder --input photos --output shards-{name} --method {name} --background none --workers 1"
+        words = f"run --dataset folder --input photos --output shards-{name} --method {name}"
+        words += " --background none --workers 1"
         assert CliRunner().invoke(cli, words.split(), catch_exceptions=False).exit_code == 0
     page = (Path(__file__).resolve().parents[3] / "docs" / "how-to" / "methods.md").read_text()
     (lines,) = re.findall(r"^```python\n(.*?)^```", page, re.MULTILINE | re.DOTALL)

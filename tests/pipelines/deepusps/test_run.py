@@ -1,4 +1,6 @@
-"""A whole training of seconds: every step, resumed, refused, damaged, exported; the same result whatever happened."""
+"""A whole training of seconds: every step, resumed, refused, damaged, exported; the same result whatever
+happened.
+"""
 
 from __future__ import annotations
 

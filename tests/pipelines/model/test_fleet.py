@@ -36,10 +36,16 @@ def source(shared_data: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def options(shared_data: Path, source: Path, output: Path, mode: str) -> dict[str, object]:
     return {
-        "dataset": "folder", "input": str(source), "output": str(output), "method": "u2netp",
-        "weights": str(shared_data / WEIGHTS), "model_process": mode, "shard_size": 4, "workers": 2,
+        "dataset": "folder",
+        "input": str(source),
+        "output": str(output),
+        "method": "u2netp",
+        "weights": str(shared_data / WEIGHTS),
+        "model_process": mode,
+        "shard_size": 4,
+        "workers": 2,
         "max_failures": "10",
-    }  # fmt: skip
+    }
 
 
 def masks(folder: Path) -> dict[str, NDArray[np.uint8]]:

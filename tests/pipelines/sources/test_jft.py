@@ -1,4 +1,6 @@
-"""JFT-like TFRecord sets: names, labels and bytes against the `tfrecord` package; incomplete and damaged sets."""
+"""JFT-like TFRecord sets: names, labels and bytes against the `tfrecord` package; incomplete and damaged
+sets.
+"""
 
 from __future__ import annotations
 
@@ -108,17 +110,26 @@ def test_two_sets_are_told_apart_by_the_split(opened: Any, tmp_path: Path) -> No
 
 def test_labels_and_names(opened: Any, tmp_path: Path) -> None:
     rows: Rows = [
-        row(b"0", [5, 2, 5], b"a/b/c.png"), row(b"1", [7, 7], b""), row(b"2", [], b"v1.0"), row(b"3", -4, b"\xff.jpg"),
+        row(b"0", [5, 2, 5], b"a/b/c.png"),
+        row(b"1", [7, 7], b""),
+        row(b"2", [], b"v1.0"),
+        row(b"3", -4, b"\xff.jpg"),
         {"image/encoded": (b"4", "byte"), "image/class/label": (b"dog", "byte")},
         {"image/encoded": ([b"5", b"6"], "byte"), "image/class/label": (0.5, "float")},
-        {"other": (b"7", "byte")}, {"image/encoded": (b"", "byte")},
-    ]  # fmt: skip
+        {"other": (b"7", "byte")},
+        {"image/encoded": (b"", "byte")},
+    ]
     write_records(tmp_path / "x.tfrecords", rows)
     found = opened("jft", tmp_path)
     assert list(found.labels.items()) == [
-        ("c", (2, 5)), ("x_00000001", 7), ("v1.0", None), ("\\xff", -4), ("x_00000004", None), ("x_00000005", None),
+        ("c", (2, 5)),
+        ("x_00000001", 7),
+        ("v1.0", None),
+        ("\\xff", -4),
+        ("x_00000004", None),
+        ("x_00000005", None),
         ("x_00000007", None),
-    ]  # fmt: skip
+    ]
     assert list(found.bytes().values()) == [b"0", b"1", b"2", b"3", b"4", b"5", b""]
     assert found.source.notes == [
         "1 labels are bytes, not integers: unlabelled (first: x.tfrecords#4)",

@@ -96,10 +96,15 @@ def test_input_output_error(tmp_path: Path, reader: ByteReader, monkeypatch: pyt
 @pytest.mark.parametrize(
     "ref",
     [
-        ByteRef("../f", 0, 1), ByteRef("/etc/passwd", 0, 1), ByteRef("a/../../f", 0, 1), ByteRef("f", -1, 1),
-        ByteRef("f", 0, -1), ByteRef("f", 0, 1, "pickle"), ByteRef("f\0g", 0, 1),
+        ByteRef("../f", 0, 1),
+        ByteRef("/etc/passwd", 0, 1),
+        ByteRef("a/../../f", 0, 1),
+        ByteRef("f", -1, 1),
+        ByteRef("f", 0, -1),
+        ByteRef("f", 0, 1, "pickle"),
+        ByteRef("f\0g", 0, 1),
     ],
-)  # fmt: skip
+)
 def test_references_that_no_source_makes(reader: ByteReader, ref: ByteRef) -> None:
     with pytest.raises(SourceFault):
         reader.read(ref)

@@ -3,7 +3,8 @@
     python ranks.py RANK WORLD RENDEZVOUS INPUT OUTPUT
 
 INPUT holds, per case, the preset's name and changes, the seed of the weights, whether BatchNorm uses running
-statistics, and the joint batches; OUTPUT gets, per case, what `train` returns. World 1 runs without a process group.
+statistics, and the joint batches; OUTPUT gets, per case, what `train` returns. World 1 runs without a process
+group.
 """
 
 from __future__ import annotations

@@ -22,8 +22,10 @@ pytestmark = pytest.mark.slow  # its fixtures are
 MakeViews = Callable[..., Views]
 WORLD = 2
 
-# method, changes, whether BatchNorm uses running statistics. Two BatchNorm groups of a joint batch are two ranks, and so
-# MoCo v2 and kNN-MoCo need no such help. All rows of BG_Swaps are matched: what the others get is drawn per rank.
+# method, changes, whether BatchNorm uses running statistics. Two BatchNorm groups of a joint batch are two
+# ranks, and so
+# MoCo v2 and kNN-MoCo need no such help. All rows of BG_Swaps are matched: what the others get is drawn per
+# rank.
 CASES: dict[str, tuple[str, dict[str, str], bool]] = {
     "mocov2": ("mocov2", {"queue": "40", "bn_groups": "2"}, False),
     "bg-swaps": ("mocov2", {"recipe": "mocov2-bg-swaps", "negative_p": "1", "queue": "40"}, True),

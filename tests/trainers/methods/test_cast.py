@@ -90,7 +90,9 @@ def test_a_finer_mask_is_averaged_to_the_map(make_views: MakeViews, still: Calla
 
 @pytest.mark.slow
 def test_attention_learns_to_look_at_the_mask(make_views: MakeViews, still: Callable[..., Any]) -> None:
-    """Enough steps on one batch must bring the map to the mask: the second derivatives point the right way."""
+    """Enough steps on one batch must bring the map to the mask: the second derivatives point the right
+    way.
+    """
     torch.manual_seed(0)
     method = still("cast", attention_weight="10").train()
     views = make_views(method.preset)

@@ -1,4 +1,6 @@
-"""SwAV's smoke preset on data with known clusters: it leaves the state in which all prototypes score alike."""
+"""SwAV's smoke preset on data with known clusters: it leaves the state in which all prototypes score
+alike.
+"""
 
 from __future__ import annotations
 
@@ -87,9 +89,10 @@ def test_the_loss_falls_because_prototypes_find_the_classes() -> None:
 def test_what_crops_share_grows_where_it_exceeds_epsilon_over_temperature(
     temperature: float, epsilon: float, grows: bool
 ) -> None:
-    """Near equal scores, by hand: with small scores x and y of correlation r, codes are (1 + x / e) / K and predictions
-    (1 + y / t) / K, so that the gradient along y is |y|^2 / t^2 - r |x| |y| / (e t): y shrinks unless r > e / t. Here
-    r = 0.4."""
+    """Near equal scores, by hand: with small scores x and y of correlation r, codes are (1 + x / e) / K and
+    predictions
+    (1 + y / t) / K, so that the gradient along y is |y|^2 / t^2 - r |x| |y| / (e t): y shrinks unless r > e /
+    t. Here r = 0.4."""
     generator = torch.Generator().manual_seed(0)
     shared, *own = (torch.randn(512, 64, generator=generator).double() for _ in range(3))
     crops = [1e-4 * centered(0.4**0.5 * shared + 0.6**0.5 * noise) for noise in own]

@@ -14,7 +14,9 @@ Views = tuple[int, set[int], tuple[float, float], str, float]
 
 @pytest.fixture(scope="session")
 def figures_of() -> Callable[[Preset], Figures]:
-    """Epochs, batch, optimizer, peak rate, warm-up, weight decay, and the second network's momentum, if there is one."""
+    """Epochs, batch, optimizer, peak rate, warm-up, weight decay, and the second network's momentum, if there
+    is one.
+    """
     return _figures
 
 

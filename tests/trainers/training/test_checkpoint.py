@@ -43,8 +43,11 @@ def test_the_last_two_are_kept(tmp_path: Path) -> None:
         checkpoint.save(tmp_path, step, state(step))
     assert checkpoint.steps(tmp_path) == [15, 20]
     assert sorted(p.name for p in tmp_path.iterdir()) == [
-        "step-000000015.json", "step-000000015.pt", "step-000000020.json", "step-000000020.pt",
-    ]  # fmt: skip
+        "step-000000015.json",
+        "step-000000015.pt",
+        "step-000000020.json",
+        "step-000000020.pt",
+    ]
 
 
 def test_nothing_yet_is_no_error(tmp_path: Path) -> None:

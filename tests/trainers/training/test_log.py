@@ -55,8 +55,12 @@ def test_records_reach_the_file_and_the_terminal(tmp_path: Path) -> None:
     log = MetricLog(tmp_path, echo=shown.append)
     log.write({"step": 5, "epoch": 0.5, "loss": float("nan"), "wait": 0.031, "extra negative": 0.25})
     assert json.loads((tmp_path / "metrics.jsonl").read_text()) == {
-        "step": 5, "epoch": 0.5, "loss": None, "wait": 0.031, "extra negative": 0.25,
-    }  # fmt: skip
+        "step": 5,
+        "epoch": 0.5,
+        "loss": None,
+        "wait": 0.031,
+        "extra negative": 0.25,
+    }
     assert shown == ["step 5  epoch 0.50  loss nan  wait 3%  extra_negative 0.25"]
     assert line({"step": 1, "lr": 0.0001, "images_s": 812.4}) == "step 1  lr 0.0001  images_s 812"
 

@@ -136,7 +136,9 @@ def test_weights_ruined_by_the_last_step_are_not_saved(shards: Path) -> None:
 def test_features_that_are_no_numbers_end_the_run_before_anything_is_saved(
     often: dict[str, Any], shards: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """A negative running variance: weights, buffers and the loss are finite, the features that evaluation uses not."""
+    """A negative running variance: weights, buffers and the loss are finite, the features that evaluation
+    uses not.
+    """
 
     def poisoned(*given: Any, **named: Any) -> Training:
         made = prepare(*given, **named)

@@ -1,4 +1,6 @@
-"""Layers that compare every place of a photo with the rest of it: what the training-free priors do, as parts of a network.
+"""Layers that compare every place of a photo with the rest of it.
+
+What the training-free priors do, as parts of a network.
 
 A network that begins with random weights does not find these comparisons in a few hundred photos by itself.
 """
@@ -14,8 +16,9 @@ from torch.nn import functional
 MEAN, STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
 HEADS, EMBEDDED = 4, 8
 POOLED_SIDES = (1, 2, 4)
-"""Grids over which the coarsest features are averaged (pyramid pooling, Zhao et al., CVPR 2017): what is unlike the
-whole photo is the task, and a network of a few layers does not see the whole photo."""
+"""Grids over which the coarsest features are averaged (pyramid pooling, Zhao et al., CVPR 2017).
+
+What is unlike the whole photo is the task, and a network of a few layers does not see the whole photo."""
 LAB_SCALE = 25.0
 """CIELAB's units that count as 1: about the spread of L, a and b in photos."""
 D65 = (0.9505, 1.0, 1.089)  # white of sRGB in XYZ
@@ -40,7 +43,8 @@ def normalize_photos(photos: Tensor) -> Tensor:
     Example:
         >>> from maskgen.methods.networks.deepusps.layers import normalize_photos
         >>> import torch
-        >>> [round(value, 1) for value in normalize_photos(torch.full((1, 3, 1, 1), 255.0)).flatten().tolist()]
+        >>> white = normalize_photos(torch.full((1, 3, 1, 1), 255.0))
+        >>> [round(value, 1) for value in white.flatten().tolist()]
         [2.2, 2.4, 2.6]
     """
     mean, std = _statistics(photos)
@@ -48,7 +52,7 @@ def normalize_photos(photos: Tensor) -> Tensor:
 
 
 def lab_colors(photos: Tensor) -> Tensor:
-    """(B, 3, H, W) normalized sRGB photos to CIELAB (D65), L around its middle of 50, in units of `LAB_SCALE`.
+    """(B, 3, H, W) normalized sRGB photos to CIELAB (D65), L around its middle, in units of `LAB_SCALE`.
 
     Example:
         >>> from maskgen.methods.networks.deepusps.layers import lab_colors
@@ -64,7 +68,8 @@ def lab_colors(photos: Tensor) -> Tensor:
         torch.tensor(SRGB_TO_XYZ, device=photos.device) / torch.tensor(D65, device=photos.device)[:, None]
     )
     xyz = torch.einsum("ij,bjhw->bihw", to_xyz, linear)
-    # the cube root has no slope at 0: there its argument is held away from it, since where() passes both slopes on
+    # the cube root has no slope at 0: there its argument is held away from it, since where() passes both
+    # slopes on
     root = torch.where(xyz > 0.008856, xyz.clamp_min(0.008856) ** (1 / 3), 7.787 * xyz + 16 / 116)
     x, y, z = root.unbind(1)
     return torch.stack([116 * y - 16 - 50, 500 * (x - y), 200 * (y - z)], 1) / LAB_SCALE
@@ -96,9 +101,10 @@ class PooledContext(nn.Module):
 class BorderContrast(nn.Module):
     """Tells each place how much it is like each side of the photo and like the photo as a whole.
 
-    The idea of the priors (Yang et al., CVPR 2013: one ranking per side) as a layer: places are compared by a Gaussian of
-    their embeddings, learned from the photo's colors and the features; the means over the four sides and over all places
-    are added to the features. A network of a few hundred photos does not find this comparison by itself.
+    The idea of the priors (Yang et al., CVPR 2013: one ranking per side) as a layer: places are compared by a
+    Gaussian of their embeddings, learned from the photo's colors and the features; the means over the four
+    sides and over all places are added to the features. A network of a few hundred photos does not find this
+    comparison by itself.
 
     Args:
         channels: C of the features.
@@ -129,10 +135,11 @@ class BorderContrast(nn.Module):
 class ForegroundAttention(nn.Module):
     """Tells each place whether it is more like what a first map calls foreground, or like the rest.
 
-    The photo's own model of its object and of its background, as the color cut of `vote` has it (GrabCut), as a layer: a
-    place's likeness to all others is a Gaussian of the distance of their embeddings, learned from features, color and
-    position; its mean over the map's foreground and that over the rest, each by its mass, make the odds. The same
-    weights also gather features (Wang et al., "Non-local neural networks", CVPR 2018).
+    The photo's own model of its object and of its background, as the color cut of `vote` has it (GrabCut), as
+    a layer: a place's likeness to all others is a Gaussian of the distance of their embeddings, learned from
+    features, color and position; its mean over the map's foreground and that over the rest, each by its mass,
+    make the odds. The same weights also gather features (Wang et al., "Non-local neural networks", CVPR
+    2018).
 
     Args:
         channels: C of the features.
@@ -153,7 +160,8 @@ class ForegroundAttention(nn.Module):
         values, logits = self.values(features), self.first(features)
         with torch.autocast(features.device.type, enabled=False):  # small differences of large sums
             points, gathered = _by_head(embedded.float()), _by_head(values.float())
-            # exp(-|q - k|^2) over all k, normalized: |q|^2 falls out, so one more dimension makes it a dot product
+            # exp(-|q - k|^2) over all k, normalized: |q|^2 falls out, so one more dimension makes it a dot
+            # product
             squares = (points * points).sum(-1, keepdim=True)
             queries = torch.cat([2 * points, torch.ones_like(squares)], -1)
             keys = torch.cat([points, -squares], -1)

@@ -1,7 +1,8 @@
 """Masks by a network that learned from the training-free priors alone: no human label anywhere.
 
-Nguyen et al., "DeepUSPS: deep robust unsupervised saliency prediction via self-supervision", NeurIPS 2019, as trained by
-`maskgen deepusps run`. The file of weights says in its metadata which network it holds and for which size.
+Nguyen et al., "DeepUSPS: deep robust unsupervised saliency prediction via self-supervision", NeurIPS 2019, as
+trained by `maskgen deepusps run`. The file of weights says in its metadata which network it holds and for
+which size.
 """
 
 from __future__ import annotations

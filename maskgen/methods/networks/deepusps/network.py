@@ -1,9 +1,10 @@
 """The networks of DeepUSPS: photos to one map of saliency logits.
 
-Nguyen et al., "DeepUSPS: deep robust unsupervised saliency prediction via self-supervision", NeurIPS 2019. Its released code
-has a dilated residual network of stride 8, one 1x1 convolution and a bilinear enlargement; `resnet101` and
-`resnet50x2` (RELICv2, appendix B.2.1) are built so. Deviation: one logit map and a sigmoid instead of two and
-a softmax, which is the same function with one half of the last layer's numbers. `small` is our own, for two CPU cores.
+Nguyen et al., "DeepUSPS: deep robust unsupervised saliency prediction via self-supervision", NeurIPS 2019.
+Its released code has a dilated residual network of stride 8, one 1x1 convolution and a bilinear enlargement;
+`resnet101` and `resnet50x2` (RELICv2, appendix B.2.1) are built so. Deviation: one logit map and a sigmoid
+instead of two and a softmax, which is the same function with one half of the last layer's numbers. `small` is
+our own, for two CPU cores.
 """
 
 from __future__ import annotations
@@ -41,12 +42,13 @@ def _stage(inputs: int, outputs: int, stride: int, blocks: int = 2) -> nn.Sequen
 
 
 class Decoder(nn.Module):
-    """From coarse to fine, finer features are added on the way up (Lin et al., feature pyramid networks, CVPR 2017).
+    """From coarse to fine, finer features are added on the way up (Lin et al., CVPR 2017, feature pyramids).
 
     Half-way, at stride 8, a first map is drawn and every place compared with what it marks, a few times over.
 
     Args:
-        inputs: channels of the features, finest first, of strides 2, 4, 8 and on; the coarsest get pooled context.
+        inputs: channels of the features, finest first, of strides 2, 4, 8 and on; the coarsest get pooled
+            context.
         channels: of the decoder.
     """
 
@@ -59,7 +61,7 @@ class Decoder(nn.Module):
         self.head = nn.Conv2d(channels, 1, 1)
 
     def forward(self, features: list[Tensor], photos: Tensor) -> Tensor:
-        """Features, finest first, of (B, 3, H, W) normalized photos to (B, 1, h, w) logits at the finest ones' size."""
+        """Features, finest first, of (B, 3, H, W) photos to (B, 1, h, w) logits at the finest ones' size."""
         h: Tensor = self.context(features[-1])
         for level in range(len(features) - 2, -1, -1):
             fine = features[level]
@@ -101,7 +103,8 @@ class ResNetEncoder(tv.ResNet):  # type: ignore[misc]
         block: torchvision's basic or bottleneck block.
         layers: blocks per stage.
         width: factor of all channels (SwAV's and RELICv2's 2x).
-        dilated: stride 8 instead of 32: the last two stages dilate (Yu et al., "Dilated residual networks", CVPR 2017).
+        dilated: stride 8 instead of 32: the last two stages dilate (Yu et al., "Dilated residual networks",
+            CVPR 2017).
     """
 
     def __init__(self, block: Any, layers: tuple[int, ...], width: int = 1, dilated: bool = False) -> None:

@@ -64,7 +64,10 @@ class MirroredMaps(nn.Module):
         self.network, self.low = network, half
 
     def forward(self, pixels: Tensor) -> Tensor:
-        """(B, S, S, 3) uint8 or float32 in [0, 255] -> (B, S, S) float32 in [0, 1]; NaN where a map is not finite."""
+        """(B, S, S, 3) uint8 or float32 in [0, 255] -> (B, S, S) float32 in [0, 1].
+
+        A map that is not finite is NaN.
+        """
         x = normalize_photos(pixels.permute(0, 3, 1, 2).float()).contiguous(memory_format=torch.channels_last)
         with torch.autocast(x.device.type, self.low or torch.bfloat16, enabled=self.low is not None):
             straight, mirrored = self.network(x), self.network(x.flip(3)).flip(2)

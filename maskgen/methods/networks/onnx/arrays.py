@@ -61,7 +61,8 @@ class OnnxNetwork:
         side = self.input.side
         if raw.size != step * side * side:
             raise UsageError(
-                f"the model's output {self.output.output!r} is {raw.shape}, not one {side}x{side} map per photo",
+                f"the model's output {self.output.output!r} is {raw.shape}, not one {side}x{side} map "
+                "per photo",
                 remedy="declare another output for --network",
             )
         return raw.reshape(step, side, side)[:count]

@@ -1,7 +1,7 @@
 """What an ONNX model wants and gives, declared by a known name or a TOML file.
 
-A declaration is small: the input's side, mean, standard deviation, divisor and resize kernel; which output is the
-map, whether a sigmoid is still to come, and whether the map is stretched to its own minimum and maximum.
+A declaration is small: the input's side, mean, standard deviation, divisor and resize kernel; which output is
+the map, whether a sigmoid is still to come, and whether the map is stretched to its own minimum and maximum.
 """
 
 from __future__ import annotations
@@ -35,7 +35,8 @@ class NetworkOutput:
     Args:
         output: which of the model's outputs: an index (-1 is the last) or a name.
         activation: ``none``, or ``sigmoid`` when the model gives logits.
-        stretch: whether each map is stretched to its own minimum and maximum; a constant one becomes all zero.
+        stretch: whether each map is stretched to its own minimum and maximum; a constant one becomes all
+            zero.
     """
 
     output: int | str = 0
@@ -74,29 +75,33 @@ class Declaration:
 
 
 KNOWN: dict[str, Declaration] = {
-    # U²-Net's test code (u2net_test.py, data_loader.py): over the photo's maximum, no anti-aliasing, min-max of the
-    # first of seven outputs, which the network has put through a sigmoid. Also silueta and u2net_human_seg.
+    # U²-Net's test code (u2net_test.py, data_loader.py): over the photo's maximum, no anti-aliasing, min-max
+    # of the first of seven outputs, which the network has put through a sigmoid. Also silueta and
+    # u2net_human_seg.
     "u2net": Declaration(
         NetworkInput(320, **IMAGENET, divisor="max", resize="official"),
         NetworkOutput(0, "none", stretch=True),
         side_is_usual=True,
     ),
-    # IS-Net's Inference.py: two-tap bilinear, over 255, minus .5, min-max of the first output. (rembg puts ImageNet's
-    # mean and the photo's maximum there.) Also RMBG-1.4, which shares the network and this preparation.
+    # IS-Net's Inference.py: two-tap bilinear, over 255, minus .5, min-max of the first output. (rembg puts
+    # ImageNet's mean and the photo's maximum there.) Also RMBG-1.4, which shares the network and this
+    # preparation.
     "isnet": Declaration(
         NetworkInput(1024, (0.5, 0.5, 0.5), (1.0, 1.0, 1.0), divisor="255", resize="official"),
         NetworkOutput(0, "none", stretch=True),
         side_is_usual=True,
     ),
-    # BiRefNet's README and inference.py: Pillow's bilinear, ImageNet's mean and std, the sigmoid of the last output,
-    # no stretching. The authors' exports give logits; some others hold the sigmoid already and need a TOML file.
+    # BiRefNet's README and inference.py: Pillow's bilinear, ImageNet's mean and std, the sigmoid of the last
+    # output, no stretching. The authors' exports give logits; some others hold the sigmoid already and need a
+    # TOML file.
     "birefnet": Declaration(
         NetworkInput(1024, **IMAGENET, divisor="255", resize="antialias"),
         NetworkOutput(-1, "sigmoid", stretch=False),
         side_is_usual=True,
     ),
-    # InSPyReNet (transparent-background, Remover.py): Pillow's bilinear, ImageNet's mean and std; the network ends
-    # with a sigmoid and a min-max over the whole batch, so that stretching each map makes it independent of the rest.
+    # InSPyReNet (transparent-background, Remover.py): Pillow's bilinear, ImageNet's mean and std; the network
+    # ends with a sigmoid and a min-max over the whole batch, so that stretching each map makes it independent
+    # of the rest.
     "inspyrenet": Declaration(
         NetworkInput(1024, **IMAGENET, divisor="255", resize="antialias"),
         NetworkOutput(0, "none", stretch=True),
@@ -112,7 +117,8 @@ def read_declaration(text: str) -> Declaration:
         text: a known name, the path of a TOML file, or what `Declaration.render` gave.
 
     Raises:
-        UsageError: nothing given, an unknown name, a file that cannot be read, a missing, unknown or wrong key.
+        UsageError: nothing given, an unknown name, a file that cannot be read, a missing, unknown or wrong
+            key.
 
     Example:
         >>> from maskgen.methods.networks.onnx.declaration import read_declaration

@@ -21,7 +21,8 @@ def declare(options: MethodOptions) -> str:
     """The declared input and output of a model as one line of JSON, fitted to the model.
 
     Args:
-        options: with the model's path as `weights`, and as `network` a known name, a TOML file or this line itself.
+        options: with the model's path as `weights`, and as `network` a known name, a TOML file or this line
+            itself.
 
     Raises:
         UsageError: a declaration that cannot be read or does not fit the model; no model.

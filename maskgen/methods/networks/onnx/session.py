@@ -1,4 +1,4 @@
-"""ONNX models run by ONNX Runtime or OpenVINO, on the device and in the arithmetic that were asked for or not at all."""
+"""ONNX models run by ONNX Runtime or OpenVINO, on the device and in the arithmetic that were asked for."""
 
 from __future__ import annotations
 
@@ -42,9 +42,9 @@ def onnx_infer(
 ) -> Infer:
     """Load a model.
 
-    One thread when OMP_NUM_THREADS is 1, the runtime's own choice otherwise. Nothing falls back: a missing package,
-    GPU or kind of arithmetic is an error. OpenVINO would choose bfloat16 by itself on CPUs that have it, which moves
-    U²-Net-p's masks (mean IoU .96 with float32), so its arithmetic is always set.
+    One thread when OMP_NUM_THREADS is 1, the runtime's own choice otherwise. Nothing falls back: a missing
+    package, GPU or kind of arithmetic is an error. OpenVINO would choose bfloat16 by itself on CPUs that have
+    it, which moves U²-Net-p's masks (mean IoU .96 with float32), so its arithmetic is always set.
 
     Args:
         model: the file's bytes or path, or what `read_model` made of them.

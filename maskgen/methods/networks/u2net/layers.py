@@ -130,10 +130,10 @@ class ResidualU(nn.Module):
 class U2Net(nn.Module):
     """The whole network.
 
-    In training mode a call returns the seven logit maps that the loss sums over (paper, equation 1): the fused
-    one first, then side outputs 1 to 6, each (B, 1, H, W). In eval mode it returns the fused probability map
-    alone, (B, 1, H, W) in [0, 1]. Deviation: logits in training, not probabilities, because binary cross entropy
-    on logits is stable in half precision.
+    In training mode a call returns the seven logit maps that the loss sums over (paper, equation 1): the
+    fused one first, then side outputs 1 to 6, each (B, 1, H, W). In eval mode it returns the fused
+    probability map alone, (B, 1, H, W) in [0, 1]. Deviation: logits in training, not probabilities, because
+    binary cross entropy on logits is stable in half precision.
 
     Args:
         name: ``u2net`` (44.0 M parameters) or ``u2netp`` (1.13 M).
@@ -174,13 +174,13 @@ class U2Net(nn.Module):
         return (self.outconv(torch.cat(maps, 1)), *maps)
 
     def forward(self, x: Tensor) -> Tensor | tuple[Tensor, ...]:
-        """(B, 3, H, W) to seven (B, 1, H, W) logit maps in training mode, to one probability map in eval mode."""
+        """(B, 3, H, W) to seven (B, 1, H, W) logit maps when training, else to one probability map."""
         maps = self.logits(x)
         return maps if self.training else torch.sigmoid(maps[0])
 
 
 def fold_batch_norm(network: nn.Module) -> nn.Module:
-    """The same network in eval mode with each batch norm folded into its convolution, in place (1.3 x faster).
+    """The same network in eval mode, each batch norm folded into its convolution, in place (1.3 x faster).
 
     Example:
         >>> from maskgen.methods.networks.u2net.layers import fold_batch_norm
@@ -202,10 +202,10 @@ def fold_batch_norm(network: nn.Module) -> nn.Module:
 LARGE_OFFSET = 32.0
 """Bias from which a convolution with folded batch norm stays in float32.
 
-In the authors' U²-Net-p one channel of ``stage2d.rebnconv2d`` is 226.1 to 226.5 everywhere (its bias is 228), and the
-next convolution takes that off again with a bias of 1361. bfloat16 knows only whole numbers there, so it loses the
-channel's signal: this one pair makes nearly all of bfloat16's error (rms of the logits 2.80 of 2.84 on 24 ECSSD photos),
-at 3 % of the network's arithmetic. The next largest biases are 113, 53 and 11.
+In the authors' U²-Net-p one channel of ``stage2d.rebnconv2d`` is 226.1 to 226.5 everywhere (its bias is 228),
+and the next convolution takes that off again with a bias of 1361. bfloat16 knows only whole numbers there, so
+it loses the channel's signal: this one pair makes nearly all of bfloat16's error (rms of the logits 2.80 of
+2.84 on 24 ECSSD photos), at 3 % of the network's arithmetic. The next largest biases are 113, 53 and 11.
 """
 
 

@@ -1,7 +1,7 @@
 """U²-Net masks with the authors' checkpoints.
 
-Preprocessing and postprocessing of Qin et al.'s own test code: 320x320, divided by the maximum, ImageNet mean and
-standard deviation, min-max of the output, bilinear back to the photo's size.
+Preprocessing and postprocessing of Qin et al.'s own test code: 320x320, divided by the maximum, ImageNet mean
+and standard deviation, min-max of the output, bilinear back to the photo's size.
 """
 
 from __future__ import annotations

@@ -1,8 +1,8 @@
 """U²-Net as an ONNX model.
 
-`torch.export` gives the network as a list of ATen operators, of which U²-Net needs seven; each is written here as one
-ONNX node. (torch's own ONNX exporters need the package onnxscript, or are deprecated and leave 600 nodes of shape
-arithmetic.)
+`torch.export` gives the network as a list of ATen operators, of which U²-Net needs seven; each is written
+here as one ONNX node. (torch's own ONNX exporters need the package onnxscript, or are deprecated and leave
+600 nodes of shape arithmetic.)
 """
 
 from __future__ import annotations
@@ -39,7 +39,9 @@ RUNTIMES = ("onnxruntime", "openvino")
 
 
 def u2net_to_onnx(network: nn.Module, side: int, name: str = "u2net") -> bytes:
-    """The network in eval mode as an ONNX file: (batch, 3, side, side) float32 in, (batch, 1, side, side) in [0, 1] out.
+    """The network in eval mode as an ONNX file.
+
+    (batch, 3, side, side) float32 in, (batch, 1, side, side) in [0, 1] out.
 
     Batch norms are folded into their convolutions (in place, as for every other runtime).
 
@@ -169,9 +171,10 @@ _OPERATORS: dict[str, Callable[[_Translation, fx.Node], _Onnx]] = {
 
 
 def export_error(network: nn.Module, model: bytes, photos: NDArray[np.uint8]) -> float:
-    """The largest difference between the network in torch's float64 and the exported model, of saliency in [0, 1].
+    """The largest difference of saliency, in [0, 1], between torch's float64 and the exported model.
 
-    Against float64, since torch's own float32 rounds by up to 8e-5 on some CPUs (U²-Net-p). The photos are given as one batch, so that the free batch axis is tried as well.
+    Against float64, since torch's own float32 rounds by up to 8e-5 on some CPUs (U²-Net-p). The photos are
+    given as one batch, so that the free batch axis is tried as well.
 
     Args:
         network: the U2Net that was exported, on the CPU.

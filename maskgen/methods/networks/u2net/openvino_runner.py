@@ -1,7 +1,8 @@
 """U²-Net run by OpenVINO on a CPU.
 
-The graph is written from the network's modules operator by operator. OpenVINO's own converter would trace the network
-for many seconds and start its usage statistics, and its graph keeps neither the marks for float32 nor static shapes.
+The graph is written from the network's modules operator by operator. OpenVINO's own converter would trace the
+network for many seconds and start its usage statistics, and its graph keeps neither the marks for float32 nor
+static shapes.
 """
 
 from __future__ import annotations
@@ -34,7 +35,8 @@ def openvino_infer(network: U2Net, input: NetworkInput, *, precision: str) -> In
     Args:
         network: with its weights, on the CPU; its batch norms are folded.
         input: how photos were prepared.
-        precision: ``fp32``, ``bf16``, or ``mixed``: bfloat16 but float32 where `offset_blocks` finds large constants.
+        precision: ``fp32``, ``bf16``, or ``mixed``: bfloat16 but float32 where `offset_blocks` finds large
+            constants.
 
     Raises:
         EnvironmentFault: openvino is not installed; the CPU or this OpenVINO does not do the arithmetic.

@@ -35,8 +35,9 @@ def torch_infer(
 ) -> Infer:
     """Put a network on its device.
 
-    The number of CPU threads is the caller's: it is set to 1 when OMP_NUM_THREADS is 1, and left alone otherwise.
-    On a GPU the algorithms are those that cuDNN calls deterministic, so that equal batches give equal maps.
+    The number of CPU threads is the caller's: it is set to 1 when OMP_NUM_THREADS is 1, and left alone
+    otherwise. On a GPU the algorithms are those that cuDNN calls deterministic, so that equal batches give
+    equal maps.
 
     Args:
         network: with its weights, on the CPU; it is changed.
@@ -105,7 +106,10 @@ class SaliencyMaps(nn.Module):
         self.register_buffer("std", torch.tensor(input.std).view(1, 3, 1, 1))
 
     def forward(self, pixels: Tensor) -> Tensor:
-        """(B, S, S, 3) uint8 or float32 in [0, 255] -> (B, S, S) float32 in [0, 1]; NaN where a map is not finite."""
+        """(B, S, S, 3) uint8 or float32 in [0, 255] -> (B, S, S) float32 in [0, 1].
+
+        A map that is not finite is NaN.
+        """
         x = pixels.permute(0, 3, 1, 2).float()  # a view: the network's memory format is channels last
         if self.by_maximum:
             top = x.amax((1, 2, 3), keepdim=True)
@@ -180,7 +184,8 @@ def _convolutions(device: torch.device, *, tf32: bool) -> Iterator[None]:
         yield
         return
     cudnn: Any = torch.backends.cudnn
-    # Read from the new interface and written to the old one: the old one cannot be read once both were written.
+    # Read from the new interface and written to the old one: the old one cannot be read once both were
+    # written.
     before = cudnn.conv.fp32_precision == "tf32", cudnn.deterministic
     cudnn.allow_tf32, cudnn.deterministic = tf32, True
     try:

@@ -1,4 +1,6 @@
-"""The weights that come with maskgen: what the file beside them says is true, and they better what needs no weights."""
+"""The weights that come with maskgen: what the file beside them says is true, and they better what needs no
+weights.
+"""
 
 from __future__ import annotations
 

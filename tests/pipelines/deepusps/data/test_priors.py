@@ -21,7 +21,9 @@ SIDE = 48
 
 @pytest.fixture(scope="module")
 def scene(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, NDArray[np.uint8], NDArray[np.bool_]]:
-    """A folder with one photo of a disc whose color runs from orange to red on gray, the photo, and the disc."""
+    """A folder with one photo of a disc whose color runs from orange to red on gray, the photo, and the
+    disc.
+    """
     rng = np.random.default_rng(4)
     rows, columns = np.mgrid[:96, :120]
     inside = (rows - 50) ** 2 + (columns - 64) ** 2 < 24**2

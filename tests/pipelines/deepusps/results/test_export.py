@@ -43,8 +43,12 @@ def test_the_side_file_says_how_it_was_made(finished: Path, discs: Path) -> None
     length = int.from_bytes(weights[:8], "little")
     metadata = json.loads(weights[8 : 8 + length])["__metadata__"]
     assert metadata == {
-        "maskgen": "deepusps", "network": facts["preset"]["network"], "side": "32", "preset": "test", "data": facts["data"],
-    }  # fmt: skip
+        "maskgen": "deepusps",
+        "network": facts["preset"]["network"],
+        "side": "32",
+        "preset": "test",
+        "data": facts["data"],
+    }
 
 
 def test_half_precision_is_half_the_size_and_the_same_masks(finished: Path, tmp_path: Path) -> None:

@@ -1,4 +1,6 @@
-"""A phase of training: it learns, it stops and goes on to the same bits, and its average is what the paper says."""
+"""A phase of training: it learns, it stops and goes on to the same bits, and its average is what the paper
+says.
+"""
 
 from __future__ import annotations
 
@@ -112,7 +114,9 @@ def test_it_learns_what_the_labels_show_and_carries_it_to_other_photos() -> None
 
 @pytest.mark.slow
 def test_the_average_is_the_released_codes() -> None:
-    """After each epoch keep * average + (1 - keep) * CRF(what was predicted while training), the first one whole."""
+    """After each epoch keep * average + (1 - keep) * CRF(what was predicted while training), the first one
+    whole.
+    """
     data = discs(8)
     seen: list[NDArray[Any]] = []
 

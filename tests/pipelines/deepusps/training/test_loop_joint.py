@@ -1,4 +1,6 @@
-"""Joint rounds: one network for all priors, labels drawn anew for each; stopped anywhere they end with the same bytes."""
+"""Joint rounds: one network for all priors, labels drawn anew for each; stopped anywhere they end with the
+same bytes.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,6 @@
-"""Pasting: the object moves as a whole, its labels with it, and nothing is pasted that the labels do not agree on."""
+"""Pasting: the object moves as a whole, its labels with it, and nothing is pasted that the labels do not
+agree on.
+"""
 
 from __future__ import annotations
 

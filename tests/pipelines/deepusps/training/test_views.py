@@ -46,7 +46,8 @@ def test_a_crop_shows_the_box_that_it_names(mirrored: bool) -> None:
     photos = torch.stack([columns, rows, torch.zeros(32, 32)])[None]  # a pixel's values are its place
     views = Views(torch.tensor([mirrored]), torch.tensor([[0.5, -0.5, 0.5]]), NONE)  # the upper right quarter
     shown, targets = views.apply(photos, photos[:, :2] / 32)
-    # pixel centers of an enlargement by two, of columns 16..32 and rows 0..16; beyond the photo its border goes on
+    # pixel centers of an enlargement by two, of columns 16..32 and rows 0..16; beyond the photo its border
+    # goes on
     across = (16 + (torch.arange(32.0) + 0.5) / 2 - 0.5).clamp(0, 31)
     down = ((torch.arange(32.0) + 0.5) / 2 - 0.5).clamp(0, 31)
     expected = (across.flip(0) if mirrored else across).expand(32, 32)

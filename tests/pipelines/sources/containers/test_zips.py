@@ -195,10 +195,19 @@ def edited(good: bytes, case: str) -> bytes:
 @pytest.mark.parametrize(
     "case",
     [
-        "not a zip", "truncated", "encrypted", "method", "climbs", "absolute", "offset", "names too long",
-        "more members", "fewer members", "directory beyond",
+        "not a zip",
+        "truncated",
+        "encrypted",
+        "method",
+        "climbs",
+        "absolute",
+        "offset",
+        "names too long",
+        "more members",
+        "fewer members",
+        "directory beyond",
     ],
-)  # fmt: skip
+)
 def test_hostile_directories(tmp_path: Path, case: str) -> None:
     path = pack(tmp_path / "x.zip", {"abcdef.jpg": b"1" * 100, "b.jpg": b"2" * 100})
     path.write_bytes(edited(path.read_bytes(), case))
