@@ -71,6 +71,9 @@ def part_rates(
         files: photos.
         workers: processes.
         seconds: time for each part.
+
+    Raises:
+        MaskgenError: a process could not do its part.
     """
     context = multiprocessing.get_context("spawn")
     barrier, results = context.Barrier(workers), context.Queue()

@@ -7,9 +7,10 @@ from dataclasses import MISSING, dataclass
 from pathlib import Path
 from typing import Any
 
+from maskgen.config.bounds import at_least, between
 from maskgen.config.claim import check_empty, claim_folder
 from maskgen.config.fingerprint import digest
-from maskgen.config.options import NewFolder, at_least, between, option, options_of
+from maskgen.config.options import NewFolder, option, options_of
 from maskgen.errors import UsageError
 from maskgen.io.atomic import write_atomic
 

@@ -13,7 +13,7 @@ import numpy as np
 from maskgen.errors import UsageError
 from maskgen.shards.manifest import Manifest
 
-from ..storage.cache import open_cache
+from ..storage.cache import TarCache, open_cache
 from .checks import check_folder, check_unique, read_manifest
 from .dataset import Dataset
 from .open_shard import check_hash, open_shard
@@ -73,36 +73,16 @@ def open_dataset(
         print(dataset.samples, dataset.members)
         ```
     """
-    if not isinstance(path, str | os.PathLike):
-        raise UsageError(
-            f"a data set is a folder or an address, not {path!r:.100}",
-            remedy="give the folder that maskgen run wrote, as a str or a Path",
-        )
-    if not isinstance(path, str):
-        path = Path(path)
     window = _window(shuffle, unfit_photos)
-    tars = open_cache(path, cache, cache_bytes)
-    path = tars.folder if tars else Path(path)
-    whole = read_manifest(path)
-    if not whole.complete and not allow_incomplete:
-        raise UsageError(
-            f"the run has not ended: {whole.samples + whole.failed} of {whole.planned} images are done",
-            where=str(path),
-            remedy="run the same maskgen run command again",
-            arguments=[("allow_incomplete", True)],
-        )
-    check_folder(tars.prepare(whole, window) if tars else sorted(p.name for p in path.iterdir()), whole)
-    shards = _open_shards(path, whole, remote=tars is not None)
-    check_unique(shards)
-    firsts = np.cumsum([0] + [len(shard.keys) for shard in shards])
-    fingerprint = hashlib.sha256(whole.render()).hexdigest()
-    dataset = Dataset(path, whole, tuple(shards), firsts, fingerprint, cache=tars, window=window)
+    tars = open_cache(_folder_or_address(path), cache, cache_bytes)
+    folder = tars.folder if tars else Path(path)
+    dataset = _open_shards(folder, _read_manifest(folder, allow_incomplete), tars, window)
+    shards = dataset.shards
     if photos is not None:
         dataset = join(dataset, Path(photos), check_hashes=check_hashes, drop=unfit_photos == "drop")
-    if check_hashes:
-        for shard in shards:
-            with dataset.descriptor(shard):  # a remote one is fetched, and checked on its way
-                check_hash(dataset.tar(shard), shard.sha256)
+    for shard in shards if check_hashes else ():
+        with dataset.descriptor(shard):  # a remote one is fetched, and checked on its way
+            check_hash(dataset.tar(shard), shard.sha256)
     return dataset
 
 
@@ -129,7 +109,40 @@ def _window(shuffle: str, unfit_photos: str) -> int:
     return 0 if shuffle == "global" else int(match[1] or _WINDOW)
 
 
-def _open_shards(path: Path, whole: Manifest, *, remote: bool) -> list[Shard]:
+def _folder_or_address(path: str | os.PathLike[str]) -> str | Path:
+    if isinstance(path, str):
+        return path
+    if not isinstance(path, os.PathLike):
+        raise UsageError(
+            f"a data set is a folder or an address, not {path!r:.100}",
+            remedy="give the folder that maskgen run wrote, as a str or a Path",
+        )
+    return Path(path)
+
+
+def _read_manifest(folder: Path, allow_incomplete: bool) -> Manifest:
+    whole = read_manifest(folder)
+    if not whole.complete and not allow_incomplete:
+        raise UsageError(
+            f"the run has not ended: {whole.samples + whole.failed} of {whole.planned} images are done",
+            where=str(folder),
+            remedy="run the same maskgen run command again",
+            arguments=[("allow_incomplete", True)],
+        )
+    return whole
+
+
+def _open_shards(folder: Path, whole: Manifest, tars: TarCache | None, window: int) -> Dataset:
+    """The data set of a manifest whose folder holds what it says."""
+    check_folder(tars.prepare(whole, window) if tars else sorted(p.name for p in folder.iterdir()), whole)
+    shards = _shards_with_samples(folder, whole, remote=tars is not None)
+    check_unique(shards)
+    firsts = np.cumsum([0] + [len(shard.keys) for shard in shards])
+    fingerprint = hashlib.sha256(whole.render()).hexdigest()
+    return Dataset(folder, whole, tuple(shards), firsts, fingerprint, cache=tars, window=window)
+
+
+def _shards_with_samples(path: Path, whole: Manifest, *, remote: bool) -> list[Shard]:
     """The shards that have samples.
 
     Several are checked at a time, as most of it waits for the disk or hashes.

@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import click
 
-from ..config.options import ExistingFolder, between, option
+from ..config.bounds import between
+from ..config.options import ExistingFolder, option
 from .loader_options import find_recipe, open_with_photos
 from .options import DataFolder, Json, Spelling, click_command, nested
 from .run_options import ConfigOptions

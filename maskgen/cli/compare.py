@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import click
 
-from ..config.options import ExistingFolder, between, option
+from ..config.bounds import between
+from ..config.options import ExistingFolder, option
 from .eval import MeasureOptions, evaluate_sets
 from .kinds import ENDINGS, OutputFile
 from .options import Json, Spelling, click_command, nested

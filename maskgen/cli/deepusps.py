@@ -12,7 +12,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import click
 
-from ..config.options import ExistingFolder, NewFile, at_least, between, option
+from ..config.bounds import at_least, between
+from ..config.options import ExistingFolder, NewFile, option
 from ..config.run_config import DATASETS
 from .options import Json, Spelling, click_command, nested
 from .progress import ProgressBar

@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import click
 
-from ..config.options import ExistingFolder, ExistingPath, above, at_least, option
+from ..config.bounds import above, at_least
+from ..config.options import ExistingFolder, ExistingPath, option
 from ..errors import Interrupted
 from .kinds import OutputFile
 from .options import Json, Spelling, click_command, nested

@@ -8,7 +8,8 @@ from typing import Annotated, Any
 
 import click
 
-from ..config.options import ExistingFolder, ExistingPath, NewFolder, above, at_least, between, option
+from ..config.bounds import above, at_least, between
+from ..config.options import ExistingFolder, ExistingPath, NewFolder, option
 from ..version import __version__
 from .groups import StoppableGroup
 from .options import Spelling, click_command, nested

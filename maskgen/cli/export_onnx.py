@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from ..config.options import NewFile, between, option
+from ..config.bounds import between
+from ..config.options import NewFile, option
 from ..errors import EnvironmentFault, UsageError
 from .options import Json, click_command
 from .units import format_size

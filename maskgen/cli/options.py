@@ -15,7 +15,8 @@ from typing import Annotated, Any, TypeVar
 
 import click
 
-from ..config.options import LARGEST, ExistingFolder, Option, PathRule, options_of
+from ..config.bounds import LARGEST
+from ..config.options import ExistingFolder, Option, PathRule, options_of
 from .kinds import Choice, Numbers
 
 T = TypeVar("T")

@@ -8,7 +8,8 @@ from typing import Annotated
 
 import click
 
-from ..config.options import ExistingFolder, between, option
+from ..config.bounds import between
+from ..config.options import ExistingFolder, option
 from .kinds import ENDINGS, OutputFile
 from .loader_options import find_recipe, open_with_photos
 from .options import DataFolder, Spelling, click_command

@@ -8,7 +8,8 @@ from pathlib import Path
 from typing import Any
 
 from ..errors import UsageError
-from .options import at_least, between, known_name, option, options_of, read_toml
+from .bounds import at_least, between
+from .options import known_name, option, options_of, read_toml
 
 DATASETS = ("imagenet", "coco", "jft", "webdataset", "folder", "sample")
 METHODS = ("rbd", "mr", "dsr", "mc", "vote", "u2net", "u2netp", "deepusps", "onnx", "box")

@@ -126,20 +126,13 @@ def encode_sample(
     image, verbatim = photo
     height, width = image.shape[:2]
     box, area = coverage.foreground_box(masks.hard), np.count_nonzero(masks.hard) / masks.hard.size
-    how = filled.how if filled else "none"
     place = patch.stored_box(filled.region, (height, width), config.background_store) if filled else _NOWHERE
-    facts = {
-        "key": sample.key,
-        "source": sample.path,
+    shared = {
         "width": width,
         "height": height,
-        "label": list(sample.label) if isinstance(sample.label, tuple) else sample.label,
-        "method": config.method,
-        "threshold": config.threshold,
         "fg_area": round(area, 6),
         "fg_box": list(box),
-        "background": how,
-        "bg_box": list(place),
+        "background": filled.how if filled else "none",
         "verbatim": verbatim is not None,
     }
     parts: dict[str, bytes] = {}
@@ -149,7 +142,7 @@ def encode_sample(
     if filled:
         stored = patch.cut_background(filled.image, place, config.background_side)
         parts[naming.BACKGROUND] = encode_jpeg(stored, config.background_quality)
-    parts[naming.JSON] = json.dumps(facts, ensure_ascii=True, separators=(",", ":")).encode()
+    parts[naming.JSON] = _render_json(sample, config, {**shared, "bg_box": list(place)})
     if isinstance(sample.label, int):
         parts[naming.CLASS] = str(sample.label).encode()
     parts[naming.SAT] = coverage.summed_area_table(masks.hard).astype("<u2").tobytes()
@@ -160,12 +153,39 @@ def encode_sample(
         "path": sample.path,
         "status": "ok",
         "error": "",
-        "width": width,
-        "height": height,
-        "fg_area": round(area, 6),
-        "fg_box": list(box),
-        "background": how,
-        "verbatim": verbatim is not None,
+        **shared,
         "mask_sha256": hashlib.sha256(np.ascontiguousarray(masks.stored).data).hexdigest(),
     }
     return Encoded(sample.key, tuple(parts.items()), row)
+
+
+_FIELDS = (
+    "key",
+    "source",
+    "width",
+    "height",
+    "label",
+    "method",
+    "threshold",
+    "fg_area",
+    "fg_box",
+    "background",
+    "bg_box",
+    "verbatim",
+)
+"""The fields of KEY.json, in their order."""
+
+
+def _render_json(sample: SampleId, config: RunConfig, found: dict[str, Any]) -> bytes:
+    """KEY.json: flat, its fields always in the same order."""
+    facts = {
+        "key": sample.key,
+        "source": sample.path,
+        "label": list(sample.label) if isinstance(sample.label, tuple) else sample.label,
+        "method": config.method,
+        "threshold": config.threshold,
+        **found,
+    }
+    return json.dumps(
+        {name: facts[name] for name in _FIELDS}, ensure_ascii=True, separators=(",", ":")
+    ).encode()

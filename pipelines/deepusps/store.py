@@ -92,7 +92,7 @@ class MapStore:
             self._group[name][first : first + len(rows)] = rows
 
     def read(self, name: str, first: int = 0, stop: int | None = None) -> NDArray[Any]:
-        """Rows ``first`` to ``stop - 1``.
+        """Rows ``first`` to ``stop - 1``, (n, ...).
 
         Raises:
             ShardFault: the array is absent or damaged.
@@ -169,5 +169,5 @@ def _sync_file(path: Path) -> None:
 
 
 def rows_sha256(rows: NDArray[Any]) -> str:
-    """Hex digest of the bytes of an array in C order."""
+    """Hex digest of the bytes of (n, ...) rows in C order."""
     return hashlib.sha256(np.ascontiguousarray(rows).data).hexdigest()

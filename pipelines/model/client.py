@@ -56,7 +56,11 @@ class RemoteNetwork:
         return self._free.popleft()
 
     def submit(self, slot: Slot, photos: int) -> Reply:
-        """Send the first `photos` of a slot to the network."""
+        """Send the first `photos` of a slot to the network.
+
+        Raises:
+            EnvironmentFault: the network's process is gone.
+        """
         try:
             self._socket.send(MESSAGE.pack(slot.number, photos))
         except OSError as error:
@@ -64,7 +68,11 @@ class RemoteNetwork:
         return Reply(self, slot)
 
     def receive(self, slot: Slot) -> NDArray[np.float32]:
-        """The maps of the oldest chunk under way, copied out of its slot."""
+        """The (n, S, S) maps of the oldest chunk under way, copied out of its slot.
+
+        Raises:
+            EnvironmentFault: the network's process is gone, or speaks of another chunk.
+        """
         try:
             data = self._socket.recv(MESSAGE.size)
         except OSError as error:

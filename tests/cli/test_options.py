@@ -12,7 +12,8 @@ from click.testing import CliRunner, Result
 
 from maskgen.cli.options import DataFolder, Json, Spelling, click_command, given, nested
 from maskgen.cli.terminal import run_command
-from maskgen.config.options import ExistingFile, above, at_least, between, option
+from maskgen.config.bounds import above, at_least, between
+from maskgen.config.options import ExistingFile, option
 
 
 @dataclass(frozen=True, kw_only=True)

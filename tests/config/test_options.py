@@ -12,7 +12,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from maskgen.config import options
-from maskgen.config.options import NewFolder, PathRule, above, at_least, between, option, options_of
+from maskgen.config.bounds import above, between
+from maskgen.config.options import NewFolder, PathRule, option, options_of
 from maskgen.errors import UsageError
 
 
@@ -138,13 +139,6 @@ def test_a_whole_number_is_a_number_and_none_a_value_where_it_says_so() -> None:
 @given(st.integers(1, 9))
 def test_what_is_printed_is_read_again(count: int) -> None:
     assert KNOWN["count"].parse(str(count)) == count
-
-
-@given(st.floats(allow_nan=True))
-def test_bounds_hold_exactly_the_numbers_between(value: float) -> None:
-    assert between(-1, 1).hold(value) == (abs(value) <= 1)
-    assert above(0).hold(value) == (0 < value <= options.LARGEST)
-    assert at_least(2).hold(value) == (2 <= value <= options.LARGEST)
 
 
 def test_names_are_found_with_dashes_and_mistakes_answered() -> None:

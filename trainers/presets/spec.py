@@ -6,8 +6,9 @@ import dataclasses
 from dataclasses import MISSING, dataclass
 from typing import Any
 
+from maskgen.config.bounds import at_least, between
 from maskgen.config.fingerprint import digest
-from maskgen.config.options import Option, at_least, between, option, options_of
+from maskgen.config.options import Option, option, options_of
 from maskgen.config.suggest import nearest
 from maskgen.errors import UsageError
 from maskgen.loaders.recipes.spec import Recipe

@@ -5,7 +5,8 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Iterable
 
-from maskgen.config.options import Option, between, known_name, options_of, split_assignment
+from maskgen.config.bounds import between
+from maskgen.config.options import Option, known_name, options_of, split_assignment
 from maskgen.errors import UsageError
 
 from .presets import SOURCES, Phase, Preset

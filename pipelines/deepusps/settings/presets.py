@@ -10,7 +10,8 @@ import dataclasses
 from dataclasses import MISSING, dataclass
 from typing import Any
 
-from maskgen.config.options import at_least, between, option
+from maskgen.config.bounds import at_least, between
+from maskgen.config.options import option
 from maskgen.config.suggest import nearest
 from maskgen.errors import UsageError
 

@@ -40,7 +40,11 @@ def tar_members(path: Path) -> Iterator[tuple[TarMember, ReadAt]]:
 
 
 def is_gzip(path: Path) -> bool:
-    """Whether a file begins as gzip does, whatever its name."""
+    """Whether a file begins as gzip does, whatever its name.
+
+    Raises:
+        SourceFault: the file cannot be read.
+    """
     try:
         with path.open("rb") as file:
             return file.read(2) == b"\x1f\x8b"
