@@ -32,12 +32,7 @@ def main() -> None:
     arguments = parser.parse_args()
 
     loader = maskgen.TorchLoader(
-        maskgen.open_dataset(arguments.shards),
-        arguments.batch_size,
-        recipe=maskgen.RECIPES["simsiam"],
-        seed=0,
-        device=arguments.device,
-        output="float32",
+        arguments.shards, arguments.batch_size, recipe="simsiam", device=arguments.device, output="float32"
     )
     encoder = resnet18(num_classes=256)
     predictor = nn.Sequential(nn.Linear(256, 64), nn.BatchNorm1d(64), nn.ReLU(), nn.Linear(64, 256))
