@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Sequence
-from dataclasses import fields
+from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Any
 
@@ -108,38 +108,57 @@ def run_linear(
         >>> preset = with_overrides(find_preset("simclr", "smoke"), {"batch_size": "5", "epochs": "1"})
         >>> settings = Settings(data="shards", output=Path("run"))
         >>> train(preset, settings, say=lambda text: None, echo=lambda line: None)
-        >>> config = ProbeConfig(
-        ...     checkpoint=Path("run"),
-        ...     data=Path("photos"),
-        ...     test=None,
-        ...     output=Path("probe"),
-        ...     device=torch.device("cpu"),
-        ... )
+        >>> paths = {"checkpoint": Path("run"), "data": Path("photos"), "test": None}
+        >>> config = ProbeConfig(**paths, output=Path("probe"), device=torch.device("cpu"))
         >>> protocol = find_protocol("moco", epochs=2, batch_size=5)
         >>> result = run_linear(config, protocol, lrs=[0.1], views=-1, say=lambda text: None)
         >>> 0 <= result["top1"] <= result["top5"] <= 1
         True
     """
     setup = ProbeSetup.open(config)
-    chosen = list(lrs) or [protocol.lr]
-    train, test, choose = split(setup.train, setup.test, config.seed, choose=len(chosen) > 1)
+    report = _reporter(protocol, say, stop)
+    probed = _probe(setup, protocol, list(lrs) or [protocol.lr], views, report)
+    if probed is None:
+        return {}
+    if probed.lost:
+        lost = ", ".join(f"{lr:g}" for lr in probed.lost)
+        say(f"eval-ssl: warning: the loss became infinite or no number with lr {lost}: left out")
+    result = {**setup.facts(), "protocol": _shown(protocol), "views": views, **probed.found}
+    _write(config.output / "linear.json", result)
+    _write_head(config.output / "linear.safetensors", probed.head, probed.standard, result)
+    return result
+
+
+@dataclass(frozen=True, slots=True)
+class _Probed:
+    """The best head, what was found with it, and the learning rates whose loss was lost."""
+
+    head: nn.Linear
+    standard: Standardizer
+    found: dict[str, Any]
+    lost: list[float]
+
+
+def _probe(
+    setup: ProbeSetup, protocol: Protocol, lrs: list[float], views: int, report: Report
+) -> _Probed | None:
+    """Train a head with each learning rate and judge the best; None but on rank 0, which alone trains."""
+    train, test, choose = split(setup.train, setup.test, setup.config.seed, choose=len(lrs) > 1)
     passes = Passes(setup, train, views)
     held = [setup.features(images) for images in (test, choose) if images is not None]
     if rank() != 0:
         for epoch in range(protocol.epochs):  # help to compute what rank 0 asks for, in its order
             passes(epoch)
-        return {}
+        return None
     heads, standard = train_heads(
         passes,
         setup.labels(train),
         protocol,
-        lrs=chosen,
+        lrs=lrs,
         classes=setup.train.classes,
-        seed=config.seed,
-        report=_reporter(protocol, say, stop),
+        seed=setup.config.seed,
+        report=report,
     )
-    if lost := [f"{lr:g}" for lr in chosen if lr not in heads]:
-        say(f"eval-ssl: warning: the loss became infinite or no number with lr {', '.join(lost)}: left out")
     judged = setup.labels(choose or test)
     scores = {lr: top_k(head, standard, held[-1], judged)[0] for lr, head in heads.items()}
     best = max(heads, key=lambda lr: scores[lr])
@@ -148,10 +167,7 @@ def run_linear(
     found: dict[str, Any] = {"lr": best, "top1": first, "top5": fifth, **sizes}
     if choose is not None:
         found["chosen_by"] = {f"{lr:g}": score for lr, score in scores.items()}
-    result = {**setup.facts(), "protocol": _shown(protocol), "views": views, **found}
-    _write(config.output / "linear.json", result)
-    _write_head(config.output / "linear.safetensors", heads[best], standard, result)
-    return result
+    return _Probed(heads[best], standard, found, [lr for lr in lrs if lr not in heads])
 
 
 def _reporter(protocol: Protocol, say: Say, stop: StopSignals | None) -> Report:

@@ -53,6 +53,19 @@ class Data:
 
 
 @dataclass(frozen=True, slots=True)
+class Averaging:
+    """How predictions enter a round's running average.
+
+    Args:
+        crf: refines predictions; None: they are averaged as they are.
+        start: (N, S, S) float16, the running average to go on from; None: zeros.
+    """
+
+    crf: Crf | None
+    start: NDArray[Any] | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class EpochStats:
     """One epoch.
 
@@ -90,9 +103,7 @@ class PhaseLoop:
         init: weights to start from, of the whole network or of its encoder; None: random ones.
         seed: of the weights, the order of the photos and their views.
         device: ``cpu`` or ``cuda``.
-        crf: refines predictions; None: they are averaged as they are.
-        average: (N, S, S) float16, the running average to go on from; None: zeros.
-        averages: whether predictions are averaged at all: in rounds, not in the fusion.
+        averaging: of predictions; None: they are not averaged, as in the fusion.
 
     Raises:
         UsageError: fewer photos than a batch; an unknown network; weights that fit no part of it.
@@ -109,17 +120,14 @@ class PhaseLoop:
         init: dict[str, Tensor] | None,
         seed: int,
         device: str,
-        crf: Crf | None,
-        average: NDArray[Any] | None,
-        averages: bool = True,
+        averaging: Averaging | None,
     ) -> None:
         if len(data.photos) < phase.batch_size:
             raise UsageError(
                 f"{len(data.photos)} photos do not fill one batch of {phase.batch_size}",
                 remedy="give more photos, or a smaller batch",
             )
-        self._data, self._phase, self._crf, self._seed = data, phase, crf, seed
-        self._averages = averages
+        self._data, self._phase, self._averaging, self._seed = data, phase, averaging, seed
         self._device = torch.device(device)
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(seed)
@@ -132,7 +140,8 @@ class PhaseLoop:
         self._epoch = 0
         self._pasting = Pasting(data.photos, data.labels, data.thresholds) if phase.paste else None
         shape = data.photos.shape[:3]
-        self.average = np.zeros(shape, np.float16) if average is None else np.array(average, np.float16)
+        start = averaging and averaging.start
+        self.average = np.zeros(shape, np.float16) if start is None else np.array(start, np.float16)
         if self.average.shape != shape:
             raise ValueError(f"the running average is {self.average.shape}, the photos are {shape}")
 
@@ -156,8 +165,9 @@ class PhaseLoop:
             if phase.steps_predict:
                 predictions[rows] = views.undo(maps).float().cpu().numpy()
         self._epoch += 1
-        if self._averages and phase.enters_after(self._epoch):
-            self._enter(predictions if phase.steps_predict else self.predict().astype(np.float16))
+        if self._averaging is not None and phase.enters_after(self._epoch):
+            entering = predictions if phase.steps_predict else self.predict().astype(np.float16)
+            self._enter(entering, self._averaging.crf)
         return EpochStats(float(np.mean(losses)), float(np.mean(agreements)), time.perf_counter() - begun)
 
     def _step(
@@ -202,13 +212,13 @@ class PhaseLoop:
                 maps.append((both / 2).cpu().numpy())
         return np.concatenate(maps)
 
-    def _enter(self, predictions: NDArray[np.float16]) -> None:
+    def _enter(self, predictions: NDArray[np.float16], crf: Crf | None) -> None:
         seen = np.flatnonzero(~np.isnan(predictions[:, 0, 0]))
         keep = self._phase.keep
         for start in range(0, len(seen), 64):  # so that float32 copies stay small
             rows = seen[start : start + 64]
             maps = predictions[rows].astype(np.float32)
-            refined = maps if self._crf is None else self._crf(self._data.photos[rows], maps)
+            refined = maps if crf is None else crf(self._data.photos[rows], maps)
             refined = np.nan_to_num(refined)  # as released
             before = self.average[rows].astype(np.float32)
             before = np.where(before.any(axis=(1, 2), keepdims=True), before, refined)

@@ -102,9 +102,10 @@ class _StoredPhase:
 
     def _fresh(self, average: NDArray[Any] | None) -> PhaseLoop:
         from .checkpoints import read_encoder
-        from .loop import PhaseLoop, crf_of
+        from .loop import Averaging, PhaseLoop, crf_of
 
         settings, training = self._settings, self._training
+        crf = crf_of(settings.preset.crf_side, self._hardware.device)
         return PhaseLoop(
             learning_data(self._work, training),
             training.phase,
@@ -112,9 +113,7 @@ class _StoredPhase:
             init=None if settings.init == RANDOM else read_encoder(Path(settings.init)),
             seed=training.seed(settings.seed),
             device=self._hardware.device,
-            crf=crf_of(settings.preset.crf_side, self._hardware.device) if training.leaves else None,
-            average=average,
-            averages=bool(training.leaves),
+            averaging=Averaging(crf, average) if training.leaves else None,
         )
 
     def _resumed(self) -> PhaseLoop | None:

@@ -17,7 +17,7 @@ torch = pytest.importorskip("torch")
 from maskgen.errors import UsageError  # noqa: E402
 from maskgen.methods.networks.deepusps.network import build_network  # noqa: E402
 from maskgen.pipelines.deepusps.settings.presets import Phase  # noqa: E402
-from maskgen.pipelines.deepusps.training.loop import Data, PhaseLoop, agreement, crf_of  # noqa: E402
+from maskgen.pipelines.deepusps.training.loop import Averaging, Data, PhaseLoop, agreement, crf_of  # noqa: E402
 
 SIDE = 32
 PHASE = Phase(epochs=4, lr=2e-3, batch_size=4, beta2=1.0, flip=True)
@@ -56,8 +56,7 @@ def make(data: Data, phase: Phase = PHASE, **changes: Any) -> PhaseLoop:
         "init": None,
         "seed": 3,
         "device": "cpu",
-        "crf": crf_of(16),
-        "average": None,
+        "averaging": Averaging(crf_of(16)),
     }
     return PhaseLoop(data, phase, **{**options, **changes})
 
@@ -81,7 +80,7 @@ def test_a_stopped_phase_goes_on_to_the_same_bits(kind: str) -> None:
     for _ in range(2):
         state, average = through_a_file(broken.state_dict()), broken.average.copy()
         torch.manual_seed(99)  # what else draws numbers in the process is no matter
-        broken = make(data, phase, average=average)
+        broken = make(data, phase, averaging=Averaging(crf_of(16), average))
         broken.load_state_dict(state)
         found.append(broken.run_epoch())
     assert [(one.loss, one.agreement) for one in found] == [(one.loss, one.agreement) for one in expected]
@@ -101,12 +100,12 @@ def test_building_a_phase_leaves_the_process_s_random_numbers_alone() -> None:
 @pytest.mark.slow
 def test_it_learns_what_the_labels_show_and_carries_it_to_other_photos() -> None:
     phase = Phase(epochs=12, lr=3e-3, batch_size=4, beta2=1.0, flip=True)
-    phase_round = make(discs(24), phase, crf=None)
+    phase_round = make(discs(24), phase, averaging=Averaging(None))
     stats = [phase_round.run_epoch() for _ in range(phase.epochs)]
     assert stats[-1].loss < 0.6 * stats[0].loss
     assert stats[-1].agreement > 0.75
     other = discs(8, seed=1)
-    fresh = make(other, phase, crf=None, init=phase_round.network_state())
+    fresh = make(other, phase, averaging=Averaging(None), init=phase_round.network_state())
     found = fresh.predict() > 0.5
     truth = other.labels[0] > 127
     assert ((found & truth).sum() / (found | truth).sum()) > 0.6
@@ -126,7 +125,7 @@ def test_the_average_is_the_released_codes() -> None:
         seen.append(np.array(maps, np.float32))
         return np.asarray(1 - maps, np.float32)
 
-    phase_round = make(data, PHASE, crf=crf)
+    phase_round = make(data, PHASE, averaging=Averaging(crf))
     phase_round.run_epoch()
     phase_round.run_epoch()
     first, second = seen
@@ -147,7 +146,7 @@ def test_predictions_of_mirrored_photos_are_mirrored_back() -> None:
         return kept[-1]
 
     phase = Phase(epochs=8, lr=3e-3, batch_size=2, beta2=1.0, flip=True)
-    phase_round = make(Data(photos.astype(np.uint8), (labels,), (0.5,)), phase, crf=crf)
+    phase_round = make(Data(photos.astype(np.uint8), (labels,), (0.5,)), phase, averaging=Averaging(crf))
     for _ in range(phase.epochs):
         phase_round.run_epoch()
     maps = kept[-1]
@@ -162,7 +161,7 @@ def test_the_crf_runs_every_few_epochs_only() -> None:
         calls.append(len(maps))
         return np.asarray(maps, np.float32)
 
-    phase_round = make(discs(8), replace(PHASE, crf_every=2), crf=crf)
+    phase_round = make(discs(8), replace(PHASE, crf_every=2), averaging=Averaging(crf))
     for _ in range(4):
         phase_round.run_epoch()
     assert calls == [8, 8]
@@ -171,7 +170,7 @@ def test_the_crf_runs_every_few_epochs_only() -> None:
 @pytest.mark.slow
 def test_photos_that_fill_no_batch_keep_their_average() -> None:
     before = np.full((10, SIDE, SIDE), 0.25, np.float16)
-    phase_round = make(discs(10), PHASE, average=before)
+    phase_round = make(discs(10), PHASE, averaging=Averaging(crf_of(16), before))
     phase_round.run_epoch()
     untouched = (phase_round.average == 0.25).all((1, 2))
     assert untouched.sum() == 2
@@ -190,7 +189,7 @@ def test_the_learning_rate_falls_as_released() -> None:
 def test_a_fusion_learns_from_several_labels_and_needs_no_average() -> None:
     data = discs(8)
     opposite = Data(data.photos, (data.labels[0], 255 - data.labels[0]), (0.5, 0.5))
-    phase_round = make(opposite, PHASE, crf=None, averages=False)
+    phase_round = make(opposite, PHASE, averaging=None)
     stats = phase_round.run_epoch()
     assert 0 < stats.loss < 1
     assert not phase_round.average.any()
@@ -233,6 +232,6 @@ def test_it_learns_on_a_gpu(precision: str) -> None:
     if not torch.cuda.is_available():
         pytest.skip("no GPU")
     phase = Phase(epochs=16, lr=3e-3, batch_size=8, beta2=1.0, flip=True, precision=precision)
-    phase_round = make(discs(24), phase, device="cuda", crf=crf_of(16, "cuda"))
+    phase_round = make(discs(24), phase, device="cuda", averaging=Averaging(crf_of(16, "cuda")))
     losses = [phase_round.run_epoch().loss for _ in range(phase.epochs)]
     assert losses[-1] < losses[0] / 2
