@@ -1,7 +1,8 @@
 """A strict and bounded walk of tar members: names and byte ranges, nothing extracted, nothing written.
 
 Reads ustar, old v7, GNU long names and PAX headers (POSIX.1-2024, pax interchange format). What is doubtful
-is refused with a reason: wrong checksums, sizes beyond the file, names that leave the archive, no end marker.
+is refused with a reason: wrong checksums, sizes beyond the file, names that leave the archive, no end marker
+or half of one.
 """
 
 from __future__ import annotations
@@ -24,6 +25,9 @@ _MAX_NAME_BYTES = 4096
 _MAX_TAIL_BYTES = 4 << 20
 _MAX_EXTENSIONS = 8
 _MAX_MEMBER_BYTES = 1 << 50
+_GNU_SPARSE = "S"
+_MORE_IN_HEADER, _MORE_IN_BLOCK = 482, 504
+"""Bytes that are not zero when another block of the map of a sparse file follows."""
 _OCTAL = re.compile(rb"[ \0]*([0-7]*)[ \0]*")
 _REGULAR = "0\x007"
 """Type flags of plain files (7: contiguous), NUL in old archives."""
@@ -32,13 +36,17 @@ _NO_DATA = "123456"
 
 
 class TarMember(NamedTuple):
-    """One member: its name, the offset and size of its bytes, and whether it is a plain file."""
+    """One member: its name, the offset and size of its bytes, and what it is.
+
+    A sparse file is not plain: only its parts that are not zero lie in the archive.
+    """
 
     name: str
     offset: int
     size: int
     plain: bool
     folder: bool
+    sparse: bool = False
 
 
 @dataclass(slots=True)
@@ -93,7 +101,7 @@ def walk(
         if len(header) < BLOCK_BYTES:
             raise tar_fault(where, f"truncated: no end-of-archive marker at byte {position}")
         if not header.strip(b"\0"):
-            _check_tail(read_at, where, position + BLOCK_BYTES, limit)
+            _check_end(read_at, where, position, limit, marked=marked)
             if extended.count:
                 raise tar_fault(
                     where, f"an extension header at the end belongs to no member, byte {position}"
@@ -101,6 +109,8 @@ def walk(
             return
         kind, size = _check_header(header, where, position)
         position += BLOCK_BYTES
+        if kind == _GNU_SPARSE:
+            position = _skip_sparse_map(read_at, where, header, position, limit)
         if kind in "LKxg":
             _extend(extended, kind, _payload(read_at, where, position, size, limit), where)
         else:
@@ -145,6 +155,18 @@ def _number(raw: bytes) -> int | None:
     return int(match[1] or b"0", 8) if match else None
 
 
+def _skip_sparse_map(read_at: ReadAt, where: str, header: bytes, position: int, limit: int) -> int:
+    """Where the content of an old GNU sparse file begins: blocks that its size does not count come before."""
+    more = header[_MORE_IN_HEADER]
+    while more:
+        block = read_at(position, BLOCK_BYTES) if position + BLOCK_BYTES <= limit else b""
+        if len(block) < BLOCK_BYTES:
+            raise tar_fault(where, f"truncated inside the map of a sparse file at byte {position}")
+        more = block[_MORE_IN_BLOCK]
+        position += BLOCK_BYTES
+    return position
+
+
 def _payload(read_at: ReadAt, where: str, position: int, size: int, limit: int) -> bytes:
     if size > _MAX_HEADER_BYTES:
         raise tar_fault(
@@ -185,17 +207,18 @@ def _pax_records(data: bytes, where: str) -> dict[str, str]:
 
 
 def _member(header: bytes, kind: str, size: int, position: int, extended: _Extended, where: str) -> TarMember:
-    name = extended.values.get("path") or _ustar_name(header)
+    sparse = kind == _GNU_SPARSE or any(key.startswith("GNU.sparse") for key in extended.values)
+    name = extended.values.get("GNU.sparse.name") or extended.values.get("path") or _ustar_name(header)
     if "size" in extended.values:
         digits = extended.values["size"]
         if not (digits.isascii() and digits.isdigit() and len(digits) <= 16):
             raise tar_fault(where, f"member {name!r} states the size {digits[:40]!r}")
         size = int(digits)
     folder = kind == "5" or (kind in _REGULAR and name.endswith("/"))
-    sparse = any(key.startswith("GNU.sparse") for key in extended.values)
     _check_name(name, where)
     plain = kind in _REGULAR and not folder and not sparse
-    return TarMember(name.removeprefix("./"), position, 0 if kind in _NO_DATA else size, plain, folder)
+    stored = 0 if kind in _NO_DATA else size
+    return TarMember(name.removeprefix("./"), position, stored, plain, folder, sparse)
 
 
 def _ustar_name(header: bytes) -> str:
@@ -210,6 +233,21 @@ def _check_name(name: str, where: str) -> None:
         raise tar_fault(where, f"a member has no usable name ({name[:60]!r})")
     if name.startswith("/") or ".." in name.split("/"):
         raise tar_fault(where, f"member {name!r} points outside the archive")
+
+
+def _check_end(read_at: ReadAt, where: str, position: int, limit: int, *, marked: bool) -> None:
+    """The end marker is two blocks of zeros: behind one alone, members may have been lost."""
+    second = read_at(position + BLOCK_BYTES, min(BLOCK_BYTES, max(0, limit - position - BLOCK_BYTES)))
+    if second.strip(b"\0"):
+        raise tar_fault(where, f"a lone block of zeros at byte {position}, with data behind it")
+    if marked and len(second) < BLOCK_BYTES:
+        raise SourceFault(
+            "a tar archive ends in half an end marker, so that members may be missing",
+            where=where,
+            cause=f"truncated: one block of zeros at byte {position}, where two must be",
+            remedy="download or write the archive again; if you know it to be whole, append 512 zero bytes",
+        )
+    _check_tail(read_at, where, position + 2 * BLOCK_BYTES, limit)
 
 
 def _check_tail(read_at: ReadAt, where: str, position: int, limit: int) -> None:

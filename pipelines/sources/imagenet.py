@@ -15,7 +15,7 @@ from maskgen.errors import SourceFault
 from maskgen.io.tars import TarMember, slice_reader, walk
 from maskgen.types import ByteRef, SourceItem
 
-from .containers.tars import is_gzip, tar_members
+from .containers.tars import SPARSE_LEFT_OUT, is_gzip, tar_members
 from .imagenet_labels import PhotoClasses, find_classes
 from .listing import (
     Listing,
@@ -104,7 +104,14 @@ def _class_tars(path: Path) -> Iterator[tuple[str, TarMember]]:
     seen: set[str] = set()
     for member, _ in tar_members(path):
         match = _CLASS_TAR.fullmatch(member.name)
-        if match and member.plain:
+        if match:
+            if not member.plain:
+                raise SourceFault(
+                    "the archive holds a class that is no plain file",
+                    where=f"{path}/{member.name}",
+                    cause="a link, or stored sparse",
+                    remedy="write the archive again, without --sparse",
+                )
             if match[1] in seen:
                 raise SourceFault(f"the archive has two members {member.name!r}", where=str(path))
             seen.add(match[1])
@@ -141,7 +148,8 @@ def _tar_photos(members: list[TarMember], file: str, path: str, notes: Notes) ->
             name = shown(split_name(member.name.rsplit("/", 1)[-1])[0])
             photos.append(Photo(name, ByteRef(file, member.offset, member.size), where))
         elif not member.folder:
-            notes.add("tar members that are no image files were left out", where)
+            fact = "tar members that are no image files were left out"
+            notes.add(SPARSE_LEFT_OUT if member.sparse else fact, where)
     return photos
 
 

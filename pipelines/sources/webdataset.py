@@ -11,7 +11,7 @@ from maskgen.errors import SourceFault
 from maskgen.io.tars import ReadAt, TarMember
 from maskgen.types import ByteRef, Label, SourceItem
 
-from .containers.tars import is_gzip, tar_members
+from .containers.tars import SPARSE_LEFT_OUT, is_gzip, tar_members
 from .listing import Listing, Notes, SourceOptions, containers, relative, shown
 
 _IMAGES = ("jpg", "jpeg", "png", "webp")
@@ -19,6 +19,7 @@ _LABELS = ("cls", "json")
 _MAX_LABEL_BYTES = 1 << 20
 _MAX_PARTS = 1000
 _INT64 = 1 << 63
+_NO_SAMPLE = "tar members that are no files of a sample were left out"
 
 
 @dataclass(slots=True)
@@ -64,9 +65,8 @@ def _tar_items(path: Path, file: str, notes: Notes) -> Iterator[SourceItem]:
         key, extension = _key(member.name)
         if not member.plain or not key:
             if not member.folder:
-                notes.add(
-                    "tar members that are no files of a sample were left out", f"{file}/{shown(member.name)}"
-                )
+                fact = SPARSE_LEFT_OUT if member.sparse else _NO_SAMPLE
+                notes.add(fact, f"{file}/{shown(member.name)}")
             continue
         if sample is None or sample.key != key:
             yield from _finish(sample, file, codec, notes)

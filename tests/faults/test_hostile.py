@@ -173,7 +173,10 @@ LET_THROUGH: dict[str, tuple[Make, str]] = {
     "character-device": (special(tarfile.CHRTYPE), LEFT_OUT),
     "block-device": (special(tarfile.BLKTYPE), LEFT_OUT),
     "pipe": (special(tarfile.FIFOTYPE), LEFT_OUT),
-    "sparse": (lambda room: pax("x.jpg", room.photo, **{"GNU.sparse.realsize": "1"}), LEFT_OUT),
+    "sparse": (
+        lambda room: pax("x.jpg", room.photo, **{"GNU.sparse.realsize": "1"}),
+        "stored as sparse files were left out; write the tar again without --sparse (first: evil.tar/x.jpg)",
+    ),
     "link-then-file-below-it": (
         lambda room: member("d", kind=tarfile.SYMTYPE, link="../..") + member("d/victim.jpg", room.photo),
         LEFT_OUT,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import struct
+import subprocess
 import tarfile
 import tracemalloc
 from collections.abc import Callable
@@ -163,9 +164,52 @@ def test_every_truncation_is_refused() -> None:
     whole = len(listed(data))
     end = len(data.rstrip(b"\0"))
     body = -(-end // 512) * 512
-    for length in [*range(0, body + 512, 37), *range(0, body + 1, 512)]:
+    for length in [*range(0, body + 1024, 37), *range(0, body + 1024, 512)]:
         refused(data[:length])
-    assert len(listed(data[: body + 512])) == whole
+    assert len(listed(data[: body + 1024])) == whole
+
+
+def test_half_an_end_marker_is_no_end() -> None:
+    """Eight members, cut behind the fifth, and one block of zeros: five of eight must not pass for all."""
+    data = archive({f"{n}.jpg": bytes([n + 1]) * 700 for n in range(8)})
+    cut = data[: 5 * 1536]
+    for tail in (512, 513, 1023):
+        message = refused(cut + bytes(tail))
+        assert "truncated: one block of zeros at byte 7680" in message
+        assert "append 512 zero bytes" in message
+    assert len(listed(cut + bytes(1024))) == 5  # nothing tells this one from a tar of five
+
+
+def test_a_lost_sector_in_place_of_a_header_is_no_end() -> None:
+    data = bytearray(archive({f"{n}.jpg": bytes([n + 1]) * 700 for n in range(8)}))
+    data[5 * 1536 : 5 * 1536 + 512] = bytes(512)
+    assert "a lone block of zeros at byte 7680, with data behind it" in refused(bytes(data))
+
+
+@pytest.mark.parametrize("form", ["gnu", "posix", "posix --sparse-version=0.0"])
+@pytest.mark.parametrize("holes", [3, 60])
+def test_sparse_files_as_gnu_tar_writes_them(tmp_path: Path, form: str, holes: int) -> None:
+    """More than four parts go on in blocks that the member's size does not count."""
+    with (tmp_path / "holes.jpg").open("wb") as file:
+        for n in range(holes):
+            file.seek(n << 16)
+            file.write(bytes([n + 1]) * 4096)
+    (tmp_path / "plain.jpg").write_bytes(b"12345")
+    how = ["--sparse", "--hole-detection=raw", "--format", *form.split()]
+    subprocess.run(["tar", "-cf", "x.tar", *how, "holes.jpg", "plain.jpg"], cwd=tmp_path, check=True)
+    data = (tmp_path / "x.tar").read_bytes()
+    sparse, plain = listed(data)
+    assert (sparse.name, sparse.plain, sparse.sparse) == ("holes.jpg", False, True)
+    assert (plain.name, plain.plain, plain.sparse) == ("plain.jpg", True, False)
+    assert data[plain.offset : plain.offset + plain.size] == b"12345"
+
+
+def test_the_map_of_a_sparse_file_cut_short() -> None:
+    block = bytearray(header(kind=b"S"))
+    block[482] = 1
+    block[148:156] = b" " * 8
+    block[148:156] = b"%06o\0 " % sum(block)
+    assert "truncated inside the map of a sparse file" in refused(bytes(block))
 
 
 def test_an_archive_without_its_end_marker_may_end_behind_a_members_content() -> None:

@@ -10,6 +10,8 @@ from maskgen.io.tars import ReadAt, TarMember, slice_reader, tar_fault, walk
 
 from .gzips import ContainerFault, GzipStream
 
+SPARSE_LEFT_OUT = "tar members stored as sparse files were left out; write the tar again without --sparse"
+
 
 def tar_members(path: Path) -> Iterator[tuple[TarMember, ReadAt]]:
     """Every member of a tar file, gzip-compressed or not, with the function that reads its bytes.

@@ -214,6 +214,15 @@ def test_duplicate_and_odd_members(opened: Any, write: Write) -> None:
     assert "two members" in refused(opened, write({"ILSVRC2012_img_train.tar": both}))
 
 
+def test_a_class_that_cannot_be_read_is_not_passed_over(opened: Any, write: Write) -> None:
+    link = tarfile.TarInfo(f"{WNIDS[1]}.tar")
+    link.type, link.linkname = tarfile.SYMTYPE, "elsewhere.tar"
+    both = link.tobuf() + tar({f"{WNIDS[0]}.tar": tar({"a.JPEG": b"1"})})
+    message = refused(opened, write({"ILSVRC2012_img_train.tar": both}))
+    assert "a class that is no plain file" in message
+    assert f"{WNIDS[1]}.tar" in message
+
+
 def test_order_does_not_depend_on_the_file_system(
     opened: Any, write: Write, train: dict[str, dict[str, bytes]], shuffled_scandir: Callable[[int], None]
 ) -> None:

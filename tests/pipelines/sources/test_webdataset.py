@@ -136,6 +136,19 @@ def test_what_is_left_out(opened: Any, tmp_path: Path) -> None:
     ]
 
 
+def test_a_sparse_photo_is_left_out_with_the_way_to_have_it(opened: Any, tmp_path: Path) -> None:
+    with tarfile.open(tmp_path / "x.tar", "w", format=tarfile.PAX_FORMAT) as file:
+        for name, headers in (("./GNUSparseFile.7/a.jpg", {"GNU.sparse.name": "a.jpg"}), ("b.jpg", {})):
+            info = tarfile.TarInfo(name)
+            info.pax_headers = headers
+            file.addfile(info)
+    found = opened("webdataset", tmp_path / "x.tar")
+    assert found.names == ["b"]
+    (note,) = found.source.notes
+    assert note.startswith("1 tar members stored as sparse files were left out; write the tar again without")
+    assert note.endswith("(first: x.tar/a.jpg)")
+
+
 def test_links_are_never_followed(opened: Any, tmp_path: Path) -> None:
     with tarfile.open(tmp_path / "x.tar", "w") as file:
         for name, kind in (
