@@ -18,7 +18,14 @@ from maskgen.config.claim import claim_folder
 from maskgen.config.fingerprint import digest
 from maskgen.config.run_config import RunConfig
 from maskgen.errors import ShardFault, SourceFault, UsageError
-from maskgen.io.atomic import PartialFile, folder_lock, fsync_folder, make_folder, sweep_partials
+from maskgen.io.atomic import (
+    PartialFile,
+    folder_lock,
+    fsync_folder,
+    make_folder,
+    require_exclusive_names,
+    sweep_partials,
+)
 from maskgen.shards import naming
 from maskgen.shards.plan import ROWS, Plan, PlannedImage, PlannedShard, read_plan, rows_digest, to_row
 from maskgen.shards.record import read_records
@@ -83,6 +90,7 @@ def _check_folders(options: RunConfig) -> None:
         raise UsageError("cannot make the output folder", where=options.output, cause=str(error)) from error
     sweep_partials(output)
     sweep_partials(output / naming.RECORDS)
+    require_exclusive_names(output / naming.RECORDS)
 
 
 def _stored_identity(output: Path, plan: Plan) -> dict[str, Any] | None:

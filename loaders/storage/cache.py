@@ -13,7 +13,6 @@ from typing import Any, Protocol
 from maskgen.errors import ShardFault, UsageError
 from maskgen.io.atomic import (
     PartialFile,
-    disk_errors,
     folder_lock,
     is_as_written,
     make_folder,
@@ -230,11 +229,8 @@ class TarCache:
                 partial.write(part)
             if (partial.size, partial.sha256) == (fact.bytes, fact.sha256):
                 partial.sync()
-                with (
-                    folder_lock(self.root),
-                    disk_errors(path),
-                ):  # who counts must not miss a file between names
-                    os.replace(partial.path, path)
+                with folder_lock(self.root):  # who counts must not miss a file between names
+                    partial.put()
                 return
             partial.restart()
         raise ShardFault(

@@ -9,16 +9,15 @@ import hashlib
 import os
 import secrets
 import shutil
-import socket
-import time
 from collections.abc import Iterator
 from pathlib import Path
 from types import TracebackType
 from typing import BinaryIO, Self
 
 from ..errors import EnvironmentFault
+from .exclusive import ExclusiveNamesFault, create_name
+from .owner import claim_abandoned, owner_name, release, take
 
-LEASE_S = 24 * 3600.0
 _DISK = {
     errno.ENOSPC,
     errno.EDQUOT,
@@ -85,12 +84,7 @@ def _space(path: Path, needed_bytes: int) -> str:
 
 def partial_name(final: Path) -> Path:
     """A name for the unfinished file, in the same folder, that says which process owns it."""
-    return final.with_name(f".{final.name}.{_host()}-{os.getpid()}-{secrets.token_hex(4)}.partial")
-
-
-def _host() -> str:
-    """This machine's name without dots: two hosts of one domain must not look alike in a partial name."""
-    return socket.gethostname().replace(".", "_")
+    return final.with_name(f".{final.name}.{owner_name()}-{secrets.token_hex(4)}.partial")
 
 
 def fsync_folder(folder: Path) -> None:
@@ -132,11 +126,10 @@ class PartialFile:
 
     def __init__(self, final: Path) -> None:
         self.final = final
-        self.path = partial_name(final)
         self.size = 0
         self._hash = hashlib.sha256()
         with disk_errors(final):
-            self._file: BinaryIO = open(self.path, "xb", buffering=0)  # noqa: SIM115, PTH123 - closed in __exit__
+            self.path, self._file = _create_owned(final)
 
     def __enter__(self) -> Self:
         return self
@@ -208,19 +201,65 @@ class PartialFile:
 
         Raises:
             FileExistsError: a different file is there and may not be replaced.
+            EnvironmentFault: the disk is full, broken or read-only; or the file may not be replaced, and the
+                file system has no way to create a name only where there is none.
+        """
+        try:
+            with disk_errors(self.final):
+                create_name(self.path, self.final)
+        except ExclusiveNamesFault:
+            if not replace:
+                raise
+            if not self.final.exists():
+                self.put()
+                return False
+        except FileExistsError:
+            pass
+        else:
+            release(self._file.fileno())
+            return False
+        return self._publish_over(replace=replace)
+
+    def _publish_over(self, *, replace: bool) -> bool:
+        with disk_errors(self.final):
+            if file_sha256(self.final) == self.sha256:
+                return False
+        if not replace:
+            raise FileExistsError(errno.EEXIST, os.strerror(errno.EEXIST), str(self.final))
+        self.put()
+        return True
+
+    def put(self) -> None:
+        """Give the synced file its final name, whatever has that name now; the caller syncs the folder.
+
+        Raises:
             EnvironmentFault: the disk is full, broken or read-only.
         """
         with disk_errors(self.final):
-            try:
-                os.link(self.path, self.final)
-            except FileExistsError:
-                if file_sha256(self.final) == self.sha256:
-                    return False
-                if not replace:
-                    raise
-                os.replace(self.path, self.final)
-                return True
-            return False
+            os.replace(self.path, self.final)
+        release(self._file.fileno())
+
+
+def _create_owned(final: Path) -> tuple[Path, BinaryIO]:
+    """A new partial file that is locked before anybody could take it for abandoned."""
+    while True:
+        path = partial_name(final)
+        file: BinaryIO = open(path, "xb", buffering=0)  # noqa: SIM115, PTH123 - closed by PartialFile
+        if take(file.fileno()) and path.exists():
+            return path, file
+        file.close()
+
+
+def require_exclusive_names(folder: Path) -> None:
+    """Make sure that a folder's file system can create a name only where there is none.
+
+    Raises:
+        EnvironmentFault: it cannot, or is full, broken or read-only.
+    """
+    with PartialFile(partial_name(folder / "names")) as partial:  # swept if we die here
+        partial.publish(replace=False)
+        with disk_errors(folder):
+            partial.final.unlink(missing_ok=True)
 
 
 def file_sha256(path: Path) -> str:
@@ -267,9 +306,8 @@ def write_atomic(path: Path, data: bytes) -> None:
     with PartialFile(path) as partial:
         partial.write(data)
         partial.sync()
-        with disk_errors(path):
-            os.replace(partial.path, path)
-            fsync_folder(path.parent)
+        partial.put()
+        fsync_folder(path.parent)
 
 
 @contextlib.contextmanager
@@ -286,7 +324,7 @@ def folder_lock(folder: Path) -> Iterator[None]:
 
 
 def sweep_partials(folder: Path, now: float | None = None) -> int:
-    """Remove unfinished files of dead processes of this host, and of any host once older than a day.
+    """Remove unfinished files whose owners are gone, as `claim_abandoned` tells.
 
     Returns:
         How many were removed.
@@ -301,26 +339,8 @@ def sweep_partials(folder: Path, now: float | None = None) -> int:
     """
     removed = 0
     for path in folder.glob(".*.partial"):
-        with contextlib.suppress(OSError):
-            if _is_abandoned(path, time.time() if now is None else now):
+        with claim_abandoned(path, now) as abandoned, contextlib.suppress(OSError):
+            if abandoned:
                 os.unlink(path)
                 removed += 1
     return removed
-
-
-def _is_abandoned(path: Path, now: float) -> bool:
-    host, _, rest = path.name.removesuffix(".partial").rpartition(".")[2].rpartition("-")[0].rpartition("-")
-    owner = rest
-    if now - path.stat().st_mtime > LEASE_S:
-        return True
-    return host == _host() and owner.isdigit() and not _is_alive(int(owner))
-
-
-def _is_alive(pid: int) -> bool:
-    try:
-        os.kill(pid, 0)
-    except ProcessLookupError:
-        return False
-    except PermissionError:
-        return True
-    return True

@@ -23,7 +23,7 @@ from conftest import SHARD_SIZE, MakeSet
 from photos import hashes
 
 from maskgen.errors import EXIT_ENVIRONMENT, EnvironmentFault
-from maskgen.io import atomic
+from maskgen.io import atomic, exclusive
 from maskgen.io.atomic import file_sha256
 from maskgen.shards import naming
 from maskgen.shards.record import read_records
@@ -293,6 +293,33 @@ def test_a_full_disk_at_each_file_of_the_data_set(
     fails(output, Broken(point, errno.ENOSPC, lasting=True, only=name), errno.ENOSPC, make_set)
     make_set(output)
     assert hashes(output) == want
+
+
+def without_links(patch: pytest.MonkeyPatch) -> None:
+    """`os.link` answers as on vfat."""
+    patch.setattr(os, "link", Broken(0, errno.EPERM, lasting=True).wrap(os.link))
+
+
+@pytest.mark.slow
+def test_a_disk_without_hard_links_gets_the_same_bytes(
+    make_set: MakeSet, want: dict[str, str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    without_links(monkeypatch)
+    make_set(tmp_path / "shards", task=(0, 2))
+    make_set(tmp_path / "shards")
+    assert hashes(tmp_path / "shards") == want
+
+
+def test_a_disk_that_cannot_serve_says_so_before_anything_is_made(
+    make_set: MakeSet, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    without_links(monkeypatch)
+    monkeypatch.setattr(exclusive, "_RENAME_NOREPLACE", 1 << 20)  # no such flag: EINVAL, as FUSE answers
+    with pytest.raises(EnvironmentFault, match="neither hard links") as caught:
+        make_set(tmp_path / "shards")
+    assert "another file system" in str(caught.value)
+    assert REMEDY not in str(caught.value)
+    assert hashes(tmp_path / "shards") == {}
 
 
 def test_the_message_names_needed_and_free_bytes(make_set: MakeSet, tmp_path: Path) -> None:

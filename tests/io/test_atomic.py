@@ -1,9 +1,9 @@
 from __future__ import annotations
 
 import errno
+import fcntl
 import hashlib
 import os
-import socket
 import subprocess
 import sys
 from pathlib import Path
@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from maskgen.errors import EnvironmentFault
-from maskgen.io import atomic
+from maskgen.io import atomic, exclusive
 
 
 def names(folder: Path) -> list[str]:
@@ -88,36 +88,67 @@ def test_other_os_errors_pass_through(tmp_path: Path) -> None:
         raise IsADirectoryError(errno.EISDIR, "a folder")
 
 
-def test_sweep_removes_partials_of_dead_processes_only(tmp_path: Path) -> None:
-    child = subprocess.run(
-        [sys.executable, "-c", "import os; print(os.getpid())"], capture_output=True, check=True
-    )
-    dead = int(child.stdout)
-    host = socket.gethostname()
-    names = {
-        f".a.tar.{host}-{dead}-0011.partial": True,
-        f".a.tar.{host}-{os.getpid()}-0011.partial": False,
-        f".a.tar.elsewhere-{dead}-0011.partial": False,
-    }
-    for name in names:
-        (tmp_path / name).touch()
-    assert atomic.sweep_partials(tmp_path) == 1
-    assert {name: not (tmp_path / name).exists() for name in names} == names
+def test_the_sweep_takes_what_has_no_owner_and_nothing_else(tmp_path: Path) -> None:
+    with atomic.PartialFile(tmp_path / "mine.tar") as mine:
+        debris = atomic.partial_name(tmp_path / "gone.tar")
+        debris.with_name(debris.name.replace(f"-{os.getpid()}-", "-999999999-")).touch()
+        (tmp_path / "whole.tar").touch()
+        assert atomic.sweep_partials(tmp_path) == 1
+        assert sorted(names(tmp_path)) == sorted([mine.path.name, "whole.tar"])
 
 
-def test_sweep_removes_anybodys_partials_after_the_lease(tmp_path: Path) -> None:
-    path = tmp_path / ".a.tar.elsewhere-1-0011.partial"
-    path.touch()
-    assert atomic.sweep_partials(tmp_path, now=path.stat().st_mtime + atomic.LEASE_S - 1) == 0
-    assert atomic.sweep_partials(tmp_path, now=path.stat().st_mtime + atomic.LEASE_S + 1) == 1
+def test_a_published_file_can_be_locked_by_its_readers_at_once(tmp_path: Path) -> None:
+    """The writer's lock is on the same inode; a cache's readers must not wait for its other files."""
+    for number, publish in enumerate((atomic.PartialFile.publish, atomic.PartialFile.put)):
+        with atomic.PartialFile(tmp_path / f"{number}.tar") as partial:
+            partial.write(b"content")
+            publish(partial)
+            with partial.final.open("rb") as reader:
+                fcntl.flock(reader, fcntl.LOCK_SH | fcntl.LOCK_NB)
 
 
-def test_partial_names_are_recognized_by_the_sweep(tmp_path: Path) -> None:
-    """The name made for this process is not swept while it lives."""
-    path = atomic.partial_name(tmp_path / "coco-train-000000.tar")
-    path.touch()
-    assert atomic.sweep_partials(tmp_path) == 0
-    assert path.exists()
+@pytest.mark.parametrize("there", [None, b"same", b"other"])
+def test_without_hard_links_a_file_is_published_by_a_rename(
+    there: bytes | None, without_links: None, tmp_path: Path
+) -> None:
+    target = tmp_path / "x.tar"
+    if there is not None:
+        target.write_bytes(there)
+    with atomic.PartialFile(target) as partial:
+        partial.write(b"same")
+        partial.sync()
+        if there == b"other":
+            with pytest.raises(FileExistsError):
+                partial.publish(replace=False)
+        assert partial.publish() is (there == b"other")
+    assert target.read_bytes() == b"same"
+    assert names(tmp_path) == ["x.tar"]
+
+
+@pytest.mark.parametrize("there", [None, b"same", b"other"])
+def test_where_no_name_can_be_created_safely_files_are_replaced_or_refused(
+    there: bytes | None, without_links: None, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setattr(exclusive, "_RENAME_NOREPLACE", 1 << 20)  # no such flag: EINVAL, as FUSE answers
+    target = tmp_path / "x.tar"
+    if there is not None:
+        target.write_bytes(there)
+    with atomic.PartialFile(target) as partial:
+        partial.write(b"same")
+        with pytest.raises(EnvironmentFault, match="neither hard links") as caught:
+            partial.publish(replace=False)
+        assert str(tmp_path) in str(caught.value)
+        assert "free space" not in str(caught.value)
+        assert partial.publish() is (there == b"other")
+    assert target.read_bytes() == b"same"
+    with pytest.raises(EnvironmentFault, match="another file system"):
+        atomic.require_exclusive_names(tmp_path)
+    assert names(tmp_path) == ["x.tar"]
+
+
+def test_a_folder_that_can_create_names_shows_it_and_keeps_nothing(tmp_path: Path) -> None:
+    atomic.require_exclusive_names(tmp_path)
+    assert names(tmp_path) == []
 
 
 def test_folder_lock_excludes_other_processes(tmp_path: Path) -> None:
