@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from .dali.loader import DaliLoader
     from .dataset.dataset import Dataset
     from .dataset.open import open_dataset
+    from .dataset.subset import Subset
     from .reading.broken import BrokenSample
     from .reading.masks import MaskReader
     from .reading.samples import SampleReader
@@ -30,6 +31,7 @@ _MODULES = {
     "MaskReader": "reading.masks",
     "RECIPES": "recipes.published",
     "SampleReader": "reading.samples",
+    "Subset": "dataset.subset",
     "TorchLoader": "torch.loader",
     "Negative": "recipes.spec",
     "Recipe": "recipes.spec",
@@ -53,6 +55,7 @@ __all__ = [
     "Photometric",
     "Recipe",
     "SampleReader",
+    "Subset",
     "TorchLoader",
     "View",
     "open_dataset",

@@ -2,15 +2,11 @@
 
 from __future__ import annotations
 
-import hashlib
 import itertools
-from array import array
 from collections.abc import Iterator
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
@@ -30,8 +26,10 @@ from maskgen.shards import naming
 from maskgen.shards.plan import ROWS, Plan, PlannedImage, PlannedShard, read_plan, rows_digest, to_row
 from maskgen.shards.record import read_records
 from maskgen.shards.sample import SampleId
+from maskgen.shards.subset import Subset
 from maskgen.types import Source, SourceItem
 
+from .keys import Keys, Taken, choose
 from .resolve import ResolvedConfig
 from .sources import open_source
 
@@ -135,90 +133,77 @@ def _source_change(old: Plan, new: Plan) -> list[str]:
     return [f"source: {old.images} images -> {new.images} images{where}"]
 
 
-@dataclass
-class _Keys:
-    """Keys made unique: 8 bytes of memory per image, and only the repeated ones in full."""
-
-    fixed: bool
-    hashes: array[int] = field(default_factory=lambda: array("Q"))
-    repeated: frozenset[int] = frozenset()
-    taken: dict[str, str] = field(default_factory=dict)
-
-    def key(self, item: SourceItem) -> str:
-        key = naming.safe_key(item.name)
-        if _hash64(key) in self.repeated:
-            key = self._settle(key, item.path)
-        self.hashes.append(_hash64(key))
-        return key
-
-    def _settle(self, key: str, path: str) -> str:
-        if key not in self.taken:
-            self.taken[key] = path
-            return key
-        other = naming.repaired_key(key, path)
-        if self.fixed or other in self.taken:
-            raise SourceFault(
-                f"two images have the key {key!r}",
-                where=f"{self.taken[key]} and {path}",
-                cause="the source names both alike",
-                remedy="rename one of them",
-            )
-        self.taken[other] = path
-        return other
-
-    def again(self) -> _Keys | None:
-        """What a second pass must know, or None when all keys are unique already."""
-        values = np.sort(np.frombuffer(self.hashes, np.uint64)) if self.hashes else np.empty(0, np.uint64)
-        repeated = frozenset(values[1:][values[1:] == values[:-1]].tolist())
-        if repeated and self.repeated:
-            raise SourceFault("keys stay equal after repair", cause="the source lists an image twice")
-        return _Keys(self.fixed, repeated=repeated) if repeated else None
-
-
-def _hash64(key: str) -> int:
-    return int.from_bytes(hashlib.blake2b(key.encode(), digest_size=8).digest(), "little")
-
-
 def write_rows(source: Source, config: ResolvedConfig, table: PartialFile) -> Plan:
     """Deal the source into shards, write their rows, one row group each, and return the plan's head."""
-    keys: _Keys | None = _Keys(source.names_are_keys)
-    while keys:
+    subset = _subset_of(config.options)
+    first = Keys(source.names_are_keys)
+    taken, keys = choose(source, subset, first) if subset else (None, first)
+    while True:
         table.restart()
-        plan = _one_pass(source, config, keys, table)
-        keys = keys.again()
-    return plan
+        plan = _one_pass(source, config, taken, keys, table)
+        again = keys.again()
+        if again is None:
+            return plan
+        keys = again
 
 
-def _one_pass(source: Source, config: ResolvedConfig, keys: _Keys, table: PartialFile) -> Plan:
+def _subset_of(options: RunConfig) -> Subset:
+    return Subset(
+        sample=options.sample,
+        seed=options.seed,
+        by=options.sample_by,
+        alpha=options.pareto_alpha,
+        keys=options.keys or None,
+    )
+
+
+def _one_pass(
+    source: Source, config: ResolvedConfig, taken: Taken | None, keys: Keys, table: PartialFile
+) -> Plan:
     options = config.options
     shards: list[PlannedShard] = []
-    source_bytes, classes = 0, False
+    source_bytes, classes = 0, set[int]()
+    items = source.items()
     with pq.ParquetWriter(pa.PythonFile(table, mode="w"), ROWS, compression="zstd") as writer:
-        for number, images in enumerate(_batches(source, options, keys)):
+        for number, images in enumerate(_batches(items, options, taken, keys)):
             rows = [to_row(image) for image in images]
             writer.write_table(pa.Table.from_pylist(rows, schema=ROWS), row_group_size=len(rows))
             name = naming.shard_name(options.dataset, options.split, number)
             shards.append(PlannedShard(name, len(rows), rows_digest(rows)))
             source_bytes += sum(image.ref.size for image in images)
-            classes = classes or any(isinstance(image.sample.label, int) for image in images)
-    notes = tuple(getattr(source, "notes", ()))[:_MAX_NOTES]
+            classes |= {image.sample.label for image in images if isinstance(image.sample.label, int)}
+    total = sum(shard.images for shard in shards)
+    limited = [_limit_note(total, len(classes))] if options.limit and next(items, None) else []
+    notes = [*limited, *([taken.note] if taken else []), *getattr(source, "notes", ())]
     if not shards:
         raise SourceFault(
             "the source holds no image",
             where=options.input,
             cause="; ".join(notes) or "an empty folder, or another layout",
+            remedy="check --input and --dataset: docs/how-to/sources.md has the layout of each kind",
         )
     members = naming.members(
-        photo=options.layout == "full", background=options.background != "none", classes=classes
+        photo=options.layout == "full", background=options.background != "none", classes=bool(classes)
     )
     facts = config.identity(digest([list(shard) for shard in shards]))
-    total = sum(shard.images for shard in shards)
-    return Plan(facts, members, total, source_bytes, tuple(shards), notes, table.sha256)
+    head = tuple(notes[:_MAX_NOTES])
+    return Plan(facts, members, total, source_bytes, tuple(shards), head, table.sha256)
 
 
-def _batches(source: Source, options: RunConfig, keys: _Keys) -> Iterator[list[PlannedImage]]:
-    items = source.items()
+def _limit_note(total: int, classes: int) -> str:
+    of_classes = f", of {classes} {'class' if classes == 1 else 'classes'}" if classes else ""
+    return (
+        f"--limit took the first {total} images in the source's order only{of_classes}; "
+        f"--sample {total} draws from all of it"
+    )
+
+
+def _batches(
+    items: Iterator[SourceItem], options: RunConfig, taken: Taken | None, keys: Keys
+) -> Iterator[list[PlannedImage]]:
     if options.limit:
         items = itertools.islice(items, options.limit)
-    while batch := list(itertools.islice(items, options.shard_size)):
-        yield [PlannedImage(SampleId(keys.key(item), item.label, item.path), item.ref) for item in batch]
+    every = ((keys.key(item), item) for item in items)
+    named = every if taken is None else taken.of(every)
+    while batch := list(itertools.islice(named, options.shard_size)):
+        yield [PlannedImage(SampleId(key, item.label, item.path), item.ref) for key, item in batch]

@@ -94,6 +94,8 @@ def resolve(config: RunConfig) -> ResolvedConfig:
     """
     spec = METHODS[config.method]
     config = dataclasses.replace(config, threshold=config.threshold or spec.threshold)
+    unused = _unused_draw_options(config)
+    config = dataclasses.replace(config, **{name: _DEFAULTS[name] for name in unused})
     if not spec.network:  # what a method ignores is no part of the run's fingerprint
         config = dataclasses.replace(config, **{name: _DEFAULTS[name] for name in _NETWORK_OPTIONS})
         return ResolvedConfig(config, _method_options(config), library_versions(config))
@@ -119,6 +121,13 @@ def resolve(config: RunConfig) -> ResolvedConfig:
     return ResolvedConfig(
         config, method, library_versions(config), file_sha256(file), devices_of(config), mode == "on"
     )
+
+
+def _unused_draw_options(config: RunConfig) -> tuple[str, ...]:
+    """What a sample is drawn by, where none is, or not so: no part of the run's fingerprint."""
+    if not config.sample:
+        return ("sample_by", "pareto_alpha", "seed")
+    return () if config.sample_by == "pareto" else ("pareto_alpha",)
 
 
 def _method_options(config: RunConfig) -> MethodOptions:

@@ -11,6 +11,7 @@ from maskgen.config.bounds import at_least, between
 from maskgen.config.claim import check_empty, claim_folder
 from maskgen.config.fingerprint import digest
 from maskgen.config.options import NewFolder, option, options_of
+from maskgen.config.run_config import SAMPLE_BY
 from maskgen.errors import UsageError
 from maskgen.io.atomic import write_atomic
 
@@ -90,6 +91,28 @@ class Settings:
     photos: str = option("", "Folder of the originals, for sidecar shards.", group="data")
     cache: str = option("", "Folder that remote shards are fetched into.", group="data")
     shuffle: str = option("global", "Order of the samples: global, or shards:K.", group="data")
+    sample: int = option(0, "Train on N samples, drawn from all (0: on all).", group="data")
+    sample_by: str = option(
+        "images",
+        "Of what --sample draws: images, each as likely as any other; classes, as many of each as it allows; "
+        "pareto, a long tail of classes.",
+        group="data",
+        choices=SAMPLE_BY,
+    )
+    pareto_alpha: float = option(
+        6.0, "Alpha of the Pareto law: the larger, the more even.", group="data", bounds=between(0.1, 1000)
+    )
+    sample_seed: int = option(
+        0,
+        "Seed of --sample, apart from --seed.  [default: 0]",
+        group="data",
+        bounds=between(0, 2**31),
+    )
+    keys: str = option(
+        "",
+        "File of the samples to train on, or to draw from: one key or one path of a photo a line.",
+        group="data",
+    )
 
     def __post_init__(self) -> None:
         for one in options_of(Settings).values():

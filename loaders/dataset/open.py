@@ -12,6 +12,7 @@ import numpy as np
 
 from maskgen.errors import UsageError
 from maskgen.shards.manifest import Manifest
+from maskgen.shards.subset import Subset
 
 from ..storage.cache import TarCache, open_cache
 from .checks import check_folder, check_unique, read_manifest
@@ -19,6 +20,7 @@ from .dataset import Dataset
 from .open_shard import check_hash, open_shard
 from .shard import Shard
 from .sidecar import join
+from .subset import take_subset
 
 _SHUFFLE = re.compile(r"global|shards(?::([1-9][0-9]{0,5}))?")
 _WINDOW = 16
@@ -35,6 +37,7 @@ def open_dataset(
     cache: str | Path | None = None,
     cache_bytes: int | None = None,
     shuffle: str = "global",
+    subset: Subset | None = None,
 ) -> Dataset:
     """Open a folder that `maskgen run` wrote, or a copy of its manifest, tars, indexes and tables.
 
@@ -61,10 +64,14 @@ def open_dataset(
             ``shards:K`` (K is 16 when left out): shards in random order, samples shuffled within windows of K
             shards, which needs a cache for two windows.
 
+        subset: a part of the samples: a sample drawn by a seed, or keys from a file, see `Subset`. The data
+            set is then as one that holds no others: the order, the ranks' shares and a saved state are of the
+            subset.
+
     Raises:
         ShardFault: something is not what the manifest says, or a photo is missing.
         UsageError: the run has not ended and `allow_incomplete` is off, the cache is too small for the order,
-            or an option is out of range.
+            the subset cannot be had, or an option is out of range.
         EnvironmentFault: the store cannot be reached, or the disk is full.
 
     Example:
@@ -77,6 +84,8 @@ def open_dataset(
     tars = open_cache(_folder_or_address(path), cache, cache_bytes)
     folder = tars.folder if tars else Path(path)
     dataset = _open_shards(folder, _read_manifest(folder, allow_incomplete), tars, window)
+    if subset:
+        dataset = take_subset(dataset, subset)
     shards = dataset.shards
     if photos is not None:
         dataset = join(dataset, Path(photos), check_hashes=check_hashes, drop=unfit_photos == "drop")

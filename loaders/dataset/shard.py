@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import os
-from dataclasses import dataclass
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -44,6 +45,10 @@ class Shard:
     starts: NDArray[np.int64]
     lengths: NDArray[np.uint32]
 
+    def take(self, rows: NDArray[np.bool_]) -> Shard:
+        """The shard with those samples alone for which `rows`, (N,) bool, is True."""
+        return replace(self, keys=self.keys[rows], starts=self.starts[rows], lengths=self.lengths[rows])
+
     @property
     def tar_name(self) -> str:
         """File name of the tar."""
@@ -64,6 +69,14 @@ class Shard:
         lengths = self.lengths[row].tolist()
         before = sum(tar.BLOCK + size + -size % tar.BLOCK for size in lengths[:column])
         return int(self.starts[row]) + before + tar.BLOCK, lengths[column]
+
+
+def numbered(shards: Iterable[Shard]) -> tuple[tuple[Shard, ...], NDArray[np.int64]]:
+    """Shards whose samples count on from one to the next, and `Dataset.firsts`."""
+    given = list(shards)
+    firsts = np.cumsum([0] + [len(shard.keys) for shard in given])
+    pairs = zip(given, firsts[:-1].tolist(), strict=True)
+    return tuple(replace(shard, first=first) for shard, first in pairs), firsts
 
 
 def content_offsets(starts: NDArray[np.int64], lengths: NDArray[np.uint32]) -> NDArray[np.int64]:

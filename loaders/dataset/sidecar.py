@@ -7,15 +7,14 @@ from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
-from numpy.typing import NDArray
 
 from maskgen.errors import UsageError
 from maskgen.shards import naming
 
 from .dataset import Dataset
 from .find_originals import find_photos
-from .originals import Photos, read_paths
-from .shard import Shard
+from .originals import Paths, Photos, read_paths
+from .shard import Shard, numbered
 
 
 def join(dataset: Dataset, folder: Path, *, check_hashes: bool, drop: bool) -> Dataset:
@@ -27,7 +26,7 @@ def join(dataset: Dataset, folder: Path, *, check_hashes: bool, drop: bool) -> D
     """
     if naming.PHOTO in dataset.members:
         raise UsageError("the shards hold their photos themselves", arguments=[("photos", None)])
-    paths = {shard.name: read_paths(dataset.path, shard.name) for shard in dataset.shards}
+    paths = {shard.name: _paths_of(dataset.path, shard) for shard in dataset.shards}
     unfit = [key for p in paths.values() for key in np.array(p.keys)[~p.fit].tolist()]
     if unfit and not drop:
         raise UsageError(
@@ -39,14 +38,18 @@ def join(dataset: Dataset, folder: Path, *, check_hashes: bool, drop: bool) -> D
             arguments=[("unfit_photos", "drop")],
         )
     kept = [p.take(p.fit) for p in paths.values()]
-    shards = [_only(shard, p.fit) for shard, p in zip(dataset.shards, paths.values(), strict=True)]
-    firsts = np.cumsum([0] + [len(shard.keys) for shard in shards])
-    shards = [replace(shard, first=int(first)) for shard, first in zip(shards, firsts[:-1], strict=True)]
+    shards, firsts = numbered(
+        shard.take(p.fit) for shard, p in zip(dataset.shards, paths.values(), strict=True)
+    )
     found = Photos(folder, find_photos(folder, kept))
     found.check(kept, everything=check_hashes)
     digest = hashlib.sha256(b"photos " + dataset.fingerprint.encode() + repr(unfit).encode()).hexdigest()
-    return replace(dataset, shards=tuple(shards), firsts=firsts, fingerprint=digest, photos=found)
+    return replace(dataset, shards=shards, firsts=firsts, fingerprint=digest, photos=found)
 
 
-def _only(shard: Shard, rows: NDArray[np.bool_]) -> Shard:
-    return replace(shard, keys=shard.keys[rows], starts=shard.starts[rows], lengths=shard.lengths[rows])
+def _paths_of(folder: Path, shard: Shard) -> Paths:
+    """What the table says of those samples of a shard that the data set has."""
+    paths = read_paths(folder, shard.name)
+    if len(paths.keys) == len(shard.keys):
+        return paths
+    return paths.take(np.isin(np.array(paths.keys.to_pylist(), np.bytes_), shard.keys))

@@ -18,6 +18,7 @@ PRECISIONS = ("auto", "fp32", "tf32", "fp16", "bf16", "mixed")
 REFINEMENTS = ("auto", "crf", "guided", "vote", "none")
 BACKGROUNDS = ("tiled", "telea", "none")
 LAYOUTS = ("full", "sidecar")
+SAMPLE_BY = ("images", "classes", "pareto")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -119,7 +120,29 @@ class RunConfig:
     name_feature: str = option(
         "image/filename", "TFRecord feature that holds the image's name.", group="source"
     )
-    limit: int = option(0, "Take only the first N images (0: all).", group="source")
+    limit: int = option(
+        0,
+        "Take only the first N images in the source's order, often of its first classes only (0: all).",
+        group="source",
+    )
+    sample: int = option(0, "Draw N images from all over the source (0: take all).", group="source")
+    sample_by: str = option(
+        "images",
+        "Of what --sample draws: images, each as likely as any other; classes, as many of each as it allows; "
+        "pareto, a long tail of classes.",
+        group="source",
+        choices=SAMPLE_BY,
+    )
+    pareto_alpha: float = option(
+        6.0, "Alpha of the Pareto law: the larger, the more even.", group="source", bounds=between(0.1, 1000)
+    )
+    seed: int = option(0, "Seed of --sample.  [default: 0]", group="source", bounds=between(0, 2**31))
+    keys: str = option(
+        "",
+        "File that names the images to take, or to draw from: one key or one path below the input a line.",
+        group="source",
+        result=False,
+    )
     short_side: int = option(
         0, "Store photos resized to this short side, px (0: as they are).", group="output"
     )
@@ -223,6 +246,10 @@ def make_config(values: Mapping[str, Any]) -> RunConfig:
     config = RunConfig(**given)
     if not config.output:
         raise UsageError("--output is empty", remedy="name the folder for the shards")
+    if config.limit and (config.sample or config.keys):
+        raise UsageError(
+            "--limit takes the first images, --sample and --keys choose among all", remedy="leave --limit out"
+        )
     parse_budget(config.max_failures)
     return config
 

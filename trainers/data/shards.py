@@ -2,19 +2,17 @@
 
 from __future__ import annotations
 
-import json
 import re
 from collections.abc import Iterator
 from typing import Any, Protocol
 
-import numpy as np
-from numpy.typing import NDArray
-
 from maskgen.errors import UsageError
 from maskgen.loaders import DaliLoader, Dataset, open_dataset
 from maskgen.loaders.batch import Batch
+from maskgen.loaders.dataset.labels import read_label, read_labels
 from maskgen.loaders.torch.loader import TorchLoader
 from maskgen.shards import naming, table
+from maskgen.shards.subset import Subset
 
 from ..presets import Preset
 from ..presets.spec import options
@@ -55,9 +53,16 @@ class Loader(Protocol):
 
 
 def open_data(settings: Settings) -> Dataset:
-    """The run's data set."""
+    """The run's data set, or the part of it that the run trains on."""
     photos, cache = settings.photos or None, settings.cache or None
-    return open_dataset(settings.data, photos=photos, cache=cache, shuffle=settings.shuffle)
+    subset = Subset(
+        sample=settings.sample,
+        seed=settings.sample_seed,
+        by=settings.sample_by,
+        alpha=settings.pareto_alpha,
+        keys=settings.keys or None,
+    )
+    return open_dataset(settings.data, photos=photos, cache=cache, shuffle=settings.shuffle, subset=subset)
 
 
 def rank_batch(preset: Preset, settings: Settings, world: int) -> int:
@@ -114,24 +119,6 @@ def chosen_loader(settings: Settings) -> str:
     return "dali"
 
 
-def read_labels(dataset: Dataset) -> NDArray[np.int64]:
-    """(N,) class of each sample by number, -1 where there is no single one.
-
-    From the tables, no tar is read.
-    """
-    found = []
-    for shard in dataset.shards:
-        rows = table.read(dataset.path / f"{shard.name}.parquet", ["key", "label"])
-        known = dict(zip(rows["key"].to_pylist(), rows["label"].to_pylist(), strict=True))
-        found += [_label(known.get(key.decode())) for key in shard.keys.tolist()]
-    return np.array(found, np.int64)
-
-
-def _label(text: str | None) -> int:
-    value = json.loads(text) if text else None
-    return value if isinstance(value, int) and not isinstance(value, bool) else -1
-
-
 def read_class_names(dataset: Dataset) -> dict[int, str]:
     """The name of each class by number: the folder (`--labels folder`) or wnid in its photos' original paths.
 
@@ -142,7 +129,8 @@ def read_class_names(dataset: Dataset) -> dict[int, str]:
     for shard in dataset.shards if pattern else ():
         rows = table.read(dataset.path / f"{shard.name}.parquet", ["path", "label"])
         for path, text in zip(rows["path"].to_pylist(), rows["label"].to_pylist(), strict=True):
-            if (label := _label(text)) >= 0:
+            label = read_label(text)
+            if isinstance(label, int) and label >= 0:
                 name = pattern.search(path) if pattern else None
                 if name is None or found.setdefault(label, name[1]) != name[1]:
                     return {}

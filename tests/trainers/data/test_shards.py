@@ -11,6 +11,7 @@ import torch
 
 from maskgen.errors import UsageError
 from maskgen.loaders import open_dataset
+from maskgen.loaders.dataset.labels import read_labels
 from maskgen.trainers.data.shards import (
     chosen_loader,
     count_classes,
@@ -18,7 +19,6 @@ from maskgen.trainers.data.shards import (
     open_loader,
     rank_batch,
     read_class_names,
-    read_labels,
 )
 from maskgen.trainers.presets import find_preset, with_overrides
 from maskgen.trainers.settings import Settings
@@ -36,6 +36,15 @@ def test_labels_come_from_the_tables(shards: Path) -> None:
     assert count_classes(dataset) == 3
     names = [key.split("_")[0] for key in dataset.keys(torch.arange(54).numpy())]
     assert [["astronaut", "cat", "coffee"][label] for label in labels] == names
+
+
+def test_a_run_trains_on_the_part_of_the_shards_that_it_is_told(shards: Path) -> None:
+    """`--sample-seed` draws, not `--seed`."""
+    chosen = settings(shards, sample=12, sample_by="classes", sample_seed=1)
+    dataset = open_data(chosen)
+    assert sorted(read_labels(dataset).tolist()) == [0] * 4 + [1] * 4 + [2] * 4
+    assert open_data(replace(chosen, seed=5)).fingerprint == dataset.fingerprint
+    assert open_data(replace(chosen, sample_seed=2)).fingerprint != dataset.fingerprint
 
 
 def test_a_batch_that_does_not_divide_is_refused(shards: Path) -> None:

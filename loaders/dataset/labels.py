@@ -1,0 +1,48 @@
+"""The classes of a data set's samples, from the tables: no tar is read."""
+
+from __future__ import annotations
+
+import json
+
+import numpy as np
+from numpy.typing import NDArray
+
+from maskgen.shards import table
+from maskgen.types import Label
+
+from .dataset import Dataset
+from .shard import Shard
+
+
+def read_labels(dataset: Dataset) -> NDArray[np.int64]:
+    """(N,) class of each sample by number, -1 where there is no single one.
+
+    Raises:
+        ShardFault: a table is damaged.
+    """
+    found = [label for shard in dataset.shards for label in shard_labels(dataset, shard)]
+    return np.array([label if isinstance(label, int) else -1 for label in found], np.int64)
+
+
+def shard_labels(dataset: Dataset, shard: Shard) -> list[Label]:
+    """The label of each of the N samples of a shard.
+
+    Raises:
+        ShardFault: its table is damaged.
+    """
+    rows = table.read(dataset.path / f"{shard.name}.parquet", ["key", "label"])
+    known = dict(zip(rows["key"].to_pylist(), rows["label"].to_pylist(), strict=True))
+    return [read_label(known.get(key.decode())) for key in shard.keys.tolist()]
+
+
+def read_label(text: str | None) -> Label:
+    """A label as the table has it, JSON.
+
+    Example:
+        >>> read_label("7"), read_label("[1, 3]"), read_label(None)
+        (7, (1, 3), None)
+    """
+    value = json.loads(text) if text else None
+    if isinstance(value, list):
+        return tuple(value)
+    return value if isinstance(value, int) and not isinstance(value, bool) else None

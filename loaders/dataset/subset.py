@@ -1,0 +1,46 @@
+"""A part of an open data set, as a data set of its own."""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import replace
+
+import numpy as np
+
+from maskgen.shards.subset import Subset, SubsetDraw
+from maskgen.types import Label
+
+from .dataset import Dataset
+from .labels import shard_labels
+from .shard import numbered
+
+__all__ = ["Subset", "take_subset"]
+
+
+def take_subset(dataset: Dataset, subset: Subset) -> Dataset:
+    """The data set that holds those samples alone, numbered anew in their old order.
+
+    Args:
+        dataset: without `photos`, which are joined afterwards.
+        subset: of its samples.
+
+    Raises:
+        UsageError: the subset asks for keys, labels or more samples than there are.
+        ShardFault: a table is damaged.
+    """
+    draw = SubsetDraw(subset)
+    for shard in dataset.shards:
+        labels: list[Label] = (
+            shard_labels(dataset, shard) if subset.needs_labels else [None] * len(shard.keys)
+        )
+        for key, label in zip(shard.keys.tolist(), labels, strict=True):
+            draw.add(key.decode(), label)
+    mask = draw.chosen()
+    if mask.all():
+        return dataset
+    parts = np.split(mask, dataset.firsts[1:-1])
+    kept = (shard.take(rows) for shard, rows in zip(dataset.shards, parts, strict=True) if rows.any())
+    shards, firsts = numbered(kept)
+    chosen = np.flatnonzero(mask).astype("<i8").tobytes()
+    digest = hashlib.sha256(b"subset " + dataset.fingerprint.encode() + chosen).hexdigest()
+    return replace(dataset, shards=shards, firsts=firsts, fingerprint=digest)
