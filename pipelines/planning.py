@@ -14,6 +14,7 @@ from maskgen.config.claim import claim_folder
 from maskgen.config.fingerprint import digest
 from maskgen.config.run_config import RunConfig
 from maskgen.errors import ShardFault, SourceFault, UsageError
+from maskgen.io.arrow import table_of
 from maskgen.io.atomic import (
     PartialFile,
     folder_lock,
@@ -167,7 +168,7 @@ def _one_pass(
     with pq.ParquetWriter(pa.PythonFile(table, mode="w"), ROWS, compression="zstd") as writer:
         for number, images in enumerate(_batches(items, options, taken, keys)):
             rows = [to_row(image) for image in images]
-            writer.write_table(pa.Table.from_pylist(rows, schema=ROWS), row_group_size=len(rows))
+            writer.write_table(table_of(rows, ROWS), row_group_size=len(rows))
             name = naming.shard_name(options.dataset, options.split, number)
             shards.append(PlannedShard(name, len(rows), rows_digest(rows)))
             source_bytes += sum(image.ref.size for image in images)

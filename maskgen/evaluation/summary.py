@@ -9,6 +9,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from ..io.arrow import table_of
 from .evaluate import Evaluation
 from .measures import Measures, f_score
 
@@ -70,16 +71,19 @@ def doubt(evaluation: Evaluation, number: int = 0) -> str:
 
 def per_image(evaluation: Evaluation, number: int = 0) -> bytes:
     """A Parquet table: name, height, width and the measures that are means over images."""
-    scores = evaluation.scores
-    columns: dict[str, pa.Array] = {
-        "name": pa.array([score.name for score in scores], pa.string()),
-        "height": pa.array([score.size[0] for score in scores], pa.int32()),
-        "width": pa.array([score.size[1] for score in scores], pa.int32()),
-    }
-    for name in Measures._fields:
-        columns[name] = pa.array([getattr(s.measures[number], name) for s in scores], pa.float64())
+    rows = [
+        {
+            "name": score.name,
+            "height": score.size[0],
+            "width": score.size[1],
+            **score.measures[number]._asdict(),
+        }
+        for score in evaluation.scores
+    ]
+    sizes = [("name", pa.string()), ("height", pa.int32()), ("width", pa.int32())]
+    schema = pa.schema(sizes + [(name, pa.float64()) for name in Measures._fields])
     sink = io.BytesIO()
-    pq.write_table(pa.table(columns), sink, compression="zstd")
+    pq.write_table(table_of(rows, schema), sink, compression="zstd")
     return sink.getvalue()
 
 

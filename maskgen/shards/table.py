@@ -11,6 +11,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from ..errors import ShardFault
+from ..io.arrow import table_of
 from .naming import MEMBERS
 from .sealed_json import MEND
 
@@ -44,7 +45,7 @@ SCHEMA = pa.schema(
 def render(rows: Sequence[dict[str, Any]]) -> bytes:
     """The table's bytes; the same rows and library version give the same bytes."""
     sink = io.BytesIO()
-    pq.write_table(pa.Table.from_pylist(list(rows), schema=SCHEMA), sink, compression="zstd")
+    pq.write_table(table_of(rows, SCHEMA), sink, compression="zstd")
     return sink.getvalue()
 
 

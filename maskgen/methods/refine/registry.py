@@ -11,21 +11,35 @@ from typing import TYPE_CHECKING, TypeAlias
 from maskgen.errors import UsageError
 from maskgen.types import RGB, SoftMask
 
-from .crf import refine_crf
-from .guided import refine_guided
-from .vote import refine_vote
-
 if TYPE_CHECKING:
     from maskgen.types import Method
 
 Refinement: TypeAlias = Callable[[RGB, SoftMask, float], SoftMask]
 
 
+# Each imports its libraries when it is first used: SciPy and scikit-image take longer to import, in every
+# process, than all the rest of maskgen.
+
+
+def _crf(image: RGB, mask: SoftMask, threshold: float) -> SoftMask:
+    from .crf import refine_crf
+
+    return refine_crf(image, mask, threshold)
+
+
 def _guided(image: RGB, mask: SoftMask, threshold: float) -> SoftMask:  # noqa: ARG001 - a mean keeps the threshold
+    from .guided import refine_guided
+
     return refine_guided(image, mask)
 
 
-REFINEMENTS: dict[str, Refinement] = {"crf": refine_crf, "guided": _guided, "vote": refine_vote}
+def _vote(image: RGB, mask: SoftMask, threshold: float) -> SoftMask:
+    from .vote import refine_vote
+
+    return refine_vote(image, mask, threshold)
+
+
+REFINEMENTS: dict[str, Refinement] = {"crf": _crf, "guided": _guided, "vote": _vote}
 REFINEMENT_LIBRARIES = {"vote": ("scipy", "scikit-image")}
 """Distributions whose version changes what a refinement makes, beside those of all methods.
 

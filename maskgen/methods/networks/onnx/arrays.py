@@ -6,7 +6,6 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from scipy.special import expit
 
 from maskgen.errors import ImageFault, UsageError
 
@@ -109,6 +108,8 @@ def finish_maps(maps: NDArray[np.float32], output: NetworkOutput) -> NDArray[np.
         [[[0.0, 1.0], [0.0, 0.5]]]
     """
     if output.activation == "sigmoid":
+        from scipy.special import expit  # a second to import: only networks that give logits pay it
+
         maps = expit(maps)
     done = np.zeros_like(maps)
     for raw, out in zip(maps, done, strict=True):
