@@ -142,10 +142,22 @@ class _Facts(NamedTuple):
 
 
 def shrink_masks(masks: Tensor, side: int) -> Tensor:
-    """(B, 1, S, S) masks of 0 and 255 as (B, side, side) float32 in [0, 1], antialiased."""
-    if not len(masks):
-        return masks.new_empty((0, side, side), dtype=torch.float32)
-    small = torch.nn.functional.interpolate(
-        masks.float() / 255, (side, side), mode="bilinear", antialias=True, align_corners=False
-    )
-    return small[:, 0]
+    """(B, 1, S, S) masks of 0 and 255 as (B, side, side) float32 in [0, 1], the mean over each cell.
+
+    Where `side` does not divide S, a pixel on the border of two cells counts in each by its share of it.
+
+    Example:
+        >>> import torch
+        >>> half = torch.tensor([[[[255, 255, 0, 0]] * 4]], dtype=torch.uint8)
+        >>> shrink_masks(half, 2).tolist()
+        [[[1.0, 0.0], [1.0, 0.0]]]
+    """
+    shares = _cell_shares(masks.shape[-1], side).to(masks.device)
+    return (shares @ (masks[:, 0].float() / 255) @ shares.T).clamp(0, 1)
+
+
+def _cell_shares(length: int, cells: int) -> Tensor:
+    """(cells, length) float32, how much of each cell is one of `length` pixels; the rows sum to one."""
+    edges, pixel = np.arange(cells + 1)[:, None] * length / cells, np.arange(length)
+    shared = np.minimum(edges[1:], pixel + 1) - np.maximum(edges[:-1], pixel)
+    return torch.from_numpy((np.maximum(shared, 0) * cells / length).astype(np.float32))

@@ -26,7 +26,7 @@ class View:
         background: what may happen to its background.
         flip_p: probability of a horizontal flip.
         masks: also give the (size, size) mask of the view, 255 where it shows foreground, else 0.
-        cam_masks: also give that mask made smaller to this side (antialiased, so soft, 0 to 1); 0: do not.
+        cam_masks: also give that mask made smaller to this side, the mean over each cell, 0 to 1; 0: do not.
             CAST takes 7, by bilinear samples; the mean over each cell uses all of the mask (deviation).
         weak: also give the same crop, flipped alike, before the photometric chain and with its own background
             (MSR's weak view).

@@ -142,9 +142,9 @@ def hard(mask: Tensor, level: int) -> Tensor:
 
 
 def shrunk(mask: Tensor, side: int) -> Tensor:
-    """A hard (1, S, S) mask as (side, side) float32 in [0, 1], antialiased."""
-    whole = np.array([0, 0, 1, 1], np.float32)
-    return cut(mask, whole, side)[0].float() / 255
+    """A hard (1, S, S) mask as (side, side) float32 in [0, 1], the mean over each cell."""
+    fine = mask[0].float().repeat_interleave(side, 0).repeat_interleave(side, 1) / 255
+    return fine.unflatten(0, (side, -1)).unflatten(2, (side, -1)).mean(dim=(1, 3))
 
 
 def from_numpy(image: NDArray[np.uint8]) -> Tensor:

@@ -77,10 +77,20 @@ def test_a_batch_of_nothing_has_the_shapes_of_any_other(drawn: Any, channels_las
     assert batch["key"] == []
 
 
-def test_small_masks_hold_the_share_of_their_cells() -> None:
-    masks = torch.zeros((1, 1, 8, 8), dtype=torch.uint8)
-    masks[..., :4] = 255
-    small = shrink_masks(masks, 2)
-    assert small.shape == (1, 2, 2)
-    assert small[0].tolist() == [pytest.approx([1, 0], abs=0.15)] * 2
-    assert float(small.mean()) == pytest.approx(0.5, abs=1e-3)
+@pytest.mark.parametrize(("size", "side"), [(224, 7), (8, 2), (12, 12)])
+def test_a_mask_of_one_cell_is_one_there_and_zero_elsewhere(size: int, side: int) -> None:
+    step, row, column = size // side, side - 1, side // 2
+    masks = torch.zeros((1, 1, size, size), dtype=torch.uint8)
+    masks[..., row * step : (row + 1) * step, column * step : (column + 1) * step] = 255
+    expected = torch.zeros((1, side, side))
+    expected[0, row, column] = 1
+    assert torch.equal(shrink_masks(masks, side), expected)
+
+
+@pytest.mark.parametrize(("size", "side"), [(224, 7), (40, 7), (10, 4), (5, 3)])
+def test_small_masks_are_the_mean_over_each_cell(size: int, side: int) -> None:
+    """Each pixel as a block of side x side equal ones, so that every cell is whole pixels."""
+    masks = (torch.rand((3, 1, size, size), generator=torch.manual_seed(0)) < 0.4).byte() * 255
+    fine = masks[:, 0].double().repeat_interleave(side, 1).repeat_interleave(side, 2) / 255
+    expected = fine.reshape(3, side, size, side, size).mean(dim=(2, 4))
+    torch.testing.assert_close(shrink_masks(masks, side).double(), expected, rtol=0, atol=1e-6)
