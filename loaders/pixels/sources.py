@@ -82,7 +82,10 @@ class SourceReader:
         while True:
             taken = self.reader.take(wanted, (naming.PHOTO,))
             small = self._corrupted(taken, seed, epoch)
-            draws = draw(self.recipe, small.sat, small.meta, taken.samples, seed=seed, epoch=epoch)
+            lends = taken.small.sat[:, -1, -1] > 0
+            draws = draw(
+                self.recipe, small.sat, small.meta, taken.samples, seed=seed, epoch=epoch, lends=lends
+            )
             table = draw_table.pack(draws, taken.small.meta)
             try:
                 backgrounds = self._backgrounds(table, taken)

@@ -163,7 +163,8 @@ class Background:
 
     Args:
         replace: ``none``; ``grey``: one gray level (BG_RM); ``donor``: the background of another photo of the
-            batch, cut, flipped and colored as in that photo's own view (BG_Random).
+            batch that has a foreground, cut, flipped and colored as in that photo's own view (BG_Random).
+            Where no other has one, the view keeps its own.
         p: probability of the replacement, in each view on its own.
         gray: level in [0, 1] for ``grey``, 0 is black; None draws it uniformly per view (Ryali et al., 2.2).
         place: ``after`` or ``before`` the photometric chain (Ryali et al., 2.2: after, before is similar).

@@ -128,6 +128,7 @@ def draw(
     *,
     seed: int,
     epoch: int,
+    lends: NDArray[np.bool_] | None = None,
 ) -> BatchDraws:
     """Everything random about a batch.
 
@@ -138,14 +139,17 @@ def draw(
         samples: (B,) int64 numbers of the samples in the data set.
         seed: of the run.
         epoch: from 0.
+        lends: (B,) bool, whose stored background may be shown behind others: it was made free of a
+            foreground. None: where `sat` has one, which corrupted masks do not tell.
     """
+    lends = sat[:, -1, -1] > 0 if lends is None else lends
     views = recipe.views if recipe.negative is None else (*recipe.views, recipe.negative.view)
     drawn = uniforms(seed, epoch, samples, len(views) * _BLOCK).reshape(len(sat), len(views), _BLOCK)
     boxes = choose_crops([view.crop for view in views], sat, meta, drawn[..., : crops.UNIFORMS])
     shown = _shown(views, sat, meta, boxes)
     plain = [_plain(view, drawn[:, i], boxes[:, i]) for i, view in enumerate(views)]
     done = tuple(
-        _replaced(view.background, plain[i], drawn[:, i], shown[:, i], samples)
+        _replaced(view.background, plain[i], drawn[:, i], shown[:, i], (samples, lends))
         for i, view in enumerate(recipe.views)
     )
     if recipe.negative is None:
@@ -153,7 +157,7 @@ def draw(
         return BatchDraws(views=done, negative=None, negative_source=nobody, matched=nobody >= 0)
     source = _shift(drawn[:, -1, _OTHER])
     wanted = drawn[:, -1, _REPLACE_COIN] < recipe.negative.p
-    seen = shown[source, -1] & (sat[:, -1, -1] > 0) & (samples[source] != samples)
+    seen = shown[source, -1] & lends & (samples[source] != samples)
     matched = np.asarray(wanted & seen)
     negative = _on_background(plain[-1].rows(source), done[0], matched)
     return BatchDraws(views=done, negative=negative, negative_source=source, matched=matched)
@@ -222,9 +226,9 @@ def _replaced(
     plain: ViewDraws,
     drawn: NDArray[np.float32],
     shown: NDArray[np.bool_],
-    samples: NDArray[np.int64],
+    batch: tuple[NDArray[np.int64], NDArray[np.bool_]],
 ) -> ViewDraws:
-    """A view's draws with what becomes of its background."""
+    """A view's draws with what becomes of its background; `batch`: its samples, and which of them lend."""
     if not background.p:
         return plain
     chosen = shown & (drawn[:, _REPLACE_COIN] < background.p)
@@ -235,7 +239,8 @@ def _replaced(
             kind=np.where(chosen, GRAY, KEEP).astype(np.uint8),
             gray=np.where(chosen, level, 0).astype(np.uint8),
         )
-    other = _others(drawn[:, _OTHER], samples)
+    samples, lends = batch
+    other = _others(drawn[:, _OTHER], samples, lends)
     chosen = chosen & (samples[other] != samples)
     own = plain.rows(np.where(chosen, other, np.arange(len(other))))
     before = background.place == "before"
@@ -251,16 +256,25 @@ def _replaced(
     )
 
 
-def _others(drawn: NDArray[np.float32], samples: NDArray[np.int64]) -> NDArray[np.int64]:
-    """(B,) another row for each, drawn evenly; with another sample in it, if the batch has one."""
-    count = len(samples)
-    row = np.arange(count)
-    other = (row + 1 + (drawn * np.float32(count - 1)).astype(np.int64)) % count
-    for _ in range(count):
+def _others(
+    drawn: NDArray[np.float32], samples: NDArray[np.int64], lends: NDArray[np.bool_]
+) -> NDArray[np.int64]:
+    """(B,) a row for each that lends its background, drawn evenly of the others.
+
+    Where the batch has none with another sample in it, the row is of the same sample, or the row itself.
+    """
+    row, lenders = np.arange(len(samples)), np.flatnonzero(lends)
+    if not len(lenders):
+        return row
+    first = np.searchsorted(lenders, row, side="right")  # the lender behind each row, in a circle
+    place = first + (drawn * (len(lenders) - lends).astype(np.float32)).astype(np.int64)
+    other = lenders[place % len(lenders)]
+    for _ in lenders:
         same = samples[other] == samples  # a small data set, padded, comes twice in one batch
         if not same.any():
             break
-        other = np.where(same, (other + 1) % count, other)
+        place = place + same
+        other = lenders[place % len(lenders)]
     return other
 
 

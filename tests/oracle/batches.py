@@ -45,11 +45,11 @@ def _batch(
     seed, epoch = stream
     members = ("jpg", "bg.jpg") if recipe.needs_backgrounds else ("jpg",)
     taken = reader.take(samples, members)
-    level, law = reader.dataset.level, recipe.corruption
+    level, law, lends = reader.dataset.level, recipe.corruption, taken.small.sat[:, -1, -1] > 0
     if law is not None:
         corrupted = corrupt(law, taken.small, taken.samples, seed=seed, epoch=epoch, level=level)
         taken = taken._replace(small=corrupted)
-    draws = draw(recipe, taken.small.sat, taken.small.meta, samples, seed=seed, epoch=epoch)
+    draws = draw(recipe, taken.small.sat, taken.small.meta, samples, seed=seed, epoch=epoch, lends=lends)
     pictures = _Pictures(taken, level)
     columns = [
         _Column([pictures.view(view, of, row, row) for row in range(len(samples))])

@@ -213,6 +213,41 @@ def test_donors_are_other_rows_evenly() -> None:
     assert stats.chisquare(counts[~np.eye(8, dtype=bool)]).pvalue > 1e-3
 
 
+@pytest.mark.slow
+def test_donors_are_never_photos_without_foreground() -> None:
+    """Their stored background is the photo itself, with all that the mask missed in it."""
+    empty, counts = (1, 2, 6, 7), np.zeros((8, 8))
+    certain = Background(replace="donor", p=1.0, min_visible=0.0)
+    recipe = Recipe(views=(View(background=certain),), negative=Negative(p=1.0, view=View()))
+    for start in range(0, 6000, 8):
+        batch = drawn(recipe, 8, start=start, empty=empty)
+        rows = np.flatnonzero(batch.views[0].kind == DONOR)
+        np.add.at(counts, (rows, batch.views[0].donor[rows]), 1)
+        assert batch.negative is not None
+        assert not set(batch.negative.donor[batch.matched]) & set(empty)
+    full = [0, 3, 4, 5]
+    assert not counts[:, empty].any()
+    assert not counts[list(empty)].any(), "a photo without foreground keeps its background"
+    among = counts[np.ix_(full, full)]
+    assert not np.diag(among).any()
+    assert stats.chisquare(among[~np.eye(4, dtype=bool)]).pvalue > 1e-3, "evenly of all others"
+
+
+def test_where_no_other_photo_has_a_foreground_the_background_stays() -> None:
+    certain = Recipe(views=(View(background=Background(replace="donor", p=1.0, min_visible=0.0)),))
+    for empty in ((0, 1, 3), (0, 1, 2, 3)):
+        assert (drawn(certain, 4, empty=empty).views[0].kind == KEEP).all()
+
+
+def test_donors_are_those_of_the_stored_masks() -> None:
+    """A mask that was corrupted to nothing belongs to a stored background without the object all the same."""
+    certain = Recipe(views=(View(background=Background(replace="donor", p=1.0, min_visible=0.0)),))
+    sat, meta = world(12)
+    lends = np.arange(12) < 2
+    view = draw(certain, sat, meta, np.arange(12), seed=0, epoch=0, lends=lends).views[0]
+    assert set(view.donor.tolist()) == {0, 1}
+
+
 @pytest.mark.parametrize("place", ["after", "before"])
 def test_a_donor_lends_its_own_view(place: Any) -> None:
     background = Background(replace="donor", p=0.7, place=place)
