@@ -11,6 +11,7 @@ from typing import Any
 import torch
 
 from maskgen.config.fingerprint import digest
+from maskgen.errors import ShardFault
 from maskgen.loaders import Dataset
 from maskgen.loaders.batch import Batch
 from maskgen.loaders.pixels.normalize import normalize
@@ -154,17 +155,23 @@ class Run:
         """Go on from the newest whole checkpoint; whether there is one. Rank 0 decides which it is."""
         folder = self.training.settings.output / checkpoint.FOLDER
         found = (
-            checkpoint.newest(folder, lambda text: self.say(f"train-ssl: warning: {text}"))
+            checkpoint.newest(folder, lambda text: self.say(f"train-ssl: warning: {text}"), self._take)
             if rank() == 0
             else None
         )
-        chosen = torch.tensor(found[1]["schedule"]["step"] if found else -1)
+        chosen = torch.tensor(self.training.step if found else -1)
         if (step := int(all_sum(chosen if rank() == 0 else torch.tensor(0)))) < 0:
             return False
-        state = found[1] if found else checkpoint.load(checkpoint.path_of(folder, step))
+        if found is None:
+            self._take(checkpoint.load(checkpoint.path_of(folder, step)))
+        return True
+
+    def _take(self, state: checkpoint.State) -> None:
+        """Put a checkpoint's content where it belongs; any error says that it is none of this run's."""
+        if state["config"] != self.config:
+            raise ShardFault("it is another run's: its configuration is not this one's")
         self.training.load(state)
         self.loader.load_state_dict(state["loader"])
-        return True
 
     def _timed(self, batches: Iterator[Batch]) -> Iterator[Batch]:
         while True:

@@ -110,14 +110,22 @@ def test_so_it_does_in_other_settings(changes: dict[str, Any], shards: Path, tmp
 
 @pytest.mark.slow
 def test_a_torn_newest_checkpoint_costs_steps_and_not_the_result(shards: Path, tmp_path: Path) -> None:
+    """A torn one, then one that is whole and of another network, then one of another run."""
     run("simsiam", shards, tmp_path / "whole", lambda _: None)
     with pytest.raises(Killed):
         run("simsiam", shards, tmp_path / "killed", die_at(KILLED))
-    newest = checkpoint.path_of(tmp_path / "killed" / "checkpoints", SAVED)
+    folder = tmp_path / "killed" / "checkpoints"
+    newest = checkpoint.path_of(folder, SAVED)
     newest.write_bytes(newest.read_bytes()[:5000])
+    before = checkpoint.load(checkpoint.path_of(folder, 6))
+    weights = {name: value for name, value in before["method"].items() if "predictor" not in name}
+    checkpoint.save(folder, 11, {**before, "method": weights}, keep=3)
+    checkpoint.save(folder, 12, {**before, "config": {**before["config"], "seed": 1}}, keep=4)
     said = run("simsiam", shards, tmp_path / "killed", lambda _: None)
-    assert "a checkpoint is damaged" in said[0]
-    assert said[1:] == [f"train-ssl: going on from step 6 of {STEPS}"]
+    assert ["a checkpoint is damaged" in line for line in said] == [True] * 3 + [False]
+    assert "its configuration is not this one's" in said[0]
+    assert "Missing key" in said[1] or "Error(s) in loading" in said[1]
+    assert said[3:] == [f"train-ssl: going on from step 6 of {STEPS}"]
     assert_equal(last(tmp_path / "whole"), last(tmp_path / "killed"))
 
 

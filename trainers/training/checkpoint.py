@@ -92,7 +92,9 @@ def steps(folder: Path) -> list[int]:
     return sorted(int(match[1]) for match in found if match)
 
 
-def newest(folder: Path, warn: Callable[[str], None]) -> tuple[Path, State] | None:
+def newest(
+    folder: Path, warn: Callable[[str], None], take: Callable[[State], object] | None = None
+) -> tuple[Path, State] | None:
     """The last checkpoint that is whole, read onto the CPU; None when the run has none yet.
 
     Damaged ones behind it are renamed to ``*.damaged``: each is warned about once and takes no whole one's
@@ -101,6 +103,7 @@ def newest(folder: Path, warn: Callable[[str], None]) -> tuple[Path, State] | No
     Args:
         folder: of checkpoints.
         warn: told about each damaged one that was passed over.
+        take: puts a state where it belongs; one that it cannot take counts as damaged, whatever it raises.
 
     Raises:
         ShardFault: there are checkpoints, and all are damaged.
@@ -110,7 +113,7 @@ def newest(folder: Path, warn: Callable[[str], None]) -> tuple[Path, State] | No
     for step in reversed(found):
         path = path_of(folder, step)
         try:
-            state = load(path)
+            state = load(path, take)
         except ShardFault as fault:
             damaged.append((path, fault))
             continue
@@ -118,40 +121,70 @@ def newest(folder: Path, warn: Callable[[str], None]) -> tuple[Path, State] | No
             _set_aside(torn)
             warn(f"{reason}\n  It is now called {torn.name}{ASIDE}; the one of step {step} is used.")
         return path, state
-    if found:
+    if damaged:
         raise ShardFault(
             "no checkpoint is whole",
             where=str(folder),
+            cause=damaged[0][1].cause,
             remedy="copy one back, or remove the folder to begin anew",
-        )
+        ) from damaged[0][1]
     return None
 
 
-def load(path: Path) -> State:
+def load(path: Path, take: Callable[[State], object] | None = None) -> State:
     """A checkpoint whose bytes are what its side file says, on the CPU.
 
+    The hash says that the bytes are those that the side file speaks of, not who wrote both: content that
+    nobody can make sense of is damage too.
+
+    Args:
+        path: of the checkpoint.
+        take: as for `newest`.
+
     Raises:
-        ShardFault: it, or its side file, is damaged or missing.
+        ShardFault: it, or its side file, is damaged or missing, or was not written by `save`.
         UsageError: it was written by a later version.
         EnvironmentFault: it cannot be read.
     """
+    size, sha256 = _read_side(path)
     try:
-        record = sealed_json.read(_side(path))
-    except ShardFault as fault:
-        cause = "a torn write, bit rot, or a copy without its side file"
-        raise ShardFault(
-            "a checkpoint's side file is damaged", where=str(_side(path)), cause=cause
-        ) from fault
-    try:
-        sound = is_as_written(path, record["bytes"], record["sha256"])
+        sound = path.is_file() and is_as_written(path, size, sha256)
     except OSError as error:
         raise EnvironmentFault("cannot read a checkpoint", where=str(path), cause=str(error)) from error
     if not sound:
         raise ShardFault("a checkpoint is damaged", where=str(path), cause="a torn write or bit rot")
-    if record["version"] > VERSION:
-        raise UsageError("a later version wrote this checkpoint", where=str(path), remedy="update maskgen")
-    state: State = torch.load(path, map_location="cpu", weights_only=True)
+    try:
+        state = dict(torch.load(path, map_location="cpu", weights_only=True))
+        if take is not None:
+            take(state)
+    except torch.OutOfMemoryError:  # the GPU's, which is no fault of the file
+        raise
+    except Exception as error:
+        what = (str(error).strip() or "no more is known").splitlines()[0]
+        raise ShardFault(
+            "a checkpoint is damaged: its hash is right, its content is not",
+            where=str(path),
+            cause=f"{type(error).__name__}: {what}",
+        ) from error
     return state
+
+
+def _read_side(path: Path) -> tuple[int, str]:
+    """A checkpoint's length and SHA-256, by its side file."""
+    side = _side(path)
+    try:
+        record = sealed_json.read(side)
+        version, step = int(record["version"]), int(record["step"])
+        size, sha256 = int(record["bytes"]), str(record["sha256"])
+    except (ShardFault, KeyError, TypeError, ValueError, OverflowError) as fault:
+        cause = "a torn write, bit rot, or a copy without its side file"
+        raise ShardFault("a checkpoint's side file is damaged", where=str(side), cause=cause) from fault
+    if version > VERSION:
+        raise UsageError("a later version wrote this checkpoint", where=str(path), remedy="update maskgen")
+    if path.stem != path_of(path.parent, step).stem:
+        cause = f"it is that of step {step}"
+        raise ShardFault("a checkpoint lies under another's name", where=str(path), cause=cause)
+    return size, sha256
 
 
 def _set_aside(path: Path) -> None:

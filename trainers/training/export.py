@@ -23,6 +23,8 @@ from maskgen.loaders.pixels.normalize import DEVIATION, MEAN
 from . import checkpoint
 
 Warn = Callable[[str], None]
+Weights = dict[str, Tensor]
+Facts = dict[str, str]
 
 FORMATS = ("torchvision", "timm", "detectron2")
 _PREFIX = "backbone."
@@ -35,8 +37,10 @@ def _warn(text: str) -> None:
     print(f"warning: {text}", file=sys.stderr)
 
 
-def load_last(path: Path, warn: Warn) -> tuple[Path, checkpoint.State]:
-    """A checkpoint as it is; of a run's folder, its last whole one.
+def _load_last(path: Path, warn: Warn) -> tuple[Path, Weights, Facts]:
+    """The backbone in a checkpoint, or in the last whole one of a run's folder, and what is known about it.
+
+    And which file that is.
 
     Args:
         path: of either.
@@ -54,16 +58,27 @@ def load_last(path: Path, warn: Warn) -> tuple[Path, checkpoint.State]:
             remedy="name a step-*.pt with its .json, a run's folder, or an exported .safetensors",
         )
     if path.is_file():
-        return path, checkpoint.load(path)
-    found = checkpoint.newest(path if checkpoint.steps(path) else path / checkpoint.FOLDER, warn)
-    if found is None:
-        raise UsageError(
-            "there is no checkpoint", where=str(path), remedy="name a step-*.pt, or a run's folder"
-        )
-    return found
+        found = path, checkpoint.load(path, _backbone)
+    else:
+        folder = path if checkpoint.steps(path) else path / checkpoint.FOLDER
+        newest = checkpoint.newest(folder, warn, _backbone)
+        if newest is None:
+            raise UsageError(
+                "there is no checkpoint", where=str(path), remedy="name a step-*.pt, or a run's folder"
+            )
+        found = newest
+    file, state = found
+    return file, *_backbone(state, file_sha256(file))
 
 
-def export(source: Path, target: Path, kind: str = "torchvision", *, warn: Warn = _warn) -> dict[str, str]:
+def _backbone(state: checkpoint.State, sha256: str = "") -> tuple[Weights, Facts]:
+    weights = backbone_weights(state["method"])
+    if not weights:
+        raise ValueError("it holds no backbone")
+    return weights, describe(state["config"], sha256, state["schedule"]["step"])
+
+
+def export(source: Path, target: Path, kind: str = "torchvision", *, warn: Warn = _warn) -> Facts:
     """Write the online encoder of a checkpoint.
 
     torchvision and timm name ResNets alike; a backbone ``timm/NAME`` has timm's names for that model, others
@@ -99,10 +114,8 @@ def export(source: Path, target: Path, kind: str = "torchvision", *, warn: Warn 
             f"cannot export {target.name} as {kind!r}",
             remedy=f"one of {', '.join(FORMATS)}; {kind} ends in {ending}",
         )
-    path, state = load_last(source, warn)
-    weights = backbone_weights(state["method"])
+    path, weights, facts = _load_last(source, warn)
     _check_finite(weights, path)
-    facts = describe(state["config"], file_sha256(path), state["schedule"]["step"])
     if kind == "timm" and not _OF_TIMM.fullmatch(facts["backbone"]):
         raise UsageError(
             f"timm has no backbone {facts['backbone']!r}", remedy="--format torchvision keeps its own names"
@@ -116,7 +129,7 @@ def export(source: Path, target: Path, kind: str = "torchvision", *, warn: Warn 
     return facts
 
 
-def backbone_weights(method: dict[str, Tensor]) -> dict[str, Tensor]:
+def backbone_weights(method: Weights) -> Weights:
     """The online encoder's part of a method's state, contiguous, under its own names."""
     found = {k.removeprefix(_PREFIX): v for k, v in method.items() if k.startswith(_PREFIX)}
     return {
@@ -124,7 +137,7 @@ def backbone_weights(method: dict[str, Tensor]) -> dict[str, Tensor]:
     }
 
 
-def _check_finite(weights: dict[str, Tensor], path: Path) -> None:
+def _check_finite(weights: Weights, path: Path) -> None:
     for name, value in weights.items():
         if not value.isfinite().all():
             raise MaskgenError(
@@ -135,7 +148,7 @@ def _check_finite(weights: dict[str, Tensor], path: Path) -> None:
             )
 
 
-def describe(config: dict[str, Any], sha256: str, step: int) -> dict[str, str]:
+def describe(config: dict[str, Any], sha256: str, step: int) -> Facts:
     """What someone who finds the file needs to know, as texts."""
     preset = config["preset"]
     return {
@@ -150,7 +163,7 @@ def describe(config: dict[str, Any], sha256: str, step: int) -> dict[str, str]:
     }
 
 
-def detectron2_names(weights: dict[str, Tensor]) -> dict[str, Tensor]:
+def detectron2_names(weights: Weights) -> Weights:
     """A torchvision ResNet under the names of Detectron2's: stem and res2 to res5, norms within convolutions.
 
     Raises:
@@ -178,7 +191,7 @@ def _detectron2_name(name: str) -> str:
     return f"res{int(stage) + 1}.{block}.{layer}.{part}"
 
 
-def _write_detectron2(target: Path, weights: dict[str, Tensor], facts: dict[str, str]) -> None:
+def _write_detectron2(target: Path, weights: Weights, facts: Facts) -> None:
     """As its checkpointer reads a .pth; "matching_heuristics" lets it put a prefix before the names."""
     content = {"model": weights, "__author__": "maskgen", "matching_heuristics": True, "facts": facts}
     buffer = io.BytesIO()
@@ -186,7 +199,7 @@ def _write_detectron2(target: Path, weights: dict[str, Tensor], facts: dict[str,
     write_atomic(target, buffer.getvalue())
 
 
-def read_backbone(path: Path, warn: Warn = _warn) -> tuple[dict[str, Tensor], dict[str, str]]:
+def read_backbone(path: Path, warn: Warn = _warn) -> tuple[Weights, Facts]:
     """Weights and facts from an exported .safetensors, a checkpoint, or a run's folder.
 
     Raises:
@@ -194,10 +207,7 @@ def read_backbone(path: Path, warn: Warn = _warn) -> tuple[dict[str, Tensor], di
         ShardFault: it is damaged.
     """
     if path.suffix != ".safetensors":
-        path, state = load_last(path, warn)
-        return backbone_weights(state["method"]), describe(
-            state["config"], file_sha256(path), state["schedule"]["step"]
-        )
+        return _load_last(path, warn)[1:]
     from safetensors import SafetensorError, safe_open
 
     try:

@@ -60,12 +60,16 @@ def load_state(folder: Path, facts: Facts) -> Facts:
     """The state that a record speaks of, on the CPU.
 
     Raises:
-        ShardFault: it is absent, or not what was written.
+        ShardFault: it is absent, not what was written, or nothing that `save_state` writes.
     """
     path = folder / facts["file"]
-    if not is_as_written(path, facts["bytes"], facts["sha256"]):
+    if not path.is_file() or not is_as_written(path, facts["bytes"], facts["sha256"]):
         raise ShardFault("a checkpoint is damaged", where=str(path), cause="a torn write or bit rot")
-    state: Facts = torch.load(path, map_location="cpu", weights_only=True)
+    try:
+        state: Facts = torch.load(path, map_location="cpu", weights_only=True)
+    except Exception as error:
+        cause = f"its hash is right, its content is not ({type(error).__name__})"
+        raise ShardFault("a checkpoint is damaged", where=str(path), cause=cause) from error
     return state
 
 

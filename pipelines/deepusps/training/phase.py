@@ -129,12 +129,12 @@ class _StoredPhase:
         try:
             average = self._read_average(record)
             state = load_state(self._work.root / CHECKPOINTS, record["checkpoint"])
+            found = self._fresh(average)
+            _restore(found, state, record["checkpoint"]["file"])
         except ShardFault as fault:
             where = f"{fault.what}: {fault.where}"
             self._hardware.note(f"{where}; {self._training.words}, begins anew, with the same result")
             return None
-        found = self._fresh(average)
-        found.load_state_dict(state)
         self.epochs = record["epochs"]
         return found
 
@@ -210,6 +210,15 @@ class _StoredPhase:
         self._work.store.write(name, 0, labels)
         self._work.store.sync(name)
         return rows_sha256(labels)
+
+
+def _restore(loop: PhaseLoop, state: Facts, file: str) -> None:
+    """Put a checkpoint's content where it belongs, whatever somebody has written into it."""
+    try:
+        loop.load_state_dict(state)
+    except Exception as error:
+        cause = f"it is no state of this phase ({type(error).__name__})"
+        raise ShardFault("a checkpoint is damaged", where=file, cause=cause) from error
 
 
 def drop_intermediates(work: WorkFolder) -> None:

@@ -1,9 +1,14 @@
 from __future__ import annotations
 
+import io
 import json
+import os
+import pickle
 import shutil
 import subprocess
 import sys
+from collections.abc import Callable
+from hashlib import sha256
 from pathlib import Path
 
 import numpy as np
@@ -11,6 +16,7 @@ import pytest
 import torch
 
 from maskgen.errors import ShardFault, UsageError
+from maskgen.shards import sealed_json
 from maskgen.trainers.training import checkpoint
 
 
@@ -142,6 +148,121 @@ def test_a_later_format_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPat
     path = checkpoint.save(tmp_path, 1, state(1))
     monkeypatch.undo()
     with pytest.raises(UsageError, match="later version"):
+        checkpoint.load(path)
+
+
+def forge(path: Path, content: bytes, **facts: object) -> None:
+    """Write content with a side file that vouches for it."""
+    path.write_bytes(content)
+    step = int(path.stem.removeprefix("step-"))
+    record = {"version": 1, "step": step, "bytes": len(content), "sha256": sha256(content).hexdigest()}
+    path.with_suffix(".json").write_bytes(sealed_json.render({**record, **facts}))
+
+
+def pickled(value: object, protocol: int = 2) -> bytes:
+    buffer = io.BytesIO()
+    torch.save(value, buffer, pickle_protocol=protocol)
+    return buffer.getvalue()
+
+
+class Dangerous:
+    def __reduce__(self) -> tuple[Callable[[str], object], tuple[str]]:
+        return Path.touch, (Path("made-by-a-checkpoint"),)  # type: ignore[return-value]
+
+
+FORGED = {
+    "code": pickle.dumps({"method": Dangerous()}),
+    "code in a zip": pickled({"method": Dangerous()}),
+    "empty": b"",
+    "text": b"no checkpoint",
+    "a pickle of nothing": b"\x80\x02.",
+    "a memo that is not there": b"\x80\x02h\x00.",
+    "a pickle without its end": pickle.dumps({"a": 1}, protocol=2)[:-3],
+    "a zip of nothing": b"PK\x05\x06" + bytes(18),
+    "a list": pickled([1, 2]),
+}
+
+
+@pytest.mark.parametrize("kind", FORGED)
+def test_content_that_nobody_can_read_is_damage_though_its_hash_is_right(
+    kind: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    folder = tmp_path / "checkpoints"
+    checkpoint.save(folder, 1, state(1))
+    forge(checkpoint.path_of(folder, 2), FORGED[kind])
+    warned: list[str] = []
+    found = checkpoint.newest(folder, warned.append)
+    assert found is not None
+    assert found[1]["schedule"]["step"] == 1
+    assert len(warned) == 1
+    assert "a checkpoint is damaged: its hash is right, its content is not" in warned[0]
+    assert not Path("made-by-a-checkpoint").exists()
+
+
+def test_flipped_pickles_of_the_right_hash_never_crash(tmp_path: Path) -> None:
+    """Old-style files, in which no checksum of a zip stands before the reader."""
+    buffer = io.BytesIO()
+    torch.save(
+        {"method": {"w": torch.zeros(3)}, "n": [1, 2.5, "x"]}, buffer, _use_new_zipfile_serialization=False
+    )
+    whole, random = buffer.getvalue(), np.random.default_rng(0)
+    path = checkpoint.path_of(tmp_path, 2)
+    damaged = 0
+    for _ in range(100):
+        torn = bytearray(whole)
+        torn[random.integers(len(torn))] = random.integers(256)
+        forge(path, bytes(torn))
+        try:
+            checkpoint.load(path)
+        except ShardFault:
+            damaged += 1
+    assert damaged > 10
+
+
+@pytest.mark.parametrize(
+    "facts",
+    [{"bytes": None}, {"bytes": "many"}, {"sha256": 7}, {"version": [1]}, {"step": 3}, {"bytes": 1e400}],
+)
+def test_a_side_file_that_says_nonsense_is_damage_too(facts: dict[str, object], tmp_path: Path) -> None:
+    checkpoint.save(tmp_path, 1, state(1))
+    path = checkpoint.path_of(tmp_path, 2)
+    forge(path, pickled(state(2)), **facts)
+    warned: list[str] = []
+    found = checkpoint.newest(tmp_path, warned.append)
+    assert found is not None
+    assert (found[1]["schedule"]["step"], len(warned)) == (1, 1)
+
+
+def test_a_side_file_without_its_facts_is_damage_too(tmp_path: Path) -> None:
+    checkpoint.save(tmp_path, 1, state(1))
+    path = checkpoint.save(tmp_path, 2, state(2))
+    path.with_suffix(".json").write_bytes(sealed_json.render({"version": 1}))
+    warned: list[str] = []
+    found = checkpoint.newest(tmp_path, warned.append)
+    assert found is not None
+    assert (found[1]["schedule"]["step"], len(warned)) == (1, 1)
+
+
+def test_a_state_that_nobody_can_take_is_damage_and_the_message_says_why(tmp_path: Path) -> None:
+    checkpoint.save(tmp_path, 1, state(1))
+    checkpoint.save(tmp_path, 2, {"method": {}})
+    warned: list[str] = []
+    found = checkpoint.newest(tmp_path, warned.append, lambda state: state["method"]["w"].sum())
+    assert found is not None
+    assert found[1]["schedule"]["step"] == 1
+    assert "KeyError: 'w'" in warned[0]
+    with pytest.raises(ShardFault, match="KeyError: 'nobody'"):
+        checkpoint.newest(tmp_path, quiet, lambda state: state["nobody"])
+    assert checkpoint.steps(tmp_path) == [1]  # where none is whole, none is put aside
+
+
+def test_a_pipe_under_a_checkpoints_name_is_not_waited_for(tmp_path: Path) -> None:
+    path = checkpoint.path_of(tmp_path, 2)
+    forge(path, b"")
+    path.unlink()
+    os.mkfifo(path)
+    with pytest.raises(ShardFault, match="a checkpoint is damaged"):
         checkpoint.load(path)
 
 

@@ -150,10 +150,13 @@ def test_a_damaged_last_checkpoint_is_passed_over_with_a_warning(tmp_path: Path)
     state = checkpoint.load(path)
     newest = checkpoint.save(path.parent, 4, {**state, "schedule": {"step": 4}})
     newest.write_bytes(newest.read_bytes()[:-1])
+    checkpoint.save(path.parent, 5, {**state, "config": {}}, keep=3)
+    checkpoint.save(path.parent, 6, {**state, "method": {"head.weight": torch.zeros(1)}}, keep=4)
     told: list[str] = []
     assert export(tmp_path, tmp_path / "out.safetensors", warn=told.append)["step"] == "3"
-    assert len(told) == 1
-    assert newest.name in told[0]
+    assert len(told) == 3
+    for text, words in zip(told, ("it holds no backbone", "KeyError: 'preset'", newest.name), strict=True):
+        assert words in text
     path.write_bytes(b"")
     with pytest.raises(ShardFault, match="no checkpoint is whole"):
         export(tmp_path, tmp_path / "out.safetensors")

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import importlib
 import importlib.util
-import pickle
 from typing import TYPE_CHECKING, Any
 
 import torch
@@ -52,7 +51,9 @@ def read_state(path: Path) -> dict[str, Tensor]:
 def _read_torch(path: Path) -> Any:
     try:
         return torch.load(path, map_location="cpu", weights_only=True)
-    except (pickle.UnpicklingError, RuntimeError, EOFError, ValueError, KeyError) as error:
+    except OSError:
+        raise
+    except Exception as error:  # a damaged pickle raises what it likes
         cause = "it is truncated, not a torch file, or pickles more than tensors"
         raise UsageError(
             "the weights cannot be read", where=str(path), cause=cause, remedy="download it again"

@@ -194,6 +194,16 @@ def test_safetensors_load_or_say_what_to_install(random_weights: Path, tmp_path:
         load_network("u2netp", path)
 
 
+@pytest.mark.parametrize(
+    "content", [b"", b"no weights", b"\x80\x02.", b"\x80\x02h\x00.", b"\x80\x02N.\x80\x02."]
+)
+def test_a_damaged_pth_says_so_whatever_its_reader_raises(content: bytes, tmp_path: Path) -> None:
+    path = tmp_path / "u2netp.pth"
+    path.write_bytes(content)
+    with pytest.raises(UsageError, match="cannot be read"):
+        load_network("u2netp", path)
+
+
 @pytest.mark.slow
 def test_without_torch_the_error_says_what_to_install() -> None:
     program = """

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
 import pickle
 from pathlib import Path
@@ -133,3 +134,12 @@ def test_halving_rounds_floats_and_leaves_counters(tmp_path: Path) -> None:
     save_file({"weight": torch.tensor([70_000.0])}, path)
     with pytest.raises(MaskgenError, match="cannot be rounded"):
         halve_weights(path)
+
+
+def test_a_state_of_the_right_hash_and_the_wrong_content_is_damaged(tmp_path: Path) -> None:
+    path = tmp_path / "0.pt"
+    for content in (b"", b"no pickle", pickle.dumps({"network": Dangerous()}), b"\x80\x02h\x00."):
+        path.write_bytes(content)
+        facts = {"file": path.name, "bytes": len(content), "sha256": hashlib.sha256(content).hexdigest()}
+        with pytest.raises(ShardFault, match="its content is not"):
+            load_state(tmp_path, facts)

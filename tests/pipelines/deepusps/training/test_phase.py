@@ -16,6 +16,7 @@ from maskgen.errors import MaskgenError, ShardFault
 from maskgen.pipelines.deepusps.run import RunHooks
 from maskgen.pipelines.deepusps.store import MapStore
 from maskgen.pipelines.deepusps.training import phase
+from maskgen.pipelines.deepusps.training.checkpoints import save_state
 from maskgen.pipelines.deepusps.training.phase import Hardware
 from maskgen.pipelines.deepusps.work_folder import WorkFolder
 
@@ -31,15 +32,26 @@ def test_stopped_in_the_middle_of_an_average_it_ends_with_the_same_bytes(finishe
 
 
 def test_a_damaged_checkpoint_costs_its_round_and_nothing_else(finished: Path, copy: Path) -> None:
+    notes: list[str] = []
+    hooks = RunHooks(workers=1, hardware=Hardware(threads=1, note=notes.append))
     with killed(WorkFolder, "commit", 5, after=True):  # the second round's second epoch
         do(copy)
     (path,) = (copy / "checkpoints").glob("0.pt")
+    forge_another_networks(copy, path)
+    with killed(WorkFolder, "commit", 2, after=True):  # the same epoch, made again
+        do(copy, hooks=hooks)
     path.write_bytes(path.read_bytes()[:-1])
-    notes: list[str] = []
-    do(copy, hooks=RunHooks(workers=1, hardware=Hardware(threads=1, note=notes.append)))
-    assert len(notes) == 1
-    assert "checkpoint is damaged" in notes[0]
+    do(copy, hooks=hooks)
+    assert len(notes) == 2
+    assert all("checkpoint is damaged" in note for note in notes)
     assert hashes(copy) == hashes(finished)
+
+
+def forge_another_networks(output: Path, path: Path) -> None:
+    """Replace a checkpoint by one that its record vouches for and that no phase can take."""
+    work = WorkFolder(output)
+    (name,) = (one.stem for one in (output / "records").glob("*-round-*.json") if not work.is_done(one.stem))
+    work.commit(name, {**(work.record(name) or {}), "checkpoint": save_state(path, {"network": {}})})
 
 
 @pytest.mark.parametrize(
