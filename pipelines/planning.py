@@ -43,7 +43,7 @@ def prepare(config: ResolvedConfig) -> Plan:
     A damaged plan in the folder is replaced when the commit records, or what is left of it, are of this run.
 
     Args:
-        config: of the run.
+        config: of the run, for which `make_folders` was called.
 
     Raises:
         UsageError: the folder holds another run's shards, or files that are not ours.
@@ -51,7 +51,6 @@ def prepare(config: ResolvedConfig) -> Plan:
         EnvironmentFault: the disk is full, broken or read-only.
     """
     output = Path(config.options.output)
-    _check_folders(config.options)
     source = open_source(config.options)
     with PartialFile(output / naming.PLAN_TABLE) as rows:
         plan = write_rows(source, config, rows)
@@ -74,7 +73,13 @@ def prepare(config: ResolvedConfig) -> Plan:
     return plan
 
 
-def _check_folders(options: RunConfig) -> None:
+def make_folders(options: RunConfig) -> None:
+    """Make the output folder and the one of its records, and sweep what dead processes have left in them.
+
+    Raises:
+        UsageError: the output lies inside the input, or cannot be made.
+        EnvironmentFault: the disk is full, broken or read-only, or shards cannot be made on its file system.
+    """
     output = Path(options.output)
     if options.input:
         root = Path(options.input).resolve()

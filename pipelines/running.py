@@ -12,6 +12,7 @@ from pathlib import Path
 from maskgen.config.run_config import RunConfig, parse_budget
 from maskgen.errors import EXIT_DONE, EXIT_FAULTS, MaskgenError, ShardFault
 from maskgen.io.atomic import sweep_partials
+from maskgen.io.owner import share_folder
 from maskgen.processes.signals import StopSignals
 from maskgen.shards import manifest, naming, table
 from maskgen.shards.commit import withdraw
@@ -22,8 +23,8 @@ from maskgen.shards.record import Record, read_records
 from .executors.local import LocalExecutor
 from .log import append_log
 from .model.precision import check_precision_of
-from .planning import prepare
-from .resolve import resolve
+from .planning import make_folders, prepare
+from .resolve import ResolvedConfig, resolve
 from .shard.make import ShardJob, ShardResult
 from .shard.stages import Stages
 from .shard.worker import StagesFactory
@@ -102,14 +103,28 @@ def run(config: RunConfig, options: RunOptions | None = None) -> Outcome:
 
 def _run(wanted: RunConfig, options: RunOptions, stop: StopSignals) -> Outcome:
     config = resolve(wanted)
+    make_folders(wanted)
+    with share_folder(Path(wanted.output)) as is_alone:
+        return _make(config, wanted, options, stop, is_alone)
+
+
+def _make(
+    config: ResolvedConfig,
+    wanted: RunConfig,
+    options: RunOptions,
+    stop: StopSignals,
+    is_alone: Callable[[], bool],
+) -> Outcome:
     plan = prepare(config)
     output = Path(wanted.output)
-    tally = _Tally(plan, options, _committed(output, plan, retry=options.retry_failed))
-    jobs = [
+    own = [
         ShardJob(output, number, shard.name, plan.members, plan.fingerprint)
         for number, shard in enumerate(plan.shards)
-        if number % options.task[1] == options.task[0] and shard.name not in tally.records
+        if number % options.task[1] == options.task[0]
     ]
+    retried = {job.name for job in own} if options.retry_failed else set()
+    tally = _Tally(plan, options, _committed(output, plan, retried))
+    jobs = [job for job in own if job.name not in tally.records]
     workers = min(wanted.workers or len(os.sched_getaffinity(0)), max(1, len(jobs)))
     try:
         if jobs:
@@ -119,7 +134,7 @@ def _run(wanted: RunConfig, options: RunOptions, stop: StopSignals) -> Outcome:
         for result in executor.run(jobs):
             tally.add(result, output)
     except MaskgenError:
-        _forget_a_run_that_made_nothing(output)
+        _forget_a_run_that_made_nothing(output, is_alone)
         raise
     finally:
         _end(output, plan)
@@ -137,8 +152,13 @@ def _end(output: Path, plan: Plan) -> None:
         manifest.write(output, plan)
 
 
-def _forget_a_run_that_made_nothing(output: Path) -> None:
-    """Without its plan the folder is free for a run with the right weights or precision."""
+def _forget_a_run_that_made_nothing(output: Path, is_alone: Callable[[], bool]) -> None:
+    """Without its plan the folder is free for a run with the right weights or precision.
+
+    Another run may be on its first shard, by the same plan: then the plan stays.
+    """
+    if not is_alone():
+        return
     made = [path for suffix in naming.SUFFIXES for path in output.glob(f"*.{suffix}")]
     if any((output / naming.RECORDS).glob("*.json")) or any(path.name != naming.PLAN_TABLE for path in made):
         return
@@ -181,15 +201,15 @@ class _Tally:
         self.options.report(self.progress(running))
 
 
-def _committed(output: Path, plan: Plan, *, retry: bool) -> dict[str, Record]:
-    """Records of the shards that are done; those to be retried are withdrawn."""
+def _committed(output: Path, plan: Plan, retried: set[str]) -> dict[str, Record]:
+    """Records of the shards that are done; those with failures are withdrawn if they are to be retried."""
     done = {}
     for record in read_records(output):
         if record.fingerprint != plan.fingerprint:
             raise ShardFault(
                 "a commit record is of another run", where=record.name, remedy="maskgen verify --repair"
             )
-        if retry and record.failed:
+        if record.failed and record.name in retried:
             withdraw(output, record.name)
             continue
         check_size(output, record)

@@ -1,4 +1,4 @@
-"""Who owns an unfinished file, and whether that process is gone.
+"""Who owns an unfinished file or works in a folder, and whether that process is gone.
 
 An owner writes its name into the file's name and holds a lock on the file. The lock dies with the process, in
 any container and on any machine that sees it; the name tells where the lock may not be seen.
@@ -14,7 +14,7 @@ import hashlib
 import os
 import socket
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import NamedTuple
 
@@ -134,6 +134,37 @@ def _is_abandoned(path: Path, descriptor: int, now: float) -> bool:
     if owner and owner.place and owner.place == _place():
         return _start_of(owner.pid) != owner.start
     return locks and is_local(path)
+
+
+@contextlib.contextmanager
+def share_folder(folder: Path) -> Iterator[Callable[[], bool]]:
+    """Be seen by whoever else works in a folder; waits while one that was alone there empties it.
+
+    Yields:
+        A function that tells whether surely nobody else is in the folder, and if so keeps all others out to
+        the end. Where locks may go unseen it says False.
+
+    Raises:
+        OSError: the folder cannot be opened.
+    """
+    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    locks = True
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_SH)
+    except OSError:
+        locks = False
+
+    def is_alone() -> bool:
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError:
+            return False
+        return locks and is_local(folder)
+
+    try:
+        yield is_alone
+    finally:
+        os.close(descriptor)
 
 
 def is_local(path: Path) -> bool:

@@ -1,0 +1,85 @@
+"""Several tasks in one folder: what one of them meets costs the others nothing."""
+
+from __future__ import annotations
+
+import json
+import resource
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+from conftest import MakeSet
+from photos import hashes
+
+from maskgen.errors import EnvironmentFault
+from maskgen.io import owner
+from maskgen.io.owner import share_folder
+from maskgen.shards import naming
+from maskgen.shards.record import read_records
+
+pytestmark = pytest.mark.faults
+
+
+@contextmanager
+def small_files(limit_bytes: int) -> Iterator[None]:
+    """This process may write no file longer than that."""
+    before = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (limit_bytes, before[1]))
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, before)
+
+
+def fails_before_its_first_shard(output: Path, make_set: MakeSet) -> None:
+    with small_files(60_000), pytest.raises(EnvironmentFault, match="File too large"):
+        make_set(output, task=(0, 2))
+
+
+def test_a_failing_task_spares_the_plan_while_another_is_there(make_set: MakeSet, tmp_path: Path) -> None:
+    output = tmp_path / "shards"
+    output.mkdir()
+    with share_folder(output):  # the other one, on its first shard
+        fails_before_its_first_shard(output, make_set)
+        assert {naming.PLAN, naming.PLAN_TABLE, naming.MANIFEST} <= {path.name for path in output.iterdir()}
+
+
+def test_a_failing_task_that_is_alone_leaves_the_folder_free(make_set: MakeSet, tmp_path: Path) -> None:
+    fails_before_its_first_shard(tmp_path / "shards", make_set)
+    assert [path.name for path in (tmp_path / "shards").iterdir()] == [naming.RECORDS]
+
+
+def test_where_others_may_go_unseen_the_plan_stays(
+    make_set: MakeSet, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """On a network file system a lock may be this machine's alone."""
+    monkeypatch.setattr(owner, "is_local", lambda _: False)
+    fails_before_its_first_shard(tmp_path / "shards", make_set)
+    assert (tmp_path / "shards" / naming.PLAN).exists()
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(600)
+def test_two_tasks_one_of_them_starved_at_many_timings(
+    photos: Path, tmp_path: Path, full_faults: bool
+) -> None:
+    rounds = 50 if full_faults else 5
+    script = Path(__file__).with_name("two_tasks.py")
+    command = [sys.executable, str(script), str(photos), str(tmp_path), str(rounds)]
+    done = subprocess.run(command, capture_output=True, text=True, check=True)
+    counts = json.loads(done.stdout)
+    assert counts == dict.fromkeys(("starved_by_the_disk", "well", "plan", "same_bytes"), rounds), done.stderr
+
+
+@pytest.mark.slow
+def test_a_task_that_retries_withdraws_no_shard_of_another(make_set: MakeSet, tmp_path: Path) -> None:
+    """The other one may have just made it again, and would not make it a third time."""
+    make_set(tmp_path / "shards")
+    failed = [record.name for record in read_records(tmp_path / "shards") if record.failed]
+    assert [int(name[-1]) % 2 for name in failed] == [0], "a shard of task 0/2"
+    before = hashes(tmp_path / "shards")
+    make_set(tmp_path / "shards", retry_failed=True, task=(1, 2))
+    assert hashes(tmp_path / "shards") == before
