@@ -18,8 +18,12 @@ PART_BYTES = 16 << 20
 
 _ADDRESS = re.compile(r"([a-z][a-z0-9+.-]*)://")
 _SCHEMES = ("s3", "gs", "az")
-_RETRY = {"max_retries": 5, "retry_timeout": timedelta(seconds=60)}
-_CLIENT = {"connect_timeout": "10s", "timeout": "120s", "allow_http": True}
+RETRY_S = "MASKGEN_STORE_RETRY_S"
+TIMEOUT_S = "MASKGEN_STORE_TIMEOUT_S"
+_DEFAULTS = {RETRY_S: 60.0, TIMEOUT_S: 20.0}
+_BACKOFF = {"init_backoff": timedelta(seconds=0.1), "max_backoff": timedelta(seconds=5), "base": 2}
+_UNLIMITED = 1_000_000  # the time limits the tries, not their number
+_SLOWEST = 10  # a part that trickles in may take ten times as long as one may be silent
 _SETTINGS = (
     "s3:// reads AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY, AWS_REGION and, for other stores than Amazon's, "
     "AWS_ENDPOINT_URL"
@@ -110,7 +114,19 @@ def _folder_faults(where: str) -> Iterator[None]:
 
 
 class ObjectStore:
-    """An object store; the address's path is the folder. Settings come from the environment."""
+    """An object store; the address's path is the folder. Settings come from the environment.
+
+    A request that fails or is cut off is tried again, with waits of .1 s that grow to 5 s, until
+    MASKGEN_STORE_RETRY_S seconds (60) have passed since it began. One that is answered with silence for
+    MASKGEN_STORE_TIMEOUT_S seconds (20), or trickles for ten times as long, counts as failed.
+
+    Args:
+        address: of the folder.
+
+    Raises:
+        UsageError: one of these settings is no time.
+        EnvironmentFault: obstore is not installed.
+    """
 
     def __init__(self, address: str) -> None:
         self.address = address.rstrip("/")
@@ -126,8 +142,9 @@ class ObjectStore:
                 "object stores need obstore", where=self.address, remedy='pip install "maskgen[cloud]"'
             ) from error
         self._process = os.getpid()
+        client, retry = _patience()
         with self._faults(""):
-            self._store = from_url(self.address, client_options=_CLIENT, retry_config=_RETRY)
+            self._store = from_url(self.address, client_options=client, retry_config=retry)
 
     def __getstate__(self) -> dict[str, Any]:
         return {"address": self.address}
@@ -183,6 +200,35 @@ class ObjectStore:
             raise _refused(where, error) from error
 
 
+def _patience() -> tuple[dict[str, Any], dict[str, Any]]:
+    """Options of obstore: of its client, and of how long it tries."""
+    silent_s = _seconds(TIMEOUT_S)
+    client = {
+        "connect_timeout": timedelta(seconds=min(silent_s, 10)),
+        "read_timeout": timedelta(seconds=silent_s),
+        "timeout": timedelta(seconds=silent_s * _SLOWEST),
+        "allow_http": True,
+    }
+    retry_s = timedelta(seconds=_seconds(RETRY_S))
+    return client, {"max_retries": _UNLIMITED, "retry_timeout": retry_s, "backoff": _BACKOFF}
+
+
+def _seconds(name: str) -> float:
+    """A time from the environment, s.
+
+    Raises:
+        UsageError: it is none.
+    """
+    text = os.environ.get(name, "")
+    try:
+        value = float(text or _DEFAULTS[name])
+    except ValueError:
+        value = 0.0
+    if not 0.001 <= value <= 86_400:
+        raise UsageError(f"{name}={text} is no time", remedy="give seconds, from 0.001 to 86400")
+    return value
+
+
 def _missing(where: str) -> ShardFault:
     return ShardFault(
         "a file of the data set is not there",
@@ -201,8 +247,13 @@ def _short(where: str, found: int, size: int) -> ShardFault:
     )
 
 
+def _shortened(text: str) -> str:
+    """The beginning, which says what was asked for, and the end, which says what happened."""
+    return text if len(text) <= 300 else f"{text[:150]} ... {text[-150:]}"
+
+
 def _refused(where: str, error: Exception) -> EnvironmentFault:
-    text = " ".join(str(error).split())[:300]
+    text = _shortened(" ".join(str(error).split()))
     kind = type(error).__name__
     if kind in ("UnauthenticatedError", "PermissionDeniedError", "PermissionError") or "redential" in text:
         return EnvironmentFault(
@@ -215,5 +266,6 @@ def _refused(where: str, error: Exception) -> EnvironmentFault:
         "the store cannot be read",
         where=where,
         cause=text,
-        remedy=f"check the network, the region and the endpoint: {_SETTINGS}",
+        remedy=f"check the network, the region and the endpoint: {_SETTINGS}; {RETRY_S} says how long a "
+        f"request is tried again, {TIMEOUT_S} how long the store may be silent",
     )

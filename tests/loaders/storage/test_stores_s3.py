@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import re
 import threading
+import time
 import urllib.parse
 from collections import Counter
 from collections.abc import Iterator
@@ -15,7 +16,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from maskgen.errors import EnvironmentFault, ShardFault
+from maskgen.errors import EnvironmentFault, ShardFault, UsageError
 from maskgen.loaders.dataset.dataset import Dataset
 from maskgen.loaders.dataset.open import open_dataset
 from maskgen.loaders.reading.samples import SampleReader
@@ -26,7 +27,7 @@ pytest.importorskip("obstore", reason="object stores need obstore: pip install m
 
 @pytest.fixture(autouse=True)
 def settings(monkeypatch: pytest.MonkeyPatch) -> None:
-    for name in [name for name in os.environ if name.startswith("AWS_")]:
+    for name in [name for name in os.environ if name.startswith(("AWS_", "MASKGEN_STORE_"))]:
         monkeypatch.delenv(name)
     monkeypatch.setenv("AWS_ACCESS_KEY_ID", "somebody")
     monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "secret")
@@ -123,12 +124,16 @@ def test_no_such_bucket(amazon: Any, tmp_path: Path) -> None:
 
 
 def test_nobody_answers(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(stores, "_RETRY", {**stores._RETRY, "max_retries": 1})
+    monkeypatch.setenv(stores.RETRY_S, "0.2")
     monkeypatch.setenv("AWS_ENDPOINT_URL", "http://127.0.0.1:9")
     with pytest.raises(EnvironmentFault, match="cannot be read") as caught:
         open_dataset("s3://photos/shards", cache=tmp_path)
     assert "AWS_ENDPOINT_URL" in caught.value.remedy
     assert caught.value.exit_code == 3
+
+
+STALL_S = 20.0
+"""How long a stalled answer stays silent, unless the test is over."""
 
 
 class Faulty(BaseHTTPRequestHandler):
@@ -140,6 +145,7 @@ class Faulty(BaseHTTPRequestHandler):
     faults: list[str]
     asked: Counter[str]
     lock: threading.Lock
+    stalled: threading.Event
 
     def do_GET(self) -> None:
         url = urllib.parse.urlsplit(self.path)
@@ -169,10 +175,12 @@ class Faulty(BaseHTTPRequestHandler):
         self.send_header("Content-Range", f"bytes {first}-{first + len(part) - 1}/{len(data)}")
         self.send_header("Content-Length", str(len(part)))
         self.send_header("Last-Modified", "Wed, 21 Oct 2015 07:28:00 GMT")
+        self.send_header("ETag", '"x"')  # as every store does: a request is taken up again only with it
         self.end_headers()
-        if fault == "hang up":
+        if fault in ("hang up", "stall"):
             self.wfile.write(part[: len(part) // 2])
             self.wfile.flush()
+            self.stalled.wait(STALL_S if fault == "stall" else 0)
             self.connection.close()
         else:
             self.wfile.write(part)
@@ -199,12 +207,13 @@ class Faulty(BaseHTTPRequestHandler):
 @pytest.fixture
 def faulty(drawn: Any, monkeypatch: pytest.MonkeyPatch) -> Iterator[type[Faulty]]:
     state = {"folder": drawn.path, "faults": [], "asked": Counter(), "lock": threading.Lock()}
-    handler = type("Handler", (Faulty,), state)
+    handler = type("Handler", (Faulty,), {**state, "stalled": threading.Event()})
     server = ThreadingHTTPServer(("127.0.0.1", 0), handler)
     thread = threading.Thread(target=server.serve_forever)
     thread.start()
     monkeypatch.setenv("AWS_ENDPOINT_URL", f"http://127.0.0.1:{server.server_port}")
     yield handler
+    handler.stalled.set()  # type: ignore[attr-defined]
     server.shutdown()
     server.server_close()
     thread.join()
@@ -226,6 +235,62 @@ def test_passing_faults_are_overcome(
 
 
 @pytest.mark.slow
+def test_a_store_that_fails_two_requests_of_three_works(
+    faulty: type[Faulty], drawn: Any, tmp_path: Path
+) -> None:
+    remote = open_dataset("s3://photos/shards", cache=tmp_path)
+    faulty.faults += ["503", "500", ""] * len(drawn.shards())
+    assert equal(remote, open_dataset(drawn.path))
+    assert sum(faulty.asked[path.name] for path in drawn.shards()) == 3 * len(drawn.shards())
+
+
+@pytest.mark.slow
+def test_a_request_is_tried_again_for_as_long_as_is_said_and_ever_more_seldom(
+    faulty: type[Faulty], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Five tries a tenth of a second apart would be over in less than one second."""
+    monkeypatch.setenv(stores.RETRY_S, "1.5")
+    remote = open_dataset("s3://photos/shards", cache=tmp_path)
+    faulty.faults += ["503"] * 200
+    began = time.monotonic()
+    with pytest.raises(EnvironmentFault, match=r"000000\.tar") as caught:
+        remote.open_tar(remote.shards[0])
+    assert 1.4 < time.monotonic() - began < 6
+    assert 4 < faulty.asked[remote.shards[0].tar_name] < 20
+    assert stores.RETRY_S in caught.value.remedy
+
+
+@pytest.mark.slow
+def test_a_stalled_answer_ends_after_the_time_that_is_said(
+    faulty: type[Faulty], drawn: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv(stores.TIMEOUT_S, "0.3")
+    monkeypatch.setenv(stores.RETRY_S, "1.5")
+    remote = open_dataset("s3://photos/shards", cache=tmp_path)
+    faulty.faults += ["stall"]
+    began = time.monotonic()
+    os.close(remote.open_tar(remote.shards[0]))  # the second answer is whole
+    faulty.faults += ["stall"] * 40
+    with pytest.raises(EnvironmentFault, match="cannot be read") as caught:
+        remote.open_tar(remote.shards[1])
+    assert time.monotonic() - began < 6
+    assert stores.TIMEOUT_S in caught.value.remedy
+
+
+def test_the_times_are_a_minute_and_twenty_seconds_unless_the_environment_says_otherwise(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    client, retry = stores._patience()
+    assert (retry["retry_timeout"].total_seconds(), client["read_timeout"].total_seconds()) == (60, 20)
+    for name in (stores.RETRY_S, stores.TIMEOUT_S):
+        for wrong in ("soon", "-1", "nan", "0", "1e9"):
+            monkeypatch.setenv(name, wrong)
+            with pytest.raises(UsageError, match=f"{name}={wrong}"):
+                stores.open_store("s3://photos/shards")
+        monkeypatch.delenv(name)
+
+
+@pytest.mark.slow
 def test_access_refused(faulty: type[Faulty], tmp_path: Path) -> None:
     remote = open_dataset("s3://photos/shards", cache=tmp_path)
     faulty.faults += ["403"] * 50
@@ -239,7 +304,7 @@ def test_access_refused(faulty: type[Faulty], tmp_path: Path) -> None:
 def test_lasting_faults_end_in_an_error_and_leave_nothing(
     faulty: type[Faulty], tmp_path: Path, fault: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(stores, "_RETRY", {**stores._RETRY, "max_retries": 1})
+    monkeypatch.setenv(stores.RETRY_S, "0.2")
     remote = open_dataset("s3://photos/shards", cache=tmp_path)
     faulty.faults += [fault] * 200
     with pytest.raises((EnvironmentFault, ShardFault), match=r"drawn-train-000000\.tar"):
@@ -255,7 +320,7 @@ def test_an_unreachable_store_is_no_broken_sample(
     faulty: type[Faulty], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Skipping is for damage: with the network away, no epoch may go on with substitutes."""
-    monkeypatch.setattr(stores, "_RETRY", {**stores._RETRY, "max_retries": 0})
+    monkeypatch.setenv(stores.RETRY_S, "0.05")
     remote = open_dataset("s3://photos/shards", cache=tmp_path)
     reader = SampleReader(remote, on_error="skip")
     faulty.faults += ["503"] * 200
