@@ -16,6 +16,7 @@ from maskgen.io.atomic import file_sha256
 from maskgen.io.download import weights_file
 from maskgen.methods import METHODS, MethodOptions, resolve_network
 from maskgen.methods.refine.registry import REFINEMENT_LIBRARIES
+from maskgen.shards.naming import FORMAT_VERSION
 from maskgen.version import __version__
 
 _NETWORK_OPTIONS = (
@@ -72,6 +73,7 @@ class ResolvedConfig:
             plan_digest: of the planned images.
         """
         return {
+            "format": FORMAT_VERSION,
             "options": self.options.fingerprint_fields(),
             "versions": self.versions,
             "weights_sha256": self.weights_sha256,

@@ -87,6 +87,22 @@ def check_folder(names: Sequence[str], whole: Manifest) -> None:
             )
 
 
+def check_checksums(shards: Sequence[Shard], whole: Manifest) -> None:
+    """Since format 3 the tables have a checksum of every member.
+
+    Raises:
+        ShardFault: a table is of another format than the manifest.
+    """
+    for shard in shards:
+        if (shard.checksums is None) != (whole.format == naming.READABLE[0]):
+            raise ShardFault(
+                f"a table is not of shard format {whole.format}",
+                where=f"{shard.name}.parquet",
+                cause="a file of another run, or a hand edit",
+                remedy=COPY_AGAIN,
+            )
+
+
 def check_unique(shards: Sequence[Shard]) -> None:
     """Every sample has a key of its own: webdataset and DALI mistake two of one key for one sample.
 

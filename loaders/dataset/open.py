@@ -15,7 +15,7 @@ from maskgen.shards.manifest import Manifest
 from maskgen.shards.subset import Subset
 
 from ..storage.cache import TarCache, open_cache
-from .checks import check_folder, check_unique, read_manifest
+from .checks import check_checksums, check_folder, check_unique, read_manifest
 from .dataset import Dataset
 from .open_shard import check_hash, open_shard
 from .shard import Shard
@@ -44,8 +44,9 @@ def open_dataset(
     Checked before anything is handed out: the manifest's seal and sums; that no shard is missing, extra,
     renamed or swapped and there is one manifest; every file's size; the SHA-256 of every index and table;
     that index, table and manifest count the same samples; that the members fill each tar to its last byte;
-    and, in a few places of each tar, that the headers are those of the table. A flipped byte inside a tar's
-    contents is found with `check_hashes` only (it reads every byte).
+    and, in a few places of each tar, that the headers are those of the table. A flipped bit inside a tar is
+    found when its member is read, by the CRC-32C in the table (since shard format 3), or here with
+    `check_hashes`, which reads every byte.
 
     Args:
         path: the folder, or its address in an object store (``s3://bucket/prefix``, ``gs://...``).
@@ -145,6 +146,7 @@ def _open_shards(folder: Path, whole: Manifest, tars: TarCache | None, window: i
     """The data set of a manifest whose folder holds what it says."""
     check_folder(tars.prepare(whole, window) if tars else sorted(p.name for p in folder.iterdir()), whole)
     shards = _shards_with_samples(folder, whole, remote=tars is not None)
+    check_checksums(shards, whole)
     check_unique(shards)
     firsts = np.cumsum([0] + [len(shard.keys) for shard in shards])
     fingerprint = hashlib.sha256(whole.render()).hexdigest()

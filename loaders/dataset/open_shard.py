@@ -44,7 +44,7 @@ def open_shard(
         check_size(path, record)
     for suffix in sorted(record.files.keys() - {"tar"}):
         check_hash(path / f"{record.name}.{suffix}", record.files[suffix].sha256)
-    rows, offsets, sizes = _places(path, record, members)
+    rows, offsets, sizes, checksums = _places(path, record, members)
     keys = np.array(rows["key"].to_pylist(), dtype=np.bytes_)
     fact = record.files.get("tar")
     if fact is None:
@@ -53,7 +53,7 @@ def open_shard(
     _check_layout(record, offsets, sizes, members)
     _check_index(path, record, rows["key"], members, (offsets, sizes))
     starts, lengths = offsets[:, 0] - tar.BLOCK, sizes.astype(np.uint32)
-    shard = Shard(record.name, first, members, fact.bytes, fact.sha256, keys, starts, lengths)
+    shard = Shard(record.name, first, members, fact.bytes, fact.sha256, keys, starts, lengths, checksums)
     if not remote:
         _check_headers(path, shard)
     return shard
@@ -61,9 +61,9 @@ def open_shard(
 
 def _places(
     path: Path, record: Record, members: tuple[str, ...]
-) -> tuple[pa.Table, NDArray[np.int64], NDArray[np.int64]]:
-    """The rows of the finished samples, and the (N, M) offsets and sizes of their members."""
-    names = [table.column(ext, part) for part in ("offset", "size") for ext in members]
+) -> tuple[pa.Table, NDArray[np.int64], NDArray[np.int64], NDArray[np.uint32] | None]:
+    """The rows of the finished samples, and the (N, M) offsets, sizes and checksums of their members."""
+    names = [table.column(ext, part) for part in ("offset", "size", "crc32c") for ext in members]
     rows = table.read(path / f"{record.name}.parquet", ["key", "status", *names])
     good = rows.filter(pc.equal(rows["status"], "ok"))
     if (good.num_rows, rows.num_rows) != (record.samples, record.samples + record.failed):
@@ -71,9 +71,13 @@ def _places(
     rule = naming.KEY.pattern.replace(r"\Z", r"\z")
     if not pc.all(pc.match_substring_regex(good["key"], rf"\A{rule}")).as_py() and good.num_rows:
         raise _contradiction(record, "a key in the table breaks the key rule")
-    values = [np.asarray(good[name].fill_null(-1).to_numpy(), np.int64) for name in names]
-    columns = np.stack(values, axis=1)
-    return good, columns[:, : len(members)], columns[:, len(members) :]
+    known = [name for name in names if name in good.column_names]  # format 2 has no checksums
+    values = [np.asarray(good[name].cast(pa.int64()).fill_null(-1).to_numpy(), np.int64) for name in known]
+    count = len(members)
+    offsets, sizes, checksums = np.split(np.stack(values, axis=1), [count, 2 * count], axis=1)
+    if (checksums < 0).any():
+        raise _contradiction(record, "the table lacks the checksum of a member")
+    return good, offsets, sizes, checksums.astype(np.uint32) if checksums.size else None
 
 
 def check_hash(path: Path, recorded: str) -> None:

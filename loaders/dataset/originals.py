@@ -18,6 +18,7 @@ import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 from maskgen.errors import ImageFault, ShardFault
+from maskgen.io.checksum import crc32c
 from maskgen.io.images.header import read_header
 from maskgen.shards import table
 
@@ -42,6 +43,7 @@ class Paths:
         fit: (N,) bool, whether the original is an upright plain JPEG of the size the mask was made for.
         sizes: (N, 2) int64, height and width that the mask was made for, px.
         sha256: (N,) of the originals.
+        checksums: (N,) uint32, CRC-32C of the originals that are fit; None of format 2, which has none.
     """
 
     keys: pa.Array
@@ -49,13 +51,15 @@ class Paths:
     fit: NDArray[np.bool_]
     sizes: NDArray[np.int64]
     sha256: pa.Array
+    checksums: NDArray[np.uint32] | None
 
     def take(self, rows: NDArray[np.bool_]) -> Paths:
         """The rows where `rows`, (N,) bool, is True."""
         keep = pa.array(rows)
         texts = (column.filter(keep) for column in (self.keys, self.paths, self.sha256))
         keys, paths, sha256 = texts
-        return Paths(keys, paths, self.fit[rows], self.sizes[rows], sha256)
+        sums = None if self.checksums is None else self.checksums[rows]
+        return Paths(keys, paths, self.fit[rows], self.sizes[rows], sha256, sums)
 
 
 def read_paths(folder: Path, shard: str) -> Paths:
@@ -65,13 +69,22 @@ def read_paths(folder: Path, shard: str) -> Paths:
         folder: of the tables.
         shard: its name.
     """
-    columns = ["key", "status", "path", "verbatim", "height", "width", "source_sha256"]
+    columns = ["key", "status", "path", "verbatim", "height", "width", "source_sha256", "source_crc32c"]
     rows = table.read(folder / f"{shard}.parquet", columns)
     good = rows.filter(pc.equal(rows["status"], "ok")).combine_chunks()
     sizes = [np.asarray(good[name].fill_null(0).to_numpy(), np.int64) for name in ("height", "width")]
     texts = {name: _text(good[name]) for name in ("key", "path", "source_sha256")}
     fit = np.asarray(good["verbatim"].fill_null(False).to_pylist(), np.bool_)
-    return Paths(texts["key"], texts["path"], fit, np.stack(sizes, axis=1), texts["source_sha256"])
+    sums = None
+    if "source_crc32c" in good.column_names:
+        sums = np.asarray(good["source_crc32c"].fill_null(0).to_numpy(), np.uint32)
+    return Paths(texts["key"], texts["path"], fit, np.stack(sizes, axis=1), texts["source_sha256"], sums)
+
+
+def join_checksums(shards: Sequence[Paths]) -> NDArray[np.uint32] | None:
+    """(N,) uint32 CRC-32C of the originals of all shards; None of format 2, which has none."""
+    known = [paths.checksums for paths in shards if paths.checksums is not None]
+    return np.concatenate(known) if known and len(known) == len(shards) else None
 
 
 def _text(column: pa.ChunkedArray) -> pa.Array:
@@ -84,10 +97,14 @@ class Photos:
     Args:
         folder: of the originals.
         places: of each sample, in order.
+        checksums: (N,) uint32, CRC-32C of each; None where they are not known.
     """
 
-    def __init__(self, folder: Path, places: Iterable[Place]) -> None:
+    def __init__(
+        self, folder: Path, places: Iterable[Place], checksums: NDArray[np.uint32] | None = None
+    ) -> None:
         self.folder = folder
+        self._checksums = checksums
         self.files: list[str] = []
         numbers: dict[str, int] = {}
         columns = (array("L"), array("q"), array("Q"))
@@ -165,7 +182,8 @@ class Photos:
             size: (height, width) that the mask was made for, px.
 
         Raises:
-            ImageFault: it is no longer an upright plain JPEG of that size, or ends early.
+            ImageFault: it is no longer an upright plain JPEG of that size, ends early, or has other bytes
+                than when its mask was made.
             OSError: the file cannot be read.
         """
         data = np.empty(int(self._size[sample]), np.uint8)
@@ -174,6 +192,8 @@ class Photos:
         if count < len(data):
             raise ImageFault("truncated", f"{count} of {len(data)} bytes")
         check_photo(data.tobytes(), size)
+        if self._checksums is not None and crc32c(data) != self._checksums[sample]:
+            raise ImageFault("other-bytes", "another CRC-32C than the table records")
         return data
 
 

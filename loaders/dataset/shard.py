@@ -10,8 +10,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from maskgen.errors import ShardFault
+from maskgen.io.checksum import crc32c
 from maskgen.shards import coverage, naming, tar
 from maskgen.shards.meta import META
+from maskgen.shards.reader import BIT_ROT, OTHER_CRC
 
 COPY_AGAIN = "copy the data set again, or where it was made: maskgen verify --repair, then maskgen run"
 FIXED_BYTES = {
@@ -23,7 +25,7 @@ FIXED_BYTES = {
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Shard:
-    """A shard of an open data set: 8 bytes, its key and 4 bytes per member for each sample.
+    """A shard of an open data set: 8 bytes, its key and 8 bytes per member for each sample.
 
     Args:
         name: its stem.
@@ -34,6 +36,7 @@ class Shard:
         keys: (N,) ASCII bytes, in tar order.
         starts: (N,) int64, where each sample's first header begins in the tar, bytes.
         lengths: (N, M) uint32, length of each member's content, bytes.
+        checksums: (N, M) uint32, CRC-32C of each member's content; None of format 2, which has none.
     """
 
     name: str
@@ -44,10 +47,13 @@ class Shard:
     keys: NDArray[np.bytes_]
     starts: NDArray[np.int64]
     lengths: NDArray[np.uint32]
+    checksums: NDArray[np.uint32] | None = None
 
     def take(self, rows: NDArray[np.bool_]) -> Shard:
         """The shard with those samples alone for which `rows`, (N,) bool, is True."""
-        return replace(self, keys=self.keys[rows], starts=self.starts[rows], lengths=self.lengths[rows])
+        sums = None if self.checksums is None else self.checksums[rows]
+        keys, starts, lengths = self.keys[rows], self.starts[rows], self.lengths[rows]
+        return replace(self, keys=keys, starts=starts, lengths=lengths, checksums=sums)
 
     @property
     def tar_name(self) -> str:
@@ -116,14 +122,37 @@ def read_member(descriptor: int, shard: Shard, row: int, column: int, ext: str) 
     """Content of one member through an open tar; `column` is the place of `ext` among the members.
 
     Raises:
-        ShardFault: another member lies there, or the tar ends before it does.
+        ShardFault: another member lies there, the tar ends before it does, or a bit of it has flipped.
     """
     start, size = shard.place(row, column)
-    data = os.pread(descriptor, tar.BLOCK + size, start - tar.BLOCK)
+    whole = int(padded_bytes(np.array(size)))
+    data = os.pread(descriptor, whole, start - tar.BLOCK)
     check_header(data, shard, row, column, ext)
-    if len(data) != tar.BLOCK + size:
+    if len(data) != whole:
         raise ShardFault("a member is cut short", where=shard.tar_name, cause="truncation", remedy=COPY_AGAIN)
-    return data[tar.BLOCK :]
+    content, padding = data[tar.BLOCK : tar.BLOCK + size], data[tar.BLOCK + size :]
+    recorded = None if shard.checksums is None else int(shard.checksums[row, column])
+    if what := damage(content, padding, recorded):
+        where = f"{shard.tar_name} {shard.keys[row].decode()}.{ext} at byte {start}"
+        raise ShardFault(what, where=where, cause=BIT_ROT, remedy=COPY_AGAIN)
+    return content
+
+
+def damage(content: bytes | NDArray[np.uint8], padding: bytes | bytearray, recorded: int | None) -> str:
+    """What is wrong with a member as it was read; empty when nothing is.
+
+    Args:
+        content: of the member, as bytes or a contiguous array.
+        padding: the bytes behind it, which fill its last block and are zero.
+        recorded: CRC-32C of the content; None in format 2, which has none.
+
+    Example:
+        >>> damage(b"123456789", bytes(503), 0xE3069283)
+        ''
+    """
+    if recorded is not None and crc32c(content) != recorded:
+        return OTHER_CRC
+    return "" if padding.count(0) == len(padding) else "the bytes behind a member are not zero"
 
 
 def check_header(data: bytes, shard: Shard, row: int, column: int, ext: str) -> None:

@@ -13,7 +13,7 @@ from maskgen.shards import naming
 
 from .dataset import Dataset
 from .find_originals import find_photos
-from .originals import Paths, Photos, read_paths
+from .originals import Paths, Photos, join_checksums, read_paths
 from .shard import Shard, numbered
 
 
@@ -41,7 +41,7 @@ def join(dataset: Dataset, folder: Path, *, check_hashes: bool, drop: bool) -> D
     shards, firsts = numbered(
         shard.take(p.fit) for shard, p in zip(dataset.shards, paths.values(), strict=True)
     )
-    found = Photos(folder, find_photos(folder, kept))
+    found = Photos(folder, find_photos(folder, kept), join_checksums(kept))
     found.check(kept, everything=check_hashes)
     digest = hashlib.sha256(b"photos " + dataset.fingerprint.encode() + repr(unfit).encode()).hexdigest()
     return replace(dataset, shards=shards, firsts=firsts, fingerprint=digest, photos=found)

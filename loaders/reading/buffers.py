@@ -6,7 +6,7 @@ Where they lie, the buffers they are read into, and whether their values are pos
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -15,7 +15,7 @@ from maskgen.shards import coverage, naming, tar
 from maskgen.shards.meta import META, Meta
 
 from ..dataset.dataset import Dataset
-from ..dataset.shard import FIXED_BYTES, content_offsets
+from ..dataset.shard import FIXED_BYTES, Shard, content_offsets, padded_bytes
 
 SMALL = (naming.SAT, naming.FG, naming.META)
 SMALL_BYTES = tuple(FIXED_BYTES[ext] for ext in SMALL)
@@ -59,6 +59,7 @@ class Row(NamedTuple):
     key: bytes
     offsets: list[int]
     lengths: list[int]
+    checksums: list[int | None]
 
 
 class Buffers:
@@ -82,20 +83,17 @@ class Buffers:
         small = Small(self.sat.astype(np.uint16, copy=False), self.fg, self.meta)
         return Taken(self.samples, small, self.encoded)
 
-    def buffers(self, row: int) -> tuple[list[bytearray], list[Any]]:
-        """Three headers, and what a read fills from the first of them to the last content."""
-        heads = [bytearray(tar.BLOCK) for _ in SMALL]
-        buffers: list[Any] = []
-        for head, part, size in zip(heads, self._parts, SMALL_BYTES, strict=True):
-            buffers += [head, memoryview(part[row]), bytearray(-size % tar.BLOCK)]
-        return heads, [buffer for buffer in buffers[:-1] if len(buffer)]
+    def small(self, row: int) -> list[tuple[bytearray, NDArray[np.uint8], bytearray]]:
+        """What one read fills: header, content and padding of each of `SMALL`."""
+        parts = zip(self._parts, SMALL_BYTES, strict=True)
+        return [(bytearray(tar.BLOCK), part[row], bytearray(-size % tar.BLOCK)) for part, size in parts]
 
     def slots(self, rows: list[Row], column: int) -> dict[int, NDArray[np.uint8]]:
-        """Room for a member of each row with its header, (n,) uint8 by row, in one allocation.
+        """Room for a member of each row, header and whole blocks, (n,) uint8 by row, in one allocation.
 
         This takes half the time of many small ones.
         """
-        needed = [tar.BLOCK + row.lengths[column] for row in rows]
+        needed = padded_bytes(np.array([row.lengths[column] for row in rows], np.int64)).tolist()
         ends = np.cumsum([size + -size % _ALIGN for size in needed]).tolist()
         arena = np.empty(ends[-1] if ends else 0, np.uint8)
         starts = [0, *ends][: len(rows)]
@@ -113,8 +111,18 @@ class Buffers:
         starts = np.array([shard.starts[r] for shard, r in picked], np.int64)
         offsets = content_offsets(starts, lengths)
         keys = [bytes(shard.keys[r]) for shard, r in picked]
-        columns = (rows.tolist(), samples.tolist(), shards.tolist(), keys, offsets.tolist(), lengths.tolist())
+        sums = [checksums_of(shard, r) for shard, r in picked]
+        numbers = (rows.tolist(), samples.tolist(), shards.tolist(), keys)
+        columns = (*numbers, offsets.tolist(), lengths.tolist(), sums)
         return [Row(*values) for values in zip(*columns, strict=True)]
+
+
+def checksums_of(shard: Shard, row: int) -> list[int | None]:
+    """CRC-32C of each member of a sample; None where the format has none."""
+    if shard.checksums is None:
+        return [None] * len(shard.members)
+    known: list[int | None] = shard.checksums[row].tolist()
+    return known
 
 
 def locate_row(dataset: Dataset, sample: int) -> Row:
@@ -129,13 +137,13 @@ def locate_row(dataset: Dataset, sample: int) -> Row:
     shard, row = dataset.shards[number], sample - int(dataset.firsts[number])
     lengths = shard.lengths[row].tolist()
     offsets = [shard.place(row, column)[0] for column in range(len(lengths))]
-    return Row(0, sample, number, bytes(shard.keys[row]), offsets, lengths)
+    return Row(0, sample, number, bytes(shard.keys[row]), offsets, lengths, checksums_of(shard, row))
 
 
-def plausible(batch: Buffers, rows: NDArray[np.int64]) -> NDArray[np.bool_]:
+def plausible(batch: Buffers, rows: NDArray[np.int64], version: int) -> NDArray[np.bool_]:
     """(n,) bool: whether the small members of each of the (n,) rows could have been written by us.
 
-    A flipped bit often shows here.
+    In format 2 a flipped bit often shows here.
 
     Rounding may lower a summed-area table by one, damage by more.
     """
@@ -143,11 +151,11 @@ def plausible(batch: Buffers, rows: NDArray[np.int64]) -> NDArray[np.bool_]:
     rising = (np.diff(sat, axis=1) >= -1).all(axis=(1, 2)) & (np.diff(sat, axis=2) >= -1).all(axis=(1, 2))
     framed = ~sat[:, 0].any(axis=1) & ~sat[:, :, 0].any(axis=1)
     whole = np.isin(sat[:, -1, -1], (0, coverage.SAT_SCALE))
-    return rising & framed & whole & meta_holds(batch.meta[rows])
+    return rising & framed & whole & meta_holds(batch.meta[rows], version)
 
 
-def meta_holds(meta: Meta) -> NDArray[np.bool_]:
-    """(B,) bool: whether each meta has this format's version, and a foreground box inside its photo."""
+def meta_holds(meta: Meta, version: int) -> NDArray[np.bool_]:
+    """(B,) bool: whether each meta has the manifest's version, and a foreground box inside its photo."""
     (height, width), (y0, x0, y1, x1) = meta["size"].T, meta["fg_box"].T
     inside = (y0 >= 0) & (x0 >= 0) & (y1 >= y0) & (x1 >= x0) & (y1 <= height) & (x1 <= width)
-    return np.asarray((meta["version"] == naming.FORMAT_VERSION) & (height > 0) & (width > 0) & inside)
+    return np.asarray((meta["version"] == version) & (height > 0) & (width > 0) & inside)

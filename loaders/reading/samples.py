@@ -16,10 +16,11 @@ from numpy.typing import NDArray
 
 from maskgen.errors import ImageFault, ShardFault, UsageError
 from maskgen.shards import naming, tar
+from maskgen.shards.reader import BIT_ROT
 
 from ..dataset.dataset import Dataset
 from ..dataset.originals import Photos
-from ..dataset.shard import header
+from ..dataset.shard import damage, header, padded_bytes
 from ..storage.open_files import OpenFiles
 from .broken import BrokenSample, Substitutes
 from .buffers import (
@@ -206,9 +207,10 @@ class SampleReader:
             parts = [located[k :: self.threads] for k in range(self.threads)]
             results = list(self._pool.map(lambda part: self._read(batch, part), parts))
             faults = {row: fault for found in results for row, fault in found.items()}
-        for row in rows[~plausible(batch, rows)].tolist():
+        version = self.dataset.manifest.format
+        for row in rows[~plausible(batch, rows, version)].tolist():
             if row not in faults:
-                ext = naming.META if not meta_holds(batch.meta[[row]])[0] else naming.SAT
+                ext = naming.META if not meta_holds(batch.meta[[row]], version)[0] else naming.SAT
                 faults[row] = self.fault(int(batch.samples[row]), ext, "a member holds impossible values")
         return faults
 
@@ -258,27 +260,34 @@ class SampleReader:
         """Three adjacent members in one system call, each into its place."""
         first = len(row.offsets) - len(SMALL)
         start = row.offsets[first] - tar.BLOCK
-        heads, buffers = batch.buffers(row.number)
+        parts = batch.small(row.number)
+        buffers: list[Any] = [buffer for part in parts for buffer in part if len(buffer)]
         count = os.preadv(descriptor, buffers, start)
         for place, ext in enumerate(SMALL):
-            self._check_header(bytes(heads[place]), row, ext, SMALL_BYTES[place])
+            self._check_header(bytes(parts[place][0]), row, ext, SMALL_BYTES[place])
         if count < sum(len(buffer) for buffer in buffers):
             raise self.fault(row.sample, naming.SAT, "a sample is cut short", "truncation")
+        for place, (_, content, padding) in enumerate(parts, first):
+            if what := damage(content, padding, row.checksums[place]):
+                raise self.fault(row.sample, self.dataset.members[place], what, BIT_ROT)
 
     def _read_encoded(
         self, descriptor: int, row: Row, ext: str, slot: NDArray[np.uint8] | None = None
     ) -> NDArray[np.uint8]:
-        """Content of a member; `slot` is room for it and its header."""
+        """Content of a member; `slot` is room for it in whole blocks, with its header."""
         column = self.dataset.members.index(ext)
         size = row.lengths[column]
-        data = np.empty(tar.BLOCK + size, np.uint8) if slot is None else slot
+        data = np.empty(int(padded_bytes(np.array(size))), np.uint8) if slot is None else slot
         count = os.preadv(descriptor, [data.data], row.offsets[column] - tar.BLOCK)
         self._check_header(data[: tar.BLOCK].tobytes(), row, ext, size)
         if count < len(data):
             raise self.fault(row.sample, ext, "a member is cut short", "truncation")
-        if ext in _SIGNATURES and data[tar.BLOCK : tar.BLOCK + 2].tobytes() != _SIGNATURES[ext]:
+        content = data[tar.BLOCK : tar.BLOCK + size]
+        if what := damage(content, data[tar.BLOCK + size :].tobytes(), row.checksums[column]):
+            raise self.fault(row.sample, ext, what, BIT_ROT)
+        if ext in _SIGNATURES and content[:2].tobytes() != _SIGNATURES[ext]:
             raise self.fault(row.sample, ext, "a member is no picture of its kind")
-        return data[tar.BLOCK :]
+        return content
 
     def _is_original(self, ext: str) -> bool:
         return ext == naming.PHOTO and self.dataset.photos is not None

@@ -129,7 +129,7 @@ def _entries(path: Path, record: Record) -> list[MaskEntry]:
     reader.check_size(path, record)
     if "tar" not in record.files:
         return []
-    places = [table.column(ext, part) for ext in (naming.MASK, naming.PHOTO) for part in ("offset", "size")]
+    places = [table.column(ext, part) for ext in (naming.MASK, naming.PHOTO) for part in _PARTS]
     rows = table.read(path / f"{record.name}.parquet", ["key", "path", "status", *places]).to_pylist()
     return [_entry(path / f"{record.name}.tar", row) for row in rows if row["status"] == "ok"]
 
@@ -143,11 +143,15 @@ def _entry(tar: Path, row: dict[str, object]) -> MaskEntry:
     return MaskEntry((key, stem) if stem != key else (key,), mask, photo)
 
 
+_PARTS = ("offset", "size", "crc32c")
+
+
 def _member(tar: Path, row: dict[str, object], key: str, ext: str) -> Blob | None:
-    offset, size = row[table.column(ext, "offset")], row[table.column(ext, "size")]
+    offset, size, checksum = (row.get(table.column(ext, part)) for part in _PARTS)
     if not isinstance(offset, int) or not isinstance(size, int):
         return None
-    return Blob(str(tar), offset, size, f"{tar.name} {key}.{ext}")
+    recorded = checksum if isinstance(checksum, int) else None
+    return Blob(str(tar), offset, size, f"{tar.name} {key}.{ext}", recorded)
 
 
 def pair(truths: Mapping[str, Truth], sets: Sequence[MaskSet]) -> Pairing:

@@ -19,6 +19,7 @@ from ..io.images.decode import Limits, decode
 from ..io.images.encode import resize_mask
 from ..io.images.header import read_header
 from ..io.images.stored import decode_mask
+from ..shards.reader import check_crc32c
 from ..types import RGB, HardMask
 from .coco import CocoTruth
 
@@ -43,18 +44,21 @@ class Blob(NamedTuple):
         offset: first byte.
         size: bytes; -1 for the whole file.
         name: how a message names it.
+        crc32c: its checksum, where a table has one.
     """
 
     file: str
     offset: int = 0
     size: int = -1
     name: str = ""
+    crc32c: int | None = None
 
     def read(self) -> bytes:
         """The bytes.
 
         Raises:
-            UsageError: the file cannot be read, or is shorter.
+            UsageError: the file cannot be read.
+            ShardFault: it is shorter, or has another checksum.
         """
         try:
             with Path(self.file).open("rb") as file:
@@ -64,6 +68,7 @@ class Blob(NamedTuple):
             raise UsageError("cannot read a file", where=self.file, cause=str(error.strerror)) from error
         if self.size not in (-1, len(data)):
             raise ShardFault("a member is cut short", where=str(self), remedy="maskgen verify")
+        check_crc32c(data, self.crc32c, str(self))
         return data
 
     def __str__(self) -> str:

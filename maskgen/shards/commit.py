@@ -13,6 +13,7 @@ from typing import Any, Self
 
 from ..errors import ShardFault
 from ..io.atomic import PartialFile, disk_errors, folder_lock, fsync_folder
+from ..io.checksum import crc32c
 from ..types import Label
 from . import index, table, tar
 from .index import SampleIndex
@@ -69,7 +70,8 @@ class ShardWriter:
             block += data
             block += tar.padding(len(data))
             content.update(data)
-            row[table.column(ext, "offset")], row[table.column(ext, "size")] = offset, len(data)
+            facts = {"offset": offset, "size": len(data), "crc32c": crc32c(data)}
+            row.update({table.column(ext, part): value for part, value in facts.items()})
             parts.append(tar.Member(ext, offset, len(data)))
         self._tar.write(block)
         self._rows.append({**row, "sha256": content.hexdigest()})

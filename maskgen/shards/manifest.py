@@ -10,7 +10,7 @@ from ..config.fingerprint import digest
 from ..errors import ShardFault
 from ..io.atomic import folder_lock, write_atomic
 from . import naming, sealed_json
-from .plan import Plan, read_plan
+from .plan import Plan, format_of, read_plan
 from .record import FileFact, Record, check_types, read_records
 from .sample import cut_level
 
@@ -112,7 +112,7 @@ def build(output: Path, plan: Plan | None = None) -> Manifest:
                 "a commit record is not of this plan", where=record.name, remedy="maskgen verify --repair"
             )
     complete = len(records) == len(planned)
-    return Manifest(naming.FORMAT_VERSION, plan.identity, plan.members, plan.images, complete, records)
+    return Manifest(plan.format, plan.identity, plan.members, plan.images, complete, records)
 
 
 def write(output: Path, plan: Plan | None = None) -> Manifest:
@@ -137,9 +137,9 @@ def read(output: Path) -> Manifest:
             remedy="run the same maskgen run command again",
         )
     raw = sealed_json.read(output / naming.MANIFEST)
-    if raw.get("format") != naming.FORMAT_VERSION:
+    if raw.get("format") not in naming.READABLE:
         raise ShardFault(
-            f"shard format {raw.get('format')!r} is not {naming.FORMAT_VERSION}",
+            f"shard format {raw.get('format')!r} is none of {', '.join(map(str, naming.READABLE))}",
             where=str(output),
             cause="another version of maskgen made it",
             remedy="read it with that version, or make it again",
@@ -150,8 +150,12 @@ def read(output: Path) -> Manifest:
         members, planned = tuple(raw["members"]), int(raw["totals"]["planned"])
         manifest = Manifest(raw["format"], raw["identity"], members, planned, bool(raw["complete"]), shards)
         names = [record.name for record in shards]
-        sound = manifest.render() == sealed_json.render(raw) and names == sorted(set(names))
-    except (KeyError, TypeError, ValueError) as error:
+        sound = (
+            manifest.render() == sealed_json.render(raw)
+            and names == sorted(set(names))
+            and format_of(manifest.identity) == manifest.format
+        )
+    except (KeyError, TypeError, ValueError, AttributeError) as error:
         raise ShardFault("the manifest has other fields", where=str(output), cause=repr(error)) from error
     if not sound:
         raise ShardFault("the manifest contradicts itself", where=naming.MANIFEST, cause="a hand edit")

@@ -6,7 +6,9 @@ import hashlib
 import re
 import unicodedata
 
-FORMAT_VERSION = 2
+FORMAT_VERSION = 3
+READABLE = (2, 3)
+"""Format versions that are read; the last of them is written."""
 
 KEY = re.compile(r"[A-Za-z0-9_-]+\Z")
 MAX_KEY = 90  # a USTAR name holds 100 bytes; the longest extension is ".mask.png"

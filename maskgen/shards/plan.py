@@ -68,6 +68,11 @@ class Plan:
     table_sha256: str = ""
 
     @property
+    def format(self) -> int:
+        """Version of the shard format that the run writes."""
+        return format_of(self.identity)
+
+    @property
     def fingerprint(self) -> str:
         """SHA-256 of the identity."""
         return digest(self.identity)
@@ -75,6 +80,20 @@ class Plan:
     def render(self) -> bytes:
         """The bytes of ``plan.json``."""
         return sealed_json.render(asdict(self))
+
+
+def format_of(identity: dict[str, Any]) -> int:
+    """The version of the shard format that an identity is of.
+
+    Since format 3 it says so.
+
+    Raises:
+        TypeError: the version is no number.
+    """
+    version = identity.get("format", 2)
+    if type(version) is not int:
+        raise TypeError(f"the format is {version!r}")
+    return version
 
 
 def read_plan(output: Path) -> Plan:
@@ -86,9 +105,18 @@ def read_plan(output: Path) -> Plan:
     raw = sealed_json.read(output / naming.PLAN)
     try:
         shards = tuple(PlannedShard(*row) for row in raw.pop("shards"))
-        return Plan(**{**raw, "members": tuple(raw["members"]), "notes": tuple(raw["notes"])}, shards=shards)
-    except (KeyError, TypeError) as error:
+        texts = {"members": tuple(raw["members"]), "notes": tuple(raw["notes"])}
+        plan = Plan(**{**raw, **texts}, shards=shards)
+        known = plan.format in naming.READABLE
+    except (KeyError, TypeError, AttributeError) as error:
         raise ShardFault("the plan has other fields", where=naming.PLAN, cause=repr(error)) from error
+    if not known:
+        raise ShardFault(
+            f"the plan is of shard format {plan.format}",
+            where=naming.PLAN,
+            cause="another version of maskgen made it",
+        )
+    return plan
 
 
 def to_row(image: PlannedImage) -> dict[str, Any]:

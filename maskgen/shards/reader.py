@@ -6,10 +6,16 @@ import os
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from ..errors import ShardFault
+from ..io.checksum import crc32c
 from . import table
 from .record import Record
+from .sealed_json import MEND
+
+OTHER_CRC = "a member has another CRC-32C than its table records"
+BIT_ROT = "bit rot, or a file changed since the shard was made"
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,24 +58,24 @@ def read_samples(
         keys: read these samples only; None for all.
 
     Raises:
-        ShardFault: a file is missing or has another size, or a read comes back short.
+        ShardFault: a file is missing or has another size, a read comes back short, or a member is not the one
+            of which the table has the CRC-32C.
     """
     check_size(output, record)
     if "tar" not in record.files:
         return
-    places = [table.column(ext, part) for ext in wanted for part in ("offset", "size")]
+    places = [table.column(ext, part) for ext in wanted for part in ("offset", "size", "crc32c")]
     rows = table.read(output / f"{record.name}.parquet", ["key", "status", *places]).to_pylist()
     with (output / f"{record.name}.tar").open("rb") as file:
         for row in rows:
             if row["status"] == "ok" and (keys is None or row["key"] in keys):
-                parts = {}
-                for ext in wanted:
-                    offset, size = row[table.column(ext, "offset")], row[table.column(ext, "size")]
-                    parts[ext] = _read(file.fileno(), offset, size, f"{record.name}.tar {row['key']}.{ext}")
+                parts = {ext: _read(file.fileno(), row, ext, record.name) for ext in wanted}
                 yield SampleBytes(row["key"], parts)
 
 
-def _read(descriptor: int, offset: int | None, size: int | None, where: str) -> bytes:
+def _read(descriptor: int, row: dict[str, Any], ext: str, shard: str) -> bytes:
+    offset, size, checksum = (row.get(table.column(ext, part)) for part in ("offset", "size", "crc32c"))
+    where = f"{shard}.tar {row['key']}.{ext}"
     if offset is None or size is None:
         raise ShardFault(
             "the table knows no such member", where=where, remedy="maskgen info lists the members"
@@ -79,4 +85,20 @@ def _read(descriptor: int, offset: int | None, size: int | None, where: str) -> 
         raise ShardFault(
             "a member is cut short", where=where, cause="truncation", remedy="maskgen verify --full"
         )
+    check_crc32c(data, checksum, where)
     return data
+
+
+def check_crc32c(data: bytes, recorded: int | None, where: str) -> None:
+    """Compare a member with the checksum of its table.
+
+    Args:
+        data: its content.
+        recorded: CRC-32C; None in tables of format 2, which have none.
+        where: the tar and the member, for the error.
+
+    Raises:
+        ShardFault: they differ.
+    """
+    if recorded is not None and crc32c(data) != recorded:
+        raise ShardFault(OTHER_CRC, where=where, cause=BIT_ROT, remedy=MEND)

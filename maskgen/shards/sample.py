@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..config.run_config import RunConfig
+from ..io.checksum import crc32c
 from ..io.images.encode import encode_jpeg, encode_mask_png, resize_mask
 from ..types import RGB, Box, Filled, HardMask, Label, SoftMask
 from . import coverage, naming, patch
@@ -154,6 +155,7 @@ def encode_sample(
         "status": "ok",
         "error": "",
         **shared,
+        "source_crc32c": None if verbatim is None else crc32c(verbatim),
         "mask_sha256": hashlib.sha256(np.ascontiguousarray(masks.stored).data).hexdigest(),
     }
     return Encoded(sample.key, tuple(parts.items()), row)

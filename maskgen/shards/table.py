@@ -17,11 +17,11 @@ from .sealed_json import MEND
 
 
 def column(ext: str, part: str) -> str:
-    """The column of a member's offset or size, for example ``mask_png_offset``."""
+    """The column of a member's ``offset``, ``size`` or ``crc32c``, for example ``mask_png_offset``."""
     return f"{ext.replace('.', '_')}_{part}"
 
 
-SCHEMA = pa.schema(
+_FORMAT_2 = pa.schema(
     [
         pa.field("key", pa.string(), nullable=False),
         pa.field("path", pa.string(), nullable=False),
@@ -40,6 +40,14 @@ SCHEMA = pa.schema(
     ]
     + [pa.field(column(ext, part), pa.int64()) for ext in MEMBERS for part in ("offset", "size")]
 )
+SCHEMA = pa.schema(
+    [
+        *_FORMAT_2,
+        pa.field("source_crc32c", pa.uint32()),  # of the source's bytes, where the photo is stored verbatim
+        *(pa.field(column(ext, "crc32c"), pa.uint32()) for ext in MEMBERS),
+    ]
+)
+"""The columns since format 3."""
 
 
 def render(rows: Sequence[dict[str, Any]]) -> bytes:
@@ -50,7 +58,11 @@ def render(rows: Sequence[dict[str, Any]]) -> bytes:
 
 
 def read(path: Path, columns: Sequence[str] | None = None) -> pa.Table:
-    """Read a shard's table.
+    """Read a shard's table, of any format that is read.
+
+    Args:
+        path: of the table.
+        columns: to read, all by default; a table of format 2 has no checksums, and comes without them.
 
     Raises:
         ShardFault: not a table with these columns.
@@ -58,7 +70,7 @@ def read(path: Path, columns: Sequence[str] | None = None) -> pa.Table:
     try:
         # Without threads: those of the Parquet reader can outlive the interpreter, which then aborts.
         with pq.ParquetFile(io.BytesIO(path.read_bytes()), pre_buffer=False) as file:
-            sound = file.schema_arrow.equals(SCHEMA)
+            sound = any(file.schema_arrow.equals(schema) for schema in (SCHEMA, _FORMAT_2))
             table = file.read(columns=list(columns) if columns else None, use_threads=False)
         table.validate(full=True)  # text that is no UTF-8 would fail where it is used
     except (pa.ArrowException, OSError, ValueError) as error:

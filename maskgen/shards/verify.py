@@ -13,6 +13,7 @@ from typing import Any
 from ..config.suggest import nearest
 from ..errors import ImageFault, MaskgenError, ShardFault, UsageError
 from ..io.atomic import file_sha256
+from ..io.checksum import crc32c
 from ..io.images.stored import decode_mask, decode_photo
 from ..types import Box, HardMask
 from . import coverage, foreign_files, index, manifest, naming, patch, plan, table, tar
@@ -130,15 +131,15 @@ def _shard(output: Path, record: Record, whole: manifest.Manifest, level: str) -
     yield from (f"the {suffix} file has another SHA-256 than recorded" for suffix in damaged)
     if damaged:
         return
-    yield from _structure(output, record, whole.members)
+    yield from _structure(output, record, whole)
     if level == "full" and "tar" in record.files:
         config = whole.identity["options"]
         for sample in read_samples(output, record, whole.members):
             yield from (f"{sample.key}: {text}" for text in check_sample(sample, config))
 
 
-def _structure(output: Path, record: Record, members: tuple[str, ...]) -> Iterator[str]:
-    """Tar, index and table must say the same."""
+def _structure(output: Path, record: Record, whole: manifest.Manifest) -> Iterator[str]:
+    """Tar, index and table must say the same, and the table's checksums be those of the members."""
     rows = table.read(output / f"{record.name}.parquet").to_pylist()
     good = [row for row in rows if row["status"] == "ok"]
     if (len(good), len(rows) - len(good)) != (record.samples, record.failed):
@@ -149,8 +150,20 @@ def _structure(output: Path, record: Record, members: tuple[str, ...]) -> Iterat
     samples = index.group(tar.read_members(output / f"{record.name}.tar"), record.name)
     if samples != index.parse(output / f"{record.name}.idx"):
         yield "the index does not fit the tar"
-    if samples != [_row_index(row, members) for row in good]:
+    if samples != [_row_index(row, whole.members) for row in good]:
         yield "the table does not fit the tar"
+    elif whole.format > naming.READABLE[0]:
+        yield from _checksums(output / f"{record.name}.tar", good, whole.members)
+
+
+def _checksums(path: Path, rows: list[dict[str, Any]], members: tuple[str, ...]) -> Iterator[str]:
+    with path.open("rb") as file:
+        for row in rows:
+            for ext in members:
+                file.seek(row[table.column(ext, "offset")])
+                found = crc32c(file.read(row[table.column(ext, "size")]))
+                if found != row.get(table.column(ext, "crc32c")):
+                    yield f"the table has another CRC-32C of {row['key']}.{ext}"
 
 
 def _row_index(row: dict[str, Any], members: tuple[str, ...]) -> index.SampleIndex:

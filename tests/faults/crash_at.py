@@ -24,7 +24,7 @@ from maskgen.shards.sample import Encoded, SampleId
 
 MEMBERS = ("jpg", "json")
 NAME = "folder-train-000000"
-IDENTITY = {"options": {"threshold": 0.5}, "plan": "x"}
+IDENTITY = {"format": naming.FORMAT_VERSION, "options": {"threshold": 0.5}, "plan": "x"}
 PLAN = Plan(IDENTITY, MEMBERS, 3, 0, (PlannedShard(NAME, 3, "d"),), ())
 
 

@@ -4,12 +4,14 @@ found.
 
 from __future__ import annotations
 
+import os
 import random
 import shutil
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+import numpy as np
 import pytest
 from click.testing import CliRunner
 from conftest import MakeSet
@@ -18,6 +20,8 @@ from photos import hashes, make_photos
 from maskgen.cli.app import cli
 from maskgen.errors import MaskgenError
 from maskgen.loaders.dataset.open import open_dataset
+from maskgen.loaders.reading.broken import BrokenSample
+from maskgen.loaders.reading.samples import SampleReader
 from maskgen.shards import naming, tar
 from maskgen.shards.verify import verify
 
@@ -79,6 +83,28 @@ def test_every_flipped_byte_is_found(kind: str, copy: Path, full_faults: bool) -
             if path.parent == copy and path.name not in (naming.PLAN, naming.PLAN_TABLE):
                 assert refused(copy, check_hashes=True), where
     assert not faults(copy, "full")
+
+
+def test_every_bit_that_rots_while_a_training_reads_is_found_by_the_read(copy: Path) -> None:
+    """A thousand bits of the tars, anywhere before their end markers, in headers and padding too."""
+    draw = random.Random(SEED)
+    data = open_dataset(copy)
+    reader = SampleReader(data, data.members)
+    everything = np.arange(data.samples)
+    reader.take(everything, data.members)
+    for _ in range(1000):
+        shard = draw.choice(data.shards)
+        place, bit = draw.randrange(shard.bytes - len(tar.END)), 1 << draw.randrange(8)
+        row = int(np.searchsorted(shard.starts, place, "right")) - 1
+        with data.tar(shard).open("r+b", buffering=0) as file:
+            whole = os.pread(file.fileno(), 1, place)
+            os.pwrite(file.fileno(), bytes([whole[0] ^ bit]), place)
+            with pytest.raises(BrokenSample, match=shard.tar_name) as caught:
+                reader.take(everything[[shard.first + row]], data.members)
+            os.pwrite(file.fileno(), whole, place)
+        assert caught.value.sample == shard.first + row, f"bit {bit} of {place} in {shard.tar_name}"
+    reader.take(everything, data.members)
+    assert not faults(copy, "hashes")
 
 
 @pytest.mark.timeout(3600)

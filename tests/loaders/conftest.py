@@ -123,7 +123,12 @@ def build(path: Path, recipe: Recipe, *, commit: int | None = None) -> Drawn:
         )
         for i, start in enumerate(starts)
     )
-    identity = {"options": config.fingerprint_fields(), "versions": {}, "plan": digest([recipe.seed])}
+    identity = {
+        "format": naming.FORMAT_VERSION,
+        "options": config.fingerprint_fields(),
+        "versions": {},
+        "plan": digest([recipe.seed]),
+    }
     plan = Plan(identity, members, recipe.samples, 0, shards, ())
     drawings = [draw(number, recipe) for number in range(recipe.samples)]
     for shard, start in list(zip(shards, starts, strict=True))[:commit]:

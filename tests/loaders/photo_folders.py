@@ -108,7 +108,12 @@ def write_sidecar(path: Path, photos: list[Original], shard_size: int = 5) -> Pa
         PlannedShard(naming.shard_name("d", "train", i), min(shard_size, len(photos) - s), "0")
         for i, s in enumerate(starts)
     )
-    identity = {"options": config.fingerprint_fields(), "versions": {}, "plan": digest([1])}
+    identity = {
+        "format": naming.FORMAT_VERSION,
+        "options": config.fingerprint_fields(),
+        "versions": {},
+        "plan": digest([1]),
+    }
     plan = Plan(identity, members, len(photos), 0, shards, ())
     (path / naming.RECORDS).mkdir(parents=True)
     for shard, start in zip(shards, starts, strict=True):

@@ -87,7 +87,7 @@ def test_a_learned_method_without_weights_is_refused() -> None:
 def test_the_identity_holds_what_shapes_the_bytes_and_not_where_they_lie() -> None:
     one = resolve(wanted(output="here", workers=3, max_failures="5%")).identity("plan")
     assert one == resolve(wanted(output="there")).identity("plan")
-    assert one.keys() == {"options", "versions", "weights_sha256", "plan"}
+    assert one.keys() == {"format", "options", "versions", "weights_sha256", "plan"}
     assert one != resolve(wanted(background="telea")).identity("plan")
     assert one != resolve(wanted()).identity("another plan")
 

@@ -73,7 +73,12 @@ def planned(tmp_path: Path) -> DataSet:
         PlannedShard(naming.shard_name("d", "train", n), 2, rows_digest([to_row(one) for one in part]))
         for n, part in enumerate(rows)
     )
-    identity = {"options": CONFIG.fingerprint_fields(), "versions": {}, "plan": "0"}
+    identity = {
+        "format": naming.FORMAT_VERSION,
+        "options": CONFIG.fingerprint_fields(),
+        "versions": {},
+        "plan": "0",
+    }
     sha256 = hashlib.sha256((path / naming.PLAN_TABLE).read_bytes()).hexdigest()
     plan = Plan(identity, MEMBERS, 4, 36, shards, ("one note",), sha256)
     (path / naming.PLAN).write_bytes(plan.render())

@@ -18,13 +18,13 @@ def packed() -> bytes:
 
 
 def test_the_bytes_are_seventeen_little_endian_integers_in_this_order() -> None:
-    assert struct.unpack("<17i", packed()) == (2, 375, 500, *range(1, 9), 17, 250_000, *range(9, 13))
+    assert struct.unpack("<17i", packed()) == (3, 375, 500, *range(1, 9), 17, 250_000, *range(9, 13))
 
 
 def test_the_fields_come_back_by_name() -> None:
     fields = unpack_meta(packed())
     assert {name: fields[name].tolist() for name in META.names or ()} == {
-        "version": 2,
+        "version": 3,
         "size": [375, 500],
         "fg_box": [1, 2, 3, 4],
         "free_box": [5, 6, 7, 8],

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from maskgen.errors import ShardFault
-from maskgen.shards import plan, sealed_json
+from maskgen.shards import manifest, plan, sealed_json
 from maskgen.shards.plan import PlannedImage, from_row, read_plan, rows_digest, shard_rows, to_row
 from maskgen.shards.sample import SampleId
 from maskgen.types import ByteRef
@@ -36,6 +36,19 @@ def test_the_fingerprint_is_of_the_identity_alone(planned: Any) -> None:
     same = replace(planned.plan, notes=(), images=5)
     other = replace(planned.plan, identity={**planned.plan.identity, "plan": "1"})
     assert same.fingerprint == planned.plan.fingerprint != other.fingerprint
+
+
+def test_the_format_is_part_of_the_identity_since_format_3(planned: Any) -> None:
+    """So another version's run is refused, and `verify --repair` writes the manifest of the shards' own."""
+    old = {name: value for name, value in planned.plan.identity.items() if name != "format"}
+    assert (planned.plan.format, replace(planned.plan, identity=old).format) == (3, 2)
+    head = planned.path / "plan.json"
+    head.write_bytes(replace(planned.plan, identity=old).render())
+    assert manifest.build(planned.path).format == 2
+    for wrong in (1, 4, "3", None):
+        head.write_bytes(replace(planned.plan, identity={**old, "format": wrong}).render())
+        with pytest.raises(ShardFault, match=r"other fields|shard format"):
+            read_plan(planned.path)
 
 
 def test_damage_is_a_fault_of_the_shards(planned: Any) -> None:

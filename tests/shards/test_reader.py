@@ -9,6 +9,7 @@ import pytest
 from maskgen.errors import ShardFault
 from maskgen.shards.reader import check_size, read_samples
 from maskgen.shards.record import Record, read_records
+from maskgen.shards.tar import read_members
 
 
 @pytest.fixture
@@ -46,3 +47,15 @@ def test_a_file_of_another_size_or_none(committed: Any, records: list[Record], s
     path.unlink()
     with pytest.raises(ShardFault, match="is missing"):
         list(read_samples(committed.path, records[0], ("json",)))
+
+
+def test_a_flipped_bit_is_found_by_the_read(committed: Any, records: list[Record]) -> None:
+    record = records[0]
+    path = committed.path / f"{record.name}.tar"
+    place = next(member for member in read_members(path) if member.name == "a1.json")
+    data = bytearray(path.read_bytes())
+    data[place.offset + place.size - 2] ^= 1
+    path.write_bytes(data)
+    assert len(list(read_samples(committed.path, record, ("jpg",)))) == 2
+    with pytest.raises(ShardFault, match=r"(?s)CRC-32C.*a1\.json"):
+        list(read_samples(committed.path, record, ("jpg", "json")))

@@ -54,3 +54,23 @@ def test_only_the_columns_asked_for(committed: Any) -> None:
     found = table.read(committed.path / f"{record.name}.parquet", ["key", table.column("mask.png", "size")])
     assert found.column_names == ["key", "mask_png_size"]
     assert found["key"].to_pylist() == ["a0", "a1"]
+
+
+def test_the_checksums_are_those_of_the_crc32c_package(committed: Any) -> None:
+    peer = pytest.importorskip("crc32c")
+    record = next(iter(read_records(committed.path)))
+    rows = pq.read_table(committed.path / f"{record.name}.parquet").to_pylist()
+    for row, sample in zip(rows, committed.samples[0], strict=True):
+        for ext, data in sample.members:
+            assert row[table.column(ext, "crc32c")] == peer.crc32c(data)
+        assert (row["bg_jpg_crc32c"], row["source_crc32c"]) == (None, None)  # no such member; not verbatim
+
+
+def test_a_table_of_format_2_is_read_without_checksums(tmp_path: Path) -> None:
+    names = [name for name in table.SCHEMA.names if not name.endswith("crc32c")]
+    old = pa.schema([table.SCHEMA.field(name) for name in names])
+    row = {"key": "k", "path": "p", "status": "ok", "error": "", "jpg_offset": 512}
+    pq.write_table(pa.Table.from_pylist([row], schema=old), tmp_path / "d.parquet")
+    found = table.read(tmp_path / "d.parquet", ["key", "jpg_offset", "jpg_crc32c"])
+    assert found.to_pylist() == [{"key": "k", "jpg_offset": 512}]
+    assert table.read(tmp_path / "d.parquet").column_names == names

@@ -9,7 +9,8 @@ from typing import Any
 import pytest
 
 from maskgen.errors import UsageError
-from maskgen.shards import manifest
+from maskgen.io.checksum import crc32c
+from maskgen.shards import commit, manifest
 from maskgen.shards.reader import read_samples
 from maskgen.shards.verify import LEVELS, repair, verify
 
@@ -70,6 +71,25 @@ def test_an_honest_hash_of_a_wrong_sample_is_found_by_full(planned: Any) -> None
     assert all(fault.text.startswith("a0: ") for fault in faults)
     assert any("summed-area table" in fault.text for fault in faults)
     assert any("small mask" in fault.text for fault in faults)
+
+
+def test_a_checksum_of_another_member_is_found_and_repaired(planned: Any, monkeypatch: Any) -> None:
+    """A tool that computes it wrongly seals it all the same."""
+    with monkeypatch.context() as patch:
+        patch.setattr(commit, "crc32c", lambda data: 7 if data[:1] == b"{" else crc32c(data))
+        assert planned.commit(0)
+    assert planned.commit(1)
+    manifest.write(planned.path)
+    name = planned.plan.shards[0].name
+    assert verify(planned.path, "quick").faults == ()
+    faults = verify(planned.path, "hashes").faults
+    assert [(fault.where, fault.text) for fault in faults] == [
+        (name, f"the table has another CRC-32C of {key}.json") for key in ("a0", "a1")
+    ]
+    assert repair(planned.path) == [name]
+    assert planned.commit(0)
+    manifest.write(planned.path)
+    assert verify(planned.path, "full").faults == ()
 
 
 def test_what_lies_in_the_folder_beside_it_is_named(committed: Any) -> None:

@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from maskgen.config.fingerprint import digest
 from maskgen.errors import ShardFault
 from maskgen.loaders import open_dataset
 from maskgen.shards import naming
@@ -30,6 +31,12 @@ def test_extra_file(copy: Any, suffix: str) -> None:
         open_dataset(copy.path)
 
 
+def as_format_2(raw: Any) -> dict[str, Any]:
+    """A manifest that calls its shards older than they are, with all that follows from it."""
+    identity = {name: value for name, value in raw["identity"].items() if name != "format"}
+    return {"format": 2, "identity": identity, "fingerprint": digest(identity)}
+
+
 @pytest.mark.parametrize(
     ("name", "change"),
     [
@@ -44,6 +51,7 @@ def test_extra_file(copy: Any, suffix: str) -> None:
         ("unknown member", lambda raw: raw["members"].append("txt")),
         ("path", lambda raw: raw["shards"][0].update(name="../drawn-train-000000")),
         ("version", lambda raw: raw.update(format=naming.FORMAT_VERSION + 1)),
+        ("version of the tables", lambda raw: raw.update(as_format_2(raw))),
         ("fingerprint", lambda raw: raw.update(fingerprint="0" * 64)),
         ("an index less", lambda raw: [raw["shards"][1].pop(f"idx_{part}") for part in ("bytes", "sha256")]),
         ("no threshold", lambda raw: raw["identity"]["options"].pop("threshold")),

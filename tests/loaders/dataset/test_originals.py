@@ -70,7 +70,7 @@ def test_another_photo_of_the_same_size_is_found_with_check_hashes(tmp_path: Pat
     )
     shards = write_sidecar(tmp_path / "s", photos)
     open_dataset(shards, photos=tmp_path / "o")
-    with pytest.raises(ShardFault, match=r"(?s)p003.*SHA-256"):
+    with pytest.raises(ShardFault, match=r"(?s)p003.*CRC-32C"):
         open_dataset(shards, photos=tmp_path / "o", check_hashes=True)
 
 

@@ -12,6 +12,7 @@ import pytest
 from maskgen.loaders.dataset.open import open_dataset
 from maskgen.loaders.reading.buffers import Buffers, locate_row, plausible
 from maskgen.loaders.reading.samples import SampleReader
+from maskgen.shards import naming
 
 
 def places(drawn: Any) -> dict[str, tuple[int, int]]:
@@ -72,18 +73,18 @@ def whole(drawn: Any) -> Buffers:
 
 def test_what_was_written_is_plausible_and_so_is_a_table_rounded_down_by_one(drawn: Any) -> None:
     batch = whole(drawn)
-    assert plausible(batch, np.arange(3)).all()
+    assert plausible(batch, np.arange(3), naming.FORMAT_VERSION).all()
     line = (
         np.flatnonzero(batch.sat[1, 16, 1:-1])[0] + 2
     )  # behind the first crossing with foreground before it
     batch.sat[1, 16, line:] = batch.sat[1, 16, line - 1]
     batch.sat[1, 17:, line:] = np.maximum(batch.sat[1, 17:, line:], batch.sat[1, 16, line])
     batch.sat[1, :16, line:] = np.minimum(batch.sat[1, :16, line:], batch.sat[1, 16, line])
-    assert plausible(batch, np.array([1])).all()
+    assert plausible(batch, np.array([1]), naming.FORMAT_VERSION).all()
     batch.sat[1, 16, line] -= 1
-    assert plausible(batch, np.array([1])).all()
+    assert plausible(batch, np.array([1]), naming.FORMAT_VERSION).all()
     batch.sat[1, 16, line] -= 1
-    assert not plausible(batch, np.array([1])).any()
+    assert not plausible(batch, np.array([1]), naming.FORMAT_VERSION).any()
 
 
 @pytest.mark.parametrize(
@@ -92,8 +93,8 @@ def test_what_was_written_is_plausible_and_so_is_a_table_rounded_down_by_one(dra
 def test_impossible_values_are_seen_in_their_row_only(drawn: Any, spoil: Callable[[Buffers], None]) -> None:
     batch = whole(drawn)
     spoil(batch)
-    assert plausible(batch, np.arange(3)).tolist() == [True, False, True]
-    assert plausible(batch, np.array([2, 0])).tolist() == [True, True]
+    assert plausible(batch, np.arange(3), naming.FORMAT_VERSION).tolist() == [True, False, True]
+    assert plausible(batch, np.array([2, 0]), naming.FORMAT_VERSION).tolist() == [True, True]
 
 
 def test_slots_do_not_overlap_and_hold_header_and_content(drawn: Any) -> None:
@@ -102,7 +103,8 @@ def test_slots_do_not_overlap_and_hold_header_and_content(drawn: Any) -> None:
     rows = batch.locate(dataset, np.arange(8))
     column = dataset.members.index("jpg")
     slots = batch.slots(rows, column)
-    assert [len(slots[row.number]) - 512 for row in rows] == [row.lengths[column] for row in rows]
+    blocks = [1 + -(-row.lengths[column] // 512) for row in rows]
+    assert [len(slots[row.number]) for row in rows] == [512 * count for count in blocks]
     for number, slot in slots.items():
         slot[:] = number
     assert all((slot == number).all() for number, slot in slots.items())

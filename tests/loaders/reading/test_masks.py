@@ -220,3 +220,19 @@ class MasksOf:
 
     def __call__(self, keys: list[str]) -> list[tuple[str, Any]]:
         return [(key, self.reader[key]) for key in keys]
+
+
+def test_a_flipped_bit_in_a_mask_is_an_error(copy: Any) -> None:
+    reader = MaskReader(copy.path)
+    shard, row = reader.dataset.locate(8)
+    key = shard.keys[row].decode()
+    with reader.dataset.tar(shard).open("r+b") as file:
+        file.seek(shard.place(row, shard.members.index("mask.png"))[0] + 60)
+        byte = file.read(1)[0]
+        file.seek(-1, 1)
+        file.write(bytes([byte ^ 16]))
+    with pytest.raises(ShardFault, match=rf"(?s)CRC-32C.*{key}\.mask\.png"):
+        reader[key]
+    with pytest.raises(ShardFault, match="CRC-32C"):
+        list(reader)
+    assert reader.record(key)["key"] == key

@@ -1,4 +1,4 @@
-"""Shards that the first release of format 2 wrote, read by this version: nothing in them may mean anything
+"""Shards that the first release of each format wrote, read by this version: nothing in them may mean anything
 else now.
 """
 
@@ -8,6 +8,7 @@ import gc
 import hashlib
 import io
 import json
+import shutil
 import struct
 import tarfile
 import warnings
@@ -19,19 +20,34 @@ import pytest
 from numpy.typing import NDArray
 from PIL import Image
 
+from maskgen.errors import ShardFault
 from maskgen.loaders import MaskReader, SampleReader, TorchLoader, open_dataset
+from maskgen.loaders.reading.broken import BrokenSample
+from maskgen.shards import manifest
+from maskgen.shards.plan import format_of
 from maskgen.shards.verify import verify
 
-ARCHIVE = Path(__file__).with_name("format-2.tar.xz")
-SHA256 = "740a6e81ad329c2103a392b22842735d3beff88f2c0f34e049029273da4d2ca6"
+SHA256 = {
+    2: "740a6e81ad329c2103a392b22842735d3beff88f2c0f34e049029273da4d2ca6",
+    3: "014f4d6362580d36921f0acf4a169d1233210e307c644e17ba4e05cdd1a3b35b",
+}
 LAYOUTS = ("full", "sidecar")
 PICTURES = {"jpg", "bg.jpg"}
 
 
+def archive_of(version: int) -> Path:
+    return Path(__file__).with_name(f"format-{version}.tar.xz")
+
+
+@pytest.fixture(scope="module", params=SHA256)
+def version(request: pytest.FixtureRequest) -> int:
+    return int(request.param)
+
+
 @pytest.fixture(scope="module")
-def golden(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def golden(version: int, tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("golden")
-    with tarfile.open(ARCHIVE) as archive:
+    with tarfile.open(archive_of(version)) as archive:
         archive.extractall(folder, filter="data")
     return folder
 
@@ -54,8 +70,9 @@ def mask_facts(mask: NDArray[np.uint8]) -> dict[str, Any]:
     return {"shape": list(mask.shape), "sha256": hashlib.sha256(mask.tobytes()).hexdigest()}
 
 
-def test_the_archive_is_the_one_of_then() -> None:
-    assert hashlib.sha256(ARCHIVE.read_bytes()).hexdigest() == SHA256, "never write it anew: see README.md"
+def test_the_archive_is_the_one_of_then(version: int) -> None:
+    found = hashlib.sha256(archive_of(version).read_bytes()).hexdigest()
+    assert found == SHA256[version], "never write it anew: see README.md"
 
 
 def test_it_holds_what_the_tests_below_are_about(expected: Any) -> None:
@@ -108,16 +125,16 @@ def test_webdataset_finds_the_members_of_then(golden: Path, expected: Any, layou
 
 
 @pytest.mark.parametrize("layout", LAYOUTS)
-def test_masks_and_records_are_those_of_then(golden: Path, expected: Any, layout: str) -> None:
+def test_masks_and_records_are_those_of_then(golden: Path, expected: Any, layout: str, version: int) -> None:
     reader = MaskReader(golden / layout)
     assert list(reader.keys()) == list(expected[layout])
     assert {key: mask_facts(mask) for key, mask in reader} == {
         key: one["mask"] for key, one in expected[layout].items()
     }
     for key, one in expected[layout].items():
-        version, height, width, *rest = one["meta"]
+        written, height, width, *rest = one["meta"]
         record, hard = reader.record(key), reader.hard(key)
-        assert version == 2
+        assert written == version
         assert (record["height"], record["width"], record["label"]) == (height, width, one["label"])
         assert (record["fg_box"], record["bg_box"]) == (rest[:4], rest[10:])
         assert hard.shape == (height, width)
@@ -185,3 +202,52 @@ def test_loaders_give_the_samples_of_then_in_the_order_of_then(
 
 ORDER = [0, 3, 5, 2, 4, 1]
 """Of seed 12, epoch 0: a saved state finds the same order in every version."""
+
+
+def test_the_tables_hold_the_checksums_of_every_member_since_format_3(golden: Path, version: int) -> None:
+    pq = pytest.importorskip("pyarrow.parquet")
+    peer = pytest.importorskip("crc32c")
+    for table in sorted(golden.glob("*/*.parquet")):
+        with tarfile.open(table.with_suffix(".tar")) as archive:
+            members = {member.name: archive.extractfile(member).read() for member in archive}  # type: ignore[union-attr]
+        for row in pq.read_table(table).to_pylist():
+            for name, data in members.items():
+                key, _, ext = name.partition(".")
+                column = f"{ext.replace('.', '_')}_crc32c"
+                assert (column in row) == (version >= 3)
+                if key == row["key"]:
+                    assert row.get(column) == (peer.crc32c(data) if version >= 3 else None)
+
+
+@pytest.mark.parametrize("layout", LAYOUTS)
+def test_a_bit_that_rots_in_a_photo_is_found_as_the_format_allows(
+    golden: Path, tmp_path: Path, layout: str, version: int
+) -> None:
+    """By each read since format 3, in shards and in the originals beside them; else by hashing them all."""
+    shutil.copytree(golden, tmp_path / "set")
+    dataset = open_dataset(tmp_path / "set" / layout, photos=photos_of(layout, tmp_path / "set"))
+    if dataset.photos is None:
+        place, file = dataset.shards[0].place(1, 0)[0] + 400, dataset.tar(dataset.shards[0])
+    else:
+        name = dataset.photos.where(1).partition(" at byte ")[0]
+        place, file = 400, tmp_path / "set" / "photos" / name
+    data = bytearray(file.read_bytes())
+    data[place] ^= 1
+    file.write_bytes(data)
+    reader = SampleReader(dataset, ("jpg",))
+    if version < 3:
+        reader.take(np.arange(6), ("jpg",))
+    else:
+        with pytest.raises(BrokenSample, match="CRC-32C") as caught:
+            reader.take(np.arange(6), ("jpg",))
+        assert caught.value.sample == 1
+    photos = photos_of(layout, tmp_path / "set")
+    with pytest.raises(ShardFault, match=r"SHA-256|CRC-32C"):
+        open_dataset(tmp_path / "set" / layout, photos=photos, check_hashes=True)
+
+
+def test_the_manifest_and_the_identity_that_a_resume_compares_say_which_format_it_is(
+    golden: Path, version: int
+) -> None:
+    whole = manifest.read(golden / "full")
+    assert (whole.format, format_of(whole.identity)) == (version, version)
