@@ -3,7 +3,7 @@
 for x in loader:                                      # both crops hold a share phi of the saliency
     f_k.params = m * f_k.params + (1 - m) * f_q.params
     A = conv5(x_q); q = head(pool(A))
-    [k, k_m] = f_k(cat(x_k, x_k * M_k)).detach()      # in shuffled BatchNorm groups
+    k, k_m = f_k(x_k).detach(), f_k(x_k * M_k).detach()    # each in shuffled BatchNorm groups of its own
     alpha = mean over places of d(q·k_m) / dA; G = ReLU(sum_n alpha_n A_n)
     loss = (info_nce(q, k, queue) + lambda (1 - cos(G, M_q))) / (1 + lambda)
     update(f_q); enqueue(queue, k)
@@ -16,7 +16,6 @@ for others. The division by 1 + lambda is the code's; `normalize_weights` turns 
 
 from __future__ import annotations
 
-import torch
 from torch import Tensor
 from torch.nn import functional
 
@@ -47,8 +46,7 @@ class CAST(Method):
         preset, (x_q, x_k) = self.preset, views.views[:2]
         maps = apply_in_groups(lambda part: feature_maps(self.backbone, part), x_q, self.moco.groups)
         q = unit(self.moco.head(pool(maps)))
-        x_m = require_part(views.masked, 1, "masked form")
-        k, k_m = self.moco.keys(torch.cat([x_k, x_m]), progress).chunk(2)
+        k = self.moco.keys(x_k, progress)
         logits = info_nce_logits(q, k, self.moco.queue.rows, preset.temperature)
         contrast = cross_entropy_at_zero(logits)
         self.moco.queue.remember(k)
@@ -59,6 +57,7 @@ class CAST(Method):
         weight = preset.attention_weight
         if weight == 0:
             return StepOutput(contrast, metrics)
+        k_m = self.moco.keys(require_part(views.masked, 1, "masked form"), progress)
         attention = self._attention(grad_cam((q * k_m).sum(), maps), views)
         loss = contrast + weight * attention
         metrics["attention"] = attention.detach()

@@ -77,6 +77,38 @@ def test_an_empty_mask_has_no_attention_and_no_gradient_from_it(
     assert all(torch.isfinite(p.grad).all() for p in method.backbone.parameters())
 
 
+@pytest.mark.parametrize("groups", ["1", "2"])
+@pytest.mark.parametrize("weight", ["0", "3"])
+def test_corrupting_masks_moves_no_contrast_in_train_mode(
+    weight: str, groups: str, make_views: MakeViews, still: Callable[..., Any]
+) -> None:
+    """Keys have BatchNorm statistics of their own: those of the masked forms are none of theirs."""
+    method = still("cast", attention_weight=weight, bn_groups=groups).train()
+    views = make_views(method.preset)
+    blank = replace(
+        views,
+        masked=(None, torch.zeros_like(views.masked[1])),
+        cam_masks=(torch.ones(8, 7, 7), torch.ones(8, 7, 7)),
+    )
+    whole, spoilt = (method(one, START) for one in (views, blank))
+    assert spoilt.metrics["contrast"].item() == whole.metrics["contrast"].item()
+    assert spoilt.metrics["accuracy"].item() == whole.metrics["accuracy"].item()
+    assert (spoilt.loss.item() == whole.loss.item()) is (weight == "0")
+
+
+def test_keys_in_train_mode_are_those_of_a_forward_of_their_own(
+    make_views: MakeViews, still: Callable[..., Any]
+) -> None:
+    """Worked out from the parts, with one BatchNorm group: its order is nothing to the statistics."""
+    method = still("cast", bn_groups="1").train()
+    views = make_views(method.preset)
+    k = normalize(method.moco.key(views.views[1]), dim=1)
+    q = normalize(method.moco.head(feature_maps(method.backbone, views.views[0]).mean((2, 3))), dim=1)
+    logits = torch.cat([(q * k).sum(1, keepdim=True), q @ method.moco.queue.rows.T], 1)
+    contrast = -log_softmax(logits / method.preset.temperature, 1)[:, 0].mean()
+    assert method(views, START).metrics["contrast"].item() == pytest.approx(contrast.item(), rel=1e-5)
+
+
 def test_a_finer_mask_is_averaged_to_the_map(make_views: MakeViews, still: Callable[..., Any]) -> None:
     method = still("cast")
     views = make_views(method.preset)

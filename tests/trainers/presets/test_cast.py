@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from maskgen.trainers.presets import render
 from maskgen.trainers.presets.cast import PRESETS
 
 
@@ -35,3 +36,11 @@ def test_the_attention_is_the_papers() -> None:
     assert (preset.temperature, preset.attention_weight, preset.clip_norm) == (0.07, 3, 2)
     assert preset.head == "linear"
     assert preset.views.views[0].cam_masks == 7
+
+
+def test_the_codes_preset_says_what_it_does_not_have() -> None:
+    """Its jitter adds to the saturation, which no recipe's can do."""
+    preset = PRESETS["coco-code-200"]
+    assert render(preset).splitlines()[0].endswith("its code as it was run, but for the color jitter")
+    assert {view.photometric.jitter for view in preset.views.views} == {(0.4, 0.4, 0.4, 0.4)}
+    assert (preset.attention_map, preset.attention_over, preset.ema) == ("minmax", "batch", 0.998)
