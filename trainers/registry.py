@@ -80,6 +80,7 @@ _ROWS = (
             "contrast_weight",
             "invariance_weight",
             "same_view_pairs",
+            "divergence",
         ),
     ),
     TrainerMethod(

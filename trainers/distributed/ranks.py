@@ -77,34 +77,34 @@ def all_sum(value: Tensor) -> Tensor:
     return total
 
 
-def step_generator(step: int, stream: int = 0) -> torch.Generator:
-    """A CPU generator that is a function of the step alone.
+def step_generator(step: int, stream: int = 0, *, seed: int = 0) -> torch.Generator:
+    """A CPU generator that is a function of the step and the run's seed alone.
 
     All ranks, and a resumed run, draw the same.
     """
-    generator = torch.Generator()
-    return generator.manual_seed((step * 0x9E3779B97F4A7C15 + stream * 0xBF58476D1CE4E5B9 + 1) % 2**63)
+    mixed = step * 0x9E3779B97F4A7C15 + stream * 0xBF58476D1CE4E5B9 + seed * 0x94D049BB133111EB + 1
+    return torch.Generator().manual_seed(mixed % 2**63)
 
 
-def _permutation(rows: int, step: int) -> Tensor:
-    return torch.randperm(rows, generator=step_generator(step, stream=1))
+def _permutation(rows: int, step: int, seed: int) -> Tensor:
+    return torch.randperm(rows, generator=step_generator(step, stream=1, seed=seed))
 
 
-def shuffle(rows: Tensor, step: int) -> Tensor:
+def shuffle(rows: Tensor, step: int, seed: int = 0) -> Tensor:
     """MoCo's batch shuffle: (B, ...) of each rank, dealt out anew over all ranks (He et al. 2020, 3.3).
 
     BatchNorm then sees a key among other images than its query, and cannot tell the positive by its
     statistics.
     """
     everything = all_gather(rows)
-    order = own_rows(_permutation(len(everything), step))
+    order = own_rows(_permutation(len(everything), step, seed))
     return everything[order.to(rows.device)]
 
 
-def unshuffle(rows: Tensor, step: int) -> Tensor:
-    """The inverse of `shuffle` with the same step, for (B, ...) of each rank."""
+def unshuffle(rows: Tensor, step: int, seed: int = 0) -> Tensor:
+    """The inverse of `shuffle` with the same step and seed, for (B, ...) of each rank."""
     everything = all_gather(rows)
-    order = own_rows(_permutation(len(everything), step).argsort())
+    order = own_rows(_permutation(len(everything), step, seed).argsort())
     return everything[order.to(rows.device)]
 
 

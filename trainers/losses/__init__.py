@@ -8,25 +8,26 @@ from .alignment import byol_loss, msr_beta, msr_loss, negative_cosine
 from .attention import attention_loss, grad_cam, rectify, stretch
 from .contrastive import cross_entropy_at_zero, info_nce, info_nce_logits, nt_xent
 from .neighbors import knn_loss, nearest_in_queue
-from .relicv2 import negative_rows, relic_loss
+from .relicv2 import divergence, draw_members, log_likelihoods
 from .swav import sinkhorn, swav_loss
 
 __all__ = [
     "attention_loss",
     "byol_loss",
     "cross_entropy_at_zero",
+    "divergence",
+    "draw_members",
     "grad_cam",
     "info_nce",
     "info_nce_logits",
     "knn_loss",
+    "log_likelihoods",
     "msr_beta",
     "msr_loss",
     "nearest_in_queue",
     "negative_cosine",
-    "negative_rows",
     "nt_xent",
     "rectify",
-    "relic_loss",
     "sinkhorn",
     "stretch",
     "swav_loss",

@@ -23,11 +23,13 @@ class Progress:
         step: optimizer steps done, from 0.
         steps: of the whole run.
         epoch: epochs done, with the fraction of the current one.
+        seed: of the run; what a method draws within a step follows from both.
     """
 
     step: int
     steps: int
     epoch: float
+    seed: int = 0
 
 
 @dataclass
@@ -44,7 +46,8 @@ class Method(nn.Module):
     Networks, queues and counters are parameters and persistent buffers: `state_dict` is complete between
     steps. `forward` holds all that needs gradients, so that DDP can wrap it. DDP need not send buffers before
     each forward (``forward_sync_buffers=False``, before torch 2.15 ``broadcast_buffers=False``): the queues
-    are the same on every rank anyhow. What is random within a step follows from its number.
+    are the same on every rank anyhow. What is random within a step follows from its number and
+    the run's seed.
 
     Args:
         preset: the settings.

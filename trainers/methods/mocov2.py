@@ -8,8 +8,8 @@
         loss = cross_entropy(logits, 0)
         update(f_q); enqueue(queue, k)
 
-Deviations: the shuffle follows from the step number, not from a random state; the queue takes any number of
-keys, so that its size need not be a multiple of the batch.
+Deviations: the shuffle follows from seed and step number, not from a random state; the queue takes any number
+of keys, so that its size need not be a multiple of the batch.
 """
 
 from __future__ import annotations
@@ -81,8 +81,8 @@ class MoCo(nn.Module):
     ) -> Tensor:
         if world() == 1 and self.groups == 1:  # one group: its order is nothing to BatchNorm
             return network(images)
-        dealt = shuffle(images, progress.step)
-        return unshuffle(apply_in_groups(network, dealt, self.groups), progress.step)
+        dealt = shuffle(images, progress.step, progress.seed)
+        return unshuffle(apply_in_groups(network, dealt, self.groups), progress.step, progress.seed)
 
 
 class MoCoV2(Method):
@@ -130,8 +130,9 @@ class MoCoV2(Method):
         chosen = views.matched.int().argsort(descending=True, stable=True)[: self._room(size)]
         keys = self.moco.keys(torch.cat([x_k, views.negative[chosen]]), progress)
         k, encoded = keys[:size], keys[size:]
-        step = int(torch.randint(1, max(size, 2), (), generator=step_generator(progress.step, stream=2)))
-        return k, k.roll(step, dims=0).index_copy(0, chosen, encoded)
+        generator = step_generator(progress.step, stream=2, seed=progress.seed)
+        places = int(torch.randint(1, max(size, 2), (), generator=generator))
+        return k, k.roll(places, dims=0).index_copy(0, chosen, encoded)
 
     def _room(self, size: int) -> int:
         """Places for matched negatives in a batch of a fixed shape.

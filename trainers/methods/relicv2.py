@@ -7,9 +7,11 @@ for x in loader:                                      # backgrounds removed with
     update(f, g, q)
     f', g' = gamma f', g' + (1 - gamma) f, g
 
-Deviations: see `relic_loss` and `negative_rows` for what the paper leaves open. Negatives come from the joint
-batch of all ranks. p(x_l; x_v) needs the target network's view of x_v, which small views do not have; the
-column of the same matrix of similarities takes its place, for all views alike.
+Deviations: see `log_likelihoods` and `draw_members` for what the paper leaves open. Negatives come from the
+joint batch of all ranks. p(x_l; x_v) needs the target network's output for x_v, which small views do not
+have: there, and with `divergence=column` everywhere, the column of the same matrix of similarities takes its
+place. A view paired with itself has a divergence of 0, and no gradient from it: equation 2 as printed would
+leave that of p's entropy.
 """
 
 from __future__ import annotations
@@ -19,7 +21,7 @@ from torch import Tensor
 
 from ..data.batch import Views
 from ..distributed.ranks import all_gather, all_gather_with_grad, rank, step_generator
-from ..losses import negative_rows, relic_loss
+from ..losses import divergence, draw_members, log_likelihoods
 from ..networks.heads import unit
 from ..networks.momentum import follow, frozen_copy, rising_momentum
 from ..presets import Preset
@@ -43,16 +45,20 @@ class RELICv2(Method):
         online = [all_gather_with_grad(self._predict(view)) for view in views.views]
         with torch.no_grad():
             targets = {index: all_gather(unit(self.target(views.views[index]))) for index in large}
-        generator = step_generator(progress.step, stream=3)
-        losses = [
-            self._pair(o, t, len(views), generator)
-            for v, o in enumerate(online)
-            for index, t in targets.items()
-            if v != index or self.preset.same_view_pairs
-        ]
-        contrast, divergence = (torch.stack(part).mean() for part in zip(*losses, strict=True))
-        loss = self.preset.contrast_weight * contrast + self.preset.invariance_weight * divergence
-        return StepOutput(loss, {"contrast": contrast.detach(), "divergence": divergence.detach()})
+        generator = step_generator(progress.step, stream=3, seed=progress.seed)
+        rows = range(rank() * len(views), (rank() + 1) * len(views))
+        contrasts, divergences = [], []
+        for v, o in enumerate(online):
+            for index, t in targets.items():
+                if v == index and not self.preset.same_view_pairs:
+                    continue
+                members = draw_members(len(o), self.preset.negatives, generator, rows=rows, device=o.device)
+                log_p = log_likelihoods(o, t, members, self.preset.temperature)
+                contrasts.append(-log_p[:, 0].mean())
+                divergences.append(self._divergence(log_p, (v, index), online, targets, members))
+        contrast, apart = torch.stack(contrasts).mean(), torch.stack(divergences).mean()
+        loss = self.preset.contrast_weight * contrast + self.preset.invariance_weight * apart
+        return StepOutput(loss, {"contrast": contrast.detach(), "divergence": apart.detach()})
 
     def after_step(self, progress: Progress) -> None:
         """The target follows the updated weights."""
@@ -62,6 +68,20 @@ class RELICv2(Method):
     def _predict(self, x: Tensor) -> Tensor:
         return unit(self.predictor(self.projector(self.backbone(x))))
 
-    def _pair(self, o: Tensor, t: Tensor, size: int, generator: torch.Generator) -> tuple[Tensor, Tensor]:
-        negatives = negative_rows(len(o), self.preset.negatives, generator, o.device)
-        return relic_loss(o, t, negatives, self.preset.temperature, offset=rank() * size, rows=size)
+    def _divergence(
+        self,
+        log_p: Tensor,
+        pair: tuple[int, int],
+        online: list[Tensor],
+        targets: dict[int, Tensor],
+        members: Tensor,
+    ) -> Tensor:
+        """Of p(x_v; x_l) from p(x_l; x_v), or from what stands for it."""
+        v, index = pair
+        if self.preset.divergence == "views" and v == index:
+            return log_p.new_zeros(())
+        if self.preset.divergence == "views" and v in targets:
+            swapped = online[index], targets[v]
+        else:
+            swapped = targets[index], online[v]
+        return divergence(log_p, log_likelihoods(*swapped, members, self.preset.temperature))

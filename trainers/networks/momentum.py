@@ -46,7 +46,7 @@ class Queue(nn.Module):
     Args:
         size: K.
         dim: D.
-        random: begin with random rows of length 1 (MoCo), the same in every run, not with zeros.
+        random: begin with random rows of length 1 (MoCo) that follow from torch's seed, not with zeros.
     """
 
     rows: Tensor
@@ -58,7 +58,9 @@ class Queue(nn.Module):
 
     def __init__(self, size: int, dim: int, *, random: bool = True) -> None:
         super().__init__()
-        noise = torch.randn(size, dim, generator=step_generator(0, stream=dim))  # alike on all ranks
+        # A generator of its own, alike on all ranks: the weights drawn behind it do not depend on K.
+        own = step_generator(0, stream=dim, seed=torch.initial_seed())
+        noise = torch.randn(size, dim, generator=own)
         rows = functional.normalize(noise, dim=1) if random else torch.zeros(size, dim)
         self.register_buffer("rows", rows)
         self.register_buffer("pointer", torch.zeros((), dtype=torch.long))

@@ -26,6 +26,7 @@ _RELICV2 = Preset(
     contrast_weight=1.0,
     invariance_weight=1.0,
     same_view_pairs=True,  # eq. 3 and listing 1
+    divergence="views",  # eq. 2
     head_hidden=4096,
     head_out=256,
     predictor_hidden=4096,

@@ -119,6 +119,12 @@ class Preset:
     contrast_weight: float = option(1.0, "Weight of the contrast.")
     invariance_weight: float = option(1.0, "Weight of the divergence, beta.")
     same_view_pairs: bool = option(True, "Also pair a view with itself.")
+    divergence: str = option(
+        "views",
+        "What likelihoods are compared with: those of the same two views swapped (equation 2; small views, "
+        "which have no target, with the column), or always the column of one matrix.",
+        choices=("views", "column"),
+    )
     attention_weight: float = option(3.0, "Weight of the attention loss, lambda.")
     normalize_weights: bool = option(True, "Divide the loss by 1 + lambda, as the code.")
     attention_map: str = option("relu", "relu (paper) or minmax (code).", choices=("relu", "minmax"))

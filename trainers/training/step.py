@@ -58,7 +58,8 @@ class Training:
     @property
     def progress(self) -> Progress:
         """Where the next step stands."""
-        return Progress(self.step, self.rate.steps, self.step / self.rate.steps_per_epoch)
+        epoch = self.step / self.rate.steps_per_epoch
+        return Progress(self.step, self.rate.steps, epoch, self.settings.seed)
 
     @property
     def half(self) -> torch.dtype | None:

@@ -135,12 +135,15 @@ def test_shuffles_follow_from_the_step() -> None:
     rows: Tensor = torch.arange(50.0)[:, None]
     assert torch.equal(ranks.shuffle(rows, 4), ranks.shuffle(rows, 4))
     assert not torch.equal(ranks.shuffle(rows, 4), ranks.shuffle(rows, 5))
+    assert not torch.equal(ranks.shuffle(rows, 4), ranks.shuffle(rows, 4, seed=1))
+    assert torch.equal(ranks.unshuffle(ranks.shuffle(rows, 4, seed=1), 4, seed=1), rows)
     draws = {
-        int(torch.randint(0, 2**62, (), generator=ranks.step_generator(s, k)))
+        int(torch.randint(0, 2**62, (), generator=ranks.step_generator(s, k, seed=seed)))
         for s in range(50)
         for k in range(4)
+        for seed in range(3)
     }
-    assert len(draws) == 200
+    assert len(draws) == 600
 
 
 def test_a_cpu_keeps_plain_batchnorm() -> None:

@@ -61,6 +61,16 @@ def test_a_new_queue_holds_unit_rows_and_nothing_is_private() -> None:
     assert not Queue(5, 8, random=False).rows.any()
 
 
+def test_a_new_queue_follows_from_the_seed_and_moves_no_draw_behind_it() -> None:
+    made = []
+    for seed, size in ((0, 5), (0, 5), (1, 5), (0, 9)):
+        torch.manual_seed(seed)
+        made.append((Queue(size, 3).rows, torch.randn(2)))
+    assert torch.equal(made[0][0], made[1][0])
+    assert not torch.equal(made[0][0], made[2][0])
+    assert torch.equal(made[0][1], made[3][1])
+
+
 def test_forgotten_rows_do_not_come_in() -> None:
     queue = Queue(4, 2)
     before = queue.rows.clone()
