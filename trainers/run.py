@@ -56,22 +56,25 @@ class Run:
         Raises:
             Interrupted: after a checkpoint, when a signal asked for it on any rank.
         """
-        training = self.training
-        while training.step < training.rate.steps:
-            self.loader.set_epoch(training.step // training.rate.steps_per_epoch)
+        training, rate = self.training, self.training.rate
+        while training.step < rate.steps:
+            self.loader.set_epoch(training.step // len(self.loader))  # a pass over the data
             for batch in self._timed(iter(self.loader)):
                 self._step(batch)
                 if any_rank_stopped(stop):
                     self._feature_std(batch)
                     self.save()
                     raise interrupted()
-            self._end_epoch()
+                if rate.ends_epoch(training.step):
+                    self._end_epoch()
+                if training.step == rate.steps:
+                    break
 
     def _step(self, batch: Batch) -> None:
         training, settings = self.training, self.training.settings
         output = train_step(training, batch)
         self.watch.add(len(batch["label"]) * world())
-        ends = training.step % training.rate.steps_per_epoch == 0
+        ends = training.rate.ends_epoch(training.step)
         saves = settings.save_every and training.step % settings.save_every == 0 and not ends
         if training.step % settings.log_every == 0 or ends:
             self._record(output, batch)
@@ -83,11 +86,11 @@ class Run:
     def _end_epoch(self) -> None:
         self.save()
         training = self.training
-        epoch, every = training.step // training.rate.steps_per_epoch, training.settings.knn_every
-        if self.monitor is not None and (epoch % every == 0 or training.step == training.rate.steps):
+        epoch, every = training.progress.epoch, training.settings.knn_every
+        if self.monitor is not None and (int(epoch) % every == 0 or training.step == training.rate.steps):
             with self.watch.paused():
                 found = self.monitor.measure(training.method)
-            self._write({"step": training.step, "epoch": float(epoch), **found})
+            self._write({"step": training.step, "epoch": epoch, **found})
 
     def _record(self, output: StepOutput, batch: Batch) -> None:
         training = self.training

@@ -129,6 +129,27 @@ def test_a_torn_newest_checkpoint_costs_steps_and_not_the_result(shards: Path, t
     assert_equal(last(tmp_path / "whole"), last(tmp_path / "killed"))
 
 
+@pytest.mark.slow
+def test_epochs_that_are_not_the_data_sets_go_on_bit_for_bit(shards: Path, tmp_path: Path) -> None:
+    """Epochs of 24 images, 2.67 steps, over passes of six; the run ends within its second pass."""
+    changes = {"batch_size": "9", "epoch_images": "24", "epochs": "3"}
+    preset = with_overrides(PRESETS["simsiam"]["smoke"], changes)
+
+    def go(output: Path, echo: Callable[[str], None]) -> None:
+        settings = Settings(data=str(shards), output=output, loader="torch", log_every=1)
+        train(preset, settings, say=lambda _: None, echo=echo)
+
+    go(tmp_path / "whole", lambda _: None)
+    with pytest.raises(Killed):
+        go(tmp_path / "killed", die_at(8))
+    assert checkpoint.steps(tmp_path / "killed" / "checkpoints") == [3, 6]
+    go(tmp_path / "killed", lambda _: None)
+    assert checkpoint.steps(tmp_path / "whole" / "checkpoints") == [6, 8]
+    assert_equal(last(tmp_path / "whole"), last(tmp_path / "killed"))
+    assert last(tmp_path / "whole")["loader"]["epoch"] == 1
+    assert [step for step, _ in losses(tmp_path / "killed")] == list(range(1, 9))
+
+
 def started(shards: Path, output: Path) -> subprocess.Popen[str]:
     changes = {**SMALL, **SPECIAL["mocov2"]}
     options = [f"--set={name}={value}" for name, value in changes.items()]

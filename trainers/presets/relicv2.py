@@ -51,6 +51,7 @@ _RELICV2 = Preset(
 _JFT = replace(
     _RELICV2,
     source="RELICv2 (Tomasev et al. 2022), appendix E: JFT-300M; epochs are ImageNet's",
+    epoch_images=1_281_167,  # E: "ImageNet-equivalent epochs"
     lr=0.3,
     temperature=0.2,
     contrast_weight=0.3,

@@ -85,6 +85,12 @@ class Preset:
     )
     # The optimizer.
     epochs: int = option(MISSING, "Epochs.", bounds=at_least(1))
+    epoch_images: int = option(
+        0,
+        "Images that make an epoch, whatever the data set has (0: the data set's, in whole batches).",
+        bounds=at_least(0),
+    )
+    steps: int = option(0, "Optimizer steps of the run (0: those of its epochs).", bounds=at_least(0))
     batch_size: int = option(MISSING, "Images per step over all ranks.", bounds=at_least(1))
     optimizer: str = option("sgd", "The optimizer.", choices=("sgd", "lars", "larc", "adamw"))
     lr: float = option(MISSING, "Learning rate, for a batch of 256 if it is scaled.")

@@ -58,8 +58,7 @@ class Training:
     @property
     def progress(self) -> Progress:
         """Where the next step stands."""
-        epoch = self.step / self.rate.steps_per_epoch
-        return Progress(self.step, self.rate.steps, epoch, self.settings.seed)
+        return Progress(self.step, self.rate.steps, self.rate.epoch_at(self.step), self.settings.seed)
 
     @property
     def half(self) -> torch.dtype | None:

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from fractions import Fraction
 from math import cos, pi
 
 import pytest
@@ -58,6 +59,49 @@ def test_a_presets_rates_are_scaled_by_its_batch() -> None:
     assert (absolute.at(0), absolute.at(100)) == (pytest.approx(0.3), pytest.approx(4.8))
     assert scaled.at(100) == pytest.approx(0.3 * 4096 / 256)
     assert scaled.steps == 3000
+
+
+@pytest.mark.parametrize(("epochs", "steps"), [(1000, 312_784), (3000, 938_354), (5000, 1_563_924)])
+def test_jft_is_trained_for_imagenets_epochs(epochs: int, steps: int) -> None:
+    """1,281,167 images an epoch at a batch of 4096, whatever a pass over JFT-300M takes."""
+    rate = build_schedule(find_preset("relicv2", f"jft-{epochs}"), 300_000_000 // 4096)
+    assert (rate.steps, rate.warmup_steps) == (steps, 3127)
+    assert rate.at(3126) < rate.at(3127) == rate.peak == pytest.approx((4.8, 3.2)[epochs > 1000])
+    assert rate.at(steps) == pytest.approx(0)
+    assert rate.epoch_at(steps) == pytest.approx(epochs, abs=0.01)
+    ends = [step for step in range(1, 1000) if rate.ends_epoch(step)]
+    assert ends == [313, 626, 939]  # 312.78 steps each
+
+
+@pytest.mark.parametrize("kind", ["cosine step", "cosine epoch", "steps", "constant"])
+def test_epochs_of_a_fraction_of_a_step_more(kind: str) -> None:
+    rate = LearningRate(
+        peak=1, epochs=6, steps_per_epoch=Fraction(7, 3), kind=kind, milestones=(2, 4), warmup_epochs=1
+    )
+    assert (rate.steps, rate.warmup_steps) == (14, 2)
+    assert [step for step in range(1, 15) if rate.ends_epoch(step)] == [3, 5, 7, 10, 12, 14]
+    wanted = {
+        "cosine step": 0.5 * (1 + cos(pi * 8 / 12)),
+        "cosine epoch": 0.5 * (1 + cos(pi * (28 / 3 - 2) / 12)),
+        "steps": 0.01,
+        "constant": 1.0,
+    }
+    assert rate.at(10) == pytest.approx(wanted[kind])  # in epoch 4, which begins at 28 / 3
+
+
+def test_steps_take_the_place_of_epochs() -> None:
+    preset = replace(find_preset("mocov2", "bg-rm-220"), steps=300)
+    rate = build_schedule(preset, 10)
+    assert (rate.steps, rate.warmup_steps) == (300, 200)
+    assert rate.at(250) == pytest.approx(rate.peak / 2)
+    assert [step for step in range(285, 301) if rate.ends_epoch(step)] == [290, 300]
+    assert build_schedule(replace(preset, steps=297), 10).ends_epoch(297)
+    with pytest.raises(UsageError, match=r"20 epochs of warm-up in a run of 19\.9"):
+        build_schedule(replace(preset, steps=199), 10)
+    with pytest.raises(UsageError, match="are no step"):
+        build_schedule(
+            replace(preset, steps=0, epochs=2, epoch_images=100, batch_size=1024, warmup_epochs=0), 10
+        )
 
 
 def test_a_warm_up_longer_than_the_run_is_refused() -> None:

@@ -38,3 +38,4 @@ def test_views_are_the_papers(name: str, figures: tuple[Any, ...], views_of: Cal
 def test_jft_has_weights_of_its_own(epochs: int, weights: tuple[float, float, float]) -> None:
     preset = PRESETS[f"jft-{epochs}"]
     assert (preset.lr, preset.invariance_weight, preset.contrast_weight) == weights
+    assert (preset.epoch_images, preset.steps) == (1_281_167, 0)
