@@ -195,7 +195,13 @@ def any_rank_stopped(stop: StopSignals) -> bool:
 
 
 def train(
-    preset: Preset, settings: Settings, *, say: Say, echo: Say = print, stop: StopSignals | None = None
+    preset: Preset,
+    settings: Settings,
+    *,
+    say: Say,
+    echo: Say = print,
+    stop: StopSignals | None = None,
+    begin: Callable[[], None] = lambda: None,
 ) -> None:
     """Run a preset on shards until its end.
 
@@ -210,6 +216,7 @@ def train(
         say: takes warnings and notes.
         echo: takes the lines of metrics.
         stop: listens for signals already.
+        begin: called on rank 0 when nothing is left to refuse, before the first step.
 
     Raises:
         MaskgenError: in all the ways that its kinds describe.
@@ -233,6 +240,7 @@ def train(
                 raise interrupted()
             if rank() == 0:
                 claim(settings.output, config)
+                begin()
             if run.resume():
                 step, steps = run.training.step, run.training.rate.steps
                 where = "already done: step" if step == steps else "going on from step"

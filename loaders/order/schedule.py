@@ -54,8 +54,12 @@ class Schedule:
                 f"{self.samples} samples make no global batch of {self.batch_size} images x "
                 f"{self.world} ranks",
                 remedy="fewer ranks",
-                arguments=[("batch_size", "<smaller>"), ("last", "pad"), ("last", "partial")],
+                arguments=[("batch_size", self._largest), ("last", "pad"), ("last", "partial")],
             )
+
+    @property
+    def _largest(self) -> int | str:
+        return self.samples if self.world == 1 and self.samples else "<smaller>"
 
     @property
     def global_batch(self) -> int:

@@ -5,7 +5,6 @@ Nothing heavy is imported before a command runs: `--help` stays fast.
 
 from __future__ import annotations
 
-import os
 import sys
 from dataclasses import MISSING, dataclass
 from typing import TYPE_CHECKING, Annotated
@@ -129,11 +128,13 @@ def _train(method: str, options: TrainOptions) -> None:
     require_package("torch")
     from maskgen.trainers.run import train
 
-    if os.environ.get("RANK", "0") == "0":
+    def tell() -> None:
         click.echo(render(chosen))
         click.echo("\n".join(f"{name} = {value}" for name, value in vars(settings).items()))
+
     with own_options(batch_size="--set batch_size="):
-        train(chosen, settings, say=echo_err, echo=click.echo, stop=click.get_current_context().obj)
+        stop = click.get_current_context().obj
+        train(chosen, settings, say=echo_err, echo=click.echo, stop=stop, begin=tell)
 
 
 def train() -> None:

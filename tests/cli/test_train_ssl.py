@@ -114,7 +114,7 @@ def test_another_configuration_is_refused_by_its_differences(
     [
         (["--set", "lrr=0.2"], "did you mean 'lr'?\n"),
         (["--set", "LR=0.2"], "did you mean 'lr'?\n"),
-        (["--set", "batch_size=1000"], "Next: --set batch_size=<smaller>, or fewer ranks.\n"),
+        (["--set", "batch_size=1000"], "Next: --set batch_size=54, or fewer ranks.\n"),
         (["--shuffle", "shards:0"], "Next: --shuffle global, or --shuffle shards:16.\n"),
         (["--data", "s3://bucket/shards"], "Next: --cache /local/disk/folder.\n"),
         (["--photos", "originals"], "Next: no --photos.\n"),
@@ -167,9 +167,10 @@ def test_a_gpu_that_is_not_there_is_an_environment_fault(
 
     if torch.cuda.is_available():
         pytest.skip("there is a GPU")
-    status, _, err = call_tool("train-ssl", *train_words(shards, tmp_path / "run", "--device", "cuda"))
+    status, out, err = call_tool("train-ssl", *train_words(shards, tmp_path / "run", "--device", "cuda"))
     assert status == EXIT_ENVIRONMENT
     assert "no GPU" in err
+    assert not out  # the settings are told when the run begins
     assert "Next: --device cpu, or fewer processes.\n" in err
     assert not (tmp_path / "run").exists()
 

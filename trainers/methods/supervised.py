@@ -11,6 +11,11 @@ from ..data.batch import Views
 from ..presets import Preset
 from .base import Method, Progress, StepOutput
 
+_LABELS = (
+    "make shards with labels, from a folder of one folder per class: "
+    "maskgen run --dataset folder --labels folder --input PHOTOS --output SHARDS"
+)
+
 
 class Supervised(Method):
     """A linear classifier on the backbone. Images without a label (-1) do not count.
@@ -24,7 +29,7 @@ class Supervised(Method):
             raise UsageError(
                 f"supervised training got {classes} classes",
                 cause="the shards have no labels",
-                remedy="make shards from a labeled source",
+                remedy=_LABELS,
             )
         super().__init__(preset, classes=classes)
         self.classifier = nn.Linear(self.dim, classes)
@@ -36,7 +41,7 @@ class Supervised(Method):
             UsageError: the shards have no labels.
         """
         if views.label is None:
-            raise UsageError("the batch has no labels", remedy="make shards from a labeled source")
+            raise UsageError("the batch has no labels", remedy=_LABELS)
         logits = self.classifier(self.backbone(views.views[0])).float()
         known = views.label >= 0
         total = functional.cross_entropy(logits, views.label, ignore_index=-1, reduction="sum")

@@ -75,5 +75,5 @@ PRESETS: dict[str, Preset] = {
     "jft-1000": _JFT,
     "jft-3000": replace(_JFT, epochs=3000, lr=0.2, invariance_weight=1.0),
     "jft-5000": replace(_JFT, epochs=5000, lr=0.2),
-    "smoke": smoke("relicv2", ema=0.99, ema_final=0.99, predictor_hidden=128),
+    "smoke": smoke("relicv2", negatives=4, ema=0.99, ema_final=0.99, predictor_hidden=128),
 }

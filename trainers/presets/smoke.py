@@ -17,7 +17,7 @@ _SMALL: dict[str, Any] = {
     "small_px": 24,
     "backbone": "tiny",
     "epochs": 4,
-    "batch_size": 32,
+    "batch_size": 8,  # a dozen photos are enough
     "lr": 0.05,
     "lr_scaling": "absolute",
     "head_hidden": 128,
