@@ -66,7 +66,7 @@ def info_nce(
 ) -> Tensor:
     """InfoNCE (https://arxiv.org/abs/1911.05722, eq. 1), with a matched negative per query if one is given.
 
-    That negative is BG_Swaps' (https://arxiv.org/abs/2103.12719, section 3.3).
+    That negative is BG_Swaps' (https://arxiv.org/abs/2103.12719v1, section 3.3).
 
     -mean_i log( e^{q_i·k_i/t} / (e^{q_i·k_i/t} + sum_j e^{q_i·queue_j/t} [+ e^{q_i·n_i/t}]) )
 

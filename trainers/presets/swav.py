@@ -1,7 +1,8 @@
 """Settings of SwAV, with and without background augmentations.
 
-"Ryali" is Ryali et al., Characterizing and improving the robustness of self-supervised learning through
-background augmentations; "code" is the authors' published code. What stands in `ours` is in neither.
+"Ryali" is Ryali et al., Leveraging background augmentations to encourage semantic focus in self-supervised
+contrastive learning (https://arxiv.org/abs/2103.12719v1; later versions have another title); "code" is
+the authors' published code. What stands in `ours` is in neither.
 """
 
 from __future__ import annotations
