@@ -91,7 +91,12 @@ def make_folders(options: RunConfig) -> None:
         make_folder(output)
         make_folder(output / naming.RECORDS)
     except OSError as error:
-        raise UsageError("cannot make the output folder", where=options.output, cause=str(error)) from error
+        raise UsageError(
+            "cannot make the output folder",
+            where=options.output,
+            cause=str(error.strerror or error),
+            remedy="choose an --output in a folder that you may write to",
+        ) from error
     sweep_partials(output)
     sweep_partials(output / naming.RECORDS)
     require_exclusive_names(output / naming.RECORDS)

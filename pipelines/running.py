@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
+import contextlib
 import math
 import os
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
 
 from maskgen.config.run_config import RunConfig, parse_budget
 from maskgen.errors import EXIT_DONE, EXIT_FAULTS, MaskgenError, ShardFault
@@ -29,8 +29,6 @@ from .resolve import ResolvedConfig, resolve
 from .shard.make import ShardJob, ShardResult
 from .shard.stages import Stages
 from .shard.worker import StagesFactory
-from .source_check import name_some, note_touched
-from .sources import source_root
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,9 +104,23 @@ def run(config: RunConfig, options: RunOptions | None = None) -> Outcome:
 
 def _run(wanted: RunConfig, options: RunOptions, stop: StopSignals) -> Outcome:
     config = resolve(wanted)
+    output = Path(wanted.output)
+    new = [path for path in (output / naming.RECORDS, output, *output.parents) if not path.exists()]
     make_folders(wanted)
-    with share_folder(Path(wanted.output)) as is_alone:
-        return _make(config, wanted, options, stop, is_alone)
+    with share_folder(output) as is_alone:
+        try:
+            return _make(config, wanted, options, stop, is_alone)
+        except MaskgenError:
+            if is_alone():
+                _remove_empty(new)
+            raise
+
+
+def _remove_empty(folders: list[Path]) -> None:
+    """A refused run leaves none of the folders that it has made for nothing; the innermost comes first."""
+    with contextlib.suppress(OSError):
+        for folder in folders:
+            folder.rmdir()
 
 
 def _make(
@@ -129,8 +141,6 @@ def _make(
     tally = _Tally(plan, options, _committed(output, plan, retried))
     jobs = [job for job in own if job.name not in tally.records]
     workers = min(wanted.workers or len(os.sched_getaffinity(0)), max(1, len(jobs)))
-    done = {job.number: tally.records[job.name] for job in own if job.name in tally.records}
-    tally.notes += note_touched(source_root(wanted), output, plan, done)
     try:
         if jobs:
             check_precision_of(config, output)
@@ -145,12 +155,7 @@ def _make(
         _end(output, plan)
     whole = manifest.read(output)
     return Outcome(
-        whole,
-        tally.progress(0),
-        _verdict(wanted.max_failures, whole),
-        tally.seconds,
-        workers,
-        (*plan.notes, *tally.notes),
+        whole, tally.progress(0), _verdict(wanted.max_failures, whole), tally.seconds, workers, plan.notes
     )
 
 
@@ -187,7 +192,6 @@ class _Tally:
     seconds: dict[str, float] = field(default_factory=dict)
     resumed: int = 0
     device_use: dict[str, float] = field(default_factory=dict)
-    notes: list[str] = field(default_factory=list)
 
     def __post_init__(self) -> None:
         self.resumed = self._done()
@@ -199,11 +203,6 @@ class _Tally:
         self.records[result.record.name] = result.record
         for stage, seconds in result.seconds.items():
             self.seconds[stage] = self.seconds.get(stage, 0.0) + seconds
-        if result.changed:
-            shard, count = result.record.name, len(result.changed)
-            self.notes.append(
-                f"{count} photos of {shard} are not those it was made of before ({name_some(result.changed)})"
-            )
         _log(output, result)
 
     def progress(self, running: int) -> Progress:
@@ -234,14 +233,12 @@ def _committed(output: Path, plan: Plan, retried: set[str]) -> dict[str, Record]
 
 
 def _log(output: Path, result: ShardResult) -> None:
-    facts: dict[str, Any] = {
+    facts = {
         "shard": result.record.name,
         "samples": result.record.samples,
         "failed": result.record.failed,
         "seconds": {stage: round(value, 3) for stage, value in result.seconds.items()},
     }
-    if result.changed:
-        facts["changed_photos"] = result.changed
     append_log(output, facts)
 
 

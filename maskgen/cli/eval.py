@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import json
 import os
-from dataclasses import MISSING, dataclass
+from dataclasses import MISSING, dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import click
 
 from ..config.bounds import above, at_least
-from ..config.options import ExistingFolder, ExistingPath, option
+from ..config.options import ExistingFile, ExistingFolder, ExistingPath, option
 from ..errors import Interrupted
 from .kinds import OutputFile
 from .options import Json, Spelling, click_command, nested
@@ -36,6 +36,9 @@ class MeasureOptions:
     )
     normalize: Annotated[bool, Spelling(old="--normalise")] = option(
         False, "Stretch each map to its own minimum and maximum first, as some toolboxes do."
+    )
+    keys: ExistingFile | None = option(
+        None, "File of the truths to evaluate, one name a line; each needs a mask, other masks are left out."
     )
     allow_missing: bool = option(False, "Evaluate the pairs that exist; count the rest.")
     skip_empty: bool = option(False, "Leave out truths without foreground; count them.")
@@ -127,7 +130,12 @@ def evaluate_sets(masks: list[Path], options: MeasureOptions) -> Found:
     try:
         with StopSignals():
             sets = [pairs.open_masks(path, options.threshold) for path in masks]
-            pairing = pairs.pair(pairs.open_truths(options.truth), sets)
+            truths = pairs.open_truths(options.truth)
+            if options.keys:
+                truths = pairs.take_named(truths, options.keys)
+            pairing = pairs.pair(truths, sets)
+            if options.keys:
+                pairing = replace(pairing, lone_masks=((),) * len(sets))
             pairs.require_pairs(pairing, sets, options.truth, allow_missing=options.allow_missing)
             settings = Settings(tuple(one.cut for one in sets), options.normalize, options.skip_empty)
             total = len(pairing.pairs)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections import Counter
+from collections.abc import Sequence
 from dataclasses import MISSING, dataclass
 from typing import Any
 
@@ -12,6 +13,9 @@ import click
 from ..config.options import option
 from .options import DataFolder, Json, click_command
 from .units import format_size
+
+SPECKS = 0.01
+"""The share of the photo below which a mask is hardly more than a few specks: the loader's `min_visible`."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -26,7 +30,8 @@ class InfoOptions:
 def command(options: InfoOptions) -> None:
     """What the data set in folder DATA holds.
 
-    Counts, members, options, versions, mask coverage, background kinds.
+    Counts, members, options, versions, mask coverage, background kinds. Empty masks have no foreground at
+    all, masks of specks less than 1 % of their photo.
     """
     from ..shards import manifest, table
 
@@ -39,6 +44,7 @@ def command(options: InfoOptions) -> None:
         good = [row for row in rows if row["status"] == "ok"]
         areas += [row["fg_area"] for row in good]
         kinds.update(row["background"] for row in good)
+    empty, specks = count_sparse(areas)
     facts: dict[str, Any] = {
         "format": whole.format,
         "shards": len(whole.shards),
@@ -48,7 +54,8 @@ def command(options: InfoOptions) -> None:
         "complete": whole.complete,
         "members": list(whole.members),
         "mean_fg_area": round(sum(areas) / len(areas), 4) if areas else None,
-        "empty_masks": sum(area == 0 for area in areas),
+        "empty_masks": empty,
+        "masks_of_specks": specks,
         "backgrounds": dict(sorted(kinds.items())),
         **whole.identity,
     }
@@ -58,4 +65,14 @@ def command(options: InfoOptions) -> None:
     for name, value in facts.items():
         text = " ".join(f"{k}={v}" for k, v in value.items()) if isinstance(value, dict) else value
         text = " ".join(text) if isinstance(text, list) else text
-        click.echo(f"{name:14} {format_size(value) if name == 'bytes' else text}")  # pyright: ignore[reportArgumentType]
+        click.echo(f"{name:15} {format_size(value) if name == 'bytes' else text}")  # pyright: ignore[reportArgumentType]
+
+
+def count_sparse(areas: Sequence[float]) -> tuple[int, int]:
+    """How many masks have no foreground, and how many less than `SPECKS` of it.
+
+    Example:
+        >>> count_sparse([0.0, 0.002, 0.3])
+        (1, 1)
+    """
+    return sum(area == 0 for area in areas), sum(0 < area < SPECKS for area in areas)

@@ -114,15 +114,17 @@ def describe_profile(outcome: Outcome) -> list[str]:
         lines.append(
             f"  {name:18}{seconds:9.2f} s {seconds / max(whole, 1e-9):6.1%} {each:8.2f} ms per image"
         )
-    lines += [f"  {name:18}{share:.0%} busy" for name, share in outcome.progress.device_use.items()]
+    lines += [
+        f"  {name:18}computes {share:.0%} of the time" for name, share in outcome.progress.device_use.items()
+    ]
     return lines
 
 
 def describe_progress(progress: Progress) -> str:
-    """How far a run is, as words; devices with the share of the time that they are busy."""
+    """How far a run is, as words; for ``cpu`` the share is the mean over the processes."""
     parts = [f"{progress.done}/{progress.planned} images, {progress.rate:.1f}/s"]
     if progress.rate:
         parts.append(f"{format_time((progress.planned - progress.done) / progress.rate)} left")
     parts.append(f"{progress.failed} quarantined")
-    parts += [f"{device} {share:.0%} busy" for device, share in progress.device_use.items()]
+    parts += [f"{device} computes {share:.0%} of the time" for device, share in progress.device_use.items()]
     return ", ".join(parts)

@@ -50,8 +50,9 @@ def claim_folder(
         True
         >>> claim_folder(Path("out"), {"seed": 2, "side": 64}, lambda: stored, check_free=lambda: None)
         Traceback (most recent call last):
-        maskgen.errors.UsageError: the output folder was made with other settings:
+        maskgen.errors.UsageError: the output folder out was made with other settings:
             seed: 1 -> 2
+          Next: repeat the old settings to resume, or choose another --output.
     """
     before = stored()
     if before is None:
@@ -60,8 +61,8 @@ def claim_folder(
     lines = differences(before, json.loads(json.dumps(wanted)))
     if lines:
         raise UsageError(
-            "the output folder was made with other settings:\n    " + "\n    ".join([*lines, *explain()]),
-            where=str(folder),
+            f"the output folder {folder} was made with other settings:\n    "
+            + "\n    ".join([*lines, *explain()]),
             remedy=remedy,
         )
     return True

@@ -198,7 +198,13 @@ class RunConfig:
         choices=("local",),
         result=False,
     )
-    workers: int = option(0, "Worker processes (0: one per core).", group="machine", result=False)
+    workers: int = option(
+        0,
+        "Worker processes (0: one per core).",
+        group="machine",
+        result=False,
+        bounds=between(0, 4096),
+    )
     max_failures: str = option(
         "1%",
         "Failure budget, a count or a share: above it the exit status is 1.",
@@ -240,9 +246,12 @@ def make_config(values: Mapping[str, Any]) -> RunConfig:
     given = {known_name(name, known): value for name, value in values.items()}
     for name, value in given.items():
         known[name].check(value, known[name].flag)
-    missing = [one.flag for one in known.values() if one.required and one.name not in given]
-    if missing:
-        raise UsageError(f"missing option {missing[0]}")
+    for one in known.values():
+        if one.required and one.name not in given:
+            kinds = f"one of {', '.join(one.choices)}: " if one.choices else ""
+            raise UsageError(
+                f"missing option {one.flag}", remedy=f"{kinds}{one.help[0].lower()}{one.help[1:-1]}"
+            )
     config = RunConfig(**given)
     if not config.output:
         raise UsageError("--output is empty", remedy="name the folder for the shards")

@@ -108,7 +108,9 @@ def open_truths(path: Path) -> Mapping[str, Truth]:
     truths: Mapping[str, Truth]
     truths = pictures(path) if path.is_dir() else read_instances(path)
     if not truths:
-        raise UsageError("no image in these annotations", where=str(path))
+        raise UsageError(
+            "no image in these annotations", where=str(path), remedy="give the instances_*.json of the photos"
+        )
     return truths
 
 
@@ -116,7 +118,9 @@ def _open_shards(path: Path) -> tuple[float, list[MaskEntry]]:
     whole = manifest.read(path)
     entries = [entry for record in whole.shards for entry in _entries(path, record)]
     if not entries:
-        raise UsageError("the data set holds no sample", where=str(path))
+        raise UsageError(
+            "the data set holds no sample", where=str(path), remedy="maskgen status says what became of it"
+        )
     return _threshold(whole), entries
 
 
@@ -186,6 +190,29 @@ def _match(truths: Mapping[str, Truth], masks: MaskSet) -> tuple[dict[str, MaskE
     return found, tuple(sorted(lone))
 
 
+def take_named(truths: Mapping[str, Truth], file: Path) -> Mapping[str, Truth]:
+    """The truths that a file names, one a line: by name or by file name.
+
+    Raises:
+        UsageError: it cannot be read, names none, or one that is no truth.
+    """
+    try:
+        lines = [line.strip() for line in file.read_text(encoding="utf-8").splitlines()]
+    except (OSError, UnicodeDecodeError) as error:
+        raise UsageError(
+            "cannot read the names", where=str(file), cause=str(error), remedy="give a text file, one a line"
+        ) from error
+    names = [line if line in truths else name_of(line) for line in lines if line]
+    missing = [name for name in names if name not in truths]
+    if missing or not names:
+        raise UsageError(
+            f"{len(missing)} of the names are no truths" if names else "the file names no truth",
+            where=f"{_first(missing)} in {file}" if missing else str(file),
+            remedy="write one name a line, as the truths' files are called",
+        )
+    return {name: truths[name] for name in names}
+
+
 def require_pairs(pairing: Pairing, sets: Sequence[MaskSet], truth: Path, *, allow_missing: bool) -> None:
     """Refuse a pairing with left-over masks or truths unless allowed, and one without any pair.
 
@@ -209,7 +236,10 @@ def require_pairs(pairing: Pairing, sets: Sequence[MaskSet], truth: Path, *, all
     endings = [ending for ending in common if ending]
     remedy = f"rename the files without {endings[0]!r}" if endings else "mend the names"
     if pairing.pairs:
-        remedy += f", or evaluate the {len(pairing.pairs)} pairs with --allow-missing"
+        remedy += (
+            ", name in a file which truths are wanted (--keys), or evaluate the "
+            f"{len(pairing.pairs)} pairs with --allow-missing"
+        )
     elif not endings:
         remedy += ": masks and truths pair by file stem, shards also by key"
     nothing = "no truth has a mask" + (" in every set" if len(sets) > 1 else "")

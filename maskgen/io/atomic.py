@@ -19,18 +19,19 @@ from .exclusive import ExclusiveNamesFault, create_name
 from .owner import claim_abandoned, owner_name, release, take
 
 _DISK = {
-    errno.ENOSPC,
-    errno.EDQUOT,
-    errno.EFBIG,
-    errno.EIO,
-    errno.ENOENT,  # the folder was taken away under us
-    errno.ESTALE,
-    errno.EROFS,
-    errno.EACCES,
-    errno.EPERM,
-    errno.EMFILE,
-    errno.ENFILE,
+    errno.ENOSPC: "free space",
+    errno.EDQUOT: "free space, or ask for a larger quota",
+    errno.EFBIG: "raise the limit on the size of files (ulimit -f)",
+    errno.EIO: "look at the disk, it may be failing",
+    errno.ENOENT: "make the folder again, it is not there",  # it was taken away under us
+    errno.ESTALE: "mount the folder again",
+    errno.EROFS: "make the disk writable, or write to another",
+    errno.EACCES: "make the folder writable, or write to another",
+    errno.EPERM: "make the folder writable, or write to another",
+    errno.EMFILE: "raise the limit on open files (ulimit -n)",
+    errno.ENFILE: "close other programs: the machine has too many open files",
 }
+"""What to do about each of the disk's errors."""
 
 
 @contextlib.contextmanager
@@ -53,7 +54,7 @@ def disk_errors(path: Path, needed_bytes: int = 0) -> Iterator[None]:
             f"cannot write ({os.strerror(error.errno or 0)})",
             where=str(path),
             cause=_space(path, needed_bytes) if error.errno in (errno.ENOSPC, errno.EDQUOT) else "",
-            remedy="free space or mend the folder, then run the same command again: it resumes",
+            remedy=f"{_DISK[error.errno]}; then run the same command again, it resumes",
         ) from error
 
 

@@ -15,7 +15,7 @@ from ..errors import ShardFault
 from ..io.atomic import PartialFile, disk_errors, folder_lock, fsync_folder
 from ..io.checksum import crc32c
 from ..types import Label
-from . import index, table, tar, withdrawn
+from . import index, table, tar
 from .index import SampleIndex
 from .naming import RECORDS, SUFFIXES
 from .record import FileFact, Record, parse, record_path
@@ -30,9 +30,6 @@ class ShardWriter:
         name: the shard's stem.
         members: extensions that every sample must have, in order.
         fingerprint: goes into the record.
-
-    Attributes:
-        changed: after `commit`, paths of photos that are not what they were when the shard was made before.
     """
 
     def __init__(self, output: Path, name: str, members: tuple[str, ...], fingerprint: str) -> None:
@@ -42,7 +39,6 @@ class ShardWriter:
         self._fingerprint = fingerprint
         self._rows: list[dict[str, Any]] = []
         self._index: list[SampleIndex] = []
-        self.changed: tuple[str, ...] = ()
         self._tar = PartialFile(output / f"{name}.tar")
 
     def __enter__(self) -> Self:
@@ -110,10 +106,7 @@ class ShardWriter:
             facts = {suffix: FileFact(file.size, file.sha256) for suffix, file in files.items()}
             record = Record(self._name, samples, len(self._rows) - samples, self._fingerprint, facts)
             with folder_lock(self._output / RECORDS):
-                made = self._publish(record, files)
-                self.changed = withdrawn.changed_photos(self._output, self._name, self._rows)
-                withdrawn.forget_table(self._output, self._name)
-                return record, made
+                return record, self._publish(record, files)
 
     def _partials(self, stack: contextlib.ExitStack) -> Iterator[tuple[str, PartialFile]]:
         """The shard's files, complete and durable, still under their partial names."""
@@ -176,17 +169,12 @@ def _other_content(name: str) -> ShardFault:
 def withdraw(output: Path, name: str) -> None:
     """Undo a commit: the record goes first, so that a crash leaves a shard that does not exist.
 
-    A sound table is kept aside, for the photos' hashes in it.
-
     Raises:
         EnvironmentFault: the folder cannot be written.
     """
     path = record_path(output, name)
     with folder_lock(output / RECORDS), disk_errors(path):
-        sound = withdrawn.holds_its_table(output, name)
         path.unlink(missing_ok=True)
-        if sound:
-            withdrawn.keep_table(output, name)
         fsync_folder(path.parent)
         for suffix in SUFFIXES:
             with contextlib.suppress(FileNotFoundError):

@@ -46,16 +46,12 @@ class ShardJob:
 
 @dataclass(frozen=True, slots=True)
 class ShardResult:
-    """A committed shard, whether this worker made it, and the wall seconds of each stage.
-
-    `changed` names photos that are not what they were when the shard was made before.
-    """
+    """A committed shard, whether this worker made it, and the wall seconds of each stage."""
 
     number: int
     record: Record
     made: bool
     seconds: dict[str, float]
-    changed: tuple[str, ...] = ()
 
 
 Finished: TypeAlias = tuple[Encoded, str] | Quarantined
@@ -87,7 +83,7 @@ def make_shard(job: ShardJob, images: list[PlannedImage], stages: Stages, watch:
             watch.finished(count)
         with watch.stage("write"):
             record, made = writer.commit()
-    return ShardResult(job.number, record, made, watch.seconds, writer.changed)
+    return ShardResult(job.number, record, made, watch.seconds)
 
 
 def try_image(job: ShardJob, index: int, images: list[PlannedImage], stages: Stages, watch: Watch) -> None:

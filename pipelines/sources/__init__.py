@@ -14,6 +14,7 @@ from .folder import open_folder
 from .imagenet import open_imagenet
 from .jft import open_jft
 from .listing import Listing, SourceOptions
+from .patterns import is_file_pattern
 from .reading import ByteReader
 from .sample import open_sample, sample_folder
 from .webdataset import open_webdataset
@@ -43,7 +44,7 @@ def source_root(config: RunConfig) -> Path:
         raise UsageError(
             f"--dataset {config.dataset} needs --input", remedy="give the folder or file of the photos"
         )
-    is_pattern = config.dataset == "jft" and any(sign in place.name for sign in "*?[")
+    is_pattern = config.dataset in ("jft", "webdataset") and is_file_pattern(place.name)
     if not place.exists() and not (is_pattern and place.parent.is_dir()):
         raise UsageError(
             "the input is not there", where=config.input, remedy="check --input; addresses are not read"

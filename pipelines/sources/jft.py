@@ -13,11 +13,22 @@ from maskgen.errors import SourceFault
 from maskgen.types import ByteRef, Label, SourceItem
 
 from .containers.tfrecord import Feature, Record, feature_names, features, records
-from .listing import Listing, Notes, SourceOptions, containers, is_image_name, relative, split_name
+from .listing import (
+    Listing,
+    Notes,
+    SourceOptions,
+    containers,
+    entries,
+    is_image_name,
+    relative,
+    split_name,
+)
+from .patterns import pattern_files
 
 _SET = re.compile(r"(.*)-(\d{5,})-of-(\d{5,})(\.record|\.tfrecords?)?")
 _EXTENSIONS = ("record", "tfrecord", "tfrecords")
 _MAX_NAMED = 5
+_DEEP = 4  # levels of folders in which files are looked for
 
 
 class _Set(NamedTuple):
@@ -37,6 +48,9 @@ _ABSENT = Feature("", [], [])
 
 def open_jft(options: SourceOptions) -> Listing:
     """Every record of one TFRecord file, of a set ``name-?????-of-?????``, or of a folder of either.
+
+    Of a folder without any, the one below it that has them. In ``name-{00000..00009}-of-01024`` the braces
+    name single files.
 
     All checksums are verified while listing. The reference points at the image inside the record. Labels: one
     integer, or the sorted distinct integers of several. The name is the name feature without its folder and
@@ -60,7 +74,9 @@ def _files(options: SourceOptions, notes: Notes) -> list[Path]:
     place = options.input
     if place.is_file():
         return [place]
-    folder, pattern = (place, "*") if place.is_dir() else (place.parent, place.name)
+    if not place.is_dir() and "{" in place.name:
+        return pattern_files(place)
+    folder, pattern = (_folder_of_files(place, notes), "*") if place.is_dir() else (place.parent, place.name)
     any_name = pattern == "*"
     names = containers(
         folder,
@@ -86,6 +102,31 @@ def _files(options: SourceOptions, notes: Notes) -> list[Path]:
             remedy="give one file, or a pattern in quotes",
         )
     return [folder / name for name in names]
+
+
+def _folder_of_files(place: Path, notes: Notes) -> Path:
+    """The folder itself, or the one below it that alone holds TFRecord files, as data set tools nest them.
+
+    Raises:
+        SourceFault: several of those below do.
+    """
+    level = [place]
+    for _ in range(_DEEP):
+        found = [folder for folder in level if containers(folder, is_tfrecord_name)]
+        if found == [place]:
+            return place
+        if len(found) > 1:
+            raise SourceFault(
+                f"{len(found)} folders hold TFRecord files",
+                where=str(place),
+                cause=", ".join(str(folder) for folder in found[:_MAX_NAMED]),
+                remedy="give one of them as --input",
+            )
+        if found:
+            notes.add("folder below the input is read", relative(found[0], place))
+            return found[0]
+        level = [folder / one.name for folder in level for one in entries(folder) if one.kind == "folder"]
+    return place
 
 
 def is_tfrecord_name(name: str) -> bool:

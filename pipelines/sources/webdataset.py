@@ -13,6 +13,7 @@ from maskgen.types import ByteRef, Label, SourceItem
 
 from .containers.tars import SPARSE_LEFT_OUT, is_gzip, tar_members
 from .listing import Listing, Notes, SourceOptions, containers, relative, shown
+from .patterns import pattern_files
 
 _IMAGES = ("jpg", "jpeg", "png", "webp")
 _LABELS = ("cls", "json")
@@ -33,7 +34,7 @@ class _Sample:
 
 
 def open_webdataset(options: SourceOptions) -> Listing:
-    """Every sample with a photo, the first of jpg, jpeg, png and webp, of one tar or a folder of tars.
+    """Every sample with a photo, the first of jpg, jpeg, png and webp, of one tar, a folder or a pattern.
 
     The name is webdataset's key: the member's path up to the first dot of its last part. Labels come from
     ``.cls`` (an ASCII integer) or the ``label`` of ``.json`` (an integer or a list of them).
@@ -49,6 +50,8 @@ def _items(options: SourceOptions, notes: Notes) -> Iterator[SourceItem]:
 def _tars(place: Path) -> list[Path]:
     if place.is_file():
         return [place]
+    if not place.is_dir():
+        return pattern_files(place)
     names = containers(place, lambda name: name.lower().endswith((".tar", ".tar.gz", ".tgz")))
     tars = [place / name for name in names]
     if not tars:

@@ -139,6 +139,28 @@ def test_missing_pairs_stop_it_unless_allowed(ecssd: Path, tmp_path: Path) -> No
     assert (found["images"], found["unpaired_masks"], found["unpaired_truths"]) == (9, 1, 1)
 
 
+def test_a_named_part_of_the_truth_needs_a_mask_each_and_nothing_else(tmp_path: Path) -> None:
+    square = np.zeros((20, 20), np.uint8)
+    square[5:15, 5:15] = 255
+    for place, names in (("truth", "abc"), ("masks", "abx")):
+        (tmp_path / place).mkdir()
+        for name in names:
+            cv2.imwrite(str(tmp_path / place / f"{name}.png"), square)
+    names = tmp_path / "names.txt"
+    places = ("--masks", tmp_path / "masks", "--truth", tmp_path / "truth", "--keys", names)
+    names.write_text("a\nb\n")
+    found = facts(*places)
+    assert (found["images"], found["iou"], found["unpaired_masks"], found["unpaired_truths"]) == (
+        2,
+        1.0,
+        0,
+        0,
+    )
+    names.write_text("a\nc\n")
+    with pytest.raises(UsageError, match=r"(?s)do not pair up.*1 truth without mask .*\(c\)"):
+        facts(*places)
+
+
 def test_the_table_of_images_never_replaces_a_mask(ecssd: Path) -> None:
     truth = ecssd / "ground_truth_mask" / f"{KEYS[0]}.png"
     before = truth.read_bytes()

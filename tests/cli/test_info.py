@@ -8,6 +8,8 @@ from pathlib import Path
 
 import pytest
 
+from maskgen.cli.info import count_sparse
+
 Call = Callable[..., tuple[int, str, str]]
 
 
@@ -20,7 +22,7 @@ def test_info_counts_samples_and_failures(call: Call, data: Path) -> None:
     assert facts["options"]["method"] == "box"
     assert facts["bytes"] == sum(path.stat().st_size for path in data.glob("*.tar"))
     text = call("info", data)[1]
-    assert "samples        4\n" in text
+    assert "samples         4\n" in text
     assert "method=box" in text
 
 
@@ -30,3 +32,7 @@ def test_folders_without_a_manifest_are_refused(call: Call, tmp_path: Path) -> N
         assert status == 1
         assert "no manifest.json here" in err
     assert call("verify", tmp_path)[0] == 1
+
+
+def test_masks_of_specks_are_told_from_masks_that_hold_something() -> None:
+    assert count_sparse([0.0, 0.0, 0.0001, 0.0099, 0.01, 0.5]) == (2, 2)

@@ -34,7 +34,8 @@ def test_another_configuration_is_refused_naming_each_field_that_differs() -> No
             Path("out"), wanted, lambda: stored, check_free=forbidden, explain=lambda: ["photos: 3 -> 4"]
         )
     first, *lines = caught.value.what.split("\n")
-    assert first == "the output folder was made with other settings:"
+    assert first == "the output folder out was made with other settings:"
+    assert str(caught.value).endswith("photos: 3 -> 4\n  Next: " + REPEAT + ".")
     assert [line.strip() for line in lines] == [
         "gone: True -> None",
         "new: None -> 'yes'",
@@ -43,7 +44,7 @@ def test_another_configuration_is_refused_naming_each_field_that_differs() -> No
         "photos: 3 -> 4",
     ]
     assert caught.value.exit_code == EXIT_USAGE
-    assert (caught.value.where, caught.value.remedy) == ("out", REPEAT)
+    assert caught.value.remedy == REPEAT
 
 
 def test_an_absent_or_empty_folder_is_free_and_hidden_files_do_not_count(tmp_path: Path) -> None:

@@ -73,3 +73,17 @@ def test_choices_match_the_registries() -> None:
     assert set(run_config.METHODS) == set(METHODS)
     assert set(run_config.BACKGROUNDS) == {*BACKGROUNDS, "none"}
     assert set(run_config.DATASETS) == set(SOURCES)
+
+
+def test_a_missing_option_is_named_with_its_values() -> None:
+    with pytest.raises(
+        UsageError, match=r"(?s)missing option --dataset\n  Next: one of imagenet, .*, sample: kind"
+    ):
+        run_config.make_config({"output": "x"})
+    with pytest.raises(UsageError, match=r"(?s)missing option --output\n  Next: folder for the shards"):
+        run_config.make_config({"dataset": "sample"})
+
+
+def test_workers_have_a_bound_that_means_something() -> None:
+    with pytest.raises(UsageError, match="--workers must be from 0 to 4096, got 10000"):
+        run_config.make_config({**GIVEN, "workers": 10_000})

@@ -99,3 +99,16 @@ def test_a_mask_goes_by_its_key_before_its_file_name() -> None:
     assert found.lone_masks == (("y",),)
     with pytest.raises(UsageError, match="two masks belong to the truth 'x'"):
         pairs.pair({"x": truths["x"]}, [pairs.MaskSet("set", tuple(entries))])
+
+
+def test_a_file_names_the_truths_that_count(tmp_path: Path) -> None:
+    names = tmp_path / "names.txt"
+    names.write_text("b\n\nfolder/c.png\n")
+    truths = pairs.open_truths(write(tmp_path / "truth", a=half(), b=half(), c=half()))
+    assert list(pairs.take_named(truths, names)) == ["b", "c"]
+    names.write_text("b\nd.png\n")
+    with pytest.raises(UsageError, match="1 of the names are no truths: d in"):
+        pairs.take_named(truths, names)
+    names.write_text("\n")
+    with pytest.raises(UsageError, match="names no truth"):
+        pairs.take_named(truths, names)

@@ -164,3 +164,19 @@ def test_folder_lock_excludes_other_processes(tmp_path: Path) -> None:
     with atomic.folder_lock(tmp_path):
         assert taken()
     assert not taken()
+
+
+@pytest.mark.parametrize(
+    ("number", "told"),
+    [
+        (errno.ENOENT, "make the folder again"),
+        (errno.EACCES, "make the folder writable"),
+        (errno.EMFILE, "ulimit -n"),
+        (errno.ENOSPC, "free space"),
+    ],
+)
+def test_each_error_of_the_disk_has_a_remedy_of_its_own(number: int, told: str, tmp_path: Path) -> None:
+    with pytest.raises(EnvironmentFault) as caught, atomic.disk_errors(tmp_path):
+        raise OSError(number, os.strerror(number))
+    assert told in caught.value.remedy
+    assert ("free space" in caught.value.remedy) is (number == errno.ENOSPC)

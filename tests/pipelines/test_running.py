@@ -14,7 +14,7 @@ import pytest
 from PIL import Image
 
 from maskgen.config.run_config import make_config
-from maskgen.errors import EXIT_DONE, EXIT_FAULTS, UsageError
+from maskgen.errors import EXIT_DONE, EXIT_FAULTS, SourceFault, UsageError
 from maskgen.pipelines.running import Outcome, failures, run
 from maskgen.shards import manifest, reader
 from maskgen.shards.meta import unpack_meta
@@ -200,3 +200,15 @@ def test_a_run_that_could_make_nothing_leaves_the_folder_free_for_one_with_the_r
         run(make_config({**values, "weights": str(broken)}))
     assert not list(output.glob("*.json"))
     assert run(make_config({**values, "weights": str(good)})).manifest.samples == 1
+
+
+def test_a_refused_run_leaves_no_folder_that_it_has_made(tmp_path: Path) -> None:
+    (tmp_path / "photos").mkdir()
+    values = {"dataset": "folder", "input": str(tmp_path / "photos"), "workers": 1}
+    for there in (False, True):
+        output = tmp_path / "new" / "shards"
+        if there:
+            output.mkdir(parents=True)
+        with pytest.raises(SourceFault, match=r"(?s)holds no image.*Next: check --input"):
+            run(make_config({**values, "output": str(output)}))
+        assert list(tmp_path.rglob("*")) == [tmp_path / "photos", *([output.parent, output] if there else [])]

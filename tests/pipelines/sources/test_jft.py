@@ -206,3 +206,25 @@ def test_real_raccoons(opened: Any, shared_data: Path, place: str) -> None:
     assert len(found.items) == len(truth) == 40
     assert found.labels == {name: label for name, (label, _) in truth.items()}
     assert found.bytes() == {name: data for name, (_, data) in truth.items()}
+
+
+def test_files_in_a_folder_below(opened: Any, shards: dict[str, bytes], tmp_path: Path) -> None:
+    """As TensorFlow Datasets nests them: name/version/name-split-?????-of-?????."""
+    inner = tmp_path / "set" / "5.1.0"
+    inner.mkdir(parents=True)
+    for file in [one for one in tmp_path.iterdir() if one.is_file()]:
+        file.rename(inner / file.name)
+    for place in (tmp_path / "set", tmp_path):
+        below = opened("jft", place)
+        assert list(below.bytes().items()) == list(shards.items())
+        assert "1 folder below the input is read" in below.source.notes[0]
+    write_records(tmp_path / "set" / "4.0.0.tfrecord", [])
+    assert "no" in refused(opened, tmp_path / "set" / "x-*")
+    (tmp_path / "set" / "4.0.0").mkdir()
+    (tmp_path / "set" / "4.0.0.tfrecord").rename(tmp_path / "set" / "4.0.0" / "x.tfrecord")
+    assert "2 folders hold TFRecord files" in refused(opened, tmp_path / "set")
+
+
+def test_files_by_braces(opened: Any, shards: dict[str, bytes], tmp_path: Path) -> None:
+    assert opened("jft", tmp_path / "jft-train-{00001..00002}-of-00003").names == list(shards)[5:]
+    assert "00007" in refused(opened, tmp_path / "jft-train-{00002..00007}-of-00003")

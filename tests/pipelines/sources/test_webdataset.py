@@ -82,6 +82,16 @@ def test_a_folder_of_shards_in_order(
         }
 
 
+def test_shards_by_a_pattern(opened: Any, tmp_path: Path, jpeg: Jpeg) -> None:
+    for shard in range(4):
+        tar(tmp_path / f"s-{shard:02d}.tar", [(f"k{shard}.jpg", jpeg(shard))])
+    assert opened("webdataset", tmp_path / "s-{01..03}.tar").names == ["k1", "k2", "k3"]
+    found = opened("webdataset", tmp_path / "s-0[02].tar")
+    assert found.bytes() == {"k0": jpeg(0), "k2": jpeg(2)}
+    with pytest.raises(SourceFault, match=r"s-04\.tar"):
+        opened("webdataset", tmp_path / "s-{00..04}.tar")
+
+
 def test_the_first_image_by_extension(opened: Any, tmp_path: Path) -> None:
     path = tar(
         tmp_path / "x.tar",
