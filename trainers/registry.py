@@ -19,8 +19,10 @@ class TrainerMethod:
         name: as `train-ssl` takes it; a recipe of this name makes the views of its smoke preset.
         class_name: of its `Method`, in ``methods/``.
         summary: one line for ``train-ssl --help``.
-        views: how many it compares.
-        reads: the options of a `Preset` that it reads beside those of every method.
+        views: how many it compares, at least.
+        multi_crop: whether it uses more views than that; if not, a recipe has just so many.
+        reads: the options of a `Preset` that it reads beside those of every method. With ``negative_p``, it
+            uses a recipe's matched negative.
         parts: what it needs beside the pictures, of the first view, the second and so on: fields of a
             recipe's `View`.
         labels: whether it learns from labels.
@@ -31,6 +33,7 @@ class TrainerMethod:
     summary: str
     reads: tuple[str, ...] = ()
     views: int = 2
+    multi_crop: bool = False
     parts: tuple[str, ...] = ()
     labels: bool = False
 
@@ -39,9 +42,14 @@ class TrainerMethod:
         """The name of its files in ``methods/`` and ``presets/``."""
         return self.name.replace("-", "_")
 
+    @property
+    def matched_negatives(self) -> bool:
+        """Whether it contrasts, and so uses the matched negative of BG_Swaps."""
+        return "negative_p" in self.reads
+
 
 _HEAD = ("head_hidden", "head_out")
-_MOCO = (*_HEAD, "head", "bn_groups", "temperature", "queue", "ema")
+_MOCO = (*_HEAD, "head", "bn_groups", "temperature", "queue", "ema", "negative_p")
 _TARGET = (*_HEAD, "predictor_hidden", "ema", "ema_final")
 
 _ROWS = (
@@ -49,11 +57,20 @@ _ROWS = (
         "mocov2",
         "MoCoV2",
         "MoCo v2, with the background augmentations of Ryali et al.",
-        reads=(*_MOCO, "negative_p"),
+        reads=(*_MOCO, "symmetric"),
+        multi_crop=True,
     ),
-    TrainerMethod("simclr", "SimCLR", "SimCLR.", reads=(*_HEAD, "temperature")),
-    TrainerMethod("simsiam", "SimSiam", "SimSiam.", reads=(*_HEAD, "predictor_hidden", "fixed_predictor_lr")),
-    TrainerMethod("byol", "BYOL", "BYOL, with background augmentations.", reads=_TARGET),
+    TrainerMethod(
+        "simclr", "SimCLR", "SimCLR.", reads=(*_HEAD, "temperature", "negative_p"), multi_crop=True
+    ),
+    TrainerMethod(
+        "simsiam",
+        "SimSiam",
+        "SimSiam.",
+        reads=(*_HEAD, "predictor_hidden", "fixed_predictor_lr"),
+        multi_crop=True,
+    ),
+    TrainerMethod("byol", "BYOL", "BYOL, with background augmentations.", reads=_TARGET, multi_crop=True),
     TrainerMethod(
         "swav",
         "SwAV",
@@ -68,6 +85,7 @@ _ROWS = (
             "sinkhorn_iterations",
             "freeze_prototypes",
         ),
+        multi_crop=True,
     ),
     TrainerMethod(
         "relicv2",
@@ -82,6 +100,7 @@ _ROWS = (
             "same_view_pairs",
             "divergence",
         ),
+        multi_crop=True,
     ),
     TrainerMethod(
         "cast",
@@ -109,6 +128,7 @@ _ROWS = (
         "KNNMoCo",
         "MoCo with constrained multi-crop and neighbors (Van Gansbeke et al.).",
         reads=(*_MOCO, "neighbors", "neighbor_weight", "neighbor_start_epoch"),
+        multi_crop=True,
     ),
     TrainerMethod(
         "supervised", "Supervised", "The supervised control, on the shards' labels.", views=1, labels=True

@@ -81,6 +81,21 @@ def _cast() -> Recipe:
     return _pair(query, replace(query, masked=True))
 
 
+def _with_swaps(recipe: Recipe) -> Recipe:
+    """BG_Swaps on another method than MoCo v2, with MoCo's p_pos = p_neg = .2 (ours).
+
+    Donors' backgrounds in the query and the key, and a negative that is cut and colored like the query,
+    without AutoAugment, which masks do not follow.
+    """
+    query, key, *small = recipe.views
+    chain = replace(query.photometric, auto_augment_p=0.0)
+    query = replace(query, photometric=chain, background=_donor(0.2))
+    other = View(size=query.size, crop=query.crop, photometric=chain)
+    return Recipe(
+        views=(query, replace(key, background=_donor(0.2)), *small), negative=Negative(p=0.2, view=other)
+    )
+
+
 def _knn_moco() -> Recipe:
     """Query and key 160 px, four small crops 96 px that overlap the key (A.1); A+ on all but the key (4.2).
 
@@ -96,6 +111,7 @@ def _knn_moco() -> Recipe:
 _WHOLE = View(
     crop=Crop(scale=(1.0, 1.0), ratio=(1.0, 1.0)), photometric=NO_PHOTOMETRIC, flip_p=0.0, masks=True
 )
+_SIMCLR_CROP = Crop(scale=(0.08, 1.0))
 _SWAPPED = _mocov2(_donor(0.2), 0.1)
 
 RECIPES: dict[str, Recipe] = {
@@ -105,7 +121,10 @@ RECIPES: dict[str, Recipe] = {
     "mocov2-bg-swaps": Recipe(  # p_pos = p_neg = .2, fg_min .1: A.1.1
         views=(_SWAPPED, _SWAPPED), negative=Negative(p=0.2, view=_mocov2(Background(), 0.1))
     ),
-    "simclr": _pair(View(crop=Crop(scale=(0.08, 1.0)), photometric=_SIMCLR)),
+    "simclr": _pair(View(crop=_SIMCLR_CROP, photometric=_SIMCLR)),
+    "simclr-bg-swaps": _with_swaps(
+        _pair(View(crop=replace(_SIMCLR_CROP, fg_min=0.1, rule=None), photometric=_SIMCLR))
+    ),
     "simsiam": _pair(View(crop=_LARGE, photometric=_MOCO)),  # section 3: MoCo v2's chain
     "byol": _byol(Background(), scale=(0.08, 1.0)),
     "byol-bg-rm": _byol(_gray(0.15), 0.05),  # A.1.1
@@ -120,8 +139,10 @@ RECIPES: dict[str, Recipe] = {
     ),  # A.1.1 says .05, but table 1's 73.5 is nearest to .15 (73.2)
     "relicv2": _relicv2(),
     "cast": _cast(),
+    "cast-bg-swaps": _with_swaps(_cast()),
     "msr": _pair(View(crop=_LARGE, photometric=_MOCO, weak=True)),  # section 4.1: MoCo v2's chain
     "knn-moco": _knn_moco(),
+    "knn-moco-bg-swaps": _with_swaps(_knn_moco()),
     "supervised": Recipe(views=(View(crop=Crop(scale=(0.08, 1.0)), photometric=NO_PHOTOMETRIC),)),
     "plain": Recipe(views=(_WHOLE,)),
 }

@@ -94,6 +94,49 @@ def info_nce(
 
 
 @in_float32
+def nt_xent_one_way(
+    anchors: Tensor,
+    positives: Tensor,
+    temperature: float,
+    everything: tuple[Tensor, Tensor] | None = None,
+    offset: int = 0,
+    extra: Tensor | None = None,
+) -> Tensor:
+    """NT-Xent (https://arxiv.org/abs/2002.05709, eq. 1) of one view's anchors: the mean over this rank's B.
+
+    l(a, p) = -log( e^{a·p/t} / ( sum_{c != a} e^{a·c/t} [+ e^{a·n/t}] ) ), c over both views of all ranks.
+
+    Args:
+        anchors: (B, D) L2-normalized embeddings of one view.
+        positives: (B, D) of another, in the same order.
+        temperature: t.
+        everything: (N, D) each, both of all ranks, with the gradient; None: there is one rank.
+        offset: where this rank's rows begin in `everything`.
+        extra: (B, D) L2-normalized; row i is a negative of anchor i alone, with its gradient. It is what
+            https://arxiv.org/abs/2103.12719v1, section 3.3, gives to MoCo v2 (ours: on SimCLR).
+
+    Returns:
+        A float32 scalar from 0; the ranks' mean is the loss of the joint batch.
+
+    Raises:
+        RuntimeError: the shapes do not fit each other (torch).
+
+    Example:
+        >>> import torch
+        >>> from maskgen.trainers.losses import nt_xent_one_way
+        >>> z = torch.eye(2)
+        >>> round(nt_xent_one_way(z, z, temperature=0.5, extra=-z).item(), 4)  # ln(1 + 2 / e^2 + 1 / e^4)
+        0.2539
+    """
+    all_anchors, all_positives = everything or (anchors, positives)
+    own = torch.arange(len(anchors), device=anchors.device) + offset
+    logits = anchors @ torch.cat([all_anchors, all_positives]).T / temperature
+    logits = logits.scatter(1, own[:, None], -torch.inf)
+    if extra is not None:
+        logits = torch.cat([logits, (anchors * extra).sum(1, keepdim=True) / temperature], dim=1)
+    return functional.cross_entropy(logits, own + len(all_anchors))
+
+
 def nt_xent(
     first: Tensor,
     second: Tensor,
@@ -125,10 +168,6 @@ def nt_xent(
         >>> round(nt_xent(z, z, temperature=0.5).item(), 4)  # ln(1 + 2 / e^2)
         0.2395
     """
-    all_first, all_second = everything or (first, second)
-    anchors, candidates = torch.cat([first, second]), torch.cat([all_first, all_second])
-    size, total = len(first), len(all_first)
-    own = torch.arange(size, device=first.device) + offset
-    itself, positive = torch.cat([own, own + total]), torch.cat([own + total, own])
-    logits = (anchors @ candidates.T / temperature).scatter(1, itself[:, None], -torch.inf)
-    return functional.cross_entropy(logits, positive)
+    back = None if everything is None else (everything[1], everything[0])
+    there = nt_xent_one_way(first, second, temperature, everything, offset)
+    return (there + nt_xent_one_way(second, first, temperature, back, offset)) / 2

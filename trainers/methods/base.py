@@ -13,6 +13,7 @@ from maskgen.errors import UsageError
 from ..data.batch import Views
 from ..networks.backbones import build_backbone
 from ..presets import Preset
+from ..registry import TRAINER_METHODS
 
 
 @dataclass(frozen=True)
@@ -116,17 +117,51 @@ class Method(nn.Module):
         return []
 
 
-def require_views(views: Views, count: int, method: str) -> None:
-    """Refuse a batch with fewer views than the method compares.
+def check_views(views: Views, method: str) -> None:
+    """Refuse a batch with fewer views than a method compares, or with what it would leave unused.
+
+    Args:
+        views: of the batch.
+        method: its name in the registry.
 
     Raises:
-        UsageError: there are fewer.
+        UsageError: there are too few views, or too many, or an extra negative that the method has no use for.
     """
-    if len(views.views) < count:
+    row, count = TRAINER_METHODS[method], len(views.views)
+    if count < row.views or (count > row.views and not row.multi_crop):
+        fewest = "or more" if row.multi_crop else "and no more"
         raise UsageError(
-            f"{method} compares {count} views, the batch has {len(views.views)}",
-            remedy=f"take a recipe with {count} views or more",
+            f"{method} compares {row.views} views, the batch has {count}",
+            remedy=f"take a recipe with {row.views} views {fewest}",
         )
+    if views.negative is not None and not row.matched_negatives:
+        raise UsageError(
+            f"{method} has no negatives, the batch has one for each query",
+            remedy="take a recipe without a negative",
+        )
+
+
+def large_views(views: Views) -> list[int]:
+    """The places of a batch's largest views."""
+    sides = [view.shape[-1] for view in views.views]
+    return [index for index, side in enumerate(sides) if side == max(sides)]
+
+
+def pairs_with_large(views: Views) -> list[tuple[int, int]]:
+    """All pairs (any view, another one that is large).
+
+    What RELICv2's listing 1 pairs, and with it the multi-crop of the other methods (its appendix G.6).
+
+    Example:
+        >>> import torch
+        >>> from maskgen.trainers.data.batch import Views
+        >>> from maskgen.trainers.methods.base import pairs_with_large
+        >>> large, small = torch.zeros(1, 3, 8, 8), torch.zeros(1, 3, 4, 4)
+        >>> pairs_with_large(Views((large, large, small)))
+        [(0, 1), (1, 0), (2, 0), (2, 1)]
+    """
+    large = large_views(views)
+    return [(view, other) for view in range(len(views.views)) for other in large if other != view]
 
 
 def require_part(parts: Sequence[Tensor | None], index: int, what: str) -> Tensor:

@@ -1,4 +1,4 @@
-"""BYOL (Grill et al. 2020), algorithm 1.
+"""BYOL (Grill et al. 2020), algorithm 1, with multi-crop.
 
 for x in loader:
     x_1, x_2 = aug_1(x), aug_2(x)
@@ -7,6 +7,9 @@ for x in loader:
     loss = |p_1 - z_2|^2 + |p_2 - z_1|^2             # of vectors of length 1
     update(f, g, q)
     f', g' = tau f', g' + (1 - tau) f, g             # tau rises from 0.996 to 1
+
+With more than two views, the loss is twice the mean over all pairs (any view, another large one), as RELICv2
+pairs them (its listing 1); small views have no target.
 
 Deviations: the target begins as a copy; the code gives it weights of its own. It runs its BatchNorm on the
 batch, as the code does.
@@ -22,7 +25,7 @@ from ..losses import byol_loss
 from ..networks.heads import mlp, unit
 from ..networks.momentum import follow, frozen_copy, rising_momentum
 from ..presets import Preset
-from .base import Method, Progress, StepOutput, require_views
+from .base import Method, Progress, StepOutput, check_views, large_views, pairs_with_large
 
 
 def byol_heads(preset: Preset, dim: int) -> tuple[nn.Sequential, nn.Sequential]:
@@ -41,14 +44,14 @@ class BYOL(Method):
         self.target = frozen_copy(self.backbone, self.projector)
 
     def forward(self, views: Views, progress: Progress) -> StepOutput:
-        """The sum of both directions, 0 to 8."""
-        require_views(views, 2, "BYOL")
-        x_1, x_2 = views.views[:2]
-        p_1, p_2 = self._predict(x_1), self._predict(x_2)
+        """The sum of both directions, 0 to 8; of more views, twice the mean over their pairs."""
+        check_views(views, "byol")
+        p, large = [self._predict(x) for x in views.views], large_views(views)
         with torch.no_grad():
-            z_1, z_2 = self.target(x_1), self.target(x_2)
-        loss = byol_loss(p_1, z_2) + byol_loss(p_2, z_1)
-        return StepOutput(loss, {"spread": unit(z_1).std(dim=0).mean()})
+            z = {view: self.target(views.views[view]) for view in large}
+        losses = [byol_loss(p[view], z[other]) for view, other in pairs_with_large(views)]
+        loss = 2 * torch.stack(losses).mean()
+        return StepOutput(loss, {"spread": unit(z[large[0]]).std(dim=0).mean()})
 
     def after_step(self, progress: Progress) -> None:
         """The target follows the updated weights."""

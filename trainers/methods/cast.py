@@ -25,7 +25,7 @@ from ..networks.backbones import feature_maps, pool
 from ..networks.batchnorm_groups import apply_in_groups
 from ..networks.heads import unit
 from ..presets import Preset
-from .base import Method, Progress, StepOutput, require_part, require_views
+from .base import Method, Progress, StepOutput, check_views, require_part
 from .mocov2 import MoCo
 
 
@@ -42,12 +42,12 @@ class CAST(Method):
 
     def forward(self, views: Views, progress: Progress) -> StepOutput:
         """The contrastive and the attention loss of view 0 (query) and view 1 (key)."""
-        require_views(views, 2, "CAST")
+        check_views(views, "cast")
         preset, (x_q, x_k) = self.preset, views.views[:2]
         maps = apply_in_groups(lambda part: feature_maps(self.backbone, part), x_q, self.moco.groups)
         q = unit(self.moco.head(pool(maps)))
-        k = self.moco.keys(x_k, progress)
-        logits = info_nce_logits(q, k, self.moco.queue.rows, preset.temperature)
+        k, n = self.moco.keys_and_negatives(x_k, views, progress)
+        logits = info_nce_logits(q, k, self.moco.queue.rows, preset.temperature, n)
         contrast = cross_entropy_at_zero(logits)
         self.moco.queue.remember(k)
         metrics = {

@@ -9,19 +9,27 @@ for x in loader:
     loss += lambda * multi_label_cross_entropy(positives·queue / t, neighbors)
     update(g, h); enqueue(queue, anchors); enqueue(queue_g, anchors_g)
 
+With BG_Swaps (Ryali et al. 2021, section 3.3, have it on MoCo v2) view 0, on whose background it stands, has
+one more negative; the other positives and the neighbors' loss do not see it.
+
 Deviations: of the two variants in appendix B and the code, the one that mines first, enqueues after, and
 begins with the neighbors after some epochs. The momentum update comes before the step, as in MoCo's code.
 """
 
 from __future__ import annotations
 
+import torch
+from torch import Tensor
+from torch.nn import functional
+
 from ..data.batch import Views
 from ..losses import cross_entropy_at_zero, info_nce_logits, knn_loss, nearest_in_queue
 from ..networks.batchnorm_groups import encode_crops
 from ..networks.heads import unit
+from ..networks.matched_negatives import MatchedNegatives, spread_negatives
 from ..networks.momentum import Queue
 from ..presets import Preset
-from .base import Method, Progress, StepOutput, require_views
+from .base import Method, Progress, StepOutput, check_views
 from .mocov2 import MoCo
 
 ANCHOR = 1
@@ -35,6 +43,7 @@ class KNNMoCo(Method):
         super().__init__(preset, classes=classes)
         self.moco = MoCo(preset, self.backbone, self.dim)
         self.feature_queue = Queue(preset.queue, self.dim)
+        self._matched = MatchedNegatives(preset)
 
     def before_step(self, progress: Progress) -> None:
         """The momentum update comes before the anchors are encoded."""
@@ -43,15 +52,16 @@ class KNNMoCo(Method):
 
     def forward(self, views: Views, progress: Progress) -> StepOutput:
         """Instance discrimination of all positives, and from the start epoch on their neighbors."""
-        require_views(views, 2, "kNN-MoCo")
+        check_views(views, "knn-moco")
         preset, queue = self.preset, self.moco.queue.rows
-        anchors, anchors_g = self.moco.keys_and_features(views.views[ANCHOR], progress)
+        anchors, anchors_g, n = self._keys(views, progress)
         crops = [view for index, view in enumerate(views.views) if index != ANCHOR]
         positives_g = encode_crops(self.backbone, crops, self.moco.groups)
         positives = unit(self.moco.head(positives_g))
         logits = info_nce_logits(positives, anchors.repeat(len(crops), 1), queue, preset.temperature)
-        loss = instance = cross_entropy_at_zero(logits)
-        metrics = {"instance": instance.detach(), "accuracy": (logits.argmax(1) == 0).float().mean()}
+        told_apart = logits if n is None else self._with_extra(logits, positives, n)
+        loss = instance = cross_entropy_at_zero(told_apart)
+        metrics = {"instance": instance.detach(), "accuracy": (told_apart.argmax(1) == 0).float().mean()}
         if progress.epoch >= preset.neighbor_start_epoch:
             nearest = nearest_in_queue(positives_g, self.feature_queue.rows, preset.neighbors)
             neighbors = knn_loss(logits[:, 1:], nearest)
@@ -60,6 +70,26 @@ class KNNMoCo(Method):
         self.moco.queue.remember(anchors)
         self.feature_queue.remember(anchors_g)
         return StepOutput(loss, metrics)
+
+    def _keys(self, views: Views, progress: Progress) -> tuple[Tensor, Tensor, Tensor | None]:
+        """The anchors (B, d), their features (B, dim), and the extra negatives of view 0."""
+        x, chosen = views.views[ANCHOR], self._matched.choose(views)
+        if chosen is None:
+            return (*self.moco.keys_and_features(x, progress), None)
+        rows, pictures = chosen
+        keys, features = self.moco.keys_and_features(torch.cat([x, pictures]), progress)
+        anchors, encoded = keys[: len(x)], keys[len(x) :]
+        return (
+            anchors,
+            features[: len(x)],
+            spread_negatives(anchors, rows, encoded, progress.step, progress.seed),
+        )
+
+    def _with_extra(self, logits: Tensor, positives: Tensor, n: Tensor) -> Tensor:
+        """(P, 1 + K) logits and a column more: the extra negative, which the other positives do not have."""
+        own = (positives[: len(n)] * n).sum(1) / self.preset.temperature
+        column = functional.pad(own, (0, len(logits) - len(n)), value=-torch.inf)
+        return torch.cat([logits, column[:, None]], dim=1)
 
     def after_step(self, progress: Progress) -> None:
         """Both queues take the step's anchors, in the same places."""

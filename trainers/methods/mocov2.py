@@ -15,22 +15,19 @@ of keys, so that its size need not be a multiple of the batch.
 from __future__ import annotations
 
 from collections.abc import Callable
-from math import ceil, sqrt
 
 import torch
 from torch import Tensor, nn
 
 from ..data.batch import Views
-from ..distributed.ranks import shuffle, step_generator, unshuffle, world
+from ..distributed.ranks import shuffle, unshuffle, world
 from ..losses import cross_entropy_at_zero, info_nce_logits
 from ..networks.batchnorm_groups import apply_in_groups
 from ..networks.heads import mlp, unit
+from ..networks.matched_negatives import MatchedNegatives, spread_negatives
 from ..networks.momentum import Queue, follow, frozen_copy
 from ..presets import Preset
-from .base import Method, Progress, StepOutput, require_views
-
-MATCHED_ROOM = 4.0
-"""Standard deviations of the number of matched negatives for which the key forward has room."""
+from .base import Method, Progress, StepOutput, check_views, pairs_with_large
 
 
 class MoCo(nn.Module):
@@ -49,6 +46,7 @@ class MoCo(nn.Module):
         self.head = mlp(sizes, norm=False)
         self.key = frozen_copy(encoder, self.head)
         self.queue = Queue(preset.queue, preset.head_out)
+        self._matched = MatchedNegatives(preset)
         self._groups, self._momentum, self._out = preset.bn_groups, preset.ema, preset.head_out
 
     def before_step(self, encoder: nn.Module) -> None:
@@ -64,6 +62,22 @@ class MoCo(nn.Module):
     def keys(self, images: Tensor, progress: Progress) -> Tensor:
         """(B, 3, S, S) to keys (B, d) of length 1, by one shuffled forward of all images."""
         return self._forward_shuffled(lambda part: unit(self.key(part)), images, progress)
+
+    def keys_and_negatives(
+        self, images: Tensor, views: Views, progress: Progress
+    ) -> tuple[Tensor, Tensor | None]:
+        """The keys (B, d), and n (B, d): row i is the extra negative of query i; None without BG_Swaps.
+
+        Positives and negatives go through the key network together: apart, they would differ by their
+        BatchNorm statistics.
+        """
+        chosen = self._matched.choose(views)
+        if chosen is None:
+            return self.keys(images, progress), None
+        rows, pictures = chosen
+        keys = self.keys(torch.cat([images, pictures]), progress)
+        k, encoded = keys[: len(images)], keys[len(images) :]
+        return k, spread_negatives(k, rows, encoded, progress.step, progress.seed)
 
     def keys_and_features(self, images: Tensor, progress: Progress) -> tuple[Tensor, Tensor]:
         """The same, and the features (B, dim) before the head, also of length 1."""
@@ -86,57 +100,52 @@ class MoCo(nn.Module):
 
 
 class MoCoV2(Method):
-    """MoCo v2 with an optional matched negative per query."""
+    """MoCo v2 with an optional matched negative per query, symmetric or on more views if asked."""
 
     def __init__(self, preset: Preset, *, classes: int = 0) -> None:
         super().__init__(preset, classes=classes)
         self.moco = MoCo(preset, self.backbone, self.dim)
-        negative = preset.views.negative
-        self._p = 0.0 if negative is None else negative.p
 
     def before_step(self, progress: Progress) -> None:
         """The momentum update comes before the keys are made."""
         self.moco.before_step(self.backbone)
 
     def forward(self, views: Views, progress: Progress) -> StepOutput:
-        """InfoNCE of view 0 (query) against view 1 (key), the queue and the extra negative."""
-        require_views(views, 2, "MoCo v2")
-        x_q, x_k = views.views[:2]
-        q = unit(self.moco.head(apply_in_groups(self.backbone, x_q, self.moco.groups)))
-        k, n = self._keys(x_k, views, progress)
-        logits = info_nce_logits(q, k, self.moco.queue.rows, self.preset.temperature, n)
-        self.moco.queue.remember(k)
-        hits = (logits.argmax(1) == 0).float().mean()
-        metrics = {"accuracy": hits, "positive": (q * k).sum(1).mean().detach()}
+        """InfoNCE of queries against keys, the queue and the extra negative: the mean over all pairs."""
+        check_views(views, "mocov2")
+        pairs = self._pairs(views)
+        q = {view: self._query(views.views[view]) for view in sorted({query for query, _ in pairs})}
+        k, n = self._keys({key for _, key in pairs}, views, progress)
+        losses, hits = [], []
+        for query, key in pairs:
+            extra = n if query == 0 else None  # it stands on the background of view 0
+            logits = info_nce_logits(q[query], k[key], self.moco.queue.rows, self.preset.temperature, extra)
+            losses.append(cross_entropy_at_zero(logits))
+            hits.append((logits.argmax(1) == 0).float().mean())
+        for rows in k.values():
+            self.moco.queue.remember(rows)
+        metrics = {"accuracy": torch.stack(hits).mean(), "positive": (q[0] * k[1]).sum(1).mean().detach()}
         if n is not None:
-            metrics["extra negative"] = (q * n).sum(1).mean().detach()
-        return StepOutput(cross_entropy_at_zero(logits), metrics)
+            metrics["extra negative"] = (q[0] * n).sum(1).mean().detach()
+        return StepOutput(torch.stack(losses).mean(), metrics)
 
     def after_step(self, progress: Progress) -> None:
         """The queue takes the step's keys."""
         self.moco.queue.flush()
 
-    def _keys(self, x_k: Tensor, views: Views, progress: Progress) -> tuple[Tensor, Tensor | None]:
-        """The keys (B, d), and n (B, d): row i is the extra negative of query i; None without BG_Swaps.
+    def _pairs(self, views: Views) -> list[tuple[int, int]]:
+        """(query, key): view 0 against view 1; all pairs of a view and a large one if there are more."""
+        if len(views.views) > 2 or self.preset.symmetric:
+            return pairs_with_large(views)
+        return [(0, 1)]
 
-        Positives and negatives go through the key network together: apart, they would differ by their
-        BatchNorm statistics. Only some p·B rows have a matched negative, so only that many places are
-        encoded; the other rows take another image's key, which keeps |Q| + 1 negatives for all (Ryali et al.,
-        3.3).
-        """
-        if views.negative is None or views.matched is None:
-            return self.moco.keys(x_k, progress), None
-        size = len(x_k)
-        chosen = views.matched.int().argsort(descending=True, stable=True)[: self._room(size)]
-        keys = self.moco.keys(torch.cat([x_k, views.negative[chosen]]), progress)
-        k, encoded = keys[:size], keys[size:]
-        generator = step_generator(progress.step, stream=2, seed=progress.seed)
-        places = int(torch.randint(1, max(size, 2), (), generator=generator))
-        return k, k.roll(places, dims=0).index_copy(0, chosen, encoded)
+    def _query(self, images: Tensor) -> Tensor:
+        return unit(self.moco.head(apply_in_groups(self.backbone, images, self.moco.groups)))
 
-    def _room(self, size: int) -> int:
-        """Places for matched negatives in a batch of a fixed shape.
-
-        More than this are matched once in 30,000 batches.
-        """
-        return min(size, ceil(self._p * size + MATCHED_ROOM * sqrt(self._p * (1 - self._p) * size)))
+    def _keys(
+        self, keys: set[int], views: Views, progress: Progress
+    ) -> tuple[dict[int, Tensor], Tensor | None]:
+        """The keys (B, d) of each view in `keys`, and the extra negatives of view 0."""
+        k, n = self.moco.keys_and_negatives(views.views[1], views, progress)
+        others = {key: self.moco.keys(views.views[key], progress) for key in sorted(keys - {1})}
+        return {1: k, **others}, n

@@ -25,7 +25,7 @@ from ..losses import msr_beta, msr_loss
 from ..networks.heads import unit
 from ..networks.momentum import follow, frozen_copy, rising_momentum
 from ..presets import Preset
-from .base import Method, Progress, StepOutput, require_part, require_views
+from .base import Method, Progress, StepOutput, check_views, require_part
 from .byol import byol_heads
 from .simsiam import siamese_heads
 
@@ -48,7 +48,7 @@ class MSR(Method):
 
     def forward(self, views: Views, progress: Progress) -> StepOutput:
         """Equation 5 for views 0 and 1 and their weak forms."""
-        require_views(views, 2, "MSR")
+        check_views(views, "msr")
         z, other_z = (self.predictor(self.projector(self.backbone(v))) for v in views.views[:2])
         weak = [require_part(views.weak, index, "weak view") for index in (0, 1)]
         xi, other_xi = self._targets(weak[0]), self._targets(weak[1])

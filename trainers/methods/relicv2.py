@@ -25,7 +25,7 @@ from ..losses import divergence, draw_members, log_likelihoods
 from ..networks.heads import unit
 from ..networks.momentum import follow, frozen_copy, rising_momentum
 from ..presets import Preset
-from .base import Method, Progress, StepOutput, require_views
+from .base import Method, Progress, StepOutput, check_views
 from .byol import byol_heads
 
 
@@ -39,7 +39,7 @@ class RELICv2(Method):
 
     def forward(self, views: Views, progress: Progress) -> StepOutput:
         """Equation 3, divided by the number of pairs as in listing 1."""
-        require_views(views, 2, "RELICv2")
+        check_views(views, "relicv2")
         size = max(view.shape[-1] for view in views.views)
         large = [index for index, view in enumerate(views.views) if view.shape[-1] == size]
         online = [all_gather_with_grad(self._predict(view)) for view in views.views]

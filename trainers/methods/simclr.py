@@ -1,24 +1,33 @@
-"""SimCLR (Chen et al. 2020), algorithm 1.
+"""SimCLR (Chen et al. 2020), algorithm 1, with multi-crop and BG_Swaps.
 
 for x in loader:
     z_1, z_2 = g(f(aug(x))), g(f(aug(x)))
     loss = mean over all 2N anchors of NT-Xent against the other 2N - 1
     update(f, g)
 
-Deviations: none known. Both views go through f together, as in the code, so that they share BatchNorm
-statistics; the head is two layers with BatchNorm, as in the code of the paper's version 1.
+With more than two views, the loss is the mean over all pairs (any view, another large one) of the first one's
+anchors against both views of all photos (RELICv2, appendix G.6, trains SimCLR on 4 large views and 2 small
+ones; the pairs are RELICv2's own). With BG_Swaps (Ryali et al. 2021, section 3.3, say that SimCLR could have
+it, and try MoCo v2 alone) the anchors of view 0 have one more negative.
+
+Deviations: none known. All views of one size, and the extra negatives, go through f together, as in the code,
+so that they share BatchNorm statistics; the head, which sees all sizes at once, is two layers with BatchNorm,
+as in the code of the paper's version 1.
 """
 
 from __future__ import annotations
 
 import torch
+from torch import Tensor
 
 from ..data.batch import Views
 from ..distributed.ranks import all_gather_with_grad, rank
-from ..losses import nt_xent
+from ..losses import nt_xent_one_way
+from ..networks.batchnorm_groups import encode_crops
 from ..networks.heads import mlp, unit
+from ..networks.matched_negatives import MatchedNegatives, spread_negatives
 from ..presets import Preset
-from .base import Method, Progress, StepOutput, require_views
+from .base import Method, Progress, StepOutput, check_views, pairs_with_large
 
 
 class SimCLR(Method):
@@ -28,12 +37,35 @@ class SimCLR(Method):
         super().__init__(preset, classes=classes)
         sizes = (self.dim, preset.head_hidden, preset.head_out)
         self.head = mlp(sizes, hidden_bias=False, last_bias=False, last_norm=True)
+        self._matched = MatchedNegatives(preset)
 
     def forward(self, views: Views, progress: Progress) -> StepOutput:
-        """NT-Xent of views 0 and 1."""
-        require_views(views, 2, "SimCLR")
-        z = unit(self.head(self.backbone(torch.cat(views.views[:2]))))
-        z_1, z_2 = z.chunk(2)
-        everything = (all_gather_with_grad(z_1), all_gather_with_grad(z_2))
-        loss = nt_xent(z_1, z_2, self.preset.temperature, everything, offset=rank() * len(z_1))
-        return StepOutput(loss, {"positive": (z_1 * z_2).sum(1).mean().detach()})
+        """NT-Xent, the mean over all pairs of views."""
+        check_views(views, "simclr")
+        z, n = self._embed(views, progress)
+        everything = [all_gather_with_grad(one) for one in z]
+        losses = [
+            nt_xent_one_way(
+                z[anchor],
+                z[positive],
+                self.preset.temperature,
+                (everything[anchor], everything[positive]),
+                offset=rank() * len(z[anchor]),
+                extra=n if anchor == 0 else None,  # it stands on the background of view 0
+            )
+            for anchor, positive in pairs_with_large(views)
+        ]
+        metrics = {"positive": (z[0] * z[1]).sum(1).mean().detach()}
+        if n is not None:
+            metrics["extra negative"] = (z[0] * n).sum(1).mean().detach()
+        return StepOutput(torch.stack(losses).mean(), metrics)
+
+    def _embed(self, views: Views, progress: Progress) -> tuple[tuple[Tensor, ...], Tensor | None]:
+        """The embeddings (B, d) of each view, and the extra negative of each anchor of view 0."""
+        chosen, count = self._matched.choose(views), len(views.views)
+        if chosen is None:
+            return unit(self.head(encode_crops(self.backbone, views.views))).chunk(count), None
+        rows, pictures = chosen
+        made = unit(self.head(encode_crops(self.backbone, (pictures, *views.views))))
+        z = made[len(rows) :].chunk(count)
+        return z, spread_negatives(z[1], rows, made[: len(rows)], progress.step, progress.seed)

@@ -1,4 +1,4 @@
-"""SimSiam (Chen and He 2021), algorithm 1.
+"""SimSiam (Chen and He 2021), algorithm 1, with multi-crop.
 
 for x in loader:
     x_1, x_2 = aug(x), aug(x)
@@ -7,18 +7,22 @@ for x in loader:
     loss = D(p_1, z_2) / 2 + D(p_2, z_1) / 2        # z detached
     update(f, h)                                     # h with a constant learning rate
 
+With more than two views, the loss is the mean over all pairs (any view, another large one), as RELICv2 pairs
+them (its listing 1).
+
 Deviations: none known.
 """
 
 from __future__ import annotations
 
+import torch
 from torch import nn
 
 from ..data.batch import Views
 from ..losses import negative_cosine
 from ..networks.heads import mlp, unit
 from ..presets import Preset
-from .base import Method, Progress, StepOutput, require_views
+from .base import Method, Progress, StepOutput, check_views, pairs_with_large
 
 
 def siamese_heads(preset: Preset, dim: int) -> tuple[nn.Sequential, nn.Sequential]:
@@ -36,13 +40,13 @@ class SimSiam(Method):
         self.projector, self.predictor = siamese_heads(preset, self.dim)
 
     def forward(self, views: Views, progress: Progress) -> StepOutput:
-        """The symmetrized negative cosine of views 0 and 1, from -1 to 1."""
-        require_views(views, 2, "SimSiam")
-        z_1, z_2 = (self.projector(self.backbone(x)) for x in views.views[:2])
-        p_1, p_2 = self.predictor(z_1), self.predictor(z_2)
-        loss = negative_cosine(p_1, z_2) / 2 + negative_cosine(p_2, z_1) / 2
+        """The negative cosine, the mean over both directions or all pairs, from -1 to 1."""
+        check_views(views, "simsiam")
+        z = [self.projector(self.backbone(x)) for x in views.views]
+        p = [self.predictor(one) for one in z]
+        losses = [negative_cosine(p[view], z[other]) for view, other in pairs_with_large(views)]
         # Its value without collapse is 1 / sqrt(D) (section 4.1).
-        return StepOutput(loss, {"spread": unit(z_1).std(dim=0).mean().detach()})
+        return StepOutput(torch.stack(losses).mean(), {"spread": unit(z[0]).std(dim=0).mean().detach()})
 
     def fixed_lr_parameters(self) -> list[nn.Parameter]:
         """The predictor's, where the preset says so."""

@@ -9,7 +9,7 @@ from maskgen.errors import UsageError
 
 from ..data.batch import Views
 from ..presets import Preset
-from .base import Method, Progress, StepOutput
+from .base import Method, Progress, StepOutput, check_views
 
 _LABELS = (
     "make shards with labels, from a folder of one folder per class: "
@@ -40,6 +40,7 @@ class Supervised(Method):
         Raises:
             UsageError: the shards have no labels.
         """
+        check_views(views, "supervised")
         if views.label is None:
             raise UsageError("the batch has no labels", remedy=_LABELS)
         logits = self.classifier(self.backbone(views.views[0])).float()

@@ -26,7 +26,7 @@ from ..networks.batchnorm_groups import encode_crops
 from ..networks.heads import mlp, unit
 from ..networks.momentum import Queue
 from ..presets import Preset
-from .base import Method, Progress, StepOutput, require_views
+from .base import Method, Progress, StepOutput, check_views
 
 ASSIGNED = 2
 """Crops that get codes: the first ones, which are large."""
@@ -51,7 +51,7 @@ class SwAV(Method):
 
     def forward(self, views: Views, progress: Progress) -> StepOutput:
         """The swapped prediction among all crops."""
-        require_views(views, ASSIGNED, "SwAV")
+        check_views(views, "swav")
         z = unit(self.head(encode_crops(self.backbone, views.views)))
         scores = (z @ self._weight(progress).T).chunk(len(views.views))
         embeddings = z.chunk(len(views.views))[:ASSIGNED]

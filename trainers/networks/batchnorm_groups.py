@@ -22,12 +22,13 @@ def encode_crops(network: Network, crops: Sequence[Tensor], groups: int = 1) -> 
 
     V times (B, 3, S, S) to (V·B, D).
 
-    Crop by crop in the given order. With `groups`, all crops of an image are in the same BatchNorm group.
+    Crop by crop in the given order. With `groups`, all crops of an image are in the same BatchNorm group;
+    without, the crops may have different B.
     """
     return torch.cat(
         [
             _encode_one_size(network, list(same), groups)
-            for _, same in groupby(crops, key=lambda crop: crop.shape)
+            for _, same in groupby(crops, key=lambda crop: crop.shape[1:])
         ]
     )
 

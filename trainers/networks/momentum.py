@@ -77,10 +77,13 @@ class Queue(nn.Module):
 
     @torch.no_grad()
     def flush(self) -> None:
-        """Put the remembered rows of all ranks in, in rank order; the oldest go."""
+        """Put the remembered rows of all ranks in; the oldest go.
+
+        Those of one `remember` stand together, in rank order, so that the order is that of the joint batch.
+        """
         if not self._waiting:
             return
-        rows = all_gather(torch.cat(self._waiting))[-len(self.rows) :]
+        rows = torch.cat([all_gather(part) for part in self._waiting])[-len(self.rows) :]
         self._waiting.clear()
         places = (self.pointer + torch.arange(len(rows), device=rows.device)) % len(self.rows)
         self.rows.index_copy_(0, places, rows)

@@ -49,6 +49,11 @@ def _check_effect(preset: Preset, parsed: Mapping[str, Any]) -> None:
     """Refuse what was set and changes nothing about this recipe's views."""
     views = preset.views.views
     small = len({view.size for view in RECIPES[preset.recipe].views}) > 1
+    if parsed.get("symmetric") and len(views) > 2:
+        raise UsageError(
+            f"symmetric is set, but the {len(views)} views of {preset.recipe!r} are all paired anyhow",
+            remedy="leave symmetric out",
+        )
     overlapping = any(view.crop.overlap_of is not None for view in views)
     for name, works, what in (("small_px", small, "small"), ("overlap_min", overlapping, "constrained")):
         default = options_of(Preset)[name].default

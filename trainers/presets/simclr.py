@@ -28,5 +28,11 @@ _SIMCLR = Preset(
 PRESETS: dict[str, Preset] = {
     "imagenet-100": replace(_SIMCLR, epochs=100),  # figure 9
     "imagenet-1000": _SIMCLR,
+    "multi-crop-100": replace(
+        _SIMCLR,
+        source="RELICv2 (Tomasev et al. 2022), G.6: SimCLR on its views; all else as SimCLR",
+        recipe="relicv2",
+        epochs=100,
+    ),
     "smoke": smoke("simclr", temperature=0.2),
 }

@@ -114,6 +114,9 @@ class Preset:
     # The method.
     temperature: float = option(0.2, "Temperature of the loss.", bounds=at_least(1e-3))
     queue: int = option(65536, "Rows of the queue (SwAV: 0 without).")
+    symmetric: bool = option(
+        False, "Also match view 1, the query, with view 0, the key; more than two views always do."
+    )
     queue_start_epoch: int = option(15, "Epoch from which the queue is filled.")
     ema: float = option(0.999, "Momentum of the second network.", bounds=between(0, 1))
     ema_final: float = option(1.0, "To which it rises by a cosine.", bounds=between(0, 1))

@@ -11,7 +11,10 @@ from maskgen.loaders.recipes.parts import Background, Corruption, Crop, MaskChan
 from maskgen.loaders.recipes.published import RECIPES
 from maskgen.loaders.recipes.spec import Recipe, View
 
-from ..registry import TRAINER_METHODS
+from ..registry import TRAINER_METHODS, TrainerMethod
+
+EXTRA_PARTS = ("cam_masks", "weak", "masked")
+"""What a recipe's `View` can give to a method beside the view."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -43,11 +46,12 @@ def resolve_recipe(options: ViewOptions) -> Recipe:
         raise UsageError(f"unknown recipe {options.recipe!r}", remedy=nearest(options.recipe, list(RECIPES)))
     recipe = RECIPES[options.recipe]
     largest = max(view.size for view in recipe.views)
+    _check_sizes(recipe, options, largest)
     negative = recipe.negative
     if options.negative_p is not None and negative is None:
         raise UsageError(
             f"negative_p is set, but the recipe {options.recipe!r} has no matched negative",
-            remedy="set recipe=mocov2-bg-swaps",
+            remedy="set recipe=mocov2-bg-swaps, or another one with bg-swaps in its name",
         )
     if negative is not None:
         p = negative.p if options.negative_p is None else options.negative_p
@@ -60,22 +64,47 @@ def resolve_recipe(options: ViewOptions) -> Recipe:
     )
 
 
+def _check_sizes(recipe: Recipe, options: ViewOptions, largest: int) -> None:
+    """Methods know large views by their size."""
+    sides = [view.size for view in recipe.views if view.size < largest]
+    large, small = options.view_px or largest, options.small_px or max(sides, default=0)
+    if sides and small >= large:
+        raise UsageError(
+            f"the recipe's large views have {large} px, its small ones {small} px",
+            remedy="set small_px to less than view_px",
+        )
+
+
 def check_fit(method: str, name: str, recipe: Recipe) -> None:
-    """Refuse views that a method cannot be trained on.
+    """Refuse views that a method cannot be trained on, and what it would leave unused.
 
     Raises:
-        UsageError: there are too few, or a part of them is missing.
+        UsageError: there are too few views or too many, or a part of them is missing or not used.
     """
-    row = TRAINER_METHODS[method]
-    parts = zip(recipe.views, row.parts, strict=False)
-    if len(recipe.views) < row.views or not all(getattr(view, part) for view, part in parts):
+    misfit = _misfit(TRAINER_METHODS[method], recipe)
+    if misfit:
         raise UsageError(
             f"the recipe {name!r} does not fit {method}",
-            cause=f"{method} compares {row.views} views"
-            if len(recipe.views) < row.views
-            else f"it does not make {' and '.join(sorted(set(row.parts)))}, which {method} needs",
+            cause=misfit,
             remedy=f"one of {method}'s own, see `train-ssl presets {method}`",
         )
+
+
+def _misfit(row: TrainerMethod, recipe: Recipe) -> str:
+    """Why a recipe does not fit a method; empty where it does."""
+    count = len(recipe.views)
+    if count < row.views:
+        return f"{row.name} compares {row.views} views"
+    if count > row.views and not row.multi_crop:
+        return f"{row.name} uses {row.views} of its {count} views"
+    if not all(getattr(view, part) for view, part in zip(recipe.views, row.parts, strict=False)):
+        return f"it does not make {' and '.join(sorted(set(row.parts)))}, which {row.name} needs"
+    for part in EXTRA_PARTS:
+        if part not in row.parts and any(getattr(view, part) for view in recipe.views):
+            return f"it makes {part}, which {row.name} does not use"
+    if recipe.negative is not None and not row.matched_negatives:
+        return f"it makes a matched negative, which {row.name} does not use"
+    return ""
 
 
 def _changed(view: View, options: ViewOptions, large: bool) -> View:

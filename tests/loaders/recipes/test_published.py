@@ -26,6 +26,7 @@ def test_the_names() -> None:
         "mocov2-bg-random",
         "mocov2-bg-swaps",
         "simclr",
+        "simclr-bg-swaps",
         "simsiam",
         "byol",
         "byol-bg-rm",
@@ -36,8 +37,10 @@ def test_the_names() -> None:
         "swav-bg-random",
         "relicv2",
         "cast",
+        "cast-bg-swaps",
         "msr",
         "knn-moco",
+        "knn-moco-bg-swaps",
         "supervised",
         "plain",
     }

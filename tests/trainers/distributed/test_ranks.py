@@ -27,16 +27,18 @@ WORLD = 2
 # MoCo v2 and kNN-MoCo need no such help. All rows of BG_Swaps are matched: what the others get is drawn per
 # rank.
 CASES: dict[str, tuple[str, dict[str, str], bool]] = {
-    "mocov2": ("mocov2", {"queue": "40", "bn_groups": "2"}, False),
-    "bg-swaps": ("mocov2", {"recipe": "mocov2-bg-swaps", "negative_p": "1", "queue": "40"}, True),
+    "mocov2": ("mocov2", {"queue": "30", "bn_groups": "2"}, False),
+    "bg-swaps": ("mocov2", {"recipe": "mocov2-bg-swaps", "negative_p": "1", "queue": "30"}, True),
     "simclr": ("simclr", {}, True),
+    "simclr with bg-swaps": ("simclr", {"recipe": "simclr-bg-swaps", "negative_p": "1"}, True),
+    "six views, mocov2": ("mocov2", {"recipe": "relicv2", "queue": "100"}, True),
     "simsiam": ("simsiam", {}, True),
     "byol": ("byol", {}, True),
     "swav": ("swav", {"queue": "16", "freeze_prototypes": "1"}, True),
     "relicv2": ("relicv2", {}, True),
-    "cast": ("cast", {"queue": "40"}, True),
+    "cast": ("cast", {"queue": "30"}, True),
     "msr": ("msr", {}, True),
-    "knn-moco": ("knn-moco", {"queue": "40", "bn_groups": "2"}, False),
+    "knn-moco": ("knn-moco", {"queue": "30", "bn_groups": "2"}, False),
     "supervised": ("supervised", {}, True),
 }
 
@@ -45,7 +47,7 @@ def case_of(name: str, make_views: MakeViews) -> dict[str, Any]:
     method, changes, still = CASES[name]
     preset = with_overrides(PRESETS[method]["smoke"], changes)
     batches = []
-    for step in range(4):
+    for step in range(3):
         views = make_views(preset, batch=12, seed=step)
         batch = {f.name: getattr(views, f.name) for f in fields(Views)}
         if batch["matched"] is not None:
@@ -86,7 +88,7 @@ def test_two_ranks_train_as_one_process_with_the_joint_batch(name: str, results:
     ranks, alone = [rank[name] for rank in results["ranks"]], results["alone"][name]
     mean = torch.stack([rank["losses"] for rank in ranks]).mean(0)
     torch.testing.assert_close(mean, alone["losses"], rtol=2e-5, atol=2e-5)
-    assert len(set(alone["losses"].tolist())) == 4
+    assert len(set(alone["losses"].tolist())) == 3
     for key, value in alone["state"].items():
         assert torch.equal(ranks[0]["state"][key], ranks[1]["state"][key]), key
         torch.testing.assert_close(

@@ -80,3 +80,43 @@ def test_nt_xent_of_parts_of_a_batch_has_the_mean_of_the_whole(unit_rows: Callab
     a, b = unit_rows(6, 5), unit_rows(6, 5, seed=1)
     parts = [losses.nt_xent(a[i : i + 2], b[i : i + 2], 0.2, (a, b), offset=i) for i in (0, 2, 4)]
     assert torch.stack(parts).mean().item() == pytest.approx(losses.nt_xent(a, b, 0.2).item(), rel=1e-12)
+
+
+@pytest.mark.parametrize("swaps", [False, True])
+def test_one_way_of_nt_xent_is_the_formula(swaps: bool, unit_rows: Callable[..., Tensor]) -> None:
+    a, b, n, t = unit_rows(3, 5), unit_rows(3, 5, seed=1), unit_rows(3, 5, seed=2), 0.3
+    total = 0.0
+    for i in range(3):
+        others = [exp(float(a[i] @ a[j]) / t) for j in range(3) if j != i]
+        others += [exp(float(a[i] @ b[j]) / t) for j in range(3)] + [exp(float(a[i] @ n[i]) / t)] * swaps
+        total -= log(exp(float(a[i] @ b[i]) / t) / sum(others))
+    made = losses.nt_xent_one_way(a, b, t, extra=n if swaps else None)
+    assert made.item() == pytest.approx(total / 3, rel=1e-9)
+
+
+def test_one_way_of_nt_xent_has_the_gradient_of_its_formula(
+    unit_rows: Callable[..., Tensor], slope: Callable[..., Tensor]
+) -> None:
+    a, b, n = (unit_rows(3, 4, seed=s) for s in range(3))
+    for place in range(3):
+        parts = [a, b, n]
+        parts[place] = parts[place].clone().requires_grad_()
+        losses.nt_xent_one_way(parts[0], parts[1], 0.3, extra=parts[2]).backward()
+
+        def loss(value: Tensor, place: int = place) -> Tensor:
+            moved = [value if index == place else part for index, part in enumerate((a, b, n))]
+            return losses.nt_xent_one_way(moved[0], moved[1], 0.3, extra=moved[2])
+
+        torch.testing.assert_close(parts[place].grad, slope(loss, (a, b, n)[place]), rtol=1e-5, atol=1e-7)
+
+
+def test_one_way_of_nt_xent_of_parts_of_a_batch_has_the_mean_of_the_whole(
+    unit_rows: Callable[..., Tensor],
+) -> None:
+    a, b, n = unit_rows(6, 5), unit_rows(6, 5, seed=1), unit_rows(6, 5, seed=2)
+    parts = [
+        losses.nt_xent_one_way(a[i : i + 2], b[i : i + 2], 0.2, (a, b), offset=i, extra=n[i : i + 2])
+        for i in (0, 2, 4)
+    ]
+    whole = losses.nt_xent_one_way(a, b, 0.2, extra=n)
+    assert torch.stack(parts).mean().item() == pytest.approx(whole.item(), rel=1e-12)

@@ -22,6 +22,8 @@ VARIANTS = {name: (name, "smoke", {}) for name in METHODS} | {
     "msr on simsiam": ("msr", "smoke", {"framework": "simsiam"}),
     "cast as its code": ("cast", "smoke", {"attention_map": "minmax", "attention_over": "batch"}),
     "knn with neighbors": ("knn-moco", "smoke", {"neighbor_start_epoch": "0"}),
+    "simclr with six views": ("simclr", "smoke", {"recipe": "relicv2"}),
+    "simclr with bg-swaps": ("simclr", "smoke", {"recipe": "simclr-bg-swaps"}),
 }
 
 
@@ -68,12 +70,12 @@ def test_the_same_seed_gives_the_same_losses(preset: Preset, make_views: MakeVie
 @pytest.mark.slow
 def test_a_saved_state_continues_as_if_never_stopped(preset: Preset, make_views: MakeViews) -> None:
     straight, optimizer = build(preset)
-    for step in range(6):
+    for step in range(3):
         train_step(straight, optimizer, make_views(preset, seed=step), step)
     resumed, again = build(preset, seed=5)
     resumed.load_state_dict(straight.state_dict(), strict=True)
     again.load_state_dict(deepcopy(optimizer.state_dict()))
-    for step in (6, 7):
+    for step in (3, 4):
         views = make_views(preset, seed=step)
         one, other = train_step(straight, optimizer, views, step), train_step(resumed, again, views, step)
         assert one.loss.item() == other.loss.item()
@@ -191,6 +193,25 @@ def test_a_batch_with_too_few_views_is_refused(name: str, make_views: MakeViews)
     method, _ = build(preset)
     with pytest.raises(UsageError, match="the batch has 1"):
         method(replace(views, views=views.views[:1]), Progress(0, STEPS, 0.0))
+
+
+@pytest.mark.parametrize("name", ["cast", "msr", "supervised"])
+def test_a_batch_with_more_views_than_are_used_is_refused(name: str, make_views: MakeViews) -> None:
+    preset = PRESETS[name]["smoke"]
+    views = make_views(preset)
+    method, _ = build(preset)
+    more = (*views.views, views.views[0])
+    with pytest.raises(UsageError, match=f"the batch has {len(more)}"):
+        method(replace(views, views=more), Progress(0, STEPS, 0.0))
+
+
+@pytest.mark.parametrize("name", ["simsiam", "byol", "swav", "relicv2", "msr", "supervised"])
+def test_a_batch_with_negatives_that_are_not_used_is_refused(name: str, make_views: MakeViews) -> None:
+    preset = PRESETS[name]["smoke"]
+    views = make_views(preset)
+    method, _ = build(preset)
+    with pytest.raises(UsageError, match=f"{name} has no negatives"):
+        method(replace(views, negative=views.views[0]), Progress(0, STEPS, 0.0))
 
 
 @pytest.mark.parametrize(("name", "part"), [("msr", "weak"), ("cast", "masked"), ("cast", "cam_masks")])

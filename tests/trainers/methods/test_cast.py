@@ -141,3 +141,26 @@ def test_attention_learns_to_look_at_the_mask(make_views: MakeViews, still: Call
         method.after_step(progress)
         values.append(out.metrics["attention"].item())
     assert values[-1] < values[0] - 0.1
+
+
+def test_the_contrast_in_training_has_the_matched_negative(
+    make_views: MakeViews, still: Callable[..., Any]
+) -> None:
+    changes = {"recipe": "cast-bg-swaps", "negative_p": "1", "bn_groups": "1", "queue": "32"}
+    method = still("cast", **changes).train()
+    views = make_views(method.preset, batch=4)
+    views = replace(views, matched=torch.ones(4, dtype=torch.bool))
+    with torch.no_grad():
+        q = normalize(method.moco.head(method.backbone(views.views[0])), dim=1)
+        k, n = normalize(method.moco.key(torch.cat([views.views[1], views.negative])), dim=1).chunk(2)
+        queue = method.moco.queue.rows
+        logits = [
+            torch.stack([q[i] @ k[i], *(queue @ q[i]), q[i] @ n[i]]) / method.preset.temperature
+            for i in range(4)
+        ]
+    wanted = -sum(log_softmax(row.double(), 0)[0].item() for row in logits) / 4
+    out = method(views, START)
+    assert out.metrics["contrast"].item() == pytest.approx(wanted, rel=1e-5)
+    method.after_step(START)
+    torch.testing.assert_close(method.moco.queue.rows[:4], k)
+    assert int(method.moco.queue.filled) == 4  # neither masked keys nor negatives

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -51,3 +52,31 @@ def test_both_queues_hold_the_same_anchors(make_views: MakeViews, still: Callabl
     features = method.moco.key[0](views.views[1])
     torch.testing.assert_close(method.feature_queue.rows[:8], normalize(features, dim=1))
     torch.testing.assert_close(method.moco.queue.rows[:8], normalize(method.moco.key[1](features), dim=1))
+
+
+def test_in_training_view_0_alone_meets_the_matched_negative(
+    make_views: MakeViews, still: Callable[..., Any]
+) -> None:
+    changes = {"recipe": "knn-moco-bg-swaps", "negative_p": "1", "bn_groups": "1", "queue": "32"}
+    method = still("knn-moco", apart=True, neighbor_start_epoch="9", **changes).train()
+    views = make_views(method.preset, batch=4)
+    views = replace(views, matched=torch.ones(4, dtype=torch.bool))
+    queue, features = method.moco.queue.rows.clone(), method.feature_queue.rows.clone()
+    with torch.no_grad():
+        small = method.backbone(torch.cat(views.views[2:]))
+        g = torch.cat([method.backbone(views.views[0]), small])
+        z = normalize(method.moco.head(g), dim=1)
+        both = method.moco.key[0](torch.cat([views.views[1], views.negative]))
+        anchor, n = normalize(method.moco.key[1](both), dim=1).chunk(2)
+    total = 0.0
+    for row, positive in enumerate(z):
+        scores = [positive @ anchor[row % 4], *(queue @ positive)]
+        scores += [positive @ n[row]] if row < 4 else []
+        total -= log_softmax(torch.stack(scores).double() / 0.2, 0)[0].item()
+    out = method(views, START)
+    assert out.loss.item() == pytest.approx(total / 20, rel=1e-5)
+    method.after_step(START)
+    torch.testing.assert_close(method.moco.queue.rows[:4], anchor)
+    torch.testing.assert_close(method.feature_queue.rows[:4], normalize(both[:4], dim=1))
+    assert not torch.equal(method.feature_queue.rows, features)
+    assert int(method.feature_queue.filled) == 4

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import replace
+from math import exp, log
 from typing import Any
 
 import pytest
@@ -103,16 +104,6 @@ def test_all_rows_can_be_matched(
     torch.testing.assert_close(n, normalize(method.moco.key(views.negative), dim=1))
 
 
-def test_there_is_room_for_all_but_freak_batches(still: Callable[..., Any]) -> None:
-    """Binomial(256, 0.2) exceeds the room less than once in 10,000 batches."""
-    method = still("mocov2", recipe="mocov2-bg-swaps")
-    room = method._room(256)
-    draws = torch.distributions.Binomial(256, torch.tensor(0.2)).sample((200_000,))
-    assert room < 256 / 2
-    assert (draws > room).float().mean() < 1e-4
-    assert method._room(1) == 1
-
-
 def test_positives_and_negatives_share_one_key_forward(
     make_views: MakeViews, still: Callable[..., Any]
 ) -> None:
@@ -150,3 +141,64 @@ def test_only_the_positive_keys_enter_the_queue(make_views: MakeViews, still: Ca
     method.after_step(START)
     assert int(method.moco.queue.filled) == 8
     torch.testing.assert_close(method.moco.queue.rows[:8], normalize(method.moco.key(views.views[1]), dim=1))
+
+
+def info_nce_by_hand(q: Tensor, k: Tensor, queue: Tensor, n: Tensor | None = None) -> float:
+    """-log of the positive's share, a row at a time; t = 0.2."""
+    total = 0.0
+    for i in range(len(q)):
+        negatives = [float(q[i] @ row) for row in queue] + ([] if n is None else [float(q[i] @ n[i])])
+        positive = exp(float(q[i] @ k[i]) / 0.2)
+        total -= log(positive / (positive + sum(exp(score / 0.2) for score in negatives)))
+    return total / len(q)
+
+
+@pytest.mark.parametrize(
+    ("changes", "pairs"),
+    [
+        ({}, [(0, 1)]),
+        ({"symmetric": "yes"}, [(0, 1), (1, 0)]),
+        (
+            {"recipe": "relicv2"},  # views 0 to 3 are large
+            [(view, large) for view in range(6) for large in range(4) if view != large],
+        ),
+    ],
+)
+def test_the_loss_in_training_is_the_mean_over_pairs_with_a_large_key(
+    changes: dict[str, str], pairs: list[tuple[int, int]], make_views: MakeViews, still: Callable[..., Any]
+) -> None:
+    method = still("mocov2", apart=True, bn_groups="1", queue="32", **changes).train()
+    views, queue = make_views(method.preset, batch=4), method.moco.queue.rows.double()
+    out = method(views, START)
+    with torch.no_grad():
+        q = [embed(method.moco.head, method.backbone, view).double() for view in views.views]
+        k = [normalize(method.moco.key(view), dim=1).double() for view in views.views]
+    each = [info_nce_by_hand(q[view], k[large], queue) for view, large in pairs]
+    assert out.loss.item() == pytest.approx(sum(each) / len(each), rel=1e-5)
+    method.after_step(START)
+    keys = sorted({large for _, large in pairs})
+    assert int(method.moco.queue.filled) == 4 * len(keys)
+    wanted = torch.cat([k[key].float() for key in keys])
+    for row in wanted:
+        assert (method.moco.queue.rows - row).abs().amax(1).min() < 1e-5
+
+
+def test_the_loss_in_training_has_the_matched_negative_of_view_0_alone(
+    make_views: MakeViews, still: Callable[..., Any]
+) -> None:
+    changes = {"recipe": "mocov2-bg-swaps", "negative_p": "1", "bn_groups": "1", "queue": "32"}
+    for symmetric in ("no", "yes"):
+        method = still("mocov2", apart=True, symmetric=symmetric, **changes).train()
+        views = make_views(method.preset, batch=4)
+        views, queue = (
+            replace(views, matched=torch.ones(4, dtype=torch.bool)),
+            method.moco.queue.rows.double(),
+        )
+        with torch.no_grad():
+            q = [embed(method.moco.head, method.backbone, view).double() for view in views.views]
+            both = normalize(method.moco.key(torch.cat([views.views[1], views.negative])), dim=1).double()
+            k_0 = normalize(method.moco.key(views.views[0]), dim=1).double()
+        wanted = info_nce_by_hand(q[0], both[:4], queue, both[4:])
+        if symmetric == "yes":
+            wanted = (wanted + info_nce_by_hand(q[1], k_0, queue)) / 2
+        assert method(views, START).loss.item() == pytest.approx(wanted, rel=1e-5)

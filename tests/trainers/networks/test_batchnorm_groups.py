@@ -43,3 +43,16 @@ def test_a_group_has_all_crops_of_its_images() -> None:
     made = encode_crops(network, crops, groups=2)
     assert seen == [{0, 1, 10, 11, 20, 21}, {2, 3, 12, 13, 22, 23}]
     assert made.flatten().tolist() == torch.cat(crops).flatten().tolist()
+
+
+def test_crops_of_fewer_images_go_with_those_of_their_size() -> None:
+    sizes: list[int] = []
+
+    def network(x: torch.Tensor) -> torch.Tensor:
+        sizes.append(len(x))
+        return x.mean(dim=(2, 3))
+
+    crops = [torch.randn(rows, 3, s, s) for rows, s in ((2, 8), (4, 8), (4, 8), (4, 4))]
+    made = encode_crops(network, crops)
+    assert sizes == [10, 4]
+    torch.testing.assert_close(made, torch.cat([crop.mean(dim=(2, 3)) for crop in crops]))

@@ -49,14 +49,73 @@ def test_sizes_change_without_the_rest() -> None:
     assert dataclasses.replace(recipe.views[0], size=224) == before.views[0]
 
 
+WITHOUT_NEGATIVES = ("simsiam", "byol", "swav", "relicv2")
+
+
 @pytest.mark.parametrize(
     ("method", "recipe", "cause"),
     [
         ("simclr", "supervised", "simclr compares 2 views"),
         ("cast", "mocov2", "does not make cam_masks and masked"),
         ("msr", "byol", "does not make weak"),
+        ("cast", "relicv2", "cast uses 2 of its 6 views"),
+        ("msr", "swav", "msr uses 2 of its 8 views"),
+        ("supervised", "byol", "supervised uses 1 of its 2 views"),
+        ("byol", "msr", "makes weak, which byol does not use"),
+        ("mocov2", "cast", "makes cam_masks, which mocov2 does not use"),
+        *((name, "mocov2-bg-swaps", "makes a matched negative") for name in WITHOUT_NEGATIVES),
     ],
 )
 def test_a_recipe_that_does_not_fit_is_refused(method: str, recipe: str, cause: str) -> None:
     with pytest.raises(UsageError, match=cause):
         with_overrides(PRESETS[method]["smoke"], {"recipe": recipe})
+
+
+@pytest.mark.parametrize("method", METHOD_NAMES)
+def test_all_that_a_recipe_makes_is_used_or_refused(method: str) -> None:
+    """By the table that a reader would write, not by the registry."""
+    many = {"mocov2", "simclr", "simsiam", "byol", "swav", "relicv2", "knn-moco"}
+    contrast = {"mocov2", "simclr", "cast", "knn-moco"}
+    parts = {"cast": {"cam_masks", "masked"}, "msr": {"weak"}}.get(method, set())
+    for name, recipe in RECIPES.items():
+        count, least = len(recipe.views), 1 if method == "supervised" else 2
+        made = {
+            part for part in ("cam_masks", "masked", "weak") if any(getattr(v, part) for v in recipe.views)
+        }
+        fits = (
+            (count >= least if method in many else count == least)
+            and (recipe.negative is None or method in contrast)
+            and made == parts
+        )
+        try:
+            with_overrides(PRESETS[method]["smoke"], {"recipe": name})
+        except UsageError:
+            assert not fits, name
+        else:
+            assert fits, name
+
+
+def test_small_views_stay_smaller_than_large_ones() -> None:
+    """A method would take them for large ones, and for targets."""
+    with pytest.raises(UsageError, match="large views have 96 px, its small ones 96 px"):
+        with_overrides(PRESETS["swav"]["imagenet-100"], {"view_px": "96"})
+    assert len(with_overrides(PRESETS["swav"]["imagenet-100"], {"view_px": "97"}).views.views) == 8
+    assert with_overrides(PRESETS["mocov2"]["smoke"], {"view_px": "16"}).views.views[0].size == 16
+
+
+def test_symmetry_that_changes_nothing_is_refused() -> None:
+    with pytest.raises(UsageError, match="the 6 views of 'relicv2' are all paired anyhow"):
+        with_overrides(PRESETS["mocov2"]["smoke"], {"recipe": "relicv2", "symmetric": "yes"})
+
+
+@pytest.mark.parametrize("name", ["simclr-bg-swaps", "cast-bg-swaps", "knn-moco-bg-swaps"])
+def test_swaps_of_other_methods_change_backgrounds_alone(name: str) -> None:
+    recipe, plain = RECIPES[name], RECIPES[name.removesuffix("-bg-swaps")]
+    assert recipe.negative is not None
+    assert recipe.negative.p == 0.2
+    assert [view.background.p for view in recipe.views[:2]] == [0.2, 0.2]
+    assert [view.background.replace for view in recipe.views[:2]] == ["donor", "donor"]
+    assert recipe.views[2:] == plain.views[2:]
+    assert recipe.negative.view.photometric == recipe.views[0].photometric
+    chains = [dataclasses.replace(view.photometric, auto_augment_p=0) for view in plain.views]
+    assert [dataclasses.replace(view.photometric, auto_augment_p=0) for view in recipe.views] == chains
