@@ -55,7 +55,7 @@ class LearningRate:
     def __post_init__(self) -> None:
         if self.kind not in KINDS:
             raise UsageError(f"unknown schedule {self.kind!r}", remedy=f"one of {', '.join(KINDS)}")
-        if self.steps < 1:
+        if self.epochs and self.steps < 1:
             raise UsageError(
                 f"{self.epochs} epochs of {float(self.steps_per_epoch):g} steps are no step",
                 remedy="set a smaller batch_size, or more epochs",
