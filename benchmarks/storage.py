@@ -31,7 +31,7 @@ from maskgen.io.images.encode import encode_jpeg, encode_mask_png, resize_mask
 from maskgen.io.images.stored import decode_mask, decode_photo
 from maskgen.shards import coverage, manifest, naming, patch, reader, tar
 from maskgen.shards.commit import ShardWriter
-from maskgen.shards.sample import Encoded, MaskPair, SampleId, encode_sample, store_mask
+from maskgen.shards.sample import Encoded, MaskPair, SampleId, StoredPhoto, encode_sample, store_mask
 from maskgen.types import RGB, Filled, SoftMask
 
 IMAGES = 1_281_167
@@ -216,7 +216,9 @@ def member_table(photos: list[Case], threshold: float, background: str) -> None:
 
 def _encode(case: Case, pair: MaskPair, filled: Filled, config: RunConfig) -> Encoded:
     free = largest_free_rectangle(pair.hard)
-    return encode_sample(SampleId(case.key, 0, case.key), (case.image, case.data), pair, filled, free, config)
+    return encode_sample(
+        SampleId(case.key, 0, case.key), StoredPhoto(case.image, case.data), pair, filled, free, config
+    )
 
 
 def host_table(photos: list[Case], threshold: float, background: str, rounds: int) -> None:

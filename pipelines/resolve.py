@@ -31,7 +31,7 @@ _NETWORK_OPTIONS = (
 )
 _DEFAULTS: dict[str, Any] = {field.name: field.default for field in dataclasses.fields(RunConfig)}
 _EXTRAS = {"onnxruntime": "onnx", "openvino": "openvino"}
-_ALWAYS = ("numpy", "opencv-python-headless", "pillow", "pyarrow")
+_ALWAYS = ("numpy", "opencv-python-headless", "pillow", "pyarrow", "simplejpeg")
 _GPU_BATCH = 32  # photos per call of a model process
 
 

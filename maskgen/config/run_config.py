@@ -184,6 +184,12 @@ class RunConfig:
     max_side: int = option(
         32_768, "Refuse images with a side above this many pixels.", group="safety", bounds=at_least(1)
     )
+    accept_damaged: bool = option(
+        False,
+        "Store a JPEG or WebP of which a part is lost as far as it decodes, re-encoded and marked in its "
+        "JSON, instead of leaving it out.",
+        group="safety",
+    )
     device: str = option("cpu", "Device of the learned methods.", group="machine", choices=("cpu", "cuda"))
     devices: str = option(
         "0",

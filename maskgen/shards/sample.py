@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 import cv2
 import numpy as np
@@ -41,6 +41,20 @@ class SampleId:
     key: str
     label: Label
     path: str
+
+
+class StoredPhoto(NamedTuple):
+    """A photo on its way into a shard.
+
+    Args:
+        image: (H, W, 3) uint8 RGB, upright.
+        verbatim: the source's bytes when they may be stored as they are.
+        damage: how a part of the picture was lost; empty for a sound one.
+    """
+
+    image: RGB
+    verbatim: bytes | None = None
+    damage: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,7 +118,7 @@ def hard_mask(stored: NDArray[np.uint8], level: int, size: tuple[int, int]) -> H
 
 def encode_sample(
     sample: SampleId,
-    photo: tuple[RGB, bytes | None],
+    photo: StoredPhoto,
     masks: MaskPair,
     filled: Filled | None,
     free: Box,
@@ -114,8 +128,7 @@ def encode_sample(
 
     Args:
         sample: key, label and path.
-        photo: the upright (H, W, 3) uint8 RGB image, and the source's bytes when they may be stored as they
-            are.
+        photo: its pixels, and what is known of its bytes.
         masks: the stored and the hard mask.
         filled: the background, or None without one.
         free: the largest rectangle without foreground, px.
@@ -124,8 +137,7 @@ def encode_sample(
     Raises:
         ImageFault: an encoder refused the image.
     """
-    image, verbatim = photo
-    height, width = image.shape[:2]
+    height, width = photo.image.shape[:2]
     box, area = coverage.foreground_box(masks.hard), np.count_nonzero(masks.hard) / masks.hard.size
     place = patch.stored_box(filled.region, (height, width), config.background_store) if filled else _NOWHERE
     shared = {
@@ -134,16 +146,18 @@ def encode_sample(
         "fg_area": round(area, 6),
         "fg_box": list(box),
         "background": filled.how if filled else "none",
-        "verbatim": verbatim is not None,
+        "verbatim": photo.verbatim is not None,
     }
     parts: dict[str, bytes] = {}
     if config.layout == "full":
-        parts[naming.PHOTO] = verbatim or encode_jpeg(image, config.jpeg_quality)
+        parts[naming.PHOTO] = photo.verbatim or encode_jpeg(photo.image, config.jpeg_quality)
     parts[naming.MASK] = encode_mask_png(masks.stored, binary=config.binary)
     if filled:
         stored = patch.cut_background(filled.image, place, config.background_side)
         parts[naming.BACKGROUND] = encode_jpeg(stored, config.background_quality)
-    parts[naming.JSON] = _render_json(sample, config, {**shared, "bg_box": list(place)})
+    parts[naming.JSON] = _render_json(
+        sample, config, {**shared, "bg_box": list(place), "damage": photo.damage}
+    )
     if isinstance(sample.label, int):
         parts[naming.CLASS] = str(sample.label).encode()
     parts[naming.SAT] = coverage.summed_area_table(masks.hard).astype("<u2").tobytes()
@@ -155,7 +169,7 @@ def encode_sample(
         "status": "ok",
         "error": "",
         **shared,
-        "source_crc32c": None if verbatim is None else crc32c(verbatim),
+        "source_crc32c": None if photo.verbatim is None else crc32c(photo.verbatim),
         "mask_sha256": hashlib.sha256(np.ascontiguousarray(masks.stored).data).hexdigest(),
     }
     return Encoded(sample.key, tuple(parts.items()), row)
@@ -174,6 +188,7 @@ _FIELDS = (
     "background",
     "bg_box",
     "verbatim",
+    "damage",
 )
 """The fields of KEY.json, in their order."""
 

@@ -24,7 +24,7 @@ from maskgen.methods.refine.registry import REFINEMENTS
 from maskgen.processes.watch import Watch
 from maskgen.shards import naming
 from maskgen.shards.plan import PlannedImage
-from maskgen.shards.sample import Encoded, MaskPair, SampleId, encode_sample, store_mask
+from maskgen.shards.sample import Encoded, MaskPair, SampleId, StoredPhoto, encode_sample, store_mask
 from maskgen.types import RGB, Box, Filled, Method, SoftMask
 
 from ..model.client import RemoteNetwork
@@ -37,12 +37,16 @@ T = TypeVar("T")
 
 @dataclass(frozen=True, slots=True)
 class Decoded:
-    """An upright photo at its stored size, the source's bytes when they may be stored, and their hash."""
+    """A photo at its stored size, and the hash of the source's bytes."""
 
     sample: SampleId
-    image: RGB
-    verbatim: bytes | None
+    photo: StoredPhoto
     sha256: str
+
+    @property
+    def image(self) -> RGB:
+        """(H, W, 3) uint8 RGB, upright."""
+        return self.photo.image
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,13 +123,12 @@ class Stages:
         try:
             data = self._reader.read(image.ref)
             sha256 = hashlib.sha256(data).hexdigest()
-            photo = decode(data, self._limits)
+            photo = decode(data, self._limits, accept_damaged=self._options.accept_damaged)
         except ImageFault as fault:
             return Quarantined(sample, str(fault), sha256)
-        side, pixels = self._options.short_side, photo.image
-        if side and min(pixels.shape[:2]) > side:
-            return Decoded(sample, resize_short_side(pixels, side), None, sha256)
-        return Decoded(sample, pixels, data if photo.verbatim else None, sha256)
+        pixels = resize_short_side(photo.image, self._options.short_side)
+        verbatim = data if photo.verbatim and pixels is photo.image else None
+        return Decoded(sample, StoredPhoto(pixels, verbatim, photo.damage), sha256)
 
     def mask(self, photo: Decoded | Quarantined) -> Masked | Quarantined:
         """Run the method."""
@@ -184,10 +187,9 @@ class Stages:
         Raises:
             ImageFault: an encoder refused the image.
         """
-        photo = masked.photo
-        pixels = (photo.image, photo.verbatim)
+        found = masked.photo
         masks, filled, free = replaced
-        return encode_sample(photo.sample, pixels, masks, filled, free, self._options)
+        return encode_sample(found.sample, found.photo, masks, filled, free, self._options)
 
 
 def _guarded(slug: str, photo: Decoded, work: Callable[[], T]) -> T | Quarantined:

@@ -8,7 +8,7 @@ from maskgen.backgrounds import tiled
 from maskgen.config.run_config import make_config
 from maskgen.drawing import contact_sheet
 from maskgen.shards.reader import SampleBytes
-from maskgen.shards.sample import SampleId, encode_sample, store_mask
+from maskgen.shards.sample import SampleId, StoredPhoto, encode_sample, store_mask
 from maskgen.types import RGB, Box
 
 
@@ -50,7 +50,9 @@ def encoded(**options: object) -> tuple[dict[str, bytes], RGB]:
     )
     pair = store_mask(mask, 0.5, config)
     filled = tiled(photo, pair.hard)
-    sample = encode_sample(SampleId("k", None, "k"), (photo, None), pair, filled, Box(0, 0, 1, 1), config)
+    sample = encode_sample(
+        SampleId("k", None, "k"), StoredPhoto(photo), pair, filled, Box(0, 0, 1, 1), config
+    )
     return dict(sample.members), filled.image
 
 

@@ -22,7 +22,7 @@ from maskgen.io.images.encode import encode_jpeg
 from maskgen.shards import manifest, naming
 from maskgen.shards.commit import ShardWriter
 from maskgen.shards.plan import Plan, PlannedShard
-from maskgen.shards.sample import SampleId, encode_sample, store_mask
+from maskgen.shards.sample import SampleId, StoredPhoto, encode_sample, store_mask
 from maskgen.types import Box, Filled
 
 MISSING = object()
@@ -154,7 +154,7 @@ def _add(writer: ShardWriter, drawing: Drawing, config: RunConfig, *, failed: bo
         return
     masks = store_mask(drawing.mask, config.threshold, config)
     filled = _filled(drawing, config, tiles=tiles) if config.background != "none" else None
-    photo = (drawing.image, encode_jpeg(drawing.image, 97))
+    photo = StoredPhoto(drawing.image, encode_jpeg(drawing.image, 97))
     writer.add(encode_sample(sample, photo, masks, filled, Box(0, 0, 1, 1), config), drawing.label, "0" * 64)
 
 

@@ -18,7 +18,7 @@ from maskgen.loaders.reading.samples import SampleReader
 from maskgen.shards import manifest, naming
 from maskgen.shards.commit import ShardWriter
 from maskgen.shards.plan import Plan, PlannedShard
-from maskgen.shards.sample import SampleId, encode_sample, store_mask
+from maskgen.shards.sample import SampleId, StoredPhoto, encode_sample, store_mask
 from maskgen.types import Box
 
 
@@ -125,7 +125,12 @@ def write_sidecar(path: Path, photos: list[Original], shard_size: int = 5) -> Pa
                 sample = SampleId(one.key, None, one.path)
                 masks = store_mask(mask, 0.5, config)
                 encoded = encode_sample(
-                    sample, (image, one.data if one.verbatim else None), masks, None, Box(0, 0, 1, 1), config
+                    sample,
+                    StoredPhoto(image, one.data if one.verbatim else None),
+                    masks,
+                    None,
+                    Box(0, 0, 1, 1),
+                    config,
                 )
                 writer.add(encoded, None, digest_of(one.data))
             writer.commit()

@@ -17,7 +17,7 @@ from maskgen.config.run_config import RunConfig
 from maskgen.shards import manifest, naming
 from maskgen.shards.commit import ShardWriter
 from maskgen.shards.plan import ROWS, Plan, PlannedImage, PlannedShard, rows_digest, to_row
-from maskgen.shards.sample import Encoded, SampleId, encode_sample, store_mask
+from maskgen.shards.sample import Encoded, SampleId, StoredPhoto, encode_sample, store_mask
 from maskgen.types import Box, ByteRef
 
 CONFIG = RunConfig(dataset="sample", output="x", method="box", background="none", threshold=0.5)
@@ -53,7 +53,7 @@ def encoded(key: str, label: int) -> Encoded:
     image = rng.integers(0, 256, (40, 50, 3), np.uint8)
     masks = store_mask(mask, 0.5, CONFIG)
     free = Box(0, 0, 8, 50)
-    return encode_sample(SampleId(key, label, f"{key}.jpg"), (image, None), masks, None, free, CONFIG)
+    return encode_sample(SampleId(key, label, f"{key}.jpg"), StoredPhoto(image), masks, None, free, CONFIG)
 
 
 @pytest.fixture

@@ -23,7 +23,7 @@ from maskgen.io.images.stored import decode_photo
 from maskgen.shards import patch
 from maskgen.shards.meta import unpack_meta
 from maskgen.shards.reader import SampleBytes
-from maskgen.shards.sample import SampleId, encode_sample, store_mask
+from maskgen.shards.sample import SampleId, StoredPhoto, encode_sample, store_mask
 from maskgen.shards.verify import check_sample
 from maskgen.types import Box
 
@@ -56,7 +56,9 @@ def make(config: RunConfig, *, empty: bool = False) -> dict[str, bytes]:
     background = BACKGROUNDS.get(config.background)
     filled = background(image, pair.hard) if background else None
     free = largest_free_rectangle(pair.hard)
-    return dict(encode_sample(SampleId("k", 4, "k.jpg"), (image, data), pair, filled, free, config).members)
+    return dict(
+        encode_sample(SampleId("k", 4, "k.jpg"), StoredPhoto(image, data), pair, filled, free, config).members
+    )
 
 
 def faults(parts: dict[str, bytes], config: RunConfig) -> list[str]:

@@ -26,7 +26,11 @@ _MAX_PALETTE_BYTES = 768
 
 PNG_MAGIC = b"\x89PNG\r\n\x1a\n"
 
-_SOI, _EOI, _SOS, _APP0, _APP14, _COM = 0xD8, 0xD9, 0xDA, 0xE0, 0xEE, 0xFE
+FRAME_HEADERS = frozenset(range(0xC0, 0xD0)) - {0xC4, 0xC8, 0xCC}
+"""Marker bytes of the JPEG segments that name the size and the kind of coding."""
+
+_SOI, _EOI, _SOS, _DHT, _APP0, _APP14, _COM = 0xD8, 0xD9, 0xDA, 0xC4, 0xE0, 0xEE, 0xFE
+_SEQUENTIAL = frozenset({0xC0, 0xC1, 0xC9})
 _WITHOUT_LENGTH = frozenset({0x01, *range(0xD0, _EOI + 1)})
 _MARKER = re.compile(rb"\xff[\x01-\xfe]")
 # In a scan, 0xFF is data when 0x00 follows, and 0xD0..0xD7 restart it; anything else ends it.
@@ -131,6 +135,53 @@ def strip_jpeg(data: bytes, layout: JpegLayout, end: int) -> bytes:
     return b"".join(parts)
 
 
+def mend_jpeg_header(data: bytes) -> bytes:
+    """The same JPEG without the oddities of its header that libjpeg warns of and that cost no pixel.
+
+    A JFIF version other than 1, a color transform that Adobe never defined, and a sequential scan that
+    is said to hold some of the coefficients become what libjpeg takes them for.
+
+    Args:
+        data: of `strip_jpeg`.
+    """
+    mended, frame, components = bytearray(data), 0, 0
+    for kind, start, stop in jpeg_layout(data).segments:
+        marker, payload = kind[0], data[start:stop]
+        if marker in FRAME_HEADERS and len(payload) > 5:
+            frame, components = marker, payload[5]
+        elif marker == _APP0 and payload[:5] == b"JFIF\0" and len(payload) > 5:
+            mended[start + 5] = 1
+        elif marker == _SOS and frame in _SEQUENTIAL and payload and len(payload) == 4 + 2 * payload[0]:
+            mended[stop - 3 : stop] = b"\0\x3f\0"
+    for kind, start, stop in jpeg_layout(data).segments:
+        payload = data[start:stop]
+        if kind[0] == _APP14 and payload[:5] == b"Adobe" and len(payload) > 11 and payload[11] > 2:
+            mended[start + 11] = 1 if components == 3 else 2
+    return bytes(mended)
+
+
+def jpeg_zero_symbol(data: bytes, layout: JpegLayout) -> int:
+    """What zero bits stand for among the first component's coefficients (ITU T.81, C and F.1.2.2).
+
+    Returns:
+        The symbol of the shortest AC code: 16 times the zeros that it skips plus the bits of the coefficient.
+        0 is the end of a block, and also when the first scan does not hold all components or the table.
+    """
+    scan = data[layout.segments[-1].start : layout.segments[-1].stop]
+    frames = [data[s.start + 5] for s in layout.segments if s.kind[0] in FRAME_HEADERS]
+    if len(scan) < 3 or frames != [scan[0]]:
+        return 0
+    wanted, symbol = 0x10 | (scan[2] & 0x0F), 0
+    for kind, start, stop in layout.segments:
+        table = start
+        while kind[0] == _DHT and table + 17 < stop:
+            count = sum(data[table + 1 : table + 17])
+            if data[table] == wanted and count:
+                symbol = data[table + 17]
+            table += 17 + count
+    return symbol
+
+
 def png_chunks(data: bytes) -> Iterator[Block]:
     """Every complete chunk of a PNG in file order, its checksum's presence but not its value assured.
 
@@ -225,6 +276,22 @@ def strip_webp(data: bytes) -> bytes:
             body = b"WEBP" + b"".join(parts)
             return b"RIFF" + struct.pack("<I", len(body)) + body
     raise ImageFault("truncated", "no complete WebP image or frame")
+
+
+def shorten_webp(data: bytes, count: int) -> bytes:
+    """A WebP file without the last bytes of its picture; empty for an animation, or where it has no more.
+
+    Args:
+        data: of `strip_webp`.
+        count: bytes to leave out.
+    """
+    last = list(webp_chunks(data))[-1]
+    length = last.stop - last.start - count
+    if last.kind not in (b"VP8 ", b"VP8L") or length < count:
+        return b""
+    body = data[8 : last.start - 4] + struct.pack("<I", length) + data[last.start : last.start + length]
+    body += b"\0" * (length % 2)
+    return b"RIFF" + struct.pack("<I", len(body)) + body
 
 
 def exif_orientation(block: bytes) -> tuple[int, bool]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import io
 import zlib
 from dataclasses import dataclass
@@ -10,14 +11,14 @@ from typing import TYPE_CHECKING
 import cv2
 import numpy as np
 from PIL import Image
-from PIL.JpegImagePlugin import JpegImageFile
 from PIL.PngImagePlugin import PngImageFile
 from PIL.WebPImagePlugin import WebPImageFile
 
 from maskgen.errors import ImageFault
 
-from .containers import Block, jpeg_end, jpeg_layout, png_chunks, strip_jpeg, strip_png, strip_webp
+from .containers import Block, png_chunks, shorten_webp, strip_png, strip_webp
 from .header import Header, read_header
+from .jpeg import decode_jpeg
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -25,6 +26,10 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from maskgen.types import RGB
+
+
+# WebP has no checksum, but damage shifts where its codes end, mostly to before the data do. Encoders may pad.
+_TAIL_BYTES = 64
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,14 +55,16 @@ class Photo:
         image: (H, W, 3) uint8 RGB, upright, C-contiguous.
         verbatim: whether the file's bytes may be stored as they are: a complete, plain, upright JPEG.
         format: ``jpeg``, ``png`` or ``webp``.
+        damage: how a part of the picture was lost; empty for a sound file.
     """
 
     image: RGB
     verbatim: bool
     format: str
+    damage: str = ""
 
 
-def decode(data: bytes, limits: Limits) -> Photo:
+def decode(data: bytes, limits: Limits, *, accept_damaged: bool = False) -> Photo:
     """Decode one image file.
 
     Upright by its EXIF orientation, transparency on white, 16 bits to the high byte.
@@ -69,10 +76,12 @@ def decode(data: bytes, limits: Limits) -> Photo:
     Args:
         data: the whole file; its name and extension do not matter.
         limits: caps on bytes, pixels and sides.
+        accept_damaged: give what can be decoded of a damaged JPEG or WebP, with the damage named; of a PNG
+            nothing is.
 
     Raises:
         ImageFault: ``too-many-bytes``, ``format-not-allowed``, ``bad-header``, ``side-too-long``,
-            ``too-many-pixels``, ``truncated`` or ``undecodable``; never anything else.
+            ``too-many-pixels``, ``truncated``, ``damaged`` or ``undecodable``; never anything else.
 
     Example:
         >>> from maskgen.io.images.decode import decode
@@ -89,16 +98,16 @@ def decode(data: bytes, limits: Limits) -> Photo:
     header = read_header(data)
     _check_size(header, limits)
     try:
-        stored, verbatim = _decode_stored(data, header)
-        image = _upright(stored, header.orientation)
+        found = _decode_stored(data, header, accept_damaged=accept_damaged)
+        image = _upright(found.image, header.orientation)
     except ImageFault:
         raise
     except Exception as error:  # a decoder may raise anything on a broken file, MemoryError included
         raise ImageFault("undecodable", f"{type(error).__name__}: {error}"[:200]) from error
-    if stored.shape != (header.height, header.width, 3):
-        size = f"{stored.shape[1]}x{stored.shape[0]}"
+    if found.image.shape != (header.height, header.width, 3):
+        size = f"{found.image.shape[1]}x{found.image.shape[0]}"
         raise ImageFault("undecodable", f"{size} px decoded, {header.width}x{header.height} px announced")
-    return Photo(image, verbatim, header.format)
+    return Photo(image, found.verbatim, header.format, found.damage)
 
 
 def _check_size(header: Header, limits: Limits) -> None:
@@ -109,27 +118,27 @@ def _check_size(header: Header, limits: Limits) -> None:
         raise ImageFault("too-many-pixels", f"{size}, cap {limits.max_pixels}")
 
 
-def _decode_stored(data: bytes, header: Header) -> tuple[RGB, bool]:
-    """The pixels as stored, (header.height, header.width, 3), and whether the bytes may be kept."""
+def _decode_stored(data: bytes, header: Header, *, accept_damaged: bool) -> Photo:
+    """The pixels as stored, (header.height, header.width, 3)."""
     if header.format == "png":
-        return _decode_png(data, header), False
+        return Photo(_decode_png(data, header), verbatim=False, format="png")
     if header.format == "webp":
-        return _flatten(WebPImageFile(io.BytesIO(strip_webp(data)))), False
-    end, clean = jpeg_end(data, header.scan, header.progressive)
-    if not end:
-        raise ImageFault("truncated", f"no end-of-image marker in {len(data)} bytes of JPEG")
-    if header.plain and clean:
-        return _decode_plain_jpeg(data), True
-    return _flatten(JpegImageFile(io.BytesIO(strip_jpeg(data, jpeg_layout(data), end)))), False
+        return _decode_webp(data, accept_damaged=accept_damaged)
+    found = decode_jpeg(data, header, accept_damaged=accept_damaged)
+    return Photo(found.image, found.verbatim, "jpeg", found.damage)
 
 
-def _decode_plain_jpeg(data: bytes) -> RGB:
-    # The orientation is 1 here; ignoring it also keeps cv2 from parsing the metadata.
-    flags = cv2.IMREAD_COLOR_RGB | cv2.IMREAD_IGNORE_ORIENTATION
-    image = cv2.imdecode(np.frombuffer(data, np.uint8), flags)
-    if image is None:
-        raise ImageFault("undecodable", "the JPEG decoder gave up on the image data")
-    return np.asarray(image, np.uint8)
+def _decode_webp(data: bytes, *, accept_damaged: bool) -> Photo:
+    stripped = strip_webp(data)
+    image = _flatten(WebPImageFile(io.BytesIO(stripped)))
+    shorter, damage = shorten_webp(stripped, _TAIL_BYTES), ""
+    if shorter:
+        with contextlib.suppress(OSError):  # as it should be: the picture needs all of its data
+            WebPImageFile(io.BytesIO(shorter)).load()
+            damage = f"the picture does not use the last {_TAIL_BYTES} bytes of its data"
+    if damage and not accept_damaged:
+        raise ImageFault("damaged", damage)
+    return Photo(image, verbatim=False, format="webp", damage=damage)
 
 
 def _decode_png(data: bytes, header: Header) -> RGB:

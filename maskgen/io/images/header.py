@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from maskgen.errors import ImageFault
 
 from .containers import (
+    FRAME_HEADERS,
     PNG_MAGIC,
     Block,
     JpegLayout,
@@ -82,14 +83,13 @@ def read_header(data: bytes) -> Header:
 
 
 _MAX_METADATA_BYTES = 16 << 20  # decoders copy it, and nobody wants more of it in a shard
-_FRAME_HEADERS = frozenset(range(0xC0, 0xD0)) - {0xC4, 0xC8, 0xCC}
 _XMP_NAME = b"http://ns.adobe.com/xap/1.0/\0"
 _XMP_ORIENTATION = re.compile(rb"tiff:Orientation(?:\s*=\s*[\"']|>)\s*([0-9]+)")
 
 
 def _read_jpeg(data: bytes) -> Header:
     layout = jpeg_layout(data)
-    frames = [s for s in layout.segments if s.kind[0] in _FRAME_HEADERS]
+    frames = [s for s in layout.segments if s.kind[0] in FRAME_HEADERS]
     if len(frames) != 1:
         raise ImageFault("bad-header", f"{len(frames)} JPEG frame headers, one expected")
     marker, frame = frames[0].kind[0], data[frames[0].start : frames[0].stop]

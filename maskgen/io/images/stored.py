@@ -9,7 +9,8 @@ from numpy.typing import NDArray
 from maskgen.errors import ImageFault
 from maskgen.types import RGB
 
-from .header import read_header
+from .header import Header, read_header
+from .jpeg import decode_jpeg
 
 _MAX_PIXELS = 1 << 28
 
@@ -28,14 +29,14 @@ def decode_mask(data: bytes) -> NDArray[np.uint8]:
         >>> bool((decode_mask(encode_mask_png(levels, binary=False)) == levels).all())
         True
     """
-    return _decode(data, cv2.IMREAD_GRAYSCALE)
+    return _decode(data, _read_header(data), cv2.IMREAD_GRAYSCALE)
 
 
 def decode_photo(data: bytes) -> RGB:
-    """The (H, W, 3) uint8 RGB image of a KEY.jpg or KEY.bg.jpg member.
+    """The (H, W, 3) uint8 RGB image of a KEY.jpg or KEY.bg.jpg member, as stored.
 
     Raises:
-        ImageFault: not a JPEG, or damaged.
+        ImageFault: no picture, or a part of it is lost.
 
     Example:
         >>> from maskgen.io.images.stored import decode_photo
@@ -44,13 +45,22 @@ def decode_photo(data: bytes) -> RGB:
         >>> decode_photo(encode_jpeg(np.full((30, 40, 3), 90, np.uint8), 90))[0, 0].tolist()
         [90, 90, 90]
     """
-    return _decode(data, cv2.IMREAD_COLOR_RGB)
+    header = _read_header(data)
+    return (
+        decode_jpeg(data, header).image
+        if header.format == "jpeg"
+        else _decode(data, header, cv2.IMREAD_COLOR_RGB)
+    )
 
 
-def _decode(data: bytes, mode: int) -> NDArray[np.uint8]:
+def _read_header(data: bytes) -> Header:
     header = read_header(data)
     if header.width * header.height > _MAX_PIXELS:
         raise ImageFault("too-many-pixels", f"{header.width}x{header.height} px in a shard")
+    return header
+
+
+def _decode(data: bytes, header: Header, mode: int) -> NDArray[np.uint8]:
     image = cv2.imdecode(np.frombuffer(data, np.uint8), mode | cv2.IMREAD_IGNORE_ORIENTATION)
     if image is None:
         raise ImageFault("undecodable", f"a {header.format} member of {header.width}x{header.height} px")

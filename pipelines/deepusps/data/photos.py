@@ -119,7 +119,8 @@ class Opened:
             self._readers[photo.input] = ByteReader(Path(source_root(config)), config.max_bytes)
         data = self._readers[photo.input].read(photo.ref)
         limits = Limits(config.max_bytes, config.max_pixels, config.max_side)
-        return decode(data, limits).image, hashlib.sha256(data).hexdigest()
+        decoded = decode(data, limits, accept_damaged=config.accept_damaged)
+        return decoded.image, hashlib.sha256(data).hexdigest()
 
 
 @dataclass

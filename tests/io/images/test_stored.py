@@ -49,6 +49,15 @@ def test_damage_is_told() -> None:
                 decode(torn)
 
 
+def test_a_lost_part_is_told_where_a_decoder_would_guess() -> None:
+    mask, photo = encode_mask_png(LEVELS, False), encode_jpeg(smooth(60, 90), 95)
+    for decode, data in ((decode_mask, mask), (decode_photo, photo)):
+        middle = len(data) * 2 // 3
+        for torn in (data[:middle] + data[-12:], data[:middle] + bytes(40) + data[middle + 40 :]):
+            with pytest.raises(ImageFault):
+                decode(torn)
+
+
 def test_a_header_that_promises_too_much_is_not_believed() -> None:
     mask = bytearray(encode_mask_png(LEVELS, False))
     mask[16:24] = (1 << 16).to_bytes(4, "big") * 2

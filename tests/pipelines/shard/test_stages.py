@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import hashlib
+import json
 from pathlib import Path
 
 import cv2
@@ -12,6 +13,7 @@ import pytest
 from stage_kit import planned
 
 from maskgen.errors import EnvironmentFault, ImageFault
+from maskgen.io.images.decode import Limits, decode
 from maskgen.pipelines.shard.stages import Decoded, Masked, Quarantined, Stages
 from maskgen.processes.watch import IDLE, Watch
 from maskgen.shards.plan import shard_rows
@@ -25,7 +27,7 @@ def test_decoding_keeps_plain_bytes_and_their_hash(tmp_path: Path) -> None:
         found = stages.decode(image)
     data = (tmp_path / "photos" / "p0.jpg").read_bytes()
     assert isinstance(found, Decoded)
-    assert (found.verbatim, found.sha256) == (data, hashlib.sha256(data).hexdigest())
+    assert (found.photo.verbatim, found.sha256) == (data, hashlib.sha256(data).hexdigest())
     expected = cv2.cvtColor(cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_COLOR), cv2.COLOR_BGR2RGB)
     assert np.abs(found.image.astype(int) - expected).max() <= 2
 
@@ -37,7 +39,7 @@ def test_a_short_side_makes_photos_smaller_and_never_larger(tmp_path: Path) -> N
         found = stages.decode(image)
     assert isinstance(found, Decoded)
     assert found.image.shape == (20, 30, 3)
-    assert found.verbatim is None
+    assert found.photo.verbatim is None
 
 
 def test_what_is_no_picture_is_quarantined_and_goes_through_all_stages_untouched(tmp_path: Path) -> None:
@@ -48,6 +50,29 @@ def test_what_is_no_picture_is_quarantined_and_goes_through_all_stages_untouched
         assert isinstance(found, Quarantined)
         assert found.sha256 == hashlib.sha256(b"no picture").hexdigest()
         assert stages.finish(stages.mask(found), Watch(list(IDLE))) is found
+
+
+@pytest.mark.parametrize("accepted", [False, True])
+def test_a_photo_that_lost_a_part_is_left_out_or_stored_and_marked(tmp_path: Path, accepted: bool) -> None:
+    config, plan = planned(tmp_path, accept_damaged=accepted)
+    file = tmp_path / "photos" / "p0.jpg"
+    data = file.read_bytes()
+    file.write_bytes(
+        data[:-300] + b"\xff\xd9" + bytes(298)
+    )  # as long as planned; zeros behind the end are legal
+    with contextlib.closing(Stages(config, plan.members)) as stages:
+        found = stages.decode(shard_rows(tmp_path / "out", 0)[0])
+        made = stages.finish(stages.mask(found), Watch(list(IDLE)))
+    if not accepted:
+        assert isinstance(made, Quarantined)
+        assert made.error == "damaged: Corrupt JPEG data: premature end of data segment"
+        return
+    assert not isinstance(made, Quarantined)
+    members = dict(made[0].members)
+    facts = json.loads(members["json"])
+    assert facts["damage"] == "Corrupt JPEG data: premature end of data segment"
+    assert not facts["verbatim"]
+    assert decode(members["jpg"], Limits(1 << 20, 1 << 20, 1000)).damage == ""
 
 
 def test_the_stored_background_is_the_photo_where_the_mask_is_empty(tmp_path: Path) -> None:
