@@ -126,7 +126,7 @@ class Stream:
         try:
             faults = list(self._find_undecodable(feed))
             if not faults:
-                return Pending(error=error)
+                return Pending(error=_no_picture_at_fault(error))
             for fault in faults:
                 self._reader.mark_broken(fault)
             wait_for(self._held[0], self._pending)
@@ -164,6 +164,18 @@ class Stream:
         for _ in range(self._depth):
             self._held[0].share_outputs()
             self._held[0].release_outputs()
+
+
+def _no_picture_at_fault(error: RuntimeError) -> EnvironmentFault:
+    """DALI's failure on a batch whose pictures it decodes one by one: memory, most often."""
+    lines = [line.strip() for line in str(error).splitlines() if line.strip()]
+    fault = EnvironmentFault(
+        "DALI cannot make a batch, and none of its pictures is at fault",
+        cause=" ".join(lines),
+        remedy="if memory is short, a smaller batch_size or prefetch; else report it with this whole message",
+    )
+    fault.__cause__ = error
+    return fault
 
 
 def _tiny_jpeg() -> NDArray[np.uint8]:

@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from maskgen.errors import EnvironmentFault, ShardFault
+from maskgen.io.regular import open_regular
 from maskgen.shards.manifest import Manifest
 
 from ..order.shuffle import GlobalOrder, Order, WindowOrder
@@ -114,7 +115,7 @@ class Dataset:
             return self.cache.open_tar(shard)
         path = self.tar(shard)
         try:
-            return os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+            return open_regular(path)
         except OSError as error:
             if error.errno in _EXHAUSTED:
                 raise EnvironmentFault(

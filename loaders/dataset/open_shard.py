@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 
 from maskgen.errors import ShardFault
 from maskgen.io.atomic import file_sha256
+from maskgen.io.regular import open_regular
 from maskgen.shards import naming, table, tar
 from maskgen.shards.index import VERSION as INDEX_VERSION
 from maskgen.shards.reader import check_size
@@ -142,7 +143,7 @@ def _check_index(
 def _check_headers(path: Path, shard: Shard) -> None:
     """First, middle and last sample: the tar must name the members where the table does, and end in zeros."""
     file = path / shard.tar_name
-    with file.open("rb") as stream:
+    with os.fdopen(open_regular(file), "rb") as stream:
         for row in {0, len(shard.keys) // 2, len(shard.keys) - 1}:
             for column, ext in enumerate(shard.members):
                 start = shard.place(row, column)[0] - tar.BLOCK

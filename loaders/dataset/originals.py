@@ -20,6 +20,7 @@ from numpy.typing import NDArray
 from maskgen.errors import ImageFault, ShardFault
 from maskgen.io.checksum import crc32c
 from maskgen.io.images.header import read_header
+from maskgen.io.regular import open_regular
 from maskgen.shards import table
 
 from ..storage.open_files import OpenFiles
@@ -123,9 +124,7 @@ class Photos:
         return len(self._file)
 
     def _open(self) -> None:
-        self._descriptors = OpenFiles(
-            lambda number: os.open(self.folder / self.files[number], os.O_RDONLY | os.O_CLOEXEC)
-        )
+        self._descriptors = OpenFiles(lambda number: open_regular(self.folder / self.files[number]))
 
     def __getstate__(self) -> dict[str, Any]:
         return {k: v for k, v in self.__dict__.items() if k != "_descriptors"}

@@ -108,12 +108,13 @@ class SourceReader:
         rows = np.unique(table["donor"][shown]).astype(int).tolist()
         found = {}
         for row in rows:
-            how = tiling(taken.small.meta[row]) if self.tile else None  # pyright: ignore[reportArgumentType]
+            meta: np.void = taken.small.meta[row]  # pyright: ignore[reportAssignmentType]
+            how = tiling(meta) if self.tile else None
             if how is None:
-                found[row] = self.reader.encoded(int(taken.samples[row]), naming.BACKGROUND)
+                found[row] = self.reader.encoded(int(taken.samples[row]), naming.BACKGROUND, meta)
             else:
                 places = shown & (table["donor"] == row)
-                draw_table.set_tiling(table, places, how, taken.small.meta[row])  # pyright: ignore[reportArgumentType]
+                draw_table.set_tiling(table, places, how, meta)
         return found
 
 

@@ -16,6 +16,7 @@ from maskgen.shards.meta import META, Meta
 
 from ..dataset.dataset import Dataset
 from ..dataset.shard import FIXED_BYTES, Shard, content_offsets, padded_bytes
+from .bounds import Bounds
 
 SMALL = (naming.SAT, naming.FG, naming.META)
 SMALL_BYTES = tuple(FIXED_BYTES[ext] for ext in SMALL)
@@ -140,7 +141,7 @@ def locate_row(dataset: Dataset, sample: int) -> Row:
     return Row(0, sample, number, bytes(shard.keys[row]), offsets, lengths, checksums_of(shard, row))
 
 
-def plausible(batch: Buffers, rows: NDArray[np.int64], version: int) -> NDArray[np.bool_]:
+def plausible(batch: Buffers, rows: NDArray[np.int64], bounds: Bounds) -> NDArray[np.bool_]:
     """(n,) bool: whether the small members of each of the (n,) rows could have been written by us.
 
     In format 2 a flipped bit often shows here.
@@ -151,11 +152,6 @@ def plausible(batch: Buffers, rows: NDArray[np.int64], version: int) -> NDArray[
     rising = (np.diff(sat, axis=1) >= -1).all(axis=(1, 2)) & (np.diff(sat, axis=2) >= -1).all(axis=(1, 2))
     framed = ~sat[:, 0].any(axis=1) & ~sat[:, :, 0].any(axis=1)
     whole = np.isin(sat[:, -1, -1], (0, coverage.SAT_SCALE))
-    return rising & framed & whole & meta_holds(batch.meta[rows], version)
-
-
-def meta_holds(meta: Meta, version: int) -> NDArray[np.bool_]:
-    """(B,) bool: whether each meta has the manifest's version, and a foreground box inside its photo."""
-    (height, width), (y0, x0, y1, x1) = meta["size"].T, meta["fg_box"].T
-    inside = (y0 >= 0) & (x0 >= 0) & (y1 >= y0) & (x1 >= x0) & (y1 <= height) & (x1 <= width)
-    return np.asarray((meta["version"] == version) & (height > 0) & (width > 0) & inside)
+    meta = batch.meta[rows]
+    agreed = (sat[:, -1, -1] > 0) == meta["fg_box"].any(axis=1)
+    return np.asarray(rising & framed & whole & agreed & bounds.hold(meta))

@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from maskgen.errors import EnvironmentFault, ImageFault, ShardFault
-from maskgen.io.images.stored import decode_mask
+from maskgen.io.images.stored import MAX_PIXELS, decode_mask
 from maskgen.io.rle import compress_counts, encode_counts
 from maskgen.shards import naming
 from maskgen.shards.meta import unpack_meta
@@ -25,9 +25,6 @@ from ..dataset.shard import Shard, read_member
 
 if TYPE_CHECKING:
     from torch import Tensor
-
-MAX_PIXELS = 1 << 28
-"""A size above this is damage."""
 
 
 class Rle(TypedDict):

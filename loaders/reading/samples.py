@@ -15,6 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from maskgen.errors import ImageFault, ShardFault, UsageError
+from maskgen.io.images.header import jpeg_size
 from maskgen.shards import naming, tar
 from maskgen.shards.reader import BIT_ROT
 
@@ -22,6 +23,7 @@ from ..dataset.dataset import Dataset
 from ..dataset.originals import Photos
 from ..dataset.shard import damage, header, padded_bytes
 from ..storage.open_files import OpenFiles
+from .bounds import bounds_of
 from .broken import BrokenSample, Substitutes
 from .buffers import (
     SMALL,
@@ -31,7 +33,6 @@ from .buffers import (
     Small,
     Taken,
     locate_row,
-    meta_holds,
     plausible,
 )
 
@@ -75,6 +76,7 @@ class SampleReader:
         self.dataset = dataset
         self.threads = threads
         self._substitutes = Substitutes(dataset.samples, where=str(dataset.path), on_error=on_error)
+        self._bounds = bounds_of(dataset.manifest)
         self._lost: dict[int, ShardFault] = {}
         self._open_files = open_files
         self._start()
@@ -124,23 +126,27 @@ class SampleReader:
         """
         return self._strict(np.asarray(samples, np.int64), ()).small
 
-    def encoded(self, sample: int, ext: str) -> NDArray[np.uint8]:
+    def encoded(self, sample: int, ext: str, meta: np.void | None = None) -> NDArray[np.uint8]:
         """Content of one member, (n,) uint8.
 
         It is that of the original photo where the data set was opened with `photos`.
+
+        Args:
+            sample: its number.
+            ext: of the member.
+            meta: of the sample, of `shards.meta.META`, where it was read before: a picture must have the size
+                that it gives.
 
         Raises:
             BrokenSample: it is damaged, whatever `on_error` says.
             EnvironmentFault: the file cannot be read for a reason outside it.
         """
-        if (
-            ext == naming.PHOTO and self.dataset.photos is not None
-        ):  # the photo's size is in the small members
+        if meta is None and ext in PICTURES:  # the picture's size is in the small members
             return self._strict(np.array([sample], np.int64), (ext,)).encoded[ext][0]
         row = locate_row(self.dataset, sample)
         try:
             with self._tar(row) as descriptor:
-                return self._read_encoded(descriptor, row, ext)
+                return self._read_encoded(descriptor, row, ext, meta)
         except OSError as error:
             raise self.fault(sample, ext, "a member cannot be read", str(error)) from error
 
@@ -207,10 +213,9 @@ class SampleReader:
             parts = [located[k :: self.threads] for k in range(self.threads)]
             results = list(self._pool.map(lambda part: self._read(batch, part), parts))
             faults = {row: fault for found in results for row, fault in found.items()}
-        version = self.dataset.manifest.format
-        for row in rows[~plausible(batch, rows, version)].tolist():
+        for row in rows[~plausible(batch, rows, self._bounds)].tolist():
             if row not in faults:
-                ext = naming.META if not meta_holds(batch.meta[[row]], version)[0] else naming.SAT
+                ext = naming.META if not self._bounds.hold(batch.meta[[row]])[0] else naming.SAT
                 faults[row] = self.fault(int(batch.samples[row]), ext, "a member holds impossible values")
         return faults
 
@@ -226,7 +231,7 @@ class SampleReader:
                     self._read_small(descriptor, batch, row)
                     for ext, slot in slots.items():
                         batch.encoded[ext][row.number] = self._read_encoded(
-                            descriptor, row, ext, slot[row.number]
+                            descriptor, row, ext, batch.meta[row.number], slot[row.number]
                         )
                     if self.dataset.photos is not None and naming.PHOTO in batch.members:
                         height, width = batch.meta["size"][row.number].tolist()
@@ -272,9 +277,14 @@ class SampleReader:
                 raise self.fault(row.sample, self.dataset.members[place], what, BIT_ROT)
 
     def _read_encoded(
-        self, descriptor: int, row: Row, ext: str, slot: NDArray[np.uint8] | None = None
+        self,
+        descriptor: int,
+        row: Row,
+        ext: str,
+        meta: np.void | None,
+        slot: NDArray[np.uint8] | None = None,
     ) -> NDArray[np.uint8]:
-        """Content of a member; `slot` is room for it in whole blocks, with its header."""
+        """Content of a member, a picture of the size in `meta`; `slot` has room for whole blocks."""
         column = self.dataset.members.index(ext)
         size = row.lengths[column]
         data = np.empty(int(padded_bytes(np.array(size))), np.uint8) if slot is None else slot
@@ -287,7 +297,19 @@ class SampleReader:
             raise self.fault(row.sample, ext, what, BIT_ROT)
         if ext in _SIGNATURES and content[:2].tobytes() != _SIGNATURES[ext]:
             raise self.fault(row.sample, ext, "a member is no picture of its kind")
+        if ext in PICTURES and meta is not None:
+            self._check_size(row, ext, content, self._bounds.picture_size(ext, meta))
         return content
+
+    def _check_size(self, row: Row, ext: str, content: NDArray[np.uint8], size: tuple[int, int]) -> None:
+        """No decoder sees a picture of another size than the bounds were checked for."""
+        try:
+            found = jpeg_size(content.data)
+        except ImageFault as error:
+            raise self.fault(row.sample, ext, "a picture's header is damaged", str(error)) from error
+        if found != size:
+            cause = f"it has {found[1]}x{found[0]} px, its meta is for {size[1]}x{size[0]}"
+            raise self.fault(row.sample, ext, "a picture has another size than its meta gives", cause)
 
     def _is_original(self, ext: str) -> bool:
         return ext == naming.PHOTO and self.dataset.photos is not None
@@ -305,6 +327,7 @@ class SampleReader:
             raise self.fault(row.sample, ext, "a tar does not hold the member that its table names", cause)
 
 
+PICTURES = (naming.PHOTO, naming.BACKGROUND)
 _SIGNATURES = {naming.PHOTO: b"\xff\xd8", naming.BACKGROUND: b"\xff\xd8", naming.MASK: b"\x89P"}
 
 

@@ -15,6 +15,7 @@ from typing import NamedTuple
 
 from maskgen.errors import EnvironmentFault
 from maskgen.io.atomic import disk_errors
+from maskgen.io.regular import open_regular
 
 
 class Held(NamedTuple):
@@ -70,7 +71,7 @@ def open_shared(path: Path, size: int) -> int | None:
         EnvironmentFault: it cannot be opened.
     """
     try:
-        descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+        descriptor = open_regular(path)
     except FileNotFoundError:
         return None
     except OSError as error:

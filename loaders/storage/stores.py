@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from maskgen.errors import EnvironmentFault, MaskgenError, ShardFault, UsageError
+from maskgen.io.regular import open_regular
 
 PART_BYTES = 16 << 20
 """Bytes of one request: a connection that breaks costs one part, and none lasts for minutes."""
@@ -93,7 +94,10 @@ class FolderStore:
             ShardFault: no such file, or it is shorter.
             EnvironmentFault: it cannot be read.
         """
-        with _folder_faults(f"{self.address}/{name}"), (self._path / name).open("rb") as file:
+        with (
+            _folder_faults(f"{self.address}/{name}"),
+            os.fdopen(open_regular(self._path / name), "rb") as file,
+        ):
             left = size
             while left:
                 part = file.read(min(left, PART_BYTES))

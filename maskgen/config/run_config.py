@@ -179,7 +179,10 @@ class RunConfig:
         64 << 20, "Refuse image files above this many bytes.", group="safety", bounds=at_least(1)
     )
     max_pixels: int = option(
-        64_000_000, "Refuse images above this many pixels.", group="safety", bounds=at_least(1)
+        64_000_000,
+        "Refuse images above this many pixels; readers refuse stored photos above 134217728.",
+        group="safety",
+        bounds=at_least(1),
     )
     max_side: int = option(
         32_768, "Refuse images with a side above this many pixels.", group="safety", bounds=at_least(1)

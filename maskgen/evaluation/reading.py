@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import os
 from pathlib import Path
 from typing import NamedTuple, TypeAlias
 
@@ -19,6 +20,7 @@ from ..io.images.decode import Limits, decode
 from ..io.images.encode import resize_mask
 from ..io.images.header import read_header
 from ..io.images.stored import decode_mask
+from ..io.regular import open_regular
 from ..shards.reader import check_crc32c
 from ..types import RGB, HardMask
 from .coco import CocoTruth
@@ -61,7 +63,7 @@ class Blob(NamedTuple):
             ShardFault: it is shorter, or has another checksum.
         """
         try:
-            with Path(self.file).open("rb") as file:
+            with os.fdopen(open_regular(Path(self.file)), "rb") as file:
                 file.seek(self.offset)
                 data = file.read(self.size)
         except OSError as error:

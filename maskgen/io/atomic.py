@@ -17,6 +17,7 @@ from typing import BinaryIO, Self
 from ..errors import EnvironmentFault
 from .exclusive import ExclusiveNamesFault, create_name
 from .owner import claim_abandoned, owner_name, release, take
+from .regular import open_regular
 
 _DISK = {
     errno.ENOSPC: "free space",
@@ -276,7 +277,7 @@ def file_sha256(path: Path) -> str:
         'ba7816bf8f01cfea'
         >>> folder.cleanup()
     """
-    with path.open("rb") as file:
+    with os.fdopen(open_regular(path), "rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TypeAlias
 
 from ..errors import ShardFault
+from ..io.regular import read_regular
 from .naming import KEY
 from .tar import Member
 
@@ -31,7 +32,7 @@ def parse(path: Path) -> list[SampleIndex]:
         ShardFault: not an index of this format, or its count does not fit its lines.
     """
     try:
-        lines = path.read_bytes().decode("ascii").split("\n")
+        lines = read_regular(path).decode("ascii").split("\n")
         version, count = lines[0].split(" ")
         samples = [_parse_line(line) for line in lines[1:-1]]
         sound = version == VERSION and lines[-1] == "" and int(count) == len(samples)

@@ -8,12 +8,11 @@ import numpy as np
 
 from ..errors import ShardFault
 from ..io.images.encode import resize_image
-from ..io.images.stored import decode_photo
+from ..io.images.stored import MAX_PIXELS, decode_photo
 from ..types import RGB, Box
 from . import naming
 from .meta import unpack_meta
 
-MAX_PIXELS = 1 << 28
 MIN_PX = 16
 """Side of the patch of a photo without foreground: one block of a JPEG with halved colors."""
 

@@ -10,6 +10,7 @@ from typing import Any
 
 from ..errors import ShardFault
 from ..io.checksum import crc32c
+from ..io.regular import open_regular
 from . import table
 from .record import Record
 from .sealed_json import MEND
@@ -66,7 +67,7 @@ def read_samples(
         return
     places = [table.column(ext, part) for ext in wanted for part in ("offset", "size", "crc32c")]
     rows = table.read(output / f"{record.name}.parquet", ["key", "status", *places]).to_pylist()
-    with (output / f"{record.name}.tar").open("rb") as file:
+    with os.fdopen(open_regular(output / f"{record.name}.tar"), "rb") as file:
         for row in rows:
             if row["status"] == "ok" and (keys is None or row["key"] in keys):
                 parts = {ext: _read(file.fileno(), row, ext, record.name) for ext in wanted}

@@ -7,6 +7,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from ..errors import ShardFault
+from ..io.regular import read_regular
 from . import sealed_json
 from .naming import KEY, RECORDS, SUFFIXES
 
@@ -86,7 +87,11 @@ def read_records(output: Path) -> Iterator[Record]:
     """All records of an output folder, by name.
 
     Raises:
-        ShardFault: one is damaged.
+        ShardFault: one is damaged, or is no file.
     """
     for path in sorted((output / RECORDS).glob("*.json")):
-        yield parse(path.read_bytes(), path.name)
+        try:
+            data = read_regular(path)
+        except OSError as error:
+            raise ShardFault("cannot read a commit record", where=path.name, cause=str(error)) from error
+        yield parse(data, path.name)

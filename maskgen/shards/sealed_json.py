@@ -8,6 +8,7 @@ from typing import Any
 
 from ..config.fingerprint import digest
 from ..errors import ShardFault
+from ..io.regular import read_regular
 
 MEND = "copy the data set again, or where it was made: maskgen verify --repair, then maskgen run"
 _SEAL = "seal"
@@ -47,7 +48,7 @@ def read(path: Path) -> dict[str, Any]:
         ShardFault: absent or damaged.
     """
     try:
-        data = path.read_bytes()
+        data = read_regular(path)
     except OSError as error:
         raise ShardFault(
             "cannot read a file of the data set", where=path.name, cause=str(error), remedy=MEND

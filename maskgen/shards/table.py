@@ -12,6 +12,7 @@ import pyarrow.parquet as pq
 
 from ..errors import ShardFault
 from ..io.arrow import table_of
+from ..io.regular import read_regular
 from .naming import MEMBERS
 from .sealed_json import MEND
 
@@ -69,7 +70,7 @@ def read(path: Path, columns: Sequence[str] | None = None) -> pa.Table:
     """
     try:
         # Without threads: those of the Parquet reader can outlive the interpreter, which then aborts.
-        with pq.ParquetFile(io.BytesIO(path.read_bytes()), pre_buffer=False) as file:
+        with pq.ParquetFile(io.BytesIO(read_regular(path)), pre_buffer=False) as file:
             sound = any(file.schema_arrow.equals(schema) for schema in (SCHEMA, _FORMAT_2))
             table = file.read(columns=list(columns) if columns else None, use_threads=False)
         table.validate(full=True)  # text that is no UTF-8 would fail where it is used

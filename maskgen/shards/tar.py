@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import BinaryIO, NamedTuple
 
 from ..errors import ShardFault
+from ..io.regular import open_regular
 
 BLOCK = 512
 END = bytes(2 * BLOCK)
@@ -100,5 +101,5 @@ def _parse(block: bytes, offset: int, where: str) -> Member:
 
 def read_members(path: Path) -> list[Member]:
     """All members of a shard's tar, see `walk`."""
-    with path.open("rb") as file:
+    with os.fdopen(open_regular(path), "rb") as file:
         return list(walk(file, path.name))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import partial
@@ -14,7 +15,9 @@ from ..config.suggest import nearest
 from ..errors import ImageFault, MaskgenError, ShardFault, UsageError
 from ..io.atomic import file_sha256
 from ..io.checksum import crc32c
+from ..io.images.header import read_header
 from ..io.images.stored import decode_mask, decode_photo
+from ..io.regular import open_regular, read_regular
 from ..types import Box, HardMask
 from . import coverage, foreign_files, index, manifest, naming, patch, plan, table, tar
 from .commit import withdraw
@@ -157,7 +160,7 @@ def _structure(output: Path, record: Record, whole: manifest.Manifest) -> Iterat
 
 
 def _checksums(path: Path, rows: list[dict[str, Any]], members: tuple[str, ...]) -> Iterator[str]:
-    with path.open("rb") as file:
+    with os.fdopen(open_regular(path), "rb") as file:
         for row in rows:
             for ext in members:
                 file.seek(row[table.column(ext, "offset")])
@@ -210,9 +213,11 @@ def _stated_size(facts: dict[str, Any], options: dict[str, Any]) -> tuple[int, i
 
 
 def _check_picture(ext: str, parts: dict[str, bytes], size: tuple[int, int]) -> Iterator[str]:
-    height, width = decode_photo(parts[ext]).shape[:2]
-    if (height, width) != size:
-        yield f"{ext} is {width}x{height} px, not {size[1]}x{size[0]}"
+    header = read_header(parts[ext])  # a bomb is not decoded to learn that it is one
+    if (header.height, header.width) != size:
+        yield f"{ext} is {header.width}x{header.height} px, not {size[1]}x{size[0]}"
+    else:
+        decode_photo(parts[ext])
 
 
 def _check_place(place: Box, facts: dict[str, Any], hard: HardMask, options: dict[str, Any]) -> Iterator[str]:
@@ -270,12 +275,12 @@ def _unsound_records(output: Path, head: plan.Plan) -> Iterator[str]:
     planned = {shard.name: shard.images for shard in head.shards}
     for path in sorted((output / naming.RECORDS).glob("*.json")):
         try:
-            record = parse(path.read_bytes(), path.name)
+            record = parse(read_regular(path), path.name)
             sound = (
                 record.fingerprint == head.fingerprint
                 and planned.get(record.name) == record.samples + record.failed
             )
-        except ShardFault:
+        except (ShardFault, OSError):
             sound = False
         if not sound:
             withdraw(output, path.stem)

@@ -11,6 +11,7 @@ from pathlib import Path
 import cv2
 import numpy as np
 import pytest
+from forge import forge, undecodable
 
 pytest.importorskip("nvidia.dali", reason="the loader that is measured is DALI's")
 pytest.importorskip("torch", reason="views are torch tensors")
@@ -119,16 +120,8 @@ def test_no_gpu_is_an_environment_fault(call: Call, folder: Path) -> None:
 def test_a_photo_that_does_not_decode_is_named_a_fault(call: Call, folder: Path, tmp_path: Path) -> None:
     """The loader replaces it; decoding alone says what to do."""
     copy = Path(shutil.copytree(folder / "full", tmp_path / "copy"))
-    dataset = open_dataset(copy)
-    shard, row = dataset.locate(2)
-    offset, size = shard.place(row, dataset.members.index("jpg"))
-    with dataset.tar(shard).open("r+b") as file:
-        file.seek(offset)
-        tables = file.read(size).index(
-            b"\xff\xc4"
-        )  # the first Huffman table: a header that can be read, and no more
-        file.seek(offset + tables + 4)
-        file.write(b"\xff" * 40)
+    (key,) = open_dataset(copy).keys(np.array([2]))
+    forge(copy, {key: {"jpg": undecodable}})
     status, _, err = call("bench", "loader", copy, *QUICK, "--recipe", "plain")
     assert status == 1
     assert "cannot be decoded" in err

@@ -24,6 +24,7 @@ import pytest
 from conftest import MakeSet
 
 from maskgen.errors import MaskgenError, ShardFault, SourceFault
+from maskgen.io.checksum import crc32c
 from maskgen.loaders.dataset.open import open_dataset
 from maskgen.pipelines.running import failures
 from maskgen.shards import index, manifest, naming, sealed_json, table, tar
@@ -586,4 +587,6 @@ def forge_json(output: Path, change: Callable[[dict[str, Any]], dict[str, Any]])
     text = json.dumps(change(facts), separators=(",", ":")).encode().ljust(place.size)
     assert len(text) == place.size
     data[place.offset : place.offset + place.size] = text
-    forge(output, tar=bytes(data))
+    rows = table.read(output / f"{FIRST}.parquet").to_pylist()
+    next(row for row in rows if f"{row['key']}.json" == place.name)["json_crc32c"] = crc32c(text)
+    forge(output, tar=bytes(data), parquet=table.render(rows))

@@ -83,18 +83,74 @@ def read_header(data: bytes) -> Header:
 
 
 _MAX_METADATA_BYTES = 16 << 20  # decoders copy it, and nobody wants more of it in a shard
+_WITH_LENGTH = frozenset([*range(0xC0, 0xD0), *range(0xDA, 0xFF)])
+_FEW_SEGMENTS = 64
 _XMP_NAME = b"http://ns.adobe.com/xap/1.0/\0"
 _XMP_ORIENTATION = re.compile(rb"tiff:Orientation(?:\s*=\s*[\"']|>)\s*([0-9]+)")
 
 
-def _read_jpeg(data: bytes) -> Header:
-    layout = jpeg_layout(data)
+def jpeg_size(data: bytes | memoryview) -> tuple[int, int]:
+    """(height, width) of a JPEG as stored, px, in a tenth of the time of `read_header`.
+
+    Args:
+        data: the whole file; a view of bytes is not copied where its segments follow one another.
+
+    Raises:
+        ImageFault: ``bad-header``, no frame header or several, or no image data behind it.
+
+    Example:
+        >>> import numpy as np
+        >>> from maskgen.io.images.encode import encode_jpeg
+        >>> jpeg_size(encode_jpeg(np.zeros((30, 40, 3), np.uint8), 90))
+        (30, 40)
+    """
+    return _plain_size(data) or _walked_size(bytes(data))
+
+
+def _plain_size(data: bytes | memoryview) -> tuple[int, int] | None:
+    """The size in a JPEG of few segments with nothing between them; None for any other."""
+    size, pos = None, 2
+    if bytes(data[:2]) != b"\xff\xd8":
+        return None
+    for _ in range(_FEW_SEGMENTS):
+        if pos + 10 > len(data) or data[pos] != 0xFF or data[pos + 1] not in _WITH_LENGTH:
+            return None
+        marker, stop = data[pos + 1], pos + 2 + (data[pos + 2] << 8 | data[pos + 3])
+        if stop < pos + 4 or stop > len(data):
+            return None
+        if marker in FRAME_HEADERS:
+            if size is not None or stop < pos + 10 + 3 * data[pos + 9]:
+                return None
+            size = (data[pos + 5] << 8 | data[pos + 6], data[pos + 7] << 8 | data[pos + 8])
+        if marker == 0xDA:  # the scan
+            return size
+        pos = stop
+    return None
+
+
+def _walked_size(data: bytes) -> tuple[int, int]:
+    """The size in any JPEG that `jpeg_layout` can walk."""
+    layout = jpeg_layout(data) if data[:2] == b"\xff\xd8" else JpegLayout((), 0, clean=False)
+    frame = _frame(data, layout)[1]
+    if not layout.scan:
+        raise ImageFault("bad-header", "a JPEG without image data")
+    return int.from_bytes(frame[1:3], "big"), int.from_bytes(frame[3:5], "big")
+
+
+def _frame(data: bytes, layout: JpegLayout) -> tuple[int, bytes]:
+    """The marker and the content of a JPEG's one frame header."""
     frames = [s for s in layout.segments if s.kind[0] in FRAME_HEADERS]
     if len(frames) != 1:
         raise ImageFault("bad-header", f"{len(frames)} JPEG frame headers, one expected")
     marker, frame = frames[0].kind[0], data[frames[0].start : frames[0].stop]
     if len(frame) < 6 or len(frame) < 6 + 3 * frame[5]:
         raise ImageFault("bad-header", f"a JPEG frame header of {len(frame)} bytes")
+    return marker, frame
+
+
+def _read_jpeg(data: bytes) -> Header:
+    layout = jpeg_layout(data)
+    marker, frame = _frame(data, layout)
     orientation, upright = _jpeg_orientation(data, layout)
     progressive, scan_header = marker == 0xC2, layout.segments[-1]
     whole = 0 < layout.scan <= _MAX_METADATA_BYTES

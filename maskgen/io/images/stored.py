@@ -1,4 +1,4 @@
-"""Decoding the members of our own shards, whose sizes the manifest vouches for."""
+"""Decoding the members of our own shards."""
 
 from __future__ import annotations
 
@@ -12,7 +12,8 @@ from maskgen.types import RGB
 from .header import Header, read_header
 from .jpeg import decode_jpeg
 
-_MAX_PIXELS = 1 << 28
+MAX_PIXELS = 1 << 27
+"""Photos and masks of more pixels are not decoded, whatever the shards' manifest allows."""
 
 
 def decode_mask(data: bytes) -> NDArray[np.uint8]:
@@ -55,7 +56,7 @@ def decode_photo(data: bytes) -> RGB:
 
 def _read_header(data: bytes) -> Header:
     header = read_header(data)
-    if header.width * header.height > _MAX_PIXELS:
+    if header.width * header.height > MAX_PIXELS:
         raise ImageFault("too-many-pixels", f"{header.width}x{header.height} px in a shard")
     return header
 

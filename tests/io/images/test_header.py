@@ -6,6 +6,7 @@ import io
 import struct
 import warnings
 import zlib
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -13,7 +14,7 @@ import pytest
 from PIL import Image
 
 from maskgen.errors import ImageFault
-from maskgen.io.images.header import read_header
+from maskgen.io.images.header import jpeg_size, read_header
 
 FORMATS = {"JPEG": "jpeg", "PNG": "png", "WEBP": "webp", "MPO": "jpeg"}
 
@@ -227,3 +228,42 @@ def test_sizes_agree_with_pillow_on_the_development_data(shared_data: Path) -> N
         assert (header.format, header.width, header.height, header.orientation) == expected, path.name
         read += 1
     assert read > 1000
+
+
+def size_or_fault(read: Callable[[bytes], tuple[int, int]], data: bytes) -> tuple[int, int] | str:
+    try:
+        return read(data)
+    except ImageFault:
+        return "fault"
+
+
+def size_by_the_whole_header(data: bytes) -> tuple[int, int]:
+    """By another walk, through all that `read_header` looks at."""
+    if data[:2] != b"\xff\xd8":
+        raise ImageFault("bad-header", "no JPEG")
+    header = read_header(data)
+    if not header.scan:
+        raise ImageFault("bad-header", "no image data")
+    return header.height, header.width
+
+
+def test_the_size_alone_is_that_of_the_whole_header_whatever_is_damaged() -> None:
+    whole = with_segment(written("JPEG"), 0xE1, b"Exif and more")
+    assert jpeg_size(whole) == jpeg_size(memoryview(whole)) == (31, 57)
+    assert jpeg_size(with_segment(whole, 0xFE, b"\xff\xd9" * 40)) == (31, 57)
+    rng = np.random.default_rng(0)
+    end = whole.index(b"\xff\xda") + 14
+    seen = set()
+    for _ in range(3000):
+        data = bytearray(whole)
+        for _ in range(rng.integers(1, 4)):
+            odd = [0, 1, 8, 0xC0, 0xC4, 0xD8, 0xD9, 0xDA, 0xFF, rng.integers(256)]
+            data[rng.integers(0, end)] = rng.choice(odd)
+        changed = bytes(data[: rng.integers(0, end)] if rng.random() < 0.1 else data)
+        found = size_or_fault(jpeg_size, changed)
+        if found != size_or_fault(size_by_the_whole_header, changed):
+            assert found != "fault"
+            assert 0 in found  # a side of zero, which `read_header` refuses by itself
+        seen.add(found)
+    assert "fault" in seen
+    assert len(seen) > 20

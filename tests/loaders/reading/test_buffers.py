@@ -10,9 +10,11 @@ import numpy as np
 import pytest
 
 from maskgen.loaders.dataset.open import open_dataset
+from maskgen.loaders.reading.bounds import Bounds
 from maskgen.loaders.reading.buffers import Buffers, locate_row, plausible
 from maskgen.loaders.reading.samples import SampleReader
-from maskgen.shards import naming
+
+BOUNDS = Bounds(version=3, max_pixels=1_000_000, max_side=1000, store="full", background_side=0)
 
 
 def places(drawn: Any) -> dict[str, tuple[int, int]]:
@@ -73,18 +75,18 @@ def whole(drawn: Any) -> Buffers:
 
 def test_what_was_written_is_plausible_and_so_is_a_table_rounded_down_by_one(drawn: Any) -> None:
     batch = whole(drawn)
-    assert plausible(batch, np.arange(3), naming.FORMAT_VERSION).all()
+    assert plausible(batch, np.arange(3), BOUNDS).all()
     line = (
         np.flatnonzero(batch.sat[1, 16, 1:-1])[0] + 2
     )  # behind the first crossing with foreground before it
     batch.sat[1, 16, line:] = batch.sat[1, 16, line - 1]
     batch.sat[1, 17:, line:] = np.maximum(batch.sat[1, 17:, line:], batch.sat[1, 16, line])
     batch.sat[1, :16, line:] = np.minimum(batch.sat[1, :16, line:], batch.sat[1, 16, line])
-    assert plausible(batch, np.array([1]), naming.FORMAT_VERSION).all()
+    assert plausible(batch, np.array([1]), BOUNDS).all()
     batch.sat[1, 16, line] -= 1
-    assert plausible(batch, np.array([1]), naming.FORMAT_VERSION).all()
+    assert plausible(batch, np.array([1]), BOUNDS).all()
     batch.sat[1, 16, line] -= 1
-    assert not plausible(batch, np.array([1]), naming.FORMAT_VERSION).any()
+    assert not plausible(batch, np.array([1]), BOUNDS).any()
 
 
 @pytest.mark.parametrize(
@@ -93,8 +95,8 @@ def test_what_was_written_is_plausible_and_so_is_a_table_rounded_down_by_one(dra
 def test_impossible_values_are_seen_in_their_row_only(drawn: Any, spoil: Callable[[Buffers], None]) -> None:
     batch = whole(drawn)
     spoil(batch)
-    assert plausible(batch, np.arange(3), naming.FORMAT_VERSION).tolist() == [True, False, True]
-    assert plausible(batch, np.array([2, 0]), naming.FORMAT_VERSION).tolist() == [True, True]
+    assert plausible(batch, np.arange(3), BOUNDS).tolist() == [True, False, True]
+    assert plausible(batch, np.array([2, 0]), BOUNDS).tolist() == [True, True]
 
 
 def test_slots_do_not_overlap_and_hold_header_and_content(drawn: Any) -> None:
