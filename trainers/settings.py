@@ -182,7 +182,7 @@ def read_config(folder: Path) -> Config:
         stored = json.loads(path.read_text())
         config: Config = stored["config"]
         sound = stored["fingerprint"] == digest(config)
-    except (OSError, ValueError, KeyError, TypeError) as error:
+    except (OSError, ValueError, KeyError, TypeError, RecursionError) as error:
         raise UsageError("cannot read the run's configuration", where=str(path), cause=str(error)) from error
     if not sound:
         raise UsageError("the run's configuration was changed by hand", where=str(path), remedy="restore it")

@@ -18,7 +18,9 @@ _SWAV = Photometric(jitter=(0.8, 0.8, 0.8, 0.2))  # the code; the same values as
 # BYOL, table 6, first and second view; RELICv2, table 4, calls them even and odd.
 _EVEN = Photometric(jitter=(0.4, 0.4, 0.2, 0.1), blur_p=1.0)
 _ODD = Photometric(jitter=(0.4, 0.4, 0.2, 0.1), blur_p=0.1, solarize_p=0.2)
-_CAST = Photometric(jitter=(0.4, 0.4, 0.4, 0.4), jitter_p=0.5, blur_p=0.0)  # the code: no blur, hue ± .4
+_CAST = Photometric(
+    jitter=(0.4, 0.4, 0.4, 0.4), jitter_p=0.5, blur_p=0.0
+)  # the code's settings; what it does with them differs
 _LARGE = Crop(scale=(0.2, 1.0))
 _SMALL_SCALE = (0.05, 0.14)
 

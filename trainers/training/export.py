@@ -216,7 +216,7 @@ def read_backbone(path: Path, warn: Warn = _warn) -> tuple[Weights, Facts]:
             weights = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 - not a mapping
     except (SafetensorError, OSError) as error:
         raise ShardFault("cannot read an exported backbone", where=str(path), cause=str(error)) from error
-    if "backbone" not in facts:
+    if not {"backbone", "view_px", "checkpoint_sha256"} <= facts.keys() or not facts["view_px"].isdecimal():
         raise UsageError(
             "the file does not say what backbone it is", where=str(path), remedy="export it anew"
         )

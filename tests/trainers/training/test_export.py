@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 import timm
 import torch
-from safetensors.torch import load_file
+from safetensors.torch import load_file, save_file
 from torch import nn
 from torchvision.models import resnet50
 
@@ -169,3 +169,19 @@ def test_damaged_and_foreign_files_are_refused(tmp_path: Path) -> None:
         load_encoder(target, torch.device("cpu"))
     with pytest.raises(UsageError, match="no checkpoint"):
         load_encoder(tmp_path, torch.device("cpu"))
+
+
+@pytest.mark.parametrize(
+    "facts",
+    [
+        {},
+        {"backbone": "tiny"},
+        {"backbone": "tiny", "view_px": "32"},
+        {"backbone": "tiny", "view_px": "wide", "checkpoint_sha256": "0"},
+    ],
+)
+def test_an_exported_file_without_its_facts_is_refused(facts: dict[str, str], tmp_path: Path) -> None:
+    target = tmp_path / "x.safetensors"
+    save_file({"w": torch.zeros(1)}, target, metadata=facts)
+    with pytest.raises(UsageError, match="does not say what backbone it is"):
+        load_encoder(target, torch.device("cpu"))
