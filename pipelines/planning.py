@@ -24,6 +24,7 @@ from maskgen.io.atomic import (
     sweep_partials,
 )
 from maskgen.shards import naming
+from maskgen.shards.kept import drop_committed, keep
 from maskgen.shards.plan import ROWS, Plan, PlannedImage, PlannedShard, read_plan, rows_digest, to_row
 from maskgen.shards.record import read_records
 from maskgen.shards.sample import SampleId
@@ -74,7 +75,7 @@ def prepare(config: ResolvedConfig) -> Plan:
 
 
 def make_folders(options: RunConfig) -> None:
-    """Make the output folder and the one of its records, and sweep what dead processes have left in them.
+    """Make the output folder and the one of its records; sweep, or keep, what dead processes have left there.
 
     Raises:
         UsageError: the output lies inside the input, or cannot be made.
@@ -97,6 +98,8 @@ def make_folders(options: RunConfig) -> None:
             cause=str(error.strerror or error),
             remedy="choose an --output in a folder that you may write to",
         ) from error
+    keep(output)
+    drop_committed(output)
     sweep_partials(output)
     sweep_partials(output / naming.RECORDS)
     require_exclusive_names(output / naming.RECORDS)

@@ -17,6 +17,7 @@ from maskgen.io.owner import share_folder
 from maskgen.processes.signals import StopSignals
 from maskgen.shards import manifest, naming, table
 from maskgen.shards.commit import withdraw
+from maskgen.shards.kept import drop_committed, keep
 from maskgen.shards.plan import Plan, read_plan
 from maskgen.shards.reader import check_size
 from maskgen.shards.record import Record, read_records
@@ -39,7 +40,7 @@ class Progress:
         planned: images of this run's shards.
         done: finished or quarantined images, those of earlier runs included.
         failed: quarantined images of committed shards.
-        resumed: images that earlier runs had committed.
+        resumed: images that earlier runs had finished.
         seconds: since the first worker started.
         device_use: share of that time that each device was busy: that of the model processes, or of the
             cores.
@@ -149,22 +150,34 @@ def _make(
         for result in executor.run(jobs):
             tally.add(result, output)
     except MaskgenError:
+        _sweep(output)  # a full disk gets back what the killed workers had written
         _forget_a_run_that_made_nothing(output, is_alone)
         raise
     finally:
         _end(output, plan)
     whole = manifest.read(output)
     return Outcome(
-        whole, tally.progress(0), _verdict(wanted.max_failures, whole), tally.seconds, workers, plan.notes
+        whole,
+        tally.progress(0),
+        _verdict(wanted.max_failures, whole),
+        tally.seconds,
+        workers,
+        (*plan.notes, *tally.notes),
     )
 
 
 def _end(output: Path, plan: Plan) -> None:
     """Leave no partial file, and a manifest of what is committed, however the run has ended."""
-    sweep_partials(output)
-    sweep_partials(output / naming.RECORDS)
+    keep(output)
+    drop_committed(output)
+    _sweep(output)
     if (output / naming.PLAN).exists():
         manifest.write(output, plan)
+
+
+def _sweep(output: Path) -> None:
+    sweep_partials(output)
+    sweep_partials(output / naming.RECORDS)
 
 
 def _forget_a_run_that_made_nothing(output: Path, is_alone: Callable[[], bool]) -> None:
@@ -175,7 +188,8 @@ def _forget_a_run_that_made_nothing(output: Path, is_alone: Callable[[], bool]) 
     if not is_alone():
         return
     made = [path for suffix in naming.SUFFIXES for path in output.glob(f"*.{suffix}")]
-    if any((output / naming.RECORDS).glob("*.json")) or any(path.name != naming.PLAN_TABLE for path in made):
+    made += [*(output / naming.RECORDS).glob("*.json"), *output.glob(".*.kept")]
+    if any(path.name != naming.PLAN_TABLE for path in made):
         return
     for name in (naming.MANIFEST, naming.PLAN, naming.PLAN_TABLE):
         (output / name).unlink(missing_ok=True)
@@ -192,6 +206,7 @@ class _Tally:
     seconds: dict[str, float] = field(default_factory=dict)
     resumed: int = 0
     device_use: dict[str, float] = field(default_factory=dict)
+    notes: list[str] = field(default_factory=list)
 
     def __post_init__(self) -> None:
         self.resumed = self._done()
@@ -201,19 +216,25 @@ class _Tally:
 
     def add(self, result: ShardResult, output: Path) -> None:
         self.records[result.record.name] = result.record
+        self.resumed += result.kept
+        if result.changed:
+            self.notes.append(
+                f"photos of {result.record.name} that have changed since a broken-off attempt took them up: "
+                f"{len(result.changed)}, the first is {result.changed[0]}"
+            )
         for stage, seconds in result.seconds.items():
             self.seconds[stage] = self.seconds.get(stage, 0.0) + seconds
         _log(output, result)
 
-    def progress(self, running: int) -> Progress:
+    def progress(self, running: int, kept: int = 0) -> Progress:
         failed = sum(record.failed for record in self.records.values())
         seconds = time.monotonic() - self.started
         done = self._done() + running
-        return Progress(self.plan.images, done, failed, self.resumed, seconds, self.device_use)
+        return Progress(self.plan.images, done, failed, self.resumed + kept, seconds, self.device_use)
 
-    def tick(self, running: int, device_use: dict[str, float]) -> None:
+    def tick(self, running: int, kept: int, device_use: dict[str, float]) -> None:
         self.device_use = device_use
-        self.options.report(self.progress(running))
+        self.options.report(self.progress(running, kept))
 
 
 def _committed(output: Path, plan: Plan, retried: set[str]) -> dict[str, Record]:
@@ -237,6 +258,7 @@ def _log(output: Path, result: ShardResult) -> None:
         "shard": result.record.name,
         "samples": result.record.samples,
         "failed": result.record.failed,
+        "kept": result.kept,
         "seconds": {stage: round(value, 3) for stage, value in result.seconds.items()},
     }
     append_log(output, facts)

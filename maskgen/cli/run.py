@@ -36,7 +36,8 @@ class RunCommandOptions:
 def command(options: RunCommandOptions) -> None:
     """Make mask shards from photos.
 
-    The same command resumes an interrupted run; the shards' bytes do not depend on workers, order or kills.
+    The same command resumes an interrupted run and makes no finished photo again; the shards' bytes do not
+    depend on workers, order or kills.
 
     \b
     maskgen run --dataset folder --input photos/ --output shards/

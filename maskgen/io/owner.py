@@ -132,7 +132,7 @@ def _is_abandoned(path: Path, descriptor: int, now: float) -> bool:
         return True
     owner = _owner_of(path.name)
     if owner and owner.place and owner.place == _place():
-        return _start_of(owner.pid) != owner.start
+        return (_start_of(owner.pid) or None) != owner.start
     return locks and is_local(path)
 
 

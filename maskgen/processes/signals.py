@@ -12,9 +12,14 @@ from ..errors import Interrupted
 _NAMES = (signal.SIGINT, signal.SIGTERM, signal.SIGUSR1)
 
 
-def interrupted() -> Interrupted:
-    """The error that ends an interrupted run."""
-    return Interrupted("stopped by a signal", remedy="run the same command again to resume")
+def interrupted(lost: str = "") -> Interrupted:
+    """The error that ends an interrupted run.
+
+    Args:
+        lost: what was under way, and what becomes of it, as a sentence without its full stop.
+    """
+    what = f"stopped by a signal: {lost}" if lost else "stopped by a signal"
+    return Interrupted(what, remedy="run the same command again to resume")
 
 
 class StopSignals:

@@ -17,6 +17,7 @@ from ..io.checksum import crc32c
 from ..types import Label
 from . import index, table, tar
 from .index import SampleIndex
+from .kept import Journal, drop
 from .naming import RECORDS, SUFFIXES
 from .record import FileFact, Record, parse, record_path
 from .sample import Encoded, SampleId
@@ -40,6 +41,7 @@ class ShardWriter:
         self._rows: list[dict[str, Any]] = []
         self._index: list[SampleIndex] = []
         self._tar = PartialFile(output / f"{name}.tar")
+        self._journal: Journal | None = None
 
     def __enter__(self) -> Self:
         return self
@@ -47,7 +49,11 @@ class ShardWriter:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        self._tar.__exit__(kind, error, trace)
+        try:
+            self._tar.__exit__(kind, error, trace)
+        finally:
+            if self._journal:
+                self._journal.__exit__(kind, error, trace)
 
     def add(self, sample: Encoded, label: Label, source_sha256: str) -> None:
         """Append a finished sample.
@@ -75,6 +81,10 @@ class ShardWriter:
             parts.append(tar.Member(ext, offset, len(data)))
         self._tar.write(block)
         self._rows.append({**row, "sha256": content.hexdigest()})
+        if self._journal is None:
+            self._journal = Journal(self._tar)
+            self._journal.add({"fingerprint": self._fingerprint, "tar": self._tar.path.name})
+        self._journal.add(self._rows[-1])
         self._index.append((sample.key, tuple(parts)))
 
     def quarantine(self, sample: SampleId, reason: str, source_sha256: str | None) -> None:
@@ -106,7 +116,9 @@ class ShardWriter:
             facts = {suffix: FileFact(file.size, file.sha256) for suffix, file in files.items()}
             record = Record(self._name, samples, len(self._rows) - samples, self._fingerprint, facts)
             with folder_lock(self._output / RECORDS):
-                return record, self._publish(record, files)
+                made = self._publish(record, files)
+        drop(self._output, self._name)
+        return record, made
 
     def _partials(self, stack: contextlib.ExitStack) -> Iterator[tuple[str, PartialFile]]:
         """The shard's files, complete and durable, still under their partial names."""

@@ -8,11 +8,12 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field, replace
 from multiprocessing.process import BaseProcess
 from pathlib import Path
+from typing import Any
 
 from maskgen.processes.pool import Worker, Workers
 from maskgen.processes.signals import interrupted
 from maskgen.processes.supervisor import Loss, Supervisor, dying_workers
-from maskgen.processes.watch import finished_images
+from maskgen.processes.watch import finished_images, kept_images, saved_images, unsaved_images
 
 from ..model.fleet import ModelProcesses
 from ..resolve import ResolvedConfig
@@ -33,15 +34,15 @@ class LocalExecutor:
         config: of the run.
         workers: number of processes.
         make_stages: builds the stages inside a worker; a module-level function.
-        tick: called about twice a second with the number of images finished in running shards, and the share
-            of the time that each device has been busy.
+        tick: called about twice a second with the number of images finished in running shards, how many of
+            them earlier attempts had made, and the share of the time that each device has been busy.
         stop: asked on every tick; 0 go on, 1 finish the running shards, 2 drop them now.
     """
 
     config: ResolvedConfig
     workers: int
     make_stages: StagesFactory = Stages
-    tick: Callable[[int, dict[str, float]], None] = lambda *_: None
+    tick: Callable[[int, int, dict[str, float]], None] = lambda *_: None
     stop: Callable[[], int] = lambda: 0
     _models: ModelProcesses | None = None
     _started: float = field(default_factory=time.monotonic)
@@ -56,7 +57,7 @@ class LocalExecutor:
         """Yield each shard as it is committed, in any order.
 
         Raises:
-            Interrupted: `stop` said so; what is committed stays.
+            Interrupted: `stop` said so; committed shards stay, and what others had finished is kept.
             MaskgenError: a worker met an error that no other image would survive.
         """
         supervisor = self._supervisor
@@ -70,21 +71,38 @@ class LocalExecutor:
                 if order:
                     deadline = deadline or time.monotonic() + GRACE_S
                     if order > 1 or time.monotonic() > deadline or not supervisor.running:
-                        raise interrupted()
+                        raise interrupted(self._break_off())
                 else:
                     supervisor.hand_out()
                 yield from self._collect()
                 if self._models:
                     self._models.check()
                 supervisor.check()
-                shards = [worker.slots for worker in supervisor.running if isinstance(worker.task, ShardJob)]
-                self.tick(sum(finished_images(slots) for slots in shards), self._use())
+                shards = self._running_shards()
+                self.tick(sum(map(finished_images, shards)), sum(map(kept_images, shards)), self._use())
         finally:
             self._close()
 
     def _start(self, workers: Workers[Task]) -> Worker[Task]:
         address = self._models.address() if self._models else ""
         return workers.start(serve, self.config, self.make_stages, address)
+
+    def _running_shards(self) -> list[Any]:
+        """The watches' slots of the workers that make shards."""
+        running = self._supervisor.running
+        return [worker.slots for worker in running if isinstance(worker.task, ShardJob)]
+
+    def _break_off(self) -> str:
+        """Kill what runs; what is lost by that, as a sentence."""
+        shards = self._running_shards()
+        self._supervisor.close()
+        if not shards:
+            return ""
+        kept, again = sum(map(saved_images, shards)), sum(map(unsaved_images, shards))
+        return (
+            f"shards under way: {len(shards)}, their photos that are finished and kept: {kept}, "
+            f"to be made again: {again}"
+        )
 
     def _collect(self) -> Iterator[ShardResult]:
         for task, answer in self._supervisor.answers(_POLL_S):

@@ -12,6 +12,7 @@ from typing import TypeAlias
 from maskgen.errors import MaskgenError
 from maskgen.processes.watch import Watch
 from maskgen.shards.commit import ShardWriter
+from maskgen.shards.kept import KeptSamples, open_kept
 from maskgen.shards.plan import PlannedImage
 from maskgen.shards.record import Record
 from maskgen.shards.sample import Encoded
@@ -46,12 +47,23 @@ class ShardJob:
 
 @dataclass(frozen=True, slots=True)
 class ShardResult:
-    """A committed shard, whether this worker made it, and the wall seconds of each stage."""
+    """A committed shard, whether this worker made it, and what that took.
+
+    Args:
+        number: the shard's number in the plan.
+        record: its commit record.
+        made: whether this worker made it.
+        seconds: wall seconds of each stage.
+        changed: photos that are not what they were when an attempt that was broken off took them up.
+        kept: samples that an attempt which was broken off had finished.
+    """
 
     number: int
     record: Record
     made: bool
     seconds: dict[str, float]
+    changed: tuple[str, ...] = ()
+    kept: int = 0
 
 
 Finished: TypeAlias = tuple[Encoded, str] | Quarantined
@@ -67,14 +79,18 @@ def make_shard(job: ShardJob, images: list[PlannedImage], stages: Stages, watch:
     """
     watch.begin_shard()
     failures_in_row = 0
-    with ShardWriter(job.output, job.name, job.members, job.fingerprint) as writer:
-        for count, result in enumerate(_finished(job, enumerate(images), stages, watch), 1):
+    with (
+        open_kept(job.output, job.name, job.fingerprint) as kept,
+        ShardWriter(job.output, job.name, job.members, job.fingerprint) as writer,
+    ):
+        for count, result in enumerate(_kept_first(job, images, kept, stages, watch), 1):
             with watch.stage("write"):
                 if isinstance(result, Quarantined):
                     writer.quarantine(result.sample, result.error, result.sha256)
                     failures_in_row = failures_in_row + 1 if result.error.startswith("method-error") else 0
                 else:
                     writer.add(result[0], images[count - 1].sample.label, result[1])
+                    watch.saved()
                     failures_in_row = 0
             if failures_in_row >= _HOPELESS and isinstance(result, Quarantined):
                 raise MaskgenError(
@@ -83,7 +99,7 @@ def make_shard(job: ShardJob, images: list[PlannedImage], stages: Stages, watch:
             watch.finished(count)
         with watch.stage("write"):
             record, made = writer.commit()
-    return ShardResult(job.number, record, made, watch.seconds)
+    return ShardResult(job.number, record, made, watch.seconds, tuple(kept.changed), watch.kept_count)
 
 
 def try_image(job: ShardJob, index: int, images: list[PlannedImage], stages: Stages, watch: Watch) -> None:
@@ -91,6 +107,26 @@ def try_image(job: ShardJob, index: int, images: list[PlannedImage], stages: Sta
     watch.begin_shard()
     for _ in _finished(job, [(index, images[index])], stages, watch):
         pass
+
+
+def _kept_first(
+    job: ShardJob, images: list[PlannedImage], kept: KeptSamples, stages: Stages, watch: Watch
+) -> Iterator[Finished]:
+    """The images in plan order; samples that an earlier attempt finished from the same source are copied."""
+    numbered = list(enumerate(images))
+    rest = max((index + 1 for index, image in numbered if image.sample.key in kept), default=0)
+    for index, image in numbered[:rest]:
+        with watch.image(index), watch.stage("decode"):
+            sample = None if index in job.known_bad else kept.read(image.sample, job.members)
+            is_same = sample is not None and stages.has_source(image, sample[1])
+        if sample and is_same:
+            watch.kept()
+            yield sample
+        else:
+            if sample:
+                kept.changed.append(image.sample.path)
+            yield from _finished(job, [(index, image)], stages, watch)
+    yield from _finished(job, numbered[rest:], stages, watch)
 
 
 def _finished(job: ShardJob, images: Numbered, stages: Stages, watch: Watch) -> Iterator[Finished]:

@@ -130,6 +130,13 @@ class Stages:
         verbatim = data if photo.verbatim and pixels is photo.image else None
         return Decoded(sample, StoredPhoto(pixels, verbatim, photo.damage), sha256)
 
+    def has_source(self, image: PlannedImage, sha256: str) -> bool:
+        """Whether an image's bytes in the source have this SHA-256."""
+        try:
+            return hashlib.sha256(self._reader.read(image.ref)).hexdigest() == sha256
+        except ImageFault:
+            return False
+
     def mask(self, photo: Decoded | Quarantined) -> Masked | Quarantined:
         """Run the method."""
         if isinstance(photo, Quarantined):

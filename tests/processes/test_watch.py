@@ -6,7 +6,18 @@ import time
 
 import pytest
 
-from maskgen.processes.watch import IDLE, SLOTS, STAGES, Watch, busy_for, busy_image, finished_images
+from maskgen.processes.watch import (
+    IDLE,
+    SLOTS,
+    STAGES,
+    Watch,
+    busy_for,
+    busy_image,
+    finished_images,
+    kept_images,
+    saved_images,
+    unsaved_images,
+)
 
 
 def test_a_fresh_watch_is_idle() -> None:
@@ -43,3 +54,17 @@ def test_stages_add_up_their_time_and_a_new_shard_begins_at_zero() -> None:
     watch.begin_shard()
     assert watch.seconds == dict.fromkeys(STAGES, 0.0)
     assert (finished_images(slots), busy_image(slots)) == (0, None)
+
+
+def test_what_a_kill_would_cost_is_what_was_taken_up_and_not_saved() -> None:
+    slots = list(IDLE)
+    watch = Watch(slots)
+    for index in (0, 1, 2, 3, 1):  # a chunk is taken up, then its images are finished in turn
+        with watch.image(index):
+            pass
+    watch.kept()
+    for _ in range(3):
+        watch.saved()
+    assert (kept_images(slots), watch.kept_count, saved_images(slots), unsaved_images(slots)) == (1, 1, 3, 1)
+    watch.begin_shard()
+    assert (kept_images(slots), saved_images(slots), unsaved_images(slots)) == (0, 0, 0)

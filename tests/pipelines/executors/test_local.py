@@ -2,14 +2,23 @@
 
 from __future__ import annotations
 
+import contextlib
+import os
+import re
+import time
 from pathlib import Path
 
 import pytest
-from stage_kit import planned
+from stage_kit import job, planned
 
 from maskgen.errors import Interrupted
 from maskgen.pipelines.executors.local import LocalExecutor
-from maskgen.pipelines.shard.make import ShardJob
+from maskgen.pipelines.resolve import ResolvedConfig
+from maskgen.pipelines.shard.make import ShardJob, ShardResult, make_shard
+from maskgen.pipelines.shard.stages import Decoded, Masked, Quarantined, Stages
+from maskgen.pipelines.shard.worker import StagesFactory
+from maskgen.processes.watch import IDLE, Watch
+from maskgen.shards.plan import Plan, shard_rows
 
 
 def jobs(output: Path, plan: object) -> list[ShardJob]:
@@ -22,7 +31,7 @@ def jobs(output: Path, plan: object) -> list[ShardJob]:
 @pytest.mark.slow
 def test_every_job_gives_its_shard_and_ticks_tell_how_far_it_is(tmp_path: Path) -> None:
     config, plan = planned(tmp_path, count=9, shard_size=3)
-    ticks: list[tuple[int, dict[str, float]]] = []
+    ticks: list[tuple[int, int, dict[str, float]]] = []
     executor = LocalExecutor(config, 2, tick=lambda *at: ticks.append(at))
     found = {result.number: result.record for result in executor.run(jobs(tmp_path / "out", plan))}
     assert {number: (one.samples, one.failed) for number, one in found.items()} == {
@@ -31,7 +40,7 @@ def test_every_job_gives_its_shard_and_ticks_tell_how_far_it_is(tmp_path: Path) 
         2: (3, 0),
     }
     assert ticks
-    assert all(0 <= running <= 6 and 0 <= use["cpu"] <= 1 for running, use in ticks)
+    assert all(0 <= running <= 6 and kept == 0 and 0 <= use["cpu"] <= 1 for running, kept, use in ticks)
 
 
 @pytest.mark.slow
@@ -51,3 +60,58 @@ def test_two_stops_drop_what_is_under_way(tmp_path: Path) -> None:
     with pytest.raises(Interrupted):
         next(executor.run(jobs(tmp_path / "out", plan)))
     assert not list((tmp_path / "out").glob("*.tar"))
+
+
+class SlowStages(Stages):
+    """The real stages, a tenth of a second slower, with a log of the photos whose masks were made."""
+
+    def mask(self, photo: Decoded | Quarantined) -> Masked | Quarantined:
+        time.sleep(0.1)
+        with Path(os.environ["MASK_LOG"]).open("a") as log:
+            log.write(f"{photo.sample.key}\n")
+        return super().mask(photo)
+
+
+def make_slow(config: ResolvedConfig, members: tuple[str, ...]) -> Stages:
+    return SlowStages(config, members)
+
+
+def make_here(config: ResolvedConfig, plan: Plan, make_stages: StagesFactory) -> ShardResult:
+    """The first shard, in this process."""
+    wanted = job(config, plan)
+    with contextlib.closing(make_stages(config, plan.members)) as stages:
+        return make_shard(wanted, shard_rows(wanted.output, 0), stages, Watch(list(IDLE)))
+
+
+@pytest.mark.slow
+def test_an_interruption_says_what_is_kept_and_nothing_kept_is_made_again(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    config, plan = planned(tmp_path, count=9, shard_size=9)
+    output, log = tmp_path / "out", tmp_path / "log"
+    monkeypatch.setenv("MASK_LOG", str(log))
+    finished = [0]
+    executor = LocalExecutor(
+        config,
+        1,
+        make_slow,
+        tick=lambda done, *_: finished.append(done),
+        stop=lambda: 2 if finished[-1] else 0,
+    )
+    with pytest.raises(Interrupted) as caught:
+        list(executor.run(jobs(output, plan)))
+    numbers = re.findall(r"kept: (\d+), to be made again: (\d+)", str(caught.value))
+    ((kept, again),) = ((int(one), int(other)) for one, other in numbers)
+    before = log.read_text().split()
+    assert 1 <= kept <= len(before) <= kept + again <= kept + 2, "one in work, and perhaps the broken one"
+    log.write_text("")
+    result = make_here(config, plan, make_slow)
+    made = log.read_text().split()
+    good = [key for key in before if key != "p3"]
+    assert not set(made) & set(good[:kept])
+    assert result.kept == kept
+    assert not [path for path in output.iterdir() if path.name.startswith(".")]
+    for path in [*(output / "records").iterdir(), *output.glob(f"{plan.shards[0].name}.*")]:
+        path.unlink()
+    undisturbed = make_here(config, plan, Stages)
+    assert undisturbed.record == result.record, "the same bytes"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import os
 import tarfile
 from pathlib import Path
 
@@ -11,10 +12,14 @@ import pytest
 from stage_kit import job, planned
 
 from maskgen.errors import MaskgenError
+from maskgen.methods.priors.box import box
+from maskgen.pipelines.resolve import ResolvedConfig
 from maskgen.pipelines.shard.make import make_shard, try_image
 from maskgen.pipelines.shard.stages import Stages
 from maskgen.processes.watch import IDLE, Watch, busy_image, finished_images
-from maskgen.shards.plan import shard_rows
+from maskgen.shards.commit import ShardWriter
+from maskgen.shards.kept import keep
+from maskgen.shards.plan import Plan, shard_rows
 from maskgen.shards.record import read_records
 from maskgen.types import RGB, SoftMask
 
@@ -53,6 +58,70 @@ def test_a_method_that_fails_on_twenty_images_in_a_row_is_given_up(tmp_path: Pat
     assert "broken everywhere" in caught.value.cause
     assert not list(wanted.output.glob("*.tar"))
     assert list(read_records(wanted.output)) == []
+
+
+def break_off(config: ResolvedConfig, plan: Plan, indices: list[int], patch: pytest.MonkeyPatch) -> None:
+    """Leave some of the shard's samples as an attempt does that is killed."""
+    wanted = job(config, plan)
+    images = shard_rows(wanted.output, 0)
+    with contextlib.closing(Stages(config, plan.members)) as stages, patch.context() as dead:
+        dead.setattr(os, "getpid", lambda: 999_999_999)
+        writer = ShardWriter(wanted.output, wanted.name, plan.members, plan.fingerprint)
+        for index in indices:
+            done = stages.finish(stages.mask(stages.decode(images[index])), Watch(list(IDLE)))
+            assert isinstance(done, tuple)
+            writer.add(done[0], images[index].sample.label, done[1])
+    for file in (writer._tar._file, writer._journal._file._file):  # type: ignore[union-attr]
+        file.close()
+    keep(wanted.output)
+
+
+def make_again(
+    config: ResolvedConfig, plan: Plan, known_bad: dict[int, str] | None = None
+) -> tuple[int, int, tuple[str, ...]]:
+    """Make the shard; how many masks were made, how many samples were kept, and which photos had changed."""
+    made: list[RGB] = []
+
+    def method(image: RGB) -> SoftMask:
+        made.append(image)
+        return box(image)
+
+    wanted = job(config, plan, known_bad)
+    with contextlib.closing(Stages(config, plan.members, method)) as stages:
+        result = make_shard(wanted, shard_rows(wanted.output, 0), stages, Watch(list(IDLE)))
+    return len(made), result.kept, result.changed
+
+
+def shard_bytes(output: Path) -> dict[str, bytes]:
+    return {str(path.relative_to(output)): path.read_bytes() for path in output.rglob("*") if path.is_file()}
+
+
+def test_a_resumed_shard_makes_what_is_missing_and_has_the_bytes_of_one_made_at_once(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    config, plan = planned(tmp_path)
+    output = tmp_path / "out"
+    assert make_again(config, plan) == (4, 0, ())
+    want = shard_bytes(output)
+    for indices, missing in (([0, 1], 2), ([0, 2], 2), ([1], 3), ([0, 1, 2, 4], 0)):
+        for path in [*output.glob("folder-*"), *(output / "records").iterdir()]:
+            path.unlink()
+        break_off(config, plan, indices, monkeypatch)
+        assert make_again(config, plan) == (missing, len(indices), ())
+        assert shard_bytes(output) == want
+
+
+def test_a_kept_sample_of_a_photo_that_has_changed_or_kills_is_not_used(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A photo replaced by another of its size passes for the planned one; its hash tells."""
+    config, plan = planned(tmp_path)
+    break_off(config, plan, [0, 1, 2], monkeypatch)
+    first = tmp_path / "photos" / "p0.jpg"
+    data = bytearray(first.read_bytes())
+    data[15] += 1  # the density in its header
+    first.write_bytes(data)
+    assert make_again(config, plan, {1: "crash: twice"}) == (2, 1, ("p0.jpg",))
 
 
 def test_trying_an_image_leaves_nothing(tmp_path: Path) -> None:
