@@ -269,7 +269,7 @@ def _set_up(
     loader = open_loader(dataset, preset, settings, rank=rank(), world=world())
     classes = count_classes(dataset) if TRAINER_METHODS[preset.method].labels else 0
     training = prepare(preset, settings, device, steps_per_epoch=len(loader), classes=classes)
-    if other := batchnorm_difference(preset, device.type, world()):
+    if other := batchnorm_difference(preset, device.type, world(), settings.accumulate):
         say(f"train-ssl: warning: {other}")
     monitor = Monitor.open(dataset, preset, settings, device) if settings.knn_every else None
     return Run(training, loader, config, monitor, None, say)

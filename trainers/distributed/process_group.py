@@ -14,6 +14,7 @@ from maskgen.errors import EnvironmentFault
 from ..presets import Preset
 from ..presets.spec import options
 from ..settings import Settings
+from .ranks import SYNC_ALL, batchnorm_ranks
 
 
 @contextmanager
@@ -42,7 +43,7 @@ def join_process_group(device: str) -> Iterator[torch.device]:
         dist.destroy_process_group()
 
 
-def batchnorm_difference(preset: Preset, device: str, ranks: int) -> str:
+def batchnorm_difference(preset: Preset, device: str, ranks: int, parts: int = 1) -> str:
     """How BatchNorm differs here from what the preset asks for; empty where it does not.
 
     This is no error: the configuration of a run says nothing of device and ranks, so that it may go on
@@ -52,12 +53,21 @@ def batchnorm_difference(preset: Preset, device: str, ranks: int) -> str:
         preset: of the run.
         device: ``cpu`` or ``cuda``.
         ranks: processes of the run.
+        parts: that each of them computes its batch in, one after the other.
     """
-    if preset.sync_batchnorm not in (0, 1) and device == "cpu" and ranks > 1:
+    images, per_rank = preset.sync_batchnorm, max(1, preset.batch_size // (ranks * parts))
+    together = batchnorm_ranks(images, per_rank, ranks)
+    if together > 1 and device == "cpu":
         return (
-            f"sync_batchnorm is {preset.sync_batchnorm}, but torch cannot synchronize BatchNorm on a CPU: "
+            f"sync_batchnorm is {images}, but torch cannot synchronize BatchNorm on a CPU: "
             "each of the "
             f"{ranks} ranks has statistics of its own"
+        )
+    wanted = preset.batch_size if images == SYNC_ALL else images
+    if images and (together * per_rank != wanted or ranks % together):
+        return (
+            f"sync_batchnorm is {images}, but BatchNorm's statistics are those of {together * per_rank} "
+            f"images: {together} of {ranks} ranks with {per_rank} each"
         )
     groups = ranks * max(1, preset.bn_groups // ranks)
     if groups != preset.bn_groups and any(option.name == "bn_groups" for option in options(preset.method)):

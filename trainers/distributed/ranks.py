@@ -12,7 +12,7 @@ import torch.distributed as dist
 from torch import Tensor, nn
 
 SYNC_ALL = -1
-"""`synchronize_batchnorm(group=SYNC_ALL)`: statistics over all ranks."""
+"""`synchronize_batchnorm(images=SYNC_ALL)`: statistics over all ranks."""
 
 
 def _is_distributed() -> bool:
@@ -108,22 +108,38 @@ def unshuffle(rows: Tensor, step: int, seed: int = 0) -> Tensor:
     return everything[order.to(rows.device)]
 
 
-def synchronize_batchnorm(module: nn.Module, group: int) -> nn.Module:
+def batchnorm_ranks(images: int, per_rank: int, ranks: int) -> int:
+    """How many ranks share BatchNorm statistics so that they are those of `images` images, or near it.
+
+    Args:
+        images: of a batch that share them; `SYNC_ALL`: all; 0: those of a rank.
+        per_rank: images that a rank has in one forward pass.
+        ranks: of the run.
+
+    Example:
+        >>> from maskgen.trainers.distributed.ranks import batchnorm_ranks
+        >>> batchnorm_ranks(512, per_rank=64, ranks=64), batchnorm_ranks(512, per_rank=256, ranks=16)
+        (8, 2)
+    """
+    return ranks if images == SYNC_ALL else max(1, min(images // per_rank, ranks))
+
+
+def synchronize_batchnorm(module: nn.Module, images: int, per_rank: int) -> nn.Module:
     """Let BatchNorm take its statistics over ranks, where that is possible: on CUDA, with more than one rank.
 
     torch's SyncBatchNorm refuses CPU tensors with gloo, so on a CPU each rank keeps its own statistics.
 
     Args:
         module: whose parameters lie on the device that they stay on.
-        group: ranks that share statistics; `SYNC_ALL`: all; 0 or 1: none.
+        images: that share statistics; `SYNC_ALL`: all; 0: those of a rank.
+        per_rank: images that a rank has in one forward pass.
 
     Returns:
         The module, its BatchNorm layers replaced.
     """
-    on_gpu = any(parameter.is_cuda for parameter in module.parameters())
-    if world() == 1 or group in (0, 1) or not on_gpu:
+    size = batchnorm_ranks(images, per_rank, world())
+    if size == 1 or not any(parameter.is_cuda for parameter in module.parameters()):
         return module
-    size = world() if group == SYNC_ALL else min(group, world())
     starts = range(0, world(), size)
     groups = [dist.new_group(list(range(start, min(start + size, world())))) for start in starts]
     convert: Any = nn.SyncBatchNorm.convert_sync_batchnorm

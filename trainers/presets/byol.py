@@ -37,14 +37,19 @@ _RYALI = "Ryali et al., A.1.1; what it does not say as BYOL"
 
 
 def _byol(recipe: str, full: bool) -> Preset:
-    """Ryali, A.1.1: BatchNorm over groups of 8 GPUs; p 0.15 for BG_RM and 0.05 for BG_Random, fg_min 0.05."""
-    return replace(_BYOL if full else _BYOL_300, source=_RYALI, recipe=recipe, sync_batchnorm=8)
+    """Ryali, A.1.1: p 0.15 for BG_RM and 0.05 for BG_Random, fg_min 0.05.
+
+    BatchNorm is over groups of 8 of the 64 GPUs that share a batch of 4096.
+    """
+    return replace(_BYOL if full else _BYOL_300, source=_RYALI, recipe=recipe, sync_batchnorm=512)
 
 
 PRESETS: dict[str, Preset] = {
     "imagenet-100": replace(_BYOL, epochs=100, lr=0.45, weight_decay=1e-6, ema=0.99),  # code
     "imagenet-300": _BYOL_300,
     "imagenet-1000": _BYOL,
+    "plain-300": _byol("byol-plain", full=False),  # Ryali, table 1: the control
+    "plain-1000": _byol("byol-plain", full=True),
     "bg-rm-300": _byol("byol-bg-rm", full=False),
     "bg-rm-1000": _byol("byol-bg-rm", full=True),
     "bg-random-300": _byol("byol-bg-random", full=False),

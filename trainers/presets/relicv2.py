@@ -69,7 +69,8 @@ _JFT = replace(
     ),
 )
 PRESETS: dict[str, Preset] = {
-    "imagenet-100": replace(_RELICV2, epochs=100),
+    # Table 19 is of 300 epochs, where 0.99 has 75.5 and 0.996 has 74.4: the shorter, the faster.
+    "imagenet-100": replace(_RELICV2, epochs=100, ema=0.99, ema_final=0.99),
     "imagenet-300": replace(_RELICV2, epochs=300, ema=0.99, ema_final=0.99),  # table 19: the best
     "imagenet-1000": _RELICV2,
     "jft-1000": _JFT,

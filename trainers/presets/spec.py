@@ -76,7 +76,9 @@ class Preset:
     head: str = option("mlp", "The head's kind.", choices=("mlp", "linear"))
     predictor_hidden: int = option(512, "Hidden width of the predictor.", bounds=at_least(1))
     sync_batchnorm: int = option(
-        0, "Ranks that share BatchNorm statistics on GPUs (0: none, -1: all).", bounds=at_least(-1)
+        0,
+        "Images that share BatchNorm statistics over GPUs (0: those of a GPU, -1: all).",
+        bounds=at_least(-1),
     )
     bn_groups: int = option(
         1,

@@ -71,11 +71,12 @@ PROTOCOLS: dict[str, Protocol] = {
         ours=("scaled",),
     ),
     "ryali-byol": Protocol(
-        source="Ryali et al., appendix A: BYOL",
+        source="Ryali et al., appendix A: BYOL; Nesterov as BYOL, C.1",
         epochs=140,
         batch_size=1024,
         lr=0.2,
         scaled=True,
+        nesterov=True,
         schedule="steps",
         milestones=(80, 100, 120),
         ours=("weight_decay",),

@@ -126,7 +126,8 @@ def prepare(
     method = METHODS[preset.method](preset, classes=classes).to(device)
     if settings.channels_last:
         method.to(memory_format=torch.channels_last)
-    synchronize_batchnorm(method, preset.sync_batchnorm)
+    per_rank = preset.batch_size // (world() * settings.accumulate)
+    synchronize_batchnorm(method, preset.sync_batchnorm, per_rank)
     model: nn.Module = method
     if world() > 1:
         model = nn.parallel.DistributedDataParallel(

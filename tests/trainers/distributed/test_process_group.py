@@ -71,6 +71,22 @@ def test_two_processes_join_and_part(tmp_path: Path) -> None:
         ("byol", {"sync_batchnorm": "-1"}, "cpu", 1, ""),
         ("byol", {"sync_batchnorm": "-1"}, "cuda", 2, ""),
         ("byol", {"sync_batchnorm": "0"}, "cpu", 2, ""),
+        ("byol", {"sync_batchnorm": "8"}, "cpu", 4, ""),  # a rank's own 8 images
+        ("byol", {"sync_batchnorm": "16"}, "cuda", 4, ""),  # 2 of 4 ranks with 8 each
+        (
+            "byol",
+            {"sync_batchnorm": "16"},
+            "cuda",
+            1,
+            "sync_batchnorm is 16, but BatchNorm's statistics are those of 32",
+        ),
+        (
+            "byol",
+            {"sync_batchnorm": "24"},
+            "cuda",
+            4,
+            "sync_batchnorm is 24, but BatchNorm's statistics are those of 24",
+        ),
         ("mocov2", {"bn_groups": "8"}, "cuda", 3, "bn_groups is 8, but 3 ranks make 6 groups"),
         ("mocov2", {"bn_groups": "8"}, "cuda", 16, "bn_groups is 8, but 16 ranks make 16 groups"),
         ("mocov2", {"bn_groups": "8"}, "cuda", 4, ""),
@@ -79,9 +95,17 @@ def test_two_processes_join_and_part(tmp_path: Path) -> None:
 def test_what_batchnorm_does_otherwise_is_said(
     method: str, changes: dict[str, str], device: str, ranks: int, told: str
 ) -> None:
-    said = batchnorm_difference(with_overrides(find_preset(method, "smoke"), changes), device, ranks)
+    preset = with_overrides(find_preset(method, "smoke"), {"batch_size": "32", **changes})
+    said = batchnorm_difference(preset, device, ranks)
     assert said.startswith(told)
     assert bool(said) == bool(told)
+
+
+def test_parts_of_a_batch_have_statistics_of_their_own() -> None:
+    preset = with_overrides(find_preset("byol", "smoke"), {"batch_size": "32"})
+    said = batchnorm_difference(preset, "cuda", ranks=2, parts=4)
+    assert said.startswith("sync_batchnorm is -1, but BatchNorm's statistics are those of 8 images")
+    assert batchnorm_difference(preset, "cuda", ranks=2) == ""
 
 
 def test_arithmetic_is_set_as_asked() -> None:

@@ -148,7 +148,25 @@ def test_shuffles_follow_from_the_step() -> None:
     assert len(draws) == 600
 
 
+@pytest.mark.parametrize(
+    ("images", "per_rank", "world", "together"),
+    [
+        (512, 64, 64, 8),  # Ryali et al.: groups of 8 of 64 GPUs
+        (512, 256, 16, 2),  # the same images on fewer GPUs
+        (512, 512, 8, 1),
+        (512, 4096, 1, 1),
+        (512, 64, 4, 4),  # no more ranks than there are
+        (-1, 64, 4, 4),
+        (0, 64, 4, 1),
+    ],
+)
+def test_batchnorm_is_shared_by_images_whatever_the_ranks(
+    images: int, per_rank: int, world: int, together: int
+) -> None:
+    assert ranks.batchnorm_ranks(images, per_rank, world) == together
+
+
 def test_a_cpu_keeps_plain_batchnorm() -> None:
     net = nn.Sequential(nn.Linear(2, 2), nn.BatchNorm1d(2))
-    assert ranks.synchronize_batchnorm(net, ranks.SYNC_ALL) is net
+    assert ranks.synchronize_batchnorm(net, ranks.SYNC_ALL, per_rank=4) is net
     assert type(net[1]) is nn.BatchNorm1d

@@ -13,6 +13,7 @@ from maskgen.trainers.presets.byol import PRESETS
 @pytest.mark.parametrize(
     ("name", "figures"),
     [
+        ("plain-300", (300, 4096, "lars", 4.8, 10, 1e-6, 0.99)),
         ("bg-rm-300", (300, 4096, "lars", 4.8, 10, 1e-6, 0.99)),
         ("bg-random-1000", (1000, 4096, "lars", 3.2, 10, 1.5e-6, 0.996)),
     ],
@@ -24,9 +25,15 @@ def test_settings_are_the_papers(name: str, figures: tuple[Any, ...], figures_of
 @pytest.mark.parametrize(
     ("name", "figures"),
     [
+        ("plain-300", (2, {224}, (0.2, 1), "none", 0)),
         ("bg-rm-300", (2, {224}, (0.2, 1), "grey", 0.15)),
         ("bg-random-300", (2, {224}, (0.2, 1), "donor", 0.05)),
     ],
 )
 def test_views_are_the_papers(name: str, figures: tuple[Any, ...], views_of: Callable[..., Any]) -> None:
     assert views_of(PRESETS[name]) == figures
+
+
+@pytest.mark.parametrize("name", ["plain-300", "plain-1000", "bg-rm-300", "bg-random-1000"])
+def test_batchnorm_is_over_groups_of_8_of_64_gpus(name: str) -> None:
+    assert PRESETS[name].sync_batchnorm == 8 * 4096 // 64

@@ -13,6 +13,7 @@ from maskgen.trainers.presets.relicv2 import PRESETS
 @pytest.mark.parametrize(
     ("name", "figures"),
     [
+        ("imagenet-100", (100, 4096, "lars", 4.8, 10, 1.5e-6, 0.99)),
         ("imagenet-1000", (1000, 4096, "lars", 4.8, 10, 1.5e-6, 0.996)),
         ("jft-3000", (3000, 4096, "lars", 3.2, 10, 1.5e-6, 0.996)),
     ],

@@ -25,7 +25,9 @@ def test_settings_are_the_papers(name: str, figures: tuple[Any, ...], figures_of
     ("name", "figures"),
     [
         ("bg-rm-100", (8, {224, 96}, (0.14, 1), "grey", 0.15)),
-        ("bg-random-100", (8, {224, 96}, (0.14, 1), "donor", 0.15)),
+        ("bg-random-100", (8, {224, 96}, (0.14, 1), "donor", 0.05)),
+        ("bg-random-800", (8, {224, 96}, (0.14, 1), "donor", 0.05)),
+        ("bg-random-p20-100", (8, {224, 96}, (0.14, 1), "donor", 0.2)),
     ],
 )
 def test_views_are_the_papers(name: str, figures: tuple[Any, ...], views_of: Callable[..., Any]) -> None:

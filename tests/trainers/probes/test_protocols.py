@@ -21,3 +21,12 @@ def test_other_epochs_move_the_milestones_along() -> None:
     assert (short.milestones, short.warmup_epochs) == ((6, 8, 10), 1.0)
     with pytest.raises(UsageError, match="did you mean 'moco'"):
         find_protocol("moko")
+
+
+def test_byols_probes_have_nesterov_momentum() -> None:
+    """BYOL, C.1; Ryali et al., A.1.2, follow the original work."""
+    assert {name for name, protocol in PROTOCOLS.items() if protocol.nesterov} == {
+        "byol",
+        "ryali-byol",
+        "relicv2",
+    }
