@@ -15,11 +15,11 @@ from pathlib import Path
 from typing import NamedTuple
 
 from maskgen.errors import SourceFault
-
-from .crc32c import masked_crc32c
+from maskgen.io.checksum import crc32c
 
 MAX_RECORD_BYTES = 1 << 28
 MAX_FIELDS = 200_000
+_MASK_DELTA = 0xA282EAD8
 _VARINT, _FIXED64, _SPAN, _FIXED32 = 0, 1, 2, 5
 
 
@@ -37,6 +37,12 @@ class Feature(NamedTuple):
     kind: str
     spans: list[tuple[int, int]]
     integers: list[int]
+
+
+def masked_crc32c(data: bytes) -> int:
+    """The rotated and offset CRC-32C that TFRecord stores (tensorflow/core/lib/hash/crc32c.h)."""
+    crc = crc32c(data)
+    return (((crc >> 15) | (crc << 17)) + _MASK_DELTA) & 0xFFFFFFFF
 
 
 def records(path: Path) -> Iterator[Record]:

@@ -166,7 +166,7 @@ def test_damage_is_named_by_file_record_and_offset(
 
 
 def test_a_record_that_is_no_example(opened: Any, tmp_path: Path) -> None:
-    from maskgen.pipelines.sources.containers.crc32c import masked_crc32c
+    from maskgen.pipelines.sources.containers.tfrecord import masked_crc32c
 
     def framed(data: bytes) -> bytes:
         head = len(data).to_bytes(8, "little")

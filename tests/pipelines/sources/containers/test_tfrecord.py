@@ -15,12 +15,12 @@ from tfrecord import example_pb2
 from tfrecord.writer import TFRecordWriter
 
 from maskgen.errors import SourceFault
-from maskgen.pipelines.sources.containers.crc32c import masked_crc32c
 from maskgen.pipelines.sources.containers.tfrecord import (
     MAX_FIELDS,
     MAX_RECORD_BYTES,
     feature_names,
     features,
+    masked_crc32c,
     records,
 )
 
@@ -182,3 +182,8 @@ def test_an_integer_list_of_megabytes_is_refused() -> None:
     with pytest.raises(ValueError, match="more than"):
         features(data, frozenset({"label"}))
     assert features(data, frozenset({"other"})) == {}
+
+
+def test_the_mask_by_hand() -> None:
+    # 0xE3069283 rotated right by 15 bits is 0x2507C60D; plus 0xA282EAD8.
+    assert masked_crc32c(b"123456789") == 0xC78AB0E5
