@@ -120,7 +120,7 @@ _ROWS = (
         "msr",
         "MSR",
         "MSR: aggressive views weighted down over time.",
-        reads=(*_TARGET, "framework", "msr_beta"),
+        reads=(*_TARGET, "framework", "msr_beta", "msr_schedule"),
         parts=("weak", "weak"),
     ),
     TrainerMethod(

@@ -5,7 +5,7 @@ for k, x in enumerate(loader):
     v_a, v_a' = aggressive(v_w), aggressive(v_w')    # the same crops, then colors and blur
     z, z' = q(g(f(v_a))), q(g(f(v_a')))
     xi, xi' = g_xi(f_xi(v_w)), g_xi(f_xi(v_w'))      # detached
-    b = beta (cos(pi k / K) + 1) / 2
+    b = beta (cos(pi k / K) + 1) / 2                 # or beta throughout: table 1, "Fixed"
     loss = (1-b) L(z, xi') + b L(z, z') + (1-b) L(z', xi) + b L(z', z)      # targets detached
     update(f, g, q); f_xi, g_xi follow
 
@@ -52,7 +52,8 @@ class MSR(Method):
         z, other_z = (self.predictor(self.projector(self.backbone(v))) for v in views.views[:2])
         weak = [require_part(views.weak, index, "weak view") for index in (0, 1)]
         xi, other_xi = self._targets(weak[0]), self._targets(weak[1])
-        beta = msr_beta(self.preset.msr_beta, progress.step, progress.steps)
+        base, falls = self.preset.msr_beta, self.preset.msr_schedule == "cosine"
+        beta = msr_beta(base, progress.step, progress.steps) if falls else base
         loss = msr_loss((z, other_z), (xi, other_xi), beta, cosine=self._siamese)
         metrics = {"spread": unit(xi).std(dim=0).mean(), "beta": loss.new_tensor(beta).detach()}
         return StepOutput(loss, metrics)

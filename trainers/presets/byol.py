@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+from .msr_baselines import msr_baselines
 from .smoke import smoke
 from .spec import Preset
 
@@ -56,6 +57,17 @@ PRESETS: dict[str, Preset] = {
     "bg-random-1000": _byol("byol-bg-random", full=True),
     "saliency-300": replace(
         _BYOL_300, source="RELICv2, table 14: BYOL with saliency masks", recipe="byol-saliency"
+    ),
+    **msr_baselines(
+        "byol",
+        ours=(),
+        large={"head_hidden": 4096, "head_out": 256, "predictor_hidden": 4096},  # code
+        zero_init_residual=True,  # code
+        ema=0.99,  # 4.1
+        ema_final=1.0,  # 4.1
+        head_hidden=1024,  # 4.1
+        head_out=128,  # 4.1
+        predictor_hidden=1024,  # 4.1
     ),
     "smoke": smoke("byol", ema=0.99, predictor_hidden=128, sync_batchnorm=-1),
 }

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+from .msr_baselines import msr_baselines
 from .smoke import smoke
 from .spec import Preset
 
@@ -66,5 +67,17 @@ PRESETS: dict[str, Preset] = {
     "coco-200": _COCO,  # section 4
     "coco-400": replace(_COCO, epochs=400),  # section 3
     "coco-800": replace(_COCO, epochs=800),  # table 9
+    **msr_baselines(
+        "mocov2",
+        ours=("queue", "head_hidden", "bn_groups"),
+        large={"queue": 65536, "head_hidden": 2048, "bn_groups": 4},  # 4.5: 4 GPUs
+        symmetric=True,  # 4.1
+        ema=0.99,  # 4.1
+        temperature=0.2,
+        queue=4096,
+        head_hidden=512,
+        head_out=128,
+        bn_groups=8,
+    ),
     "smoke": smoke("mocov2", queue=256, ema=0.99, bn_groups=2, head_hidden=64),
 }

@@ -52,7 +52,22 @@ _MSR_IN1K = replace(
     sync_batchnorm=-1,  # code
     ours=("schedule",),
 )
-_SIMSIAM_MSR = "MSR (Bai et al. 2022), appendix B: SimSiam + MSR"
+
+
+def _on_simsiam(preset: Preset) -> Preset:
+    """Table 8: the heads are not described; all else "the same settings"."""
+    source = "MSR (Bai et al. 2022), appendix B: SimSiam + MSR"
+    return replace(
+        preset, source=source, framework="simsiam", ours=("head_hidden", "head_out", "predictor_hidden")
+    )
+
+
+def _fixed(preset: Preset) -> Preset:
+    """Table 1, "Fixed", with 4.2's weight of 0.5, of which the paper says that it decays from or stays."""
+    source = "MSR (Bai et al. 2022), 4.2: table 1 with a fixed weight"
+    return replace(preset, source=source, msr_beta=0.5, msr_schedule="fixed")
+
+
 PRESETS: dict[str, Preset] = {
     "cifar-200": _MSR_SMALL,
     "cifar-800": replace(_MSR_SMALL, epochs=800),
@@ -64,11 +79,11 @@ PRESETS: dict[str, Preset] = {
     "imagenet100-200": _MSR_IN100,
     "imagenet-100": replace(_MSR_IN1K, epochs=100, lr=0.9),  # 4.1
     "imagenet-200": _MSR_IN1K,
-    "simsiam-cifar-200": replace(  # the heads are not described; all else "the same settings"
-        _MSR_SMALL,
-        source=_SIMSIAM_MSR,
-        framework="simsiam",
-        ours=("head_hidden", "head_out", "predictor_hidden"),
-    ),
+    "fixed-cifar-200": _fixed(_MSR_SMALL),
+    "fixed-stl-200": _fixed(_MSR_MEDIUM),  # and Tiny ImageNet
+    "fixed-imagenet100-100": _fixed(replace(_MSR_IN100, epochs=100)),
+    "simsiam-cifar-200": _on_simsiam(_MSR_SMALL),
+    "simsiam-stl-200": _on_simsiam(_MSR_MEDIUM),
+    "simsiam-imagenet100-200": _on_simsiam(_MSR_IN100),
     "smoke": smoke("msr", ema=0.99, predictor_hidden=128),
 }

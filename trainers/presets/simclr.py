@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+from .msr_baselines import msr_baselines
 from .smoke import smoke
 from .spec import Preset
 
@@ -33,6 +34,14 @@ PRESETS: dict[str, Preset] = {
         source="RELICv2 (Tomasev et al. 2022), G.6: SimCLR on its views; all else as SimCLR",
         recipe="relicv2",
         epochs=100,
+    ),
+    **msr_baselines(
+        "simclr",
+        ours=("temperature", "head_hidden", "head_out"),
+        large={"temperature": 0.1, "head_hidden": 2048},
+        temperature=0.5,
+        head_hidden=512,
+        head_out=128,
     ),
     "smoke": smoke("simclr", temperature=0.2),
 }

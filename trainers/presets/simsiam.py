@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+from .msr_baselines import msr_baselines
 from .smoke import smoke
 from .spec import Preset
 
@@ -28,5 +29,14 @@ PRESETS: dict[str, Preset] = {
     "imagenet-100": _SIMSIAM,
     "imagenet-200": replace(_SIMSIAM, epochs=200),  # table 4
     "imagenet-800": replace(_SIMSIAM, epochs=800),  # table 4
+    **msr_baselines(
+        "simsiam",
+        ours=("head_hidden", "head_out", "predictor_hidden"),
+        large={"zero_init_residual": True},
+        head_hidden=2048,
+        head_out=2048,
+        predictor_hidden=512,
+        fixed_predictor_lr=False,  # table 8
+    ),
     "smoke": smoke("simsiam", predictor_hidden=32, sync_batchnorm=-1),
 }

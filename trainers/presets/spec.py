@@ -148,6 +148,7 @@ class Preset:
     neighbor_start_epoch: float = option(5.0, "Epoch from which they count.")
     framework: str = option("byol", "What MSR is built on.", choices=("byol", "simsiam"))
     msr_beta: float = option(0.4, "First weight of aggressive pairs.", bounds=between(0, 1))
+    msr_schedule: str = option("cosine", "How it falls to 0, or that it stays.", choices=("cosine", "fixed"))
     fixed_predictor_lr: bool = option(True, "The predictor's rate does not fall.")
 
     def __post_init__(self) -> None:
