@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import inspect
+
 import pytest
 
 pytest.importorskip("torch", reason="a batch is made of tensors")
@@ -21,5 +23,5 @@ def test_parts_that_no_view_has_are_none_as_a_whole() -> None:
 
 
 def test_every_key_is_described() -> None:
-    text = Batch.__doc__ or ""
-    assert [name for name in Batch.__annotations__ if f"        {name}: " not in text] == []
+    text = inspect.getdoc(Batch) or ""
+    assert [name for name in Batch.__annotations__ if f"\n    {name}: " not in text] == []
