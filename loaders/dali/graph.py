@@ -41,7 +41,7 @@ def build(
 ) -> Any:
     """A built pipeline with the outputs of `draw_table.outputs`.
 
-    Its inputs are fed with `feed_input`. ``photo``: B encoded JPEGs. ``draws``: (B, V, 37) float32, see
+    Its inputs are fed with `feed_input`. ``photo``: B encoded JPEGs. ``draws``: (B, V, 47) float32, see
     `draw_table.as_floats`; for the graph of operators `draw_table.by_photo`. ``mask``: (B, 128, 128) uint8,
     when the recipe needs masks. Backgrounds, when it needs them: for the rendered graph ``donors``, B encoded
     JPEGs, and ``shown``, (B,) bool, which of them are real; for the graph of operators ``donors0``,

@@ -15,6 +15,7 @@ from ..pixels.draw_table import columns
 from ..recipes.parts import IMAGENET_MEAN
 from ..recipes.spec import View
 from ..sampling.draws import DONOR, GRAY
+from .color_jitter import Jitter, color_jitter
 
 # DALI's own annotations know neither its element types nor half of its return types.
 fn: Any = dali_fn
@@ -27,7 +28,7 @@ class ViewGraph:
 
     Args:
         view: what to make.
-        row: its draws, a (37,) float32 node on the CPU.
+        row: its draws, a (47,) float32 node on the CPU.
         kinds: what may take the background's place, see `draw_table.kinds`.
         level: the smallest mask value that counts as foreground.
         gpu: whether pictures are on the GPU.
@@ -74,10 +75,8 @@ class ViewGraph:
     def _photometric(self, image: Any, prefix: str = "") -> Any:
         """Colors, blur and solarize; the fields of the draws begin with `prefix`."""
         row, chain = self._row, self._view.photometric
-        first = columns(f"{prefix}color").start
         if chain.jitter_p or chain.gray_p:
-            names = ("brightness", "contrast", "saturation", "hue")
-            image = fn.color_twist(image, **{name: row[first + place] for place, name in enumerate(names)})
+            image = self._color(image, prefix)
         if chain.blur_p:
             width = row[columns(f"{prefix}sigma").start]
             if width > 0.0:
@@ -88,6 +87,13 @@ class ViewGraph:
                 bright = fn.cast(image >= chain.solarize_threshold, dtype=types.UINT8)
                 image = image ^ (bright * self._constant(255))
         return image
+
+    def _color(self, image: Any, prefix: str) -> Any:
+        if self._view.photometric.jitter_mode == "torchvision":
+            return color_jitter(image, Jitter(self._row, prefix, self._gpu))
+        first, names = columns(f"{prefix}color").start, ("brightness", "contrast", "saturation", "hue")
+        factors = {name: self._row[first + place] for place, name in enumerate(names)}
+        return fn.color_twist(image, **factors)
 
     def _auto_augment(self, image: Any) -> Any:
         """On the CPU also in a GPU's graph: some of its operations exist nowhere in DALI."""

@@ -17,6 +17,8 @@ DRAWS = np.dtype(
     [
         ("roi", "f4", 4),
         ("color", "f4", 4),
+        ("order", "f4", 4),
+        ("grayscale", "f4"),
         ("sigma", "f4"),
         ("solarize", "f4"),
         ("kind", "f4"),
@@ -25,6 +27,8 @@ DRAWS = np.dtype(
         ("source", "f4"),
         ("bg_roi", "f4", 4),
         ("bg_color", "f4", 4),
+        ("bg_order", "f4", 4),
+        ("bg_grayscale", "f4"),
         ("bg_sigma", "f4"),
         ("bg_solarize", "f4"),
         ("bg_place", "f4", 4),
@@ -48,21 +52,21 @@ DrawTable: TypeAlias = NDArray[np.void]
 
 
 def as_floats(table: DrawTable) -> NDArray[np.float32]:
-    """(B, V) of `DRAWS` as (B, V, 37) float32, the same memory: a graph of DALI takes numbers alone."""
+    """(B, V) of `DRAWS` as (B, V, 47) float32, the same memory: a graph of DALI takes numbers alone."""
     return table.view(np.float32).reshape(*table.shape, -1)
 
 
 def from_floats(rows: NDArray[np.float32]) -> DrawTable:
-    """The (B, V) of `DRAWS` that `as_floats` made (B, V, 37) of."""
+    """The (B, V) of `DRAWS` that `as_floats` made (B, V, 47) of."""
     return np.ascontiguousarray(rows).view(DRAWS)[..., 0]
 
 
 def columns(field: str) -> slice:
-    """Where a field of `DRAWS` stands among the 37 floats.
+    """Where a field of `DRAWS` stands among the 47 floats.
 
     Example:
         >>> columns("roi"), columns("kind")
-        (slice(0, 4, None), slice(10, 11, None))
+        (slice(0, 4, None), slice(15, 16, None))
     """
     names = DRAWS.names or ()
     start = sum(DRAWS[name].itemsize for name in names[: names.index(field)]) // 4
@@ -144,6 +148,7 @@ def blank(rows: int, views: int) -> DrawTable:
     table = np.zeros((rows, views), DRAWS)
     table["roi"] = (0, 0, 1, 1)
     table["color"] = table["bg_color"] = (1, 1, 1, 0)
+    table["order"] = table["bg_order"] = (0, 1, 2, 3)
     table["donor"] = table["policy"] = -1
     table["source"] = np.arange(rows)[:, None]
     return table
@@ -151,6 +156,8 @@ def blank(rows: int, views: int) -> DrawTable:
 
 _COPIED = (
     "color",
+    "order",
+    "grayscale",
     "sigma",
     "solarize",
     "kind",
@@ -159,6 +166,8 @@ _COPIED = (
     "policy",
     "policy_u",
     "bg_color",
+    "bg_order",
+    "bg_grayscale",
     "bg_sigma",
     "bg_solarize",
 )

@@ -16,6 +16,7 @@ from ..recipes.spec import Recipe, View
 from ..sampling.draws import GRAY, KEEP, color_matrix
 from . import draw_table, kernels
 from .auto_augment import auto_augment
+from .color_jitter import color_jitter, grayscale
 from .draw_table import DrawTable
 from .kernels import Picture
 from .tiles import tile
@@ -200,11 +201,25 @@ def _photometric(view: View, row: _Row, image: Picture) -> Picture:
 
 def _chain(view: View, row: _Row, image: Picture, matrix: Matrix, prefix: str) -> Picture:
     """Colors, blur and solarize; the fields of the draws begin with `prefix`."""
-    draws = row.draws
-    same = draws[f"{prefix}color"].tolist() == [1.0, 1.0, 1.0, 0.0]
+    draws, color = row.draws, row.draws[f"{prefix}color"].tolist()
+    if view.photometric.jitter_mode == "torchvision":
+        image, same = _jitter(draws, image, color, prefix), True
+    else:
+        same = color == _SAME
     sigma, solarize = float(draws[f"{prefix}sigma"]), float(draws[f"{prefix}solarize"])
     threshold = view.photometric.solarize_threshold
     return kernels.photometric(image, None if same else matrix, sigma, solarize, threshold)
+
+
+_SAME = [1.0, 1.0, 1.0, 0.0]
+
+
+def _jitter(draws: np.void, image: Picture, color: list[float], prefix: str) -> Picture:
+    """The colors in torchvision's way, step by step."""
+    if color != _SAME:
+        order = [int(step) for step in draws[f"{prefix}order"].tolist()]
+        image = color_jitter(image, (*color[:3], color[3] / 360), order)
+    return grayscale(image) if draws[f"{prefix}grayscale"] else image
 
 
 def _matrices(colors: NDArray[np.float32]) -> Matrix:

@@ -16,6 +16,7 @@ Rule: TypeAlias = Literal["plain", "fg_min", "phi", "overlap"]
 Center: TypeAlias = Literal["uniform", "foreground"]
 Replace: TypeAlias = Literal["none", "grey", "donor"]
 Place: TypeAlias = Literal["after", "before"]
+JitterMode: TypeAlias = Literal["affine", "torchvision"]
 MaskChange: TypeAlias = Literal[
     "rotate",
     "shear",
@@ -108,19 +109,23 @@ class Crop:
 class Photometric:
     """The photometric chain: color jitter, grayscale, blur, solarize. The defaults are those of MoCo v2.
 
-    The jitter is one affine map of RGB, as in `nvidia.dali.fn.color_twist`: saturation and hue, then contrast
-    around mid-gray, then brightness, rounded once. torchvision's ColorJitter draws the same factors, but
-    applies them in random order, rounds after each, pivots the contrast at the photo's mean and turns the hue
-    in HSV: four passes, which cost more than all the rest of a view. Saturation 0 is grayscale.
+    The jitter comes in two modes, which draw the same factors. ``affine``, the quick one, is one map of RGB
+    as in `nvidia.dali.fn.color_twist`: saturation and hue, then contrast around mid-gray, then brightness,
+    rounded once; saturation 0 is grayscale. ``torchvision`` is torchvision's ColorJitter for uint8 tensors:
+    four steps in random order, each rounded down, the contrast pivots at the picture's mean gray, the hue
+    turns in HSV, and grayscale is a fifth step. A background of another photo pivots at its own mean. The
+    presets of `train-ssl` take ``torchvision``.
 
     Args:
         jitter: largest change of brightness, contrast, saturation (factors 1 ± v, not below 0) and hue
             (± v turns, at most 0.5).
+        jitter_mode: ``affine`` or ``torchvision``, see above.
         jitter_p: probability of the jitter.
         gray_p: probability of grayscale.
         blur_p: probability of the Gaussian blur.
         blur_sigma: bounds of its σ in output pixels, drawn uniformly.
-        solarize_p: probability of inverting all values from the threshold on.
+        solarize_p: probability of inverting all values from the threshold on, as in BYOL's code, Pillow and
+            torchvision. (RELICv2, appendix A, words it as 0 below the threshold and 1 above: not done.)
         solarize_threshold: 0..256.
         auto_augment_p: probability that AutoAugment (ImageNet policy) takes the place of the whole chain
             (Revisiting's A+: 0.5).
@@ -130,6 +135,7 @@ class Photometric:
     """
 
     jitter: tuple[float, float, float, float] = (0.4, 0.4, 0.4, 0.1)
+    jitter_mode: JitterMode = "affine"
     jitter_p: float = 0.8
     gray_p: float = 0.2
     blur_p: float = 0.5
@@ -146,6 +152,7 @@ class Photometric:
                 self.jitter,
                 len(self.jitter) == 4 and min(self.jitter) >= 0 and self.jitter[3] <= 0.5,
             ),
+            ("jitter_mode", self.jitter_mode, self.jitter_mode in get_args(JitterMode)),
             ("blur_sigma", self.blur_sigma, 0 < self.blur_sigma[0] <= self.blur_sigma[1] < inf),
             ("solarize_threshold", self.solarize_threshold, 0 <= self.solarize_threshold <= 256),
             *((name, getattr(self, name), is_share(getattr(self, name))) for name in shares),

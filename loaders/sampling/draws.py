@@ -8,6 +8,7 @@ choice of other photos (donors of backgrounds, sources of negatives) looks at th
 from __future__ import annotations
 
 from dataclasses import dataclass, fields, replace
+from itertools import permutations
 from typing import Any
 
 import numpy as np
@@ -28,8 +29,9 @@ _BLOCK = 64
 _FLIP, _JITTER_COIN, _JITTER = crops.UNIFORMS, crops.UNIFORMS + 1, crops.UNIFORMS + 2
 _GRAY_COIN, _BLUR_COIN, _SIGMA, _SOLARIZE_COIN = range(crops.UNIFORMS + 6, crops.UNIFORMS + 10)
 _POLICY_COIN, _POLICY, _POLICY_U = crops.UNIFORMS + 10, crops.UNIFORMS + 11, crops.UNIFORMS + 12
-_REPLACE_COIN, _LEVEL, _OTHER = crops.UNIFORMS + 16, crops.UNIFORMS + 17, crops.UNIFORMS + 18
+_REPLACE_COIN, _LEVEL, _OTHER, _ORDER = range(crops.UNIFORMS + 16, crops.UNIFORMS + 20)
 POLICIES = 25
+_ORDERS = np.array(list(permutations(range(4))), np.uint8)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -40,6 +42,9 @@ class ViewDraws:
         box: (B, 4) float32 (y0, x0, height, width) relative to the stored photo, edges on whole pixels of it.
         flip: (B,) bool, whether the view is flipped left to right.
         color: (B, 4) float32 brightness, contrast, saturation, hue in degrees; 1, 1, 1, 0 changes nothing.
+        order: (B, 4) uint8, the order of these steps where they are not one map: 0 brightness, 1 contrast,
+            2 saturation, 3 hue.
+        grayscale: (B,) bool, whether grayscale follows them as a step of its own.
         sigma: (B,) float32, σ of the Gaussian blur in px of the view; 0: none.
         solarize: (B,) bool.
         policy: (B,) int16, AutoAugment sub-policy 0..24 in place of color, blur and solarize; -1: none.
@@ -47,13 +52,16 @@ class ViewDraws:
         kind: (B,) uint8, background 0 kept, 1 gray, 2 of another picture.
         gray: (B,) uint8, the gray level where kind is 1.
         donor: (B,) int32, row whose background picture is shown where kind is 2, else -1.
-        bg_box, bg_flip, bg_color, bg_sigma, bg_solarize: where kind is 2, how that picture is cut and
-            colored; shapes as above. A background placed before the photometric chain keeps its colors here.
+        bg_box, bg_flip, bg_color, bg_order, bg_grayscale, bg_sigma, bg_solarize: where kind is 2, how that
+            picture is cut and colored; shapes as above. A background placed before the photometric chain
+            keeps its colors here.
     """
 
     box: NDArray[np.float32]
     flip: NDArray[np.bool_]
     color: NDArray[np.float32]
+    order: NDArray[np.uint8]
+    grayscale: NDArray[np.bool_]
     sigma: NDArray[np.float32]
     solarize: NDArray[np.bool_]
     policy: NDArray[np.int16]
@@ -64,6 +72,8 @@ class ViewDraws:
     bg_box: NDArray[np.float32]
     bg_flip: NDArray[np.bool_]
     bg_color: NDArray[np.float32]
+    bg_order: NDArray[np.uint8]
+    bg_grayscale: NDArray[np.bool_]
     bg_sigma: NDArray[np.float32]
     bg_solarize: NDArray[np.bool_]
 
@@ -186,12 +196,16 @@ def _plain(view: View, drawn: NDArray[np.float32], box: NDArray[np.float32]) -> 
     sigma = np.float32(low) + drawn[:, _SIGMA] * np.float32(high - low)
     flip = drawn[:, _FLIP] < view.flip_p
     color = np.where(usual[:, None], _colors(chain, drawn), _SAME)
+    order = _ORDERS[(drawn[:, _ORDER] * len(_ORDERS)).astype(np.int64)]
+    grayscale = usual & (chain.jitter_mode == "torchvision") & (drawn[:, _GRAY_COIN] < chain.gray_p)
     sigma = np.where(usual & (drawn[:, _BLUR_COIN] < chain.blur_p), sigma, np.float32(0))
     solarize = usual & (drawn[:, _SOLARIZE_COIN] < chain.solarize_p)
     return ViewDraws(
         box=box,
         flip=flip,
         color=color,
+        order=order,
+        grayscale=grayscale,
         sigma=sigma,
         solarize=solarize,
         policy=policy,
@@ -202,6 +216,8 @@ def _plain(view: View, drawn: NDArray[np.float32], box: NDArray[np.float32]) -> 
         bg_box=box,
         bg_flip=flip,
         bg_color=color,
+        bg_order=order,
+        bg_grayscale=grayscale,
         bg_sigma=sigma,
         bg_solarize=solarize,
     )
@@ -217,7 +233,8 @@ def _colors(chain: Photometric, drawn: NDArray[np.float32]) -> NDArray[np.float3
     low[:3] = np.maximum(low[:3], 0)
     jittered = low + drawn[:, _JITTER : _JITTER + 4] * (high - low)
     color = np.where(drawn[:, _JITTER_COIN, None] < chain.jitter_p, jittered, _SAME)
-    color[drawn[:, _GRAY_COIN] < chain.gray_p, 2] = 0
+    if chain.jitter_mode == "affine":
+        color[drawn[:, _GRAY_COIN] < chain.gray_p, 2] = 0
     return color
 
 
@@ -251,6 +268,8 @@ def _replaced(
         bg_box=own.box,
         bg_flip=own.flip,
         bg_color=np.broadcast_to(_SAME, own.color.shape) if before else own.color,
+        bg_order=own.order,
+        bg_grayscale=np.zeros_like(own.grayscale) if before else own.grayscale,
         bg_sigma=np.zeros_like(own.sigma) if before else own.sigma,
         bg_solarize=np.zeros_like(own.solarize) if before else own.solarize,
     )
@@ -302,6 +321,8 @@ def _on_background(negative: ViewDraws, query: ViewDraws, matched: NDArray[np.bo
         bg_box=query.bg_box,
         bg_flip=query.bg_flip,
         bg_color=query.bg_color,
+        bg_order=query.bg_order,
+        bg_grayscale=query.bg_grayscale,
         bg_sigma=query.bg_sigma,
         bg_solarize=query.bg_solarize,
     )

@@ -48,6 +48,8 @@ def one_row(**changes: Any) -> ViewDraws:
         "box": whole,
         "flip": no,
         "color": same,
+        "order": np.arange(4, dtype=np.uint8)[None],
+        "grayscale": no,
         "sigma": none,
         "solarize": no,
         "policy": np.full(1, -1, np.int16),
@@ -58,6 +60,8 @@ def one_row(**changes: Any) -> ViewDraws:
         "bg_box": whole,
         "bg_flip": no,
         "bg_color": same,
+        "bg_order": np.arange(4, dtype=np.uint8)[None],
+        "bg_grayscale": no,
         "bg_sigma": none,
         "bg_solarize": no,
     }

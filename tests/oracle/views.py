@@ -101,17 +101,26 @@ def photometric(view: Tensor, chain: Photometric, draws: ViewDraws, row: int) ->
     if draws.policy[row] >= 0:
         image = auto_augment(to_numpy(view), int(draws.policy[row]), draws.policy_u[row])
         return from_numpy(image)
-    return _chain(view, chain, draws.color[row], float(draws.sigma[row]), bool(draws.solarize[row]))
+    return _chain(view, chain, draws, row, "")
 
 
-def _chain(
-    view: Tensor, chain: Photometric, color: NDArray[np.float32], sigma: float, invert: bool
-) -> Tensor:
-    if (color != (1, 1, 1, 0)).any():
+def _chain(view: Tensor, chain: Photometric, draws: ViewDraws, row: int, prefix: str) -> Tensor:
+    color, order, gray, sigma, invert = (
+        getattr(draws, f"{prefix}{name}")[row]
+        for name in ("color", "order", "grayscale", "sigma", "solarize")
+    )
+    if chain.jitter_mode == "torchvision":
+        for step in order.tolist():
+            view = _STEPS[step](view, float(color[step]) / (360 if step == 3 else 1))
+        view = tv2.rgb_to_grayscale(view, 3) if gray else view
+    elif (color != (1, 1, 1, 0)).any():
         view = recolor(view, color)
     if sigma > 0:
-        view = blur(view, sigma)
+        view = blur(view, float(sigma))
     return tv2.solarize(view, float(chain.solarize_threshold)) if invert else view
+
+
+_STEPS = (tv2.adjust_brightness, tv2.adjust_contrast, tv2.adjust_saturation, tv2.adjust_hue)
 
 
 def composite(view: Tensor, behind: Tensor, mask: Tensor, level: int, softness: float) -> Tensor:
@@ -231,5 +240,4 @@ def _behind(view: View, draws: ViewDraws, row: int, picture: Tensor | None, *, b
     if draws.kind[row] != DONOR or picture is None:
         return None
     own = cut(picture, draws.bg_box[row], view.size, flip=bool(draws.bg_flip[row]), beyond=beyond)
-    sigma, invert = float(draws.bg_sigma[row]), bool(draws.bg_solarize[row])
-    return _chain(own, view.photometric, draws.bg_color[row], sigma, invert)
+    return _chain(own, view.photometric, draws, row, "bg_")

@@ -26,11 +26,11 @@ _KNN = Preset(
     bn_groups=2,  # appendix A: two GPUs
     neighbors=20,  # table 8
     neighbor_weight=0.4,  # table 8
-    neighbor_start_epoch=5,  # appendix B; the code's script: 20
+    neighbor_start_epoch=5,  # appendix B; the code's script for 200 epochs
 )
 PRESETS: dict[str, Preset] = {
     "coco-200": _KNN,
-    "coco-800": replace(_KNN, epochs=800, neighbor_start_epoch=20),  # table 9; code
+    "coco-800": replace(_KNN, epochs=800, neighbor_start_epoch=20),  # table 9; its script
     "smoke": smoke(
         "knn-moco", queue=256, ema=0.99, bn_groups=2, head_hidden=64, neighbors=5, neighbor_start_epoch=1.0
     ),

@@ -66,6 +66,11 @@ class Preset:
         "Probability that BG_Swaps' negative is matched (none: the recipe's).",
         bounds=between(0, 1),
     )
+    jitter: str = option(
+        "torchvision",
+        "The color jitter: torchvision's ColorJitter, or one affine map, several times as fast.",
+        choices=("torchvision", "affine"),
+    )
     corruption: str = option("none", "Spoil the masks, see maskgen.loaders.Corruption.")
     corruption_amount: float = option(0.5, "By how much.")
     # The network.

@@ -7,7 +7,15 @@ from typing import cast, get_args
 
 from maskgen.config.suggest import nearest
 from maskgen.errors import UsageError
-from maskgen.loaders.recipes.parts import Background, Corruption, Crop, MaskChange, Place, Replace
+from maskgen.loaders.recipes.parts import (
+    Background,
+    Corruption,
+    Crop,
+    JitterMode,
+    MaskChange,
+    Place,
+    Replace,
+)
 from maskgen.loaders.recipes.published import RECIPES
 from maskgen.loaders.recipes.spec import Recipe, View
 
@@ -34,6 +42,7 @@ class ViewOptions:
     corruption: str
     corruption_amount: float
     cam_px: int
+    jitter: str
 
 
 def resolve_recipe(options: ViewOptions) -> Recipe:
@@ -55,7 +64,8 @@ def resolve_recipe(options: ViewOptions) -> Recipe:
         )
     if negative is not None:
         p = negative.p if options.negative_p is None else options.negative_p
-        negative = replace(negative, p=p, view=_sized(_cropped(negative.view, options), options, True))
+        other = _jittered(_sized(_cropped(negative.view, options), options, True), options)
+        negative = replace(negative, p=p, view=other)
     return replace(
         recipe,
         views=tuple(_changed(view, options, view.size == largest) for view in recipe.views),
@@ -116,7 +126,15 @@ def _changed(view: View, options: ViewOptions, large: bool) -> View:
         view = replace(view, crop=replace(view.crop, overlap_min=options.overlap_min))
     if view.cam_masks and options.cam_px:
         view = replace(view, cam_masks=options.cam_px)
-    return _sized(view, options, large)
+    return _jittered(_sized(view, options, large), options)
+
+
+def _jittered(view: View, options: ViewOptions) -> View:
+    """A view without any jitter stays as it is."""
+    chain = view.photometric
+    if not (chain.jitter_p or chain.gray_p):
+        return view
+    return replace(view, photometric=replace(chain, jitter_mode=cast("JitterMode", options.jitter)))
 
 
 def _sized(view: View, options: ViewOptions, large: bool) -> View:

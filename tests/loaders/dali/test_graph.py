@@ -27,6 +27,7 @@ from maskgen.loaders import (
 from maskgen.loaders.recipes.published import RECIPES
 
 ALL = Photometric(blur_p=0.7, solarize_p=0.5, solarize_threshold=110)
+EXACT = replace(ALL, jitter_mode="torchvision", gray_p=0.3)
 HOLDS = Crop(fg_min=0.3)
 
 
@@ -39,7 +40,8 @@ def always(replace_with: str, **values: Any) -> View:
 
 
 def swapping(query: View) -> Recipe:
-    return Recipe(views=(query, view()), negative=Negative(p=0.7, view=view()))
+    other = view(photometric=query.photometric)
+    return Recipe(views=(query, view()), negative=Negative(p=0.7, view=other))
 
 
 # Every part at once, more often than any published recipe has it.
@@ -56,6 +58,7 @@ STRAINED = {
     "corrupted masks": Recipe(
         views=(replace(always("grey"), masks=True),), corruption=Corruption(change="rotate", amount=90.0)
     ),
+    "torchvision's jitter": swapping(view(photometric=EXACT, background=Background(replace="donor", p=0.6))),
     "one gray level": Recipe(views=(view(size=33, photometric=replace(ALL, gray_p=1.0)),)),
 }
 GRAPHS = {"rendered": False, "operators": True}

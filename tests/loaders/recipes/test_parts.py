@@ -39,6 +39,7 @@ from maskgen.loaders.recipes.spec import Negative, Recipe, View
         (Crop, {"iou": (0, 0.5, 0.2)}),
         (Crop, {"iou": (-1, 0.0, 0.2)}),
         (Photometric, {"jitter": (0.4, 0.4, 0.4)}),
+        (Photometric, {"jitter_mode": "pillow"}),
         (Photometric, {"jitter": (0.4, 0.4, 0.4, 0.6)}),
         (Photometric, {"jitter": (-0.4, 0.4, 0.4, 0.1)}),
         (Photometric, {"gray_p": 1.1}),

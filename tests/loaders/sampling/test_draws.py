@@ -187,6 +187,23 @@ def test_auto_augment_takes_the_place_of_the_chain() -> None:
         assert stats.kstest(view.policy_u[:, column], "uniform").pvalue > 1e-3
 
 
+def test_in_torchvisions_mode_the_order_is_random_and_grayscale_a_step_of_its_own() -> None:
+    quick = Photometric(jitter_p=0.8, gray_p=0.2)
+    exact = replace(quick, jitter_mode="torchvision")
+    one, other = many(View(photometric=quick)), many(View(photometric=exact))
+    numbers = other.order @ np.array([64, 16, 4, 1])
+    values, counts = np.unique(numbers, return_counts=True)
+    assert len(values) == 24
+    assert stats.chisquare(counts).pvalue > 1e-3
+    assert (np.sort(other.order, axis=1) == np.arange(4)).all()
+    assert near(other.grayscale, 0.2)
+    assert not one.grayscale.any()
+    np.testing.assert_array_equal(other.grayscale, one.color[:, 2] == 0)
+    np.testing.assert_array_equal(other.color[~other.grayscale], one.color[~other.grayscale])
+    replaced = many(View(photometric=replace(exact, auto_augment_p=1.0, gray_p=1.0)), 100)
+    assert not replaced.grayscale.any()
+
+
 def test_gray_backgrounds() -> None:
     view = many(View(crop=Crop(scale=(1, 1)), background=Background(replace="grey", p=0.2)))
     assert near(view.kind == GRAY, 0.2)
@@ -251,7 +268,8 @@ def test_donors_are_those_of_the_stored_masks() -> None:
 @pytest.mark.parametrize("place", ["after", "before"])
 def test_a_donor_lends_its_own_view(place: Any) -> None:
     background = Background(replace="donor", p=0.7, place=place)
-    view = View(photometric=Photometric(solarize_p=0.5), background=background)
+    chain = Photometric(solarize_p=0.5, gray_p=0.5, jitter_mode="torchvision")
+    view = View(photometric=chain, background=background)
     made = drawn(Recipe(views=(view, view))).views[1]
     rows = np.flatnonzero(made.kind == DONOR)
     assert len(rows) > 20
@@ -259,11 +277,13 @@ def test_a_donor_lends_its_own_view(place: Any) -> None:
     np.testing.assert_array_equal(made.bg_box[rows], made.box[lent])
     np.testing.assert_array_equal(made.bg_flip[rows], made.flip[lent])
     if place == "after":
-        np.testing.assert_array_equal(made.bg_color[rows], made.color[lent])
+        for name in ("color", "order", "grayscale"):
+            np.testing.assert_array_equal(getattr(made, f"bg_{name}")[rows], getattr(made, name)[lent])
         np.testing.assert_array_equal(made.bg_sigma[rows], made.sigma[lent])
         np.testing.assert_array_equal(made.bg_solarize[rows], made.solarize[lent])
     else:
         assert (made.bg_color[rows] == (1, 1, 1, 0)).all()
+        assert not made.bg_grayscale[rows].any()
         assert not made.bg_sigma[rows].any()
         assert not made.bg_solarize[rows].any()
 
@@ -352,7 +372,7 @@ def test_a_negative_is_the_third_view_of_its_source() -> None:
     three = Recipe(views=(*SWAPS.views, View()))
     batch, plain = drawn(SWAPS), drawn(three)
     assert batch.negative is not None
-    for name in ("box", "flip", "color", "sigma", "solarize"):
+    for name in ("box", "flip", "color", "order", "sigma", "solarize"):
         expected = getattr(plain.views[2], name)[batch.negative_source]
         np.testing.assert_array_equal(getattr(batch.negative, name), expected)
 
@@ -376,7 +396,7 @@ def test_a_matched_negative_stands_on_its_querys_final_background(replacement: A
         assert negative.kind[row] == DONOR
         kept = query.kind[row] == KEEP
         assert negative.donor[row] == (row if kept else query.donor[row])
-        for name in ("box", "flip", "color", "sigma", "solarize"):
+        for name in ("box", "flip", "color", "order", "grayscale", "sigma", "solarize"):
             expected = getattr(query, name if kept else f"bg_{name}")[row]
             np.testing.assert_array_equal(getattr(negative, f"bg_{name}")[row], expected)
     assert seen == {"donor": {KEEP, DONOR}, "grey": {KEEP, GRAY}, "none": {KEEP}}[replacement]
@@ -435,6 +455,8 @@ def test_types_and_shapes() -> None:
         "box": (4, "float32"),
         "flip": (0, "bool"),
         "color": (4, "float32"),
+        "order": (4, "uint8"),
+        "grayscale": (0, "bool"),
         "sigma": (0, "float32"),
         "solarize": (0, "bool"),
         "policy": (0, "int16"),
@@ -445,6 +467,8 @@ def test_types_and_shapes() -> None:
         "bg_box": (4, "float32"),
         "bg_flip": (0, "bool"),
         "bg_color": (4, "float32"),
+        "bg_order": (4, "uint8"),
+        "bg_grayscale": (0, "bool"),
         "bg_sigma": (0, "float32"),
         "bg_solarize": (0, "bool"),
     }

@@ -8,7 +8,7 @@ import pytest
 
 from maskgen.errors import UsageError
 from maskgen.loaders.recipes.published import RECIPES
-from maskgen.trainers.presets import PRESETS, with_overrides
+from maskgen.trainers.presets import PRESETS, fingerprint, render, with_overrides
 from maskgen.trainers.registry import METHOD_NAMES
 
 
@@ -47,6 +47,21 @@ def test_sizes_change_without_the_rest() -> None:
     assert [view.size for view in (*recipe.views, recipe.negative.view)] == [96, 96, 96]
     before = PRESETS["mocov2"]["bg-swaps-220"].views
     assert dataclasses.replace(recipe.views[0], size=224) == before.views[0]
+
+
+def test_every_preset_has_torchvisions_jitter_and_the_quick_one_only_by_name() -> None:
+    for method, presets in PRESETS.items():
+        for preset in presets.values():
+            chains = [view.photometric for view in preset.views.views]
+            assert {chain.jitter_mode for chain in chains if chain.jitter_p} <= {"torchvision"}, method
+            assert 'jitter = "torchvision"' in render(preset)
+    quick = with_overrides(PRESETS["mocov2"]["bg-swaps-220"], {"jitter": "affine"})
+    assert 'jitter = "affine"  # set by you' in render(quick)
+    recipe = quick.views
+    assert recipe.negative is not None
+    views = (*recipe.views, recipe.negative.view)
+    assert {view.photometric.jitter_mode for view in views} == {"affine"}
+    assert fingerprint(quick) != fingerprint(PRESETS["mocov2"]["bg-swaps-220"])
 
 
 WITHOUT_NEGATIVES = ("simsiam", "byol", "swav", "relicv2")
