@@ -72,7 +72,10 @@ class Crop:
         overlap_of: index of an earlier view that the crop must overlap.
         overlap_min: by at least this share of its own area (Revisiting, A.1: 0.2; its code: 0.1).
         iou: (index of an earlier view, lowest, highest intersection over union with its crop); Revisiting,
-            figures 1-3, sets the highest. Where no try reaches the bounds, the nearest one is taken (ours).
+            figures 1-3, sets the highest. While ten tries do not meet the bounds, all crops of the photo are
+            drawn anew, 64 times at most; then both are moved to where they are met. Bounds that no crops of
+            these sizes and shapes can meet, or none with `fg_min` or `overlap_of` that were drawn, are missed
+            by the least (ours).
 
     Raises:
         UsageError: a value out of its range.

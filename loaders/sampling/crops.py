@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import Any
+from collections.abc import Callable, Sequence
+from typing import Any, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
@@ -13,11 +13,16 @@ from maskgen.shards.coverage import SAT_SCALE
 from maskgen.shards.meta import Meta
 
 from ..recipes.parts import Crop
+from .overlaps import intersection, move_to_limits, off_bounds, off_limits
 
 Floats = NDArray[np.float64]
 TRIES = 10
 UNIFORMS = 4 * (TRIES + 1)
 """Random numbers per crop: area, log aspect ratio, top and left of each try, and four for the fallback."""
+ATTEMPTS = 64
+"""How often all crops of a photo are drawn, at most, until the bounds of `Crop.iou` are met."""
+Again: TypeAlias = Callable[[int, NDArray[np.intp]], NDArray[np.floating[Any]]]
+"""Gives (n, V, UNIFORMS) other numbers for an attempt, 1..ATTEMPTS - 1, of the (n,) rows."""
 _QUANTUM = 2 / SAT_SCALE  # four corners, each rounded by up to half a step
 
 
@@ -26,6 +31,7 @@ def choose_crops(
     sat: NDArray[np.uint16],
     meta: Meta,
     uniforms: NDArray[np.floating[Any]],
+    again: Again | None = None,
 ) -> NDArray[np.float32]:
     """One crop for each view of each photo.
 
@@ -42,10 +48,37 @@ def choose_crops(
         sat: (B, 33, 33) uint16 summed-area tables of the masks.
         meta: (B,) of `shards.meta.META`.
         uniforms: (B, V, UNIFORMS) in [0, 1).
+        again: more numbers, to draw all crops of a photo anew while two miss the bounds of `Crop.iou`; what
+            `ATTEMPTS` did not bring there is moved there. None: the nearest of the tries is taken.
 
     Returns:
         (B, V, 4) float32 boxes (y0, x0, height, width) relative to the photo.
     """
+    sizes = meta["size"].astype(np.float64)
+    boxes = _draw(crops, sat, meta, uniforms)
+    if again is not None and any(crop.iou is not None for crop in crops):
+        _redraw(crops, sat, meta, boxes, again)
+        move_to_limits(crops, sizes, boxes)
+    return (boxes / np.tile(sizes, 2)[:, None]).astype(np.float32)
+
+
+def _redraw(crops: Sequence[Crop], sat: NDArray[np.uint16], meta: Meta, boxes: Floats, again: Again) -> None:
+    """Draw all crops of a photo anew, in place, while two of them miss their bounds; keep the nearest."""
+    off = off_limits(crops, boxes)
+    for attempt in range(1, ATTEMPTS):
+        rows = np.flatnonzero(off > 0)
+        if not len(rows):
+            return
+        other = _draw(crops, sat[rows], meta[rows], again(attempt, rows))
+        now = off_limits(crops, other)
+        nearer = now < off[rows]
+        boxes[rows[nearer]], off[rows[nearer]] = other[nearer], now[nearer]
+
+
+def _draw(
+    crops: Sequence[Crop], sat: NDArray[np.uint16], meta: Meta, uniforms: NDArray[np.floating[Any]]
+) -> Floats:
+    """(B, V, 4) boxes, px: the first of ten tries of each, or the fallback of its rule."""
     rows, views = len(sat), len(crops)
     sizes = meta["size"][:, None, None].astype(np.float64)
     drawn = np.asarray(uniforms, np.float64).reshape(rows, views, TRIES + 1, 4)
@@ -54,7 +87,7 @@ def choose_crops(
     boxes = np.empty((rows, views, 4))
     for view, crop in enumerate(crops):
         boxes[:, view] = _pick(crop, meta, drawn[:, view, -1], tried[:, view], fits[:, view], boxes)
-    return (boxes / np.tile(sizes[:, 0], 2)).astype(np.float32)
+    return boxes
 
 
 def coverage(sat: NDArray[np.uint16], boxes: NDArray[np.floating[Any]]) -> Floats:
@@ -113,14 +146,6 @@ def center_crops(
     tall = np.where(width < ratio[0] * height, np.rint(width / ratio[0]), height)
     wide = np.where(width > ratio[1] * height, np.rint(height * ratio[1]), width)
     return np.stack([(height - tall) // 2, (width - wide) // 2, tall, wide], axis=-1)
-
-
-def intersection(boxes: Floats, others: Floats) -> Floats:
-    """Areas that (..., 4) boxes (y0, x0, height, width) share with others of a shape that fits."""
-    low = np.maximum(boxes[..., :2], others[..., :2])
-    high = np.minimum(boxes[..., :2] + boxes[..., 2:], others[..., :2] + others[..., 2:])
-    area: Floats = np.maximum(high - low, 0).prod(axis=-1)
-    return area
 
 
 def _tries(
@@ -201,7 +226,7 @@ def _pick(
         shared = intersection(inside, boxes[:, None, crop.overlap_of])
         good = good & (shared >= crop.overlap_min * inside[..., 2] * inside[..., 3])
     if crop.iou is not None:
-        off = _off_bounds(inside, boxes[:, None, crop.iou[0]], crop.iou[1:])
+        off = off_bounds(inside, boxes[:, None, crop.iou[0]], crop.iou[1:])
         off[~good] = np.inf
         first, found = off.argmin(axis=1), good.any(axis=1)  # the first of the smallest
     else:
@@ -210,14 +235,6 @@ def _pick(
     if not found.all():
         chosen[~found] = _fallback(crop, meta[~found], spare[~found], tried[~found, -1], fits[~found, -1])
     return chosen
-
-
-def _off_bounds(boxes: Floats, others: Floats, bounds: tuple[float, float]) -> Floats:
-    """How far the intersection over union lies outside its bounds; 0 inside."""
-    shared = intersection(boxes, others)
-    union = boxes[..., 2:].prod(axis=-1) + others[..., 2:].prod(axis=-1) - shared
-    iou = shared / np.maximum(union, 1)
-    return np.asarray(np.maximum(np.maximum(bounds[0] - iou, iou - bounds[1]), 0))
 
 
 def _fallback(crop: Crop, meta: Meta, spare: Floats, free: Floats, free_fits: NDArray[np.bool_]) -> Floats:

@@ -127,6 +127,7 @@ def uniforms(
 
 
 _GOLDEN = np.uint64(0x9E3779B97F4A7C15)
+_REDRAWS = 1  # the streams behind that of corrupted masks
 _VIEWS = 0x7669657773  # the order of an epoch is made from (seed, epoch) as well
 
 
@@ -155,7 +156,13 @@ def draw(
     lends = sat[:, -1, -1] > 0 if lends is None else lends
     views = recipe.views if recipe.negative is None else (*recipe.views, recipe.negative.view)
     drawn = uniforms(seed, epoch, samples, len(views) * _BLOCK).reshape(len(sat), len(views), _BLOCK)
-    boxes = choose_crops([view.crop for view in views], sat, meta, drawn[..., : crops.UNIFORMS])
+
+    def again(attempt: int, rows: NDArray[np.intp]) -> NDArray[np.float32]:
+        stream = _REDRAWS + attempt
+        more = uniforms(seed, epoch, samples[rows], len(views) * _BLOCK, stream=stream)
+        return more.reshape(len(rows), len(views), _BLOCK)[..., : crops.UNIFORMS]
+
+    boxes = choose_crops([view.crop for view in views], sat, meta, drawn[..., : crops.UNIFORMS], again)
     shown = _shown(views, sat, meta, boxes)
     plain = [_plain(view, drawn[:, i], boxes[:, i]) for i, view in enumerate(views)]
     done = tuple(

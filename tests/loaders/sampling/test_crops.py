@@ -18,7 +18,8 @@ from scipy import stats
 from torchvision.transforms import RandomResizedCrop
 
 from maskgen.loaders.recipes.parts import Crop
-from maskgen.loaders.sampling.crops import TRIES, UNIFORMS, center_crops, choose_crops, coverage, intersection
+from maskgen.loaders.sampling.crops import TRIES, UNIFORMS, center_crops, choose_crops, coverage
+from maskgen.loaders.sampling.overlaps import intersection
 from maskgen.shards.coverage import foreground_box, summed_area_table
 from maskgen.shards.meta import META, Meta
 
