@@ -26,6 +26,29 @@ def test_a_row_has_its_files_and_its_recipe(row: TrainerMethod) -> None:
     assert len(RECIPES[row.name].views) >= row.views
 
 
+TITLES = {
+    "mocov2": "Improved Baselines with Momentum Contrastive Learning",
+    "simclr": "A Simple Framework for Contrastive Learning of Visual Representations",
+    "simsiam": "Exploring Simple Siamese Representation Learning",
+    "byol": "Bootstrap Your Own Latent: A New Approach to Self-Supervised Learning",
+    "swav": "Unsupervised Learning of Visual Features by Contrasting Cluster Assignments",
+    "relicv2": "Pushing the limits of self-supervised ResNets: Can we outperform supervised learning "
+    "without labels on ImageNet?",
+    "cast": "CASTing Your Model: Learning to Localize Improves Self-Supervised Representations",
+    "msr": "MSR: Making Self-supervised learning Robust to Aggressive Augmentations",
+    "knn-moco": "Revisiting Contrastive Methods for Unsupervised Learning of Visual Representations",
+    "supervised": "Leveraging background augmentations to encourage semantic focus in self-supervised "
+    "contrastive learning",
+}
+"""Of the versions whose sections are quoted."""
+
+
+@pytest.mark.parametrize("row", ROWS, ids=lambda row: row.name)
+def test_a_method_and_its_page_cite_the_paper_by_its_title(row: TrainerMethod) -> None:
+    for name in (f"trainers/methods/{row.module}.py", f"docs/ssl/{row.name}.md"):
+        assert TITLES[row.name] in " ".join((ROOT / name).read_text().split()), name
+
+
 def test_rows_name_options_that_there_are() -> None:
     known = {field.name for field in dataclasses.fields(Preset)}
     assert [name for row in ROWS for name in row.reads if name not in known] == []

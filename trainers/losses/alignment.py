@@ -58,7 +58,7 @@ def byol_loss(prediction: Tensor, target: Tensor) -> Tensor:
 
 
 def msr_beta(base: float, step: int, steps: int) -> float:
-    """The weight of aggressive pairs, base · (cos(pi k / K) + 1) / 2: https://arxiv.org/abs/2206.01999, eq.
+    """The weight of aggressive pairs, base · (cos(pi k / K) + 1) / 2: https://arxiv.org/abs/2206.01999v1, eq.
 
     6.
 
@@ -83,7 +83,7 @@ def msr_loss(
 ) -> Tensor:
     """Each view's prediction against the other view, weak and aggressive.
 
-    Https://arxiv.org/abs/2206.01999, eq. 5.
+    Https://arxiv.org/abs/2206.01999v1, eq. 5.
 
     (1-b) L(z, xi') + b L(z, z') + (1-b) L(z', xi) + b L(z', z)
 

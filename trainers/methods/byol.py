@@ -1,5 +1,9 @@
 """BYOL (Grill et al. 2020), algorithm 1, with multi-crop.
 
+Quoted: "Bootstrap Your Own Latent: A New Approach to Self-Supervised Learning"
+(https://arxiv.org/abs/2006.07733); "Pushing the limits of self-supervised ResNets: Can we outperform
+supervised learning without labels on ImageNet?" (https://arxiv.org/abs/2201.05119).
+
 for x in loader:
     x_1, x_2 = aug_1(x), aug_2(x)
     p_1, p_2 = q(g(f(x_1))), q(g(f(x_2)))

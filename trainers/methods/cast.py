@@ -1,5 +1,8 @@
 """CAST (Selvaraju et al. 2021), section 3, on MoCo.
 
+Quoted: "CASTing Your Model: Learning to Localize Improves Self-Supervised Representations"
+(https://arxiv.org/abs/2012.04630).
+
 for x in loader:                                      # both crops hold a share phi of the saliency
     f_k.params = m * f_k.params + (1 - m) * f_q.params
     A = conv5(x_q); q = head(pool(A))

@@ -1,5 +1,10 @@
 """kNN-MoCo (Van Gansbeke et al. 2021), algorithm 2: MoCo with constrained multi-crop, A+ and neighbors.
 
+Quoted: "Revisiting Contrastive Methods for Unsupervised Learning of Visual Representations"
+(https://arxiv.org/abs/2106.05967); "Leveraging background augmentations to encourage semantic focus in
+self-supervised contrastive learning" (https://arxiv.org/abs/2103.12719v1, the version whose sections are
+quoted).
+
 for x in loader:
     g_m, h_m follow g, h
     anchors_g = g_m(x_1); anchors = h_m(anchors_g)                  # the key view, plainly augmented

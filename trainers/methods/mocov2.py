@@ -1,5 +1,11 @@
 """MoCo v2 (He et al. 2020; Chen et al. 2020), with the background augmentations of Ryali et al.
 
+Quoted: "Momentum Contrast for Unsupervised Visual Representation Learning"
+(https://arxiv.org/abs/1911.05722); "Improved Baselines with Momentum Contrastive Learning"
+(https://arxiv.org/abs/2003.04297); "Leveraging background augmentations to encourage semantic focus in
+self-supervised contrastive learning" (https://arxiv.org/abs/2103.12719v1, the version whose sections are
+quoted).
+
     for x in loader:                     # BG_RM and BG_Random are in the views
         x_q, x_k, x_n = aug(x), aug(x), matched_negative(x)
         f_k.params = m * f_k.params + (1 - m) * f_q.params

@@ -1,5 +1,8 @@
 """MSR (Bai et al. 2022), algorithm 1, on BYOL or on SimSiam.
 
+Quoted: "MSR: Making Self-supervised learning Robust to Aggressive Augmentations"
+(https://arxiv.org/abs/2206.01999v1, the version whose sections are quoted; published as RSA).
+
 for k, x in enumerate(loader):
     v_w, v_w' = weak(x), weak(x)                     # crop and flip
     v_a, v_a' = aggressive(v_w), aggressive(v_w')    # the same crops, then colors and blur

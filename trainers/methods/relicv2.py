@@ -1,5 +1,8 @@
 """RELICv2 (Tomasev et al. 2022), listing 1.
 
+Quoted: "Pushing the limits of self-supervised ResNets: Can we outperform supervised learning without labels
+on ImageNet?" (https://arxiv.org/abs/2201.05119).
+
 for x in loader:                                      # backgrounds removed with p_m in large views
     o_v = q(g(f(x_v))) for all views; t_l = g'(f'(x_l)) for large ones        # length 1
     loss = mean over all pairs (v, l) of

@@ -1,5 +1,11 @@
 """SimCLR (Chen et al. 2020), algorithm 1, with multi-crop and BG_Swaps.
 
+Quoted: "A Simple Framework for Contrastive Learning of Visual Representations"
+(https://arxiv.org/abs/2002.05709); "Pushing the limits of self-supervised ResNets: Can we outperform
+supervised learning without labels on ImageNet?" (https://arxiv.org/abs/2201.05119); "Leveraging background
+augmentations to encourage semantic focus in self-supervised contrastive learning"
+(https://arxiv.org/abs/2103.12719v1, the version whose sections are quoted).
+
 for x in loader:
     z_1, z_2 = g(f(aug(x))), g(f(aug(x)))
     loss = mean over all 2N anchors of NT-Xent against the other 2N - 1

@@ -1,5 +1,9 @@
 """SimSiam (Chen and He 2021), algorithm 1, with multi-crop.
 
+Quoted: "Exploring Simple Siamese Representation Learning" (https://arxiv.org/abs/2011.10566); "Pushing the
+limits of self-supervised ResNets: Can we outperform supervised learning without labels on ImageNet?"
+(https://arxiv.org/abs/2201.05119).
+
 for x in loader:
     x_1, x_2 = aug(x), aug(x)
     z_1, z_2 = f(x_1), f(x_2)

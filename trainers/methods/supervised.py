@@ -1,4 +1,8 @@
-"""The supervised control of Ryali et al., section 2.3: cross-entropy on labels, from the same loader."""
+"""The supervised control of Ryali et al., section 2.3: cross-entropy on labels, from the same loader.
+
+Quoted: "Leveraging background augmentations to encourage semantic focus in self-supervised contrastive
+learning" (https://arxiv.org/abs/2103.12719v1, the version whose sections are quoted).
+"""
 
 from __future__ import annotations
 

@@ -1,5 +1,8 @@
 """SwAV (Caron et al. 2020), listing in appendix A, with multi-crop and the queue.
 
+Quoted: "Unsupervised Learning of Visual Features by Contrasting Cluster Assignments"
+(https://arxiv.org/abs/2006.09882).
+
 for x in loader:
     normalize(C)                                      # prototypes, before each step
     z_0 .. z_7 = g(f(x_0)), .. g(f(x_7))              # 2 large crops, 6 small ones; length 1
