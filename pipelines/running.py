@@ -9,6 +9,7 @@ import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 from maskgen.config.run_config import RunConfig, parse_budget
 from maskgen.errors import EXIT_DONE, EXIT_FAULTS, MaskgenError, ShardFault
@@ -30,6 +31,8 @@ from .resolve import ResolvedConfig, resolve
 from .shard.make import ShardJob, ShardResult
 from .shard.stages import Stages
 from .shard.worker import StagesFactory
+from .source_check import name_some, note_touched
+from .sources import source_root
 
 
 @dataclass(frozen=True, slots=True)
@@ -142,6 +145,8 @@ def _make(
     tally = _Tally(plan, options, _committed(output, plan, retried))
     jobs = [job for job in own if job.name not in tally.records]
     workers = min(wanted.workers or len(os.sched_getaffinity(0)), max(1, len(jobs)))
+    done = {job.number: tally.records[job.name] for job in own if job.name in tally.records}
+    tally.notes += note_touched(source_root(wanted), output, plan, done)
     try:
         if jobs:
             check_precision_of(config, output)
@@ -217,13 +222,13 @@ class _Tally:
     def add(self, result: ShardResult, output: Path) -> None:
         self.records[result.record.name] = result.record
         self.resumed += result.kept
-        if result.changed:
-            self.notes.append(
-                f"photos of {result.record.name} that have changed since a broken-off attempt took them up: "
-                f"{len(result.changed)}, the first is {result.changed[0]}"
-            )
         for stage, seconds in result.seconds.items():
             self.seconds[stage] = self.seconds.get(stage, 0.0) + seconds
+        if result.changed:
+            shard, count = result.record.name, len(result.changed)
+            self.notes.append(
+                f"{count} photos of {shard} are not those it was made of before ({name_some(result.changed)})"
+            )
         _log(output, result)
 
     def progress(self, running: int, kept: int = 0) -> Progress:
@@ -254,13 +259,15 @@ def _committed(output: Path, plan: Plan, retried: set[str]) -> dict[str, Record]
 
 
 def _log(output: Path, result: ShardResult) -> None:
-    facts = {
+    facts: dict[str, Any] = {
         "shard": result.record.name,
         "samples": result.record.samples,
         "failed": result.record.failed,
         "kept": result.kept,
         "seconds": {stage: round(value, 3) for stage, value in result.seconds.items()},
     }
+    if result.changed:
+        facts["changed_photos"] = result.changed
     append_log(output, facts)
 
 

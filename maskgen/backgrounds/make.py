@@ -1,4 +1,4 @@
-"""One photo's background in one line."""
+"""One photo's background in one line, and what its mask alone tells of it."""
 
 from __future__ import annotations
 
@@ -8,14 +8,45 @@ import numpy as np
 
 from ..config.suggest import nearest
 from ..errors import UsageError
-from .telea import telea
+from .region import fill_region
+from .telea import SEAM_PX, telea
 from .tiled import tiled
 
 if TYPE_CHECKING:
-    from ..types import RGB, Background, HardMask
+    from ..types import RGB, Background, Box, HardMask
 
 BACKGROUNDS: dict[str, Background] = {"tiled": tiled, "telea": telea}
 """Every background maker by name."""
+
+HOW: dict[str, tuple[str, ...]] = {
+    "none": ("none",),
+    "telea": ("telea", "mean"),
+    "tiled": ("tiled-left", "tiled-right", "tiled-top", "tiled-bottom", "tiled-rectangle", "mean"),
+}
+"""How a background may have been made where there is foreground; ``untouched`` where there is none."""
+
+_SEAMS = {"tiled": 0, "telea": 2 * SEAM_PX}
+
+
+def covered_region(background: str, mask: HardMask) -> Box:
+    """The box inside which a background differs from its photo, from the mask alone.
+
+    Args:
+        background: a name of `BACKGROUNDS`.
+        mask: (H, W) bool; True is foreground.
+
+    Returns:
+        The `region` that the maker gives; all zero without foreground.
+
+    Example:
+        >>> from maskgen.backgrounds.make import covered_region
+        >>> import numpy as np
+        >>> mask = np.zeros((60, 80), np.bool_)
+        >>> mask[20:40, 30:50] = True
+        >>> covered_region("telea", mask)
+        Box(y0=14, x0=24, y1=46, x1=56)
+    """
+    return fill_region(mask, _SEAMS[background])
 
 
 def make_background(background: str, image: RGB, mask: HardMask) -> RGB:

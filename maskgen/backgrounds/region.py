@@ -58,6 +58,21 @@ def grow_box(box: Box, margin: int, shape: tuple[int, ...]) -> Box:
     return Box(y0, x0, min(height, box.y1 + margin), min(width, box.x1 + margin))
 
 
+def fill_region(mask: HardMask, seam_px: int = 0) -> Box:
+    """The box that a background covers: the mask's, grown by `margin_px` and a seam; all zero without one.
+
+    Example:
+        >>> from maskgen.backgrounds.region import fill_region
+        >>> import numpy as np
+        >>> mask = np.zeros((60, 80), np.bool_)
+        >>> mask[20:40, 30:50] = True
+        >>> fill_region(mask)
+        Box(y0=18, x0=28, y1=42, x1=52)
+    """
+    inner = mask_box(mask)
+    return grow_box(inner, margin_px(mask.shape) + seam_px, mask.shape) if inner.area else inner
+
+
 def grow_mask(mask: HardMask, margin: int) -> HardMask:
     """An (H, W) bool mask grown by `margin` px in each direction (a square structuring element).
 

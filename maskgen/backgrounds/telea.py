@@ -11,7 +11,7 @@ import cv2
 import numpy as np
 
 from ..types import RGB, Box, Filled, HardMask
-from .region import check_shapes, grow_box, grow_mask, keep_photo, margin_px, mask_box, mean_fill
+from .region import check_shapes, fill_region, grow_box, grow_mask, keep_photo, margin_px, mean_fill
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -57,14 +57,12 @@ def telea(image: RGB, mask: HardMask) -> Filled:
         ('telea', True)
     """
     check_shapes(image, mask)
-    inner = mask_box(mask)
-    if not inner.area:
+    region = fill_region(mask, 2 * SEAM_PX)
+    if not region.area:
         return keep_photo(image)
-    margin = margin_px(image.shape)
-    region = grow_box(inner, margin + 2 * SEAM_PX, image.shape)
     around = grow_box(region, SHRINK * (RADIUS_PX + 1), image.shape)
     window = _slices(around)
-    hole = grow_mask(mask[window], margin)
+    hole = grow_mask(mask[window], margin_px(image.shape))
     if hole.all():
         return mean_fill(image, mask, region)
     photo = np.ascontiguousarray(image[window])

@@ -10,7 +10,7 @@ import math
 
 from ..types import RGB, Box, Filled, HardMask
 from .rectangle import largest_free_rectangle
-from .region import check_shapes, grow_box, grow_mask, keep_photo, margin_px, mask_box, mean_fill
+from .region import check_shapes, fill_region, grow_mask, keep_photo, margin_px, mean_fill
 
 MIN_STRIP_PX = 8
 MIN_STRIP_SHARE = 0.04
@@ -48,14 +48,12 @@ def tiled(image: RGB, mask: HardMask) -> Filled:
         ('tiled-left', Box(y0=18, x0=28, y1=42, x1=52), 40)
     """
     check_shapes(image, mask)
-    inner = mask_box(mask)
-    if not inner.area:
+    region = fill_region(mask)
+    if not region.area:
         return keep_photo(image)
-    margin = margin_px(image.shape)
-    region = grow_box(inner, margin, image.shape)
     how, tile = widest_strip(region, image.shape)
     if not how:
-        tile = largest_free_rectangle(grow_mask(mask, margin))
+        tile = largest_free_rectangle(grow_mask(mask, margin_px(image.shape)))
         how = "tiled-rectangle"
         if min(tile.y1 - tile.y0, tile.x1 - tile.x0) < MIN_RECTANGLE_PX:
             return mean_fill(image, mask, region)

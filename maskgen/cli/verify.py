@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import json
-from dataclasses import MISSING, dataclass
+from dataclasses import MISSING, dataclass, replace
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
@@ -14,6 +15,9 @@ from ..shards import naming
 from .options import DataFolder, Json, click_command
 from .progress import ProgressBar
 
+if TYPE_CHECKING:
+    from ..shards import Fault
+
 
 @dataclass(frozen=True, kw_only=True)
 class VerifyOptions:
@@ -22,6 +26,9 @@ class VerifyOptions:
     data: DataFolder = option(MISSING, "Folder of the data set.")
     quick: bool = option(False, "Check files, sizes, seals and counts only.")
     full: bool = option(False, "Also decode every sample and recompute its loader members.")
+    source: Path | None = option(
+        None, "The run's --input: compare every photo with the SHA-256 that it had when its shard was made."
+    )
     repair: bool = option(False, "Withdraw faulty shards, so that maskgen run makes them again.")
     as_json: Json = option(False, "Print one JSON object.")
 
@@ -33,17 +40,21 @@ def command(options: VerifyOptions) -> None:
     Every byte against the manifest's SHA-256, tar, index and table against each other.
 
     Exit status 1 when faults were found.
+
+    With --source and --repair, shards whose photos have changed are withdrawn too.
     """
     from ..shards import verify
 
     if options.repair:
-        _repair(options.data)
+        _repair(options.data, options.source)
         return
     level = "full" if options.full else "quick" if options.quick else "hashes"
     with ProgressBar() as bar:
         report = verify.verify(
             options.data, level, lambda count: bar.show(count, 0, f"{count} shards checked")
         )
+        if options.source:
+            report = replace(report, faults=(*report.faults, *_changed(options.data, options.source, bar)))
     if options.as_json:
         faults = [{"where": fault.where, "text": fault.text} for fault in report.faults]
         facts = {
@@ -63,13 +74,31 @@ def command(options: VerifyOptions) -> None:
     raise SystemExit(EXIT_FAULTS if report.faults else 0)
 
 
-def _repair(data: Path) -> None:
+def _changed(data: Path, source: Path, bar: ProgressBar) -> list[Fault]:
+    from maskgen.pipelines.source_check import check_source
+
+    return list(check_source(data, source, lambda count: bar.show(count, 0, f"{count} photos compared")))
+
+
+def _repair(data: Path, source: Path | None) -> None:
     """Withdraw faulty shards and move foreign files aside, a line for each."""
-    from ..shards import foreign_files, verify
+    from ..shards import foreign_files, manifest, verify
+    from ..shards.commit import withdraw
+    from ..shards.withdrawn import kept_table
 
     withdrawn = verify.repair(data)
+    if source:
+        with ProgressBar() as bar:
+            changed = sorted({fault.where for fault in _changed(data, source, bar)})
+        for name in changed:
+            withdraw(data, name)
+        manifest.write(data)
+        withdrawn += changed
     for name in withdrawn:
-        click.echo(f"withdrawn: {name}")
+        known = kept_table(data, name).exists()
+        click.echo(
+            f"withdrawn: {name}" + ("" if known else ", its table damaged: changed photos will not be told")
+        )
     for name in foreign_files.set_aside(data):
         click.echo(f"moved to {naming.SET_ASIDE}/: {name}")
     click.echo(

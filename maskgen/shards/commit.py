@@ -15,7 +15,7 @@ from ..errors import ShardFault
 from ..io.atomic import PartialFile, disk_errors, folder_lock, fsync_folder
 from ..io.checksum import crc32c
 from ..types import Label
-from . import index, table, tar
+from . import index, table, tar, withdrawn
 from .index import SampleIndex
 from .kept import Journal, drop
 from .naming import RECORDS, SUFFIXES
@@ -31,6 +31,9 @@ class ShardWriter:
         name: the shard's stem.
         members: extensions that every sample must have, in order.
         fingerprint: goes into the record.
+
+    Attributes:
+        changed: after `commit`, paths of photos that are not what they were when the shard was made before.
     """
 
     def __init__(self, output: Path, name: str, members: tuple[str, ...], fingerprint: str) -> None:
@@ -40,6 +43,7 @@ class ShardWriter:
         self._fingerprint = fingerprint
         self._rows: list[dict[str, Any]] = []
         self._index: list[SampleIndex] = []
+        self.changed: tuple[str, ...] = ()
         self._tar = PartialFile(output / f"{name}.tar")
         self._journal: Journal | None = None
 
@@ -117,6 +121,8 @@ class ShardWriter:
             record = Record(self._name, samples, len(self._rows) - samples, self._fingerprint, facts)
             with folder_lock(self._output / RECORDS):
                 made = self._publish(record, files)
+                self.changed = withdrawn.changed_photos(self._output, self._name, self._rows)
+                withdrawn.forget_table(self._output, self._name)
         drop(self._output, self._name)
         return record, made
 
@@ -181,12 +187,17 @@ def _other_content(name: str) -> ShardFault:
 def withdraw(output: Path, name: str) -> None:
     """Undo a commit: the record goes first, so that a crash leaves a shard that does not exist.
 
+    A sound table is kept aside, for the photos' hashes in it.
+
     Raises:
         EnvironmentFault: the folder cannot be written.
     """
     path = record_path(output, name)
     with folder_lock(output / RECORDS), disk_errors(path):
+        sound = withdrawn.holds_its_table(output, name)
         path.unlink(missing_ok=True)
+        if sound:
+            withdrawn.keep_table(output, name)
         fsync_folder(path.parent)
         for suffix in SUFFIXES:
             with contextlib.suppress(FileNotFoundError):

@@ -157,6 +157,21 @@ def shard_rows(output: Path, number: int) -> list[PlannedImage]:
         raise ShardFault("cannot read the plan's table", where=path.name, cause=str(error)) from error
 
 
+def shard_files(output: Path, number: int) -> set[str]:
+    """The source files that hold the images of one shard, relative to the source's root.
+
+    Raises:
+        ShardFault: the table is damaged or shorter.
+    """
+    path = output / naming.PLAN_TABLE
+    try:
+        with pq.ParquetFile(path, memory_map=False, pre_buffer=False) as file:
+            column = file.read_row_group(number, columns=["file"], use_threads=False)["file"]
+        return set(column.unique().to_pylist())
+    except (pa.ArrowException, OSError, ValueError, LookupError) as error:
+        raise ShardFault("cannot read the plan's table", where=path.name, cause=str(error)) from error
+
+
 def rows_digest(rows: list[dict[str, Any]]) -> str:
     """The digest of a shard's rows."""
     return digest(rows)

@@ -88,14 +88,24 @@ def store_mask(mask: SoftMask, threshold: float, config: RunConfig) -> MaskPair:
     stored = _quantize(mask)
     size = mask.shape
     level = cut_level(threshold)
-    side = config.mask_side
-    if side and max(size) > side:
-        scale = side / max(size)
-        stored = resize_mask(stored, (max(1, round(size[0] * scale)), max(1, round(size[1] * scale))))
+    stored = resize_mask(stored, stored_mask_size((size[0], size[1]), config.mask_side))
     if config.binary:
         stored = np.where(stored >= level, np.uint8(255), np.uint8(0))
         level = 128
     return MaskPair(stored, hard_mask(stored, level, (size[0], size[1])))
+
+
+def stored_mask_size(size: tuple[int, int], side: int) -> tuple[int, int]:
+    """(height, width) of a stored mask, px.
+
+    Args:
+        size: (height, width) of the photo, px.
+        side: long side of a stored mask, px; 0, or one above the photo's, keeps the photo's size.
+    """
+    if not side or max(size) <= side:
+        return size
+    scale = side / max(size)
+    return max(1, round(size[0] * scale)), max(1, round(size[1] * scale))
 
 
 def _quantize(mask: SoftMask) -> NDArray[np.uint8]:
@@ -175,7 +185,7 @@ def encode_sample(
     return Encoded(sample.key, tuple(parts.items()), row)
 
 
-_FIELDS = (
+JSON_FIELDS = (
     "key",
     "source",
     "width",
@@ -204,5 +214,5 @@ def _render_json(sample: SampleId, config: RunConfig, found: dict[str, Any]) -> 
         **found,
     }
     return json.dumps(
-        {name: facts[name] for name in _FIELDS}, ensure_ascii=True, separators=(",", ":")
+        {name: facts[name] for name in JSON_FIELDS}, ensure_ascii=True, separators=(",", ":")
     ).encode()

@@ -12,19 +12,15 @@ from pathlib import Path
 from typing import Any
 
 from ..config.suggest import nearest
-from ..errors import ImageFault, MaskgenError, ShardFault, UsageError
+from ..errors import MaskgenError, ShardFault, UsageError
 from ..io.atomic import file_sha256
 from ..io.checksum import crc32c
-from ..io.images.header import read_header
-from ..io.images.stored import decode_mask, decode_photo
 from ..io.regular import open_regular, read_regular
-from ..types import Box, HardMask
-from . import coverage, foreign_files, index, manifest, naming, patch, plan, table, tar
+from . import foreign_files, index, manifest, naming, plan, table, tar
 from .commit import withdraw
-from .meta import unpack_meta
-from .reader import SampleBytes, check_size, read_samples
+from .reader import check_size, read_samples
 from .record import Record, parse
-from .sample import cut_level, hard_mask
+from .sample_check import check_sample
 
 LEVELS = ("quick", "hashes", "full")
 
@@ -56,8 +52,8 @@ def verify(
     Args:
         output: its folder.
         level: ``quick`` (files, sizes, seals, counts), ``hashes`` (every byte of every file, and that tar,
-            index and table say the same) or ``full`` (every sample decoded and its loader members
-            recomputed).
+            index and table say the same) or ``full`` (every sample decoded, and everything derived made
+            again and compared: loader members, each field of KEY.meta and KEY.json, the table's row).
         tick: called with the number of shards done.
 
     Returns:
@@ -80,8 +76,9 @@ def verify(
     except ShardFault as fault:
         return Report(level, 0, 0, 0, (Fault(naming.MANIFEST, str(fault)),))
     faults = list(_folder(output, whole))
+    numbers = _numbers(output)
     for count, record in enumerate(whole.shards, 1):
-        faults += _guard(record, partial(_shard, output, record, whole, level))
+        faults += _guard(record, partial(_shard, output, record, whole, level, numbers))
         tick(count)
     return Report(level, len(whole.shards), whole.samples, whole.failed, tuple(faults))
 
@@ -124,7 +121,17 @@ def _against_records(output: Path, whole: manifest.Manifest) -> Iterator[Fault]:
         yield Fault(naming.PLAN, str(fault))
 
 
-def _shard(output: Path, record: Record, whole: manifest.Manifest, level: str) -> Iterator[str]:
+def _numbers(output: Path) -> dict[str, int]:
+    """The number of each shard in the plan; none where the plan did not come along, or is damaged."""
+    try:
+        return {shard.name: number for number, shard in enumerate(plan.read_plan(output).shards)}
+    except ShardFault:
+        return {}
+
+
+def _shard(
+    output: Path, record: Record, whole: manifest.Manifest, level: str, numbers: dict[str, int]
+) -> Iterator[str]:
     check_size(output, record)
     if level == "quick":
         return
@@ -134,16 +141,21 @@ def _shard(output: Path, record: Record, whole: manifest.Manifest, level: str) -
     yield from (f"the {suffix} file has another SHA-256 than recorded" for suffix in damaged)
     if damaged:
         return
-    yield from _structure(output, record, whole)
-    if level == "full" and "tar" in record.files:
-        config = whole.identity["options"]
-        for sample in read_samples(output, record, whole.members):
-            yield from (f"{sample.key}: {text}" for text in check_sample(sample, config))
-
-
-def _structure(output: Path, record: Record, whole: manifest.Manifest) -> Iterator[str]:
-    """Tar, index and table must say the same, and the table's checksums be those of the members."""
     rows = table.read(output / f"{record.name}.parquet").to_pylist()
+    yield from _structure(output, record, whole, rows)
+    if record.name in numbers:
+        yield from _against_plan(rows, plan.shard_rows(output, numbers[record.name]))
+    if level == "full" and "tar" in record.files:
+        options, by_key = whole.identity["options"], {row["key"]: row for row in rows}
+        for sample in read_samples(output, record, whole.members):
+            texts = check_sample(sample, by_key[sample.key], options, whole.format)
+            yield from (f"{sample.key}: {text}" for text in texts)
+
+
+def _structure(
+    output: Path, record: Record, whole: manifest.Manifest, rows: list[dict[str, Any]]
+) -> Iterator[str]:
+    """Tar, index and table must say the same, and the table's checksums be those of the members."""
     good = [row for row in rows if row["status"] == "ok"]
     if (len(good), len(rows) - len(good)) != (record.samples, record.failed):
         found = f"{len(good)} + {len(rows) - len(good)}"
@@ -169,84 +181,21 @@ def _checksums(path: Path, rows: list[dict[str, Any]], members: tuple[str, ...])
                     yield f"the table has another CRC-32C of {row['key']}.{ext}"
 
 
+def _against_plan(rows: list[dict[str, Any]], planned: list[plan.PlannedImage]) -> Iterator[str]:
+    """The table must list the images of the plan."""
+    for row, (sample, _) in zip(rows, planned, strict=False):
+        found, wanted = (
+            (row["key"], row["path"], row["label"]),
+            (sample.key, sample.path, json.dumps(sample.label)),
+        )
+        if found != wanted:
+            yield f"the table lists {found}, the plan {wanted}"
+            return
+
+
 def _row_index(row: dict[str, Any], members: tuple[str, ...]) -> index.SampleIndex:
     columns = ((ext, row[table.column(ext, "offset")], row[table.column(ext, "size")]) for ext in members)
     return row["key"], tuple(tar.Member(*values) for values in columns)
-
-
-def check_sample(sample: SampleBytes, options: dict[str, Any]) -> Iterator[str]:
-    """Decode a sample and recompute what its loader members must be.
-
-    Args:
-        sample: all its members.
-        options: the run's options, from the manifest.
-    """
-    parts = sample.members
-    try:
-        facts = json.loads(parts[naming.JSON])
-        size = _stated_size(facts, options)
-        stored = decode_mask(parts[naming.MASK])
-        if naming.PHOTO in parts:
-            yield from _check_picture(naming.PHOTO, parts, size)
-        place = patch.background_box(parts[naming.META])
-        if naming.BACKGROUND in parts:
-            wanted = patch.stored_size(place, size, options["background_side"])
-            yield from _check_picture(naming.BACKGROUND, parts, wanted)
-    except (ImageFault, ShardFault, KeyError, ValueError) as error:
-        yield f"cannot be decoded ({error})"
-        return
-    hard = hard_mask(stored, cut_level(options["threshold"], binary=options["binary"]), size)
-    if coverage.summed_area_table(hard).astype("<u2").tobytes() != parts[naming.SAT]:
-        yield "the summed-area table is not that of the mask"
-    if coverage.small_mask(stored).tobytes() != parts[naming.FG]:
-        yield "the small mask is not that of the mask"
-    yield from _check_meta(parts, facts, hard)
-    yield from _check_place(place, facts, hard, options)
-
-
-def _stated_size(facts: dict[str, Any], options: dict[str, Any]) -> tuple[int, int]:
-    """(height, width), px, before anything of that size is made."""
-    height, width = facts["height"], facts["width"]
-    if type(height) is not int or type(width) is not int or not 0 < height * width <= options["max_pixels"]:
-        raise ValueError(f"its JSON states {width}x{height} px")
-    return height, width
-
-
-def _check_picture(ext: str, parts: dict[str, bytes], size: tuple[int, int]) -> Iterator[str]:
-    header = read_header(parts[ext])  # a bomb is not decoded to learn that it is one
-    if (header.height, header.width) != size:
-        yield f"{ext} is {header.width}x{header.height} px, not {size[1]}x{size[0]}"
-    else:
-        decode_photo(parts[ext])
-
-
-def _check_place(place: Box, facts: dict[str, Any], hard: HardMask, options: dict[str, Any]) -> Iterator[str]:
-    """The stored background must lie on the photo, where the store says, and cover the foreground."""
-    height, width = hard.shape
-    if facts["bg_box"] != list(place):
-        yield "the background's place is not the same in JSON and meta"
-    if options["background"] == "none":
-        sound = not any(place)
-    else:
-        inside = min(place) >= 0 and place.y1 <= height and place.x1 <= width and place.area > 0
-        whole = options["background_store"] == "patch" or place == Box(0, 0, height, width)
-        box = coverage.foreground_box(hard)
-        covered = place.y0 <= box.y0 and place.x0 <= box.x0 and place.y1 >= box.y1 and place.x1 >= box.x1
-        sound = inside and whole and (covered or not box.area)
-    if not sound:
-        yield "the background does not lie where it must"
-
-
-def _check_meta(parts: dict[str, bytes], facts: dict[str, Any], hard: HardMask) -> Iterator[str]:
-    meta = unpack_meta(parts[naming.META])
-    box = coverage.foreground_box(hard)
-    if meta["fg_box"].tolist() != list(box) or facts["fg_box"] != list(box):
-        yield "the foreground box is not that of the mask"
-    if abs(float(hard.mean()) - facts["fg_area"]) > 1e-6:
-        yield "the foreground area is not that of the mask"
-    y0, x0, y1, x1 = meta["free_box"].tolist()
-    if hard[y0:y1, x0:x1].any():
-        yield "the rectangle without foreground holds some"
 
 
 def repair(output: Path) -> list[str]:
@@ -262,8 +211,9 @@ def repair(output: Path) -> list[str]:
     head = plan.read_plan(output)
     withdrawn = list(_unsound_records(output, head))
     whole = manifest.build(output, head)
+    numbers = _numbers(output)
     for record in whole.shards:
-        if list(_guard(record, partial(_shard, output, record, whole, "full"))):
+        if list(_guard(record, partial(_shard, output, record, whole, "full", numbers))):
             withdraw(output, record.name)
             withdrawn.append(record.name)
     manifest.write(output, head)

@@ -54,7 +54,8 @@ class ShardResult:
         record: its commit record.
         made: whether this worker made it.
         seconds: wall seconds of each stage.
-        changed: photos that are not what they were when an attempt that was broken off took them up.
+        changed: photos that are not what they were when the shard was made before, or when an attempt that
+            was broken off took them up.
         kept: samples that an attempt which was broken off had finished.
     """
 
@@ -99,7 +100,8 @@ def make_shard(job: ShardJob, images: list[PlannedImage], stages: Stages, watch:
             watch.finished(count)
         with watch.stage("write"):
             record, made = writer.commit()
-    return ShardResult(job.number, record, made, watch.seconds, tuple(kept.changed), watch.kept_count)
+    changed = tuple(dict.fromkeys((*kept.changed, *writer.changed)))
+    return ShardResult(job.number, record, made, watch.seconds, changed, watch.kept_count)
 
 
 def try_image(job: ShardJob, index: int, images: list[PlannedImage], stages: Stages, watch: Watch) -> None:

@@ -52,7 +52,7 @@ def encoded(key: str, label: int) -> Encoded:
     mask[8:30, 10 : 20 + label] = 1
     image = rng.integers(0, 256, (40, 50, 3), np.uint8)
     masks = store_mask(mask, 0.5, CONFIG)
-    free = Box(0, 0, 8, 50)
+    free = Box(0, 20 + label, 40, 50)
     return encode_sample(SampleId(key, label, f"{key}.jpg"), StoredPhoto(image), masks, None, free, CONFIG)
 
 

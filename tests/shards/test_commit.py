@@ -5,7 +5,6 @@ was.
 from __future__ import annotations
 
 import hashlib
-import os
 import tarfile
 from pathlib import Path
 from typing import Any
@@ -83,10 +82,12 @@ def test_a_shard_of_nothing_but_quarantined_images_is_a_table(planned: Any) -> N
     assert not stale.exists()
 
 
-def test_a_withdrawn_shard_leaves_nothing(committed: Any) -> None:
+def test_a_withdrawn_shard_leaves_nothing_but_its_photos_hashes(committed: Any) -> None:
     name = committed.plan.shards[1].name
+    table = (committed.path / f"{name}.parquet").read_bytes()
     withdraw(committed.path, name)
-    assert [path for path in committed.path.rglob("*") if path.name.startswith(name)] == []
+    (kept,) = [path for path in committed.path.rglob("*") if path.name.startswith(name)]
+    assert (kept.parent.name, kept.name, kept.read_bytes()) == ("records", f"{name}.withdrawn", table)
     assert [record.name for record in read_records(committed.path)] == [committed.plan.shards[0].name]
     withdraw(committed.path, name)  # once more is no error
-    assert os.listdir(committed.path / "records") == [f"{committed.plan.shards[0].name}.json"]  # noqa: PTH208
+    assert kept.read_bytes() == table

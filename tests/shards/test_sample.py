@@ -1,11 +1,10 @@
-"""Samples under every way to store them: their places agree, `verify` accepts them and finds what was
-moved.
+"""Samples under every way to store them: their places agree, and what counts as foreground comes from what
+is stored.
 """
 
 from __future__ import annotations
 
 import json
-from typing import Any
 
 import cv2
 import numpy as np
@@ -22,10 +21,7 @@ from maskgen.io.images.encode import encode_jpeg
 from maskgen.io.images.stored import decode_photo
 from maskgen.shards import patch
 from maskgen.shards.meta import unpack_meta
-from maskgen.shards.reader import SampleBytes
 from maskgen.shards.sample import SampleId, StoredPhoto, encode_sample, store_mask
-from maskgen.shards.verify import check_sample
-from maskgen.types import Box
 
 H, W = 120, 181
 THRESHOLD = 0.4
@@ -61,11 +57,6 @@ def make(config: RunConfig, *, empty: bool = False) -> dict[str, bytes]:
     )
 
 
-def faults(parts: dict[str, bytes], config: RunConfig) -> list[str]:
-    options: dict[str, Any] = config.fingerprint_fields()
-    return list(check_sample(SampleBytes("k", parts), options))
-
-
 OPTIONS: tuple[dict[str, object], ...] = (
     {},
     {"background_store": "patch"},
@@ -79,12 +70,9 @@ OPTIONS: tuple[dict[str, object], ...] = (
 
 @pytest.mark.parametrize("options", OPTIONS, ids=str)
 @pytest.mark.parametrize("empty", [False, True])
-def test_every_store_verifies_and_says_where_its_background_lies(
-    options: dict[str, object], empty: bool
-) -> None:
+def test_every_store_says_where_its_background_lies(options: dict[str, object], empty: bool) -> None:
     config = config_of(**options)
     parts = make(config, empty=empty)
-    assert faults(parts, config) == []
     place = patch.background_box(parts["meta"])
     facts = json.loads(parts["json"])
     assert facts["bg_box"] == list(place)
@@ -114,41 +102,6 @@ def test_a_patch_is_a_part_of_the_same_background() -> None:
     assert len(patched["bg.jpg"]) < len(full["bg.jpg"])
     difference = patch.read_background(patched).astype(int) - patch.read_background(full)
     assert np.abs(difference).mean() < 1
-
-
-def moved(parts: dict[str, bytes], box: Box, *, in_json: bool = True) -> dict[str, bytes]:
-    meta = np.frombuffer(parts["meta"], "<i4").copy()
-    meta[13:17] = box
-    facts = json.loads(parts["json"])
-    if in_json:
-        facts["bg_box"] = list(box)
-    return {**parts, "meta": meta.tobytes(), "json": json.dumps(facts).encode()}
-
-
-@pytest.mark.parametrize("store", ["full", "patch"])
-@pytest.mark.parametrize("shift", [(1, 0), (0, -3), (500, 0), (-500, 0)])
-def test_a_background_moved_on_its_photo_is_found(store: str, shift: tuple[int, int]) -> None:
-    config = config_of(background_store=store)
-    parts = make(config)
-    y0, x0, y1, x1 = patch.background_box(parts["meta"])
-    box = Box(y0 + shift[0], x0 + shift[1], y1 + shift[0], x1 + shift[1])
-    assert "JSON and meta" in " ".join(faults(moved(parts, box, in_json=False), config))
-    if store == "full" or abs(shift[0]) == 500:
-        assert "does not lie" in " ".join(faults(moved(parts, box), config))
-
-
-def test_a_background_of_another_size_or_off_the_foreground_is_found() -> None:
-    config = config_of(background_store="patch")
-    parts = make(config)
-    y0, x0, y1, x1 = patch.background_box(parts["meta"])
-    wider = moved(parts, Box(y0, x0, y1, x1 + 1))
-    assert any(fault.startswith("bg.jpg is") for fault in faults(wider, config))
-    beside = moved(parts, Box(0, 0, y1 - y0, x1 - x0))
-    assert faults(beside, config) == ["the background does not lie where it must"]
-    assert faults(moved(parts, Box(0, 0, 0, 0)), config) != []
-    assert any(
-        "cannot be decoded" in fault for fault in faults({**parts, "meta": parts["meta"][:52]}, config)
-    )
 
 
 @pytest.mark.slow

@@ -11,6 +11,7 @@ import pytest
 from maskgen.errors import UsageError
 from maskgen.io.checksum import crc32c
 from maskgen.shards import commit, manifest
+from maskgen.shards.commit import ShardWriter
 from maskgen.shards.reader import read_samples
 from maskgen.shards.verify import LEVELS, repair, verify
 
@@ -90,6 +91,22 @@ def test_a_checksum_of_another_member_is_found_and_repaired(planned: Any, monkey
     assert planned.commit(0)
     manifest.write(planned.path)
     assert verify(planned.path, "full").faults == ()
+
+
+def test_a_table_of_other_images_than_the_plans_is_found(planned: Any) -> None:
+    """Sealed and sound in itself, but its label is none that was planned."""
+    planned.commit(1)
+    shard = planned.plan.shards[0]
+    with ShardWriter(planned.path, shard.name, planned.plan.members, planned.plan.fingerprint) as writer:
+        for label, sample in enumerate(planned.samples[0]):
+            writer.add(sample, label, "a" * 64)
+        writer.commit()
+    manifest.write(planned.path)
+    assert verify(planned.path, "quick").faults == ()
+    (fault,) = verify(planned.path, "hashes").faults
+    assert fault.where == shard.name
+    assert fault.text == "the table lists ('a1', 'a1.jpg', '1'), the plan ('a1', 'a1.jpg', '0')"
+    assert repair(planned.path) == [shard.name]
 
 
 def test_what_lies_in_the_folder_beside_it_is_named(committed: Any) -> None:

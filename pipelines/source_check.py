@@ -1,0 +1,154 @@
+"""Whether the photos of a source are still those that its shards were made of.
+
+The plan names each photo with its size; that another one of the same size took its place, only the SHA-256 in
+the shards' tables tells.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from maskgen.config.run_config import RunConfig
+from maskgen.errors import ImageFault, MaskgenError, UsageError
+from maskgen.shards import manifest, naming, table
+from maskgen.shards.plan import Plan, PlannedImage, read_plan, shard_files, shard_rows
+from maskgen.shards.record import Record, record_path
+from maskgen.shards.verify import Fault
+
+from .sources import ByteReader, source_root
+
+_HASHED_AT_START = 200  # photos, well below a second
+_NAMED = 3
+
+
+@dataclass(frozen=True, slots=True)
+class Expected:
+    """A photo of the plan, and the SHA-256 it had when its shard was made."""
+
+    image: PlannedImage
+    sha256: str
+
+
+def check_source(output: Path, source: Path, tick: Callable[[int], None] = lambda _: None) -> Iterator[Fault]:
+    """Compare every photo of a source with the hash in the tables.
+
+    Args:
+        output: the data set's folder.
+        source: the run's input.
+        tick: called with the number of photos done.
+
+    Yields:
+        A fault for each photo that is another one, or is no longer there.
+
+    Raises:
+        UsageError: the source is not there, or the plan did not come along with the shards.
+        ShardFault: the plan, a record or a table is damaged.
+    """
+    if not (output / naming.PLAN_TABLE).exists():
+        raise UsageError(
+            "without its plan a folder does not say where its photos lie",
+            where=str(output / naming.PLAN_TABLE),
+            remedy="copy plan.json, plan.parquet and records/ along with the shards",
+        )
+    plan = read_plan(output)
+    options = plan.identity["options"]
+    root = source_root(RunConfig(dataset=options["dataset"], input=str(source), output="-"))
+    reader = ByteReader(root, options["max_bytes"])
+    numbers = {shard.name: number for number, shard in enumerate(plan.shards)}
+    done = 0
+    try:
+        for record in manifest.build(output, plan).shards:
+            for one in _expected(output, numbers[record.name], record):
+                if text := _difference(reader, one):
+                    yield Fault(record.name, f"{one.image.sample.key}: {text}")
+                done += 1
+                tick(done)
+    finally:
+        reader.close()
+
+
+def _expected(output: Path, number: int, record: Record) -> Iterator[Expected]:
+    """The photos of a committed shard that could be read when it was made."""
+    rows = table.read(output / f"{record.name}.parquet", ["key", "source_sha256"]).to_pylist()
+    hashes = {row["key"]: row["source_sha256"] for row in rows}
+    for image in shard_rows(output, number):
+        if sha256 := hashes.get(image.sample.key):
+            yield Expected(image, sha256)
+
+
+def _difference(reader: ByteReader, one: Expected) -> str:
+    """Why a photo is not the one of then; empty when it is."""
+    path = one.image.sample.path
+    try:
+        data = reader.read(one.image.ref)
+    except ImageFault as fault:
+        return f"{path} can no longer be read ({fault})"
+    if hashlib.sha256(data).hexdigest() == one.sha256:
+        return ""
+    return f"{path} is not the photo that the sample was made of: another SHA-256"
+
+
+def note_touched(root: Path, output: Path, plan: Plan, shards: Mapping[int, Record]) -> list[str]:
+    """What a resumed run says of photos that were written after their shard was.
+
+    Their times are looked at, and up to 200 that are younger than their shard are compared by their hash: the
+    committed shards stay as they are.
+
+    Args:
+        root: the folder of the source.
+        output: the data set's folder.
+        plan: of the run.
+        shards: the committed shards by number.
+    """
+    try:
+        touched = list(_touched(root, output, shards))
+    except (MaskgenError, OSError):  # a damaged shard is for verify to tell
+        return []
+    reader = ByteReader(root, plan.identity["options"]["max_bytes"])
+    compared = touched[:_HASHED_AT_START]
+    changed = [one.image.sample.path for one in compared if _difference(reader, one)]
+    reader.close()
+    notes = []
+    if changed:
+        notes.append(
+            f"{len(changed)} photos have changed since their shards were made, which stay as they are "
+            f"({name_some(changed)}); maskgen verify --source INPUT --repair withdraws such shards"
+        )
+    if len(touched) > len(compared):
+        notes.append(
+            f"{len(touched)} photos are younger than their shards, {len(compared)} of them were compared; "
+            "maskgen verify --source INPUT compares all"
+        )
+    return notes
+
+
+def _touched(root: Path, output: Path, shards: Mapping[int, Record]) -> Iterator[Expected]:
+    """Photos in files that were written, moved or linked after the record of their shard."""
+    times: dict[str, int] = {}
+    for number, record in shards.items():
+        made = record_path(output, record.name).stat().st_mtime_ns
+        files = shard_files(output, number)
+        for file in files - times.keys():
+            times[file] = _last_change(root / file)
+        young = {file for file in files if times[file] > made}
+        if young:
+            expected = _expected(output, number, record)
+            yield from (one for one in expected if one.image.ref.file in young)
+
+
+def _last_change(path: Path) -> int:
+    """Of content or place, in nanoseconds; 0 for a file that is not there."""
+    try:
+        status = path.stat()
+    except OSError:
+        return 0
+    return max(status.st_mtime_ns, status.st_ctime_ns)
+
+
+def name_some(paths: Sequence[str]) -> str:
+    """The first few paths, and how many more there are."""
+    more = f" and {len(paths) - _NAMED} more" if len(paths) > _NAMED else ""
+    return ", ".join(paths[:_NAMED]) + more
