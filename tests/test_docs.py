@@ -202,7 +202,7 @@ def check_read(names: dict[str, Any]) -> None:
     assert (names["tensor"].numpy() == reader["animals_chelsea"]).all()
     assert (coco.decode(coco.frPyObjects(names["coco"], *names["coco"]["size"])) == hard).all()
     for path, _ in names["data"].samples:  # photos that show their own masks
-        mask = reader.hard(names["key_of"](path)).astype(np.uint8) * 255
+        mask = reader.hard(reader.key_of(path)).astype(np.uint8) * 255
         cv2.imwrite(path, cv2.merge([mask, mask, mask]))
     for photo, mask, label in names["data"]:
         assert ((photo[0] > 127) == (mask == 1)).float().mean() > 0.97

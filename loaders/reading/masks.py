@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from collections.abc import Iterator
 from functools import cached_property
 from pathlib import Path
@@ -22,6 +23,7 @@ from maskgen.types import HardMask
 from ..dataset.dataset import Dataset
 from ..dataset.open import open_dataset
 from ..dataset.shard import Shard, read_member
+from .source_paths import SourcePaths
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -89,6 +91,32 @@ class MaskReader:
         """
         shard, row = self._place(key)
         return _decode(self._read(shard, row, naming.MASK), shard, row)
+
+    def key_of(self, path: str | os.PathLike[str], root: str | os.PathLike[str] | None = None) -> str:
+        """The key of a photo by its path, as `ImageFolder` or a walk of the originals has it.
+
+        A photo in quarantine has a key too, and no mask: ``key in reader`` tells.
+
+        Args:
+            path: of the photo, absolute or relative to any folder from the source's root upwards.
+            root: the run's ``--input``; needed only where the end of a path could mean two photos.
+
+        Raises:
+            KeyError: no photo of the source has this path.
+            UsageError: two could be meant.
+            ShardFault: a table is damaged.
+
+        Example:
+            ```python
+            reader = MaskReader("shards/")
+            mask = reader[reader.key_of("photos/animals/chelsea.jpg")]
+            ```
+        """
+        return self._source_paths.key_of(path, root)
+
+    @cached_property
+    def _source_paths(self) -> SourcePaths:
+        return SourcePaths(self.dataset.path, (shard.name for shard in self.dataset.shards))
 
     def keys(self) -> Iterator[str]:
         """The keys in the order of the shards."""

@@ -56,6 +56,13 @@ def test_unknown_keys(drawn: Any, key: str) -> None:
         reader.record(key)
 
 
+def test_every_photo_is_found_by_its_path_also_in_quarantine(drawn: Any) -> None:
+    reader = MaskReader(drawn.path)
+    assert all(reader.key_of(f"photos/{one.key}.jpg") == one.key for one in drawn.drawings)
+    torn = reader.key_of("photos/s0009.jpg", root="photos")
+    assert (torn, torn in reader) == ("s0009", False)
+
+
 def test_a_number_is_no_key(drawn: Any) -> None:
     reader = MaskReader(drawn.path)
     assert 3 not in reader
