@@ -77,7 +77,7 @@ def part_rates(
     """
     context = multiprocessing.get_context("spawn")
     barrier, results = context.Barrier(workers), context.Queue()
-    options = replace(config.options, input=str(files[0].parent))
+    options = replace(config.options, input=os.path.commonpath([file.parent for file in files]))
     inline = replace(config, model_process=False, options=options)
     with tempfile.TemporaryDirectory() as scratch:
         arguments = (inline, list(files), Path(scratch), seconds, barrier, results)
@@ -124,10 +124,10 @@ def _parts(config: ResolvedConfig, files: list[Path], scratch: Path) -> dict[str
     root = Path(config.options.input)
     images = [
         PlannedImage(
-            SampleId(path.stem, None, path.name),
+            SampleId(f"photo-{number}", None, path.name),  # in folders, names repeat
             ByteRef(os.path.relpath(path, root), 0, path.stat().st_size),
         )
-        for path in files
+        for number, path in enumerate(files)
     ]
     photos = [photo for photo in map(stages.decode, images) if isinstance(photo, Decoded)]
     if not photos:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from pathlib import Path
 
 import pytest
@@ -27,6 +28,9 @@ def test_photos_are_spread_over_the_folder(tmp_path: Path) -> None:
 @pytest.mark.slow
 def test_every_part_has_a_rate_and_nothing_is_left_behind(tmp_path: Path) -> None:
     config, _ = planned(tmp_path)
+    for folder in ("cats", "dogs/small"):  # with a photo of the same name in each
+        (tmp_path / "photos" / folder).mkdir(parents=True)
+        shutil.copy(tmp_path / "photos" / "p0.jpg", tmp_path / "photos" / folder)
     before = set(tmp_path.rglob("*"))
     files = [path for path in photos_of(tmp_path / "photos") if path.stem != "p3"]
     rates = part_rates(config, files, workers=1, seconds=0.05)
