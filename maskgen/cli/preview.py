@@ -15,7 +15,7 @@ from .loader_options import find_recipe, open_with_photos
 from .options import DataFolder, Spelling, click_command
 from .terminal import own_options
 
-_OF_VIEWS = ("rows", "seed", "cell", "photos")
+_OF_VIEWS = ("rows", "seed", "cell")
 
 
 def _list_recipes(context: click.Context, value: str) -> None:
@@ -60,7 +60,8 @@ class PreviewOptions:
 def command(options: PreviewOptions) -> None:
     """Draw a contact sheet of samples spread over the data set in folder DATA.
 
-    Photo | mask | overlay | background.
+    Photo | mask | overlay | background, as far as they are stored; of the sidecar layout, photos and overlays
+    with --photos only.
 
     With --views, draw the first batch of a recipe as the loader gives it: photo with the crops | mask | every
     view, mask and negative, a row for each photo. Rows are numbered, and captions say what was done:
@@ -78,13 +79,23 @@ def command(options: PreviewOptions) -> None:
 
 
 def _draw_samples(options: PreviewOptions) -> str:
-    from ..drawing.contact_sheet import pick_spread, render_sheet
+    from ..drawing.contact_sheet import pick_spread, render_sheet, spread, titles
     from ..io.atomic import write_atomic
-    from ..shards import manifest
+    from ..shards import manifest, naming
 
-    rows = list(pick_spread(options.data, manifest.read(options.data), options.count or 24))
-    write_atomic(options.output, render_sheet(rows, ending=options.output.suffix.lower()))
-    return f"{len(rows)} samples"
+    whole, count = manifest.read(options.data), options.count or 24
+    photos = {}
+    if options.photos and naming.PHOTO not in whole.members:
+        from maskgen.loaders.inspect.originals import read_originals
+
+        with own_options():
+            photos = read_originals(options.data, options.photos, spread(whole, count))
+    elif naming.PHOTO not in whole.members:
+        click.echo("maskgen: note: these shards hold no photos; --photos INPUT draws them too", err=True)
+    rows = list(pick_spread(options.data, whole, count, photos))
+    heads = titles(whole.members, photos=bool(photos))
+    write_atomic(options.output, render_sheet(rows, heads, options.output.suffix.lower()))
+    return f"{len(rows)} samples, {' | '.join(heads)}"
 
 
 def _draw_views(options: PreviewOptions, name: str) -> str:

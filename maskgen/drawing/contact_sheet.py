@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -10,6 +10,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from ..io.images.encode import resize_image
 from ..io.images.stored import decode_mask, decode_photo
 from ..shards import naming, patch, reader
 from ..shards.manifest import Manifest
@@ -18,6 +19,7 @@ from ..shards.sample import hard_mask
 from ..types import RGB, HardMask
 
 CELL = 160
+_TALLEST = 240  # px; a picture that would be higher is narrower than its cell
 _GAP = 4
 _TEXT = 16
 _TITLE = 22  # characters above a picture
@@ -34,39 +36,63 @@ class Row:
     pictures: tuple[RGB, ...]
 
 
-def pick_spread(data: Path, whole: Manifest, count: int) -> Iterator[Row]:
+def spread(whole: Manifest, count: int) -> list[tuple[Record, tuple[int, ...]]]:
+    """`count` samples at equal distances over a data set, as their places in each shard that has some."""
+    last = max(0, whole.samples - 1)
+    wanted = np.unique(np.linspace(0, last, min(count, whole.samples)).round().astype(int))
+    first, found = 0, []
+    for record in whole.shards:
+        inside = wanted[(wanted >= first) & (wanted < first + record.samples)] - first
+        first += record.samples
+        if len(inside):
+            found.append((record, tuple(inside.tolist())))
+    return found
+
+
+def pick_spread(
+    data: Path, whole: Manifest, count: int, photos: Mapping[str, RGB] | None = None
+) -> Iterator[Row]:
     """Rows of `count` samples at equal distances over a data set.
+
+    Args:
+        data: its folder.
+        whole: its manifest.
+        count: of rows, as far as there are samples.
+        photos: by key, where the shards hold none, (H, W, 3) uint8 RGB each.
 
     Raises:
         ShardFault: a shard is not as recorded.
     """
-    wanted = np.unique(
-        np.linspace(0, max(0, whole.samples - 1), min(count, whole.samples)).round().astype(int)
-    )
-    first = 0
     parts = tuple(ext for ext in whole.members if ext in _SHOWN)
-    for record in whole.shards:
-        inside = set((wanted[(wanted >= first) & (wanted < first + record.samples)] - first).tolist())
-        first += record.samples
-        yield from _rows(data, record, parts, inside, whole)
+    for record, inside in spread(whole, count):
+        for number, sample in enumerate(reader.read_samples(data, record, parts)):
+            if number in inside:
+                yield sample_row(sample, whole.level, (photos or {}).get(sample.key))
 
 
-def _rows(
-    data: Path, record: Record, parts: tuple[str, ...], inside: set[int], whole: Manifest
-) -> Iterator[Row]:
-    if not inside:
-        return
-    for number, sample in enumerate(reader.read_samples(data, record, parts)):
-        if number in inside:
-            yield sample_row(sample, whole.level)
+def titles(members: Sequence[str], *, photos: bool) -> tuple[str, ...]:
+    """What the pictures of `sample_row` show.
+
+    Args:
+        members: of every sample.
+        photos: whether photos are given that the shards do not hold.
+
+    Example:
+        >>> from maskgen.drawing.contact_sheet import titles
+        >>> titles(("mask.png", "bg.jpg"), photos=False)
+        ('mask', 'background')
+    """
+    shown = ("photo", "mask", "overlay") if photos or naming.PHOTO in members else ("mask",)
+    return (*shown, "background") if naming.BACKGROUND in members else shown
 
 
-def sample_row(sample: reader.SampleBytes, level: int) -> Row:
+def sample_row(sample: reader.SampleBytes, level: int, photo: RGB | None = None) -> Row:
     """The pictures of one sample: photo, mask, overlay and the whole background, as far as they are stored.
 
     Args:
         sample: its photo, mask, background and meta.
         level: smallest mask value that counts as foreground.
+        photo: (H, W, 3) uint8 RGB, upright, where the sample holds none; it gets the size in KEY.meta.
 
     Raises:
         ImageFault: a member cannot be decoded.
@@ -75,9 +101,11 @@ def sample_row(sample: reader.SampleBytes, level: int) -> Row:
     parts = sample.members
     mask = decode_mask(parts[naming.MASK])
     pictures: list[RGB] = [gray_picture(mask)]
-    photo = None
     if naming.PHOTO in parts:
         photo = decode_photo(parts[naming.PHOTO])
+    elif photo is not None:
+        photo = resize_image(photo, patch.photo_size(parts[naming.META]))
+    if photo is not None:
         hard = hard_mask(mask, level, (photo.shape[0], photo.shape[1]))
         pictures = [photo, *pictures, overlay(photo, hard)]
     if naming.BACKGROUND in parts:
@@ -149,29 +177,36 @@ def render_sheet(rows: Sequence[Row], titles: Sequence[str] = (), ending: str = 
         b'PNG'
     """
     width = max((len(row.pictures) for row in rows), default=1) * (CELL + _GAP) + _GAP
-    height = CELL + _TEXT + _GAP
-    columns = max(1, round((len(rows) * height / width) ** 0.5))
-    lines = -(-len(rows) // columns)
+    drawn = [_render_row(row, width) for row in rows]
+    columns = max(1, round((sum(map(len, drawn)) / width) ** 0.5))
     head = _GAP + (_TEXT if titles else 0)
-    sheet = np.full((max(1, lines) * height + head, columns * width, 3), 255, np.uint8)
+    ends, corners = [head] * columns, []
+    for picture in drawn:  # each where the sheet is shortest, so that a low row leaves no band below it
+        column = ends.index(min(ends))
+        corners.append((ends[column], column * width))
+        ends[column] += len(picture)
+    sheet = np.full((max(*ends, head + _TEXT), columns * width, 3), 255, np.uint8)
     for column in range(columns):
         for number, title in enumerate(titles):
             _write(sheet[:head], title[:_TITLE], column * width + _GAP + number * (CELL + _GAP))
-    for number, row in enumerate(rows):
-        line, column = divmod(number, columns)
-        _render_row(sheet[line * height + head : (line + 1) * height + head, column * width + _GAP :], row)
+    for picture, (top, left) in zip(drawn, corners, strict=True):
+        sheet[top : top + len(picture), left : left + width] = picture
     done, data = cv2.imencode(ending, cv2.cvtColor(sheet, cv2.COLOR_RGB2BGR))
     if not done:  # pragma: no cover - OpenCV refuses no plain array
         raise ValueError("OpenCV could not write the contact sheet")
     return bytes(data)
 
 
-def _render_row(area: NDArray[np.uint8], row: Row) -> None:
-    for number, picture in enumerate(row.pictures):
-        small = fit(picture)
-        left = number * (CELL + _GAP)
-        area[: small.shape[0], left : left + small.shape[1]] = small
-    _write(area[CELL:], row.key[:60], 0)
+def _render_row(row: Row, width: int) -> RGB:
+    """The pictures of a row above its key, as high as the highest of them."""
+    pictures = [fit(picture) for picture in row.pictures]
+    high = max((len(picture) for picture in pictures), default=0)
+    area = np.full((high + _TEXT + _GAP, width, 3), 255, np.uint8)
+    for number, picture in enumerate(pictures):
+        left = _GAP + number * (CELL + _GAP)
+        area[: len(picture), left : left + picture.shape[1]] = picture
+    _write(area[high:], row.key[:60], _GAP)
+    return area
 
 
 def _write(area: NDArray[np.uint8], text: str, left: int) -> None:
@@ -180,7 +215,7 @@ def _write(area: NDArray[np.uint8], text: str, left: int) -> None:
 
 
 def fit(picture: RGB) -> RGB:
-    """A picture at the size it has in a sheet: its longer side is `CELL` px.
+    """A picture at the size it has in a sheet: `CELL` px wide, less where it would be above 240 px high.
 
     Example:
         >>> from maskgen.drawing.contact_sheet import fit
@@ -188,7 +223,7 @@ def fit(picture: RGB) -> RGB:
         >>> fit(np.zeros((30, 60, 3), np.uint8)).shape
         (80, 160, 3)
     """
-    scale = CELL / max(picture.shape[:2])
+    scale = min(CELL / picture.shape[1], _TALLEST / picture.shape[0])
     size = (max(1, round(picture.shape[1] * scale)), max(1, round(picture.shape[0] * scale)))
     kernel = cv2.INTER_AREA if scale < 1 else cv2.INTER_LINEAR
     return np.asarray(cv2.resize(picture, size, interpolation=kernel), np.uint8)

@@ -160,8 +160,24 @@ def test_the_list_and_mistakes(call: Call, folder: Path, tmp_path: Path) -> None
     status, _, err = call("preview", folder / "full", "--views", "mocov2-bg-swap", *target)
     assert status == 2
     assert "did you mean 'mocov2-bg-swaps'?" in err
-    status, _, err = call("preview", folder / "full", "--rows", "3", "--photos", folder, *target)
-    assert (status, "--photos, --rows: only with --views" in err) == (2, True)
+    status, _, err = call("preview", folder / "full", "--rows", "3", "--cell", "99", *target)
+    assert (status, "--cell, --rows: only with --views" in err) == (2, True)
     status, _, err = call("preview", folder / "full", "--views", "msr", "--count", "3", *target)
     assert (status, "--count: not with --views" in err) == (2, True)
     assert not (tmp_path / "v.png").exists()
+
+
+@pytest.mark.slow
+def test_samples_of_the_sidecar_layout_are_drawn_as_those_with_photos(
+    call: Call, folder: Path, tmp_path: Path
+) -> None:
+    full, sidecar, alone = (tmp_path / f"{name}.png" for name in ("full", "sidecar", "alone"))
+    shards = folder / "sidecar"
+    heads = "10 samples, photo | mask | overlay | background"
+    assert heads in call("preview", folder / "full", "--output", full)[1]
+    assert heads in call("preview", shards, "--photos", folder / "photos", "--output", sidecar)[1]
+    assert full.read_bytes() == sidecar.read_bytes()
+    _, out, err = call("preview", shards, "--output", alone)
+    assert ("10 samples, mask | background" in out, "--photos INPUT draws them too" in err) == (True, True)
+    status, _, err = call("preview", shards, "--photos", tmp_path, "--output", alone)
+    assert (status != 0, "the originals are not here" in err) == (True, True)

@@ -33,6 +33,57 @@ def test_every_picture_lands_in_the_sheet() -> None:
         assert pixels == 5 * contact_sheet.CELL * round(contact_sheet.CELL * 40 / 60)
 
 
+def test_low_and_high_pictures_leave_no_band_between_rows() -> None:
+    """However photos are shaped, what is white between two pictures of a column is a caption's height."""
+    shapes = [(60, 120), (120, 60), (100, 100), (30, 150), (60, 120), (90, 120), (200, 90)]
+    rows = [contact_sheet.Row("", (np.zeros((*shape, 3), np.uint8),)) for shape in shapes]
+    image = cv2.imdecode(np.frombuffer(contact_sheet.render_sheet(rows), np.uint8), cv2.IMREAD_GRAYSCALE)
+    width = contact_sheet.CELL + 8
+    ends = []
+    for left in range(0, image.shape[1], width):
+        black = (image[:, left : left + width] < 10).any(axis=1)
+        ends.append(np.flatnonzero(black).max())
+        edges = np.flatnonzero(np.diff(np.concatenate([[False], black, [False]]).astype(int)))
+        heights, gaps = edges[1::2] - edges[::2], edges[2::2] - edges[1:-1:2]
+        assert set(gaps.tolist()) <= {20}
+        assert heights.max() <= 240
+    assert max(ends) - min(ends) <= 260
+
+
+def test_titles_stand_above_every_column() -> None:
+    rows = [contact_sheet.Row("k", (np.zeros((40, 60, 3), np.uint8),) * 2) for _ in range(8)]
+    with_titles, without = (
+        cv2.imdecode(np.frombuffer(contact_sheet.render_sheet(rows, heads), np.uint8), cv2.IMREAD_GRAYSCALE)
+        for heads in (("photo", "mask"), ())
+    )
+    assert (with_titles[16:] == without).all()  # a line higher, and else the same
+    columns = without.shape[1] // (2 * (contact_sheet.CELL + 4) + 4)
+    assert columns > 1
+    for cell in range(2 * columns):
+        left = cell // 2 * (2 * (contact_sheet.CELL + 4) + 4) + cell % 2 * (contact_sheet.CELL + 4)
+        assert (with_titles[:18, left : left + 60] < 128).any()
+
+
+@pytest.mark.parametrize(
+    ("members", "photos", "wanted"),
+    [
+        (("jpg", "mask.png", "bg.jpg"), False, ("photo", "mask", "overlay", "background")),
+        (("mask.png",), True, ("photo", "mask", "overlay")),
+        (("mask.png", "bg.jpg", "json"), False, ("mask", "background")),
+    ],
+)
+def test_titles_name_what_is_drawn(members: tuple[str, ...], photos: bool, wanted: tuple[str, ...]) -> None:
+    assert contact_sheet.titles(members, photos=photos) == wanted
+
+
+def test_a_photo_that_lies_elsewhere_gets_the_size_of_its_mask() -> None:
+    members, background = encoded(background_store="patch", layout="sidecar")
+    photo = np.full((180, 300, 3), 90, np.uint8)  # as with --short-side: the mask is of a smaller photo
+    shown, mask, _, filled = contact_sheet.sample_row(SampleBytes("k", members), 128, photo).pictures
+    assert shown.shape == mask.shape == filled.shape == background.shape == (90, 150, 3)
+    assert (shown == 90).all()
+
+
 def test_an_empty_sheet_is_still_a_picture() -> None:
     assert cv2.imdecode(np.frombuffer(contact_sheet.render_sheet([]), np.uint8), cv2.IMREAD_COLOR) is not None
 

@@ -1,0 +1,66 @@
+"""The original photos of some samples, as pictures: of any format that stage one reads."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterable
+from pathlib import Path
+
+import numpy as np
+
+from maskgen.errors import ImageFault, ShardFault
+from maskgen.io.images.decode import Limits, decode
+from maskgen.shards.record import Record
+from maskgen.types import RGB
+
+from ..dataset.find_originals import find_photos
+from ..dataset.originals import Place, read_paths
+
+_LIMITS = Limits(max_bytes=1 << 28, max_pixels=1 << 28, max_side=1 << 16)
+
+
+def read_originals(
+    data: Path, photos: Path, wanted: Iterable[tuple[Record, tuple[int, ...]]]
+) -> dict[str, RGB]:
+    """The photos that masks were made of.
+
+    Args:
+        data: the folder of the shards.
+        photos: the folder of the originals.
+        wanted: for each shard the places of samples in it.
+
+    Returns:
+        By key, (H, W, 3) uint8 RGB, upright, at their own size.
+
+    Raises:
+        ShardFault: a photo is missing, cannot be decoded, or is not the one that the mask was made from.
+        UsageError: no such folder.
+    """
+    parts = []
+    for record, places in wanted:
+        paths = read_paths(data, record.name)
+        parts.append(paths.take(np.isin(np.arange(len(paths.keys)), places)))
+    found = find_photos(photos, parts)
+    return {
+        key: _decode(photos, key, next(found), sha256)
+        for part in parts
+        for key, sha256 in zip(part.keys.to_pylist(), part.sha256.to_pylist(), strict=True)
+    }
+
+
+def _decode(photos: Path, key: str, place: Place, sha256: str) -> RGB:
+    with (photos / place.file).open("rb") as file:
+        file.seek(place.offset)
+        data = file.read(place.size)
+    where = f"{key} in {photos / place.file}"
+    if hashlib.sha256(data).hexdigest() != sha256:
+        raise ShardFault(
+            "a photo is not the one that the mask was made from",
+            where=where,
+            cause="another SHA-256 than in the table",
+            remedy="give the folder of the originals, unchanged",
+        )
+    try:
+        return decode(data, _LIMITS).image
+    except ImageFault as fault:
+        raise ShardFault("cannot decode a photo", where=where, cause=str(fault)) from fault
