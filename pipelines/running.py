@@ -13,7 +13,7 @@ from typing import Any
 
 from maskgen.config.run_config import RunConfig, parse_budget
 from maskgen.errors import EXIT_DONE, EXIT_FAULTS, MaskgenError, ShardFault
-from maskgen.io.atomic import sweep_partials
+from maskgen.io.atomic import make_folder, sweep_partials
 from maskgen.io.owner import share_folder
 from maskgen.processes.signals import StopSignals
 from maskgen.shards import manifest, naming, table
@@ -110,9 +110,9 @@ def _run(wanted: RunConfig, options: RunOptions, stop: StopSignals) -> Outcome:
     config = resolve(wanted)
     output = Path(wanted.output)
     new = [path for path in (output / naming.RECORDS, output, *output.parents) if not path.exists()]
-    make_folders(wanted)
-    with share_folder(output) as is_alone:
+    with share_folder(output, lambda: make_folders(wanted)) as is_alone:
         try:
+            make_folder(output / naming.RECORDS)  # a run that made nothing may have just removed it
             return _make(config, wanted, options, stop, is_alone)
         except MaskgenError:
             if is_alone():

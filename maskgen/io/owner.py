@@ -137,8 +137,12 @@ def _is_abandoned(path: Path, descriptor: int, now: float) -> bool:
 
 
 @contextlib.contextmanager
-def share_folder(folder: Path) -> Iterator[Callable[[], bool]]:
-    """Be seen by whoever else works in a folder; waits while one that was alone there empties it.
+def share_folder(folder: Path, make: Callable[[], None]) -> Iterator[Callable[[], bool]]:
+    """Be seen by whoever else works in a folder; waits while one that was alone there empties or removes it.
+
+    Args:
+        folder: to be seen in.
+        make: makes it where it is absent.
 
     Yields:
         A function that tells whether surely nobody else is in the folder, and if so keeps all others out to
@@ -147,12 +151,10 @@ def share_folder(folder: Path) -> Iterator[Callable[[], bool]]:
     Raises:
         OSError: the folder cannot be opened.
     """
-    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
-    locks = True
-    try:
-        fcntl.flock(descriptor, fcntl.LOCK_SH)
-    except OSError:
-        locks = False
+    make()
+    while (held := _lock_shared(folder)) is None:
+        make()
+    descriptor, locks = held
 
     def is_alone() -> bool:
         try:
@@ -165,6 +167,24 @@ def share_folder(folder: Path) -> Iterator[Callable[[], bool]]:
         yield is_alone
     finally:
         os.close(descriptor)
+
+
+def _lock_shared(folder: Path) -> tuple[int, bool] | None:
+    """A descriptor with a shared lock, and whether there are locks; None if the folder is gone by then."""
+    try:
+        descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    except FileNotFoundError:
+        return None
+    locks = True
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_SH)
+    except OSError:
+        locks = False
+    with contextlib.suppress(FileNotFoundError):
+        if os.path.samestat(os.fstat(descriptor), folder.stat()):
+            return descriptor, locks
+    os.close(descriptor)
+    return None
 
 
 def is_local(path: Path) -> bool:

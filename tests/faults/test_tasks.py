@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import json
 import resource
+import shutil
 import subprocess
 import sys
+import time
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -41,15 +44,30 @@ def fails_before_its_first_shard(output: Path, make_set: MakeSet) -> None:
 
 def test_a_failing_task_spares_the_plan_while_another_is_there(make_set: MakeSet, tmp_path: Path) -> None:
     output = tmp_path / "shards"
-    output.mkdir()
-    with share_folder(output):  # the other one, on its first shard
+    with share_folder(output, output.mkdir):  # the other one, on its first shard
         fails_before_its_first_shard(output, make_set)
         assert {naming.PLAN, naming.PLAN_TABLE, naming.MANIFEST} <= {path.name for path in output.iterdir()}
 
 
 def test_a_failing_task_that_is_alone_leaves_the_folder_free(make_set: MakeSet, tmp_path: Path) -> None:
     fails_before_its_first_shard(tmp_path / "shards", make_set)
-    assert not (tmp_path / "shards").exists()  # not even the folders that it had made
+    assert not (tmp_path / "shards").exists()
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("left", [False, True], ids=["all", "the records"])
+def test_a_run_that_waits_while_another_removes_its_folders_makes_them_again(
+    left: bool, make_set: MakeSet, tmp_path: Path
+) -> None:
+    output = tmp_path / "shards"
+    with ThreadPoolExecutor() as pool:
+        with share_folder(output, lambda: (output / naming.RECORDS).mkdir(parents=True)) as is_alone:
+            assert is_alone()
+            waiting = pool.submit(make_set, output)
+            time.sleep(0.5)
+            assert not waiting.done()
+            shutil.rmtree(output / naming.RECORDS if left else output)
+        assert waiting.result().manifest.complete
 
 
 def test_where_others_may_go_unseen_the_plan_stays(
