@@ -197,7 +197,10 @@ def _one_pass(
             remedy="check --input and --dataset: docs/how-to/sources.md has the layout of each kind",
         )
     members = naming.members(
-        photo=options.layout == "full", background=options.background != "none", classes=bool(classes)
+        photo=options.layout == "full",
+        lossless=options.photo_format == naming.LOSSLESS_PHOTO,
+        background=options.background != "none",
+        classes=bool(classes),
     )
     facts = config.identity(digest([list(shard) for shard in shards]))
     head = tuple(notes[:_MAX_NOTES])

@@ -96,6 +96,8 @@ def resolve(config: RunConfig) -> ResolvedConfig:
     """
     spec = METHODS[config.method]
     config = dataclasses.replace(config, threshold=config.threshold or spec.threshold)
+    if config.layout == "sidecar":
+        config = dataclasses.replace(config, photo_format=_DEFAULTS["photo_format"])
     unused = _unused_draw_options(config)
     config = dataclasses.replace(config, **{name: _DEFAULTS[name] for name in unused})
     if not spec.network:  # what a method ignores is no part of the run's fingerprint

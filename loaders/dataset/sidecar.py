@@ -24,7 +24,7 @@ def join(dataset: Dataset, folder: Path, *, check_hashes: bool, drop: bool) -> D
         ShardFault: a photo is missing or is not the one that the mask was made from.
         UsageError: the shards hold photos themselves, or some are unfit and `drop` is off.
     """
-    if naming.PHOTO in dataset.members:
+    if naming.stored_ext(naming.PHOTO, dataset.members) in dataset.members:
         raise UsageError("the shards hold their photos themselves", arguments=[("photos", None)])
     paths = {shard.name: _paths_of(dataset.path, shard) for shard in dataset.shards}
     unfit = [key for p in paths.values() for key in np.array(p.keys)[~p.fit].tolist()]

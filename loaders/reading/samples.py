@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from maskgen.errors import ImageFault, ShardFault, UsageError
-from maskgen.io.images.header import jpeg_size
+from maskgen.io.images.header import jpeg_size, png_size
 from maskgen.shards import naming, tar
 from maskgen.shards.reader import BIT_ROT
 
@@ -51,7 +51,8 @@ class SampleReader:
 
     Args:
         dataset: from `open_dataset`.
-        members: extensions that `encoded` and `take` will be asked for, such as ``("jpg", "bg.jpg")``.
+        members: extensions that `encoded` and `take` will be asked for, such as ``("jpg", "bg.jpg")``; the
+            first stands for the photo, also where it is stored as a PNG.
         on_error: ``raise``, or ``skip``.
         threads: how many threads `take` reads with; more than one pays on network file systems.
         open_files: tars kept open; by default as many as the process's limit allows, at most 256.
@@ -191,6 +192,7 @@ class SampleReader:
         if ext == naming.PHOTO and self.dataset.photos is not None:
             where = self.dataset.photos.where(sample)
         else:
+            ext = naming.stored_ext(ext, shard.members)
             start, _ = shard.place(row, shard.members.index(ext))
             where = f"{shard.tar_name} {shard.keys[row].decode()}.{ext} at byte {start}"
         return BrokenSample(what, where=where, cause=cause, sample=sample)
@@ -222,7 +224,9 @@ class SampleReader:
     def _read(self, batch: Buffers, rows: list[Row]) -> dict[int, BrokenSample]:
         faults: dict[int, BrokenSample] = {}
         columns = [
-            (ext, self.dataset.members.index(ext)) for ext in batch.members if not self._is_original(ext)
+            (ext, self.dataset.members.index(naming.stored_ext(ext, self.dataset.members)))
+            for ext in batch.members
+            if not self._is_original(ext)
         ]
         slots = {ext: batch.slots(rows, column) for ext, column in columns}
         for row in rows:
@@ -285,6 +289,7 @@ class SampleReader:
         slot: NDArray[np.uint8] | None = None,
     ) -> NDArray[np.uint8]:
         """Content of a member, a picture of the size in `meta`; `slot` has room for whole blocks."""
+        asked, ext = ext, naming.stored_ext(ext, self.dataset.members)
         column = self.dataset.members.index(ext)
         size = row.lengths[column]
         data = np.empty(int(padded_bytes(np.array(size))), np.uint8) if slot is None else slot
@@ -297,14 +302,14 @@ class SampleReader:
             raise self.fault(row.sample, ext, what, BIT_ROT)
         if ext in _SIGNATURES and content[:2].tobytes() != _SIGNATURES[ext]:
             raise self.fault(row.sample, ext, "a member is no picture of its kind")
-        if ext in PICTURES and meta is not None:
-            self._check_size(row, ext, content, self._bounds.picture_size(ext, meta))
+        if asked in PICTURES and meta is not None:
+            self._check_size(row, ext, content, self._bounds.picture_size(asked, meta))
         return content
 
     def _check_size(self, row: Row, ext: str, content: NDArray[np.uint8], size: tuple[int, int]) -> None:
         """No decoder sees a picture of another size than the bounds were checked for."""
         try:
-            found = jpeg_size(content.data)
+            found = png_size(content.data) if ext == naming.LOSSLESS_PHOTO else jpeg_size(content.data)
         except ImageFault as error:
             raise self.fault(row.sample, ext, "a picture's header is damaged", str(error)) from error
         if found != size:
@@ -328,11 +333,18 @@ class SampleReader:
 
 
 PICTURES = (naming.PHOTO, naming.BACKGROUND)
-_SIGNATURES = {naming.PHOTO: b"\xff\xd8", naming.BACKGROUND: b"\xff\xd8", naming.MASK: b"\x89P"}
+_SIGNATURES = {
+    naming.PHOTO: b"\xff\xd8",
+    naming.LOSSLESS_PHOTO: b"\x89P",
+    naming.BACKGROUND: b"\xff\xd8",
+    naming.MASK: b"\x89P",
+}
 
 
 def _check_member(dataset: Dataset, ext: str) -> None:
-    if ext in dataset.members or (ext == naming.PHOTO and dataset.photos is not None):
+    if naming.stored_ext(ext, dataset.members) in dataset.members or (
+        ext == naming.PHOTO and dataset.photos is not None
+    ):
         return
     if ext == naming.PHOTO:
         raise UsageError(

@@ -34,7 +34,7 @@ def open_with_photos(data: Path, photos: Path | None) -> Dataset:
     from ..shards import naming
 
     dataset = open_dataset(data, photos=photos)
-    if naming.PHOTO not in dataset.members and photos is None:
+    if naming.stored_ext(naming.PHOTO, dataset.members) not in dataset.members and photos is None:
         raise UsageError(
             "the shards hold no photos (layout sidecar)",
             where=str(data),

@@ -85,12 +85,13 @@ def _draw_samples(options: PreviewOptions) -> str:
 
     whole, count = manifest.read(options.data), options.count or 24
     photos = {}
-    if options.photos and naming.PHOTO not in whole.members:
+    kept = naming.stored_ext(naming.PHOTO, whole.members) in whole.members
+    if options.photos and not kept:
         from maskgen.loaders.inspect.originals import read_originals
 
         with own_options():
             photos = read_originals(options.data, options.photos, spread(whole, count))
-    elif naming.PHOTO not in whole.members:
+    elif not kept:
         click.echo("maskgen: note: these shards hold no photos; --photos INPUT draws them too", err=True)
     rows = list(pick_spread(options.data, whole, count, photos))
     heads = titles(whole.members, photos=bool(photos))

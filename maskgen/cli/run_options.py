@@ -69,6 +69,7 @@ def find_unused(config: RunConfig) -> Iterator[str]:
         (config.background != "none", _OF_BACKGROUNDS, "no backgrounds are made"),
         (config.sample, ("seed", "sample_by", "pareto_alpha"), "no sample is drawn"),
         (config.sample_by == "pareto", ("pareto_alpha",), "the sample is not drawn by pareto"),
+        (config.layout == "full", ("photo_format",), "no photos are stored"),
         (config.dataset == "folder", ("labels",), "the data set is no folder"),
         (config.dataset == "jft", _OF_TFRECORDS, "the data set is not jft"),
     )

@@ -75,7 +75,7 @@ def _whole_background(sample: SampleBytes) -> bytes:
     from ..shards import naming, patch
 
     members = sample.members
-    if naming.PHOTO not in members or naming.BACKGROUND not in members:
+    if naming.stored_ext(naming.PHOTO, members) not in members or naming.BACKGROUND not in members:
         return b""
     if patch.background_box(members[naming.META]) == (0, 0, *patch.photo_size(members[naming.META])):
         return b""

@@ -169,6 +169,13 @@ class RunConfig:
         group="masks",
         choices=("antialias", "official"),
     )
+    photo_format: str = option(
+        "jpg",
+        "jpg: plain JPEGs as they are, other photos re-encoded with --jpeg-quality; png: every photo with "
+        "exactly its pixels, for PNG sources and small photos.",
+        group="output",
+        choices=("jpg", "png"),
+    )
     jpeg_quality: int = option(
         95, "JPEG quality of re-encoded photos.", group="output", bounds=between(1, 100)
     )

@@ -23,7 +23,7 @@ _TALLEST = 240  # px; a picture that would be higher is narrower than its cell
 _GAP = 4
 _TEXT = 16
 _TITLE = 22  # characters above a picture
-_SHOWN = (naming.PHOTO, naming.MASK, naming.BACKGROUND, naming.META)
+_SHOWN = (naming.PHOTO, naming.LOSSLESS_PHOTO, naming.MASK, naming.BACKGROUND, naming.META)
 _GRAY = 127  # where the photo of a patch is not at hand
 _TINT = np.array([230, 30, 60], np.float32)
 
@@ -82,7 +82,11 @@ def titles(members: Sequence[str], *, photos: bool) -> tuple[str, ...]:
         >>> titles(("mask.png", "bg.jpg"), photos=False)
         ('mask', 'background')
     """
-    shown = ("photo", "mask", "overlay") if photos or naming.PHOTO in members else ("mask",)
+    shown = (
+        ("photo", "mask", "overlay")
+        if photos or naming.stored_ext(naming.PHOTO, members) in members
+        else ("mask",)
+    )
     return (*shown, "background") if naming.BACKGROUND in members else shown
 
 
@@ -101,8 +105,9 @@ def sample_row(sample: reader.SampleBytes, level: int, photo: RGB | None = None)
     parts = sample.members
     mask = decode_mask(parts[naming.MASK])
     pictures: list[RGB] = [gray_picture(mask)]
-    if naming.PHOTO in parts:
-        photo = decode_photo(parts[naming.PHOTO])
+    ext = naming.stored_ext(naming.PHOTO, parts)
+    if ext in parts:
+        photo = decode_photo(parts[ext])
     elif photo is not None:
         photo = resize_image(photo, patch.photo_size(parts[naming.META]))
     if photo is not None:

@@ -116,7 +116,7 @@ def open_truths(path: Path) -> Mapping[str, Truth]:
 
 def _open_shards(path: Path) -> tuple[float, list[MaskEntry]]:
     whole = manifest.read(path)
-    entries = [entry for record in whole.shards for entry in _entries(path, record)]
+    entries = [entry for record in whole.shards for entry in _entries(path, record, whole.members)]
     if not entries:
         raise UsageError(
             "the data set holds no sample", where=str(path), remedy="maskgen status says what became of it"
@@ -129,18 +129,19 @@ def _threshold(whole: Manifest) -> float:
     return HALF if whole.identity["options"]["binary"] else whole.threshold
 
 
-def _entries(path: Path, record: Record) -> list[MaskEntry]:
+def _entries(path: Path, record: Record, members: tuple[str, ...]) -> list[MaskEntry]:
     reader.check_size(path, record)
     if "tar" not in record.files:
         return []
-    places = [table.column(ext, part) for ext in (naming.MASK, naming.PHOTO) for part in _PARTS]
+    pictures = (naming.MASK, naming.stored_ext(naming.PHOTO, members))
+    places = [table.column(ext, part) for ext in pictures for part in _PARTS]
     rows = table.read(path / f"{record.name}.parquet", ["key", "path", "status", *places]).to_pylist()
-    return [_entry(path / f"{record.name}.tar", row) for row in rows if row["status"] == "ok"]
+    return [_entry(path / f"{record.name}.tar", row, pictures) for row in rows if row["status"] == "ok"]
 
 
-def _entry(tar: Path, row: dict[str, object]) -> MaskEntry:
+def _entry(tar: Path, row: dict[str, object], pictures: tuple[str, str]) -> MaskEntry:
     key = str(row["key"])
-    mask, photo = (_member(tar, row, key, ext) for ext in (naming.MASK, naming.PHOTO))
+    mask, photo = (_member(tar, row, key, ext) for ext in pictures)
     if mask is None:
         raise ShardFault("the table knows no mask", where=f"{tar.name} {key}", remedy="maskgen verify")
     stem = name_of(str(row["path"]))

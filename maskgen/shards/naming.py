@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import re
 import unicodedata
+from collections.abc import Collection
 
 FORMAT_VERSION = 3
 READABLE = (2, 3)
@@ -23,7 +24,9 @@ PHOTO, MASK, BACKGROUND, JSON, CLASS, SAT, FG, META = (
     "fg",
     "meta",
 )
-MEMBERS = (PHOTO, MASK, BACKGROUND, JSON, CLASS, SAT, FG, META)
+LOSSLESS_PHOTO = "png"
+"""Extension of the photos of a data set that keeps their pixels; elsewhere it is `PHOTO`."""
+MEMBERS = (PHOTO, LOSSLESS_PHOTO, MASK, BACKGROUND, JSON, CLASS, SAT, FG, META)
 
 MANIFEST = "manifest.json"
 PLAN = "plan.json"
@@ -34,10 +37,20 @@ LOG = "run.log.jsonl"
 SUFFIXES = ("tar", "idx", "parquet")
 
 
-def members(*, photo: bool, background: bool, classes: bool) -> tuple[str, ...]:
-    """The extensions that every sample of a data set has, in tar order."""
-    absent = {PHOTO: not photo, BACKGROUND: not background, CLASS: not classes}
+def members(*, photo: bool, background: bool, classes: bool, lossless: bool = False) -> tuple[str, ...]:
+    """The extensions that every sample of a data set has, in tar order; a photo may be `lossless`."""
+    absent = {
+        PHOTO: lossless or not photo,
+        LOSSLESS_PHOTO: not (lossless and photo),
+        BACKGROUND: not background,
+        CLASS: not classes,
+    }
     return tuple(member for member in MEMBERS if not absent.get(member, False))
+
+
+def stored_ext(ext: str, members: Collection[str]) -> str:
+    """The extension under which a data set of these members has a member; photos may be lossless."""
+    return LOSSLESS_PHOTO if ext == PHOTO and LOSSLESS_PHOTO in members else ext
 
 
 def safe_key(name: str) -> str:

@@ -121,7 +121,7 @@ def read_background(members: Mapping[str, bytes], photo: RGB | None = None) -> R
     """The whole background of a sample.
 
     Args:
-        members: KEY.bg.jpg and KEY.meta by extension, and KEY.jpg for a patch when `photo` is None.
+        members: KEY.bg.jpg and KEY.meta by extension, and the photo for a patch when `photo` is None.
         photo: (H, W, 3) uint8 RGB, where the caller has it, or where it lies elsewhere (layout ``sidecar``).
 
     Returns:
@@ -136,7 +136,8 @@ def read_background(members: Mapping[str, bytes], photo: RGB | None = None) -> R
     stored = decode_photo(members[naming.BACKGROUND])
     if box == Box(0, 0, *size):
         return resize_image(stored, size)
-    photo = decode_photo(members[naming.PHOTO]) if photo is None else photo
+    if photo is None:
+        photo = decode_photo(members[naming.stored_ext(naming.PHOTO, members)])
     if photo.shape[:2] != size:
         raise _contradiction(f"a photo of {photo.shape[1]}x{photo.shape[0]} px for {size[1]}x{size[0]}")
     try:

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from ..config.run_config import RunConfig
 from ..io.checksum import crc32c
-from ..io.images.encode import encode_jpeg, encode_mask_png, resize_mask
+from ..io.images.encode import encode_jpeg, encode_mask_png, encode_photo_png, resize_mask
 from ..types import RGB, Box, Filled, HardMask, Label, SoftMask
 from . import coverage, naming, patch
 from .meta import pack_meta
@@ -148,6 +148,7 @@ def encode_sample(
         ImageFault: an encoder refused the image.
     """
     height, width = photo.image.shape[:2]
+    verbatim = None if config.photo_format == naming.LOSSLESS_PHOTO else photo.verbatim
     box, area = coverage.foreground_box(masks.hard), np.count_nonzero(masks.hard) / masks.hard.size
     place = patch.stored_box(filled.region, (height, width), config.background_store) if filled else _NOWHERE
     shared = {
@@ -156,11 +157,11 @@ def encode_sample(
         "fg_area": round(area, 6),
         "fg_box": list(box),
         "background": filled.how if filled else "none",
-        "verbatim": photo.verbatim is not None,
+        "verbatim": verbatim is not None,
     }
     parts: dict[str, bytes] = {}
     if config.layout == "full":
-        parts[naming.PHOTO] = photo.verbatim or encode_jpeg(photo.image, config.jpeg_quality)
+        parts.update([_encode_photo(photo, config)])
     parts[naming.MASK] = encode_mask_png(masks.stored, binary=config.binary)
     if filled:
         stored = patch.cut_background(filled.image, place, config.background_side)
@@ -179,10 +180,17 @@ def encode_sample(
         "status": "ok",
         "error": "",
         **shared,
-        "source_crc32c": None if photo.verbatim is None else crc32c(photo.verbatim),
+        "source_crc32c": None if verbatim is None else crc32c(verbatim),
         "mask_sha256": hashlib.sha256(np.ascontiguousarray(masks.stored).data).hexdigest(),
     }
     return Encoded(sample.key, tuple(parts.items()), row)
+
+
+def _encode_photo(photo: StoredPhoto, config: RunConfig) -> tuple[str, bytes]:
+    """The photo's extension and bytes."""
+    if config.photo_format == naming.LOSSLESS_PHOTO:
+        return naming.LOSSLESS_PHOTO, encode_photo_png(photo.image)
+    return naming.PHOTO, photo.verbatim or encode_jpeg(photo.image, config.jpeg_quality)
 
 
 JSON_FIELDS = (

@@ -48,8 +48,9 @@ def check_sample(
         facts = json.loads(parts[naming.JSON])
         size = _stated_size(facts, options)
         stored = decode_mask(parts[naming.MASK])
-        if naming.PHOTO in parts:
-            yield from _check_picture(naming.PHOTO, parts, size)
+        photo = naming.stored_ext(naming.PHOTO, parts)
+        if photo in parts:
+            yield from _check_picture(photo, parts, size)
         place = patch.background_box(parts[naming.META])
         if naming.BACKGROUND in parts:
             wanted = patch.stored_size(place, size, options["background_side"])

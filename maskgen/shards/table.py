@@ -13,7 +13,7 @@ import pyarrow.parquet as pq
 from ..errors import ShardFault
 from ..io.arrow import table_of
 from ..io.regular import read_regular
-from .naming import MEMBERS
+from .naming import LOSSLESS_PHOTO, MEMBERS
 from .sealed_json import MEND
 
 
@@ -22,6 +22,7 @@ def column(ext: str, part: str) -> str:
     return f"{ext.replace('.', '_')}_{part}"
 
 
+_MEMBERS = tuple(ext for ext in MEMBERS if ext != LOSSLESS_PHOTO)
 _FORMAT_2 = pa.schema(
     [
         pa.field("key", pa.string(), nullable=False),
@@ -39,22 +40,31 @@ _FORMAT_2 = pa.schema(
         pa.field("mask_sha256", pa.string()),  # of the stored mask's pixels
         pa.field("sha256", pa.string()),  # of the members' contents, in order
     ]
-    + [pa.field(column(ext, part), pa.int64()) for ext in MEMBERS for part in ("offset", "size")]
+    + [pa.field(column(ext, part), pa.int64()) for ext in _MEMBERS for part in ("offset", "size")]
 )
 SCHEMA = pa.schema(
     [
         *_FORMAT_2,
         pa.field("source_crc32c", pa.uint32()),  # of the source's bytes, where the photo is stored verbatim
-        *(pa.field(column(ext, "crc32c"), pa.uint32()) for ext in MEMBERS),
+        *(pa.field(column(ext, "crc32c"), pa.uint32()) for ext in _MEMBERS),
     ]
 )
 """The columns since format 3."""
+_LOSSLESS = pa.schema(
+    [
+        *SCHEMA,
+        pa.field(column(LOSSLESS_PHOTO, "offset"), pa.int64()),
+        pa.field(column(LOSSLESS_PHOTO, "size"), pa.int64()),
+        pa.field(column(LOSSLESS_PHOTO, "crc32c"), pa.uint32()),
+    ]
+)
 
 
 def render(rows: Sequence[dict[str, Any]]) -> bytes:
     """The table's bytes; the same rows and library version give the same bytes."""
     sink = io.BytesIO()
-    pq.write_table(table_of(rows, SCHEMA), sink, compression="zstd")
+    lossless = any(column(LOSSLESS_PHOTO, "offset") in row for row in rows)
+    pq.write_table(table_of(rows, _LOSSLESS if lossless else SCHEMA), sink, compression="zstd")
     return sink.getvalue()
 
 
@@ -71,7 +81,7 @@ def read(path: Path, columns: Sequence[str] | None = None) -> pa.Table:
     try:
         # Without threads: those of the Parquet reader can outlive the interpreter, which then aborts.
         with pq.ParquetFile(io.BytesIO(read_regular(path)), pre_buffer=False) as file:
-            sound = any(file.schema_arrow.equals(schema) for schema in (SCHEMA, _FORMAT_2))
+            sound = any(file.schema_arrow.equals(schema) for schema in (SCHEMA, _LOSSLESS, _FORMAT_2))
             table = file.read(columns=list(columns) if columns else None, use_threads=False)
         table.validate(full=True)  # text that is no UTF-8 would fail where it is used
     except (pa.ArrowException, OSError, ValueError) as error:

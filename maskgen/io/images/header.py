@@ -107,6 +107,22 @@ def jpeg_size(data: bytes | memoryview) -> tuple[int, int]:
     return _plain_size(data) or _walked_size(bytes(data))
 
 
+def png_size(data: bytes | memoryview) -> tuple[int, int]:
+    """(height, width) of a PNG, px.
+
+    Raises:
+        ImageFault: ``bad-header``, it does not begin with a whole header chunk.
+
+    Example:
+        >>> import numpy as np
+        >>> from maskgen.io.images.encode import encode_photo_png
+        >>> png_size(encode_photo_png(np.zeros((30, 40, 3), np.uint8)))
+        (30, 40)
+    """
+    head = _read_png(bytes(data[:33]))
+    return head.height, head.width
+
+
 def _plain_size(data: bytes | memoryview) -> tuple[int, int] | None:
     """The size in a JPEG of few segments with nothing between them; None for any other."""
     size, pos = None, 2
