@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from maskgen.config.run_config import RunConfig, parse_budget
-from maskgen.errors import EXIT_DONE, EXIT_FAULTS, MaskgenError, ShardFault
+from maskgen.errors import EXIT_DONE, EXIT_FAULTS, EnvironmentFault, MaskgenError, ShardFault
 from maskgen.io.atomic import make_folder, sweep_partials
 from maskgen.io.owner import share_folder
 from maskgen.processes.signals import StopSignals
@@ -110,7 +110,7 @@ def _run(wanted: RunConfig, options: RunOptions, stop: StopSignals) -> Outcome:
     config = resolve(wanted)
     output = Path(wanted.output)
     new = [path for path in (output / naming.RECORDS, output, *output.parents) if not path.exists()]
-    with share_folder(output, lambda: make_folders(wanted)) as is_alone:
+    with share_folder(output, lambda: _make_folders(wanted)) as is_alone:
         try:
             make_folder(output / naming.RECORDS)  # a run that made nothing may have just removed it
             return _make(config, wanted, options, stop, is_alone)
@@ -118,6 +118,14 @@ def _run(wanted: RunConfig, options: RunOptions, stop: StopSignals) -> Outcome:
             if is_alone():
                 _remove_empty(new)
             raise
+
+
+def _make_folders(wanted: RunConfig) -> None:
+    """Make the folders; once more if a run that made nothing removes them in that moment."""
+    try:
+        make_folders(wanted)
+    except EnvironmentFault:
+        make_folders(wanted)
 
 
 def _remove_empty(folders: list[Path]) -> None:
