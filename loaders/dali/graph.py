@@ -43,7 +43,8 @@ def build(
 
     Its inputs are fed with `feed_input`. ``photo``: B encoded JPEGs. ``draws``: (B, V, 47) float32, see
     `draw_table.as_floats`; for the graph of operators `draw_table.by_photo`. ``mask``: (B, 128, 128) uint8,
-    when the recipe needs masks. Backgrounds, when it needs them: for the rendered graph ``donors``, B encoded
+    when the recipe needs masks, (B, V, 128, 128) when it corrupts them. Backgrounds,
+    when it needs them: for the rendered graph ``donors``, B encoded
     JPEGs, and ``shown``, (B,) bool, which of them are real; for the graph of operators ``donors0``,
     ``donors1``, ... for each view that may show one, B encoded JPEGs, real in rows of kind 2.
 
@@ -105,7 +106,7 @@ def _decoder(gpu: bool) -> Any:
 def _rendered(recipe: Recipe, renderer: Renderer) -> Any:
     inputs = [_decode(_input(PHOTO, types.UINT8, 1), gpu=False), _input(DRAWS, types.FLOAT, 2)]
     if recipe.needs_masks:
-        inputs.append(_input(MASK, types.UINT8, 2))
+        inputs.append(_input(MASK, types.UINT8, 2 if recipe.corruption is None else 3))
     if recipe.needs_backgrounds:
         encoded, shown = _input(DONORS, types.UINT8, 1), _input(SHOWN, types.BOOL, 0)
         if shown:
@@ -122,19 +123,26 @@ def _rendered(recipe: Recipe, renderer: Renderer) -> Any:
 def _operated(recipe: Recipe, level: int, patched: bool, gpu: bool, channels_last: bool) -> Any:
     photo = _decode(_input(PHOTO, types.UINT8, 1), gpu=gpu)
     rows = _input(DRAWS, types.FLOAT, 2)
-    mask = None
+    views = draw_table.all_views(recipe)
+    given: list[Any] = [None] * len(views)
     if recipe.needs_masks:
-        square = [coverage.FG_SIDE, coverage.FG_SIDE, 1]
-        mask = fn.reshape(_input(MASK, types.UINT8, 2), shape=square, layout="HWC")
-        mask = mask.gpu() if gpu else mask
+        masks = _input(MASK, types.UINT8, 2 if recipe.corruption is None else 3)
+        one_each = recipe.corruption is not None
+        given = [_square(masks[view] if one_each else masks, gpu) for view in range(len(views))]
     made = []
-    for index, view in enumerate(draw_table.all_views(recipe)):
+    for index, view in enumerate(views):
         kinds = draw_table.kinds(recipe, index)
         graph = ViewGraph(view, rows[index], kinds=kinds, level=level, gpu=gpu)
         if DONOR in kinds:
             encoded = _input(donor_input(index), types.UINT8, 1)
             graph.set_backgrounds(encoded, photo if patched else None)
-        made += graph.outputs(photo, mask)
+        made += graph.outputs(photo, given[index])
     if channels_last:
         return tuple(made)
     return tuple(fn.transpose(part, perm=[2, 0, 1]) for part in made)
+
+
+def _square(mask: Any, gpu: bool) -> Any:
+    """A soft mask as a picture, where the pictures are."""
+    square = fn.reshape(mask, shape=[coverage.FG_SIDE, coverage.FG_SIDE, 1], layout="HWC")
+    return square.gpu() if gpu else square

@@ -19,11 +19,12 @@ from maskgen.types import RGB
 
 from ..batch import Batch
 from ..dali.loader import DaliLoader
+from ..pixels.draw_table import all_views
 from ..reading.buffers import Small
 from ..reading.samples import SampleReader
 from ..recipes.spec import Recipe, View
-from ..sampling.corruption import corrupt
-from ..sampling.crops import coverage
+from ..sampling.corruption import corrupt_each
+from ..sampling.crops import by_view, covered
 from ..sampling.draws import DONOR, GRAY, BatchDraws, draw
 from ..torch.loader import TorchLoader
 
@@ -91,15 +92,16 @@ def views_grid(
         The columns, and the rows of cells.
     """
     samples = batch["sample"].numpy()
-    small = reader.small(samples)
+    stored = small = reader.small(samples)
     if recipe.corruption is not None:
-        level = reader.dataset.level
-        small = corrupt(recipe.corruption, small, samples, seed=seed, epoch=0, level=level)
-    draws = draw(recipe, small.sat, small.meta, samples, seed=seed, epoch=0)
+        level, uses = reader.dataset.level, len(all_views(recipe))
+        small = corrupt_each(recipe.corruption, stored, samples, seed=seed, epoch=0, level=level, uses=uses)
+    lends = stored.sat[:, -1, -1] > 0
+    draws = draw(recipe, small.sat, small.meta, samples, seed=seed, epoch=0, lends=lends)
     outputs = list(_outputs(recipe, batch, draws, small, cell))
     columns = [Column("photo, crops", cell), Column("its mask", cell), *(output.column for output in outputs)]
     rows = [
-        [*_source_cells(reader, small, batch, row, cell), *(output.cell(row) for output in outputs)]
+        [*_source_cells(reader, stored, batch, row, cell), *(output.cell(row) for output in outputs)]
         for row in range(len(samples))
     ]
     return columns, rows
@@ -127,7 +129,8 @@ def _source_cells(reader: SampleReader, small: Small, batch: Batch, row: int, ce
 
 def _outputs(recipe: Recipe, batch: Batch, draws: BatchDraws, small: Small, cell: int) -> Iterator[_Output]:
     scale = cell / max(view.size for view in recipe.views)
-    held = coverage(small.sat, np.stack([view.box for view in draws.views], axis=1))
+    sat, _ = by_view(small.sat[:, : len(recipe.views)] if recipe.corruption else small.sat, small.meta)
+    held = covered(sat, np.stack([view.box for view in draws.views], axis=1))
     for number, view in enumerate(recipe.views):
         color, side = COLORS[number % len(COLORS)], max(1, round(view.size * scale))
         width = max(side, _NARROWEST)

@@ -84,7 +84,8 @@ class Renderer:
         Args:
             photos: B (H, W, 3) uint8 RGB.
             table: (B, V) draws.
-            masks: B (128, 128) uint8 soft masks, when the recipe needs them.
+            masks: B (128, 128) uint8 soft masks, when the recipe needs them; (V, 128, 128), one for each
+                view, when it corrupts them.
             donors: B (h, w, 3) uint8 RGB backgrounds, when the recipe needs them; what no row shows may be
                 anything.
         """
@@ -103,7 +104,7 @@ class Renderer:
                         matrices[number, index],
                         donor_matrices[number, index],
                         photos[source],
-                        masks[source] if masks is not None else None,
+                        _mask(masks[source], index) if masks is not None else None,
                         donors[donor] if donors is not None and donor >= 0 else None,
                         photos[donor] if donors is not None and donor >= 0 else None,
                     )
@@ -186,6 +187,10 @@ def _background(photo: Picture, stored: Picture, place: list[float], strip: list
     if any(strip):
         return tile(photo, kernels.pixel_box(photo, place), kernels.pixel_box(photo, strip))
     return stored if place == [0.0, 0.0, 1.0, 1.0] else kernels.paste(photo, stored, place)
+
+
+def _mask(masks: Picture, view: int) -> Picture:
+    return masks[view] if masks.ndim == 3 else masks
 
 
 _NOTHING = np.zeros((1, 1), np.uint8)

@@ -15,7 +15,7 @@ from ..reading.broken import BrokenSample
 from ..reading.buffers import Small, Taken
 from ..reading.samples import SampleReader
 from ..recipes.spec import Recipe
-from ..sampling.corruption import corrupt
+from ..sampling.corruption import corrupt_each
 from ..sampling.draws import DONOR, BatchDraws, draw
 from . import draw_table
 from .draw_table import DrawTable
@@ -31,7 +31,8 @@ class Sources:
         seed: of the draws.
         epoch: of the draws.
         taken: what was read: those samples, or their substitutes; its masks are the stored ones.
-        masks: (B, 128, 128) uint8 soft masks, corrupted where the recipe says so.
+        masks: (B, 128, 128) uint8 soft masks; (B, V, 128, 128) where the recipe corrupts them for each view,
+            and for the negative behind the last one.
         draws: of the batch.
         table: the same draws as one table.
         backgrounds: by row, the encoded backgrounds that any view shows.
@@ -98,7 +99,10 @@ class SourceReader:
         corruption, level = self.recipe.corruption, self.reader.dataset.level
         if corruption is None:
             return taken.small
-        return corrupt(corruption, taken.small, taken.samples, seed=seed, epoch=epoch, level=level)
+        uses = len(draw_table.all_views(self.recipe))
+        return corrupt_each(
+            corruption, taken.small, taken.samples, seed=seed, epoch=epoch, level=level, uses=uses
+        )
 
     def _backgrounds(self, table: DrawTable, taken: Taken) -> dict[int, NDArray[np.uint8]]:
         """The encoded backgrounds that any view shows, by row, each read once."""

@@ -210,7 +210,7 @@ class Background:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Corruption:
-    """Masks corrupted on purpose, anew in each epoch, to measure how much a method depends on them.
+    """Masks corrupted on purpose, anew in each view and epoch, to measure how much a method depends on them.
 
     Args:
         change: ``rotate`` by ± `amount` degrees, ``shear`` by ± `amount` degrees along both axes,

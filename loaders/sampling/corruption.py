@@ -52,11 +52,12 @@ def corrupt(
     seed: int,
     epoch: int,
     level: int,
+    use: int = 0,
 ) -> Small:
     """The masks of a batch, corrupted, with their tables, boxes and areas: crops are chosen by them.
 
-    Each mask is corrupted once per epoch and all views of its image see the same one: Ryali et al. (A.2)
-    write "in every epoch", but also "on each use of the mask". Turns and shears are about the photo's center,
+    Each view of a photo, and the negative that it becomes, has a corruption of its own: "on each use of the
+    mask" (Ryali et al., A.2, which also has "in every epoch"). Turns and shears are about the photo's center,
     in its own aspect ratio. The rectangles' shapes are ours, as RELICv2 (H.2) does not give them: relative to
     the photo, aspect ratios from 1/2 to 2 where the mask is replaced, and the photo's own where one is added
     or removed.
@@ -68,14 +69,33 @@ def corrupt(
         seed: of the run.
         epoch: from 0.
         level: smallest mask value that counts as foreground, 1..255.
+        use: number of the view that it is for, the negative's behind the last one.
     """
-    drawn = uniforms(seed, epoch, samples, 4, stream=_STREAM).astype(np.float64)
+    drawn = uniforms(seed, epoch, samples, 4 * (use + 1), stream=_STREAM)[:, 4 * use :].astype(np.float64)
     fg = _CHANGES[corruption.change](_Task(corruption.amount, masks, drawn))
     hard = fg >= level
     meta = masks.meta.copy()
     meta["fg_area_ppm"] = np.rint(hard.mean(axis=(1, 2)) * 1e6)
     meta["fg_box"] = _boxes(hard, masks.meta["size"])
     return Small(_tables(hard), fg, meta)
+
+
+def corrupt_each(
+    corruption: Corruption,
+    masks: Small,
+    samples: NDArray[np.int64],
+    *,
+    seed: int,
+    epoch: int,
+    level: int,
+    uses: int,
+) -> Small:
+    """The masks of a batch, corrupted for each of V uses: fields are (B, V, ...); arguments as `corrupt`."""
+    made = [
+        corrupt(corruption, masks, samples, seed=seed, epoch=epoch, level=level, use=use)
+        for use in range(uses)
+    ]
+    return Small(*(np.stack(field, axis=1) for field in zip(*made, strict=True)))
 
 
 def _tables(hard: NDArray[np.bool_]) -> NDArray[np.uint16]:

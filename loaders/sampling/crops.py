@@ -45,8 +45,8 @@ def choose_crops(
 
     Args:
         crops: one for each of V views; `overlap_of` and `iou` name earlier ones.
-        sat: (B, 33, 33) uint16 summed-area tables of the masks.
-        meta: (B,) of `shards.meta.META`.
+        sat: (B, 33, 33) uint16 summed-area tables of the masks; (B, V, 33, 33) if each view has its own.
+        meta: (B,) of `shards.meta.META`, or (B, V) alike.
         uniforms: (B, V, UNIFORMS) in [0, 1).
         again: more numbers, to draw all crops of a photo anew while two miss the bounds of `Crop.iou`; what
             `ATTEMPTS` did not bring there is moved there. None: the nearest of the tries is taken.
@@ -54,7 +54,8 @@ def choose_crops(
     Returns:
         (B, V, 4) float32 boxes (y0, x0, height, width) relative to the photo.
     """
-    sizes = meta["size"].astype(np.float64)
+    sat, meta = by_view(sat, meta)
+    sizes = meta["size"][:, 0].astype(np.float64)
     boxes = _draw(crops, sat, meta, uniforms)
     if again is not None and any(crop.iou is not None for crop in crops):
         _redraw(crops, sat, meta, boxes, again)
@@ -78,16 +79,34 @@ def _redraw(crops: Sequence[Crop], sat: NDArray[np.uint16], meta: Meta, boxes: F
 def _draw(
     crops: Sequence[Crop], sat: NDArray[np.uint16], meta: Meta, uniforms: NDArray[np.floating[Any]]
 ) -> Floats:
-    """(B, V, 4) boxes, px: the first of ten tries of each, or the fallback of its rule."""
+    """(B, V, 4) boxes, px: the first of ten tries of each, or the fallback of its rule.
+
+    Tables and metas are those of `by_view`.
+    """
     rows, views = len(sat), len(crops)
-    sizes = meta["size"][:, None, None].astype(np.float64)
+    sizes = meta["size"][:, :1, None].astype(np.float64)
     drawn = np.asarray(uniforms, np.float64).reshape(rows, views, TRIES + 1, 4)
     tried, fits = _tries(crops, sat, sizes, drawn)
     fits[..., :TRIES] &= _holds_enough(crops, sat, meta, tried[..., :TRIES, :])
     boxes = np.empty((rows, views, 4))
     for view, crop in enumerate(crops):
-        boxes[:, view] = _pick(crop, meta, drawn[:, view, -1], tried[:, view], fits[:, view], boxes)
+        own = meta[:, min(view, meta.shape[1] - 1)]
+        boxes[:, view] = _pick(crop, own, drawn[:, view, -1], tried[:, view], fits[:, view], boxes)
     return boxes
+
+
+def by_view(sat: NDArray[np.uint16], meta: Meta) -> tuple[NDArray[np.uint16], Meta]:
+    """(B, 1 or V, 33, 33) tables and (B, 1 or V) metas: 1 where all views share a mask."""
+    return (sat[:, None], meta[:, None]) if sat.ndim == 3 else (sat, meta)
+
+
+def covered(sat: NDArray[np.uint16], boxes: NDArray[np.floating[Any]]) -> Floats:
+    """`coverage` of (B, V, ..., 4) boxes by the (B, 1 or V, 33, 33) tables of `by_view`."""
+    if sat.shape[1] == 1:
+        return coverage(sat[:, 0], boxes)
+    return coverage(sat.reshape(-1, *sat.shape[2:]), boxes.reshape(-1, *boxes.shape[2:])).reshape(
+        boxes.shape[:-1]
+    )
 
 
 def coverage(sat: NDArray[np.uint16], boxes: NDArray[np.floating[Any]]) -> Floats:
@@ -168,18 +187,18 @@ def _tries(
     tried[..., :2] = np.floor(np.minimum(drawn[..., 2:] * (room + 1), room))
     drawn_to = [view for view, crop in enumerate(crops) if crop.center == "foreground"]
     if drawn_to:
-        middle = _centroids(sat)[:, None, None] * sizes
+        middle = np.broadcast_to(_centroids(sat), (len(sat), len(crops), 2))[:, drawn_to, None] * sizes
         tried[:, drawn_to, :, :2] = _around(middle, sizes, sides[:, drawn_to], drawn[:, drawn_to, :, 2:])
     return tried, fits
 
 
 def _centroids(sat: NDArray[np.uint16]) -> Floats:
-    """(B, 2) relative centroids of the masks; the middle of the photo without foreground."""
+    """(B, V, 2) relative centroids of the masks; the middle of the photo without foreground."""
     share = sat.astype(np.float64) / SAT_SCALE
-    below = np.stack([share[:, :, -1], share[:, -1, :]], axis=1)  # distribution function along y and x
-    lines = sat.shape[1] - 1
+    below = np.stack([share[..., :, -1], share[..., -1, :]], axis=-2)  # distribution function along y and x
+    lines = sat.shape[-1] - 1
     centroid = 1 - (below[..., 1:] + below[..., :-1]).sum(axis=-1) / (2 * lines)
-    return np.asarray(np.where(sat[:, -1:, -1] > 0, centroid, 0.5))
+    return np.asarray(np.where(sat[..., -1:, -1] > 0, centroid, 0.5))
 
 
 def _around(middle: Floats, sizes: Floats, sides: Floats, drawn: Floats) -> Floats:
@@ -197,11 +216,15 @@ def _holds_enough(
     holds = np.ones(tried.shape[:-1], np.bool_)
     bound = [view for view, crop in enumerate(crops) if crop.fg_min > 0]
     if bound:
-        size = np.tile(meta["size"], 2)[:, None, None]
+        size = np.tile(meta["size"][:, :1], 2)[:, :, None]
         some = tried if len(bound) == len(crops) else tried[:, bound]
-        share = coverage(sat, np.minimum(some / size, 1))
-        needed = np.stack([_needed(crops[view], meta) for view in bound], axis=1)[..., None]
-        holds[:, bound] = (share + _QUANTUM >= needed) | (sat[:, -1, -1] == 0)[:, None, None]
+        if sat.shape[1] > 1:
+            sat, meta = sat[:, bound], meta[:, bound]
+        share = covered(sat, np.minimum(some / size, 1))
+        last = meta.shape[1] - 1
+        needed = [_needed(crops[view], meta[:, min(place, last)]) for place, view in enumerate(bound)]
+        enough = share + _QUANTUM >= np.stack(needed, axis=1)[..., None]
+        holds[:, bound] = enough | (sat[..., -1, -1] == 0)[..., None]
     return holds
 
 

@@ -20,7 +20,7 @@ from ..order.permutation import mix64, stream_key
 from ..recipes.parts import Background, Photometric
 from ..recipes.spec import Recipe, View
 from . import crops
-from .crops import choose_crops, coverage, foreground_area
+from .crops import by_view, choose_crops, covered, foreground_area
 
 KEEP, GRAY, DONOR = 0, 1, 2
 
@@ -145,15 +145,16 @@ def draw(
 
     Args:
         recipe: what is made of each image.
-        sat: (B, 33, 33) uint16 summed-area tables of the masks.
-        meta: (B,) of `shards.meta.META`.
+        sat: (B, 33, 33) uint16 summed-area tables of the masks; (B, V, 33, 33) where each view, and the
+            negative behind the last one, has a mask of its own.
+        meta: (B,) of `shards.meta.META`, or (B, V) alike.
         samples: (B,) int64 numbers of the samples in the data set.
         seed: of the run.
         epoch: from 0.
         lends: (B,) bool, whose stored background may be shown behind others: it was made free of a
             foreground. None: where `sat` has one, which corrupted masks do not tell.
     """
-    lends = sat[:, -1, -1] > 0 if lends is None else lends
+    lends = sat.reshape(len(sat), -1)[:, -1] > 0 if lends is None else lends
     views = recipe.views if recipe.negative is None else (*recipe.views, recipe.negative.view)
     drawn = uniforms(seed, epoch, samples, len(views) * _BLOCK).reshape(len(sat), len(views), _BLOCK)
 
@@ -184,10 +185,11 @@ def _shown(
     views: tuple[View, ...], sat: NDArray[np.uint16], meta: Meta, boxes: NDArray[np.float32]
 ) -> NDArray[np.bool_]:
     """(B, V) whether photo and crop hold enough foreground to change what is behind it."""
-    area = foreground_area(meta)[:, None]
-    share = coverage(sat, boxes) * area / boxes[..., 2:].prod(axis=-1)
+    sat, meta = by_view(sat, meta)
+    area = foreground_area(meta)
+    share = covered(sat, boxes) * area / boxes[..., 2:].prod(axis=-1)
     least = np.array([(view.background.min_area, view.background.min_visible) for view in views])
-    enough = (area >= least[:, 0]) & (share >= least[:, 1]) & (sat[:, -1, -1] > 0)[:, None]
+    enough = (area >= least[:, 0]) & (share >= least[:, 1]) & (sat[..., -1, -1] > 0)
     return np.asarray(enough)
 
 

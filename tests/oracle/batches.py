@@ -15,7 +15,7 @@ from torch import Tensor
 from maskgen.io.images.stored import decode_photo
 from maskgen.loaders.dataset.dataset import Dataset
 from maskgen.loaders.order.schedule import Schedule
-from maskgen.loaders.reading.buffers import Taken
+from maskgen.loaders.reading.buffers import Small, Taken
 from maskgen.loaders.reading.samples import SampleReader
 from maskgen.loaders.recipes.spec import Recipe, View
 from maskgen.loaders.sampling.corruption import corrupt
@@ -46,19 +46,25 @@ def _batch(
     members = ("jpg", "bg.jpg") if recipe.needs_backgrounds else ("jpg",)
     taken = reader.take(samples, members)
     level, law, lends = reader.dataset.level, recipe.corruption, taken.small.sat[:, -1, -1] > 0
+    small, uses = taken.small, len(recipe.views) + (recipe.negative is not None)
     if law is not None:
-        corrupted = corrupt(law, taken.small, taken.samples, seed=seed, epoch=epoch, level=level)
-        taken = taken._replace(small=corrupted)
-    draws = draw(recipe, taken.small.sat, taken.small.meta, samples, seed=seed, epoch=epoch, lends=lends)
-    pictures = _Pictures(taken, level)
+        each = [
+            corrupt(law, small, taken.samples, seed=seed, epoch=epoch, level=level, use=use)
+            for use in range(uses)
+        ]
+        small = Small(*(np.stack(field, axis=1) for field in zip(*each, strict=True)))
+    draws = draw(recipe, small.sat, small.meta, samples, seed=seed, epoch=epoch, lends=lends)
+    pictures = _Pictures(taken, level, small.fg)
     columns = [
-        _Column([pictures.view(view, of, row, row) for row in range(len(samples))])
-        for view, of in zip(recipe.views, draws.views, strict=True)
+        _Column([pictures.view(view, of, row, row, use) for row in range(len(samples))])
+        for use, (view, of) in enumerate(zip(recipe.views, draws.views, strict=True))
     ]
     negative = None
     if recipe.negative is not None and draws.negative is not None:
         sources, view = draws.negative_source.tolist(), recipe.negative.view
-        made = [pictures.view(view, draws.negative, row, source) for row, source in enumerate(sources)]
+        made = [
+            pictures.view(view, draws.negative, row, source, uses - 1) for row, source in enumerate(sources)
+        ]
         negative = _Column(made).part("view")
     return {
         "views": tuple(column.part("view") for column in columns),
@@ -96,13 +102,15 @@ class _Column(NamedTuple):
 class _Pictures:
     """The pictures of a batch, decoded as they are needed."""
 
-    def __init__(self, taken: Taken, level: int) -> None:
+    def __init__(self, taken: Taken, level: int, masks: NDArray[np.uint8]) -> None:
         self._taken = taken
+        self._masks = masks
         self._level = level
 
-    def view(self, view: View, draws: ViewDraws, row: int, source: int) -> Made:
-        """A view of a row that shows the photo of row `source`."""
-        mask = torch.from_numpy(self._taken.small.fg[source][None])
+    def view(self, view: View, draws: ViewDraws, row: int, source: int, use: int) -> Made:
+        """A view of a row that shows the photo of row `source` and its mask for this use."""
+        masks = self._masks[source]
+        mask = torch.from_numpy((masks[use] if masks.ndim == 3 else masks)[None])
         behind = from_numpy(self._background(int(draws.donor[row]))) if draws.kind[row] == DONOR else None
         sources = Sources(from_numpy(self._decode("jpg", source)), mask, behind)
         return make_view(view, draws, row, sources, self._level)

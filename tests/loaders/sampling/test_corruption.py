@@ -12,7 +12,7 @@ from scipy import ndimage, stats
 
 from maskgen.loaders.reading.buffers import Small
 from maskgen.loaders.recipes.parts import Corruption
-from maskgen.loaders.sampling.corruption import corrupt
+from maskgen.loaders.sampling.corruption import corrupt, corrupt_each
 from maskgen.loaders.sampling.draws import uniforms
 from maskgen.shards.coverage import foreground_box, small_mask, summed_area_table
 from maskgen.shards.meta import META
@@ -191,6 +191,19 @@ def test_each_epoch_spoils_anew_and_the_batch_does_not_matter() -> None:
     law = Corruption(change="rotate", amount=25.0)
     alone = corrupt(law, part, some, seed=SEED, epoch=0, level=LEVEL)
     np.testing.assert_array_equal(alone.fg, first.fg[some])
+
+
+def test_each_use_of_a_mask_is_corrupted_anew() -> None:
+    small = masks(6)
+    law = Corruption(change="rotate", amount=25.0)
+    each = corrupt_each(law, small, np.arange(6), seed=SEED, epoch=0, level=LEVEL, uses=3)
+    assert each.fg.shape == (6, 3, 128, 128)
+    for one, other in ((0, 1), (0, 2), (1, 2)):
+        assert (each.fg[:, one] != each.fg[:, other]).any(axis=(1, 2)).all()
+    for use in range(3):
+        alone = corrupt(law, small, np.arange(6), seed=SEED, epoch=0, level=LEVEL, use=use)
+        for field, part in zip(alone, each, strict=True):
+            np.testing.assert_array_equal(field, part[:, use])
 
 
 def test_the_given_masks_stay_as_they_are() -> None:

@@ -410,6 +410,28 @@ def test_negatives_are_not_matched_without_foreground_on_either_side() -> None:
     assert batch.matched.tolist() == expected
 
 
+def test_each_view_is_drawn_by_a_mask_of_its_own() -> None:
+    """As if its own mask were that of all views: crops, whether backgrounds are shown, and the negative's."""
+    gray = Background(replace="grey", p=1.0, min_visible=0.05)
+    first = View(crop=Crop(fg_min=0.5), background=gray)
+    second = replace(first, crop=Crop(fg_min=0.4, rule="phi", center="foreground"))
+    recipe = Recipe(views=(first, second), negative=Negative(p=0.5, view=View(crop=Crop(fg_min=0.3))))
+    worlds = [world(40, seed=seed) for seed in (0, 1, 2)]
+    lends, samples = np.ones(40, bool), np.arange(40)
+    sat, meta = (np.stack(parts, axis=1) for parts in zip(*worlds, strict=True))
+    meta["size"] = meta["size"][:, :1]
+    both = draw(recipe, sat, meta, samples, seed=0, epoch=0, lends=lends)
+    for use in range(3):
+        alone = draw(recipe, sat[:, use], meta[:, use], samples, seed=0, epoch=0, lends=lends)
+        if use < 2:
+            same(both.views[use], alone.views[use])
+        else:
+            assert both.negative is not None
+            assert alone.negative is not None
+            np.testing.assert_array_equal(both.negative.box, alone.negative.box)
+            np.testing.assert_array_equal(both.matched, alone.matched)
+
+
 def test_without_a_negative_there_is_none() -> None:
     batch = drawn(Recipe(views=(View(),)), 5)
     assert batch.negative is None
