@@ -42,6 +42,7 @@ class Subset:
         UsageError: a value out of its range.
 
     Example:
+        >>> from maskgen.shards.subset import Subset
         >>> bool(Subset()), bool(Subset(sample=100, seed=1, by="classes"))
         (False, True)
     """
@@ -79,6 +80,7 @@ class SubsetDraw:
         UsageError: the file of keys cannot be read, or names none.
 
     Example:
+        >>> from maskgen.shards.subset import Subset, SubsetDraw
         >>> draw = SubsetDraw(Subset(sample=2, seed=0))
         >>> for key in ("a", "b", "c"):
         ...     draw.add(key, None)
