@@ -176,7 +176,7 @@ def _one_pass(
 ) -> Plan:
     options = config.options
     shards: list[PlannedShard] = []
-    source_bytes, classes = 0, set[int]()
+    source_bytes, classes, lossless = 0, set[int](), True
     items = source.items()
     with pq.ParquetWriter(pa.PythonFile(table, mode="w"), ROWS, compression="zstd") as writer:
         for number, images in enumerate(_batches(items, options, taken, keys)):
@@ -186,6 +186,7 @@ def _one_pass(
             shards.append(PlannedShard(name, len(rows), rows_digest(rows)))
             source_bytes += sum(image.ref.size for image in images)
             classes |= {image.sample.label for image in images if isinstance(image.sample.label, int)}
+            lossless &= all(_is_lossless(image.sample.path) for image in images)
     total = sum(shard.images for shard in shards)
     limited = [_limit_note(total, len(classes))] if options.limit and next(items, None) else []
     notes = [*limited, *([taken.note] if taken else []), *getattr(source, "notes", ())]
@@ -196,15 +197,27 @@ def _one_pass(
             cause="; ".join(notes) or "an empty folder, or another layout",
             remedy="check --input and --dataset: docs/how-to/sources.md has the layout of each kind",
         )
+    chosen = lossless and _keeps_pixels_by_itself(options)
+    if chosen:
+        notes.insert(0, "photos are stored as PNGs: every file is lossless (--photo-format jpg stores JPEGs)")
     members = naming.members(
         photo=options.layout == "full",
-        lossless=options.photo_format == naming.LOSSLESS_PHOTO,
+        lossless=chosen or options.photo_format == naming.LOSSLESS_PHOTO,
         background=options.background != "none",
         classes=bool(classes),
     )
     facts = config.identity(digest([list(shard) for shard in shards]))
     head = tuple(notes[:_MAX_NOTES])
     return Plan(facts, members, total, source_bytes, tuple(shards), head, table.sha256)
+
+
+def _is_lossless(path: str) -> bool:
+    return Path(path).suffix.lower() in naming.LOSSLESS_FILES
+
+
+def _keeps_pixels_by_itself(options: RunConfig) -> bool:
+    """Whether lossless photos stay so when nobody has said how photos are stored."""
+    return options.photo_format == "auto" and options.layout == "full" and not options.short_side
 
 
 def _limit_note(total: int, classes: int) -> str:

@@ -170,11 +170,12 @@ class RunConfig:
         choices=("antialias", "official"),
     )
     photo_format: str = option(
-        "jpg",
+        "auto",
         "jpg: plain JPEGs as they are, other photos re-encoded with --jpeg-quality; png: every photo with "
-        "exactly its pixels, for PNG sources and small photos.",
+        "exactly its pixels; auto: png where every file is of a lossless format and keeps its size, jpg "
+        "elsewhere.",
         group="output",
-        choices=("jpg", "png"),
+        choices=("auto", "jpg", "png"),
     )
     jpeg_quality: int = option(
         95, "JPEG quality of re-encoded photos.", group="output", bounds=between(1, 100)

@@ -26,6 +26,8 @@ PHOTO, MASK, BACKGROUND, JSON, CLASS, SAT, FG, META = (
 )
 LOSSLESS_PHOTO = "png"
 """Extension of the photos of a data set that keeps their pixels; elsewhere it is `PHOTO`."""
+LOSSLESS_FILES = frozenset({".png", ".bmp", ".tif", ".tiff", ".ppm", ".pgm"})
+"""Ends of the names of source files whose pixels a JPEG would change."""
 MEMBERS = (PHOTO, LOSSLESS_PHOTO, MASK, BACKGROUND, JSON, CLASS, SAT, FG, META)
 
 MANIFEST = "manifest.json"

@@ -142,7 +142,8 @@ def encode_sample(
         masks: the stored and the hard mask.
         filled: the background, or None without one.
         free: the largest rectangle without foreground, px.
-        config: layout, qualities, sizes and the background store are read.
+        config: layout, qualities, sizes, the background store and the photos' format are read; ``auto`` is
+            ``jpg`` here, where one photo is seen.
 
     Raises:
         ImageFault: an encoder refused the image.

@@ -89,7 +89,8 @@ class Stages:
     def __init__(
         self, config: ResolvedConfig, members: tuple[str, ...], method: Method | None = None
     ) -> None:
-        self._options = options = config.options
+        photos = naming.stored_ext(naming.PHOTO, members)  # the plan knows what `auto` stands for
+        self._options = options = replace(config.options, photo_format=photos)
         self._classes = naming.CLASS in members
         self._limits = Limits(options.max_bytes, options.max_pixels, options.max_side)
         self._reader = ByteReader(Path(source_root(options)), options.max_bytes)

@@ -87,3 +87,27 @@ def test_both_loaders_give_the_same_batches(shards: Path) -> None:
     for mine, other in pairs:
         assert mine["key"] == other["key"]
         assert torch.equal(mine["views"][0], other["views"][0])
+
+
+@pytest.mark.parametrize(
+    ("names", "options", "stored"),
+    [
+        (("a.png", "b.BMP"), {}, "png"),
+        (("a.png", "b.png"), {"photo_format": "jpg"}, "jpg"),
+        (("a.png", "b.jpg"), {}, "jpg"),
+        (("a.png", "b.png"), {"short_side": 16}, "jpg"),
+        (("a.png", "b.jpg"), {"photo_format": "png", "short_side": 16}, "png"),
+    ],
+)
+def test_lossless_files_stay_so_unless_somebody_says_otherwise(
+    tmp_path: Path, names: tuple[str, ...], options: dict[str, object], stored: str
+) -> None:
+    (tmp_path / "photos").mkdir()
+    for number, name in enumerate(names):
+        cv2.imwrite(str(tmp_path / "photos" / name), photo(number))
+    values = {"dataset": "folder", "input": str(tmp_path / "photos"), "output": str(tmp_path / "shards")}
+    done = run(make_config({**values, "method": "box", "workers": 1, **options}))
+    assert done.manifest.members[0] == stored
+    assert any("stored as PNGs" in note for note in done.notes) == (stored == "png" and not options)
+    for sample in reader.read_samples(tmp_path / "shards", done.manifest.shards[0], done.manifest.members):
+        assert bool(sample.members.get("png", b"").startswith(b"\x89PNG")) == (stored == "png")
