@@ -20,6 +20,7 @@ def crc32c(data: bytes | NDArray[np.uint8]) -> int:
     Source: RFC 3720, appendix B.4.
 
     Example:
+        >>> from maskgen.io.checksum import crc32c
         >>> hex(crc32c(b"123456789"))
         '0xe3069283'
     """

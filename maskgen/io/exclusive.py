@@ -31,6 +31,7 @@ def create_name(path: Path, final: Path) -> None:
 
     Example:
         >>> import tempfile
+        >>> from pathlib import Path
         >>> from maskgen.io.exclusive import create_name
         >>> folder = tempfile.TemporaryDirectory()
         >>> old, new = Path(folder.name, "old"), Path(folder.name, "new")

@@ -191,6 +191,7 @@ def is_local(path: Path) -> bool:
     """Whether a path lies on a file system of this machine alone, where a lock is seen by all its users.
 
     Example:
+        >>> from pathlib import Path
         >>> from maskgen.io.owner import is_local
         >>> is_local(Path("/proc"))
         False

@@ -18,6 +18,8 @@ def open_regular(path: Path) -> int:
         OSError: it cannot be opened, or is no regular file.
 
     Example:
+        >>> from pathlib import Path
+        >>> from maskgen.io.regular import open_regular
         >>> open_regular(Path("/dev/zero"))
         Traceback (most recent call last):
         OSError: [Errno 22] not a regular file: '/dev/zero'

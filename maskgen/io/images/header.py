@@ -100,6 +100,7 @@ def jpeg_size(data: bytes | memoryview) -> tuple[int, int]:
 
     Example:
         >>> import numpy as np
+        >>> from maskgen.io.images.header import jpeg_size
         >>> from maskgen.io.images.encode import encode_jpeg
         >>> jpeg_size(encode_jpeg(np.zeros((30, 40, 3), np.uint8), 90))
         (30, 40)
@@ -115,6 +116,7 @@ def png_size(data: bytes | memoryview) -> tuple[int, int]:
 
     Example:
         >>> import numpy as np
+        >>> from maskgen.io.images.header import png_size
         >>> from maskgen.io.images.encode import encode_photo_png
         >>> png_size(encode_photo_png(np.zeros((30, 40, 3), np.uint8)))
         (30, 40)
