@@ -98,6 +98,8 @@ def resolve(config: RunConfig) -> ResolvedConfig:
     config = dataclasses.replace(config, threshold=config.threshold or spec.threshold)
     if config.layout == "sidecar":
         config = dataclasses.replace(config, photo_format=_DEFAULTS["photo_format"])
+    elif config.dataset == "sample" and config.photo_format == "auto":
+        config = dataclasses.replace(config, photo_format="jpg")  # it has photos of both kinds
     unused = _unused_draw_options(config)
     config = dataclasses.replace(config, **{name: _DEFAULTS[name] for name in unused})
     if not spec.network:  # what a method ignores is no part of the run's fingerprint

@@ -64,7 +64,10 @@ def test_a_log_is_not_filled() -> None:
         (Progress(100, 60, 2, 40, 10.0), "60/100 images, 2.0/s, 20.0 s left, 2 quarantined"),
         (
             Progress(100, 60, 2, 40, 10.0, {"cuda:0": 0.874, "cuda:1": 1.0}),
-            "60/100 images, 2.0/s, 20.0 s left, 2 quarantined, cuda:0 87% busy, cuda:1 100% busy",
+            (
+                "60/100 images, 2.0/s, 20.0 s left, 2 quarantined, "
+                "cuda:0 computes 87% of the time, cuda:1 computes 100% of the time"
+            ),
         ),
     ],
 )
