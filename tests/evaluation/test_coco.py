@@ -54,7 +54,7 @@ def test_broken_segmentations_are_refused(segmentation: object) -> None:
 @pytest.mark.parametrize(
     ("text", "cause"),
     [
-        ("[" * 100_000, "recursion"),
+        ("[" * 100_000, "recursion|Stack overflow"),  # Python 3.14 says the latter
         ("[]", "no object with images and annotations"),
         (
             '{"images": [], "annotations": [{"image_id": 8, "segmentation": []}]}',

@@ -88,8 +88,13 @@ def test_photos_that_vanish_cost_themselves_only(discs: Path, tmp_path: Path) ->
     assert record is not None
     gone, changed = record["photos"][1]["path"], record["photos"][4]["path"]
     (source / gone).unlink()
-    data = (source / changed).read_bytes()
-    (source / changed).write_bytes(data[:-40] + bytes(38) + data[-2:])
+    size = (source / changed).stat().st_size
+    other = cv2.imencode(
+        ".jpg", cv2.imread(str(source / changed))[::-1].copy(), [cv2.IMWRITE_JPEG_QUALITY, 50]
+    )
+    data = other[1].tobytes()
+    comment = b"\xff\xfe" + (size - len(data) - 2).to_bytes(2, "big")
+    (source / changed).write_bytes((data[:2] + comment).ljust(size - len(data) + 2, b" ") + data[2:])
     do(output, ("priors", "train", "fuse"))
     found = status(work, read_settings(work))
     why = {one["path"]: one["why"].partition(":")[0] for one in found["failed"]}
