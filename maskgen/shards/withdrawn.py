@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from ..errors import ShardFault
-from ..io.atomic import file_sha256
+from ..io.atomic import disk_errors, file_sha256, folder_lock
 from . import table
 from .naming import RECORDS
 from .record import parse, record_path
@@ -64,3 +64,15 @@ def forget_table(output: Path, name: str) -> None:
     """Remove what was kept: the shard is there again."""
     with contextlib.suppress(FileNotFoundError):
         os.unlink(kept_table(output, name))
+
+
+def forget_committed(output: Path) -> None:
+    """Remove what is kept of shards that are there again: a power loss may have undone `forget_table`.
+
+    Raises:
+        EnvironmentFault: the folder cannot be written.
+    """
+    for path in (output / RECORDS).glob("*.withdrawn"):
+        with folder_lock(path.parent), disk_errors(path):
+            if record_path(output, path.stem).exists():
+                path.unlink(missing_ok=True)

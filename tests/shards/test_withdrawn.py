@@ -7,7 +7,14 @@ from typing import Any
 import pytest
 
 from maskgen.shards import table
-from maskgen.shards.withdrawn import changed_photos, forget_table, holds_its_table, keep_table, kept_table
+from maskgen.shards.withdrawn import (
+    changed_photos,
+    forget_committed,
+    forget_table,
+    holds_its_table,
+    keep_table,
+    kept_table,
+)
 
 
 def row(key: str, sha256: str | None) -> dict[str, Any]:
@@ -46,3 +53,12 @@ def test_a_photo_changes_when_both_hashes_are_known_and_differ(committed: Any) -
 def test_a_kept_file_that_is_no_table_says_nothing(committed: Any, content: bytes) -> None:
     kept_table(committed.path, "x").write_bytes(content)
     assert changed_photos(committed.path, "x", [row("b0", "c" * 64)]) == ()
+
+
+def test_what_a_crash_brought_back_is_forgotten_once_the_shard_is_there(committed: Any) -> None:
+    name = committed.plan.shards[0].name
+    for stem in (name, "folder-train-000009"):
+        kept_table(committed.path, stem).write_bytes(b"kept")
+    forget_committed(committed.path)
+    assert not kept_table(committed.path, name).exists()
+    assert kept_table(committed.path, "folder-train-000009").read_bytes() == b"kept"
