@@ -39,7 +39,7 @@ SECONDS_PER_FILE = 20
 LIMITS = Limits(max_bytes=8 << 20, max_pixels=4_000_000, max_side=65_535)
 REASONS = {
     *("format-not-allowed", "bad-header", "too-many-bytes", "too-many-pixels"),
-    *("side-too-long", "truncated", "undecodable"),
+    *("side-too-long", "damaged", "truncated", "undecodable"),
 }
 Case = tuple[str, bytes]
 
