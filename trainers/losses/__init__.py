@@ -6,7 +6,7 @@ by 0.04. Embeddings are expected to be L2-normalized where a function says so.
 
 from .alignment import byol_loss, msr_beta, msr_loss, negative_cosine
 from .attention import attention_loss, grad_cam, rectify, stretch
-from .contrastive import cross_entropy_at_zero, info_nce, info_nce_logits, nt_xent, nt_xent_one_way
+from .contrastive import cross_entropy_at_zero, info_nce, info_nce_logits, nt_xent_one_way
 from .neighbors import knn_loss, nearest_in_queue
 from .relicv2 import divergence, draw_members, log_likelihoods
 from .swav import sinkhorn, swav_loss
@@ -26,7 +26,6 @@ __all__ = [
     "msr_loss",
     "nearest_in_queue",
     "negative_cosine",
-    "nt_xent",
     "nt_xent_one_way",
     "rectify",
     "sinkhorn",

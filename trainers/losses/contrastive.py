@@ -135,39 +135,3 @@ def nt_xent_one_way(
     if extra is not None:
         logits = torch.cat([logits, (anchors * extra).sum(1, keepdim=True) / temperature], dim=1)
     return functional.cross_entropy(logits, own + len(all_anchors))
-
-
-def nt_xent(
-    first: Tensor,
-    second: Tensor,
-    temperature: float,
-    everything: tuple[Tensor, Tensor] | None = None,
-    offset: int = 0,
-) -> Tensor:
-    """NT-Xent (https://arxiv.org/abs/2002.05709, eq. 1), the mean over the 2B anchors that are this rank's.
-
-    l(a, p) = -log( e^{a·p/t} / sum_{c != a} e^{a·c/t} ), c over all 2N embeddings of all ranks.
-
-    Args:
-        first: (B, D) L2-normalized embeddings of the first views.
-        second: (B, D) of the second views, in the same order.
-        temperature: t.
-        everything: (N, D) each, both of all ranks, with the gradient; None: there is one rank.
-        offset: where this rank's rows begin in `everything`.
-
-    Returns:
-        A float32 scalar from 0; the ranks' mean is the loss of the joint batch.
-
-    Raises:
-        RuntimeError: the shapes do not fit each other (torch).
-
-    Example:
-        >>> import torch
-        >>> from maskgen.trainers.losses import nt_xent
-        >>> z = torch.eye(2)
-        >>> round(nt_xent(z, z, temperature=0.5).item(), 4)  # ln(1 + 2 / e^2)
-        0.2395
-    """
-    back = None if everything is None else (everything[1], everything[0])
-    there = nt_xent_one_way(first, second, temperature, everything, offset)
-    return (there + nt_xent_one_way(second, first, temperature, back, offset)) / 2
