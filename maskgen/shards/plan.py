@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
+from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -148,13 +150,8 @@ def shard_rows(output: Path, number: int) -> list[PlannedImage]:
     Raises:
         ShardFault: the table is damaged or shorter.
     """
-    path = output / naming.PLAN_TABLE
-    try:
-        with pq.ParquetFile(path, memory_map=False, pre_buffer=False) as file:
-            rows = file.read_row_group(number, use_threads=False).to_pylist()
-        return [from_row(row) for row in rows]
-    except (pa.ArrowException, OSError, ValueError, TypeError, LookupError) as error:
-        raise ShardFault("cannot read the plan's table", where=path.name, cause=str(error)) from error
+    with _row_group(output, number) as rows:
+        return [from_row(row) for row in rows.to_pylist()]
 
 
 def shard_files(output: Path, number: int) -> set[str]:
@@ -163,12 +160,18 @@ def shard_files(output: Path, number: int) -> set[str]:
     Raises:
         ShardFault: the table is damaged or shorter.
     """
+    with _row_group(output, number, ["file"]) as rows:
+        return set(rows["file"].unique().to_pylist())
+
+
+@contextlib.contextmanager
+def _row_group(output: Path, number: int, columns: list[str] | None = None) -> Iterator[pa.Table]:
+    """The rows of one shard; what goes wrong while they are used is a ShardFault too."""
     path = output / naming.PLAN_TABLE
     try:
         with pq.ParquetFile(path, memory_map=False, pre_buffer=False) as file:
-            column = file.read_row_group(number, columns=["file"], use_threads=False)["file"]
-        return set(column.unique().to_pylist())
-    except (pa.ArrowException, OSError, ValueError, LookupError) as error:
+            yield file.read_row_group(number, columns=columns, use_threads=False)
+    except (pa.ArrowException, OSError, ValueError, TypeError, LookupError) as error:
         raise ShardFault("cannot read the plan's table", where=path.name, cause=str(error)) from error
 
 

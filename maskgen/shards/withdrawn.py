@@ -5,7 +5,6 @@ The plan knows names and sizes only, so another photo of the same size fits it.
 
 from __future__ import annotations
 
-import contextlib
 import os
 from collections.abc import Iterable, Mapping
 from pathlib import Path
@@ -62,8 +61,7 @@ def changed_photos(output: Path, name: str, rows: Iterable[Mapping[str, Any]]) -
 
 def forget_table(output: Path, name: str) -> None:
     """Remove what was kept: the shard is there again."""
-    with contextlib.suppress(FileNotFoundError):
-        os.unlink(kept_table(output, name))
+    kept_table(output, name).unlink(missing_ok=True)
 
 
 def forget_committed(output: Path) -> None:
