@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import itertools
 from collections.abc import Iterator
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -31,6 +33,7 @@ from maskgen.shards.sample import SampleId
 from maskgen.shards.subset import Subset
 from maskgen.types import Source, SourceItem
 
+from .draft import Draft, cannot_make, existing_folder
 from .keys import Keys, Taken, choose
 from .resolve import ResolvedConfig
 from .sources import open_source
@@ -38,71 +41,101 @@ from .sources import open_source
 _MAX_NOTES = 100
 
 
-def prepare(config: ResolvedConfig) -> Plan:
-    """The plan of this run, written to the output folder, or equal to the one that is there already.
-
-    A damaged plan in the folder is replaced when the commit records, or what is left of it, are of this run.
+@dataclass
+class PlannedRun:
+    """A plan that is not written yet: no folder has been made for it.
 
     Args:
-        config: of the run, for which `make_folders` was called.
-
-    Raises:
-        UsageError: the folder holds another run's shards, or files that are not ours.
-        SourceFault: the source cannot be listed, or holds no image.
-        EnvironmentFault: the disk is full, broken or read-only.
+        config: of the run.
+        plan: its head.
+        rows: its table.
     """
-    output = Path(config.options.output)
-    source = open_source(config.options)
-    with PartialFile(output / naming.PLAN_TABLE) as rows:
-        plan = write_rows(source, config, rows)
-        rows.sync()
-        with folder_lock(output / naming.RECORDS):
-            claim_folder(
-                output,
-                plan.identity,
-                lambda: _stored_identity(output, plan),
-                check_free=lambda: _check_no_shards(output, plan),
-                explain=lambda: _source_change(read_plan(output), plan),
-            )
-            rows.publish()
-            fsync_folder(output)
-            with PartialFile(output / naming.PLAN) as head:
-                head.write(plan.render())
-                head.sync()
-                head.publish()
-            fsync_folder(output)
-    return plan
+
+    config: ResolvedConfig
+    plan: Plan
+    rows: Draft
+
+    def settle(self) -> Plan:
+        """Write the plan to the output folder, which is made where it is absent, or find its equal there.
+
+        A damaged plan in the folder is replaced when the commit records, or what is left of it, are of this
+        run.
+
+        Raises:
+            UsageError: the folder holds another run's shards, or files that are not ours.
+            EnvironmentFault: the disk is full, broken or read-only.
+        """
+        output, plan = Path(self.config.options.output), self.plan
+        make_output(output / naming.RECORDS)
+        with PartialFile(output / naming.PLAN_TABLE) as rows, self.rows:
+            self.rows.copy_to(rows)
+            rows.sync()
+            with folder_lock(output / naming.RECORDS):
+                claim_folder(
+                    output,
+                    plan.identity,
+                    lambda: _stored_identity(output, plan),
+                    check_free=lambda: _check_no_shards(output, plan),
+                    explain=lambda: _source_change(read_plan(output), plan),
+                )
+                rows.publish()
+                fsync_folder(output)
+                with PartialFile(output / naming.PLAN) as head:
+                    head.write(plan.render())
+                    head.sync()
+                    head.publish()
+                fsync_folder(output)
+        return plan
 
 
-def make_folders(options: RunConfig) -> None:
-    """Make the output folder and the one of its records; sweep, or keep, what dead processes have left there.
+@contextlib.contextmanager
+def planned(config: ResolvedConfig) -> Iterator[PlannedRun]:
+    """List a run's source; what dead processes have left in its output folder is swept, or kept, before.
 
     Raises:
-        UsageError: the output lies inside the input, or cannot be made.
+        UsageError: the output lies inside the input, or a file is in its way.
+        SourceFault: the source cannot be listed, or holds no image.
         EnvironmentFault: the disk is full, broken or read-only, or shards cannot be made on its file system.
     """
-    output = Path(options.output)
-    if options.input:
-        root = Path(options.input).resolve()
-        if output.resolve() == root or root in output.resolve().parents:
-            raise UsageError(
-                "--output lies inside --input", where=options.output, remedy="choose a folder beside it"
-            )
-    try:
-        make_folder(output)
-        make_folder(output / naming.RECORDS)
-    except OSError as error:
-        raise UsageError(
-            "cannot make the output folder",
-            where=options.output,
-            cause=str(error.strerror or error),
-            remedy="choose an --output in a folder that you may write to",
-        ) from error
+    output = Path(config.options.output)
+    _check_apart(config.options)
+    disk = existing_folder(output)
     keep(output)
     drop_committed(output)
     sweep_partials(output)
     sweep_partials(output / naming.RECORDS)
-    require_exclusive_names(output / naming.RECORDS)
+    require_exclusive_names(disk)
+    source = open_source(config.options)
+    with Draft(disk) as rows:
+        yield PlannedRun(config, write_rows(source, config, rows), rows)
+
+
+def prepare(config: ResolvedConfig) -> Plan:
+    """List a run's source and write the plan to its output folder; raises as `planned` and `settle` do."""
+    with planned(config) as run:
+        return run.settle()
+
+
+def make_output(folder: Path) -> None:
+    """Make the output folder, or one in it.
+
+    Raises:
+        UsageError: it cannot be made.
+        EnvironmentFault: no permission, or the disk is full, broken or read-only.
+    """
+    try:
+        make_folder(folder)
+    except OSError as error:
+        raise cannot_make(folder, str(error.strerror or error)) from error
+
+
+def _check_apart(options: RunConfig) -> None:
+    output = Path(options.output).resolve()
+    root = Path(options.input).resolve()
+    if options.input and (output == root or root in output.parents):
+        raise UsageError(
+            "--output lies inside --input", where=options.output, remedy="choose a folder beside it"
+        )
 
 
 def _stored_identity(output: Path, plan: Plan) -> dict[str, Any] | None:
@@ -147,7 +180,7 @@ def _source_change(old: Plan, new: Plan) -> list[str]:
     return [f"source: {old.images} images -> {new.images} images{where}"]
 
 
-def write_rows(source: Source, config: ResolvedConfig, table: PartialFile) -> Plan:
+def write_rows(source: Source, config: ResolvedConfig, table: Draft) -> Plan:
     """Deal the source into shards, write their rows, one row group each, and return the plan's head."""
     subset = _subset_of(config.options)
     first = Keys(source.names_are_keys)
@@ -171,9 +204,7 @@ def _subset_of(options: RunConfig) -> Subset:
     )
 
 
-def _one_pass(
-    source: Source, config: ResolvedConfig, taken: Taken | None, keys: Keys, table: PartialFile
-) -> Plan:
+def _one_pass(source: Source, config: ResolvedConfig, taken: Taken | None, keys: Keys, table: Draft) -> Plan:
     options = config.options
     shards: list[PlannedShard] = []
     source_bytes, classes, lossless = 0, set[int](), True

@@ -12,8 +12,8 @@ from pathlib import Path
 from typing import Any
 
 from maskgen.config.run_config import RunConfig, parse_budget
-from maskgen.errors import EXIT_DONE, EXIT_FAULTS, EnvironmentFault, MaskgenError, ShardFault
-from maskgen.io.atomic import make_folder, sweep_partials
+from maskgen.errors import EXIT_DONE, EXIT_FAULTS, MaskgenError, ShardFault
+from maskgen.io.atomic import sweep_partials
 from maskgen.io.owner import share_folder
 from maskgen.processes.signals import StopSignals
 from maskgen.shards import manifest, naming, table
@@ -27,8 +27,8 @@ from maskgen.shards.withdrawn import forget_committed
 from .executors.local import LocalExecutor
 from .log import append_log
 from .model.precision import check_precision_of
-from .planning import make_folders, prepare
-from .resolve import ResolvedConfig, resolve
+from .planning import PlannedRun, make_output, planned
+from .resolve import resolve
 from .shard.make import ShardJob, ShardResult
 from .shard.stages import Stages
 from .shard.worker import StagesFactory
@@ -110,40 +110,33 @@ def run(config: RunConfig, options: RunOptions | None = None) -> Outcome:
 def _run(wanted: RunConfig, options: RunOptions, stop: StopSignals) -> Outcome:
     config = resolve(wanted)
     output = Path(wanted.output)
-    new = [path for path in (output / naming.RECORDS, output, *output.parents) if not path.exists()]
-    with share_folder(output, lambda: _make_folders(wanted)) as is_alone:
-        try:
-            make_folder(output / naming.RECORDS)  # a run that made nothing may have just removed it
-            return _make(config, wanted, options, stop, is_alone)
-        except MaskgenError:
-            if is_alone():
-                _remove_empty(new)
-            raise
+    with planned(config) as run:  # what can be refused without a folder is refused before there is one
+        is_new = not output.exists()
+        with share_folder(output, lambda: make_output(output)) as is_alone:
+            try:
+                return _make(run, wanted, options, stop, is_alone)
+            except MaskgenError:
+                if is_alone():
+                    _remove_empty(output, is_new=is_new)
+                raise
 
 
-def _make_folders(wanted: RunConfig) -> None:
-    """Make the folders; once more if a run that made nothing removes them in that moment."""
-    try:
-        make_folders(wanted)
-    except EnvironmentFault:
-        make_folders(wanted)
-
-
-def _remove_empty(folders: list[Path]) -> None:
-    """A refused run leaves none of the folders that it has made for nothing; the innermost comes first."""
+def _remove_empty(output: Path, *, is_new: bool) -> None:
+    """A run that made nothing leaves no empty folder of its own; one that waits makes them again."""
     with contextlib.suppress(OSError):
-        for folder in folders:
-            folder.rmdir()
+        (output / naming.RECORDS).rmdir()
+        if is_new:
+            output.rmdir()
 
 
 def _make(
-    config: ResolvedConfig,
+    run: PlannedRun,
     wanted: RunConfig,
     options: RunOptions,
     stop: StopSignals,
     is_alone: Callable[[], bool],
 ) -> Outcome:
-    plan = prepare(config)
+    config, plan = run.config, run.settle()
     output = Path(wanted.output)
     own = [
         ShardJob(output, number, shard.name, plan.members, plan.fingerprint)

@@ -40,7 +40,7 @@ def command(options: PlanOptions) -> None:
 
     Time and bytes come from running a few of the images.
     """
-    from maskgen.pipelines.planning import make_folders, prepare
+    from maskgen.pipelines.planning import prepare
     from maskgen.pipelines.resolve import resolve
 
     from ..shards.plan import shard_rows
@@ -48,7 +48,6 @@ def command(options: PlanOptions) -> None:
     output = str(options.config.given.get("output") or "")
     with tempfile.TemporaryDirectory() as scratch:
         config = resolve(options.config.resolve(output=scratch))
-        make_folders(config.options)
         plan = prepare(config)
         keys = [image.sample.key for image in shard_rows(Path(scratch), 0)[:5]]
         bytes_each, seconds_each = _probe(config, plan, Path(scratch))

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from maskgen.config.run_config import make_config
-from maskgen.pipelines.planning import make_folders, prepare
+from maskgen.pipelines.planning import prepare
 from maskgen.pipelines.resolve import ResolvedConfig, resolve
 from maskgen.pipelines.shard.make import ShardJob
 from maskgen.shards.plan import Plan
@@ -31,7 +31,6 @@ def planned(folder: Path, count: int = 5, **options: object) -> tuple[ResolvedCo
         (source / f"p{number}.jpg").write_bytes(b"no picture" if number == 3 else data)
     values = {"dataset": "folder", "input": str(source), "output": str(folder / "out"), "method": "box"}
     config = resolve(make_config({**values, "max_failures": "100%", **options}))
-    make_folders(config.options)
     return config, prepare(config)
 
 

@@ -11,6 +11,7 @@ import pytest
 from maskgen.config.run_config import make_config
 from maskgen.errors import SourceFault, UsageError
 from maskgen.io.atomic import PartialFile
+from maskgen.pipelines.draft import Draft
 from maskgen.pipelines.keys import Keys, choose
 from maskgen.pipelines.planning import write_rows
 from maskgen.pipelines.resolve import resolve
@@ -38,9 +39,10 @@ SOURCE = [(f"c{number // 10}_{number:02d}", number // 10) for number in range(40
 
 def planned(source: Listed, tmp_path: Path, **options: object) -> tuple[Plan, list[str]]:
     config = resolve(make_config({"dataset": "folder", "output": str(tmp_path), "shard_size": 5, **options}))
-    with PartialFile(tmp_path / "plan.parquet") as table:
+    with Draft(tmp_path) as table, PartialFile(tmp_path / "plan.parquet") as file:
         plan = write_rows(source, config, table)
-        table.publish()
+        table.copy_to(file)
+        file.publish()
     rows = [row for number in range(len(plan.shards)) for row in shard_rows(tmp_path, number)]
     return plan, [row.sample.key for row in rows]
 

@@ -9,9 +9,11 @@ import pytest
 from maskgen.config.run_config import make_config
 from maskgen.errors import SourceFault
 from maskgen.io.atomic import PartialFile
+from maskgen.pipelines import planning
+from maskgen.pipelines.draft import Draft
 from maskgen.pipelines.planning import write_rows
 from maskgen.pipelines.resolve import resolve
-from maskgen.shards.plan import Plan, PlannedImage, shard_rows
+from maskgen.shards.plan import Plan, PlannedImage, read_plan, shard_rows
 from maskgen.types import ByteRef, Label, SourceItem
 
 
@@ -31,9 +33,10 @@ class Listed:
 
 def planned(source: Listed, tmp_path: Path, **options: object) -> tuple[Plan, list[list[PlannedImage]]]:
     config = resolve(make_config({"dataset": "folder", "output": str(tmp_path), "shard_size": 3, **options}))
-    with PartialFile(tmp_path / "plan.parquet") as table:
+    with Draft(tmp_path) as table, PartialFile(tmp_path / "plan.parquet") as file:
         plan = write_rows(source, config, table)
-        table.publish()
+        table.copy_to(file)
+        file.publish()
     return plan, [shard_rows(tmp_path, number) for number in range(len(plan.shards))]
 
 
@@ -110,3 +113,20 @@ def test_an_empty_source_is_an_error(tmp_path: Path) -> None:
 def test_labels_of_several_kinds_survive_the_table(tmp_path: Path) -> None:
     _, shards = planned(Listed([("a", 5, "a"), ("b", (1, 7), "b"), ("c", (), "c")]), tmp_path)
     assert [image.sample.label for image in shards[0]] == [5, (1, 7), ()]
+
+
+def test_nothing_is_made_while_the_source_is_listed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Who is refused by then has no folder to take away under another run."""
+    seen: list[list[Path]] = []
+
+    class Watched(Listed):
+        def items(self) -> Iterator[SourceItem]:
+            seen.append(list(tmp_path.iterdir()))
+            return super().items()
+
+    rows = [("k", None, "k.jpg")]
+    monkeypatch.setattr(planning, "open_source", lambda _: Watched(rows))
+    output = tmp_path / "new" / "shards"
+    plan = planning.prepare(resolve(make_config({"dataset": "folder", "output": str(output)})))
+    assert seen == [[]]
+    assert (plan.images, read_plan(output)) == (1, plan)

@@ -14,7 +14,7 @@ import pytest
 
 from maskgen.config.run_config import RunConfig, make_config
 from maskgen.errors import UsageError
-from maskgen.pipelines.planning import make_folders, prepare
+from maskgen.pipelines.planning import prepare
 from maskgen.pipelines.resolve import resolve
 from maskgen.pipelines.shard.make import ShardJob, ShardResult, make_shard
 from maskgen.pipelines.shard.stages import Stages
@@ -72,7 +72,6 @@ def made(tmp_path: Path) -> Made:
     values = {"dataset": "folder", "input": str(tmp_path / "photos"), "output": str(tmp_path / "shards")}
     config = make_config({**values, "method": "box", "background": "none", "shard_size": 2})
     made = Made(tmp_path / "photos", tmp_path / "shards", config)
-    make_folders(config)
     prepare(resolve(config))
     for number in range(3):
         assert made.make(number).changed == ()
