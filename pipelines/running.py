@@ -22,7 +22,6 @@ from maskgen.shards.kept import drop_committed, keep
 from maskgen.shards.plan import Plan, read_plan
 from maskgen.shards.reader import check_size
 from maskgen.shards.record import Record, read_records
-from maskgen.shards.withdrawn import forget_committed
 
 from .executors.local import LocalExecutor
 from .log import append_log
@@ -177,7 +176,6 @@ def _end(output: Path, plan: Plan) -> None:
     """Leave no partial file, and a manifest of what is committed, however the run has ended."""
     keep(output)
     drop_committed(output)
-    forget_committed(output)
     _sweep(output)
     if (output / naming.PLAN).exists():
         manifest.write(output, plan)

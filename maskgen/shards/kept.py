@@ -16,9 +16,10 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
-from ..io.atomic import PartialFile, disk_errors
+from ..io.atomic import PartialFile, disk_errors, folder_lock
 from ..io.owner import claim_abandoned
 from . import table
+from .naming import RECORDS
 from .record import record_path
 from .sample import Encoded, SampleId
 
@@ -112,15 +113,21 @@ def drop(output: Path, name: str) -> None:
 
 
 def drop_committed(output: Path) -> None:
-    """Remove what is kept of shards that are committed.
+    """Remove what is kept of shards that are committed: of broken-off attempts, and withdrawn tables.
+
+    Each goes when its shard is there again; a kill, or a power loss, may have come between.
 
     Raises:
         EnvironmentFault: the folder cannot be written.
     """
-    for path in output.glob(".*.kept"):
-        name = path.name[1:].partition(".")[0]
-        if record_path(output, name).exists():
-            drop(output, name)
+    records = output / RECORDS
+    if not records.is_dir():
+        return
+    with folder_lock(records), disk_errors(output):  # a shard that is being withdrawn still has its record
+        for path in [*output.glob(".*.kept"), *records.glob("*.withdrawn")]:
+            name = path.name.removeprefix(".").partition(".")[0]
+            if record_path(output, name).exists():
+                path.unlink(missing_ok=True)
 
 
 class KeptSamples:

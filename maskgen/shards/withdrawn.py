@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from ..errors import ShardFault
-from ..io.atomic import disk_errors, file_sha256, folder_lock
+from ..io.atomic import file_sha256
 from . import table
 from .naming import RECORDS
 from .record import parse, record_path
@@ -62,15 +62,3 @@ def changed_photos(output: Path, name: str, rows: Iterable[Mapping[str, Any]]) -
 def forget_table(output: Path, name: str) -> None:
     """Remove what was kept: the shard is there again."""
     kept_table(output, name).unlink(missing_ok=True)
-
-
-def forget_committed(output: Path) -> None:
-    """Remove what is kept of shards that are there again: a power loss may have undone `forget_table`.
-
-    Raises:
-        EnvironmentFault: the folder cannot be written.
-    """
-    for path in (output / RECORDS).glob("*.withdrawn"):
-        with folder_lock(path.parent), disk_errors(path):
-            if record_path(output, path.stem).exists():
-                path.unlink(missing_ok=True)

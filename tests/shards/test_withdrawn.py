@@ -7,9 +7,9 @@ from typing import Any
 import pytest
 
 from maskgen.shards import table
+from maskgen.shards.kept import drop_committed
 from maskgen.shards.withdrawn import (
     changed_photos,
-    forget_committed,
     forget_table,
     holds_its_table,
     keep_table,
@@ -59,6 +59,6 @@ def test_what_a_crash_brought_back_is_forgotten_once_the_shard_is_there(committe
     name = committed.plan.shards[0].name
     for stem in (name, "folder-train-000009"):
         kept_table(committed.path, stem).write_bytes(b"kept")
-    forget_committed(committed.path)
+    drop_committed(committed.path)
     assert not kept_table(committed.path, name).exists()
     assert kept_table(committed.path, "folder-train-000009").read_bytes() == b"kept"
