@@ -13,48 +13,19 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 from numpy.typing import NDArray
+from sample_kit import THRESHOLD, H, W, blob, config_of, encode, photo
 
-from maskgen.backgrounds import BACKGROUNDS
-from maskgen.backgrounds.rectangle import largest_free_rectangle
-from maskgen.config.run_config import RunConfig, make_config
-from maskgen.io.images.encode import encode_jpeg
+from maskgen.config.run_config import RunConfig
 from maskgen.io.images.stored import decode_photo
 from maskgen.shards import patch
 from maskgen.shards.meta import unpack_meta
-from maskgen.shards.sample import SampleId, StoredPhoto, encode_sample, store_mask
+from maskgen.shards.sample import store_mask
 
-H, W = 120, 181
-THRESHOLD = 0.4
 NOWHERE = [0, 0, 0, 0]
 
 
-def config_of(**options: object) -> RunConfig:
-    return make_config(
-        {"dataset": "sample", "output": "out", "method": "box", "threshold": THRESHOLD, **options}
-    )
-
-
-def photo() -> tuple[NDArray[np.uint8], bytes]:
-    y, x = np.mgrid[0:H, 0:W]
-    data = encode_jpeg(np.stack([x % 200, y, (x + y) % 250], axis=2).astype(np.uint8), 95)
-    return decode_photo(data), data
-
-
-def blob(*, empty: bool = False) -> NDArray[np.float32]:
-    y, x = np.mgrid[0:H, 0:W]
-    soft = 1 / (1 + np.exp((np.hypot(y - 50, x - 80) - 25) / 3))
-    return (soft * (not empty)).astype(np.float32)
-
-
 def make(config: RunConfig, *, empty: bool = False) -> dict[str, bytes]:
-    image, data = photo()
-    pair = store_mask(blob(empty=empty), THRESHOLD, config)
-    background = BACKGROUNDS.get(config.background)
-    filled = background(image, pair.hard) if background else None
-    free = largest_free_rectangle(pair.hard)
-    return dict(
-        encode_sample(SampleId("k", 4, "k.jpg"), StoredPhoto(image, data), pair, filled, free, config).members
-    )
+    return dict(encode(config, photo(), blob(empty=empty)).members)
 
 
 OPTIONS: tuple[dict[str, object], ...] = (

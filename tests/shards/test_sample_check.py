@@ -9,22 +9,15 @@ from typing import Any
 
 import numpy as np
 import pytest
+from sample_kit import H, W, blob, config_of, encode, photo
 
-from maskgen.backgrounds import BACKGROUNDS
-from maskgen.backgrounds.rectangle import largest_free_rectangle
-from maskgen.config.run_config import RunConfig, make_config
-from maskgen.io.images.encode import encode_jpeg
-from maskgen.io.images.stored import decode_photo
 from maskgen.shards import patch
 from maskgen.shards.meta import META
 from maskgen.shards.naming import FORMAT_VERSION
 from maskgen.shards.reader import SampleBytes
-from maskgen.shards.sample import Encoded, SampleId, StoredPhoto, encode_sample, store_mask
+from maskgen.shards.sample import Encoded
 from maskgen.shards.sample_check import check_sample
 from maskgen.types import Box, Label
-
-H, W = 120, 181
-THRESHOLD = 0.4
 
 
 @dataclass(frozen=True)
@@ -46,24 +39,8 @@ class Made:
 
 
 def make(*, empty: bool = False, label: Label = 4, **options: object) -> Made:
-    config = make_config(
-        {"dataset": "sample", "output": "out", "method": "box", "threshold": THRESHOLD, **options}
-    )
-    y, x = np.mgrid[0:H, 0:W]
-    data = encode_jpeg(np.stack([x % 200, y, (x + y) % 250], axis=2).astype(np.uint8), 95)
-    soft = (1 / (1 + np.exp((np.hypot(y - 50, x - 80) - 25) / 3)) * (not empty)).astype(np.float32)
-    return encode(config, data, soft, label)
-
-
-def encode(config: RunConfig, data: bytes, soft: Any, label: Label) -> Made:
-    image = decode_photo(data)
-    pair = store_mask(soft, THRESHOLD, config)
-    background = BACKGROUNDS.get(config.background)
-    filled = background(image, pair.hard) if background else None
-    free = largest_free_rectangle(pair.hard)
-    sample = encode_sample(
-        SampleId("k", label, "k.jpg"), StoredPhoto(image, data), pair, filled, free, config
-    )
+    config, data = config_of(**options), photo()
+    sample = encode(config, data, blob(empty=empty), label)
     return Made(dict(sample.members), row_of(sample, data, label), config.fingerprint_fields())
 
 
