@@ -154,14 +154,15 @@ def shard_rows(output: Path, number: int) -> list[PlannedImage]:
         return [from_row(row) for row in rows.to_pylist()]
 
 
-def shard_files(output: Path, number: int) -> set[str]:
-    """The source files that hold the images of one shard, relative to the source's root.
+def shard_files(output: Path, number: int) -> list[str]:
+    """The source file that holds each image of one shard, relative to the source's root.
 
     Raises:
         ShardFault: the table is damaged or shorter.
     """
     with _row_group(output, number, ["file"]) as rows:
-        return set(rows["file"].unique().to_pylist())
+        files: list[str] = rows["file"].to_pylist()
+        return files
 
 
 @contextlib.contextmanager

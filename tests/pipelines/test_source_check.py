@@ -125,6 +125,17 @@ def test_few_of_many_young_photos_are_compared(made: Made, monkeypatch: pytest.M
     assert note.startswith("6 photos are younger than their shards, 2 of them were compared")
 
 
+def test_a_long_look_is_broken_off_and_says_so(made: Made) -> None:
+    made.replace("a/p2.jpg")
+    plan, records = made.records()
+    assert len(note_touched(made.photos, made.shards, plan, records)) == 1
+    notes = note_touched(made.photos, made.shards, plan, records, seconds=0)
+    assert notes[-1].startswith("the files of 2 of 6 photos in finished shards were looked at for changes")
+    assert "verify --source" in notes[-1]
+    found = [note_touched(made.photos, made.shards, plan, records, seconds=0) for _ in range(30)]
+    assert {len(notes) for notes in found} == {1, 2}  # any shard may be the first
+
+
 def test_a_damaged_plan_is_no_matter_of_the_notes(made: Made) -> None:
     plan, records = made.records()
     (made.shards / naming.PLAN_TABLE).write_bytes(b"damaged")
