@@ -13,7 +13,7 @@ from maskgen.shards.coverage import FG_SIDE, GRID, SAT_SCALE
 
 from ..reading.buffers import Small
 from ..recipes.parts import Corruption
-from .draws import uniforms
+from .uniforms import uniforms
 
 Floats = NDArray[np.float64]
 _STREAM = 1
@@ -71,7 +71,7 @@ def corrupt(
         level: smallest mask value that counts as foreground, 1..255.
         use: number of the view that it is for, the negative's behind the last one.
     """
-    drawn = uniforms(seed, epoch, samples, 4 * (use + 1), stream=_STREAM)[:, 4 * use :].astype(np.float64)
+    drawn = uniforms(seed, epoch, samples, 4, stream=_STREAM, first=4 * use).astype(np.float64)
     fg = _CHANGES[corruption.change](_Task(corruption.amount, masks, drawn))
     hard = fg >= level
     meta = masks.meta.copy()

@@ -16,11 +16,11 @@ from numpy.typing import NDArray
 
 from maskgen.shards.meta import Meta
 
-from ..order.permutation import mix64, stream_key
 from ..recipes.parts import Background, Photometric
 from ..recipes.spec import Recipe, View
 from . import crops
 from .crops import by_view, choose_crops, covered, foreground_area
+from .uniforms import uniforms
 
 KEEP, GRAY, DONOR = 0, 1, 2
 
@@ -100,35 +100,7 @@ class BatchDraws:
     matched: NDArray[np.bool_]
 
 
-def uniforms(
-    seed: int, epoch: int, samples: NDArray[np.int64], count: int, *, stream: int = 0
-) -> NDArray[np.float32]:
-    """Random numbers of each sample: a hash of (seed, epoch, stream, sample, place), without any state.
-
-    SplitMix64 (Steele, Lea and Flood, 2014) from a start of each sample's own; each of its 64-bit values
-    gives two numbers of 24 bits. A longer `count` only appends.
-
-    Args:
-        seed: of the run.
-        epoch: from 0.
-        samples: (B,) numbers of samples in the data set.
-        count: numbers per sample.
-        stream: another one gives other numbers.
-
-    Returns:
-        (B, count) float32 in [0, 1).
-    """
-    root = np.uint64(stream_key(seed, epoch, _VIEWS, stream))
-    start = mix64(samples.astype(np.uint64) * _GOLDEN + root)
-    words = (count + 1) // 2
-    steps = np.arange(1, words + 1, dtype=np.uint64) * _GOLDEN
-    halves = mix64(start[:, None] + steps).astype("<u8").view("<u4")[:, :count]
-    return (halves >> 8).astype(np.float32) * np.float32(2**-24)
-
-
-_GOLDEN = np.uint64(0x9E3779B97F4A7C15)
 _REDRAWS = 1  # the streams behind that of corrupted masks
-_VIEWS = 0x7669657773  # the order of an epoch is made from (seed, epoch) as well
 
 
 def draw(

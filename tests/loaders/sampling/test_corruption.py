@@ -13,7 +13,7 @@ from scipy import ndimage, stats
 from maskgen.loaders.reading.buffers import Small
 from maskgen.loaders.recipes.parts import Corruption
 from maskgen.loaders.sampling.corruption import corrupt, corrupt_each
-from maskgen.loaders.sampling.draws import uniforms
+from maskgen.loaders.sampling.uniforms import uniforms
 from maskgen.shards.coverage import foreground_box, small_mask, summed_area_table
 from maskgen.shards.meta import META
 
