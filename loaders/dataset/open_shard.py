@@ -14,6 +14,7 @@ import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 from maskgen.errors import ShardFault
+from maskgen.io.arrow import integers_of, scalar_of, to_integers
 from maskgen.io.atomic import file_sha256
 from maskgen.io.regular import open_regular
 from maskgen.shards import naming, table, tar
@@ -66,19 +67,23 @@ def _places(
     """The rows of the finished samples, and the (N, M) offsets, sizes and checksums of their members."""
     names = [table.column(ext, part) for part in ("offset", "size", "crc32c") for ext in members]
     rows = table.read(path / f"{record.name}.parquet", ["key", "status", *names])
-    good = rows.filter(pc.equal(rows["status"], "ok"))
+    good = rows.filter(pc.equal(rows["status"], _text("ok")))
     if (good.num_rows, rows.num_rows) != (record.samples, record.samples + record.failed):
         raise _contradiction(record, "the table counts other samples than the manifest")
     rule = naming.KEY.pattern.replace(r"\Z", r"\z")
     if not pc.all(pc.match_substring_regex(good["key"], rf"\A{rule}")).as_py() and good.num_rows:
         raise _contradiction(record, "a key in the table breaks the key rule")
     known = [name for name in names if name in good.column_names]  # format 2 has no checksums
-    values = [np.asarray(good[name].cast(pa.int64()).fill_null(-1).to_numpy(), np.int64) for name in known]
+    values = [to_integers(good[name], -1) for name in known]
     count = len(members)
     offsets, sizes, checksums = np.split(np.stack(values, axis=1), [count, 2 * count], axis=1)
     if (checksums < 0).any():
         raise _contradiction(record, "the table lacks the checksum of a member")
     return good, offsets, sizes, checksums.astype(np.uint32) if checksums.size else None
+
+
+def _text(value: str) -> pa.Scalar:
+    return scalar_of(value, pa.string())
 
 
 def check_hash(path: Path, recorded: str) -> None:
@@ -129,12 +134,12 @@ def _check_index(
     places: tuple[NDArray[np.int64], NDArray[np.int64]],
 ) -> None:
     """The index must be the one that the table gives, word for word."""
-    columns = []
+    columns, space = [], _text(" ")
     for column, ext in enumerate(members):
-        numbers = [pa.array(part[:, column]).cast(pa.string()) for part in places]
-        name = pc.binary_join_element_wise(keys, ext, ".")
-        columns.append(pc.binary_join_element_wise(pa.scalar(ext), *numbers, name, " "))
-    lines = pc.binary_join_element_wise(*columns, " ").to_pylist()
+        numbers = [integers_of(part[:, column]).cast(pa.string()) for part in places]
+        name = pc.binary_join_element_wise(keys, _text(ext), _text("."))
+        columns.append(pc.binary_join_element_wise(_text(ext), *numbers, name, space))
+    lines = pc.binary_join_element_wise(*columns, space).to_pylist()
     expected = "\n".join([f"{INDEX_VERSION} {record.samples}", *lines, ""]).encode()
     if (path / f"{record.name}.idx").read_bytes() != expected:
         raise _contradiction(record, "the index does not fit the table")

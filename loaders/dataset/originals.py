@@ -18,6 +18,7 @@ import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 from maskgen.errors import ImageFault, ShardFault
+from maskgen.io.arrow import array_of, flags_of, scalar_of, to_integers
 from maskgen.io.checksum import crc32c
 from maskgen.io.images.header import read_header
 from maskgen.io.regular import open_regular
@@ -56,7 +57,7 @@ class Paths:
 
     def take(self, rows: NDArray[np.bool_]) -> Paths:
         """The rows where `rows`, (N,) bool, is True."""
-        keep = pa.array(rows)
+        keep = flags_of(rows)
         texts = (column.filter(keep) for column in (self.keys, self.paths, self.sha256))
         keys, paths, sha256 = texts
         sums = None if self.checksums is None else self.checksums[rows]
@@ -72,13 +73,13 @@ def read_paths(folder: Path, shard: str) -> Paths:
     """
     columns = ["key", "status", "path", "verbatim", "height", "width", "source_sha256", "source_crc32c"]
     rows = table.read(folder / f"{shard}.parquet", columns)
-    good = rows.filter(pc.equal(rows["status"], "ok")).combine_chunks()
-    sizes = [np.asarray(good[name].fill_null(0).to_numpy(), np.int64) for name in ("height", "width")]
+    good = rows.filter(pc.equal(rows["status"], scalar_of("ok", pa.string())))
+    sizes = [to_integers(good[name], 0) for name in ("height", "width")]
     texts = {name: _text(good[name]) for name in ("key", "path", "source_sha256")}
-    fit = np.asarray(good["verbatim"].fill_null(False).to_pylist(), np.bool_)
+    fit = np.array([value is True for value in good["verbatim"].to_pylist()], np.bool_)
     sums = None
     if "source_crc32c" in good.column_names:
-        sums = np.asarray(good["source_crc32c"].fill_null(0).to_numpy(), np.uint32)
+        sums = to_integers(good["source_crc32c"], 0).astype(np.uint32)
     return Paths(texts["key"], texts["path"], fit, np.stack(sizes, axis=1), texts["source_sha256"], sums)
 
 
@@ -89,7 +90,8 @@ def join_checksums(shards: Sequence[Paths]) -> NDArray[np.uint32] | None:
 
 
 def _text(column: pa.ChunkedArray) -> pa.Array:
-    return pa.concat_arrays(column.fill_null("").chunks) if column.num_chunks else pa.array([], pa.string())
+    empty = array_of([], pa.string())
+    return pa.concat_arrays([empty, *column.fill_null(scalar_of("", pa.string())).chunks])
 
 
 class Photos:

@@ -11,7 +11,10 @@ import numpy as np
 import pyarrow as pa
 
 from maskgen.errors import UsageError
+from maskgen.io.arrow import table_of
 from maskgen.shards import table
+
+_COLUMNS = pa.schema([("key", pa.string()), ("path", pa.string())])
 
 
 class SourcePaths:
@@ -28,8 +31,8 @@ class SourcePaths:
     """
 
     def __init__(self, folder: Path, shards: Iterable[str]) -> None:
-        tables = [table.read(folder / f"{name}.parquet", ["key", "path"]) for name in shards]
-        whole = pa.concat_tables(tables) if tables else pa.table({"key": [], "path": []})
+        tables = [table.read(folder / f"{name}.parquet", _COLUMNS.names) for name in shards]
+        whole = pa.concat_tables(tables) if tables else table_of([], _COLUMNS)
         self._keys, self._paths = whole["key"], whole["path"]
         hashes = np.fromiter(map(_hash, self._paths.to_pylist()), np.uint64, len(self._paths))
         self._order = np.argsort(hashes, kind="stable")

@@ -1,8 +1,8 @@
-"""Arrow tables from plain Python rows, without pandas.
+"""Arrow from plain Python and NumPy, and back, without pandas.
 
-`pyarrow.array` and `pyarrow.Table.from_pylist` import pandas wherever it is installed, to ask whether what
-they are given is a pandas object. That takes longer than all the rest of a process's start, and a run has a
-process for each core.
+`pyarrow.array`, `pyarrow.scalar`, `Table.from_pylist`, `to_numpy` and the functions of `pyarrow.compute` that
+are given a Python value import pandas wherever it is installed, to ask whether that is a pandas object. This
+takes longer than all the rest of a process's start, and a run or a loader has a process for each core.
 """
 
 from __future__ import annotations
@@ -32,16 +32,27 @@ def table_of(rows: Sequence[Mapping[str, Any]], schema: pa.Schema) -> pa.Table:
         >>> table_of([{"name": "a", "box": [1, 2]}, {"name": "b"}], schema).to_pylist()
         [{'name': 'a', 'box': [1, 2]}, {'name': 'b', 'box': None}]
     """
-    columns = [_array([row.get(field.name) for row in rows], field.type) for field in schema]
+    columns = [array_of([row.get(field.name) for row in rows], field.type) for field in schema]
     return pa.Table.from_arrays(columns, schema=schema)
 
 
-def _array(values: list[Any], kind: pa.DataType) -> pa.Array:
+def array_of(values: Sequence[Any], kind: pa.DataType) -> pa.Array:
+    """What `pyarrow.array` makes of values of a type that `table_of` knows; None is null.
+
+    Raises:
+        AttributeError, OverflowError, TypeError, ValueError: a value is not of that type.
+
+    Example:
+        >>> import pyarrow as pa
+        >>> from maskgen.io.arrow import array_of
+        >>> array_of(["a", None], pa.string()).to_pylist()
+        ['a', None]
+    """
     here = np.array([value is not None for value in values], bool)
     valid = None if here.all() else _bits(here)
     if pa.types.is_list(kind):
         lists = [value or [] for value in values]
-        flat = _array([one for value in lists for one in value], kind.value_type)
+        flat = array_of([one for value in lists for one in value], kind.value_type)
         return pa.Array.from_buffers(kind, len(values), [valid, _offsets(lists)], children=[flat])
     if pa.types.is_string(kind):
         texts = [b"" if value is None else value.encode() for value in values]
@@ -53,6 +64,41 @@ def _array(values: list[Any], kind: pa.DataType) -> pa.Array:
         numbers = np.array([0 if value is None else value for value in values], dtype)
         buffers = [valid, pa.py_buffer(numbers)]
     return pa.Array.from_buffers(kind, len(values), buffers)
+
+
+def scalar_of(value: Any, kind: pa.DataType) -> pa.Scalar:
+    """What `pyarrow.scalar` makes of a value."""
+    return array_of([value], kind)[0]
+
+
+def flags_of(flags: NDArray[np.bool_]) -> pa.Array:
+    """What `pyarrow.array` makes of (N,) bool."""
+    return pa.Array.from_buffers(pa.bool_(), len(flags), [None, _bits(flags)])
+
+
+def integers_of(numbers: NDArray[np.int64]) -> pa.Array:
+    """What `pyarrow.array` makes of (N,) int64."""
+    return pa.Array.from_buffers(
+        pa.int64(), len(numbers), [None, pa.py_buffer(np.ascontiguousarray(numbers))]
+    )
+
+
+def to_integers(column: pa.ChunkedArray, missing: int) -> NDArray[np.int64]:
+    """(N,) int64, what `to_numpy` gives of a column of integers, with `missing` in the place of nulls.
+
+    Example:
+        >>> import pyarrow as pa
+        >>> from maskgen.io.arrow import array_of, to_integers
+        >>> to_integers(pa.chunked_array([array_of([7, None], pa.int32())]), -1)
+        array([ 7, -1])
+    """
+    filled = column.cast(pa.int64()).fill_null(scalar_of(missing, pa.int64()))
+    parts = [
+        np.frombuffer(chunk.buffers()[1], np.int64, len(chunk), 8 * chunk.offset)
+        for chunk in filled.chunks
+        if len(chunk)
+    ]
+    return np.concatenate([np.zeros(0, np.int64), *parts])
 
 
 def _bits(flags: NDArray[np.bool_]) -> pa.Buffer:

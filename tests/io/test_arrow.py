@@ -7,13 +7,14 @@ import subprocess
 import sys
 from typing import Any
 
+import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from maskgen.io.arrow import table_of
+from maskgen.io.arrow import array_of, flags_of, integers_of, scalar_of, table_of, to_integers
 
 SCHEMA = pa.schema(
     [
@@ -65,6 +66,30 @@ def test_the_table_is_pyarrows_own(rows: list[dict[str, Any]]) -> None:
 def test_a_value_of_another_type_is_refused(name: str, value: object) -> None:
     with pytest.raises((AttributeError, OverflowError, TypeError, ValueError)):
         table_of([{"key": "a", name: value}], SCHEMA)
+
+
+def test_parts_of_tables_are_pyarrows_own() -> None:
+    flags = np.random.default_rng(0).random(19) < 0.5
+    assert flags_of(flags).equals(pa.array(flags))
+    numbers = np.array([[1, -2], [2**63 - 1, 0]])
+    assert integers_of(numbers[:, 1]).equals(pa.array(numbers[:, 1]))
+    assert integers_of(numbers[:0, 1]).equals(pa.array([], pa.int64()))
+    assert scalar_of("ö", pa.string()).equals(pa.scalar("ö"))
+    assert array_of([None, True], pa.bool_()).equals(pa.array([None, True]))
+
+
+@pytest.mark.parametrize("kind", [pa.int32(), pa.uint32(), pa.int64()])
+def test_columns_of_integers_are_pyarrows_own(kind: pa.DataType) -> None:
+    values = [5, None, 0, 7, None, 9]
+    whole = pa.array(values, kind)
+    for column in (
+        pa.chunked_array([whole]),
+        pa.chunked_array([whole[1:4], whole[:0], whole[4:]]),
+        pa.chunked_array([], kind),
+        pa.chunked_array([whole[2:4]]),
+    ):
+        want = column.cast(pa.int64()).fill_null(-1).to_numpy()
+        np.testing.assert_array_equal(to_integers(column, -1), want)
 
 
 @pytest.mark.slow

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import shutil
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -94,3 +96,20 @@ def test_every_refusal_says_where_and_what_next(copy: Any) -> None:
         open_dataset(copy.path)
     assert copy.shards()[0].name in caught.value.where
     assert caught.value.remedy
+
+
+@pytest.mark.slow
+def test_pandas_is_not_imported(drawn: Any) -> None:
+    """It takes longer than all the rest; pyarrow imports it where it is handed Python values."""
+    pytest.importorskip("pandas")
+    code = (
+        "import sys; from pathlib import Path; from maskgen.loaders.dataset.open import open_dataset;"
+        "from maskgen.loaders.dataset.originals import read_paths; import numpy as np;"
+        "from maskgen.loaders.reading.source_paths import SourcePaths;"
+        "data = open_dataset(sys.argv[1]); name = data.shards[0].name;"
+        "paths = read_paths(Path(sys.argv[1]), name); paths.take(np.ones(len(paths.keys), bool));"
+        "SourcePaths(Path(sys.argv[1]), [name]); SourcePaths(Path(sys.argv[1]), []);"
+        "sys.exit('pandas' in sys.modules)"
+    )
+    command = [sys.executable, "-c", code, str(drawn.path)]
+    assert subprocess.run(command, check=False, timeout=60).returncode == 0
