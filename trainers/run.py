@@ -236,27 +236,33 @@ def train(
         config = config_of(preset, settings, data=dataset.fingerprint, order=dataset.order(0, 0).name)
         run = _set_up(dataset, config, device, preset, settings, say if rank() == 0 else _silent)
         try:
-            if signals:  # one that an import has swallowed: nothing is written yet
-                raise interrupted()
-            if rank() == 0:
-                claim(settings.output, config)
-                begin()
-            if run.resume():
-                step, steps = run.training.step, run.training.rate.steps
-                where = "already done: step" if step == steps else "going on from step"
-                run.say(f"train-ssl: {where} {step} of {steps}")
-            if rank() == 0:
-                run.log = _open_log(run.training, echo)
-            if signals:
-                raise interrupted()
-            signals.patience = 1
-            run.fit(signals)
-            if rank() == 0:
-                export(settings.output, settings.output / BACKBONE, warn=run.say)
+            _go(run, signals, echo, begin)
         finally:
             run.loader.close()
             if run.log is not None:
                 run.log.close()
+
+
+def _go(run: Run, signals: StopSignals, echo: Say, begin: Callable[[], None]) -> None:
+    """From a run's set-up to its export."""
+    settings = run.training.settings
+    if signals:  # one that an import has swallowed: nothing is written yet
+        raise interrupted()
+    if rank() == 0:
+        claim(settings.output, run.config)
+        begin()
+    if run.resume():
+        step, steps = run.training.step, run.training.rate.steps
+        where = "already done: step" if step == steps else "going on from step"
+        run.say(f"train-ssl: {where} {step} of {steps}")
+    if rank() == 0:
+        run.log = _open_log(run.training, echo)
+    if signals:
+        raise interrupted()
+    signals.patience = 1
+    run.fit(signals)
+    if rank() == 0:
+        export(settings.output, settings.output / BACKBONE, warn=run.say)
 
 
 def _silent(_text: str) -> None:

@@ -64,7 +64,6 @@ def open_dataset(
         shuffle: ``global``: any sample may stand anywhere in an epoch, which needs a cache for all tars; or
             ``shards:K`` (K is 16 when left out): shards in random order, samples shuffled within windows of K
             shards, which needs a cache for two windows.
-
         subset: a part of the samples: a sample drawn by a seed, or keys from a file, see `Subset`. The data
             set is then as one that holds no others: the order, the ranks' shares and a saved state are of the
             subset.
@@ -85,15 +84,16 @@ def open_dataset(
     tars = open_cache(_folder_or_address(path), cache, cache_bytes)
     folder = tars.folder if tars else Path(path)
     dataset = _open_shards(folder, _read_manifest(folder, allow_incomplete), tars, window)
-    if subset:
-        dataset = take_subset(dataset, subset)
-    shards = dataset.shards
-    if photos is not None:
-        dataset = join(dataset, Path(photos), check_hashes=check_hashes, drop=unfit_photos == "drop")
-    for shard in shards if check_hashes else ():
+    part = take_subset(dataset, subset) if subset else dataset
+    return _joined(part, photos, check_hashes=check_hashes, drop=unfit_photos == "drop")
+
+
+def _joined(dataset: Dataset, photos: str | Path | None, *, check_hashes: bool, drop: bool) -> Dataset:
+    """With its photos, where they are elsewhere; with `check_hashes` every byte is compared."""
+    for shard in dataset.shards if check_hashes else ():
         with dataset.descriptor(shard):  # a remote one is fetched, and checked on its way
             check_hash(dataset.tar(shard), shard.sha256)
-    return dataset
+    return dataset if photos is None else join(dataset, Path(photos), check_hashes=check_hashes, drop=drop)
 
 
 def as_dataset(given: Dataset | str | os.PathLike[str]) -> Dataset:

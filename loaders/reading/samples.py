@@ -15,7 +15,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from maskgen.errors import ImageFault, ShardFault, UsageError
-from maskgen.io.images.header import jpeg_size, png_size
 from maskgen.shards import naming, tar
 from maskgen.shards.reader import BIT_ROT
 
@@ -35,6 +34,7 @@ from .buffers import (
     locate_row,
     plausible,
 )
+from .pictures import PICTURES, picture_damage
 
 
 class SampleReader:
@@ -300,21 +300,10 @@ class SampleReader:
         content = data[tar.BLOCK : tar.BLOCK + size]
         if what := damage(content, data[tar.BLOCK + size :].tobytes(), row.checksums[column]):
             raise self.fault(row.sample, ext, what, BIT_ROT)
-        if ext in _SIGNATURES and content[:2].tobytes() != _SIGNATURES[ext]:
-            raise self.fault(row.sample, ext, "a member is no picture of its kind")
-        if asked in PICTURES and meta is not None:
-            self._check_size(row, ext, content, self._bounds.picture_size(asked, meta))
+        size_of = self._bounds.picture_size(asked, meta) if asked in PICTURES and meta is not None else None
+        if wrong := picture_damage(ext, content, size_of):
+            raise self.fault(row.sample, ext, *wrong)
         return content
-
-    def _check_size(self, row: Row, ext: str, content: NDArray[np.uint8], size: tuple[int, int]) -> None:
-        """No decoder sees a picture of another size than the bounds were checked for."""
-        try:
-            found = png_size(content.data) if ext == naming.LOSSLESS_PHOTO else jpeg_size(content.data)
-        except ImageFault as error:
-            raise self.fault(row.sample, ext, "a picture's header is damaged", str(error)) from error
-        if found != size:
-            cause = f"it has {found[1]}x{found[0]} px, its meta is for {size[1]}x{size[0]}"
-            raise self.fault(row.sample, ext, "a picture has another size than its meta gives", cause)
 
     def _is_original(self, ext: str) -> bool:
         return ext == naming.PHOTO and self.dataset.photos is not None
@@ -330,15 +319,6 @@ class SampleReader:
         if block != header(row.key + b"." + ext.encode(), size):
             cause = "swapped files, a tar of another run, truncation or damage"
             raise self.fault(row.sample, ext, "a tar does not hold the member that its table names", cause)
-
-
-PICTURES = (naming.PHOTO, naming.BACKGROUND)
-_SIGNATURES = {
-    naming.PHOTO: b"\xff\xd8",
-    naming.LOSSLESS_PHOTO: b"\x89P",
-    naming.BACKGROUND: b"\xff\xd8",
-    naming.MASK: b"\x89P",
-}
 
 
 def _check_member(dataset: Dataset, ext: str) -> None:
