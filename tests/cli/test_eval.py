@@ -15,6 +15,7 @@ import numpy as np
 import pyarrow.parquet as pq
 import pytest
 from click.testing import CliRunner
+from lossless import COUNT, make_lossless
 
 from maskgen.cli.app import cli
 from maskgen.cli.eval import command
@@ -300,3 +301,21 @@ def test_help_keeps_its_lines() -> None:
     text = CliRunner().invoke(command, ["--help"]).stdout
     assert "\n  max_f  " in text
     assert "\\b" not in text
+
+
+def test_shards_whose_photos_are_pngs_measure_as_their_masks_do(tmp_path: Path) -> None:
+    shards, maps, truth = make_lossless(tmp_path), tmp_path / "maps", tmp_path / "truth"
+    (record,) = manifest.read(shards).shards
+    for sample in read_samples(shards, record, ("mask.png",)):
+        for folder in (maps, truth):
+            folder.mkdir(exist_ok=True)
+            (folder / f"{sample.key}.png").write_bytes(sample.members["mask.png"])
+    turned = next(truth.iterdir())
+    cv2.imwrite(str(turned), 255 - cv2.imread(str(turned), cv2.IMREAD_GRAYSCALE))
+    found = facts("--masks", shards, "--truth", truth)
+    assert found["images"] == COUNT
+    assert 0.5 < found["iou"] < 1
+    assert found == facts("--masks", maps, "--truth", truth, "--binarize-at", found["iou_threshold"])
+    sheet = tmp_path / "sheet.png"
+    call("compare", f"box={shards}", "--truth", truth, "--output", sheet, "--workers", 1)
+    assert sheet.exists()

@@ -8,6 +8,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from lossless import make_lossless
 
 from maskgen.errors import EXIT_FAULTS, EXIT_USAGE
 from maskgen.trainers.training import checkpoint
@@ -102,3 +103,15 @@ def test_fresh_passes_for_each_epoch_do_not_pile_up(
     status, _, _ = call_tool("eval-ssl", *linear, "--protocol", "byol")
     assert status == 0
     assert len(list((tmp_path / "features").glob("*.npy"))) == 2  # the test images, the last pass
+
+
+@pytest.mark.slow
+def test_photos_in_shards_measure_alike_as_pngs_and_in_their_folder(
+    trained: Path, tmp_path: Path, call_tool: Call
+) -> None:
+    shards, found = make_lossless(tmp_path), []
+    for data in (shards, tmp_path / "photos"):
+        knn = ["knn", "--checkpoint", str(trained), "--output", str(tmp_path / "out"), "--k", "1"]
+        assert call_tool("eval-ssl", *knn, "--data", str(data))[0] == 0
+        found.append(json.loads((tmp_path / "out" / "knn.json").read_text())["knn_1"])
+    assert found[0] == found[1]

@@ -10,6 +10,7 @@ from pathlib import Path
 import cv2
 import numpy as np
 import pytest
+from lossless import SIDE, key, make_lossless, photo
 
 from maskgen.cli.app import main
 
@@ -70,3 +71,17 @@ def test_a_path_that_cannot_be_written_is_an_environment_fault(
     status, _, err = call("preview", data, "--output", tmp_path / "file" / "sheet.png")
     assert status == 3
     assert "Next: " in err
+
+
+def test_a_photo_that_is_a_png_is_written_as_one(call: Call, tmp_path: Path) -> None:
+    shards, out = make_lossless(tmp_path), tmp_path / "out"
+    shown = json.loads(call("show", shards, key(3), "--json", "--extract", out)[1])
+    assert not (out / f"{key(3)}.jpg").exists()
+    stored = cv2.imread(str(out / f"{key(3)}.png"))[..., ::-1]
+    assert np.array_equal(stored, photo(3))
+    y0, x0, y1, x1 = shown["json"]["bg_box"]
+    outside = np.ones((SIDE, SIDE), bool)
+    outside[y0:y1, x0:x1] = False
+    assert outside.any()
+    background = cv2.imread(str(out / f"{key(3)}.background.png"))[..., ::-1]
+    assert np.array_equal(background[outside], photo(3)[outside])

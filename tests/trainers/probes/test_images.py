@@ -7,6 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from lossless import make_lossless, photo
 from PIL import Image
 from torchvision.transforms import RandomResizedCrop, v2
 
@@ -80,3 +81,11 @@ def test_a_picture_that_does_not_decode_is_named(tmp_path: Path) -> None:
     assert (images.classes, images.labels.tolist()) == (2, [0, 1])
     with pytest.raises(ShardFault, match=r"a picture does not decode(.|\n)*torn\.png"):
         images.read(1)
+
+
+def test_photos_of_shards_that_are_pngs_are_those_of_their_folder(tmp_path: Path) -> None:
+    ours, theirs = open_images(make_lossless(tmp_path)), open_images(tmp_path / "photos")
+    assert ours.labels.tolist() == theirs.labels.tolist() == [0, 0, 0, 1, 1, 1]
+    for row, number in enumerate([0, 2, 4, 1, 3, 5]):
+        assert np.array_equal(ours.read(row), photo(number))
+        assert np.array_equal(theirs.read(row), photo(number))
