@@ -85,7 +85,8 @@ class Candidate:
         """The folder of its maps: name, options, hash of the weights and of the file that describes them."""
         default, words = dataclasses.asdict(MethodOptions()), [self.name]
         for option, value in dataclasses.asdict(self.options).items():
-            file = Path(str(value) if value else getattr(METHODS.get(self.name), "released", ""))
+            released = METHODS[self.name].released if option == "weights" and self.name in METHODS else ""
+            file = Path(str(value) or released)
             if option in ("weights", "network") and file.is_file():
                 words.append(f"{option}={file_sha256(file)[:16]}")
             elif value != default[option]:

@@ -104,10 +104,10 @@ def whole_ecssd(easy: Evaluation, hard: Evaluation) -> str:
 
 
 def difference(found: Evaluation, reference: Evaluation) -> str:
-    """Mean difference of IoU per photo, and twice its standard error."""
+    """Mean difference of IoU at the methods' own thresholds, and twice its standard error."""
     apart = np.array(
         [
-            one.measures[0].iou - other.measures[0].iou
+            one.measures[-1].iou - other.measures[-1].iou
             for one, other in zip(found.scores, reference.scores, strict=True)
         ]
     )
@@ -135,12 +135,14 @@ def report(candidates: list[Candidate], results: Results, against: str) -> None:
             ["", *names],
             ([one.label, *(own_cut_cell(one, results[s][one.label]) for s in results)] for one in own),
         )
-    print(f"\nIoU at .5 less that of {against}, mean over photos ± two standard errors")
     others = [label for label in labels if label != against]
-    rows = (
-        [label, *(difference(results[s][label], results[s][against]) for s in results)] for label in others
-    )
-    table(["", *names], rows)
+    if others:
+        print(f"\nIoU at its own threshold less that of {against}, mean over photos ± two standard errors")
+        differences = (
+            [label, *(difference(results[s][label], results[s][against]) for s in results)]
+            for label in others
+        )
+        table(["", *names], differences)
     if {"ecssd", "ecssd_hard"} <= results.keys():
         print("\nAll of ECSSD, estimated, beside published figures")
         rows = [
@@ -242,9 +244,12 @@ def main() -> None:
     given = parse()
     cv2.setNumThreads(1)
     candidates = [read_candidate(text) for text in given.methods or default_arguments(given.data)]
-    against = given.against or candidates[0].label
-    if against not in [one.label for one in candidates]:
-        raise SystemExit(f"--against {against} is none of {', '.join(one.label for one in candidates)}")
+    labels = [one.label for one in candidates]
+    if len(set(labels)) < len(labels):
+        raise SystemExit(f"two methods have one label: rename the weights of one: {', '.join(labels)}")
+    against = given.against or labels[0]
+    if against not in labels:
+        raise SystemExit(f"--against {against} is none of {', '.join(labels)}")
     sets, results = open_sets(given), Results()
     for photos in sets:
         make_maps(candidates, photos, given.work, tell)
