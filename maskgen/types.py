@@ -115,6 +115,10 @@ class Filled(NamedTuple):
 class Background(Protocol):
     """A background maker."""
 
-    def __call__(self, image: RGB, mask: HardMask) -> Filled:
-        """Return the (H, W, 3) uint8 RGB image with the foreground of the (H, W) bool mask replaced."""
+    def __call__(self, image: RGB, mask: HardMask, saliency: NDArray[np.uint8] | None = None) -> Filled:
+        """Return the (H, W, 3) uint8 RGB image with the foreground of the (H, W) bool mask replaced.
+
+        The saliency is the (h, w) soft mask of the whole photo, 0..255, at any size: what it suspects had
+        better not be repeated.
+        """
         ...

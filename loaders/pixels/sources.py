@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from maskgen.config.run_config import BACKGROUND_VERSIONS
 from maskgen.errors import UsageError
 from maskgen.shards import naming
 
@@ -64,13 +65,14 @@ class SourceReader:
     Args:
         reader: of the data set, opened for photos, and for backgrounds where the recipe shows them.
         recipe: what is made of each image.
-        tile: make tiled backgrounds anew instead of reading them, where that can be done.
+        tile: make tiled backgrounds anew instead of reading them, where that can be done: not of shards whose
+            backgrounds were tiled in another way than today's.
     """
 
     def __init__(self, reader: SampleReader, recipe: Recipe, *, tile: bool = False) -> None:
         self.reader = reader
         self.recipe = recipe
-        self.tile = tile
+        self.tile = tile and _tiled_as_today(reader.dataset)
 
     def read(self, wanted: NDArray[np.int64], seed: int, epoch: int) -> Sources:
         """The sources of one batch of (B,) samples, B >= 1.
@@ -113,13 +115,19 @@ class SourceReader:
         found = {}
         for row in rows:
             meta: np.void = taken.small.meta[row]  # pyright: ignore[reportAssignmentType]
-            how = tiling(meta) if self.tile else None
+            how = tiling(meta, taken.small.fg[row]) if self.tile else None
             if how is None:
                 found[row] = self.reader.encoded(int(taken.samples[row]), naming.BACKGROUND, meta)
             else:
                 places = shown & (table["donor"] == row)
                 draw_table.set_tiling(table, places, how, meta)
         return found
+
+
+def _tiled_as_today(dataset: Dataset) -> bool:
+    """Whether a data set's backgrounds were tiled by today's algorithm."""
+    made = dataset.manifest.identity["options"].get("background_version", 1)
+    return bool(made == BACKGROUND_VERSIONS["tiled"])
 
 
 def check_tiling(dataset: Dataset, *, operators: bool = False) -> None:

@@ -1,6 +1,7 @@
 """Backgrounds: a photo and its foreground mask in, the photo without the foreground out.
 
-`tiled` and `telea` make them, `make` is the table of both; `rectangle` and `region` are what they share.
+`tiled` (which takes the tile of `choice`) and `telea` make them, `make` is the table of both; `rectangle` and
+`region` are what they share.
 """
 
 from __future__ import annotations

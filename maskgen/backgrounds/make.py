@@ -6,14 +6,17 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from ..config.run_config import BACKGROUND_VERSIONS
 from ..config.suggest import nearest
 from ..errors import UsageError
 from .region import fill_region
 from .telea import SEAM_PX, telea
-from .tiled import tiled
+from .tiled import seam_px, tiled
 
 if TYPE_CHECKING:
-    from ..types import RGB, Background, Box, HardMask
+    from collections.abc import Sequence
+
+    from ..types import RGB, Background, Box, HardMask, SoftMask
 
 BACKGROUNDS: dict[str, Background] = {"tiled": tiled, "telea": telea}
 """Every background maker by name."""
@@ -25,15 +28,21 @@ HOW: dict[str, tuple[str, ...]] = {
 }
 """How a background may have been made where there is foreground; ``untouched`` where there is none."""
 
-_SEAMS = {"tiled": 0, "telea": 2 * SEAM_PX}
+
+def _seam(background: str, version: int, shape: Sequence[int]) -> int:
+    """Pixels by which a background covers more than the grown mask's box."""
+    if background == "tiled":
+        return seam_px(shape) if version > 1 else 0
+    return 2 * SEAM_PX
 
 
-def covered_region(background: str, mask: HardMask) -> Box:
+def covered_region(background: str, mask: HardMask, version: int | None = None) -> Box:
     """The box inside which a background differs from its photo, from the mask alone.
 
     Args:
-        background: a name of `BACKGROUNDS`.
+        background: a name of `HOW` but ``none``.
         mask: (H, W) bool; True is foreground.
+        version: of the way in which it was made; None: today's.
 
     Returns:
         The `region` that the maker gives; all zero without foreground.
@@ -46,10 +55,11 @@ def covered_region(background: str, mask: HardMask) -> Box:
         >>> covered_region("telea", mask)
         Box(y0=14, x0=24, y1=46, x1=56)
     """
-    return fill_region(mask, _SEAMS[background])
+    today = BACKGROUND_VERSIONS.get(background, 1)
+    return fill_region(mask, _seam(background, today if version is None else version, mask.shape))
 
 
-def make_background(background: str, image: RGB, mask: HardMask) -> RGB:
+def make_background(background: str, image: RGB, mask: HardMask, *, saliency: SoftMask | None = None) -> RGB:
     """The photo without its foreground.
 
     Args:
@@ -57,6 +67,8 @@ def make_background(background: str, image: RGB, mask: HardMask) -> RGB:
             over.
         image: (H, W, 3) uint8 RGB.
         mask: (H, W) bool; True is foreground.
+        saliency: (H, W) float32 in [0, 1], the soft mask, of which ``tiled`` repeats the least; None: it goes
+            by the sizes of its strips.
 
     Returns:
         (H, W, 3) uint8 RGB; the photo itself, the same array, where the mask has no foreground.
@@ -85,7 +97,12 @@ def make_background(background: str, image: RGB, mask: HardMask) -> RGB:
         )
     if mask.shape != image.shape[:2] or not mask.size:
         raise UsageError(f"the mask is {_describe(mask)} and the photo {_describe(image)}")
-    return BACKGROUNDS[background](image, mask).image
+    soft = None
+    if saliency is not None:
+        if not isinstance(saliency, np.ndarray) or saliency.shape != mask.shape or saliency.dtype.kind != "f":
+            raise UsageError(f"a soft mask is an (H, W) float array, not {_describe(saliency)}")
+        soft = np.rint(np.clip(np.nan_to_num(saliency), 0, 1) * 255).astype(np.uint8)
+    return BACKGROUNDS[background](image, mask, soft).image
 
 
 def _describe(value: object) -> str:

@@ -26,7 +26,7 @@ SEAM_PX = 2
 """Half the width of the seam over which the photo passes into the fill."""
 
 
-def telea(image: RGB, mask: HardMask) -> Filled:
+def telea(image: RGB, mask: HardMask, saliency: NDArray[np.uint8] | None = None) -> Filled:  # noqa: ARG001
     """The photo with its foreground inpainted from what surrounds it.
 
     Telea, An image inpainting technique based on the fast marching method, J. Graphics Tools 9(1), 2004, in
@@ -43,6 +43,7 @@ def telea(image: RGB, mask: HardMask) -> Filled:
     Args:
         image: (H, W, 3) uint8 RGB.
         mask: (H, W) bool, True is foreground.
+        saliency: not looked at; every maker is called alike.
 
     Raises:
         ValueError: shapes or types do not fit.

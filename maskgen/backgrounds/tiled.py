@@ -1,39 +1,51 @@
 """The tiled background: a strip of the photo beside the object, repeated over the object's box.
 
 Xiao, Engstrom, Ilyas, Madry: Noise or Signal: The Role of Image Backgrounds in Object Recognition, ICLR 2021
-(Only-BG-T). Ryali et al. and CAST make the backgrounds of their augmentations this way.
+(Only-BG-T). Ryali et al. (section 2.2, BG_Random) and CAST make the backgrounds of their augmentations this
+way.
 """
 
 from __future__ import annotations
 
-import math
+from typing import TYPE_CHECKING
+
+import cv2
+import numpy as np
 
 from ..types import RGB, Box, Filled, HardMask
-from .rectangle import largest_free_rectangle
+from .choice import choose_rectangle, choose_strip
 from .region import check_shapes, fill_region, grow_mask, keep_photo, margin_px, mean_fill
 
-MIN_STRIP_PX = 8
-MIN_STRIP_SHARE = 0.04
-MIN_RECTANGLE_PX = 4
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from numpy.typing import NDArray
+
+SEAM_SHARE = 0.02
+MIN_SEAM_PX = 4
 
 
-def tiled(image: RGB, mask: HardMask) -> Filled:
+def tiled(image: RGB, mask: HardMask, saliency: NDArray[np.uint8] | None = None) -> Filled:
     """The photo with its foreground's box covered by repeats of a background strip.
 
-    The box is the mask's, grown by `region.margin_px` (1 % of the longer side, at least 2 px) and clipped.
-    The strip lies beside it over the full height (left, right) or the full width (above, below): the
-    direction with the larger strip, above or below when equal; in it the wider side, left or top when equal.
-    Repeats start at the photo's corner, so a strip continues its own rows or columns.
+    The box is the mask's, grown by `region.margin_px` (1 % of the longer side, at least 2 px) and `seam_px`
+    (2 %, at least 4 px), and clipped. The strip lies beside it over the full height or the full width: the
+    one with the least mean saliency, of equals the largest (`choice.choose_strip`). It is repeated as in
+    mirrors, so that it goes on across the edge it shares with the box and no two repeats meet in a seam; over
+    the outermost `seam_px` of the box the photo passes into it.
 
-    Deviations from the authors' script: the box is the mask's, not an annotation's, and grown; where it finds
-    no strip it drops the image. A strip thinner than 8 px or 4 % of its side is not used. `how` says what
-    was: ``tiled-left``, ``tiled-right``, ``tiled-top``, ``tiled-bottom``; ``tiled-rectangle`` when both
-    directions are too thin: the largest rectangle free of the grown mask; ``mean``, the background's mean
-    color, when that is below 4 px; ``keep_photo``, the same array, for a mask without foreground.
+    Deviations from the authors' script: the box is the mask's, not an annotation's, and grown; it repeats the
+    largest strip whatever is on it, from the photo's corner, unmirrored and with hard edges, where a network
+    finds the object's place on more photos (see docs/benchmarks.md); where it finds no strip it drops the
+    image. A strip thinner than 8 px or 4 % of its side is not used. `how` says what was: ``tiled-left``,
+    ``tiled-right``, ``tiled-top``, ``tiled-bottom``; ``tiled-rectangle`` when all are too thin: a rectangle
+    free of the grown mask (`choice.choose_rectangle`); ``mean``, the background's mean color, when that is
+    below 4 px; ``keep_photo``, the same array, for a mask without foreground.
 
     Args:
         image: (H, W, 3) uint8 RGB.
         mask: (H, W) bool, True is foreground.
+        saliency: (h, w) uint8, the soft mask of the whole photo at any size; None: only sizes decide.
 
     Raises:
         ValueError: shapes or types do not fit.
@@ -45,92 +57,85 @@ def tiled(image: RGB, mask: HardMask) -> Filled:
         >>> photo[20:40, 30:50] = 200
         >>> filled = tiled(photo, photo[..., 0] > 100)
         >>> filled.how, filled.region, int(filled.image.max())
-        ('tiled-left', Box(y0=18, x0=28, y1=42, x1=52), 40)
+        ('tiled-left', Box(y0=14, x0=24, y1=46, x1=56), 40)
     """
     check_shapes(image, mask)
-    region = fill_region(mask)
+    region = fill_region(mask, seam_px(image.shape))
     if not region.area:
         return keep_photo(image)
-    how, tile = widest_strip(region, image.shape)
-    if not how:
-        tile = largest_free_rectangle(grow_mask(mask, margin_px(image.shape)))
-        how = "tiled-rectangle"
-        if min(tile.y1 - tile.y0, tile.x1 - tile.x0) < MIN_RECTANGLE_PX:
-            return mean_fill(image, mask, region)
-    out = image.copy()
-    repeat(image, tile, out, region)
-    return Filled(out, how, region)
+    tile = choose_strip(region, image.shape, saliency)
+    if tile is None:
+        tile = choose_rectangle(grow_mask(mask, margin_px(image.shape)), saliency)
+    if tile is None:
+        return mean_fill(image, mask, region)
+    return Filled(cover(image, tile.box, region), tile.how, region)
 
 
-def widest_strip(region: Box, shape: tuple[int, ...]) -> tuple[str, Box]:
-    """The strip beside `region` and its slug; an empty slug when both directions are too thin.
+def seam_px(shape: Sequence[int]) -> int:
+    """Pixels over which the photo passes into its repeats: 2 % of the longer side, at least 4.
 
     Args:
-        region: the box to cover.
-        shape: (H, W, ...) of the photo.
+        shape: (H, W) or (H, W, 3).
 
     Example:
-        >>> from maskgen.backgrounds.tiled import widest_strip
-        >>> from maskgen.types import Box
-        >>> widest_strip(Box(10, 50, 40, 70), (60, 80, 3))
-        ('tiled-left', Box(y0=0, x0=0, y1=60, x1=50))
+        >>> from maskgen.backgrounds.tiled import seam_px
+        >>> seam_px((480, 640)), seam_px((30, 40))
+        (13, 4)
     """
-    height, width = shape[:2]
-    left, right, top, bottom = region.x0, width - region.x1, region.y0, height - region.y1
-    beside = ("tiled-left", Box(0, 0, height, left)), ("tiled-right", Box(0, region.x1, height, width))
-    stacked = ("tiled-top", Box(0, 0, top, width)), ("tiled-bottom", Box(region.y1, 0, height, width))
-    across = (max(left, right), width, beside[right > left])
-    down = (max(top, bottom), height, stacked[bottom > top])
-    order = (across, down) if across[0] * height > down[0] * width else (down, across)
-    for thickness, side, strip in order:
-        if thickness >= max(MIN_STRIP_PX, math.ceil(MIN_STRIP_SHARE * side)):
-            return strip
-    return "", Box(0, 0, 0, 0)
+    return max(MIN_SEAM_PX, round(SEAM_SHARE * max(shape[:2])))
 
 
-def repeat(image: RGB, tile: Box, out: RGB, region: Box) -> None:
-    """Fill `region` of `out` with `tile` of `image`, repeated from the photo's corner (0, 0).
-
-    One tile is copied in at most four pieces and then doubled, so a small tile costs no loop over its
-    repeats.
+def cover(photo: RGB, tile: Box, region: Box) -> RGB:
+    """A copy of the photo with `region` covered by repeats of `tile`, mirrored about the tile's own edges.
 
     Args:
-        image: (H, W, 3) uint8 RGB, read.
-        tile: box in `image`, not empty.
-        out: (H, W, 3) uint8 RGB, written; not the same memory as `image`.
-        region: box in `out`.
+        photo: (H, W, 3) uint8 RGB.
+        tile: box in the photo, not empty.
+        region: box in the photo; its edges are feathered over `seam_px`, save at the photo's borders.
 
     Example:
-        >>> from maskgen.backgrounds.tiled import repeat
+        >>> from maskgen.backgrounds.tiled import cover
         >>> import numpy as np
         >>> from maskgen.types import Box
-        >>> image = np.arange(4, dtype=np.uint8)[None, :, None].repeat(3, axis=2)
-        >>> out = np.zeros((1, 7, 3), np.uint8)
-        >>> repeat(image, Box(0, 0, 1, 3), out, Box(0, 1, 1, 7))
-        >>> out[0, :, 0].tolist()
-        [0, 1, 2, 0, 1, 2, 0]
+        >>> photo = np.arange(30, dtype=np.uint8)[None, :, None].repeat(3, axis=2)
+        >>> cover(photo, Box(0, 0, 1, 10), Box(0, 10, 1, 30))[0, 14:, 0].tolist()
+        [5, 4, 3, 2, 1, 0, 0, 1, 2, 3, 4, 5, 6, 7, 8, 9]
     """
-    source = image[tile.y0 : tile.y1, tile.x0 : tile.x1]
-    target = out[region.y0 : region.y1, region.x0 : region.x1]
-    height, width = source.shape[:2]
-    for rows, tile_rows in _pieces(region.y0 % height, height, target.shape[0]):
-        for columns, tile_columns in _pieces(region.x0 % width, width, target.shape[1]):
-            target[rows, columns] = source[tile_rows, tile_columns]
-    _double(target[:height].swapaxes(0, 1), width)
-    _double(target, height)
+    out = photo.copy()
+    inside = out[region.y0 : region.y1, region.x0 : region.x1]
+    above, left = max(0, tile.y0 - region.y0), max(0, tile.x0 - region.x0)
+    below, right = max(0, region.y1 - tile.y1), max(0, region.x1 - tile.x1)
+    source = np.ascontiguousarray(photo[tile.y0 : tile.y1, tile.x0 : tile.x1])
+    repeats = cv2.copyMakeBorder(source, above, below, left, right, cv2.BORDER_REFLECT)
+    y, x = region.y0 - tile.y0 + above, region.x0 - tile.x0 + left
+    inside[:] = repeats[y : y + len(inside), x : x + inside.shape[1]]
+    _feather(photo, out, region)
+    return out
 
 
-def _pieces(phase: int, period: int, length: int) -> list[tuple[slice, slice]]:
-    """(target, source) slices of one period that begins at `phase`, cut at `length`."""
-    first = min(period - phase, length)
-    rest = min(phase, length - first)
-    return [(slice(0, first), slice(phase, phase + first)), (slice(first, first + rest), slice(0, rest))]
+def _feather(photo: RGB, out: RGB, region: Box) -> None:
+    """Let the photo pass into what covers `region` of `out`, over the outermost `seam_px` of it."""
+    seam = seam_px(photo.shape)
+    window = slice(region.y0, region.y1), slice(region.x0, region.x1)
+    under, over = photo[window], out[window]
+    height, width = over.shape[:2]
+    rows = _ramp(height, seam, starts=region.y0 > 0, ends=region.y1 < photo.shape[0])
+    columns = _ramp(width, seam, starts=region.x0 > 0, ends=region.x1 < photo.shape[1])
+    top, bottom = min(seam, height), max(min(seam, height), height - seam)
+    for part in (  # the frame alone: the middle is the repeats' own
+        (slice(0, top), slice(0, width)),
+        (slice(bottom, height), slice(0, width)),
+        (slice(top, bottom), slice(0, min(seam, width))),
+        (slice(top, bottom), slice(max(min(seam, width), width - seam), width)),
+    ):
+        share = np.minimum.outer(rows[part[0]], columns[part[1]])
+        if share.size and float(share.min()) < 1:
+            over[part] = cv2.blendLinear(over[part].copy(), under[part].copy(), share, 1 - share)
 
 
-def _double(target: RGB, period: int) -> None:
-    """Extend the first `period` lines of `target` periodically over all of it."""
-    done = period
-    while done < len(target):
-        step = min(done, len(target) - done)
-        target[done : done + step] = target[:step]
-        done += step
+def _ramp(length: int, seam: int, *, starts: bool, ends: bool) -> NDArray[np.float32]:
+    """For each of `length` lines the share of what covers it: from 0 to 1 over `seam` lines, smoothly."""
+    rise = np.clip((np.arange(length, dtype=np.float32) + np.float32(0.5)) / np.float32(seam), 0, 1)
+    one = np.ones(length, np.float32)
+    share = np.minimum(rise if starts else one, rise[::-1] if ends else one)
+    return share * share * (3 - 2 * share)

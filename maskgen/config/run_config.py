@@ -17,6 +17,8 @@ RUNTIMES = ("auto", "torch", "openvino", "onnxruntime")
 PRECISIONS = ("auto", "fp32", "tf32", "fp16", "bf16", "mixed")
 REFINEMENTS = ("auto", "crf", "guided", "vote", "none")
 BACKGROUNDS = ("tiled", "telea", "none")
+BACKGROUND_VERSIONS = {"tiled": 2}
+"""Of backgrounds that are made in another way than once; 1 is that of all others."""
 LAYOUTS = ("full", "sidecar")
 SAMPLE_BY = ("images", "classes", "pareto")
 
@@ -237,8 +239,10 @@ class RunConfig:
     )
 
     def fingerprint_fields(self) -> dict[str, Any]:
-        """The options that change the output bytes, by name."""
-        return {name: getattr(self, name) for name, one in options_of(type(self)).items() if one.result}
+        """The options that change the output bytes, by name, and the way in which backgrounds are made."""
+        fields = {name: getattr(self, name) for name, one in options_of(type(self)).items() if one.result}
+        version = BACKGROUND_VERSIONS.get(self.background, 1)
+        return fields if version == 1 else {**fields, "background_version": version}
 
 
 def load_file(path: Path) -> dict[str, Any]:

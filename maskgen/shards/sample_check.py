@@ -103,7 +103,7 @@ def _place(hard: HardMask, options: Mapping[str, Any]) -> Box:
     """Where the stored background must lie."""
     if options["background"] == "none":
         return Box(0, 0, 0, 0)
-    region = covered_region(options["background"], hard)
+    region = covered_region(options["background"], hard, options.get("background_version", 1))
     return patch.stored_box(region, (hard.shape[0], hard.shape[1]), options["background_store"])
 
 

@@ -23,6 +23,7 @@ from maskgen.methods import METHODS, make_method, network_input
 from maskgen.methods.refine.registry import REFINEMENTS
 from maskgen.processes.watch import Watch
 from maskgen.shards import naming
+from maskgen.shards.coverage import small_mask
 from maskgen.shards.plan import PlannedImage
 from maskgen.shards.sample import Encoded, MaskPair, SampleId, StoredPhoto, encode_sample, store_mask
 from maskgen.types import RGB, Box, Filled, Method, SoftMask
@@ -186,7 +187,9 @@ class Stages:
     def fill(self, masked: Masked) -> Replaced:
         """The stored mask, the background, and the largest rectangle without foreground."""
         masks = store_mask(masked.mask, self._options.threshold, self._options)
-        filled = self._background(masked.photo.image, masks.hard) if self._background else None
+        filled = None
+        if self._background:  # by the small mask that readers have, who may repeat the strip themselves
+            filled = self._background(masked.photo.image, masks.hard, small_mask(masks.stored))
         return Replaced(masks, filled, largest_free_rectangle(masks.hard))
 
     def encode(self, masked: Masked, replaced: Replaced) -> Encoded:

@@ -21,8 +21,9 @@ from maskgen.config.run_config import RunConfig
 from maskgen.io.images.encode import encode_jpeg
 from maskgen.shards import manifest, naming
 from maskgen.shards.commit import ShardWriter
+from maskgen.shards.coverage import small_mask
 from maskgen.shards.plan import Plan, PlannedShard
-from maskgen.shards.sample import SampleId, StoredPhoto, encode_sample, store_mask
+from maskgen.shards.sample import MaskPair, SampleId, StoredPhoto, encode_sample, store_mask
 from maskgen.types import Box, Filled
 
 MISSING = object()
@@ -141,9 +142,9 @@ def build(path: Path, recipe: Recipe, *, commit: int | None = None) -> Drawn:
     return Drawn(path, tuple(good))
 
 
-def _filled(drawing: Drawing, config: RunConfig, *, tiles: bool) -> Filled:
+def _filled(drawing: Drawing, masks: MaskPair, *, tiles: bool) -> Filled:
     if tiles:
-        return tiled(drawing.image, drawing.mask >= config.threshold)
+        return tiled(drawing.image, masks.hard, small_mask(masks.stored))
     return Filled(np.full_like(drawing.image, 90), "flat", Box(0, 0, *drawing.size))
 
 
@@ -153,7 +154,7 @@ def _add(writer: ShardWriter, drawing: Drawing, config: RunConfig, *, failed: bo
         writer.quarantine(sample, "truncated: drawn so", None)
         return
     masks = store_mask(drawing.mask, config.threshold, config)
-    filled = _filled(drawing, config, tiles=tiles) if config.background != "none" else None
+    filled = _filled(drawing, masks, tiles=tiles) if config.background != "none" else None
     photo = StoredPhoto(drawing.image, encode_jpeg(drawing.image, 97))
     writer.add(encode_sample(sample, photo, masks, filled, Box(0, 0, 1, 1), config), drawing.label, "0" * 64)
 

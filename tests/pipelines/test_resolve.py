@@ -35,6 +35,14 @@ def test_the_threshold_is_the_methods_own_unless_it_is_given() -> None:
     assert resolve(wanted(method="mr", threshold=0.45)).options.threshold == 0.45
 
 
+def test_another_way_of_making_backgrounds_is_another_run() -> None:
+    made = {
+        name: resolve(wanted(background=name)).identity("")["options"].get("background_version")
+        for name in ("tiled", "telea", "none")
+    }
+    assert made == {"tiled": 2, "telea": None, "none": None}
+
+
 def test_the_versions_are_those_that_are_installed() -> None:
     versions = resolve(wanted(method="rbd", refine="none")).versions
     assert versions.pop("maskgen") == module.__version__

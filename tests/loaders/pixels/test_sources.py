@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+from maskgen.config.fingerprint import digest
 from maskgen.errors import UsageError
 from maskgen.loaders import Background, Corruption, Crop, Recipe, SampleReader, View, open_dataset
 from maskgen.loaders.pixels.sources import SourceReader, check_tiling
@@ -76,6 +77,17 @@ def test_a_broken_background_is_an_error_or_costs_its_sample(builder: Any) -> No
     sources = source(path, on_error="skip").read(ROWS, 1, 0)
     assert victim not in sources.taken.samples.tolist()
     assert len(sources.photos) == len(ROWS)
+
+
+def test_backgrounds_tiled_in_another_way_are_read_as_they_are_stored(builder: Any, resealed: Any) -> None:
+    path = builder(samples=12, shard_size=6, tiled=True).path
+
+    def as_once(raw: dict[str, Any]) -> None:
+        del raw["identity"]["options"]["background_version"]
+        raw["fingerprint"] = digest(raw["identity"])
+
+    resealed(path / "manifest.json", as_once)
+    assert source(path, tile=True).read(ROWS, 1, 0).backgrounds
 
 
 def test_tiling_is_for_tiled_backgrounds_and_no_operators(drawn: Any, builder: Any) -> None:

@@ -7,7 +7,7 @@ from numpy.typing import NDArray
 
 from maskgen.backgrounds.tiled import tiled
 from maskgen.loaders.pixels.tiles import tile, tiling
-from maskgen.shards.coverage import foreground_box
+from maskgen.shards.coverage import foreground_box, small_mask
 from maskgen.shards.meta import pack_meta, unpack_meta
 from maskgen.types import Box
 
@@ -18,23 +18,36 @@ def meta_of(mask: NDArray[np.bool_]) -> np.void:
     return unpack_meta(raw)
 
 
+def soft_of(mask: NDArray[np.bool_], rng: np.random.Generator) -> NDArray[np.uint8]:
+    """A soft mask with this hard one at 128, and suspicions here and there."""
+    soft = np.where(mask, 200, 0)
+    for _ in range(3):
+        y, x = (int(rng.integers(0, side)) for side in mask.shape)
+        soft[y : y + 40, x : x + 60] += int(rng.integers(0, 30))
+    return soft.astype(np.uint8)
+
+
 def test_the_same_pixels_wherever_a_strip_was_tiled() -> None:
     rng = np.random.default_rng(0)
-    seen = set()
-    for _ in range(400):
+    seen, unlike_the_largest = set(), 0
+    for _ in range(300):
         height, width = (int(v) for v in rng.integers(20, 200, 2))
         photo = rng.integers(0, 256, (height, width, 3), dtype=np.uint8)
         mask = np.zeros((height, width), bool)
         (y0, y1), (x0, x1) = (np.sort(rng.integers(0, side + 1, 2)) for side in (height, width))
         mask[y0:y1, x0:x1] = rng.random((y1 - y0, x1 - x0)) < 0.5
-        filled, how = tiled(photo, mask), tiling(meta_of(mask))
+        small = small_mask(soft_of(mask, rng))
+        filled, how = tiled(photo, mask, small), tiling(meta_of(mask), small)
         seen.add(filled.how)
+        unlike_the_largest += filled.how != tiled(photo, mask).how
         if how is None:
             assert filled.how in {"untouched", "tiled-rectangle", "mean"}
             continue
         assert filled.how in {"tiled-left", "tiled-right", "tiled-top", "tiled-bottom"}
+        assert how.region == filled.region
         assert (tile(photo, how.region, how.strip) == filled.image).all()
-    assert len(seen) == 5
+    assert len(seen) >= 5
+    assert unlike_the_largest > 30
 
 
 def test_nothing_to_repeat_beside_the_foreground() -> None:
@@ -47,4 +60,4 @@ def test_nothing_to_repeat_beside_the_foreground() -> None:
         (~np.ones_like(frame), "untouched"),
     ):
         assert tiled(photo, mask).how == how
-        assert tiling(meta_of(mask)) is None
+        assert tiling(meta_of(mask), small_mask(mask.astype(np.uint8) * 255)) is None

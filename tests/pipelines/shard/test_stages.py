@@ -87,7 +87,7 @@ def test_the_stored_background_is_the_photo_where_the_mask_is_empty(tmp_path: Pa
     hard = masked.mask >= config.options.threshold
     assert hard.any()
     assert np.array_equal(replaced.masks.hard, hard)
-    far = cv2.dilate(hard.astype(np.uint8), np.ones((9, 9), np.uint8)) == 0
+    far = cv2.dilate(hard.astype(np.uint8), np.ones((13, 13), np.uint8)) == 0  # margin 2, seam 4
     assert np.array_equal(replaced.filled.image[far], masked.photo.image[far])
     x0, y0, x1, y1 = replaced.free
     assert not hard[min(y0, y1) : max(y0, y1), min(x0, x1) : max(x0, x1)].all()
