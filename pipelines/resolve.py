@@ -8,6 +8,7 @@ from __future__ import annotations
 import dataclasses
 from dataclasses import dataclass
 from importlib import metadata
+from pathlib import Path
 from typing import Any
 
 from maskgen.config.run_config import RunConfig
@@ -15,6 +16,7 @@ from maskgen.errors import EnvironmentFault, UsageError
 from maskgen.io.atomic import file_sha256
 from maskgen.io.download import weights_file
 from maskgen.methods import METHODS, MethodOptions, resolve_network
+from maskgen.methods.networks.inpainting.method import InpaintingOptions, resolve_inpainting
 from maskgen.methods.refine.registry import REFINEMENT_LIBRARIES
 from maskgen.shards.naming import FORMAT_VERSION
 from maskgen.version import __version__
@@ -29,6 +31,7 @@ _NETWORK_OPTIONS = (
     "resize",
     "device",
 )
+_INPAINTING = ("background_weights", "background_network", "background_runtime")
 _DEFAULTS: dict[str, Any] = {field.name: field.default for field in dataclasses.fields(RunConfig)}
 _EXTRAS = {"onnxruntime": "onnx", "openvino": "openvino"}
 _ALWAYS = ("numpy", "opencv-python-headless", "pillow", "pyarrow", "simplejpeg")
@@ -48,6 +51,8 @@ class ResolvedConfig:
         weights_sha256: of the checkpoint; empty for a method without one.
         devices: what the network runs on, as torch names them; ``("cpu",)`` for a method without one.
         model_process: whether the network runs in processes of its own, one per device.
+        inpainting: of ``--background onnx``, with its runtime named and its declaration fitted.
+        inpainting_sha256: of its model; empty without one.
     """
 
     options: RunConfig
@@ -56,6 +61,8 @@ class ResolvedConfig:
     weights_sha256: str = ""
     devices: tuple[str, ...] = ("cpu",)
     model_process: bool = False
+    inpainting: InpaintingOptions | None = None
+    inpainting_sha256: str = ""
 
     @property
     def is_learned(self) -> bool:
@@ -72,13 +79,14 @@ class ResolvedConfig:
         Args:
             plan_digest: of the planned images.
         """
-        return {
+        facts = {
             "format": FORMAT_VERSION,
             "options": self.options.fingerprint_fields(),
             "versions": self.versions,
             "weights_sha256": self.weights_sha256,
             "plan": plan_digest,
         }
+        return {**facts, "background_sha256": self.inpainting_sha256} if self.inpainting else facts
 
 
 def resolve(config: RunConfig) -> ResolvedConfig:
@@ -94,6 +102,24 @@ def resolve(config: RunConfig) -> ResolvedConfig:
         >>> config.options.threshold, config.devices, config.is_learned
         (0.3, ('cpu',), False)
     """
+    if config.background != "onnx":
+        return _resolve_method(dataclasses.replace(config, **{name: _DEFAULTS[name] for name in _INPAINTING}))
+    wanted = InpaintingOptions(
+        config.background_weights, config.background_network, config.background_runtime
+    )
+    found = resolve_inpainting(wanted)
+    config = dataclasses.replace(config, background_network=found.network, background_runtime=found.runtime)
+    resolved = _resolve_method(config)
+    version = {found.runtime: _version(found.runtime)}
+    return dataclasses.replace(
+        resolved,
+        versions={**resolved.versions, **version},
+        inpainting=found,
+        inpainting_sha256=file_sha256(Path(found.weights)),
+    )
+
+
+def _resolve_method(config: RunConfig) -> ResolvedConfig:
     spec = METHODS[config.method]
     config = dataclasses.replace(config, threshold=config.threshold or spec.threshold)
     if config.layout == "sidecar":

@@ -23,6 +23,7 @@ BACKGROUNDS: dict[str, Background] = {"tiled": tiled, "telea": telea}
 
 HOW: dict[str, tuple[str, ...]] = {
     "none": ("none",),
+    "onnx": ("onnx", "mean"),
     "telea": ("telea", "mean"),
     "tiled": ("tiled-left", "tiled-right", "tiled-top", "tiled-bottom", "tiled-rectangle", "mean"),
 }

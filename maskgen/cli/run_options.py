@@ -27,6 +27,7 @@ _OF_NETWORKS = (
     "devices",
 )
 _OF_BACKGROUNDS = ("background_side", "background_store", "background_quality")
+_OF_INPAINTING = ("background_weights", "background_network", "background_runtime")
 _OF_TFRECORDS = ("image_feature", "label_feature", "name_feature")
 
 
@@ -67,6 +68,7 @@ def find_unused(config: RunConfig) -> Iterator[str]:
         (config.method == "onnx", ("network",), "it describes an onnx model"),
         (config.device == "cuda", ("devices",), "the device is the CPU"),
         (config.background != "none", _OF_BACKGROUNDS, "no backgrounds are made"),
+        (config.background == "onnx", _OF_INPAINTING, "the background is no onnx model"),
         (config.sample, ("seed", "sample_by", "pareto_alpha"), "no sample is drawn"),
         (config.sample_by == "pareto", ("pareto_alpha",), "the sample is not drawn by pareto"),
         (config.layout == "full", ("photo_format",), "no photos are stored"),

@@ -16,7 +16,7 @@ METHODS = ("rbd", "mr", "dsr", "mc", "vote", "u2net", "u2netp", "deepusps", "onn
 RUNTIMES = ("auto", "torch", "openvino", "onnxruntime")
 PRECISIONS = ("auto", "fp32", "tf32", "fp16", "bf16", "mixed")
 REFINEMENTS = ("auto", "crf", "guided", "vote", "none")
-BACKGROUNDS = ("tiled", "telea", "none")
+BACKGROUNDS = ("tiled", "telea", "onnx", "none")
 BACKGROUND_VERSIONS = {"tiled": 2}
 """Of backgrounds that are made in another way than once; 1 is that of all others."""
 LAYOUTS = ("full", "sidecar")
@@ -97,7 +97,28 @@ class RunConfig:
         choices=REFINEMENTS,
     )
     background: str = option(
-        "tiled", "How the foreground is replaced.", group="backgrounds", choices=BACKGROUNDS
+        "tiled",
+        "How the foreground is replaced (onnx: by an inpainting model).",
+        group="backgrounds",
+        choices=BACKGROUNDS,
+    )
+    background_weights: str = option(
+        "",
+        "ONNX file of --background onnx; its SHA-256 is part of the fingerprint.",
+        group="backgrounds",
+        result=False,
+    )
+    background_network: str = option(
+        "",
+        "How the model of --background onnx takes photo and hole: a known name (lama) or a TOML file.",
+        group="backgrounds",
+    )
+    background_runtime: str = option(
+        "auto",
+        "Library that runs the model of --background onnx, on the CPU in every worker (auto: the first "
+        "installed of openvino, onnxruntime).",
+        group="machine",
+        choices=("auto", "openvino", "onnxruntime"),
     )
     layout: str = option(
         "full",

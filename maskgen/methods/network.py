@@ -25,8 +25,8 @@ if TYPE_CHECKING:
 
 RESIZES = ("official", "antialias")
 
-Run: TypeAlias = "Callable[[NDArray[Any]], NDArray[Any]]"
-"""A network as a runtime runs it: (N, 3, S, S) in, the declared output out."""
+Run: TypeAlias = "Callable[..., NDArray[Any]]"
+"""A network as a runtime runs it: (N, 3, S, S) in, and what else it takes; the declared output out."""
 
 
 class Infer(Protocol):

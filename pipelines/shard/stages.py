@@ -20,13 +20,14 @@ from maskgen.errors import ImageFault, MaskgenError
 from maskgen.io.images.decode import Limits, decode
 from maskgen.io.images.encode import resize_short_side
 from maskgen.methods import METHODS, make_method, network_input
+from maskgen.methods.networks.inpainting.method import load_inpainting
 from maskgen.methods.refine.registry import REFINEMENTS
 from maskgen.processes.watch import Watch
 from maskgen.shards import naming
 from maskgen.shards.coverage import small_mask
 from maskgen.shards.plan import PlannedImage
 from maskgen.shards.sample import Encoded, MaskPair, SampleId, StoredPhoto, encode_sample, store_mask
-from maskgen.types import RGB, Box, Filled, Method, SoftMask
+from maskgen.types import RGB, Background, Box, Filled, Method, SoftMask
 
 from ..model.client import RemoteNetwork
 from ..resolve import ResolvedConfig
@@ -95,7 +96,9 @@ class Stages:
         self._classes = naming.CLASS in members
         self._limits = Limits(options.max_bytes, options.max_pixels, options.max_side)
         self._reader = ByteReader(Path(source_root(options)), options.max_bytes)
-        self._background = BACKGROUNDS.get(options.background)
+        self._background: Background | None = BACKGROUNDS.get(options.background)
+        if config.inpainting:
+            self._background = load_inpainting(config.inpainting)
         self.remote: RemoteNetwork | None = None
         if config.model_process and method is None:
             self._input = network_input(options.method, config.method)

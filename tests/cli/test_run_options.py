@@ -28,6 +28,10 @@ from maskgen.config.run_config import make_config
             ["--precision, --devices: no effect, vote has no network"],
         ),
         ({"labels": "none"}, []),
+        (
+            {"background_network": "lama"},
+            ["--background-network: no effect, the background is no onnx model"],
+        ),
         ({"dataset": "coco", "labels": "none"}, ["--labels: no effect, the data set is no folder"]),
         ({"name_feature": "id"}, ["--name-feature: no effect, the data set is not jft"]),
         ({"dataset": "jft", "name_feature": "id"}, []),

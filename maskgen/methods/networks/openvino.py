@@ -85,12 +85,13 @@ def compile_model(model: Any, precision: str) -> Any:
     return compiled
 
 
-def bind_output(compiled: Any, index: int) -> Run:
-    """One output of a compiled model as a function of its input."""
+def bind_output(compiled: Any, index: int, names: tuple[str, ...] = ()) -> Run:
+    """One output of a compiled model as a function of its inputs, of those named where there are several."""
     request = compiled.create_infer_request()
 
-    def run(x: NDArray[Any]) -> NDArray[Any]:
-        request.infer([x], share_inputs=True)
+    def run(*arrays: NDArray[Any]) -> NDArray[Any]:
+        given = dict(zip(names, arrays, strict=True)) if names else list(arrays)
+        request.infer(given, share_inputs=True)
         return np.array(request.get_output_tensor(index).data)
 
     return run

@@ -136,7 +136,7 @@ def read_declaration(text: str) -> Declaration:
     if path.suffix != ".toml":
         remedy = f"{nearest(text, list(KNOWN))} Or a file that ends in .toml"
         raise UsageError(f"--network got {text!r}", remedy=remedy)
-    return _from_table(_toml_table(path), text)
+    return _from_table(read_table(path), text)
 
 
 def fit_declaration(declaration: Declaration, model: bytes | Path | ModelFile) -> Declaration:
@@ -181,7 +181,12 @@ def _json_table(text: str) -> dict[str, Any]:
     return table
 
 
-def _toml_table(path: Path) -> dict[str, Any]:
+def read_table(path: Path) -> dict[str, Any]:
+    """A declaration's file as a table.
+
+    Raises:
+        UsageError: it cannot be read, or is too long.
+    """
     try:
         with path.open("rb") as file:
             data = file.read(MAX_TOML_BYTES + 1)

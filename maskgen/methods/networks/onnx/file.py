@@ -67,6 +67,23 @@ class ModelFile:
         )
 
 
+@dataclass(frozen=True, slots=True)
+class ModelGraph:
+    """A model of any inputs that can be used.
+
+    Args:
+        data: the file's bytes.
+        where: its path, for messages.
+        inputs: by name, ONNX's number of the data type, and the sizes, 0 where one is free.
+        outputs: names in the model's order.
+    """
+
+    data: bytes
+    where: str
+    inputs: dict[str, tuple[int, tuple[int, ...]]]
+    outputs: tuple[str, ...]
+
+
 def read_model(model: bytes | Path) -> ModelFile:
     """Read and check a model; nothing is run.
 
@@ -75,20 +92,8 @@ def read_model(model: bytes | Path) -> ModelFile:
             (batch, 3, side, side) floats; too large.
         EnvironmentFault: the package onnx is not installed, or the file cannot be opened.
     """
-    where = "" if isinstance(model, bytes) else str(model)
-    data = model if isinstance(model, bytes) else _bytes(model)
-    proto = _parse(data, where)
-    tensors = [tensor for graph in _graphs(proto) for tensor in _tensors(graph)]
-    if any(tensor.data_location == _EXTERNAL for tensor in tensors):
-        raise UsageError(
-            "the model keeps weights in other files",
-            where=where,
-            cause="it was saved with external data",
-            remedy="save it as one file: onnx.save(onnx.load(path), new_path, save_as_external_data=False)",
-        )
-    _require_standard_operators(proto, where)
-    given = {tensor.name for tensor in proto.graph.initializer}
-    inputs = [value for value in proto.graph.input if value.name not in given]
+    data, where, proto = _checked(model)
+    inputs = _photo_inputs(proto)
     if len(inputs) != 1 or not proto.graph.output:
         names = ", ".join(value.name for value in inputs) or "none"
         raise UsageError("the model must have one input, the photo, and an output", where=where, cause=names)
@@ -105,9 +110,53 @@ def read_model(model: bytes | Path) -> ModelFile:
     )
 
 
-def _bytes(path: Path) -> bytes:
+def read_graph(model: bytes | Path, *, flag: str = "--weights") -> ModelGraph:
+    """Read and check a model of any inputs; nothing is run.
+
+    Args:
+        model: its bytes or path.
+        flag: the option that names it, for messages.
+
+    Raises:
+        UsageError: no ONNX file; weights in other files; operators of a custom library; too large.
+        EnvironmentFault: the package onnx is not installed, or the file cannot be opened.
+    """
+    data, where, proto = _checked(model, flag)
+    inputs = {}
+    for value in _photo_inputs(proto):
+        tensor = value.type.tensor_type
+        inputs[value.name] = (
+            int(tensor.elem_type),
+            tuple(int(dimension.dim_value) for dimension in tensor.shape.dim),
+        )
+    return ModelGraph(data, where, inputs, tuple(value.name for value in proto.graph.output))
+
+
+def _photo_inputs(proto: Any) -> list[Any]:
+    given = {tensor.name for tensor in proto.graph.initializer}
+    return [value for value in proto.graph.input if value.name not in given]
+
+
+def _checked(model: bytes | Path, flag: str = "--weights") -> tuple[bytes, str, Any]:
+    """A model's bytes, where it lies, and its message, which holds all that is needed to run it."""
+    where = "" if isinstance(model, bytes) else str(model)
+    data = model if isinstance(model, bytes) else _bytes(model, flag)
+    proto = _parse(data, where)
+    tensors = [tensor for graph in _graphs(proto) for tensor in _tensors(graph)]
+    if any(tensor.data_location == _EXTERNAL for tensor in tensors):
+        raise UsageError(
+            "the model keeps weights in other files",
+            where=where,
+            cause="it was saved with external data",
+            remedy="save it as one file: onnx.save(onnx.load(path), new_path, save_as_external_data=False)",
+        )
+    _require_standard_operators(proto, where)
+    return data, where, proto
+
+
+def _bytes(path: Path, flag: str) -> bytes:
     if not path.is_file():
-        raise UsageError("there is no such model file", where=str(path), remedy="check --weights")
+        raise UsageError("there is no such model file", where=str(path), remedy=f"check {flag}")
     size = path.stat().st_size
     if size > MAX_BYTES:
         raise UsageError(f"the model is too large: {size:,} bytes, at most {MAX_BYTES:,}", where=str(path))

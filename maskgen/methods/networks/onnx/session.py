@@ -16,9 +16,11 @@ from maskgen.errors import EnvironmentFault, UsageError
 from ..openvino import bind_output, compile_model, openvino_core
 from .arrays import OnnxNetwork
 from .declaration import Declaration, NetworkOutput, fit_declaration
-from .file import ModelFile, read_model
+from .file import ModelFile, ModelGraph, read_model
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from numpy.typing import NDArray
 
     from maskgen.methods.network import Infer, NetworkInput, Run
@@ -90,17 +92,46 @@ def model_runner(
         UsageError: a model or combination that cannot be run.
         EnvironmentFault: a package, GPU or arithmetic that is not here.
     """
-    _check(runtime, device.partition(":")[0], precision)
     index = file.output_index(output)
+    graph = ModelGraph(file.data, file.where, {file.input: (0, ())}, file.outputs)
+    return graph_runner(
+        graph, runtime, {file.input: shape}, file.outputs[index], device=device, precision=precision
+    )
+
+
+def graph_runner(
+    graph: ModelGraph,
+    runtime: str,
+    shapes: Mapping[str, tuple[int, ...]],
+    output: str,
+    *,
+    device: str = "cpu",
+    precision: str = "fp32",
+) -> Run:
+    """One output of a model as a function of its inputs.
+
+    Args:
+        graph: the model.
+        runtime: ``onnxruntime`` or ``openvino``.
+        shapes: of the inputs by name, in the order in which the function takes them.
+        output: name of the output.
+        device: as `onnx_infer`.
+        precision: as `onnx_infer`.
+
+    Raises:
+        UsageError: a model or combination that cannot be run.
+        EnvironmentFault: a package, GPU or arithmetic that is not here.
+    """
+    _check(runtime, device.partition(":")[0], precision)
     try:
         if runtime == "openvino":
-            return _openvino(file, index, shape, precision)
-        return _onnxruntime(file, index, device, precision)
+            return _openvino(graph, shapes, output, precision)
+        return _onnxruntime(graph, list(shapes), output, device, precision)
     except (UsageError, EnvironmentFault):
         raise
     except Exception as error:
         cause = f"{type(error).__name__}: {' '.join(str(error).split())[:300]}"
-        raise UsageError(f"{runtime} cannot load the model", where=file.where, cause=cause) from error
+        raise UsageError(f"{runtime} cannot load the model", where=graph.where, cause=cause) from error
 
 
 def _check(runtime: str, kind: str, precision: str) -> None:
@@ -126,22 +157,21 @@ def _single_thread() -> bool:
     return os.environ.get("OMP_NUM_THREADS") == "1"
 
 
-def _onnxruntime(file: ModelFile, index: int, device: str, precision: str) -> Run:
+def _onnxruntime(graph: ModelGraph, names: list[str], output: str, device: str, precision: str) -> Run:
     ort = importlib.import_module("onnxruntime")
     ort.disable_telemetry_events()
     options = ort.SessionOptions()
     options.log_severity_level = 3
     if _single_thread():
         options.intra_op_num_threads = options.inter_op_num_threads = 1
-    session = ort.InferenceSession(file.data, options, providers=_providers(ort, device, precision))
+    session = ort.InferenceSession(graph.data, options, providers=_providers(ort, device, precision))
     if device != "cpu":
         session.disable_fallback()
         if session.get_providers()[0] != "CUDAExecutionProvider":
             raise _no_cuda("its libraries for CUDA and cuDNN could not be loaded")
-    name = file.outputs[index]
 
-    def run(x: NDArray[Any]) -> NDArray[Any]:
-        return np.asarray(session.run([name], {file.input: x})[0])
+    def run(*arrays: NDArray[Any]) -> NDArray[Any]:
+        return np.asarray(session.run([output], dict(zip(names, arrays, strict=True)))[0])
 
     return run
 
@@ -169,7 +199,7 @@ def _no_cuda(cause: str) -> EnvironmentFault:
     )
 
 
-def _openvino(file: ModelFile, index: int, shape: tuple[int, ...], precision: str) -> Run:
-    model = openvino_core().read_model(file.data)
-    model.reshape({model.inputs[0]: list(shape)})
-    return bind_output(compile_model(model, precision), index)
+def _openvino(graph: ModelGraph, shapes: Mapping[str, tuple[int, ...]], output: str, precision: str) -> Run:
+    model = openvino_core().read_model(graph.data)
+    model.reshape({model.input(name): list(shape) for name, shape in shapes.items()})
+    return bind_output(compile_model(model, precision), graph.outputs.index(output), tuple(shapes))
