@@ -37,6 +37,7 @@ from maskgen.types import RGB, Box, HardMask
 Soft = NDArray[np.uint8]
 Maker = Callable[[RGB, HardMask, Soft], RGB]
 TILE_PX = (240, 180)
+ONCE = "tiled, version 1"
 
 
 def tiled_once(image: RGB, mask: HardMask, soft: Soft) -> RGB:
@@ -80,7 +81,7 @@ def _largest_strip(region: Box, shape: tuple[int, ...]) -> Box | None:
 
 
 MAKERS: dict[str, Maker] = {
-    "tiled, version 1": tiled_once,
+    ONCE: tiled_once,
     "tiled": lambda image, mask, soft: tiled(image, mask, soft).image,
     "telea": lambda image, mask, soft: telea(image, mask, soft).image,
 }
@@ -126,7 +127,8 @@ def measure(options: argparse.Namespace) -> None:
         for name, make in MAKERS.items():
             started = time.thread_time()
             background = make(photo, mask, small)
-            taken[name].append(time.thread_time() - started)
+            if name != ONCE:  # written for its pixels, not for speed
+                taken[name].append(time.thread_time() - started)
             covered[name].append(share(judge(background) >= judge_cut, truth))
             row.append(background)
         rows.append(np.hstack([cv2.resize(one, TILE_PX, interpolation=cv2.INTER_AREA) for one in row]))

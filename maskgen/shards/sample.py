@@ -28,10 +28,12 @@ class MaskPair:
     Args:
         stored: (h, w) uint8, soft 0..255, or 0 and 255 when binary.
         hard: (H, W) bool at the size of the stored photo, made from `stored` alone.
+        small: (128, 128) uint8, `stored` squeezed to a square.
     """
 
     stored: NDArray[np.uint8]
     hard: HardMask
+    small: NDArray[np.uint8]
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,7 +94,8 @@ def store_mask(mask: SoftMask, threshold: float, config: RunConfig) -> MaskPair:
     if config.binary:
         stored = np.where(stored >= level, np.uint8(255), np.uint8(0))
         level = 128
-    return MaskPair(stored, hard_mask(stored, level, (size[0], size[1])))
+    hard = hard_mask(stored, level, (size[0], size[1]))
+    return MaskPair(stored, hard, coverage.small_mask(stored))
 
 
 def stored_mask_size(size: tuple[int, int], side: int) -> tuple[int, int]:
@@ -173,7 +176,7 @@ def encode_sample(
     if isinstance(sample.label, int):
         parts[naming.CLASS] = str(sample.label).encode()
     parts[naming.SAT] = coverage.summed_area_table(masks.hard).astype("<u2").tobytes()
-    parts[naming.FG] = coverage.small_mask(masks.stored).tobytes()
+    parts[naming.FG] = masks.small.tobytes()
     parts[naming.META] = pack_meta((height, width), box, free, sample.label, area, place)
     row = {
         "key": sample.key,

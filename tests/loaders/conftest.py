@@ -21,7 +21,6 @@ from maskgen.config.run_config import RunConfig
 from maskgen.io.images.encode import encode_jpeg
 from maskgen.shards import manifest, naming
 from maskgen.shards.commit import ShardWriter
-from maskgen.shards.coverage import small_mask
 from maskgen.shards.plan import Plan, PlannedShard
 from maskgen.shards.sample import MaskPair, SampleId, StoredPhoto, encode_sample, store_mask
 from maskgen.types import Box, Filled
@@ -144,7 +143,7 @@ def build(path: Path, recipe: Recipe, *, commit: int | None = None) -> Drawn:
 
 def _filled(drawing: Drawing, masks: MaskPair, *, tiles: bool) -> Filled:
     if tiles:
-        return tiled(drawing.image, masks.hard, small_mask(masks.stored))
+        return tiled(drawing.image, masks.hard, masks.small)
     return Filled(np.full_like(drawing.image, 90), "flat", Box(0, 0, *drawing.size))
 
 
