@@ -137,5 +137,6 @@ def _ramp(length: int, seam: int, *, starts: bool, ends: bool) -> NDArray[np.flo
     """For each of `length` lines the share of what covers it: from 0 to 1 over `seam` lines, smoothly."""
     rise = np.clip((np.arange(length, dtype=np.float32) + np.float32(0.5)) / np.float32(seam), 0, 1)
     one = np.ones(length, np.float32)
-    share = np.minimum(rise if starts else one, rise[::-1] if ends else one)
-    return share * share * (3 - 2 * share)
+    share: NDArray[np.float32] = np.minimum(rise if starts else one, rise[::-1] if ends else one)
+    smooth: NDArray[np.float32] = share * share * (3 - 2 * share)
+    return smooth
