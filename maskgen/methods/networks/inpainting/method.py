@@ -20,9 +20,9 @@ from maskgen.backgrounds.region import (
 )
 from maskgen.backgrounds.telea import SEAM_PX
 from maskgen.errors import EnvironmentFault, ImageFault, UsageError
+from maskgen.methods.network import resize_antialias
 from maskgen.types import Filled
 
-from ...network import resize_antialias
 from ..onnx.file import read_graph
 from ..onnx.session import PRECISIONS, graph_runner
 from .declaration import InpaintingDeclaration, fit_inpainting, read_inpainting
@@ -30,9 +30,8 @@ from .declaration import InpaintingDeclaration, fit_inpainting, read_inpainting
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
+    from maskgen.methods.network import Run
     from maskgen.types import RGB, HardMask
-
-    from ...network import Run
 
 OUTSIDE = 0.1
 """Share of its range by which an output may leave it; more is another range than the declared one."""
