@@ -207,7 +207,7 @@ def _subset_of(options: RunConfig) -> Subset:
 def _one_pass(source: Source, config: ResolvedConfig, taken: Taken | None, keys: Keys, table: Draft) -> Plan:
     options = config.options
     shards: list[PlannedShard] = []
-    source_bytes, classes, lossless = 0, set[int](), True
+    source_bytes, classes, lossless = 0, set[int](), 0
     items = source.items()
     with pq.ParquetWriter(pa.PythonFile(table, mode="w"), ROWS, compression="zstd") as writer:
         for number, images in enumerate(_batches(items, options, taken, keys)):
@@ -217,7 +217,7 @@ def _one_pass(source: Source, config: ResolvedConfig, taken: Taken | None, keys:
             shards.append(PlannedShard(name, len(rows), rows_digest(rows)))
             source_bytes += sum(image.ref.size for image in images)
             classes |= {image.sample.label for image in images if isinstance(image.sample.label, int)}
-            lossless &= all(_is_lossless(image.sample.path) for image in images)
+            lossless += sum(_is_lossless(image.sample.path) for image in images)
     total = sum(shard.images for shard in shards)
     limited = [_limit_note(total, len(classes))] if options.limit and next(items, None) else []
     notes = [*limited, *([taken.note] if taken else []), *getattr(source, "notes", ())]
@@ -228,9 +228,15 @@ def _one_pass(source: Source, config: ResolvedConfig, taken: Taken | None, keys:
             cause="; ".join(notes) or "an empty folder, or another layout",
             remedy="check --input and --dataset: docs/how-to/sources.md has the layout of each kind",
         )
-    chosen = lossless and _keeps_pixels_by_itself(options)
+    chosen = lossless == total and _chooses_format(options)
     if chosen:
         notes.insert(0, "photos are stored as PNGs: every file is lossless (--photo-format jpg stores JPEGs)")
+    elif lossless and _chooses_format(options):
+        notes.insert(
+            0,
+            f"{lossless} of {total} photos are of lossless files and are stored as JPEGs of quality "
+            f"{options.jpeg_quality} beside the others (--photo-format png keeps the pixels of all)",
+        )
     members = naming.members(
         photo=options.layout == "full",
         lossless=chosen or options.photo_format == naming.LOSSLESS_PHOTO,
@@ -246,8 +252,8 @@ def _is_lossless(path: str) -> bool:
     return Path(path).suffix.lower() in naming.LOSSLESS_FILES
 
 
-def _keeps_pixels_by_itself(options: RunConfig) -> bool:
-    """Whether lossless photos stay so when nobody has said how photos are stored."""
+def _chooses_format(options: RunConfig) -> bool:
+    """Whether the run decides how photos are stored, which nobody has said."""
     return options.photo_format == "auto" and options.layout == "full" and not options.short_side
 
 

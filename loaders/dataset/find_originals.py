@@ -7,6 +7,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from maskgen.errors import ShardFault, SourceFault, UsageError
+from maskgen.io.regular import open_regular
 from maskgen.io.tars import TarMember, slice_reader, walk
 from maskgen.shards import naming
 
@@ -58,7 +59,7 @@ def files_of(path: Path, inner: TarMember | None = None) -> Iterator[TarMember]:
         ShardFault: it cannot be read, is damaged or hostile, or ends inside a file.
     """
     try:
-        with path.open("rb") as file:
+        with os.fdopen(open_regular(path), "rb") as file:
             start, size = (inner.offset, inner.size) if inner else (0, os.fstat(file.fileno()).st_size)
             read_at = slice_reader(file.fileno())
             for member in walk(read_at, path.name, start=start, end=start + size, marked=False):

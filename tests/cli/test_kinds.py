@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 import click
@@ -9,6 +10,8 @@ import pytest
 
 from maskgen.cli.kinds import Choice, Numbers, OutputFile, Task
 from maskgen.errors import EnvironmentFault
+
+ROOT = Path(__file__).parents[2]
 
 
 def test_a_choice_is_one_of_its_words_as_it_is_written() -> None:
@@ -36,6 +39,15 @@ def test_a_task_is_one_of_n() -> None:
     for wrong in ("3/3", "-1/3", "1", "a/b", "1/2/3", "0/0"):
         with pytest.raises(click.BadParameter, match="is not i/N"):
             Task().convert(wrong, None, None)
+
+
+def test_the_readme_and_the_running_page_number_tasks_alike() -> None:
+    """From 0, of four: the first machine of the one page must not be the second of the other."""
+    for page in ("README.md", "docs/how-to/run.md"):
+        named = re.findall(r"--task (\d+/\d+)", (ROOT / page).read_text())
+        tasks = [Task().convert(one, None, None) for one in named]
+        assert tasks, page
+        assert tasks == [(number, 4) for number in range(len(tasks))], page
 
 
 def test_an_output_file_has_a_known_ending_and_gets_its_folder(tmp_path: Path) -> None:

@@ -109,5 +109,7 @@ def test_lossless_files_stay_so_unless_somebody_says_otherwise(
     done = run(make_config({**values, "method": "box", "workers": 1, **options}))
     assert done.manifest.members[0] == stored
     assert any("stored as PNGs" in note for note in done.notes) == (stored == "png" and not options)
+    told = "1 of 2 photos are of lossless files and are stored as JPEGs of quality 95"
+    assert any(note.startswith(told) for note in done.notes) == ("b.jpg" in names and not options)
     for sample in reader.read_samples(tmp_path / "shards", done.manifest.shards[0], done.manifest.members):
         assert bool(sample.members.get("png", b"").startswith(b"\x89PNG")) == (stored == "png")

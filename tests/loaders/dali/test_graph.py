@@ -56,7 +56,7 @@ STRAINED = {
     "negative on gray": swapping(view(background=Background(replace="grey", p=0.6))),
     "all outputs": Recipe(views=(replace(always("donor"), masks=True, cam_masks=7, weak=True, masked=True),)),
     "corrupted masks": Recipe(
-        views=(replace(always("grey"), masks=True),), corruption=Corruption(change="rotate", amount=90.0)
+        views=(replace(always("grey"), masks=True),) * 2, corruption=Corruption(change="rotate", amount=90.0)
     ),
     "torchvision's jitter": swapping(view(photometric=EXACT, background=Background(replace="donor", p=0.6))),
     "one gray level": Recipe(views=(view(size=33, photometric=replace(ALL, gray_p=1.0)),)),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import os
 import tarfile
 from dataclasses import replace
 from pathlib import Path
@@ -109,6 +110,13 @@ def test_a_missing_photo_is_named(tmp_path: Path) -> None:
         tar.rename(tar.with_name("x" + tar.name))
     with pytest.raises(ShardFault, match="p006 in 11 photos of 3 tars"):
         open_dataset(tmp_path / "s", photos=tmp_path / "o")
+
+
+@pytest.mark.timeout(60)
+def test_a_tar_that_has_become_a_fifo_is_refused_and_not_waited_for(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "x.tar")
+    with pytest.raises(ShardFault, match=r"(?s)cannot read a tar of photos.*x\.tar.*not a regular file"):
+        list(files_of(tmp_path / "x.tar"))
 
 
 @pytest.mark.parametrize("folder", ["empty", "other"])

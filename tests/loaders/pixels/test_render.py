@@ -58,6 +58,20 @@ def test_a_view_shows_the_photo_of_its_source() -> None:
     assert (views[1] == 10).all()
 
 
+def test_each_view_of_a_photo_is_cut_out_by_a_mask_of_its_own() -> None:
+    """As where masks are corrupted for each use: the left half, the right half, and nothing."""
+    view = View(size=SIDE, masks=True)
+    each = np.stack([half_mask(), 255 - half_mask(), np.zeros((128, 128), np.uint8)])
+    recipe = Recipe(views=(view, view, view))
+    made = Renderer(recipe, 128).render([flat(10)], draw_table.blank(1, 3), [each])
+    left, right, nothing = (mask[0, 0] > 0 for mask in made[1::2])
+    assert left[:, : SIDE // 2 - 1].all()
+    assert not left[:, SIDE // 2 + 1 :].any()
+    assert right[:, SIDE // 2 + 1 :].all()
+    assert not right[:, : SIDE // 2 - 1].any()
+    assert not nothing.any()
+
+
 def test_a_patch_lies_on_its_own_photo() -> None:
     """The donor's background is stored for its left half only; the rest is the donor's photo."""
     view = View(size=SIDE, background=Background(replace="donor", p=1.0))

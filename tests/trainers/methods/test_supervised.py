@@ -36,7 +36,7 @@ def test_the_control_is_cross_entropy_of_known_labels(
 
 def test_the_control_needs_labels(make_views: MakeViews, still: Callable[..., Any]) -> None:
     preset = PRESETS["supervised"]["smoke"]
-    with pytest.raises(UsageError, match="labels"):
+    with pytest.raises(UsageError, match="--labels folder"):
         METHODS["supervised"](preset)
-    with pytest.raises(UsageError, match="labels"):
+    with pytest.raises(UsageError, match="--labels folder"):
         still("supervised", apart=True)(replace(make_views(preset), label=None), START)
