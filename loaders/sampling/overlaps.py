@@ -14,6 +14,7 @@ from ..recipes.parts import Crop
 
 Floats = NDArray[np.float64]
 _STEPS = np.linspace(0, 1, 65)[:, None]
+_PASSES = 2
 
 
 def intersection(boxes: Floats, others: Floats) -> Floats:
@@ -64,21 +65,28 @@ def move_to_limits(crops: Sequence[Crop], sizes: Floats, boxes: Floats) -> None:
             both = boxes[row, [other, view]]
             best = boxes[row].copy()
             for goal in _goals(pair, sizes[row], both):
-                moved = np.repeat(boxes[row][None], len(_STEPS), axis=0)
-                moved[:, [other, view]] = _way(both, goal, sizes[row])
-                first = off_limits(crops, moved).argmin()
-                if off_limits(crops, moved[first][None])[0] < off_limits(crops, best[None])[0]:
-                    best = moved[first]
+                steps = _STEPS
+                for _ in range(_PASSES):  # narrow bounds may lie between two steps
+                    moved = np.repeat(boxes[row][None], len(steps), axis=0)
+                    moved[:, [other, view]] = _way(both, goal, sizes[row], steps)
+                    off = off_limits(crops, moved)
+                    first = int(off.argmin())
+                    if off[first] < off_limits(crops, best[None])[0]:
+                        best = moved[first]
+                    if off[first] == 0:
+                        break
+                    ends = steps[max(first - 1, 0)], steps[min(first + 1, len(steps) - 1)]
+                    steps = np.linspace(*ends, len(steps))
             boxes[row] = best
 
 
-def _way(both: Floats, goal: Floats, size: Floats) -> Floats:
+def _way(both: Floats, goal: Floats, size: Floats, steps: Floats) -> Floats:
     """(65, 2, 4) a pair of boxes on its way to another; areas and shapes go evenly in their logarithms."""
-    way = np.empty((len(_STEPS), 2, 4))
+    way = np.empty((len(steps), 2, 4))
     for number in range(2):
         start, end = both[number], goal[number]
-        sides = np.rint(np.exp((1 - _STEPS) * np.log(start[2:]) + _STEPS * np.log(end[2:])))
-        corner = np.rint((1 - _STEPS) * start[:2] + _STEPS * end[:2])
+        sides = np.rint(np.exp((1 - steps) * np.log(start[2:]) + steps * np.log(end[2:])))
+        corner = np.rint((1 - steps) * start[:2] + steps * end[:2])
         way[:, number, 2:] = np.clip(sides, 1, size)
         way[:, number, :2] = np.clip(corner, 0, size - way[:, number, 2:])
     return way

@@ -52,6 +52,13 @@ def test_limits_are_kept(low: float, high: float) -> None:
     assert ((boxes[..., :2] >= 0) & (boxes[..., :2] + boxes[..., 2:] <= SIZE)).all()
 
 
+@pytest.mark.parametrize("size", [(100, 1000), (1000, 100), (17, 500)])
+def test_narrow_limits_are_kept_in_long_photos(size: tuple[int, int]) -> None:
+    """A pair moves many of its own widths there, so that coarse steps would leap over a narrow band."""
+    boxes = pairs(Crop(), Crop(iou=(0, 0.2, 0.25)), 40, size)
+    assert (off_bounds(boxes[:, 1], boxes[:, 0], (0.2, 0.25)) <= 1e-9).mean() >= 0.99
+
+
 def test_limits_that_only_few_pairs_can_meet_are_kept_too() -> None:
     """Two crops of nearly half the photo lie side by side in one way only."""
     boxes = pairs(Crop(scale=(0.42, 1.0)), Crop(scale=(0.42, 1.0), iou=(0, 0.0, 0.05)), 60)
