@@ -41,5 +41,5 @@ def test_the_nearest_folder_that_is_there(tmp_path: Path, monkeypatch: pytest.Mo
     assert existing_folder(tmp_path) == existing_folder(Path("a/b")) == tmp_path
     (tmp_path / "file").touch()
     for path in ("file", "file/b"):
-        with pytest.raises(UsageError, match=r"(?s)cannot make the output folder.*in the way"):
+        with pytest.raises(UsageError, match=r"(?s)cannot make the output folder.*in the way.*Next: choose"):
             existing_folder(tmp_path / path)

@@ -258,7 +258,12 @@ def _check_space(settings: Settings, output: Path, values: int) -> None:
     needed = needed_bytes(settings.preset, min(settings.preset.images, settings.source["photos"]), values)
     free = shutil.disk_usage(place).free
     if not os.access(place, os.W_OK):
-        raise EnvironmentFault("cannot make the output folder", where=str(output), cause="no permission")
+        raise EnvironmentFault(
+            "cannot make the output folder",
+            where=str(output),
+            cause="no permission",
+            remedy="choose an --output in a folder that you may write to",
+        )
     if free < needed:
         raise EnvironmentFault(
             "the disk is too small for this training",
