@@ -5,7 +5,6 @@ test.
 from __future__ import annotations
 
 import hashlib
-import sys
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -20,8 +19,6 @@ from maskgen.shards.commit import ShardWriter
 from maskgen.shards.plan import ROWS, Plan, PlannedImage, PlannedShard, rows_digest, to_row
 from maskgen.shards.sample import Encoded, SampleId, StoredPhoto, encode_sample, store_mask
 from maskgen.types import Box, ByteRef
-
-sys.path.insert(0, str(Path(__file__).parent))  # sample_kit.py is imported by several tests
 
 CONFIG = RunConfig(dataset="sample", output="x", method="box", background="none", threshold=0.5)
 MEMBERS = naming.members(photo=True, background=False, classes=True)
