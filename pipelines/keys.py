@@ -100,7 +100,7 @@ class Taken:
             )
 
 
-def choose(source: Source, subset: Subset, keys: Keys) -> tuple[Taken, Keys]:
+def choose(source: Source, subset: Subset, keys: Keys, root: str | None = None) -> tuple[Taken, Keys]:
     """Which images belong to a subset, and what the pass that writes them must know of their keys.
 
     Every image has the key that it would have in a run of the whole source.
@@ -109,14 +109,15 @@ def choose(source: Source, subset: Subset, keys: Keys) -> tuple[Taken, Keys]:
         source: is listed once, or twice where keys repeat.
         subset: of its images.
         keys: unused yet.
+        root: the source's folder.
 
     Raises:
         UsageError: the subset asks for keys, labels or more images than the source has.
     """
     while True:
-        draw = SubsetDraw(subset)
+        draw = SubsetDraw(subset, root)
         for item in source.items():
-            draw.add(keys.key(item), item.label)
+            draw.add(keys.key(item), item.label, item.path)
         again = keys.again()
         if again is None:
             mask = draw.chosen()

@@ -184,7 +184,7 @@ def write_rows(source: Source, config: ResolvedConfig, table: Draft) -> Plan:
     """Deal the source into shards, write their rows, one row group each, and return the plan's head."""
     subset = _subset_of(config.options)
     first = Keys(source.names_are_keys)
-    taken, keys = choose(source, subset, first) if subset else (None, first)
+    taken, keys = choose(source, subset, first, config.options.input or None) if subset else (None, first)
     while True:
         table.restart()
         plan = _one_pass(source, config, taken, keys, table)

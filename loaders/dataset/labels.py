@@ -1,4 +1,4 @@
-"""The classes of a data set's samples, from the tables: no tar is read."""
+"""The classes and paths of a data set's samples, from the tables: no tar is read."""
 
 from __future__ import annotations
 
@@ -30,9 +30,23 @@ def shard_labels(dataset: Dataset, shard: Shard) -> list[Label]:
     Raises:
         ShardFault: its table is damaged.
     """
-    rows = table.read(dataset.path / f"{shard.name}.parquet", ["key", "label"])
-    known = dict(zip(rows["key"].to_pylist(), rows["label"].to_pylist(), strict=True))
-    return [read_label(known.get(key.decode())) for key in shard.keys.tolist()]
+    return [read_label(text) for text in _column(dataset, shard, "label")]
+
+
+def shard_paths(dataset: Dataset, shard: Shard) -> list[str | None]:
+    """The path that the photo of each of the N samples of a shard had in its source.
+
+    Raises:
+        ShardFault: its table is damaged.
+    """
+    return _column(dataset, shard, "path")
+
+
+def _column(dataset: Dataset, shard: Shard, name: str) -> list[str | None]:
+    """A column of text of a shard's table, in the order of its N samples."""
+    rows = table.read(dataset.path / f"{shard.name}.parquet", ["key", name])
+    known = dict(zip(rows["key"].to_pylist(), rows[name].to_pylist(), strict=True))
+    return [known.get(key.decode()) for key in shard.keys.tolist()]
 
 
 def read_label(text: str | None) -> Label:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Sequence
 from dataclasses import replace
 
 import numpy as np
@@ -11,7 +12,7 @@ from maskgen.shards.subset import Subset, SubsetDraw
 from maskgen.types import Label
 
 from .dataset import Dataset
-from .labels import shard_labels
+from .labels import shard_labels, shard_paths
 from .shard import numbered
 
 __all__ = ["Subset", "take_subset"]
@@ -30,11 +31,11 @@ def take_subset(dataset: Dataset, subset: Subset) -> Dataset:
     """
     draw = SubsetDraw(subset)
     for shard in dataset.shards:
-        labels: list[Label] = (
-            shard_labels(dataset, shard) if subset.needs_labels else [None] * len(shard.keys)
-        )
-        for key, label in zip(shard.keys.tolist(), labels, strict=True):
-            draw.add(key.decode(), label)
+        nothing = [None] * len(shard.keys)
+        labels: Sequence[Label] = shard_labels(dataset, shard) if subset.needs_labels else nothing
+        paths: Sequence[str | None] = shard_paths(dataset, shard) if subset.keys else nothing
+        for key, label, path in zip(shard.keys.tolist(), labels, paths, strict=True):
+            draw.add(key.decode(), label, path)
     mask = draw.chosen()
     if mask.all():
         return dataset

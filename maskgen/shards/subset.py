@@ -10,7 +10,7 @@ import hashlib
 from array import array
 from dataclasses import dataclass
 from os import PathLike
-from pathlib import Path, PurePosixPath
+from typing import NoReturn
 
 import numpy as np
 from numpy.typing import NDArray
@@ -18,11 +18,10 @@ from numpy.typing import NDArray
 from ..config.run_config import SAMPLE_BY
 from ..errors import UsageError
 from ..types import Label
-from . import naming
+from .named import NamedSamples
 
 _LEAST = 5
 """Images that a class of a long-tailed sample keeps, where it has them: as in ImageNet-LT."""
-_SHOWN = 3
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -35,8 +34,8 @@ class Subset:
         by: ``images``: each is as likely as any other; ``classes``: as many of each class as it allows;
             ``pareto``: a long tail of classes, see `class_sizes`.
         alpha: of the Pareto law.
-        keys: a file that names the samples to take, or to draw from: one key a line, or a photo's path below
-            the source's folder.
+        keys: a file that names the samples to take, or to draw from, one a line: a key, or a photo's path,
+            see `NamedSamples`.
 
     Raises:
         UsageError: a value out of its range.
@@ -75,6 +74,7 @@ class SubsetDraw:
 
     Args:
         subset: which.
+        root: the source's folder, with which the paths of the file of keys may begin.
 
     Raises:
         UsageError: the file of keys cannot be read, or names none.
@@ -88,45 +88,47 @@ class SubsetDraw:
         (np.int64(2), 'a sample of 2 of 3 images, seed 0')
     """
 
-    def __init__(self, subset: Subset) -> None:
+    def __init__(self, subset: Subset, root: str | PathLike[str] | None = None) -> None:
         self._subset = subset
-        self._named = read_keys(Path(subset.keys)) if subset.keys else None
-        self._ranks, self._labels, self._listed = array("Q"), array("q"), bytearray()
+        self._named = NamedSamples(subset.keys, root) if subset.keys else None
+        self._ranks, self._labels = array("Q"), array("q")
+        self._unclassed: dict[int, str] = {}
         self.note = ""
 
-    def add(self, key: str, label: Label) -> None:
-        """The next sample.
+    def add(self, key: str, label: Label, path: str | None = None) -> None:
+        """The next sample, with its photo's path below the source's folder where that is known.
 
         Raises:
             UsageError: it has no class of its own, and the draw depends on it.
         """
-        named = self._named
-        self._listed.append(named is None or named.pop(key, None) is not None)
+        if self._named:
+            self._named.add(key, path)
         self._ranks.append(draw_rank(key, self._subset.seed) if self._subset.sample else 0)
         if self._subset.needs_labels:
-            if not isinstance(label, int) and self._listed[-1]:
-                raise UsageError(
-                    f"a sample by {self._subset.by} needs one class for each image",
-                    where=f"{key} has {'several' if label else 'none'}",
-                    remedy="draw by images, or label the images (folders of classes: --labels folder)",
-                )
+            if not isinstance(label, int):
+                self._unclassed[len(self._labels)] = f"{key} has {'several' if label else 'none'}"
+                if self._named is None:
+                    self._refuse_unclassed(len(self._labels))
             self._labels.append(label if isinstance(label, int) else -1)
 
     def chosen(self) -> NDArray[np.bool_]:
         """(N,) bool: which of the N samples are taken. Afterwards `note` tells of them in words.
 
         Raises:
-            UsageError: a key of the file was not met, or there are fewer images than are to be drawn.
+            UsageError: the file names a sample that was not met, or one without a class that the draw needs;
+                or there are fewer images than are to be drawn.
         """
         subset = self._subset
-        self._check_named()
-        eligible = np.flatnonzero(np.frombuffer(self._listed, np.bool_))
+        count = len(self._ranks)
+        eligible = np.unique(np.array(self._named.rows(), np.int64)) if self._named else np.arange(count)
+        if unclassed := self._unclassed.keys() & set(eligible.tolist() if self._unclassed else ()):
+            self._refuse_unclassed(min(unclassed))
         total = len(eligible)
         if subset.sample > total:
             raise UsageError(f"a sample of {subset.sample} of {total} images", remedy=f"draw {total} at most")
-        taken = np.zeros(len(self._listed), np.bool_)
+        taken = np.zeros(count, np.bool_)
         if not subset.sample:
-            self.note = f"{total} of {len(taken)} images, those of {subset.keys}"
+            self.note = f"{total} of {count} images, those of {subset.keys}"
             taken[eligible] = True
             return taken
         self.note = f"a sample of {subset.sample} of {total} images, seed {subset.seed}"
@@ -140,49 +142,18 @@ class SubsetDraw:
         self.note += f", {sizes.min()} to {sizes.max()} of each of {len(sizes)} classes"
         return taken
 
-    def _check_named(self) -> None:
-        if self._named:
-            first = list(self._named.values())[:_SHOWN]
-            raise UsageError(
-                f"{len(self._named)} of the keys are not in the data set",
-                where=f"{', '.join(first)} in {self._subset.keys}",
-                cause="photos in quarantine, or another source or split",
-                remedy="take them out of the file",
-            )
+    def _refuse_unclassed(self, row: int) -> NoReturn:
+        raise UsageError(
+            f"a sample by {self._subset.by} needs one class for each image",
+            where=self._unclassed[row],
+            remedy="draw by images, or label the images (folders of classes: --labels folder)",
+        )
 
 
 def draw_rank(key: str, seed: int) -> int:
     """The place of a key among all: the samples with the lowest ranks are drawn. 64 bits, by BLAKE2b."""
     salt = seed.to_bytes(16, "little")
     return int.from_bytes(hashlib.blake2b(key.encode(), digest_size=8, salt=salt).digest(), "little")
-
-
-def read_keys(path: Path) -> dict[str, str]:
-    """The keys that a file names, each with its line.
-
-    A line that is no key is taken for the path of a photo, whose key is made as of a folder of photos. Empty
-    lines are left out.
-
-    Raises:
-        UsageError: it cannot be read, or names none.
-    """
-    try:
-        lines = [line.strip() for line in path.read_text(encoding="utf-8").splitlines()]
-    except (OSError, UnicodeDecodeError) as error:
-        raise UsageError(
-            "cannot read the keys",
-            where=str(path),
-            cause=str(error),
-            remedy="give a text file, one key a line",
-        ) from error
-    found = {_key(line): line for line in lines if line}
-    if not found:
-        raise UsageError("the file names no key", where=str(path), remedy="write one key a line")
-    return found
-
-
-def _key(line: str) -> str:
-    return line if naming.KEY.match(line) else naming.safe_key(str(PurePosixPath(line).with_suffix("")))
 
 
 def _by_class(

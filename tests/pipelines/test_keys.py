@@ -74,6 +74,10 @@ def test_keys_of_a_file(tmp_path: Path) -> None:
     plan, keys = planned(Listed(SOURCE), tmp_path, keys=str(names))
     assert keys == ["c0_03", "c2_25"]
     assert plan.notes[0].startswith("2 of 40 images, those of ")
+    twins = Listed([("a b", None), ("a_b", None), ("c", None)])  # of one key each: the second gets a hash
+    names.write_text("photos/a_b.jpg\n")
+    _, (key,) = planned(twins, tmp_path, keys=str(names), input="photos")
+    assert key.startswith("a_b_")
 
 
 def test_a_limit_says_what_it_leaves_out(tmp_path: Path) -> None:

@@ -10,7 +10,7 @@ import pytest
 from photo_folders import expected, in_tars, originals, read_all, write_originals, write_sidecar
 
 from maskgen.errors import UsageError
-from maskgen.loaders import Subset, TorchLoader, open_dataset
+from maskgen.loaders import MaskReader, Subset, TorchLoader, open_dataset
 from maskgen.loaders.reading.samples import SampleReader
 
 
@@ -49,6 +49,9 @@ def test_classes_come_from_the_tables(drawn: Any, tmp_path: Path) -> None:
     names = tmp_path / "names"
     names.write_text("s0003\ns0020\n")
     assert keys_of(open_dataset(drawn.path, subset=Subset(keys=names))) == ["s0003", "s0020"]
+    path = MaskReader(drawn.path).record("s0020")["source"]
+    names.write_text(f"./{path}\n")
+    assert keys_of(open_dataset(drawn.path, subset=Subset(keys=names))) == ["s0020"]
     names.write_text("s0009\n")  # is in quarantine
     with pytest.raises(UsageError, match="s0009"):
         open_dataset(drawn.path, subset=Subset(keys=names))
