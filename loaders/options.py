@@ -83,5 +83,7 @@ def as_whole(name: str, value: object) -> int:
         UsageError: it is a text, a fraction, a truth value or something else.
     """
     if isinstance(value, bool) or not isinstance(value, SupportsIndex):
-        raise UsageError(f"{name} must be a whole number, not {value!r:.100}")
+        raise UsageError(
+            f"{name} must be a whole number, not {value!r:.100}", remedy=f"int({name}) makes one of a number"
+        )
     return operator.index(value)

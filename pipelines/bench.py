@@ -131,7 +131,11 @@ def _parts(config: ResolvedConfig, files: list[Path], scratch: Path) -> dict[str
     ]
     photos = [photo for photo in map(stages.decode, images) if isinstance(photo, Decoded)]
     if not photos:
-        raise UsageError("none of the photos can be decoded", where=config.options.input)
+        raise UsageError(
+            "none of the photos can be decoded",
+            where=config.options.input,
+            remedy="give a folder of JPEG, PNG or WebP photos with --input",
+        )
     masked = [one for one in (stages.mask(photo) for photo in photos[:8]) if isinstance(one, Masked)]
     done = [one for one in (stages.finish(one, watch) for one in masked) if isinstance(one, tuple)]
     turn = iter(range(10**9))

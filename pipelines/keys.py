@@ -62,7 +62,11 @@ class Keys:
         values = np.sort(np.frombuffer(self._hashes, np.uint64)) if self._hashes else np.empty(0, np.uint64)
         repeated = frozenset(values[1:][values[1:] == values[:-1]].tolist())
         if repeated and self.repeated:
-            raise SourceFault("keys stay equal after repair", cause="the source lists an image twice")
+            raise SourceFault(
+                "keys stay equal after repair",
+                cause="the source lists an image twice",
+                remedy="remove the second entry, or rename it",
+            )
         return Keys(self.fixed, repeated) if repeated else None
 
 

@@ -77,6 +77,7 @@ class PlannedRun:
                     lambda: _stored_identity(output, plan),
                     check_free=lambda: _check_no_shards(output, plan),
                     explain=lambda: _source_change(read_plan(output), plan),
+                    explained="plan",
                 )
                 rows.publish()
                 fsync_folder(output)
@@ -171,13 +172,17 @@ def _check_no_shards(output: Path, plan: Plan) -> None:
 
 
 def _source_change(old: Plan, new: Plan) -> list[str]:
-    """Where two plans part, as a line; none when their images are the same."""
-    if old.identity["plan"] == new.identity["plan"]:
+    """Where two plans part, as a line; none when their images are the same, or as many by other options."""
+    by_options = old.identity["options"] != new.identity["options"]
+    if old.identity["plan"] == new.identity["plan"] or (by_options and old.images == new.images):
         return []
+    if by_options:
+        return [f"images: {old.images} -> {new.images}"]
     pairs = itertools.zip_longest(old.shards, new.shards)
     first = next((before or after for before, after in pairs if before != after), None)
     where = f", first difference in shard {first.name}" if first else ""
-    return [f"source: {old.images} images -> {new.images} images{where}"]
+    how = "photos were added, removed, renamed, resized or labeled anew"
+    return [f"source: {old.images} images -> {new.images} images{where} ({how})"]
 
 
 def write_rows(source: Source, config: ResolvedConfig, table: Draft) -> Plan:

@@ -134,7 +134,8 @@ def _resolve_method(config: RunConfig) -> ResolvedConfig:
     weights = config.weights or spec.released
     if not weights:
         raise UsageError(
-            f"--method {config.method} needs --weights FILE", remedy="docs/networks.md says where to get them"
+            f"--method {config.method} needs --weights FILE",
+            remedy="docs/how-to/networks.md says where to get them",
         )
     file = weights_file(weights, config.weights_sha256)
     config = dataclasses.replace(config, weights=str(file))

@@ -43,7 +43,10 @@ def run(config: RunConfig | None = None, /, *, options: RunOptions | None = None
         >>> folder.cleanup()
     """
     if config is not None and not isinstance(config, RunConfig):
-        raise UsageError(f"run takes a RunConfig or options by name, not {config!r}")
+        raise UsageError(
+            f"run takes a RunConfig or options by name, not {config!r}",
+            remedy='name the options: run(dataset="folder", input=..., output=...)',
+        )
     if config is not None and values:
         raise UsageError(
             "run takes a RunConfig or options by name, not both",

@@ -183,7 +183,12 @@ def read_config(folder: Path) -> Config:
         config: Config = stored["config"]
         sound = stored["fingerprint"] == digest(config)
     except (OSError, ValueError, KeyError, TypeError, RecursionError) as error:
-        raise UsageError("cannot read the run's configuration", where=str(path), cause=str(error)) from error
+        raise UsageError(
+            "cannot read the run's configuration",
+            where=str(path),
+            cause=str(error),
+            remedy="give the --output of a train-ssl run",
+        ) from error
     if not sound:
         raise UsageError("the run's configuration was changed by hand", where=str(path), remedy="restore it")
     return config

@@ -10,6 +10,7 @@ from maskgen.errors import ShardFault, SourceFault, UsageError
 from maskgen.io.regular import open_regular
 from maskgen.io.tars import TarMember, slice_reader, walk
 from maskgen.shards import naming
+from maskgen.shards.sealed_json import MEND
 
 from .originals import Paths, Place
 
@@ -131,14 +132,18 @@ class _Archives:
 
 def _once(places: dict[str, Place], name: str, place: Place) -> Place:
     if name in places:
-        raise ShardFault("an archive has two members of one name", where=f"{place.file} {name}")
+        raise ShardFault(
+            "an archive has two members of one name",
+            where=f"{place.file} {name}",
+            remedy="write the archive again, each name once",
+        )
     return place
 
 
 def _safe(path: str) -> str:
     """A path that stays below the folder it is taken from."""
     if any(part in ("", ".", "..") for part in path.split("/")):
-        raise ShardFault("a table names a path that leaves the folder", where=path[:200])
+        raise ShardFault("a table names a path that leaves the folder", where=path[:200], remedy=MEND)
     return path
 
 

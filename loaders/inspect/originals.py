@@ -63,4 +63,9 @@ def _decode(photos: Path, key: str, place: Place, sha256: str) -> RGB:
     try:
         return decode(data, _LIMITS).image
     except ImageFault as fault:
-        raise ShardFault("cannot decode a photo", where=where, cause=str(fault)) from fault
+        raise ShardFault(
+            "cannot decode a photo",
+            where=where,
+            cause=str(fault),
+            remedy="give the folder of the originals, unchanged",
+        ) from fault

@@ -217,7 +217,10 @@ class MaskReader:
     def _place(self, key: str) -> tuple[Shard, int]:
         place = self._find(key) if isinstance(key, str) else None
         if place is None:
-            raise KeyError(key)
+            raise KeyError(
+                f"no mask of {key!r}: its photo may be in quarantine (`key in reader` tells), or is named by "
+                "its path (reader.key_of(path) gives the key)"
+            )
         return place
 
 

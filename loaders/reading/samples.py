@@ -333,6 +333,5 @@ def _check_member(dataset: Dataset, ext: str) -> None:
             remedy="make them with --layout full",
             arguments=[("photos", "<the folder of the originals>")],
         )
-    raise UsageError(
-        f"the samples have no member .{ext}, only {', '.join(dataset.members)}", where=str(dataset.path)
-    )
+    what = f"the samples have no member .{ext}, only {', '.join(dataset.members)}"
+    raise UsageError(what, where=str(dataset.path), remedy="make the shards anew, with it")

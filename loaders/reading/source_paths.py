@@ -58,7 +58,7 @@ class SourcePaths:
             ends = ["/".join(parts[first:]) for first in range(len(parts))]
         found = {end: key for end in ends if (key := self._find(end))}
         if not found:
-            raise KeyError(os.fspath(path))
+            raise KeyError(f"no photo of the source has the path {os.fspath(path)!r}")
         if len(found) > 1:
             raise UsageError(
                 "two photos of the source end alike",

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from math import inf
 from typing import Literal, TypeAlias, get_args
 
+from maskgen.config.suggest import nearest
 from maskgen.errors import UsageError
 
 Rule: TypeAlias = Literal["plain", "fg_min", "phi", "overlap"]
@@ -29,6 +30,15 @@ MaskChange: TypeAlias = Literal[
     "box",
 ]
 
+_WORDS: dict[str, tuple[str, ...]] = {
+    "rule": get_args(Rule),
+    "center": get_args(Center),
+    "replace": get_args(Replace),
+    "place": get_args(Place),
+    "jitter_mode": get_args(JitterMode),
+    "change": get_args(MaskChange),
+}
+
 IMAGENET_MEAN = (124, 116, 104)
 """Round(255 · (0.485, 0.456, 0.406)): the uint8 RGB that becomes zero when a view is normalized."""
 
@@ -45,7 +55,11 @@ def check_ranges(owner: str, rules: Iterable[tuple[str, object, bool]]) -> None:
     """
     for name, value, holds in rules:
         if not holds:
-            raise UsageError(f"{owner}({name}={value!r}) is out of range", remedy=f"see help({owner})")
+            words = _WORDS.get(name, ())
+            hint = nearest(value, words) if isinstance(value, str) and value not in words and words else ""
+            raise UsageError(
+                f"{owner}({name}={value!r}) is out of range", remedy=hint or f"see help({owner})"
+            )
 
 
 def is_share(value: float) -> bool:

@@ -114,7 +114,12 @@ def _folder_faults(where: str) -> Iterator[None]:
     except FileNotFoundError as error:
         raise _missing(where) from error
     except OSError as error:
-        raise EnvironmentFault("cannot read the data set's folder", where=where, cause=str(error)) from error
+        raise EnvironmentFault(
+            "cannot read the data set's folder",
+            where=where,
+            cause=str(error),
+            remedy="check the path, and that it may be read",
+        ) from error
 
 
 class ObjectStore:

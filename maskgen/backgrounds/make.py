@@ -90,18 +90,27 @@ def make_background(background: str, image: RGB, mask: HardMask, *, saliency: So
             f"unknown background {background!r}", remedy=nearest(str(background), list(BACKGROUNDS))
         )
     if not isinstance(image, np.ndarray) or image.ndim != 3 or image.shape[2] != 3 or image.dtype != np.uint8:
-        raise UsageError(f"a photo is an (H, W, 3) uint8 RGB array, not {_describe(image)}")
+        raise UsageError(
+            f"a photo is an (H, W, 3) uint8 RGB array, not {_describe(image)}",
+            remedy='numpy.asarray(PIL.Image.open(path).convert("RGB")) makes one',
+        )
     if not isinstance(mask, np.ndarray) or mask.dtype != np.bool_:
         raise UsageError(
             f"a mask is an (H, W) bool array, not {_describe(mask)}",
             remedy="mask >= 0.5 makes one of a soft mask",
         )
     if mask.shape != image.shape[:2] or not mask.size:
-        raise UsageError(f"the mask is {_describe(mask)} and the photo {_describe(image)}")
+        raise UsageError(
+            f"the mask is {_describe(mask)} and the photo {_describe(image)}",
+            remedy="give a mask of the photo's height and width",
+        )
     soft = None
     if saliency is not None:
         if not isinstance(saliency, np.ndarray) or saliency.shape != mask.shape or saliency.dtype.kind != "f":
-            raise UsageError(f"a soft mask is an (H, W) float array, not {_describe(saliency)}")
+            raise UsageError(
+                f"a soft mask is an (H, W) float array, not {_describe(saliency)}",
+                remedy="give what make_mask returns",
+            )
         soft = np.rint(np.clip(np.nan_to_num(saliency), 0, 1) * 255).astype(np.uint8)
     return BACKGROUNDS[background](image, mask, soft).image
 

@@ -15,13 +15,25 @@ from ..config.options import option
 from .options import Json, click_command
 from .units import format_size
 
-_BASE = ("numpy", "scipy", "scikit-image", "opencv-python-headless", "pillow", "pyarrow", "click")
+_BASE = (
+    "numpy",
+    "scipy",
+    "scikit-image",
+    "opencv-python-headless",
+    "pillow",
+    "simplejpeg",
+    "pyarrow",
+    "google-crc32c",
+    "click",
+)
 _EXTRAS = {
     "train": ("torch", "torchvision", "nvidia-dali-cuda130", "safetensors"),
     "onnx": ("onnx", "onnxruntime"),
     "openvino": ("openvino",),
+    "deepusps": ("zarr",),
     "cloud": ("obstore",),
-    "ray": ("ray",),
+    "timm": ("timm",),
+    "tensorboard": ("tensorboard",),
 }
 
 

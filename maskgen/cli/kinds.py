@@ -104,6 +104,9 @@ class OutputFile(click.Path):
         path.parent.mkdir(parents=True, exist_ok=True)
         if not os.access(path.parent, os.W_OK):
             raise EnvironmentFault(
-                "cannot write into a folder", where=str(path.parent), cause="no permission"
+                "cannot write into a folder",
+                where=str(path.parent),
+                cause="no permission",
+                remedy="choose another place, or allow writing there",
             )
         return path

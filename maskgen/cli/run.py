@@ -95,11 +95,14 @@ def _print(outcome: Outcome, output: str, *, as_json: bool) -> None:
         }
         click.echo(json.dumps(facts))
         return
+    made = progress.done > progress.resumed
+    pace = (
+        f"{progress.rate:.1f} images/s in {format_time(progress.seconds)}" if made else "nothing left to make"
+    )
+    there = f", {progress.resumed} images were there already" if progress.resumed else ""
     click.echo(
         f"{output}: {whole.samples} samples in {len(whole.shards)} shards ({format_size(whole.tar_bytes)}), "
-        f"{whole.failed} quarantined, {whole.planned} planned; "
-        f"{progress.rate:.1f} images/s in {format_time(progress.seconds)}"
-        + (f", {progress.resumed} images were there already" if progress.resumed else "")
+        f"{whole.failed} quarantined, {whole.planned} planned; {pace}{there}"
     )
 
 

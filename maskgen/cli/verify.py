@@ -49,12 +49,14 @@ def command(options: VerifyOptions) -> None:
         _repair(options.data, options.source)
         return
     level = "full" if options.full else "quick" if options.quick else "hashes"
+    photos: dict[str, int] = {}
     with ProgressBar() as bar:
         report = verify.verify(
             options.data, level, lambda count: bar.show(count, 0, f"{count} shards checked")
         )
         if options.source:
-            report = replace(report, faults=(*report.faults, *_changed(options.data, options.source, bar)))
+            changed, photos["photos"] = _changed(options.data, options.source, bar)
+            report = replace(report, faults=(*report.faults, *changed))
     if options.as_json:
         faults = [{"where": fault.where, "text": fault.text} for fault in report.faults]
         facts = {
@@ -62,22 +64,32 @@ def command(options: VerifyOptions) -> None:
             "shards": report.shards,
             "samples": report.samples,
             "failed": report.failed,
+            **photos,
         }
         click.echo(json.dumps({**facts, "faults": faults}))
     else:
         for fault in report.faults:
             click.echo(f"{fault.where}: {fault.text}")
+        compared = f", {photos['photos']} photos compared with {options.source}" if photos else ""
         click.echo(
-            f"{report.shards} shards, {report.samples} samples checked ({report.level}): "
+            f"{report.shards} shards, {report.samples} samples checked ({report.level}){compared}: "
             f"{len(report.faults)} faults"
         )
     raise SystemExit(EXIT_FAULTS if report.faults else 0)
 
 
-def _changed(data: Path, source: Path, bar: ProgressBar) -> list[Fault]:
+def _changed(data: Path, source: Path, bar: ProgressBar) -> tuple[list[Fault], int]:
+    """The photos that are not what they were, and how many were compared."""
     from maskgen.pipelines.source_check import check_source
 
-    return list(check_source(data, source, lambda count: bar.show(count, 0, f"{count} photos compared")))
+    compared = 0
+
+    def tick(count: int) -> None:
+        nonlocal compared
+        compared = count
+        bar.show(count, 0, f"{count} photos compared")
+
+    return list(check_source(data, source, tick)), compared
 
 
 def _repair(data: Path, source: Path | None) -> None:
@@ -89,7 +101,7 @@ def _repair(data: Path, source: Path | None) -> None:
     withdrawn = verify.repair(data)
     if source:
         with ProgressBar() as bar:
-            changed = sorted({fault.where for fault in _changed(data, source, bar)})
+            changed = sorted({fault.where for fault in _changed(data, source, bar)[0]})
         for name in changed:
             withdraw(data, name)
         manifest.write(data)

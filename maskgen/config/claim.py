@@ -24,6 +24,7 @@ def claim_folder(
     *,
     check_free: Callable[[], None],
     explain: Callable[[], list[str]] = list,
+    explained: str = "",
     remedy: str = REPEAT,
 ) -> bool:
     """Whether a folder already belongs to this configuration: then its work is resumed.
@@ -36,6 +37,7 @@ def claim_folder(
         stored: reads the folder's configuration; None when it holds none.
         check_free: refuses a folder that holds no configuration and is not free either.
         explain: more lines on what differs, asked for when something does.
+        explained: a hash among the fields, whose own line would say nothing beside those of `explain`.
         remedy: what to do about other settings.
 
     Returns:
@@ -60,9 +62,10 @@ def claim_folder(
         return False
     lines = differences(before, json.loads(json.dumps(wanted)))
     if lines:
+        told = [line for line in lines if not (explained and line.startswith(f"{explained}: "))]
         raise UsageError(
             f"the output folder {folder} was made with other settings:\n    "
-            + "\n    ".join([*lines, *explain()]),
+            + "\n    ".join([*told, *explain()]),
             remedy=remedy,
         )
     return True

@@ -303,7 +303,7 @@ def split_assignment(text: str) -> tuple[str, str]:
     """
     name, sign, value = text.partition("=")
     if not sign:
-        raise UsageError(f"--set takes name=value, got {text!r}")
+        raise UsageError(f"--set takes name=value, got {text!r}", remedy="for example --set epochs=20")
     return name.strip(), value.strip()
 
 
@@ -318,5 +318,10 @@ def read_toml(path: Path, known: Mapping[str, Option]) -> dict[str, Any]:
     try:
         raw = tomllib.loads(path.read_text())
     except (OSError, tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        raise UsageError("cannot read the configuration", where=str(path), cause=str(error)) from error
+        raise UsageError(
+            "cannot read the configuration",
+            where=str(path),
+            cause=str(error),
+            remedy='mend the TOML file: texts stand in quotes, method = "vote"',
+        ) from error
     return {known_name(name, known, where=str(path)): value for name, value in raw.items()}

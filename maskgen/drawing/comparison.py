@@ -34,7 +34,11 @@ def find_photo(pair: Pair, photos: Mapping[str, Blob]) -> Blob | None:
     names = [pair.name, *(name for entry in pair.entries for name in entry.names)]
     found = next((photos[name] for name in names if name in photos), None)
     if found is None:
-        raise UsageError("no photo of this name in --photos", where=pair.name)
+        raise UsageError(
+            "no photo of this name in --photos",
+            where=pair.name,
+            remedy="add it to that folder, or leave --photos out",
+        )
     return found
 
 

@@ -157,7 +157,12 @@ def union(segmentations: Sequence[Segmentation], size: tuple[int, int], where: s
             for polygon in segmentation:
                 whole |= _from_polygon(polygon, size)
         except (ValueError, TypeError, KeyError, OverflowError) as error:
-            raise SourceFault("cannot draw a COCO segmentation", where=where, cause=str(error)) from error
+            raise SourceFault(
+                "cannot draw a COCO segmentation",
+                where=where,
+                cause=str(error),
+                remedy="mend this entry, or leave its image out of the file",
+            ) from error
     return whole
 
 

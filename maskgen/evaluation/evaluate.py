@@ -141,7 +141,12 @@ def _without_result(chunk: Sequence[Pair], fault: ImageFault) -> MaskgenError:
             cause="too little memory",
             remedy="run again with fewer --workers",
         )
-    return MaskgenError("the images cannot be measured", where=where, cause=str(fault))
+    return MaskgenError(
+        "the images cannot be measured",
+        where=where,
+        cause=str(fault),
+        remedy="open these files: leave out what is no mask or truth",
+    )
 
 
 def _evaluate_chunk(pairs: Sequence[Pair], settings: Settings) -> _Part:

@@ -67,7 +67,12 @@ class Blob(NamedTuple):
                 file.seek(self.offset)
                 data = file.read(self.size)
         except OSError as error:
-            raise UsageError("cannot read a file", where=self.file, cause=str(error.strerror)) from error
+            raise UsageError(
+                "cannot read a file",
+                where=self.file,
+                cause=str(error.strerror),
+                remedy="check that it is still there and may be read",
+            ) from error
         if self.size not in (-1, len(data)):
             raise ShardFault("a member is cut short", where=str(self), remedy="maskgen verify")
         check_crc32c(data, self.crc32c, str(self))
@@ -125,7 +130,12 @@ def read_photo(blob: Blob) -> RGB:
     try:
         return decode(blob.read(), _LIMITS).image
     except ImageFault as error:
-        raise UsageError("cannot read a photo", where=str(blob), cause=str(error)) from error
+        raise UsageError(
+            "cannot read a photo",
+            where=str(blob),
+            cause=str(error),
+            remedy="mend the file, or take it out of the folder",
+        ) from error
 
 
 def _read_gray(blob: Blob) -> NDArray[np.uint8]:

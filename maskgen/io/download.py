@@ -135,7 +135,11 @@ def _receive(address: str, partial: PartialFile, max_bytes: int, progress: Progr
 
 def _require_size(address: str, size: int, max_bytes: int) -> None:
     if size > max_bytes:
-        raise UsageError(f"the download is larger than {max_bytes:,} bytes", where=_hide_secrets(address))
+        raise UsageError(
+            f"the download is larger than {max_bytes:,} bytes",
+            where=_hide_secrets(address),
+            remedy="check the address, or download the file yourself and give its path",
+        )
 
 
 class _SafeRedirects(urllib.request.HTTPRedirectHandler):
@@ -171,9 +175,17 @@ def _require_safe(address: str, *, from_loopback: bool = True) -> None:
         parts.scheme == "http" and from_loopback and _is_loopback(address)
     )
     if not scheme_fits or not parts.hostname:
-        raise UsageError("weights are fetched from https:// addresses only", where=_hide_secrets(address))
+        raise UsageError(
+            "weights are fetched from https:// addresses only",
+            where=_hide_secrets(address),
+            remedy="give an https:// address, or the path of a file",
+        )
     if parts.username or parts.password:
-        raise UsageError("an address with a user name or password is refused", where=_hide_secrets(address))
+        raise UsageError(
+            "an address with a user name or password is refused",
+            where=_hide_secrets(address),
+            remedy="download the file yourself and give its path",
+        )
 
 
 def _is_loopback(address: str) -> bool:

@@ -92,7 +92,10 @@ def make_mask(method: str, image: RGB, *, weights: str | PathLike[str] = "", **o
     """
     photo = _check_photo(image)
     if not isinstance(weights, str | PathLike):
-        raise UsageError(f"weights takes a path, not {weights!r}")
+        raise UsageError(
+            f"weights takes a path, not {weights!r}",
+            remedy='give the checkpoint\'s file, for example weights="u2netp.pth"',
+        )
     return _build(str(method), _read_options({"weights": str(weights), **options}))(photo)
 
 
@@ -125,8 +128,10 @@ def _check_photo(image: object) -> RGB:
     """
     if not isinstance(image, np.ndarray):
         kind = f"{type(image).__module__}.{type(image).__qualname__}".removeprefix("builtins.")
+        opened = 'PIL.Image.open(path).convert("RGB")' if isinstance(image, str | PathLike) else "image"
         raise UsageError(
-            f"a photo is an (H, W, 3) uint8 RGB array, not a {kind}", remedy="numpy.asarray(image) makes one"
+            f"a photo is an (H, W, 3) uint8 RGB array, not a {kind}",
+            remedy=f"numpy.asarray({opened}) makes one",
         )
     if image.ndim != 3 or image.shape[2] != 3 or not image.size:
         batch = image.ndim == 4 and image.shape[3] == 3

@@ -63,7 +63,7 @@ def resolve_network(name: str, options: MethodOptions) -> MethodOptions:
         raise UsageError(f"--device got {options.device!r}", remedy=nearest(kind, list(DEVICES)))
     spec = network_of(name)
     if options.network and spec.declare is None:
-        raise UsageError(f"--network is for --method onnx, not {name}")
+        raise UsageError(f"--network is for --method onnx, not {name}", remedy="leave it out")
     for package in spec.packages:
         _require(package, f"learned methods need {package}")
     known = {runtime: found for (runtime, device), found in spec.precisions.items() if device == kind}

@@ -148,7 +148,10 @@ class ShardWriter:
             members = tar.read_members(self._tar.path)
         if index.group(members, self._name) != self._index:
             raise ShardFault(
-                "the tar just written reads back differently", where=self._name, cause="a failing disk"
+                "the tar just written reads back differently",
+                where=self._name,
+                cause="a failing disk",
+                remedy="check the disk, and run the same command again",
             )
 
     def _publish(self, record: Record, files: dict[str, PartialFile]) -> bool:

@@ -9,6 +9,7 @@ from typing import TypeAlias
 from ..errors import ShardFault
 from ..io.regular import read_regular
 from .naming import KEY
+from .sealed_json import MEND
 from .tar import Member
 
 VERSION = "v1.2"
@@ -37,9 +38,11 @@ def parse(path: Path) -> list[SampleIndex]:
         samples = [_parse_line(line) for line in lines[1:-1]]
         sound = version == VERSION and lines[-1] == "" and int(count) == len(samples)
     except (ValueError, OSError) as error:
-        raise ShardFault("cannot read the index", where=path.name, cause=str(error)) from error
+        raise ShardFault("cannot read the index", where=path.name, cause=str(error), remedy=MEND) from error
     if not sound:
-        raise ShardFault("the index is not whole", where=path.name, cause="truncation or another version")
+        raise ShardFault(
+            "the index is not whole", where=path.name, cause="truncation or another version", remedy=MEND
+        )
     return samples
 
 
@@ -67,10 +70,10 @@ def group(members: Sequence[Member], where: str) -> list[SampleIndex]:
     for name, offset, size in members:
         key, _, ext = name.partition(".")
         if not KEY.match(key) or not ext:
-            raise ShardFault("a member name breaks the key rule", where=f"{where} {name!r}")
+            raise ShardFault("a member name breaks the key rule", where=f"{where} {name!r}", remedy=MEND)
         if not samples or samples[-1][0] != key:
             if key in seen:
-                raise ShardFault("a key appears twice", where=f"{where} {key}")
+                raise ShardFault("a key appears twice", where=f"{where} {key}", remedy=MEND)
             seen.add(key)
             samples.append((key, []))
         samples[-1][1].append(Member(ext, offset, size))

@@ -13,6 +13,7 @@ from . import naming, sealed_json
 from .plan import Plan, format_of, read_plan
 from .record import FileFact, Record, check_types, read_records
 from .sample import cut_level
+from .sealed_json import MEND
 
 
 @dataclass(frozen=True, slots=True)
@@ -129,12 +130,16 @@ def read(output: Path) -> Manifest:
     Raises:
         ShardFault: absent, damaged, or of another format version.
     """
+    if not output.is_dir():
+        raise ShardFault(
+            "there is no such folder", where=str(output), remedy="give the folder that maskgen run wrote"
+        )
     if not (output / naming.MANIFEST).is_file():
         raise ShardFault(
             "no manifest.json here",
             where=str(output),
             cause="not a folder that maskgen run wrote, or the run has not ended",
-            remedy="run the same maskgen run command again",
+            remedy="give the --output of a run, or run the same maskgen run command again",
         )
     raw = sealed_json.read(output / naming.MANIFEST)
     if raw.get("format") not in naming.READABLE:
@@ -156,9 +161,13 @@ def read(output: Path) -> Manifest:
             and format_of(manifest.identity) == manifest.format
         )
     except (KeyError, TypeError, ValueError, AttributeError) as error:
-        raise ShardFault("the manifest has other fields", where=str(output), cause=repr(error)) from error
+        raise ShardFault(
+            "the manifest has other fields", where=str(output), cause=repr(error), remedy=MEND
+        ) from error
     if not sound:
-        raise ShardFault("the manifest contradicts itself", where=naming.MANIFEST, cause="a hand edit")
+        raise ShardFault(
+            "the manifest contradicts itself", where=naming.MANIFEST, cause="a hand edit", remedy=MEND
+        )
     return manifest
 
 

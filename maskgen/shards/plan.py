@@ -111,12 +111,18 @@ def read_plan(output: Path) -> Plan:
         plan = Plan(**{**raw, **texts}, shards=shards)
         known = plan.format in naming.READABLE
     except (KeyError, TypeError, AttributeError) as error:
-        raise ShardFault("the plan has other fields", where=naming.PLAN, cause=repr(error)) from error
+        raise ShardFault(
+            "the plan has other fields",
+            where=naming.PLAN,
+            cause=repr(error),
+            remedy="copy plan.json again, or choose another --output",
+        ) from error
     if not known:
         raise ShardFault(
             f"the plan is of shard format {plan.format}",
             where=naming.PLAN,
             cause="another version of maskgen made it",
+            remedy="go on with that version, or choose another --output",
         )
     return plan
 
@@ -173,7 +179,12 @@ def _row_group(output: Path, number: int, columns: list[str] | None = None) -> I
         with pq.ParquetFile(path, memory_map=False, pre_buffer=False) as file:
             yield file.read_row_group(number, columns=columns, use_threads=False)
     except (pa.ArrowException, OSError, ValueError, TypeError, LookupError) as error:
-        raise ShardFault("cannot read the plan's table", where=path.name, cause=str(error)) from error
+        raise ShardFault(
+            "cannot read the plan's table",
+            where=path.name,
+            cause=str(error),
+            remedy="copy plan.parquet again, or choose another --output",
+        ) from error
 
 
 def rows_digest(rows: list[dict[str, Any]]) -> str:

@@ -10,6 +10,7 @@ from ..errors import ShardFault
 from ..io.regular import read_regular
 from . import sealed_json
 from .naming import KEY, RECORDS, SUFFIXES
+from .sealed_json import MEND
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,7 +60,9 @@ def parse(data: bytes, where: str) -> Record:
         files = {suffix: FileFact(**fact) for suffix, fact in raw.pop("files").items()}
         record = Record(**raw, files=files)
     except (KeyError, TypeError, AttributeError) as error:
-        raise ShardFault("a commit record has other fields", where=where, cause=repr(error)) from error
+        raise ShardFault(
+            "a commit record has other fields", where=where, cause=repr(error), remedy=MEND
+        ) from error
     if f"{record.name}.json" != where or not set(files) <= set(SUFFIXES):
         raise ShardFault(
             "a commit record belongs to another shard", where=where, remedy="maskgen verify --repair"
@@ -79,7 +82,9 @@ def check_types(record: Record, where: str) -> None:
     typed = all(type(count) is int for count in counts) and all(type(text) is str for text in texts)
     if not typed or min(counts) < 0 or not KEY.match(record.name):
         raise ShardFault(
-            "a shard's entry is not one this tool writes", where=f"{where} {str(record.name)[:100]!r}"
+            "a shard's entry is not one this tool writes",
+            where=f"{where} {str(record.name)[:100]!r}",
+            remedy=MEND,
         )
 
 
@@ -93,5 +98,7 @@ def read_records(output: Path) -> Iterator[Record]:
         try:
             data = read_regular(path)
         except OSError as error:
-            raise ShardFault("cannot read a commit record", where=path.name, cause=str(error)) from error
+            raise ShardFault(
+                "cannot read a commit record", where=path.name, cause=str(error), remedy=MEND
+            ) from error
         yield parse(data, path.name)

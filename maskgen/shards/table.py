@@ -87,5 +87,7 @@ def read(path: Path, columns: Sequence[str] | None = None) -> pa.Table:
     except (pa.ArrowException, OSError, ValueError) as error:
         raise ShardFault("cannot read the table", where=path.name, cause=str(error), remedy=MEND) from error
     if not sound:
-        raise ShardFault("the table has other columns", where=path.name, cause="damage or another version")
+        raise ShardFault(
+            "the table has other columns", where=path.name, cause="damage or another version", remedy=MEND
+        )
     return table

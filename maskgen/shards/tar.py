@@ -9,6 +9,7 @@ from typing import BinaryIO, NamedTuple
 
 from ..errors import ShardFault
 from ..io.regular import open_regular
+from .sealed_json import MEND
 
 BLOCK = 512
 END = bytes(2 * BLOCK)
@@ -75,26 +76,36 @@ def walk(file: BinaryIO, where: str) -> Iterator[Member]:
         offset = member.offset + member.size + (-member.size % BLOCK)
         if offset > length:
             raise ShardFault(
-                "a tar member ends beyond the file", where=f"{where} {member.name}", cause="truncation"
+                "a tar member ends beyond the file",
+                where=f"{where} {member.name}",
+                cause="truncation",
+                remedy=MEND,
             )
         yield member
     if length != offset + len(END) or file.read(BLOCK) != END[:BLOCK]:
-        raise ShardFault("the tar does not end with its two zero blocks", where=f"{where} at byte {offset}")
+        raise ShardFault(
+            "the tar does not end with its two zero blocks", where=f"{where} at byte {offset}", remedy=MEND
+        )
 
 
 def _parse(block: bytes, offset: int, where: str) -> Member:
     place = f"{where} at byte {offset}"
     if len(block) != BLOCK:
-        raise ShardFault("the tar ends without its end-of-archive blocks", where=place, cause="truncation")
+        raise ShardFault(
+            "the tar ends without its end-of-archive blocks", where=place, cause="truncation", remedy=MEND
+        )
     try:
         name = block[:100].rstrip(b"\0").decode("ascii")
         size = int(block[124:135], 8)
         same = block == header(name, size)
     except ValueError as error:
-        raise ShardFault("a tar header is damaged", where=place, cause=str(error)) from error
+        raise ShardFault("a tar header is damaged", where=place, cause=str(error), remedy=MEND) from error
     if not same:
         raise ShardFault(
-            "a tar header is not one this tool writes", where=place, cause="damage or another writer"
+            "a tar header is not one this tool writes",
+            where=place,
+            cause="damage or another writer",
+            remedy=MEND,
         )
     return Member(name, offset + BLOCK, size)
 

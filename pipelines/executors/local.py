@@ -97,7 +97,8 @@ class LocalExecutor:
         shards = self._running_shards()
         self._supervisor.close()
         if not shards:
-            return ""
+            left = len(self._supervisor.queue)
+            return f"no shard under way, nothing is lost; still to be made: {left}" if left else ""
         kept, again = sum(map(saved_images, shards)), sum(map(unsaved_images, shards))
         return (
             f"shards under way: {len(shards)}, their photos that are finished and kept: {kept}, "

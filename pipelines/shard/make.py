@@ -95,7 +95,9 @@ def make_shard(job: ShardJob, images: list[PlannedImage], stages: Stages, watch:
                     failures_in_row = 0
             if failures_in_row >= _HOPELESS and isinstance(result, Quarantined):
                 raise MaskgenError(
-                    f"the method failed on {failures_in_row} images in a row", cause=result.error
+                    f"the method failed on {failures_in_row} images in a row",
+                    cause=result.error,
+                    remedy="run again with --method mr to see whether the photos or the method are at fault",
                 )
             watch.finished(count)
         with watch.stage("write"):

@@ -74,7 +74,12 @@ def serve(
         except Exception as error:  # noqa: BLE001 - reported by the parent, which ends the run
             text = "".join(traceback.format_exception(error)[-6:])
             pipe.send(
-                MaskgenError(f"a worker failed ({type(error).__name__}: {error})", where=job.name, cause=text)
+                MaskgenError(
+                    f"a worker failed ({type(error).__name__}: {error})",
+                    where=job.name,
+                    cause=text,
+                    remedy="run the same command again; if it fails there again, report it with these lines",
+                )
             )
 
 

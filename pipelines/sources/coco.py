@@ -108,7 +108,9 @@ def _labels(path: Path) -> dict[str, set[int]]:
                 _integer(element, "category_id", path)
             )
         if len(names) + len(categories) > _MAX_IMAGES:
-            raise SourceFault(f"more than {_MAX_IMAGES} images in one file", where=str(path))
+            raise SourceFault(
+                f"more than {_MAX_IMAGES} images in one file", where=str(path), remedy="split the file"
+            )
     labels: dict[str, set[int]] = {}
     for image, name in names.items():
         labels.setdefault(name, set()).update(categories.pop(image, ()))
@@ -117,6 +119,7 @@ def _labels(path: Path) -> dict[str, set[int]]:
             "annotations of images that the file does not list",
             where=str(path),
             cause=f"{len(categories)} image ids, the first is {min(categories)}",
+            remedy="give the annotations file as COCO has it, with its images",
         )
     return labels
 
@@ -124,14 +127,24 @@ def _labels(path: Path) -> dict[str, set[int]]:
 def _integer(element: Any, name: str, path: Path) -> int:
     value = element.get(name) if isinstance(element, dict) else None
     if type(value) is not int or not -_INT64 <= value < _INT64:
-        raise SourceFault(f"an entry without an integer {name!r}", where=str(path), cause=str(element)[:100])
+        raise SourceFault(
+            f"an entry without an integer {name!r}",
+            where=str(path),
+            cause=str(element)[:100],
+            remedy="mend this entry of the annotations file",
+        )
     return value
 
 
 def _file_name(element: Any, path: Path) -> str:
     name = element.get("file_name") if isinstance(element, dict) else None
     if not isinstance(name, str):
-        raise SourceFault("an image without 'file_name'", where=str(path), cause=str(element)[:100])
+        raise SourceFault(
+            "an image without 'file_name'",
+            where=str(path),
+            cause=str(element)[:100],
+            remedy="mend this entry of the annotations file",
+        )
     return name.removeprefix("./")
 
 

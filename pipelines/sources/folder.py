@@ -20,7 +20,11 @@ def open_folder(options: SourceOptions) -> Listing:
         UsageError: the input is a file.
     """
     if not options.input.is_dir():
-        raise UsageError("--dataset folder needs a folder", where=str(options.input))
+        raise UsageError(
+            "--dataset folder needs a folder",
+            where=str(options.input),
+            remedy="give the folder that holds it; --keys names single photos",
+        )
     return Listing(lambda notes: _items(options, notes))
 
 

@@ -113,7 +113,11 @@ def _class_tars(path: Path) -> Iterator[tuple[str, TarMember]]:
                     remedy="write the archive again, without --sparse",
                 )
             if match[1] in seen:
-                raise SourceFault(f"the archive has two members {member.name!r}", where=str(path))
+                raise SourceFault(
+                    f"the archive has two members {member.name!r}",
+                    where=str(path),
+                    remedy="write the archive again, each name once",
+                )
             seen.add(match[1])
             yield match[1], member
 
@@ -132,7 +136,12 @@ def _class_tar_photos(path: Path, root: Path, inner: TarMember, notes: Notes) ->
             read_at = slice_reader(file.fileno())
             members = list(walk(read_at, where, start=inner.offset, end=inner.offset + inner.size))
     except OSError as error:
-        raise SourceFault("cannot read a tar archive", where=where, cause=str(error.strerror)) from error
+        raise SourceFault(
+            "cannot read a tar archive",
+            where=where,
+            cause=str(error.strerror),
+            remedy="check that it is there and may be read",
+        ) from error
     name = relative(path, root)
     return _tar_photos(members, name, f"{name}/{inner.name}", notes)
 
@@ -144,7 +153,11 @@ def _tar_photos(members: list[TarMember], file: str, path: str, notes: Notes) ->
         where = f"{path}/{shown(member.name)}"
         if member.plain and is_image_name(member.name) and not is_hidden(member.name):
             if photos and photos[-1].path == where:
-                raise SourceFault(f"the archive has two members {shown(member.name)!r}", where=path)
+                raise SourceFault(
+                    f"the archive has two members {shown(member.name)!r}",
+                    where=path,
+                    remedy="write the archive again, each name once",
+                )
             name = shown(split_name(member.name.rsplit("/", 1)[-1])[0])
             photos.append(Photo(name, ByteRef(file, member.offset, member.size), where))
         elif not member.folder:

@@ -63,11 +63,19 @@ def _rows(file: Path) -> list[tuple[str, str]]:
     try:
         if file.stat().st_size > _MAX_BYTES:
             raise SourceFault(
-                "a file of labels that is too large", where=str(file), cause=f"cap {_MAX_BYTES} bytes"
+                "a file of labels that is too large",
+                where=str(file),
+                cause=f"cap {_MAX_BYTES} bytes",
+                remedy="give lines 'name wnid' alone",
             )
         lines = file.read_text(encoding="utf-8").splitlines()
     except (OSError, UnicodeDecodeError) as error:
-        raise SourceFault("cannot read the labels", where=str(file), cause=str(error)) from error
+        raise SourceFault(
+            "cannot read the labels",
+            where=str(file),
+            cause=str(error),
+            remedy="write it again as UTF-8 text, with lines 'name wnid'",
+        ) from error
     if lines and lines[0].startswith("ImageId,"):
         lines = ["", *lines[1:]]
     return [_row(line, number, file) for number, line in enumerate(lines, 1) if line.strip()]
@@ -108,11 +116,16 @@ def _by_name(rows: list[tuple[str, str]], names: list[str], file: Path) -> Photo
     known: dict[str, str] = {}
     for name, wnid in rows:
         if not name or known.setdefault(name, wnid) != wnid:
-            raise SourceFault(f"two classes for the photo {name!r}", where=str(file))
+            raise SourceFault(
+                f"two classes for the photo {name!r}", where=str(file), remedy="remove the wrong line"
+            )
     missing = [name for name in names if name not in known]
     if missing:
         raise SourceFault(
-            f"{len(missing)} photos have no class", where=str(file), cause=f"the first is {missing[0]!r}"
+            f"{len(missing)} photos have no class",
+            where=str(file),
+            cause=f"the first is {missing[0]!r}",
+            remedy="add them to the file",
         )
     unused = sorted(known.keys() - set(names))
     return PhotoClasses([known[name] for name in names], set(known.values()), unused, file.name)

@@ -161,6 +161,7 @@ def _check_complete(chosen: _Set, present: set[int], folder: Path) -> None:
             f"a file numbered {max(present)} in a set of {total}",
             where=str(folder / chosen.file("?????")),
             cause="two sets are mixed",
+            remedy="give one set in a folder of its own, or a pattern in quotes",
         )
     missing = total - len(present)
     if missing:
@@ -186,6 +187,7 @@ def _record_items(
             f"record {record.number} at byte {record.offset - 12} is no tf.train.Example",
             where=str(path),
             cause=str(error),
+            remedy="write the file anew, records of tf.train.Example alone",
         ) from error
     image = found.get(options.image_feature, _ABSENT)
     if not image.spans:

@@ -95,7 +95,11 @@ def _add(sample: _Sample, extension: str, member: TarMember, read_at: ReadAt, wh
         )
     sample.seen.add(extension)
     if len(sample.seen) > _MAX_PARTS:
-        raise SourceFault(f"the sample {shown(sample.key)!r} has more than {_MAX_PARTS} members", where=where)
+        raise SourceFault(
+            f"the sample {shown(sample.key)!r} has more than {_MAX_PARTS} members",
+            where=where,
+            remedy="check the archive: a key must name one sample only",
+        )
     if extension in _IMAGES:
         sample.images[extension] = member
     elif extension in _LABELS and member.size <= _MAX_LABEL_BYTES:

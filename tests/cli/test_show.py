@@ -55,9 +55,6 @@ def test_a_sample_is_shown_and_its_members_are_written(call: Call, data: Path, t
     photo = (data.parent / "photos" / "p2.jpg").read_bytes()
     assert (tmp_path / "out" / "p2.jpg").read_bytes() == photo
     assert json.loads(call("show", data, "p9", "--json")[1])["status"] == "failed"
-    status, _, err = call("show", data, "nothing")
-    assert status == 2
-    assert "no sample 'nothing'" in err
 
 
 def test_a_path_that_cannot_be_written_is_an_environment_fault(
@@ -85,3 +82,24 @@ def test_a_photo_that_is_a_png_is_written_as_one(call: Call, tmp_path: Path) -> 
     assert outside.any()
     background = cv2.imread(str(out / f"{key(3)}.background.png"))[..., ::-1]
     assert np.array_equal(background[outside], photo(3)[outside])
+
+
+@pytest.mark.parametrize("name", ["p2", "p2.jpg", "photos/p2.jpg", "/data/photos/p2.jpg"])
+def test_a_sample_is_found_by_its_key_and_by_its_photo(name: str, call: Call, data: Path) -> None:
+    assert json.loads(call("show", data, name, "--json")[1])["key"] == "p2"
+
+
+def test_what_is_not_there_is_refused_with_what_may_be_meant(call: Call, data: Path) -> None:
+    status, _, err = call("show", data, "nothing")
+    assert status == 2
+    assert "no sample 'nothing'" in err
+    assert "path below --input" in err
+    assert "did you mean 'p2'?" in call("show", data, "p22")[2]
+
+
+def test_extract_says_what_it_did(call: Call, data: Path, tmp_path: Path) -> None:
+    _, out, err = call("show", data, "p2", "--extract", tmp_path / "out")
+    assert f"{len(list((tmp_path / 'out').iterdir()))} files written into {tmp_path / 'out'}" in err
+    assert json.loads(out)["key"] == "p2"
+    assert "in quarantine" in call("show", data, "p9", "--extract", tmp_path / "none")[2]
+    assert not (tmp_path / "none").exists()

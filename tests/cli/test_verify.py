@@ -43,7 +43,9 @@ def test_a_photo_of_the_same_size_is_told_by_source_repair_and_run(
 ) -> None:
     shutil.copytree(data.parent, tmp_path / "all")
     shards, photos = tmp_path / "all" / "shards", tmp_path / "all" / "photos"
-    assert call("verify", shards, "--quick", "--source", photos)[0] == 0
+    status, out, _ = call("verify", shards, "--quick", "--source", photos)
+    assert status == 0
+    assert f"5 photos compared with {photos}: 0 faults" in out
     photo = photos / "p1.jpg"
     content = bytearray(photo.read_bytes())
     content[-20] ^= 1

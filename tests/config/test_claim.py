@@ -47,6 +47,14 @@ def test_another_configuration_is_refused_naming_each_field_that_differs() -> No
     assert caught.value.remedy == REPEAT
 
 
+def test_a_hash_that_other_lines_explain_is_not_shown() -> None:
+    stored, wanted = {"plan": "1f", "plan_b": 1, "seed": 1}, {"plan": "2e", "plan_b": 2, "seed": 1}
+    explained = {"explain": lambda: ["photos: 3 -> 4"], "explained": "plan"}
+    with pytest.raises(UsageError) as caught:
+        claim_folder(Path("out"), wanted, lambda: stored, check_free=forbidden, **explained)  # type: ignore[arg-type]
+    assert caught.value.what.split("\n    ")[1:] == ["plan_b: 1 -> 2", "photos: 3 -> 4"]
+
+
 def test_an_absent_or_empty_folder_is_free_and_hidden_files_do_not_count(tmp_path: Path) -> None:
     check_empty(tmp_path / "absent", "run")
     check_empty(tmp_path, "run")

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from maskgen.config.run_config import make_config
-from maskgen.errors import SourceFault
+from maskgen.errors import SourceFault, UsageError
 from maskgen.io.atomic import PartialFile
 from maskgen.pipelines import planning
 from maskgen.pipelines.draft import Draft
@@ -130,3 +130,22 @@ def test_nothing_is_made_while_the_source_is_listed(tmp_path: Path, monkeypatch:
     plan = planning.prepare(resolve(make_config({"dataset": "folder", "output": str(output)})))
     assert seen == [[]]
     assert (plan.images, read_plan(output)) == (1, plan)
+
+
+def test_another_plan_is_told_by_what_made_it_another(tmp_path: Path) -> None:
+    (tmp_path / "photos" / "cats").mkdir(parents=True)
+    for name in ("a.jpg", "cats/b.jpg"):
+        (tmp_path / "photos" / name).write_bytes(b"1234")
+
+    def refused(**options: object) -> list[str]:
+        with pytest.raises(UsageError) as caught:
+            planning.prepare(resolve(make_config({**given, **options})))
+        return [line.strip() for line in caught.value.what.split("\n")[1:]]
+
+    given = {"dataset": "folder", "input": str(tmp_path / "photos"), "output": str(tmp_path / "out")}
+    planning.prepare(resolve(make_config(given)))
+    assert refused(labels="folder") == ["options.labels: 'auto' -> 'folder'"]
+    assert refused(limit=1) == ["options.limit: 0 -> 1", "images: 2 -> 1"]
+    (tmp_path / "photos" / "a.jpg").unlink()
+    (line,) = refused()
+    assert line.startswith("source: 2 images -> 1 images, first difference in shard folder-train-000000")

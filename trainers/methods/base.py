@@ -172,5 +172,9 @@ def require_part(parts: Sequence[Tensor | None], index: int, what: str) -> Tenso
     """
     part = parts[index] if index < len(parts) else None
     if part is None:
-        raise UsageError(f"view {index} has no {what}", cause="the recipe does not ask for it")
+        raise UsageError(
+            f"view {index} has no {what}",
+            cause="the recipe does not ask for it",
+            remedy=f"ask for the {what} in the recipe, or take the method's own",
+        )
     return part

@@ -128,7 +128,9 @@ def _build_timm(name: str) -> tuple[nn.Module, int]:
     try:
         net: nn.Module = timm.create_model(name, pretrained=False, num_classes=0)
     except RuntimeError as error:
-        raise UsageError(f"timm has no model {name!r}", cause=str(error)) from error
+        raise UsageError(
+            f"timm has no model {name!r}", cause=str(error), remedy="timm.list_models() names them"
+        ) from error
     return net, int(getattr(net, "num_features", 0))
 
 

@@ -160,7 +160,10 @@ class Preset:
         for one in options(self.method):
             one.check(getattr(self, one.name))
         if self.queue < 1 and self.method != "swav" and "queue" in TRAINER_METHODS[self.method].reads:
-            raise UsageError(f"queue must be at least 1 for {self.method}, got {self.queue}")
+            raise UsageError(
+                f"queue must be at least 1 for {self.method}, got {self.queue}",
+                remedy="for example --set queue=65536",
+            )
         check_fit(self.method, self.recipe, resolve_recipe(self.view_options))
 
     @property

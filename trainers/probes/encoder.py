@@ -57,7 +57,10 @@ def load_encoder(path: Path, device: torch.device) -> Encoder:
         network.load_state_dict(weights, strict=True)
     except RuntimeError as error:
         raise ShardFault(
-            f"the weights are not those of a {facts['backbone']}", where=str(path), cause=str(error)
+            f"the weights are not those of a {facts['backbone']}",
+            where=str(path),
+            cause=str(error),
+            remedy="export the backbone again",
         ) from error
     frozen = network.eval().requires_grad_(False).to(device)
     return Encoder(frozen, dim, int(facts["view_px"]), digest([facts["checkpoint_sha256"]]), facts)

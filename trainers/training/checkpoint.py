@@ -115,7 +115,8 @@ def newest(
         try:
             state = load(path, take)
         except ShardFault as fault:
-            damaged.append((path, fault))
+            # Without its remedy: the one before is taken.
+            damaged.append((path, ShardFault(fault.what, where=fault.where, cause=fault.cause)))
             continue
         for torn, reason in damaged:
             _set_aside(torn)
@@ -150,9 +151,19 @@ def load(path: Path, take: Callable[[State], object] | None = None) -> State:
     try:
         sound = path.is_file() and is_as_written(path, size, sha256)
     except OSError as error:
-        raise EnvironmentFault("cannot read a checkpoint", where=str(path), cause=str(error)) from error
+        raise EnvironmentFault(
+            "cannot read a checkpoint",
+            where=str(path),
+            cause=str(error),
+            remedy="check the disk, and that the file may be read",
+        ) from error
     if not sound:
-        raise ShardFault("a checkpoint is damaged", where=str(path), cause="a torn write or bit rot")
+        raise ShardFault(
+            "a checkpoint is damaged",
+            where=str(path),
+            cause="a torn write or bit rot",
+            remedy="take an earlier one of its folder",
+        )
     try:
         state = dict(torch.load(path, map_location="cpu", weights_only=True))
         if take is not None:
@@ -165,6 +176,7 @@ def load(path: Path, take: Callable[[State], object] | None = None) -> State:
             "a checkpoint is damaged: its hash is right, its content is not",
             where=str(path),
             cause=f"{type(error).__name__}: {what}",
+            remedy="take an earlier one of its folder",
         ) from error
     return state
 
@@ -178,12 +190,22 @@ def _read_side(path: Path) -> tuple[int, str]:
         size, sha256 = int(record["bytes"]), str(record["sha256"])
     except (ShardFault, KeyError, TypeError, ValueError, OverflowError) as fault:
         cause = "a torn write, bit rot, or a copy without its side file"
-        raise ShardFault("a checkpoint's side file is damaged", where=str(side), cause=cause) from fault
+        raise ShardFault(
+            "a checkpoint's side file is damaged",
+            where=str(side),
+            cause=cause,
+            remedy="copy it again with its .json, or take an earlier one",
+        ) from fault
     if version > VERSION:
         raise UsageError("a later version wrote this checkpoint", where=str(path), remedy="update maskgen")
     if path.stem != path_of(path.parent, step).stem:
         cause = f"it is that of step {step}"
-        raise ShardFault("a checkpoint lies under another's name", where=str(path), cause=cause)
+        raise ShardFault(
+            "a checkpoint lies under another's name",
+            where=str(path),
+            cause=cause,
+            remedy="give it its own name again",
+        )
     return size, sha256
 
 

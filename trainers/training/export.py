@@ -183,7 +183,10 @@ def _detectron2_name(name: str) -> str:
     match = _BLOCK.fullmatch(name)
     if match is None:
         raise UsageError(
-            "Detectron2 has no place for this backbone", where=name, cause="it is no ResNet of four stages"
+            "Detectron2 has no place for this backbone",
+            where=name,
+            cause="it is no ResNet of four stages",
+            remedy="leave --format out",
         )
     stage, block, layer, part = match.groups()
     layer = {"downsample.0": "shortcut", "downsample.1": "shortcut.norm"}.get(layer, layer)
@@ -215,7 +218,12 @@ def read_backbone(path: Path, warn: Warn = _warn) -> tuple[Weights, Facts]:
             facts = file.metadata() or {}
             weights = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 - not a mapping
     except (SafetensorError, OSError) as error:
-        raise ShardFault("cannot read an exported backbone", where=str(path), cause=str(error)) from error
+        raise ShardFault(
+            "cannot read an exported backbone",
+            where=str(path),
+            cause=str(error),
+            remedy="check the path, or export it again",
+        ) from error
     if not {"backbone", "view_px", "checkpoint_sha256"} <= facts.keys() or not facts["view_px"].isdecimal():
         raise UsageError(
             "the file does not say what backbone it is", where=str(path), remedy="export it anew"

@@ -186,7 +186,9 @@ def _finish(mapped: _Mapped, settings: Settings) -> None:
     if len(kept) < settings.least_photos:
         shown = "; ".join(f"{one['path']}: {one['why']}" for one in mapped.failed[:3])
         raise UsageError(
-            f"too few photos: {len(kept)} have maps, and a batch takes {settings.least_photos}", cause=shown
+            f"too few photos: {len(kept)} have maps, and a batch takes {settings.least_photos}",
+            cause=shown,
+            remedy="give more photos, or a smaller batch: --set fusion.batch_size=N",
         )
     means, empty = {}, {}
     for name in mapped.names:

@@ -49,7 +49,11 @@ def export(
     """
     target = target or work.root / WEIGHTS
     if target.suffix != ENDING:
-        raise UsageError("a checkpoint's name ends in .safetensors", where=str(target))
+        raise UsageError(
+            "a checkpoint's name ends in .safetensors",
+            where=str(target),
+            remedy="give such a name with --output",
+        )
     source = network_path(work, phase)
     record = work.record(phase)
     if record is None or not record["done"] or "network_sha256" not in record:

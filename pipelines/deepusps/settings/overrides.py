@@ -47,7 +47,10 @@ def _with(preset: Preset, name: str, text: str) -> Preset:
     known = options_of(Preset)
     value = known[known_name(name, known, what="setting")].parse(text)
     if name == "priors" and (not value or len(set(value)) < len(value)):
-        raise UsageError(f"priors takes different names of {', '.join(SOURCES)}, got {text!r}")
+        raise UsageError(
+            f"priors takes different names of {', '.join(SOURCES)}, got {text!r}",
+            remedy="for example --set priors=rbd,mr,mc",
+        )
     return dataclasses.replace(preset, **{name: value})
 
 

@@ -120,7 +120,10 @@ def _safetensors(path: Path) -> dict[str, Tensor]:
         ) from error
     except OSError as error:
         raise EnvironmentFault(
-            "cannot open the encoder's weights", where=str(path), cause=str(error)
+            "cannot open the encoder's weights",
+            where=str(path),
+            cause=str(error),
+            remedy="check --init, and that the file may be read",
         ) from error
 
 
@@ -129,7 +132,10 @@ def _torch_file(path: Path) -> dict[str, Tensor]:
         content = torch.load(path, map_location="cpu", weights_only=True)
     except OSError as error:
         raise EnvironmentFault(
-            "cannot open the encoder's weights", where=str(path), cause=str(error)
+            "cannot open the encoder's weights",
+            where=str(path),
+            cause=str(error),
+            remedy="check --init, and that the file may be read",
         ) from error
     except Exception as error:
         kind = "a torch file" if zipfile.is_zipfile(path) else "no torch file"

@@ -29,7 +29,12 @@ def array_elements(path: Path) -> Iterator[tuple[str, Any]]:
         with path.open(encoding="utf-8-sig") as file:
             yield from _Scanner(file).pairs()
     except OSError as error:
-        raise SourceFault("cannot read a JSON file", where=str(path), cause=str(error.strerror)) from error
+        raise SourceFault(
+            "cannot read a JSON file",
+            where=str(path),
+            cause=str(error.strerror),
+            remedy="check that it is there and may be read",
+        ) from error
     except (ValueError, RecursionError) as error:
         raise SourceFault(
             "cannot read a JSON file", where=str(path), cause=str(error), remedy="download or write it again"

@@ -67,7 +67,10 @@ def records(path: Path) -> Iterator[Record]:
                 position, index = position + length + 16, index + 1
     except OSError as error:
         raise SourceFault(
-            "cannot read a TFRecord file", where=str(path), cause=str(error.strerror)
+            "cannot read a TFRecord file",
+            where=str(path),
+            cause=str(error.strerror),
+            remedy="check that it is there and may be read",
         ) from error
 
 

@@ -93,3 +93,14 @@ def test_the_mean_color_becomes_zero_when_normalized() -> None:
 def test_no_photometric_has_no_chance_of_anything() -> None:
     chain = NO_PHOTOMETRIC
     assert not any((chain.jitter_p, chain.gray_p, chain.blur_p, chain.solarize_p, chain.auto_augment_p))
+
+
+def test_a_mistyped_word_is_refused_with_the_one_that_was_meant() -> None:
+    with pytest.raises(UsageError, match="did you mean 'donor'"):
+        Background(replace="donr", p=0.5)  # type: ignore[arg-type]
+    with pytest.raises(UsageError, match="did you mean 'grey'"):
+        Background(replace="gray", p=0.5)  # type: ignore[arg-type]
+    with pytest.raises(UsageError, match="known: fg_min, overlap, phi, plain"):
+        Crop(rule="zzz")  # type: ignore[arg-type]
+    with pytest.raises(UsageError, match=r"see help\(Background\)"):
+        Background(p=0.5)

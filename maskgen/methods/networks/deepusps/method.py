@@ -82,7 +82,9 @@ def encode_weights(state: dict[str, Tensor], metadata: dict[str, str]) -> bytes:
         raise EnvironmentFault("safetensors is not installed", remedy="pip install 'maskgen[train]'")
     absent = {"network", "side"} - metadata.keys()
     if absent:
-        raise UsageError(f"the weights' metadata lack {', '.join(sorted(absent))}")
+        raise UsageError(
+            f"the weights' metadata lack {', '.join(sorted(absent))}", remedy="add them to the metadata"
+        )
     from safetensors.torch import save
 
     tensors = {name: value.detach().cpu().contiguous() for name, value in state.items()}
@@ -132,7 +134,12 @@ def read_metadata(path: Path) -> dict[str, str]:
             length = int.from_bytes(file.read(8), "little")
             header = file.read(length) if length <= LARGEST_HEADER_BYTES else b""
     except OSError as error:
-        raise EnvironmentFault("the weights cannot be read", where=str(path), cause=str(error)) from error
+        raise EnvironmentFault(
+            "the weights cannot be read",
+            where=str(path),
+            cause=str(error),
+            remedy="check --weights, and that the file may be read",
+        ) from error
     try:
         metadata = json.loads(header)["__metadata__"]
         if metadata["maskgen"] == MAKER and {"network", "side"} <= metadata.keys():

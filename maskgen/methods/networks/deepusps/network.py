@@ -229,6 +229,7 @@ def load_weights(path: Path, name: str) -> nn.Module:
             "the weights hold values that are not finite",
             where=str(path),
             cause=f"in {', '.join(broken[:3])}",
+            remedy="export them from an earlier phase, or train again with a lower lr",
         )
     network.load_state_dict(state)
     return network.eval()

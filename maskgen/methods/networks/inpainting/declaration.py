@@ -86,6 +86,7 @@ def fit_inpainting(declaration: InpaintingDeclaration, model: Path | ModelGraph)
             "an inpainting model has two inputs, the photo and the hole",
             where=graph.where,
             cause=", ".join(inputs) or "it has none",
+            remedy="export the model with these two",
         )
     image, mask = declaration.image or inputs[0], declaration.mask or inputs[1]
     output = declaration.output or graph.outputs[0]
@@ -95,14 +96,21 @@ def fit_inpainting(declaration: InpaintingDeclaration, model: Path | ModelGraph)
                 f"the model has no {name!r}", where=graph.where, remedy=f"it has {', '.join(known)}"
             )
     if image == mask:
-        raise UsageError("photo and hole are declared to be one input", where=graph.where)
+        raise UsageError(
+            "photo and hole are declared to be one input",
+            where=graph.where,
+            remedy="declare image = ... and mask = ... by two names",
+        )
     sides = {_side(graph, name, channels) for name, channels in ((image, 3), (mask, 1))} - {0}
     if declaration.side:
         sides.add(declaration.side)
     if len(sides) != 1:
         cause = f"sides of {' and '.join(map(str, sorted(sides)))} px" if sides else "it takes any size"
         raise UsageError(
-            "one side must be declared, that of the model's inputs", where=graph.where, cause=cause
+            "one side must be declared, that of the model's inputs",
+            where=graph.where,
+            cause=cause,
+            remedy="declare side = ... in the TOML file",
         )
     return replace(declaration, side=sides.pop(), image=image, mask=mask, output=output)
 
@@ -121,17 +129,22 @@ def _side(graph: ModelGraph, name: str, channels: int) -> int:
     return max(sizes[2:])
 
 
+_MEND = "mend this line of the declaration"
+
+
 def _from_table(table: dict[str, Any], where: str) -> InpaintingDeclaration:
     known = asdict(InpaintingDeclaration())
     for name, value in table.items():
         if name not in known:
             raise UsageError(f"unknown key {name!r}", where=where, remedy=nearest(name, list(known)))
         if type(value) is not type(known[name]):
-            raise UsageError(f"{name} is a {type(known[name]).__name__}, not {value!r}", where=where)
+            raise UsageError(
+                f"{name} is a {type(known[name]).__name__}, not {value!r}", where=where, remedy=_MEND
+            )
     declaration = InpaintingDeclaration(**table)
     low, high = SIDES_PX
     if declaration.side and not low <= declaration.side <= high:
-        raise UsageError(f"side is {low} to {high} px", where=where)
+        raise UsageError(f"side is {low} to {high} px", where=where, remedy=_MEND)
     if not {declaration.image_range, declaration.output_range} <= set(RANGES):
-        raise UsageError("image_range and output_range are 1 or 255", where=where)
+        raise UsageError("image_range and output_range are 1 or 255", where=where, remedy=_MEND)
     return declaration

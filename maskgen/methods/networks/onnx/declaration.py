@@ -175,9 +175,11 @@ def _json_table(text: str) -> dict[str, Any]:
     try:
         table = json.loads(text)
     except ValueError as error:
-        raise UsageError("--network holds no valid JSON", cause=str(error)) from error
+        raise UsageError(
+            "--network holds no valid JSON", cause=str(error), remedy="give a known name or a TOML file"
+        ) from error
     if not isinstance(table, dict):
-        raise UsageError("--network holds no JSON object")
+        raise UsageError("--network holds no JSON object", remedy="give a known name or a TOML file")
     return table
 
 
@@ -191,10 +193,19 @@ def read_table(path: Path) -> dict[str, Any]:
         with path.open("rb") as file:
             data = file.read(MAX_TOML_BYTES + 1)
         if len(data) > MAX_TOML_BYTES:
-            raise UsageError("this is too long for a declaration", where=str(path))
+            raise UsageError(
+                "this is too long for a declaration",
+                where=str(path),
+                remedy="give a TOML file as docs/how-to/networks.md shows it",
+            )
         return tomllib.loads(data.decode())
     except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
-        raise UsageError("cannot read the declaration", where=str(path), cause=str(error)) from error
+        raise UsageError(
+            "cannot read the declaration",
+            where=str(path),
+            cause=str(error),
+            remedy="mend the TOML file: docs/how-to/networks.md has an example",
+        ) from error
 
 
 _KEYS = ("side", "usual_side", "mean", "std", "divisor", "resize", "output", "activation", "stretch")
@@ -207,7 +218,11 @@ def _from_table(table: dict[str, Any], where: str) -> Declaration:
             raise UsageError(f"unknown key {name!r}", where=where, remedy=nearest(name, list(_KEYS)))
     missing = [name for name in _REQUIRED if name not in table]
     if missing:
-        raise UsageError(f"the declaration lacks {', '.join(missing)}", where=where)
+        raise UsageError(
+            f"the declaration lacks {', '.join(missing)}",
+            where=where,
+            remedy="add them: docs/how-to/networks.md has an example",
+        )
     usual = "side" not in table
     side = table.get("usual_side", 0) if usual else table["side"]
     divisor = table.get("divisor", "255")
@@ -235,7 +250,7 @@ def _from_table(table: dict[str, Any], where: str) -> Declaration:
 
 def _require(fits: object, words: str, where: str) -> None:
     if not fits:
-        raise UsageError(words, where=where)
+        raise UsageError(words, where=where, remedy="mend this line: docs/how-to/networks.md has an example")
 
 
 def _side(value: Any, where: str) -> int:

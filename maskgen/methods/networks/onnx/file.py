@@ -96,7 +96,12 @@ def read_model(model: bytes | Path) -> ModelFile:
     inputs = _photo_inputs(proto)
     if len(inputs) != 1 or not proto.graph.output:
         names = ", ".join(value.name for value in inputs) or "none"
-        raise UsageError("the model must have one input, the photo, and an output", where=where, cause=names)
+        raise UsageError(
+            "the model must have one input, the photo, and an output",
+            where=where,
+            cause=names,
+            remedy="export the model with the photo as its only input",
+        )
     batch, side = _sizes(inputs[0], where)
     return ModelFile(
         data,
@@ -159,11 +164,17 @@ def _bytes(path: Path, flag: str) -> bytes:
         raise UsageError("there is no such model file", where=str(path), remedy=f"check {flag}")
     size = path.stat().st_size
     if size > MAX_BYTES:
-        raise UsageError(f"the model is too large: {size:,} bytes, at most {MAX_BYTES:,}", where=str(path))
+        raise UsageError(
+            f"the model is too large: {size:,} bytes, at most {MAX_BYTES:,}",
+            where=str(path),
+            remedy="convert it to float16, or take a smaller variant of the model",
+        )
     try:
         return path.read_bytes()
     except PermissionError as error:
-        raise EnvironmentFault("the model cannot be read", where=str(path), cause=str(error)) from error
+        raise EnvironmentFault(
+            "the model cannot be read", where=str(path), cause=str(error), remedy="allow reading the file"
+        ) from error
 
 
 def _parse(data: bytes, where: str) -> Any:
@@ -171,7 +182,11 @@ def _parse(data: bytes, where: str) -> Any:
         raise EnvironmentFault("the package onnx is not installed", remedy="pip install 'maskgen[onnx]'")
     onnx = importlib.import_module("onnx")
     if len(data) > MAX_BYTES:
-        raise UsageError(f"the model is too large: {len(data):,} bytes, at most {MAX_BYTES:,}", where=where)
+        raise UsageError(
+            f"the model is too large: {len(data):,} bytes, at most {MAX_BYTES:,}",
+            where=where,
+            remedy="convert it to float16, or take a smaller variant of the model",
+        )
     try:
         proto = onnx.load_model_from_string(data)
     except Exception as error:  # protobuf's errors differ between its versions
@@ -183,7 +198,10 @@ def _parse(data: bytes, where: str) -> Any:
 
 def _no_model(where: str) -> UsageError:
     return UsageError(
-        "this is no ONNX model", where=where, cause="another kind of file, or a download that broke off"
+        "this is no ONNX model",
+        where=where,
+        cause="another kind of file, or a download that broke off",
+        remedy="download or export it again",
     )
 
 

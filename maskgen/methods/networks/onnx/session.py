@@ -131,7 +131,12 @@ def graph_runner(
         raise
     except Exception as error:
         cause = f"{type(error).__name__}: {' '.join(str(error).split())[:300]}"
-        raise UsageError(f"{runtime} cannot load the model", where=graph.where, cause=cause) from error
+        raise UsageError(
+            f"{runtime} cannot load the model",
+            where=graph.where,
+            cause=cause,
+            remedy="another --runtime may, or export the model again with an older opset",
+        ) from error
 
 
 def _check(runtime: str, kind: str, precision: str) -> None:

@@ -82,7 +82,9 @@ def require_device(device: torch.device, precision: str) -> None:
         )
     if (device.index or 0) >= torch.cuda.device_count():
         raise EnvironmentFault(
-            f"there is no GPU {device.index}", cause=f"torch sees {torch.cuda.device_count()}, counted from 0"
+            f"there is no GPU {device.index}",
+            cause=f"torch sees {torch.cuda.device_count()}, counted from 0",
+            remedy="give --devices numbers below that",
         )
     if precision in ("bf16", "tf32") and torch.cuda.get_device_capability(device) < (8, 0):
         raise EnvironmentFault(f"this GPU has no {precision}", remedy="--precision fp16 or fp32")

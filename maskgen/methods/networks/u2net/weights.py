@@ -37,7 +37,9 @@ def read_state(path: Path) -> dict[str, Tensor]:
     try:
         state = _read_safetensors(path) if path.suffix == ".safetensors" else _read_torch(path)
     except PermissionError as error:
-        raise EnvironmentFault("the weights cannot be read", where=str(path), cause=str(error)) from error
+        raise EnvironmentFault(
+            "the weights cannot be read", where=str(path), cause=str(error), remedy="allow reading the file"
+        ) from error
     if not isinstance(state, dict) or not all(isinstance(value, Tensor) for value in state.values()):
         raise UsageError(
             "the weights file holds no plain state dict",
@@ -69,7 +71,9 @@ def _read_safetensors(path: Path) -> Any:
     try:
         return reader.load_file(str(path), device="cpu")
     except (ValueError, RuntimeError, importlib.import_module("safetensors").SafetensorError) as error:
-        raise UsageError("the weights cannot be read", where=str(path), cause=str(error)) from error
+        raise UsageError(
+            "the weights cannot be read", where=str(path), cause=str(error), remedy="download it again"
+        ) from error
 
 
 def load_network(name: str, path: Path) -> U2Net:
@@ -98,7 +102,10 @@ def load_network(name: str, path: Path) -> U2Net:
     broken = [key for key, value in state.items() if not bool(torch.isfinite(value).all())]
     if broken:
         raise UsageError(
-            "the weights hold values that are not finite", where=str(path), cause=_name_some("in", broken)
+            "the weights hold values that are not finite",
+            where=str(path),
+            cause=_name_some("in", broken),
+            remedy="download them again",
         )
     network.load_state_dict(state, strict=True)
     return network.eval()
