@@ -5,6 +5,7 @@ Nothing heavy is imported before a command runs: `--help` stays fast.
 
 from __future__ import annotations
 
+import os
 import sys
 from dataclasses import MISSING, dataclass
 from typing import TYPE_CHECKING, Annotated
@@ -126,7 +127,7 @@ def _train(method: str, options: TrainOptions) -> None:
             remedy="--resume auto, or another folder",
         )
     require_package("torch")
-    from maskgen.trainers.run import train
+    from maskgen.trainers.run import BACKBONE, train
 
     def tell() -> None:
         click.echo(render(chosen))
@@ -135,6 +136,8 @@ def _train(method: str, options: TrainOptions) -> None:
     with own_options(batch_size="--set batch_size="):
         stop = click.get_current_context().obj
         train(chosen, settings, say=echo_err, echo=click.echo, stop=stop, begin=tell)
+    if os.environ.get("RANK", "0") == "0":
+        echo_err(f"train-ssl: done, the backbone is {settings.output / BACKBONE}")
 
 
 def train() -> None:

@@ -86,6 +86,7 @@ def test_a_finished_run_has_nothing_to_do(
     status, _, err = call_tool("train-ssl", *train_words(shards, trained))
     assert status == 0
     assert "already done: step 3 of 3" in err
+    assert f"done, the backbone is {trained / 'backbone.safetensors'}" in err
     after = (trained / "metrics.jsonl").read_text().splitlines()
     assert after[: len(before)] == before
     assert all("loss" not in json.loads(line) for line in after[len(before) :])
