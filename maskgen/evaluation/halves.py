@@ -46,5 +46,8 @@ def half_of(collection: str, number: int) -> Half:
             remedy=f"known: {', '.join(CHOOSING)}; photos of all other collections judge",
         )
     if number < 1:
-        raise UsageError(f"photos of {collection} are numbered from 1, not {number}")
+        raise UsageError(
+            f"photos of {collection} are numbered from 1, not {number}",
+            remedy="give the number in the photo's name",
+        )
     return "choose" if number in CHOOSING[collection] else "judge"
