@@ -23,7 +23,7 @@ from conftest import MakeSet
 from photos import hashes
 
 from maskgen.io import atomic
-from maskgen.pipelines import running
+from maskgen.pipelines import planning, running
 from maskgen.shards import commit, record
 
 pytestmark = pytest.mark.faults
@@ -145,7 +145,8 @@ def recorded(root: Path) -> Iterator[Recorder]:
 
 
 def _mark_promises(patch: pytest.MonkeyPatch, recorder: Recorder) -> None:
-    real_commit, real_withdraw, real_prepare = commit.ShardWriter.commit, commit.withdraw, running.prepare
+    real_commit, real_withdraw = commit.ShardWriter.commit, commit.withdraw
+    real_settle = planning.PlannedRun.settle
 
     def committed(writer: commit.ShardWriter) -> Any:
         result = real_commit(writer)
@@ -156,14 +157,14 @@ def _mark_promises(patch: pytest.MonkeyPatch, recorder: Recorder) -> None:
         recorder.mark("withdrawing", name)
         real_withdraw(output, name)
 
-    def prepared(config: Any) -> Any:
-        result = real_prepare(config)
+    def settled(run: planning.PlannedRun) -> Any:
+        result = real_settle(run)
         recorder.mark("planned", "")
         return result
 
     patch.setattr(commit.ShardWriter, "commit", committed)
     patch.setattr(running, "withdraw", withdrawing)
-    patch.setattr(running, "prepare", prepared)
+    patch.setattr(planning.PlannedRun, "settle", settled)
 
 
 @dataclass
@@ -365,8 +366,8 @@ def test_power_loss_in_the_resume_of_a_killed_run(
 ) -> None:
     """What the killed run had not synced is still not on the disk, though the resumed one sees it."""
     draw = random.Random(SEED + 1)
-    early = [1, 2, 3, 4]
-    points = early + [draw.randrange(60 if number % 2 else 250) for number in range(56 if full_faults else 4)]
+    early = [1, 5, 6, 7, 8]  # the probe of the disk, then the making of the folders
+    points = early + [draw.randrange(60 if number % 2 else 190) for number in range(56 if full_faults else 4)]
     for number, point in enumerate(points):
         root = tmp_path / f"killed{number}"
         root.mkdir()
