@@ -16,7 +16,7 @@ from maskgen.errors import EnvironmentFault, UsageError
 from maskgen.io.atomic import file_sha256
 from maskgen.io.download import weights_file
 from maskgen.methods import METHODS, MethodOptions, resolve_network
-from maskgen.methods.networks.inpainting.method import InpaintingOptions, resolve_inpainting
+from maskgen.methods.networks.inpainting.model import InpaintingOptions, resolve_inpainting
 from maskgen.methods.refine.registry import REFINEMENT_LIBRARIES
 from maskgen.shards.naming import FORMAT_VERSION
 from maskgen.version import __version__

@@ -20,7 +20,7 @@ from maskgen.errors import ImageFault, MaskgenError
 from maskgen.io.images.decode import Limits, decode
 from maskgen.io.images.encode import resize_short_side
 from maskgen.methods import METHODS, make_method, network_input
-from maskgen.methods.networks.inpainting.method import load_inpainting
+from maskgen.methods.networks.inpainting.model import load_inpainting
 from maskgen.methods.refine.registry import REFINEMENTS
 from maskgen.processes.watch import Watch
 from maskgen.shards import naming

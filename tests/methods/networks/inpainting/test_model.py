@@ -11,7 +11,7 @@ from inpainting_models import RUNTIMES, SIDE, blurring
 from maskgen.backgrounds.make import covered_region
 from maskgen.backgrounds.region import grow_mask, margin_px
 from maskgen.errors import ImageFault, UsageError
-from maskgen.methods.networks.inpainting.method import (
+from maskgen.methods.networks.inpainting.model import (
     Inpainting,
     InpaintingOptions,
     load_inpainting,
