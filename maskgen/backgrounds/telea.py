@@ -71,10 +71,34 @@ def telea(image: RGB, mask: HardMask, saliency: NDArray[np.uint8] | None = None)
         Box(region.y0 - around.y0, region.x0 - around.x0, region.y1 - around.y0, region.x1 - around.x0)
     )
     fill = inpaint_small(photo, hole)[inside]
-    weight = cv2.blur(grow_mask(hole, SEAM_PX).astype(np.float32), (2 * SEAM_PX + 1, 2 * SEAM_PX + 1))[inside]
     out = image.copy()
-    out[_slices(region)] = cv2.blendLinear(fill, photo[inside], weight, 1 - weight)
+    out[_slices(region)] = blend_fill(fill, photo[inside], hole, inside)
     return Filled(out, "telea", region)
+
+
+def blend_fill(fill: RGB, photo: RGB, hole: HardMask, inside: tuple[slice, slice]) -> RGB:
+    """(h, w, 3) uint8: the fill over the hole, passing into the photo over `SEAM_PX` to either side.
+
+    Args:
+        fill: (h, w, 3) uint8 RGB, the part that is blended.
+        photo: (h, w, 3) uint8 RGB, the same part.
+        hole: (H, W) bool, with what lies around that part.
+        inside: where in `hole` the part lies.
+
+    Example:
+        >>> from maskgen.backgrounds.telea import blend_fill
+        >>> import numpy as np
+        >>> hole = np.zeros((9, 9), bool)
+        >>> hole[4, 4] = True
+        >>> fill, photo = np.full((9, 9, 3), 200, np.uint8), np.zeros((9, 9, 3), np.uint8)
+        >>> blended = blend_fill(fill, photo, hole, (slice(9), slice(9)))
+        >>> int(blended[4, 4, 0]), int(blended[0, 0, 0])
+        (200, 0)
+    """
+    width = 2 * SEAM_PX + 1
+    weight = cv2.blur(grow_mask(hole, SEAM_PX).astype(np.float32), (width, width))[inside]
+    parts = (np.ascontiguousarray(one) for one in (fill, photo, weight, 1 - weight))
+    return np.asarray(cv2.blendLinear(*parts), np.uint8)
 
 
 def _slices(box: Box) -> tuple[slice, slice]:

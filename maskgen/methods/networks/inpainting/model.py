@@ -18,7 +18,7 @@ from maskgen.backgrounds.region import (
     margin_px,
     mean_fill,
 )
-from maskgen.backgrounds.telea import SEAM_PX
+from maskgen.backgrounds.telea import SEAM_PX, blend_fill
 from maskgen.errors import EnvironmentFault, ImageFault, UsageError
 from maskgen.methods.network import resize_antialias
 from maskgen.types import Filled
@@ -140,10 +140,8 @@ class Inpainting:
         fill = np.asarray(
             cv2.resize(self._paint(image, hole), size, interpolation=cv2.INTER_LINEAR), np.uint8
         )
-        width = 2 * SEAM_PX + 1
-        weight = cv2.blur(grow_mask(hole, SEAM_PX).astype(np.float32), (width, width))[window].copy()
         out = image.copy()
-        out[window] = cv2.blendLinear(fill[window].copy(), image[window].copy(), weight, 1 - weight)
+        out[window] = blend_fill(fill[window], image[window], hole, window)
         return Filled(out, "onnx", region)
 
     def _paint(self, image: RGB, hole: HardMask) -> RGB:
