@@ -88,11 +88,11 @@ def blend_fill(fill: RGB, photo: RGB, hole: HardMask, inside: tuple[slice, slice
     Example:
         >>> from maskgen.backgrounds.telea import blend_fill
         >>> import numpy as np
-        >>> hole = np.zeros((9, 9), bool)
-        >>> hole[4, 4] = True
-        >>> fill, photo = np.full((9, 9, 3), 200, np.uint8), np.zeros((9, 9, 3), np.uint8)
-        >>> blended = blend_fill(fill, photo, hole, (slice(9), slice(9)))
-        >>> int(blended[4, 4, 0]), int(blended[0, 0, 0])
+        >>> hole = np.zeros((15, 15), bool)
+        >>> hole[7, 7] = True
+        >>> fill, photo = np.full((15, 15, 3), 200, np.uint8), np.zeros((15, 15, 3), np.uint8)
+        >>> blended = blend_fill(fill, photo, hole, (slice(15), slice(15)))
+        >>> int(blended[7, 7, 0]), int(blended[0, 0, 0])
         (200, 0)
     """
     width = 2 * SEAM_PX + 1
