@@ -13,6 +13,7 @@ from typing import Any
 
 from maskgen.config.run_config import PRECISIONS, RUNTIMES
 from maskgen.errors import MaskgenError, UsageError
+from maskgen.io.folders import walk_folder
 from maskgen.methods import MethodOptions, check_precision, load_network, network_input, resolve_network
 from maskgen.processes.lifetime import worker_environment
 from maskgen.processes.watch import IDLE, Watch
@@ -55,7 +56,9 @@ def photos_of(folder: Path) -> list[Path]:
     Raises:
         UsageError: there are none.
     """
-    files = sorted(path for path in folder.rglob("*") if path.suffix.lower() in _SUFFIXES)
+    found = walk_folder(folder) if folder.is_dir() else ()
+    paths = sorted(folder / entry.name for entry in found if entry.kind == "file")
+    files = [path for path in paths if path.suffix.lower() in _SUFFIXES]
     if not files:
         raise UsageError("no photo to measure with", where=str(folder), remedy="name a folder of photos")
     return files[:: max(1, len(files) // _PHOTOS)][:_PHOTOS]

@@ -7,6 +7,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from maskgen.errors import ShardFault, SourceFault, UsageError
+from maskgen.io.folders import walk_folder
 from maskgen.io.regular import open_regular
 from maskgen.io.tars import TarMember, slice_reader, walk
 from maskgen.shards import naming
@@ -148,7 +149,7 @@ def _safe(path: str) -> str:
 
 
 def _by_key(folder: Path, shards: Sequence[Paths], first: str) -> Iterator[Place]:
-    tars = sorted(folder.rglob("*.tar"))
+    tars = sorted(folder / entry.name for entry in walk_folder(folder) if entry.name.endswith(".tar"))
     if not tars:
         raise ShardFault(
             "the originals are not here",

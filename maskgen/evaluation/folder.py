@@ -6,6 +6,7 @@ from collections import Counter
 from pathlib import Path
 
 from ..errors import UsageError
+from ..io.folders import walk_folder
 from ..shards import naming
 from .names import name_of
 from .reading import Blob
@@ -17,13 +18,23 @@ _NAMED = 5  # endings in a message
 def pictures(path: Path) -> dict[str, Blob]:
     """The PNG and JPEG files of a folder and the folders below, by stem, sorted.
 
+    Links are followed as `walk_folder` does.
+
     Raises:
-        UsageError: there is none, or two have one stem.
+        UsageError: there is none, one cannot be read, or two have one stem.
     """
     found: dict[str, Blob] = {}
-    for file in sorted(path.rglob("*")):
-        if file.suffix.lower() not in _ENDINGS or file.name.startswith(".") or not file.is_file():
+    for entry in sorted(walk_folder(path), key=lambda entry: Path(entry.name)):
+        file = path / entry.name
+        if entry.kind == "circle" or file.suffix.lower() not in _ENDINGS:
             continue
+        if entry.kind == "unreadable":
+            raise UsageError(
+                "a picture cannot be read",
+                where=str(file).encode("utf-8", "backslashreplace").decode(),
+                cause="a broken link, a special file, or a name that is not UTF-8",
+                remedy="mend or remove it",
+            )
         name = name_of(file.name)
         if name in found:
             raise UsageError(
@@ -46,10 +57,8 @@ def _instead(path: Path) -> str:
     """What a folder without pictures holds."""
     if (path / naming.MANIFEST).exists():
         return "it holds shards; only masks may be given as shards"
-    links = [file for file in path.rglob("*") if file.is_symlink() and file.is_dir()]
-    if links:
-        return f"links to folders, as {links[0].name}, are not followed"
-    endings = Counter(file.suffix.lower() or "without ending" for file in path.rglob("*") if file.is_file())
+    files = [Path(entry.name) for entry in walk_folder(path) if entry.kind == "file"]
+    endings = Counter(file.suffix.lower() or "without ending" for file in files)
     if endings[".tar"]:
         return "shards without their manifest.json"
     told = ", ".join(f"{count} {ending}" for ending, count in endings.most_common(_NAMED))

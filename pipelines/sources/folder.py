@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from maskgen.errors import UsageError
+from maskgen.io.folders import entries, is_circle
 from maskgen.types import SourceItem
 
-from .listing import Listing, Notes, SourceOptions, entries, shown, split_name, tree_photos
+from .listing import Listing, Notes, SourceOptions, shown, split_name, tree_photos
 
 
 def open_folder(options: SourceOptions) -> Listing:
@@ -39,5 +40,10 @@ def _items(options: SourceOptions, notes: Notes) -> Iterator[SourceItem]:
 
 
 def _first_level(options: SourceOptions) -> dict[str, int]:
-    folders = sorted(entry.name for entry in entries(options.input) if entry.kind == "folder")
+    folders = sorted(
+        entry.name
+        for entry in entries(options.input)
+        if entry.kind == "folder"
+        or (entry.kind == "linked folder" and not is_circle(options.input / entry.name))
+    )
     return {name: number for number, name in enumerate(folders)}

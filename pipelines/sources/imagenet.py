@@ -12,6 +12,7 @@ from functools import partial
 from pathlib import Path
 
 from maskgen.errors import SourceFault
+from maskgen.io.folders import entries
 from maskgen.io.tars import TarMember, slice_reader, walk
 from maskgen.types import ByteRef, SourceItem
 
@@ -23,7 +24,6 @@ from .listing import (
     Photo,
     SourceOptions,
     containers,
-    entries,
     folder_photos,
     is_hidden,
     is_image_name,

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from maskgen.errors import SourceFault
+from maskgen.io.folders import entries
 from maskgen.types import ByteRef, Label, SourceItem
 
 from .containers.tfrecord import Feature, Record, feature_names, features, records
@@ -18,7 +19,6 @@ from .listing import (
     Notes,
     SourceOptions,
     containers,
-    entries,
     is_image_name,
     relative,
     split_name,
@@ -125,7 +125,7 @@ def _folder_of_files(place: Path, notes: Notes) -> Path:
         if found:
             notes.add("folder below the input is read", relative(found[0], place))
             return found[0]
-        level = [folder / one.name for folder in level for one in entries(folder) if one.kind == "folder"]
+        level = [folder / one.name for folder in level for one in entries(folder) if "folder" in one.kind]
     return place
 
 

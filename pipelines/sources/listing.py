@@ -1,19 +1,15 @@
-"""What every source shares: options, notes on what was left out, and sorted walks of folders.
-
-Order is that of the bytes of the relative path, whatever the file system's own order or the locale.
-"""
+"""What every source shares: options, notes on what was left out, and the photos of folders."""
 
 from __future__ import annotations
 
-import os
 import re
-import stat
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import NamedTuple
 
 from maskgen.errors import SourceFault
+from maskgen.io.folders import entries, walk_folder
 from maskgen.types import ByteRef, SourceItem
 
 IMAGE_EXTENSIONS = frozenset({"jpg", "jpeg", "png", "webp", "bmp", "gif", "tif", "tiff", "jfif", "avif"})
@@ -102,14 +98,6 @@ class Photo(NamedTuple):
     path: str
 
 
-class Entry(NamedTuple):
-    """One visible entry of a folder; `size` in bytes, links followed."""
-
-    name: str
-    kind: str
-    size: int
-
-
 def shown(name: str) -> str:
     """A name as text that any writer can store and any terminal can show.
 
@@ -135,29 +123,6 @@ def is_hidden(name: str) -> bool:
     return name.rsplit("/", 1)[-1].startswith(".")
 
 
-def entries(folder: Path) -> list[Entry]:
-    """The visible entries of one folder, sorted so that a depth-first walk gives sorted paths.
-
-    Returns:
-        Entries of kind ``file``, ``folder``, ``linked folder`` or ``unreadable``.
-
-    Raises:
-        SourceFault: the folder cannot be read.
-    """
-    try:
-        with os.scandir(folder) as scan:
-            found = [_entry(item) for item in scan if not item.name.startswith(".")]
-    except OSError as error:
-        raise SourceFault(
-            "cannot list a folder",
-            where=str(folder),
-            cause=str(error.strerror),
-            remedy="check its permissions",
-        ) from error
-    found.sort(key=lambda e: os.fsencode(e.name) + (b"" if e.kind == "file" else b"/"))
-    return found
-
-
 def containers(folder: Path, wanted: Callable[[str], bool], kinds: tuple[str, ...] = ("file",)) -> list[str]:
     """The sorted names of the wanted entries of a folder, none of which may be missing without a word.
 
@@ -176,19 +141,6 @@ def containers(folder: Path, wanted: Callable[[str], bool], kinds: tuple[str, ..
     return [entry.name for entry in found if entry.kind in kinds]
 
 
-def _entry(item: os.DirEntry[str]) -> Entry:
-    try:
-        status = item.stat()
-        item.name.encode()
-    except (OSError, UnicodeEncodeError):
-        return Entry(item.name, "unreadable", 0)
-    if stat.S_ISDIR(status.st_mode):
-        return Entry(item.name, "linked folder" if item.is_symlink() else "folder", 0)
-    if not stat.S_ISREG(status.st_mode):
-        return Entry(item.name, "unreadable", 0)
-    return Entry(item.name, "file", status.st_size)
-
-
 def folder_photos(folder: Path, prefix: str, notes: Notes) -> list[Photo]:
     """The image files of one folder, not of those below it; `prefix` is its path from the root."""
     photos = []
@@ -202,24 +154,13 @@ def folder_photos(folder: Path, prefix: str, notes: Notes) -> list[Photo]:
 
 
 def tree_photos(root: Path, prefix: str, notes: Notes) -> Iterator[Photo]:
-    """The image files of a whole tree in the order of their paths' bytes.
-
-    Links to files are followed, links to folders are not: they may leave the tree or loop.
-    """
-    stack = [(prefix, iter(entries(root)))]
-    while stack:
-        above, remaining = stack[-1]
-        entry = next(remaining, None)
-        if entry is None:
-            stack.pop()
-            continue
-        path = f"{above}{entry.name}"
-        if entry.kind == "folder":
-            stack.append((path + "/", iter(entries(root / path[len(prefix) :]))))
-        elif entry.kind == "file":
+    """The image files of a whole tree in the order of their paths' bytes; links as in `walk_folder`."""
+    for entry in walk_folder(root):
+        path = prefix + entry.name
+        if entry.kind == "file":
             yield from _photos(path, entry.size, notes)
-        elif entry.kind == "linked folder":
-            notes.add("links to folders were not followed", shown(path))
+        elif entry.kind == "circle":
+            notes.add("links to folders that hold the link were not followed", shown(path))
         else:
             notes.add(LEFT_OUT, shown(path))
 

@@ -9,6 +9,7 @@ from mask_files import grid, half, write
 
 from maskgen.errors import UsageError
 from maskgen.evaluation import pairs
+from maskgen.evaluation.folder import pictures
 
 
 def test_a_folder_without_pictures_is_refused(tmp_path: Path) -> None:
@@ -32,12 +33,19 @@ def test_a_folder_without_pictures_says_what_it_holds(tmp_path: Path, file: str,
         pairs.open_truths(tmp_path)
 
 
-def test_links_to_folders_are_not_followed_but_named(tmp_path: Path) -> None:
+def test_links_to_folders_are_followed(tmp_path: Path) -> None:
     write(tmp_path / "far", a=half())
     (tmp_path / "near").mkdir()
     (tmp_path / "near" / "train").symlink_to(tmp_path / "far")
-    with pytest.raises(UsageError, match="links to folders, as train, are not followed"):
-        pairs.open_truths(tmp_path / "near")
+    (tmp_path / "far" / "around").symlink_to(tmp_path / "near")
+    assert list(pictures(tmp_path / "near")) == ["a"]
+
+
+def test_a_broken_link_is_no_mask_that_is_merely_missing(tmp_path: Path) -> None:
+    write(tmp_path, a=half())
+    (tmp_path / "b.png").symlink_to("nowhere")
+    with pytest.raises(UsageError, match=r"picture cannot be read: .*b\.png(.|\n)*broken link"):
+        pictures(tmp_path)
 
 
 def test_two_files_of_one_stem_are_refused(tmp_path: Path) -> None:

@@ -12,7 +12,8 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from maskgen.config.fingerprint import digest
-from maskgen.errors import ImageFault, ShardFault, UsageError
+from maskgen.errors import ImageFault, ShardFault, SourceFault, UsageError
+from maskgen.io.folders import walk_folder
 from maskgen.io.images.decode import Limits, decode
 from maskgen.loaders import Dataset, open_dataset
 from maskgen.loaders.dataset.labels import read_labels
@@ -100,18 +101,30 @@ def images_of_shards(dataset: Dataset) -> Images:
 def images_of_folder(folder: Path) -> Images:
     """Pictures in one folder per class.
 
-    Classes count in the order of their names, as torchvision's ImageFolder.
+    Classes count in the order of their names, as torchvision's ImageFolder. Folders without a picture are no
+    classes. Links are followed as `walk_folder` does.
 
-    Folders without a picture are no classes.
+    Raises:
+        SourceFault: a folder cannot be listed, or a picture cannot be read.
     """
-    folders = sorted(entry for entry in folder.iterdir() if entry.is_dir()) if folder.is_dir() else []
-    pictures = {
-        place.name: [path for path in sorted(place.rglob("*")) if path.suffix.lower() in _ENDINGS]
-        for place in folders
-    }
-    names = dict(enumerate(name for name, paths in pictures.items() if paths))
-    files = [(path, label) for label, name in names.items() for path in pictures[name]]
-    listing = [(str(path.relative_to(folder)), path.stat().st_size, label) for path, label in files]
+    found = [(Path(entry.name), entry) for entry in walk_folder(folder)] if folder.is_dir() else []
+    pictures = sorted(
+        (path, entry)
+        for path, entry in found
+        if len(path.parts) > 1 and path.suffix.lower() in _ENDINGS and entry.kind != "circle"
+    )
+    for path, entry in pictures:
+        if entry.kind == "unreadable":
+            raise SourceFault(
+                "a picture cannot be read",
+                where=str(folder / path).encode("utf-8", "backslashreplace").decode(),
+                cause="a broken link, a special file, or a name that is not UTF-8",
+                remedy="mend or remove it",
+            )
+    names = dict(enumerate(sorted({path.parts[0] for path, _ in pictures})))
+    labels = {name: label for label, name in names.items()}
+    files = [(folder / path, labels[path.parts[0]]) for path, _ in pictures]
+    listing = [(str(path), entry.size, labels[path.parts[0]]) for path, entry in pictures]
 
     def read(number: int) -> Pixels:
         path = files[number][0]

@@ -75,9 +75,22 @@ def test_links(opened: Any, write: Write, tmp_path_factory: pytest.TempPathFacto
     (root / "self.jpg").symlink_to("self.jpg")
     os.mkfifo(root / "pipe.jpg")
     found = opened("folder", root)
-    assert found.bytes() == {"a/1": b"one", "far": b"far", "near": b"one"}
-    assert any(note.startswith("3 links to folders were not followed") for note in found.source.notes)
+    assert found.bytes() == {"a/1": b"one", "far": b"far", "near": b"one", "out/far": b"far"}
+    assert any(note.startswith("2 links to folders that hold the link were") for note in found.source.notes)
     assert any(note.startswith("3 broken links, special files") for note in found.source.notes)
+
+
+def test_a_folder_of_links_to_class_folders_is_the_folder_of_these_classes(
+    opened: Any, write: Write, tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    copied = write({"cat/1.jpg": b"1", "cat/deep/2.jpg": b"2", "dog/3.jpg": b"3"})
+    linked = tmp_path_factory.mktemp("linked")
+    for name in ("dog", "cat"):
+        (linked / name).symlink_to(copied / name)
+    (linked / "bird").symlink_to("..")  # no class: its photos are not read
+    theirs, ours = (opened("folder", root, labels="folder") for root in (copied, linked))
+    assert theirs.labels == ours.labels == {"cat/1": 0, "cat/deep/2": 0, "dog/3": 1}
+    assert theirs.bytes() == ours.bytes()
 
 
 def test_names_that_are_not_utf8(opened: Any, write: Write) -> None:

@@ -10,9 +10,9 @@ import pytest
 
 from maskgen.errors import SourceFault
 from maskgen.pipelines.sources.listing import (
+    LEFT_OUT,
     Notes,
     containers,
-    entries,
     folder_photos,
     is_hidden,
     is_image_name,
@@ -82,22 +82,23 @@ def test_hidden_members_and_paths_from_the_root() -> None:
     assert relative(Path("/data"), Path("/data")) == ""
 
 
-def test_entries_are_sorted_so_that_a_walk_gives_sorted_paths(tmp_path: Path) -> None:
+def test_the_photos_of_a_tree_and_of_one_folder_come_sorted_by_path(tmp_path: Path) -> None:
     (tmp_path / "b").mkdir()
     for name in ("b/x.jpg", "b.jpg", "b-a.jpg", "a.txt", ".hidden"):
         (tmp_path / name).write_bytes(b"12")
     (tmp_path / "gone").symlink_to("nowhere")
     (tmp_path / "link").symlink_to("b")
-    found = entries(tmp_path)
-    assert [entry.name for entry in found] == ["a.txt", "b-a.jpg", "b.jpg", "b", "gone", "link"]
-    kinds = {entry.name: (entry.kind, entry.size) for entry in found}
-    assert kinds["a.txt"] == ("file", 2)
-    assert [kinds[name][0] for name in ("b", "gone", "link")] == ["folder", "unreadable", "linked folder"]
+    (tmp_path / "b" / "up").symlink_to("..")
     notes = Notes()
-    walked = [photo.path for photo in tree_photos(tmp_path, "", notes)]
-    assert walked == sorted(walked, key=str.encode) == ["b-a.jpg", "b.jpg", "b/x.jpg"]
+    walked = [photo.path for photo in tree_photos(tmp_path, "in/", notes)]
+    assert walked == sorted(walked, key=str.encode)
+    assert walked == ["in/b-a.jpg", "in/b.jpg", "in/b/x.jpg", "in/link/x.jpg"]
+    assert notes.lines() == [
+        "1 files without an image extension were left out (first: in/a.txt)",
+        "2 links to folders that hold the link were not followed (first: in/b/up)",
+        f"1 {LEFT_OUT} (first: in/gone)",
+    ]
     assert [photo.path for photo in folder_photos(tmp_path, "in/", notes)] == ["in/b-a.jpg", "in/b.jpg"]
-    assert len(notes.lines()) == 3  # a file without an image's ending, a broken link, a link to a folder
 
 
 def test_a_container_that_cannot_be_read_is_not_passed_over(tmp_path: Path) -> None:

@@ -11,7 +11,7 @@ from lossless import make_lossless, photo
 from PIL import Image
 from torchvision.transforms import RandomResizedCrop, v2
 
-from maskgen.errors import ShardFault, UsageError
+from maskgen.errors import ShardFault, SourceFault, UsageError
 from maskgen.trainers.probes.images import center_crop, open_images, random_crop
 
 
@@ -70,6 +70,22 @@ def test_some_of_the_images_have_their_own_labels_and_mark(photo_folder: Path) -
     assert np.array_equal(some.read(1), images.read(3))
     assert some.fingerprint not in (images.fingerprint, images.take(np.array([3, 40])).fingerprint)
     assert some.names == images.names == {0: "astronaut", 1: "cat", 2: "coffee"}
+
+
+def test_linked_class_folders_are_the_classes_they_link_to(photo_folder: Path, tmp_path: Path) -> None:
+    for place in photo_folder.iterdir():
+        (tmp_path / place.name).symlink_to(place)
+    (tmp_path / "zoo").symlink_to("..")  # holds the link itself: no class
+    theirs, ours = open_images(photo_folder), open_images(tmp_path)
+    assert (ours.names, ours.fingerprint) == (theirs.names, theirs.fingerprint)
+    assert ours.labels.tolist() == theirs.labels.tolist()
+
+
+def test_a_broken_link_is_named(photo_folder: Path, tmp_path: Path) -> None:
+    (tmp_path / "cat").mkdir()
+    (tmp_path / "cat" / "1.png").symlink_to(photo_folder / "cat" / "absent.png")
+    with pytest.raises(SourceFault, match=r"picture cannot be read: .*cat/1\.png(.|\n)*broken link"):
+        open_images(tmp_path)
 
 
 def test_a_picture_that_does_not_decode_is_named(tmp_path: Path) -> None:
