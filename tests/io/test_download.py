@@ -2,83 +2,31 @@
 
 from __future__ import annotations
 
-import contextlib
 import hashlib
 import os
+import signal
+import subprocess
+import sys
 import threading
 from collections.abc import Iterator
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 import numpy as np
 import pytest
+from file_server import Server, serving
 
 from maskgen.errors import EnvironmentFault, UsageError
-from maskgen.io.download import cache_folder, fetch, weights_file
+from maskgen.io import download
+from maskgen.io.download import Wanted, cache_folder, fetch, fetch_to, weights_file
 
 WEIGHTS = np.random.default_rng(0).bytes(3_000_017)
 SHA256 = hashlib.sha256(WEIGHTS).hexdigest()
 
 
-class Server(ThreadingHTTPServer):
-    """Counts what it was asked for."""
-
-    def __init__(self) -> None:
-        super().__init__(("127.0.0.1", 0), Answers)
-        self.asked: list[str] = []
-        self.whole = True
-
-    @property
-    def address(self) -> str:
-        return f"http://127.0.0.1:{self.server_port}"
-
-
-class Answers(BaseHTTPRequestHandler):
-    server: Server
-
-    def do_GET(self) -> None:
-        self.server.asked.append(self.path)
-        name = self.path.partition("?")[0]
-        if name == "/to-ftp":
-            return self._redirect("ftp://127.0.0.1/u2netp.pth")
-        if name == "/to-file":
-            return self._redirect("file:///etc/hostname")
-        if name == "/to-plain-http":
-            return self._redirect("http://192.0.2.1/u2netp.pth")
-        if name == "/round":
-            return self._redirect("/round")
-        if name == "/moved":
-            return self._redirect("/u2netp.pth")
-        if name == "/nothing-here.pth":
-            return self.send_error(404)
-        if name == "/busy.pth":
-            return self.send_error(503)
-        self.send_response(200)
-        if name != "/of-unknown-length.pth":
-            self.send_header("Content-Length", str(len(WEIGHTS)))
-        self.end_headers()
-        cut = 1_000_000 if name == "/broken-off.pth" and not self.server.whole else len(WEIGHTS)
-        with contextlib.suppress(ConnectionError):  # the client may have seen enough
-            self.wfile.write(WEIGHTS[:cut])
-        return None
-
-    def _redirect(self, place: str) -> None:
-        self.send_response(302)
-        self.send_header("Location", place)
-        self.end_headers()
-
-    def log_message(self, format: str, *args: object) -> None:  # noqa: A002
-        """Silent."""
-
-
 @pytest.fixture
 def server() -> Iterator[Server]:
-    with Server() as server:
-        thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
-        thread.start()
+    with serving(WEIGHTS) as server:
         yield server
-        server.shutdown()
-        thread.join()
 
 
 def names(folder: Path) -> list[str]:
@@ -120,11 +68,10 @@ def test_a_wrong_hash_leaves_nothing_behind(server: Server, tmp_path: Path) -> N
 def test_a_transfer_that_breaks_off_leaves_nothing_and_works_the_next_time(
     server: Server, tmp_path: Path
 ) -> None:
-    server.whole = False
+    server.cuts = [1_000_000]
     with pytest.raises(EnvironmentFault, match="broke off after 1,000,000 of 3,000,017 bytes"):
         fetch(f"{server.address}/broken-off.pth", SHA256, tmp_path)
     assert names(tmp_path) == []
-    server.whole = True
     assert fetch(f"{server.address}/broken-off.pth", SHA256, tmp_path).read_bytes() == WEIGHTS
 
 
@@ -148,7 +95,7 @@ def test_endless_redirects_end(server: Server, tmp_path: Path) -> None:
 
 @pytest.mark.parametrize(
     ("place", "kind", "words"),
-    [("nothing-here.pth", UsageError, "404"), ("busy.pth", EnvironmentFault, "503")],
+    [("404.pth", UsageError, "404"), ("503.pth", EnvironmentFault, "503")],
 )
 def test_the_servers_refusal_is_told_without_the_query(
     server: Server, tmp_path: Path, place: str, kind: type[Exception], words: str
@@ -157,6 +104,7 @@ def test_the_servers_refusal_is_told_without_the_query(
         fetch(f"{server.address}/{place}?signature=secret", SHA256, tmp_path)
     assert place in str(caught.value)
     assert "secret" not in str(caught.value)
+    assert f"copy them to {tmp_path}" in caught.value.remedy
 
 
 def test_no_server_says_where_a_copy_can_be_put(server: Server, tmp_path: Path) -> None:
@@ -203,14 +151,17 @@ def test_a_strange_name_stays_in_the_folder(server: Server, tmp_path: Path) -> N
 
 
 def test_the_cache_is_where_the_desktop_standard_puts_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("MASKGEN_WEIGHTS", raising=False)
     monkeypatch.setenv("XDG_CACHE_HOME", "/somewhere")
     assert cache_folder() == Path("/somewhere/maskgen/weights")
     monkeypatch.setenv("XDG_CACHE_HOME", "relative")  # the standard says: ignore it
     assert cache_folder() == Path.home() / ".cache/maskgen/weights"
+    monkeypatch.setenv("MASKGEN_WEIGHTS", "~/models")  # a folder of one's own comes first
+    assert cache_folder() == Path.home() / "models"
 
 
 def test_weights_by_path_or_address(server: Server, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+    monkeypatch.setenv("MASKGEN_WEIGHTS", str(tmp_path / "cache"))
     path = tmp_path / "mine.pth"
     path.write_bytes(WEIGHTS)
     assert weights_file(str(path)) == path
@@ -237,3 +188,100 @@ def test_a_proxy_is_not_asked_for_this_machine(
     monkeypatch.setenv("http_proxy", "http://192.0.2.1:9")
     monkeypatch.delenv("no_proxy", raising=False)
     assert fetch(f"{server.address}/u2netp.pth", SHA256, tmp_path).read_bytes() == WEIGHTS
+
+
+def test_a_broken_transfer_goes_on_where_it_broke_off(server: Server, tmp_path: Path) -> None:
+    server.cuts = [1_000_000, 2_000_000]
+    assert fetch(f"{server.address}/resumes.pth", SHA256, tmp_path).read_bytes() == WEIGHTS
+    assert server.ranges == ["", "bytes=1000000-", "bytes=2000000-"]
+
+
+def test_a_server_that_begins_anew_is_understood(server: Server, tmp_path: Path) -> None:
+    server.cuts = [1_000_000]
+    assert fetch(f"{server.address}/forgets.pth", SHA256, tmp_path).read_bytes() == WEIGHTS
+    assert server.ranges == ["", "bytes=1000000-"]
+
+
+def test_it_does_not_try_for_ever(server: Server, tmp_path: Path) -> None:
+    server.cuts = [1000 * n for n in range(1, 100)]
+    with pytest.raises(EnvironmentFault, match="broke off"):
+        fetch(f"{server.address}/resumes.pth", SHA256, tmp_path)
+    assert len(server.asked) == download.ATTEMPTS
+    assert names(tmp_path) == []
+
+
+def test_a_server_that_hardly_sends_anything_counts_as_broken_off(
+    server: Server, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(download, "SLOWEST_S", 0.05)
+    with pytest.raises(EnvironmentFault, match=r"only .* bytes came in"):
+        fetch(f"{server.address}/slow.pth", SHA256, tmp_path)
+    assert names(tmp_path) == []
+
+
+def test_a_web_page_in_place_of_the_file_is_called_one(server: Server, tmp_path: Path) -> None:
+    with pytest.raises(UsageError, match=r"web page.*\n.*proxy"):
+        fetch(f"{server.address}/page.pth", SHA256, tmp_path)
+
+
+def test_an_unreachable_proxy_is_named_without_its_password(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("https_proxy", "http://me:secret@127.0.0.1:9")
+    monkeypatch.delenv("no_proxy", raising=False)
+    with pytest.raises(EnvironmentFault, match=r"through the proxy http://127\.0\.0\.1:9") as caught:
+        fetch("https://example.invalid/u2netp.pth", SHA256, tmp_path)
+    assert "secret" not in str(caught.value)
+    assert "https_proxy" in caught.value.remedy
+
+
+@pytest.mark.parametrize("kind", ["md5", "sha256"])
+def test_the_publishers_own_hash_must_fit_too(server: Server, tmp_path: Path, kind: str) -> None:
+    published = hashlib.new(kind, WEIGHTS).hexdigest()
+    address, place = f"{server.address}/u2netp.pth", tmp_path / "u2netp.pth"
+    with pytest.raises(UsageError, match=f"wanted {kind} {published[::-1]}, found {published}"):
+        fetch_to(place, address, Wanted(SHA256, published=f"{kind}:{published[::-1]}"))
+    assert names(tmp_path) == []
+    right = Wanted(SHA256, published=f"{kind}:{published}")
+    assert fetch_to(place, address, right).read_bytes() == WEIGHTS
+
+
+def test_of_many_that_want_a_file_one_fetches_it_and_the_others_wait(server: Server, tmp_path: Path) -> None:
+    place, told = tmp_path / "cache" / "u2netp.pth", []
+    all_wait = threading.Semaphore(0)
+
+    def tell(done: int, total: int) -> None:
+        told.append((done, total))
+        if not done:
+            all_wait.release()
+
+    def work() -> None:
+        fetch_to(place, f"{server.address}/waits.pth", Wanted(SHA256), tell)
+
+    threads = [threading.Thread(target=work) for _ in range(4)]
+    for thread in threads:
+        thread.start()
+    assert all(all_wait.acquire(timeout=20) for _ in threads[1:])
+    server.go_on.set()
+    for thread in threads:
+        thread.join(20)
+    assert place.read_bytes() == WEIGHTS
+    assert server.asked == ["/waits.pth"]
+    assert told.count((0, 0)) == 3
+    assert told[-1] == (len(WEIGHTS), len(WEIGHTS))
+    assert names(place.parent) == [place.name]
+
+
+@pytest.mark.slow
+def test_a_killed_download_leaves_no_file_and_keeps_nobody_waiting(server: Server, tmp_path: Path) -> None:
+    place, address = tmp_path / "u2netp.pth", f"{server.address}/waits.pth"
+    code = "import sys; from pathlib import Path; from maskgen.io.download import Wanted, fetch_to; "
+    code += "fetch_to(Path(sys.argv[1]), sys.argv[2], Wanted(sys.argv[3]))"
+    with subprocess.Popen([sys.executable, "-c", code, str(place), address, SHA256]) as process:
+        assert server.busy.wait(30)
+        assert not place.exists()
+        process.send_signal(signal.SIGKILL)
+    assert any(name.endswith(".partial") for name in names(tmp_path))
+    server.go_on.set()
+    assert fetch_to(place, address, Wanted(SHA256)).read_bytes() == WEIGHTS
+    assert names(tmp_path) == [place.name]
