@@ -14,12 +14,16 @@ from typing import Any
 from maskgen.config.run_config import RunConfig
 from maskgen.errors import EnvironmentFault, UsageError
 from maskgen.io.atomic import file_sha256
-from maskgen.io.download import weights_file
+from maskgen.io.download import Progress
 from maskgen.methods import METHODS, MethodOptions, resolve_network
 from maskgen.methods.networks.inpainting.model import InpaintingOptions, resolve_inpainting
+from maskgen.methods.networks.known import known_by_sha256
 from maskgen.methods.refine.registry import REFINEMENT_LIBRARIES
+from maskgen.methods.resolve import network_of
 from maskgen.shards.naming import FORMAT_VERSION
 from maskgen.version import __version__
+
+from .weights import find_weights
 
 _NETWORK_OPTIONS = (
     "network",
@@ -86,15 +90,23 @@ class ResolvedConfig:
             "weights_sha256": self.weights_sha256,
             "plan": plan_digest,
         }
+        if found := known_by_sha256(self.weights_sha256):
+            name, known = found
+            facts["weights"] = {"name": name, "license": known.license, "terms": known.terms}
         return {**facts, "background_sha256": self.inpainting_sha256} if self.inpainting else facts
 
 
-def resolve(config: RunConfig) -> ResolvedConfig:
-    """Decide everything that was left open.
+def resolve(config: RunConfig, progress: Progress | None = None) -> ResolvedConfig:
+    """Decide everything that was left open, and fetch weights that are not here.
+
+    Args:
+        config: as the user wrote it.
+        progress: told how far a download of weights is.
 
     Raises:
-        UsageError: options that contradict each other; `devices` is no list of numbers.
-        EnvironmentFault: a package, the runtime or the GPU is not there.
+        UsageError: options that contradict each other; `devices` is no list of numbers; no weights, or those
+            whose license has to be accepted.
+        EnvironmentFault: a package, the runtime or the GPU is not there; a download that failed.
 
     Example:
         >>> from maskgen.config.run_config import make_config
@@ -103,13 +115,14 @@ def resolve(config: RunConfig) -> ResolvedConfig:
         (0.3, ('cpu',), False)
     """
     if config.background != "onnx":
-        return _resolve_method(dataclasses.replace(config, **{name: _DEFAULTS[name] for name in _INPAINTING}))
+        config = dataclasses.replace(config, **{name: _DEFAULTS[name] for name in _INPAINTING})
+        return _resolve_method(config, progress)
     wanted = InpaintingOptions(
         config.background_weights, config.background_network, config.background_runtime
     )
     found = resolve_inpainting(wanted)
     config = dataclasses.replace(config, background_network=found.network, background_runtime=found.runtime)
-    resolved = _resolve_method(config)
+    resolved = _resolve_method(config, progress)
     version = {found.runtime: _version(found.runtime)}
     return dataclasses.replace(
         resolved,
@@ -119,7 +132,7 @@ def resolve(config: RunConfig) -> ResolvedConfig:
     )
 
 
-def _resolve_method(config: RunConfig) -> ResolvedConfig:
+def _resolve_method(config: RunConfig, progress: Progress | None) -> ResolvedConfig:
     spec = METHODS[config.method]
     config = dataclasses.replace(config, threshold=config.threshold or spec.threshold)
     if config.layout == "sidecar":
@@ -131,14 +144,14 @@ def _resolve_method(config: RunConfig) -> ResolvedConfig:
     if not spec.network:  # what a method ignores is no part of the run's fingerprint
         config = dataclasses.replace(config, **{name: _DEFAULTS[name] for name in _NETWORK_OPTIONS})
         return ResolvedConfig(config, _method_options(config), library_versions(config))
-    weights = config.weights or spec.released
-    if not weights:
-        raise UsageError(
-            f"--method {config.method} needs --weights FILE",
-            remedy="docs/how-to/networks.md says where to get them",
-        )
-    file = weights_file(weights, config.weights_sha256)
-    config = dataclasses.replace(config, weights=str(file))
+    weights = find_weights(
+        config.method,
+        _method_options(config),
+        config.weights_sha256,
+        accept_license=config.accept_license,
+        progress=progress,
+    )
+    config = dataclasses.replace(config, weights=str(weights.path))
     method = resolve_network(config.method, _method_options(config))
     mode = config.model_process
     if mode == "auto":
@@ -152,7 +165,7 @@ def _resolve_method(config: RunConfig) -> ResolvedConfig:
         batch_size=config.batch_size or (_GPU_BATCH if mode == "on" else 1),
     )
     return ResolvedConfig(
-        config, method, library_versions(config), file_sha256(file), devices_of(config), mode == "on"
+        config, method, library_versions(config), weights.sha256, devices_of(config), mode == "on"
     )
 
 
@@ -205,7 +218,7 @@ def library_versions(config: RunConfig) -> dict[str, str]:
     spec = METHODS[config.method]
     names = {*_ALWAYS, *spec.libraries, *REFINEMENT_LIBRARIES.get(spec.refinement(config.refine), ())}
     if spec.network:
-        names.add(config.runtime)
+        names |= {config.runtime, *network_of(config.method, config.weights).packages}
     found = {"maskgen": __version__}
     for name in sorted(names):
         try:

@@ -84,6 +84,8 @@ class RunOptions:
         make_stages: builds the stages in the workers.
         report: called about twice a second.
         stop: signals that the caller listens to already; None to listen here.
+        fetching: told how far a download of weights is: bytes received and expected; (0, 0) while another
+            process fetches them.
     """
 
     retry_failed: bool = False
@@ -91,6 +93,7 @@ class RunOptions:
     make_stages: StagesFactory = Stages
     report: Callable[[Progress], None] = lambda _: None
     stop: StopSignals | None = None
+    fetching: Callable[[int, int], None] | None = None
 
 
 def run(config: RunConfig, options: RunOptions | None = None) -> Outcome:
@@ -107,7 +110,7 @@ def run(config: RunConfig, options: RunOptions | None = None) -> Outcome:
 
 
 def _run(wanted: RunConfig, options: RunOptions, stop: StopSignals) -> Outcome:
-    config = resolve(wanted)
+    config = resolve(wanted, options.fetching)
     output = Path(wanted.output)
     with planned(config) as run:  # what can be refused without a folder is refused before there is one
         is_new = not output.exists()

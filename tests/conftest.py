@@ -8,6 +8,8 @@ from pathlib import Path
 import pytest
 
 os.environ.setdefault("OMP_NUM_THREADS", "1")
+# No test takes weights from the user's folder, or fetches any by mistake: there is no place for them.
+os.environ["MASKGEN_WEIGHTS"] = f"{os.devnull}/weights"
 
 SHARED_DATA = Path(__file__).resolve().parents[2] / "shared" / "data"
 

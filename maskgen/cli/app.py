@@ -19,6 +19,7 @@ COMMANDS = {
     "info": "What a data set holds, how it was made.",
     "show": "One sample: where it lies, its facts, its files.",
     "preview": "A contact sheet: photo | mask | overlay | background.",
+    "weights": "Published networks that are fetched by name: list, get, path.",
     "deepusps": "Learn masks from unlabeled photos; run again to resume.",
     "eval": "Masks against true masks: F, E, S, MAE, IoU.",
     "compare": "Several mask sets against one truth: a table, and a sheet of the images they disagree on.",

@@ -8,12 +8,15 @@ import platform
 import shutil
 from dataclasses import dataclass
 from importlib import metadata
+from typing import Any
+from urllib.request import getproxies
 
 import click
 
 from ..config.options import option
 from .options import Json, click_command
 from .units import format_size
+from .weights import known_facts
 
 _BASE = (
     "numpy",
@@ -61,10 +64,20 @@ def command(options: DoctorOptions) -> None:
         "packages": {name: _version(name) for names in (_BASE, *_EXTRAS.values()) for name in names},
         "opencv_conflict": _opencv_conflict(),
         "gpu": _gpu(),
+        "weights": _weights(),
     }
     broken = [name for name in _BASE if not _version(name)]
     click.echo(json.dumps(facts) if options.as_json else _text(facts))
     raise SystemExit(3 if broken or facts["opencv_conflict"] else 0)
+
+
+def _weights() -> dict[str, Any]:
+    """Where weights are kept, which known networks are there, and the proxy that a download would take."""
+    from ..io.download import cache_folder, hide_secrets
+
+    here = [row["name"] for row in known_facts() if row["here"]]
+    proxy = hide_secrets(getproxies().get("https", ""))
+    return {"folder": str(cache_folder()), "here": here, "proxy": proxy}
 
 
 def _version(name: str) -> str:
@@ -106,6 +119,12 @@ def _text(facts: dict[str, object]) -> str:
         for name in names:
             hint = f'not installed: pip install ".[{extra}]" (in a clone of maskgen)'
             lines.append(f"{name:24} {_version(name) or hint}")
+    weights = _weights()
+    lines.append(
+        f"{'weights':14} {weights['folder']}: {' '.join(weights['here']) or 'none'} (maskgen weights list)"
+    )
+    if weights["proxy"]:
+        lines.append(f"{'https_proxy':14} {weights['proxy']}")
     if facts["opencv_conflict"]:
         lines.append(
             f"several distributions install cv2: {facts['opencv_conflict']}; keep opencv-python-headless only"

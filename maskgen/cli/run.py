@@ -14,6 +14,7 @@ from .options import Json, Spelling, click_command, nested
 from .progress import ProgressBar
 from .run_options import ConfigOptions, find_unused
 from .units import format_size, format_time
+from .weights import fetch_note, show_download
 
 if TYPE_CHECKING:
     from maskgen.pipelines.running import Outcome, Progress
@@ -41,8 +42,7 @@ def command(options: RunCommandOptions) -> None:
 
     \b
     maskgen run --dataset folder --input photos/ --output shards/
-    maskgen run --dataset imagenet --input /data/imagenet --output shards/ --method u2netp --weights
-    u2netp.pth
+    maskgen run --dataset imagenet --input /data/imagenet --output shards/ --method u2netp
     """  # noqa: D301 - click reads the \b
     from ..processes.signals import StopSignals
 
@@ -50,7 +50,8 @@ def command(options: RunCommandOptions) -> None:
         config = options.config.resolve()
         from maskgen.pipelines.running import RunOptions, run
 
-        for note in find_unused(config):
+        fetched = "" if config.weights else fetch_note(config.method)
+        for note in (*find_unused(config), *([fetched] if fetched else [])):
             click.echo(f"maskgen: note: {note}", err=True)
         with ProgressBar() as bar:
             steering = RunOptions(
@@ -58,6 +59,7 @@ def command(options: RunCommandOptions) -> None:
                 task=options.task or (0, 1),
                 report=lambda at: bar.show(at.done, at.planned, describe_progress(at)),
                 stop=stop,
+                fetching=show_download(bar),
             )
             outcome = run(config, steering)
     for note in outcome.notes:

@@ -15,6 +15,7 @@ from .options import given
 _OF_NETWORKS = (
     "weights",
     "weights_sha256",
+    "accept_license",
     "network",
     "runtime",
     "precision",

@@ -12,7 +12,12 @@ from .bounds import at_least, between
 from .options import known_name, option, options_of, read_toml
 
 DATASETS = ("imagenet", "coco", "jft", "webdataset", "folder", "sample")
-METHODS = ("rbd", "mr", "dsr", "mc", "vote", "u2net", "u2netp", "deepusps", "onnx", "box")
+METHODS = (
+    *("rbd", "mr", "dsr", "mc", "vote"),
+    *("u2net", "u2netp", "u2net-human", "silueta", "isnet", "birefnet", "birefnet-lite", "birefnet-portrait"),
+    *("inspyrenet", "rmbg-1.4", "rmbg-2.0"),
+    *("deepusps", "onnx", "box"),
+)
 RUNTIMES = ("auto", "torch", "openvino", "onnxruntime")
 PRECISIONS = ("auto", "fp32", "tf32", "fp16", "bf16", "mixed")
 REFINEMENTS = ("auto", "crf", "guided", "vote", "none")
@@ -41,12 +46,18 @@ class RunConfig:
     weights: str = option(
         "",
         "Checkpoint of a learned method, a path or an https:// address; its SHA-256 is part of the "
-        "fingerprint.",
+        "fingerprint. Those that `maskgen weights list` names are fetched without it.",
         group="masks",
         result=False,
     )
     weights_sha256: str = option(
         "", "SHA-256 that the checkpoint must have; needed for an address.", group="masks", result=False
+    )
+    accept_license: bool = option(
+        False,
+        "Use weights whose license forbids commercial use; the message without this says where it is.",
+        group="masks",
+        result=False,
     )
     network: str = option(
         "",

@@ -68,7 +68,8 @@ def make_mask(method: str, image: RGB, *, weights: str | PathLike[str] = "", **o
     Args:
         method: a name of `METHODS`: ``vote`` is the best of those that need no weights.
         image: (H, W, 3) uint8 RGB, any size from 1 x 1.
-        weights: path of a learned method's checkpoint; `deepusps` has one that comes with maskgen.
+        weights: path of a learned method's checkpoint; `deepusps` has one that comes with maskgen, and
+            `maskgen weights get NAME` fetches that of a known network and prints its path.
         **options: further fields of `MethodOptions`: device, runtime, precision, refine, network, resize,
             compile.
 

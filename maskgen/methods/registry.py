@@ -16,18 +16,21 @@ A network is added by:
 2. a row of `METHODS` here, with ``network=`` that spec;
 3. its name in the choices of ``maskgen/config/run_config.py``;
 4. ``tests/methods/networks/NAME/``.
+
+A network that others publish as an ONNX file, with a declaration that is known: a row of `KNOWN_NETWORKS` in
+``networks/known.py``, and its name in the choices of ``maskgen/config/run_config.py``.
 """
 
 from __future__ import annotations
 
 from .networks.deepusps.method import DEEPUSPS, RELEASED
-from .networks.onnx.method import ONNX
+from .networks.known import KNOWN_NETWORKS
+from .networks.onnx.method import ONNX, declared_network
 from .networks.u2net.method import U2NET, U2NETP
 from .spec import MethodSpec
 
 _PRIOR = ("numpy", "scipy", "scikit-image", "opencv-python-headless")
 _NETWORK = ("numpy", "scipy", "opencv-python-headless", "pillow")  # scipy: --refine crf
-_TORCH = (*_NETWORK, "torch")  # which reads the weights whatever runs the network
 
 METHODS: dict[str, MethodSpec] = {
     "rbd": MethodSpec(
@@ -62,16 +65,16 @@ METHODS: dict[str, MethodSpec] = {
         libraries=_PRIOR,
     ),
     "u2net": MethodSpec(
-        summary="U²-Net (Qin et al., 2020); needs --weights",
+        summary="U²-Net (Qin et al., 2020)",
         threshold=0.5,
         network=U2NET,
-        libraries=_TORCH,
+        libraries=_NETWORK,
     ),
     "u2netp": MethodSpec(
-        summary="U²-Net-p, 4.7 MB; needs --weights",
+        summary="U²-Net-p, 4.7 MB",
         threshold=0.5,
         network=U2NETP,
-        libraries=_TORCH,
+        libraries=_NETWORK,
     ),
     "deepusps": MethodSpec(
         summary="DeepUSPS (Nguyen et al., NeurIPS 2019), learned from the priors, and voting with them",
@@ -79,8 +82,18 @@ METHODS: dict[str, MethodSpec] = {
         network=DEEPUSPS,
         released=str(RELEASED),
         refine="vote",  # own: the released test has crf
-        libraries=_TORCH,
+        libraries=_NETWORK,
     ),
+    **{
+        name: MethodSpec(
+            summary=known.summary,
+            threshold=0.5,
+            network=declared_network(known.network),
+            libraries=_NETWORK,
+        )
+        for name, known in KNOWN_NETWORKS.items()
+        if name not in ("u2net", "u2netp")  # which have layers here
+    },
     "onnx": MethodSpec(
         summary="any saliency network as an ONNX file; needs --weights and --network",
         threshold=0.5,

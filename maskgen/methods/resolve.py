@@ -19,8 +19,12 @@ DEVICES = ("cpu", "cuda")
 _EXTRAS = {"torch": "train", "onnxruntime": "onnx", "openvino": "openvino"}
 
 
-def network_of(name: str) -> NetworkSpec:
+def network_of(name: str, weights: str = "") -> NetworkSpec:
     """The network of a learned method.
+
+    Args:
+        name: of the method.
+        weights: path of its weights; an ONNX file of some networks is run in another way.
 
     Raises:
         UsageError: no such method, or one without a network.
@@ -34,7 +38,7 @@ def network_of(name: str) -> NetworkSpec:
     spec = METHODS[name].network if name in METHODS else None
     if spec is None:
         raise UsageError(f"{name!r} is no learned method", remedy=nearest(name, learned))
-    return spec
+    return spec.onnx if spec.onnx and weights.endswith(".onnx") else spec
 
 
 def resolve_network(name: str, options: MethodOptions) -> MethodOptions:
@@ -58,10 +62,28 @@ def resolve_network(name: str, options: MethodOptions) -> MethodOptions:
         >>> resolve_network("u2netp", MethodOptions(runtime="torch")).precision
         'fp32'
     """
+    options = choose_runtime(name, options)
+    declare = network_of(name, options.weights).declare
+    return dataclasses.replace(options, network=declare(options)) if declare else options
+
+
+def choose_runtime(name: str, options: MethodOptions) -> MethodOptions:
+    """The options with runtime and precision decided, as `resolve_network`; no file is read.
+
+    Raises:
+        UsageError: no learned method, an unknown device, or options that contradict each other.
+        EnvironmentFault: a runtime that is not installed; ``cuda`` without a GPU that the runtime can use.
+
+    Example:
+        >>> from maskgen.methods.resolve import choose_runtime
+        >>> from maskgen.methods import MethodOptions
+        >>> choose_runtime("u2netp", MethodOptions(runtime="torch", precision="bf16")).precision
+        'bf16'
+    """
     kind = options.device.partition(":")[0]
     if kind not in DEVICES:
         raise UsageError(f"--device got {options.device!r}", remedy=nearest(kind, list(DEVICES)))
-    spec = network_of(name)
+    spec = network_of(name, options.weights)
     if options.network and spec.declare is None:
         raise UsageError(f"--network is for --method onnx, not {name}", remedy="leave it out")
     for package in spec.packages:
@@ -76,8 +98,7 @@ def resolve_network(name: str, options: MethodOptions) -> MethodOptions:
         )
     if kind == "cuda":
         _require_cuda(runtime)
-    network = spec.declare(options) if spec.declare else ""
-    return dataclasses.replace(options, runtime=runtime, precision=precision, network=network)
+    return dataclasses.replace(options, runtime=runtime, precision=precision)
 
 
 def network_input(name: str, options: MethodOptions) -> NetworkInput:
@@ -93,7 +114,7 @@ def network_input(name: str, options: MethodOptions) -> NetworkInput:
         >>> network_input("u2netp", MethodOptions()).side
         320
     """
-    return network_of(name).input(options)
+    return network_of(name, options.weights).input(options)
 
 
 def load_network(name: str, options: MethodOptions) -> Infer:
@@ -107,7 +128,7 @@ def load_network(name: str, options: MethodOptions) -> Infer:
         UsageError: options that contradict each other; weights that are not the method's.
         EnvironmentFault: a package, a GPU or a kind of arithmetic that is not here.
     """
-    return network_of(name).load(resolve_network(name, options))
+    return network_of(name, options.weights).load(resolve_network(name, options))
 
 
 def _runtime(name: str, options: MethodOptions, known: dict[str, tuple[str, ...]]) -> str:
@@ -117,6 +138,7 @@ def _runtime(name: str, options: MethodOptions, known: dict[str, tuple[str, ...]
     if options.runtime != "auto" and options.runtime not in known:
         raise UsageError(
             f"--method {name} is not run by {options.runtime} on {options.device}",
+            cause="its weights are an ONNX file" if options.weights.endswith(".onnx") else "",
             remedy=f"--runtime {' or '.join(known)}",
         )
     if not able or options.runtime not in ("auto", *able):
@@ -125,6 +147,7 @@ def _runtime(name: str, options: MethodOptions, known: dict[str, tuple[str, ...]
         raise UsageError(
             f"--precision {asked} is not to be had from {' or '.join(here)} on {options.device} for "
             f"--method {name}",
+            cause="its weights are an ONNX file" if options.weights.endswith(".onnx") else "",
             remedy=f"--precision {' or '.join(offered)}",
         )
     if options.runtime != "auto":

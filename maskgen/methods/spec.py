@@ -21,7 +21,7 @@ class MethodOptions:
     """What a learned method needs, which training-free ones ignore, and what follows any method.
 
     Args:
-        weights: path of the checkpoint.
+        weights: path of the checkpoint; empty for one that comes with maskgen.
         resize: ``official`` or ``antialias``, the kernel of the network's input.
         device: ``cpu`` or ``cuda``, or one GPU as ``cuda:1``.
         refine: ``crf``, ``guided``, ``vote``, ``none``, or ``auto``: the method's own choice.
@@ -61,6 +61,7 @@ class NetworkSpec:
         packages: what must be installed whichever runtime runs it.
         declare: for a network that the user describes with `MethodOptions.network`: the complete description,
             as one line of text that is part of a run's fingerprint. None: the option is refused.
+        onnx: what runs the network where its weights are an ONNX file; None: this one.
     """
 
     input: Callable[[MethodOptions], NetworkInput]
@@ -68,6 +69,7 @@ class NetworkSpec:
     precisions: Precisions
     packages: tuple[str, ...] = ("torch",)
     declare: Callable[[MethodOptions], str] | None = None
+    onnx: NetworkSpec | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -77,11 +79,13 @@ class MethodSpec:
     Args:
         summary: one line for `--help` and the docs.
         threshold: mask value from which a pixel counts as foreground.
-        libraries: distributions whose version changes the result; part of the fingerprint.
+        libraries: distributions whose version changes the result; part of the fingerprint, with those that a
+            network's own entry names.
         prior: of a training-free method, the module of `maskgen.methods.priors` that holds it under the same
             name.
         network: of a learned method; its runtime is one more library.
-        released: path of the weights that come with maskgen; empty: a learned method needs `--weights`.
+        released: path of the weights that come with maskgen; empty: a learned method is given `--weights`, or
+            fetches them where `networks/known.py` knows them.
         refine: the refinement that `--refine auto` stands for.
     """
 

@@ -76,7 +76,8 @@ def test_what_is_no_photo_is_told_in_a_sentence(image: Any, words: str) -> None:
     [
         ("u2nett", {}, "did you mean 'u2net"),
         (3, {}, "unknown mask method '3'"),
-        ("u2netp", {}, "needs its weights"),
+        ("u2netp", {}, "needs the path of its weights"),
+        ("isnet", {}, "the network needs its model"),
         ("u2netp", {"weights": 3}, "weights takes a path"),
         ("box", {"wieghts": "x"}, "did you mean 'weights'"),
         ("box", {"compile": "yes"}, "compile takes a bool"),

@@ -12,6 +12,7 @@ import pytest
 
 from maskgen.config.run_config import RunConfig, make_config
 from maskgen.errors import EnvironmentFault, UsageError
+from maskgen.methods.networks.known import KNOWN_NETWORKS
 from maskgen.pipelines import resolve as module
 from maskgen.pipelines.resolve import devices_of, resolve
 
@@ -88,8 +89,31 @@ def test_resolving_again_changes_nothing() -> None:
 
 
 def test_a_learned_method_without_weights_is_refused() -> None:
-    with pytest.raises(UsageError, match="--method u2netp needs --weights"):
-        resolve(wanted(method="u2netp"))
+    with pytest.raises(UsageError, match="--method onnx needs --weights"):
+        resolve(wanted(method="onnx", network="isnet"))
+
+
+def test_weights_by_name_and_by_path_are_the_same_run_and_the_license_is_part_of_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    onnx = pytest.importorskip("onnx")
+    pytest.importorskip("onnxruntime")
+    photo = onnx.helper.make_tensor_value_info("photo", onnx.TensorProto.FLOAT, [1, 3, 32, 32])
+    node = onnx.helper.make_node("Identity", ["photo"], ["map"])
+    map_ = onnx.helper.make_tensor_value_info("map", onnx.TensorProto.FLOAT, None)
+    graph = onnx.helper.make_graph([node], "g", [photo], [map_])
+    model = onnx.helper.make_model(graph).SerializeToString()
+    row = dataclasses.replace(KNOWN_NETWORKS["isnet"], sha256=hashlib.sha256(model).hexdigest())
+    monkeypatch.setitem(KNOWN_NETWORKS, "isnet", row)
+    monkeypatch.setenv("MASKGEN_WEIGHTS", str(tmp_path))
+    (tmp_path / row.file_name).write_bytes(model)
+    (tmp_path / "copy.onnx").write_bytes(model)
+    by_name = resolve(wanted(method="isnet")).identity("plan")
+    assert by_name == resolve(wanted(method="isnet", weights=str(tmp_path / "copy.onnx"))).identity("plan")
+    assert by_name["weights_sha256"] == row.sha256
+    assert by_name["weights"] == {"name": "isnet", "license": "Apache-2.0", "terms": row.terms}
+    assert str(tmp_path) not in str(by_name)
+    assert "torch" not in by_name["versions"]
 
 
 def test_the_identity_holds_what_shapes_the_bytes_and_not_where_they_lie() -> None:

@@ -99,6 +99,12 @@ KNOWN: dict[str, Declaration] = {
         NetworkOutput(-1, "sigmoid", stretch=False),
         side_is_usual=True,
     ),
+    # RMBG-2.0, a BiRefNet whose export holds the sigmoid.
+    "rmbg-2.0": Declaration(
+        NetworkInput(1024, **IMAGENET, divisor="255", resize="antialias"),
+        NetworkOutput(-1, "none", stretch=False),
+        side_is_usual=True,
+    ),
     # InSPyReNet (transparent-background, Remover.py): Pillow's bilinear, ImageNet's mean and std; the network
     # ends with a sigmoid and a min-max over the whole batch, so that stretching each map makes it independent
     # of the rest.

@@ -177,9 +177,18 @@ def _bytes(path: Path, flag: str) -> bytes:
         ) from error
 
 
-def _parse(data: bytes, where: str) -> Any:
+def require_onnx() -> None:
+    """Make sure that models can be read.
+
+    Raises:
+        EnvironmentFault: the package onnx is not installed.
+    """
     if importlib.util.find_spec("onnx") is None:
         raise EnvironmentFault("the package onnx is not installed", remedy="pip install 'maskgen[onnx]'")
+
+
+def _parse(data: bytes, where: str) -> Any:
+    require_onnx()
     onnx = importlib.import_module("onnx")
     if len(data) > MAX_BYTES:
         raise UsageError(

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import dataclasses
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -9,7 +11,7 @@ from maskgen.errors import UsageError
 from maskgen.methods.spec import NetworkSpec
 
 from ..openvino import import_openvino
-from .declaration import fit_declaration, read_declaration
+from .declaration import Declaration, fit_declaration, read_declaration
 from .session import PRECISIONS, onnx_infer
 
 if TYPE_CHECKING:
@@ -30,9 +32,13 @@ def declare(options: MethodOptions) -> str:
     """
     if options.network.startswith("{"):
         return options.network
-    declaration = read_declaration(options.network)
+    return _fit(read_declaration(options.network), options)
+
+
+def _fit(declaration: Declaration, options: MethodOptions) -> str:
     if not options.weights:
-        raise UsageError("--method onnx needs its model", remedy="give the .onnx file's path with --weights")
+        remedy = "give the .onnx file's path with --weights; maskgen weights get NAME prints a known one's"
+        raise UsageError("the network needs its model", remedy=remedy)
     return fit_declaration(declaration, Path(options.weights)).render()
 
 
@@ -67,6 +73,36 @@ def load_onnx(options: MethodOptions) -> Infer:
         device=options.device,
         precision=options.precision,
     )
+
+
+def declared_network(name: str, *, free_resize: bool = False) -> NetworkSpec:
+    """A network as an ONNX file that needs no `network` among the options.
+
+    Args:
+        name: of its declaration, one of `KNOWN`.
+        free_resize: whether the option `resize` chooses the kernel, and not the declaration.
+    """
+    declare_it = partial(_declare_known, name, free_resize)
+    return NetworkSpec(
+        lambda options: read_declaration(declare_it(options)).input,
+        load_onnx,
+        PRECISIONS,
+        packages=(),
+        declare=declare_it,
+    )
+
+
+def _declare_known(name: str, free_resize: bool, options: MethodOptions) -> str:
+    """What `declare` gives for a known declaration."""
+    if options.network.startswith("{"):
+        return options.network
+    if options.network:
+        raise UsageError("--network is for --method onnx", where=options.network, remedy="leave it out")
+    declaration = read_declaration(name)
+    if free_resize:
+        photos = dataclasses.replace(declaration.input, resize=options.resize)
+        declaration = dataclasses.replace(declaration, input=photos)
+    return _fit(declaration, options)
 
 
 ONNX = NetworkSpec(onnx_input, load_onnx, PRECISIONS, packages=(), declare=declare)

@@ -1,4 +1,4 @@
-"""U²-Net masks with the authors' checkpoints.
+"""U²-Net masks with the authors' checkpoints, or an ONNX file of the network.
 
 Preprocessing and postprocessing of Qin et al.'s own test code: 320x320, divided by the maximum, ImageNet mean
 and standard deviation, min-max of the output, bilinear back to the photo's size.
@@ -14,12 +14,13 @@ from maskgen.errors import UsageError
 from maskgen.methods.network import NetworkInput
 from maskgen.methods.spec import NetworkSpec, Precisions
 
+from ..onnx.method import declared_network
+
 if TYPE_CHECKING:
     from maskgen.methods.network import Infer
     from maskgen.methods.spec import MethodOptions
 
 SIDE_PX = 320
-SOURCE = "https://github.com/xuebinqin/U-2-Net"
 PRECISIONS: Precisions = {
     ("openvino", "cpu"): ("fp32", "bf16", "mixed"),
     ("onnxruntime", "cpu"): ("fp32",),
@@ -51,8 +52,8 @@ def load_u2net(name: str, options: MethodOptions) -> Infer:
     """
     photos = u2net_input(options)
     if not options.weights:
-        remedy = f"download {name}.pth ({SOURCE}) and give its path with --weights"
-        raise UsageError(f"--method {name} needs its weights", remedy=remedy)
+        remedy = f"maskgen weights get {name} fetches them"
+        raise UsageError(f"{name} needs the path of its weights", remedy=remedy)
     from .weights import load_network
 
     network = load_network(name, Path(options.weights))
@@ -80,7 +81,8 @@ def load_u2net(name: str, options: MethodOptions) -> Infer:
     )
 
 
-U2NET = NetworkSpec(u2net_input, partial(load_u2net, "u2net"), PRECISIONS)
+_AS_ONNX = declared_network("u2net", free_resize=True)
+U2NET = NetworkSpec(u2net_input, partial(load_u2net, "u2net"), PRECISIONS, onnx=_AS_ONNX)
 """The large network, 176 MB of weights."""
-U2NETP = NetworkSpec(u2net_input, partial(load_u2net, "u2netp"), PRECISIONS)
+U2NETP = NetworkSpec(u2net_input, partial(load_u2net, "u2netp"), PRECISIONS, onnx=_AS_ONNX)
 """The small one, 4.7 MB."""

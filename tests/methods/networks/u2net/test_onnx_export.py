@@ -32,3 +32,8 @@ def test_the_exported_network_makes_the_masks_of_torch(
     for photo in photos:
         image = np.array(Image.open(photo).convert("RGB"))
         np.testing.assert_allclose(ours(image), torchs(image), atol=1e-3)
+    if runtime == RUNTIMES[0]:  # by the network's own name the kernel is that of its checkpoints
+        by_name = make_method("u2netp", MethodOptions(weights=str(path)))
+        torchs = make_method("u2netp", MethodOptions(weights=str(weights), runtime="torch"))
+        image = np.array(Image.open(photos[0]).convert("RGB"))
+        np.testing.assert_allclose(by_name(image), torchs(image), atol=1e-3)
