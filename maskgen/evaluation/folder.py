@@ -28,11 +28,11 @@ def pictures(path: Path) -> dict[str, Blob]:
         file = path / entry.name
         if entry.kind == "circle" or file.suffix.lower() not in _ENDINGS:
             continue
-        if entry.kind == "unreadable":
+        if entry.kind == "unreadable" and not file.is_file():  # a name that is not UTF-8 may be one
             raise UsageError(
                 "a picture cannot be read",
                 where=str(file).encode("utf-8", "backslashreplace").decode(),
-                cause="a broken link, a special file, or a name that is not UTF-8",
+                cause="a broken link or a special file",
                 remedy="mend or remove it",
             )
         name = name_of(file.name)

@@ -114,11 +114,11 @@ def images_of_folder(folder: Path) -> Images:
         if len(path.parts) > 1 and path.suffix.lower() in _ENDINGS and entry.kind != "circle"
     )
     for path, entry in pictures:
-        if entry.kind == "unreadable":
+        if entry.kind == "unreadable" and not (folder / path).is_file():  # only its name may be odd
             raise SourceFault(
                 "a picture cannot be read",
                 where=str(folder / path).encode("utf-8", "backslashreplace").decode(),
-                cause="a broken link, a special file, or a name that is not UTF-8",
+                cause="a broken link or a special file",
                 remedy="mend or remove it",
             )
     names = dict(enumerate(sorted({path.parts[0] for path, _ in pictures})))
