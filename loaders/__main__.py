@@ -6,6 +6,7 @@ import argparse
 import sys
 from collections.abc import Iterator, Sequence
 
+from maskgen.config.counted import counted
 from maskgen.errors import MaskgenError
 
 from .batch import Batch
@@ -57,7 +58,8 @@ def _parser() -> argparse.ArgumentParser:
 
 def describe(dataset: Dataset, recipe: str, batch: Batch) -> Iterator[str]:
     """A batch as lines of text."""
-    yield f"{dataset.samples} samples in {len(dataset.shards)} shards: {', '.join(dataset.members)}"
+    samples, shards = counted(dataset.samples, "sample"), counted(len(dataset.shards), "shard")
+    yield f"{samples} in {shards}: {', '.join(dataset.members)}"
     yield f"one batch of {recipe} through DALI:"
     yield from _tensors(batch)
     for row, key in enumerate(batch["key"]):

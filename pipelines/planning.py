@@ -13,6 +13,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from maskgen.config.claim import claim_folder
+from maskgen.config.counted import counted
 from maskgen.config.fingerprint import digest
 from maskgen.config.run_config import RunConfig
 from maskgen.errors import ShardFault, SourceFault, UsageError
@@ -182,7 +183,7 @@ def _source_change(old: Plan, new: Plan) -> list[str]:
     first = next((before or after for before, after in pairs if before != after), None)
     where = f", first difference in shard {first.name}" if first else ""
     how = "photos were added, removed, renamed, resized or labeled anew"
-    return [f"source: {old.images} images -> {new.images} images{where} ({how})"]
+    return [f"source: {counted(old.images, 'image')} -> {counted(new.images, 'image')}{where} ({how})"]
 
 
 def write_rows(source: Source, config: ResolvedConfig, table: Draft) -> Plan:

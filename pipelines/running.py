@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from maskgen.config.counted import counted
 from maskgen.config.run_config import RunConfig, parse_budget
 from maskgen.errors import EXIT_DONE, EXIT_FAULTS, MaskgenError, ShardFault
 from maskgen.io.atomic import sweep_partials
@@ -231,7 +232,8 @@ class _Tally:
         if result.changed:
             shard, count = result.record.name, len(result.changed)
             self.notes.append(
-                f"{count} photos of {shard} are not those it was made of before ({name_some(result.changed)})"
+                f"in {shard} {counted(count, 'photo is', 'photos are')} not what it was made of before "
+                f"({name_some(result.changed)})"
             )
         _log(output, result)
 

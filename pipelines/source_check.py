@@ -16,6 +16,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from maskgen.config.counted import counted
 from maskgen.config.run_config import RunConfig
 from maskgen.errors import ImageFault, MaskgenError, UsageError
 from maskgen.shards import manifest, naming, table
@@ -164,19 +165,20 @@ class _Look:
         """What was found: the changed ones of those compared, and how many of all `photos` were looked at."""
         notes = []
         if changed:
+            have = counted(len(changed), "photo has", "photos have")
             notes.append(
-                f"{len(changed)} photos have changed since their shards were made, which stay as they are "
-                f"({name_some(changed)}); maskgen verify --source INPUT --repair withdraws such shards"
+                f"{have} changed since the shards were made, which stay as they are ({name_some(changed)}); "
+                "maskgen verify --source INPUT --repair withdraws such shards"
             )
         if self.young > len(self.compared) >= _HASHED_AT_START:
             notes.append(
-                f"{self.young} photos are younger than their shards, {len(self.compared)} of them were "
-                "compared; maskgen verify --source INPUT compares all"
+                f"{counted(self.young, 'photo is', 'photos are')} younger than the shards, "
+                f"{len(self.compared)} of them were compared; maskgen verify --source INPUT compares all"
             )
         if self.looked < photos:
             notes.append(
-                f"the files of {self.looked} of {photos} photos in finished shards were looked at for "
-                "changes; maskgen verify --source INPUT compares all"
+                f"the files of {self.looked} of {counted(photos, 'photo')} in finished shards were looked at "
+                "for changes; maskgen verify --source INPUT compares all"
             )
         return notes
 

@@ -83,7 +83,7 @@ def open_dataset(
     window = _window(shuffle, unfit_photos)
     tars = open_cache(_folder_or_address(path), cache, cache_bytes)
     folder = tars.folder if tars else Path(path)
-    dataset = _open_shards(folder, _read_manifest(folder, allow_incomplete), tars, window)
+    dataset = _open_shards(folder, read_ended(folder, allow_incomplete=allow_incomplete), tars, window)
     part = take_subset(dataset, subset) if subset else dataset
     return _joined(part, photos, check_hashes=check_hashes, drop=unfit_photos == "drop")
 
@@ -130,7 +130,13 @@ def _folder_or_address(path: str | os.PathLike[str]) -> str | Path:
     return Path(path)
 
 
-def _read_manifest(folder: Path, allow_incomplete: bool) -> Manifest:
+def read_ended(folder: Path, *, allow_incomplete: bool = False) -> Manifest:
+    """The manifest of a folder of shards; nothing else of it is looked at.
+
+    Raises:
+        ShardFault: it is absent or damaged.
+        UsageError: the run has not ended and `allow_incomplete` is off.
+    """
     whole = read_manifest(folder)
     if not whole.complete and not allow_incomplete:
         raise UsageError(

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Annotated
 import click
 
 from ..config.bounds import between
+from ..config.counted import counted
 from ..config.options import ExistingFolder, option
 from .loader_options import find_recipe, open_with_photos
 from .options import DataFolder, Json, Spelling, click_command, nested
@@ -76,7 +77,7 @@ def stage1(options: StageOneOptions) -> None:
         }
         click.echo(json.dumps(facts))
         return
-    click.echo(f"{len(files)} photos of {source}, {workers} workers")
+    click.echo(f"{counted(len(files), 'photo')} of {source}, {counted(workers, 'worker')}")
     for part, rate in rates.items():
         click.echo(f"  {part:12}{rate:10.1f} images/s  {1000 * workers / rate:8.2f} ms of a core each")
     for one in runtimes:
@@ -148,7 +149,8 @@ def loader(options: LoaderBenchOptions) -> None:
         click.echo(json.dumps(facts))
         return
     click.echo(
-        f"{dataset.samples} photos, batches of {workload.batch_size}, {threads} threads, {workload.device}"
+        f"{counted(dataset.samples, 'photo')}, batches of {workload.batch_size}, "
+        f"{counted(threads, 'thread')}, {workload.device}"
     )
     for line in _rate_lines(rates):
         click.echo(line)

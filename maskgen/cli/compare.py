@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 import click
 
 from ..config.bounds import between
+from ..config.counted import counted
 from ..config.options import ExistingFolder, option
 from .eval import MeasureOptions, evaluate_sets
 from .kinds import ENDINGS, OutputFile
@@ -60,6 +61,8 @@ class CompareOptions:
 def command(options: CompareOptions) -> None:
     """Compare several mask sets with one truth, on the images that all of them have.
 
+    An image that a set lacks is an error unless --allow-missing leaves it out, or --keys does not name it.
+
     The rows of the sheet are the images that the sets disagree on most, by the mean absolute difference of
     their masks, which is written after each name. For the measures see maskgen eval --help; each set's IoU is
     taken at its own threshold (the last column) unless --binarize-at gives one for all.
@@ -85,7 +88,7 @@ def command(options: CompareOptions) -> None:
         return
     click.echo(summary.as_table(facts))
     click.echo(
-        f"{len(found.evaluation.scores)} images"
+        counted(len(found.evaluation.scores), "image")
         + (f"; {click.format_filename(options.output)}" if options.output else "")
     )
 

@@ -86,7 +86,8 @@ def command(options: EvalOptions) -> None:
         click.echo(json.dumps(facts))
         return
     for name, value in facts.items():
-        click.echo(f"{name:15} {format(value, '.4f') if isinstance(value, float) else value}")
+        shown = "normalized" if name == "normalised" else name  # the stored key keeps its first spelling
+        click.echo(f"{shown:15} {format(value, '.4f') if isinstance(value, float) else value}")
 
 
 @dataclass(frozen=True, slots=True)

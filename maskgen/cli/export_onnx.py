@@ -14,6 +14,7 @@ from ..config.bounds import between
 from ..config.options import NewFile, option
 from ..errors import EnvironmentFault, UsageError
 from .options import Json, click_command
+from .terminal import echo_err
 from .units import format_size
 
 if TYPE_CHECKING:
@@ -83,7 +84,9 @@ def _export(method: str, weights: Path, side: int) -> tuple[bytes, float]:
         remedy = "pip install 'maskgen[train,onnx]'"
         raise EnvironmentFault("the export needs torch", cause=str(error), remedy=remedy) from error
     network = load_network(method, weights)
+    echo_err("maskgen: tracing the network, about a minute")
     model = export.u2net_to_onnx(network, side, method)
+    echo_err(f"maskgen: comparing the model with torch's float64 on {len(_PHOTOS)} photos")
     difference = export.export_error(network, model, _photos(side))
     if difference > export.MAX_ERROR:
         raise EnvironmentFault(

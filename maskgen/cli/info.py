@@ -62,10 +62,16 @@ def command(options: InfoOptions) -> None:
     if options.as_json:
         click.echo(json.dumps(facts))
         return
-    for name, value in facts.items():
-        text = " ".join(f"{k}={v}" for k, v in value.items()) if isinstance(value, dict) else value
-        text = " ".join(text) if isinstance(text, list) else text
-        click.echo(f"{name:15} {format_size(value) if name == 'bytes' else text}")  # pyright: ignore[reportArgumentType]
+    for name, value in {**facts, "bytes": format_size(whole.tar_bytes)}.items():
+        click.echo("\n".join(_lines(name, value)))
+
+
+def _lines(name: str, value: Any) -> list[str]:
+    """A fact on one line; one that has parts, such as the options, on a line for each of them."""
+    texts = [" ".join(value) if isinstance(value, list) else str(value)]
+    if isinstance(value, dict) and value:
+        texts = [f"{part}={one}" for part, one in value.items()]
+    return [f"{'' if number else name:15} {text}" for number, text in enumerate(texts)]
 
 
 def count_sparse(areas: Sequence[float]) -> tuple[int, int]:

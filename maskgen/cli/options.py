@@ -173,6 +173,15 @@ class GroupedOption(click.Option):
         self.group = group
         self._old = old
 
+    def process_value(self, ctx: click.Context, value: Any) -> Any:
+        """The value; where it is missing and no kind says what may be given, the help does."""
+        try:
+            return super().process_value(ctx, value)
+        except click.MissingParameter as error:
+            if not self.type.get_missing_message(self, ctx):
+                error.message = self.help or ""
+            raise
+
     def get_help_record(self, ctx: click.Context) -> tuple[str, str] | None:
         """Without the former spelling."""
         shown = copy.copy(self)

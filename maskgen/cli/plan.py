@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from ..config.counted import counted
 from ..config.options import option
 from .options import Json, click_command, nested
 from .run_options import ConfigOptions
@@ -79,7 +80,8 @@ def _print(facts: dict[str, Any]) -> None:
     click.echo(f"images      {facts['images']} ({format_size(facts['source_bytes'])} of source)")
     click.echo(f"shards      {facts['shards']}: {facts['first_shard']} .. {facts['last_shard']}")
     click.echo(f"disk        about {format_size(facts['estimated_bytes'])} needed{free}")
-    click.echo(f"time        about {format_time(facts['estimated_seconds'])} with {facts['workers']} workers")
+    time = format_time(facts["estimated_seconds"])
+    click.echo(f"time        about {time} with {counted(facts['workers'], 'worker')}")
     click.echo(f"members     {' '.join(facts['members'])}")
     click.echo(f"first keys  {' '.join(facts['first_keys'])}")
     click.echo(f"fingerprint {facts['fingerprint']}")

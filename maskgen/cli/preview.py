@@ -9,6 +9,7 @@ from typing import Annotated
 import click
 
 from ..config.bounds import between
+from ..config.counted import counted
 from ..config.options import ExistingFolder, option
 from .kinds import ENDINGS, OutputFile
 from .loader_options import find_recipe, open_with_photos
@@ -96,7 +97,7 @@ def _draw_samples(options: PreviewOptions) -> str:
     rows = list(pick_spread(options.data, whole, count, photos))
     heads = titles(whole.members, photos=bool(photos))
     write_atomic(options.output, render_sheet(rows, heads, options.output.suffix.lower()))
-    return f"{len(rows)} samples, {' | '.join(heads)}"
+    return f"{counted(len(rows), 'sample')}, {' | '.join(heads)}"
 
 
 def _draw_views(options: PreviewOptions, name: str) -> str:
@@ -114,4 +115,4 @@ def _draw_views(options: PreviewOptions, name: str) -> str:
     reader.close()
     write_atomic(options.output, encode_grid(sheet, options.output.suffix.lower()))
     damaged = f", {reader.skipped} damaged samples left out" if reader.skipped else ""
-    return f"{len(batch['key'])} photos, {name}{damaged}"
+    return f"{counted(len(batch['key']), 'photo')}, {name}{damaged}"

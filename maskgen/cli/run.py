@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import click
 
+from ..config.counted import counted
 from ..config.options import option
 from ..errors import EXIT_FAULTS
 from .kinds import Task
@@ -101,10 +102,12 @@ def _print(outcome: Outcome, output: str, *, as_json: bool) -> None:
     pace = (
         f"{progress.rate:.1f} images/s in {format_time(progress.seconds)}" if made else "nothing left to make"
     )
-    there = f", {progress.resumed} images were there already" if progress.resumed else ""
+    there = counted(progress.resumed, "image was", "images were") + " there already"
     click.echo(
-        f"{output}: {whole.samples} samples in {len(whole.shards)} shards ({format_size(whole.tar_bytes)}), "
-        f"{whole.failed} quarantined, {whole.planned} planned; {pace}{there}"
+        f"{output}: {counted(whole.samples, 'sample')} in {counted(len(whole.shards), 'shard')} "
+        f"({format_size(whole.tar_bytes)}), "
+        f"{whole.failed} quarantined, {whole.planned} planned; {pace}"
+        + (f", {there}" if progress.resumed else "")
     )
 
 
@@ -114,7 +117,8 @@ def describe_profile(outcome: Outcome) -> list[str]:
     whole = outcome.progress.seconds * outcome.workers
     rows = dict(outcome.seconds_by_stage)
     rows["start, end, idle"] = max(0.0, whole - sum(rows.values()))
-    lines = [f"{outcome.workers} workers, {format_time(outcome.progress.seconds)}, {made} images"]
+    time = format_time(outcome.progress.seconds)
+    lines = [f"{counted(outcome.workers, 'worker')}, {time}, {counted(made, 'image')}"]
     for name, seconds in rows.items():
         each = 1000 * seconds / max(1, made)
         lines.append(

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import click
 
+from ..config.counted import counted
 from ..config.options import NewFolder, option
 from ..errors import UsageError
 from ..io.atomic import make_folder, write_atomic
@@ -59,7 +60,7 @@ def command(options: ShowOptions) -> None:
         facts["json"] = json.loads(sample.members[JSON])
         if options.extract:
             count = _extract(sample, options.extract)
-            click.echo(f"maskgen: note: {count} files written into {options.extract}", err=True)
+            click.echo(f"maskgen: note: {counted(count, 'file')} written into {options.extract}", err=True)
     elif options.extract:
         click.echo("maskgen: note: nothing to extract, the photo is in quarantine", err=True)
     click.echo(json.dumps(facts) if options.as_json else json.dumps(facts, indent=2))

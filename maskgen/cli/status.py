@@ -8,6 +8,7 @@ from pathlib import Path
 
 import click
 
+from ..config.counted import counted
 from ..config.options import option
 from ..errors import UsageError
 from .options import DataFolder, Json, click_command
@@ -53,8 +54,8 @@ def command(options: StatusOptions) -> None:
         click.echo(json.dumps({**facts, "failures": failed}))
         return
     state = "complete" if whole.complete else "not complete: run the same command again to resume"
-    click.echo(f"{len(whole.shards)} of {len(head.shards)} shards, {state}")
-    click.echo(f"{whole.samples} samples, {whole.failed} quarantined, {whole.planned} planned")
+    click.echo(f"{len(whole.shards)} of {counted(len(head.shards), 'shard')}, {state}")
+    click.echo(f"{counted(whole.samples, 'sample')}, {whole.failed} quarantined, {whole.planned} planned")
     for note in head.notes:
         click.echo(f"note: {note}")
     for row in failed[:_SHOWN]:

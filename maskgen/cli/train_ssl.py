@@ -8,6 +8,7 @@ from __future__ import annotations
 import os
 import sys
 from dataclasses import MISSING, dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import click
@@ -94,9 +95,17 @@ def presets(options: PresetsOptions) -> None:
         return
     if method and method not in PRESETS:
         find_preset(method, "")  # raises, and names the nearest
-    for one in [method] if method else PRESETS:
-        for label, preset in PRESETS[one].items():
-            click.echo(f"{one:10} {label:18} {preset.backbone:9} {preset.epochs:5} epochs  {preset.source}")
+    listed = [
+        (one, label, preset)
+        for one in ([method] if method else PRESETS)
+        for label, preset in PRESETS[one].items()
+    ]
+    wide = max(len(label) for _, label, _ in listed)
+    deep = max(len(preset.backbone) for _, _, preset in listed)
+    for one, label, preset in listed:
+        click.echo(
+            f"{one:10} {label:{wide}} {preset.backbone:{deep}} {preset.epochs:5} epochs  {preset.source}"
+        )
 
 
 @click_command("export", ExportOptions)
@@ -114,6 +123,7 @@ _OTHERS = {"presets": presets, "export": export}
 
 
 def _train(method: str, options: TrainOptions) -> None:
+    from maskgen.loaders.dataset.open import read_ended
     from maskgen.trainers.presets import find_preset, render, with_overrides
     from maskgen.trainers.settings import FILE
 
@@ -126,6 +136,8 @@ def _train(method: str, options: TrainOptions) -> None:
             where=str(settings.output),
             remedy="--resume auto, or another folder",
         )
+    if "://" not in settings.data:
+        read_ended(Path(settings.data))  # a wrong folder is told before torch and DALI load
     require_package("torch")
     from maskgen.trainers.run import BACKBONE, train
 

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from ..config.counted import counted
 from ..config.options import option
 from ..errors import EXIT_FAULTS
 from ..shards import naming
@@ -52,7 +53,7 @@ def command(options: VerifyOptions) -> None:
     photos: dict[str, int] = {}
     with ProgressBar() as bar:
         report = verify.verify(
-            options.data, level, lambda count: bar.show(count, 0, f"{count} shards checked")
+            options.data, level, lambda count: bar.show(count, 0, counted(count, "shard") + " checked")
         )
         if options.source:
             changed, photos["photos"] = _changed(options.data, options.source, bar)
@@ -70,10 +71,10 @@ def command(options: VerifyOptions) -> None:
     else:
         for fault in report.faults:
             click.echo(f"{fault.where}: {fault.text}")
-        compared = f", {photos['photos']} photos compared with {options.source}" if photos else ""
+        compared = f", {counted(photos['photos'], 'photo')} compared with {options.source}" if photos else ""
         click.echo(
-            f"{report.shards} shards, {report.samples} samples checked ({report.level}){compared}: "
-            f"{len(report.faults)} faults"
+            f"{counted(report.shards, 'shard')}, {counted(report.samples, 'sample')} checked "
+            f"({report.level}){compared}: {counted(len(report.faults), 'fault')}"
         )
     raise SystemExit(EXIT_FAULTS if report.faults else 0)
 
@@ -87,7 +88,7 @@ def _changed(data: Path, source: Path, bar: ProgressBar) -> tuple[list[Fault], i
     def tick(count: int) -> None:
         nonlocal compared
         compared = count
-        bar.show(count, 0, f"{count} photos compared")
+        bar.show(count, 0, counted(count, "photo") + " compared")
 
     return list(check_source(data, source, tick)), compared
 
@@ -114,5 +115,7 @@ def _repair(data: Path, source: Path | None) -> None:
     for name in foreign_files.set_aside(data):
         click.echo(f"moved to {naming.SET_ASIDE}/: {name}")
     click.echo(
-        f"{len(withdrawn)} shards withdrawn" + ("; run maskgen run again to make them" if withdrawn else "")
+        counted(len(withdrawn), "shard")
+        + " withdrawn"
+        + ("; run maskgen run again to make them" if withdrawn else "")
     )

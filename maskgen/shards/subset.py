@@ -15,6 +15,7 @@ from typing import NoReturn
 import numpy as np
 from numpy.typing import NDArray
 
+from ..config.counted import counted
 from ..config.run_config import SAMPLE_BY
 from ..errors import UsageError
 from ..types import Label
@@ -125,13 +126,15 @@ class SubsetDraw:
             self._refuse_unclassed(min(unclassed))
         total = len(eligible)
         if subset.sample > total:
-            raise UsageError(f"a sample of {subset.sample} of {total} images", remedy=f"draw {total} at most")
+            raise UsageError(
+                f"a sample of {subset.sample} of {counted(total, 'image')}", remedy=f"draw {total} at most"
+            )
         taken = np.zeros(count, np.bool_)
         if not subset.sample:
-            self.note = f"{total} of {count} images, those of {subset.keys}"
+            self.note = f"{total} of {counted(count, 'image')}, those of {subset.keys}"
             taken[eligible] = True
             return taken
-        self.note = f"a sample of {subset.sample} of {total} images, seed {subset.seed}"
+        self.note = f"a sample of {subset.sample} of {counted(total, 'image')}, seed {subset.seed}"
         ranks = np.frombuffer(self._ranks, np.uint64)[eligible]
         if not subset.needs_labels:
             taken[eligible[np.argsort(ranks, kind="stable")[: subset.sample]]] = True
@@ -139,7 +142,7 @@ class SubsetDraw:
         labels = np.frombuffer(self._labels, np.int64)[eligible]
         rows, sizes = _by_class(ranks, labels, subset)
         taken[eligible[rows]] = True
-        self.note += f", {sizes.min()} to {sizes.max()} of each of {len(sizes)} classes"
+        self.note += f", {sizes.min()} to {sizes.max()} of each of {counted(len(sizes), 'class', 'classes')}"
         return taken
 
     def _refuse_unclassed(self, row: int) -> NoReturn:

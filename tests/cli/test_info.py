@@ -23,7 +23,9 @@ def test_info_counts_samples_and_failures(call: Call, data: Path) -> None:
     assert facts["bytes"] == sum(path.stat().st_size for path in data.glob("*.tar"))
     text = call("info", data)[1]
     assert "samples         4\n" in text
-    assert "method=box" in text
+    lines = text.splitlines()
+    assert next(line for line in lines if "method=box" in line).split() == ["method=box"]
+    assert sum(line.startswith("options ") for line in lines) == 1
 
 
 def test_folders_without_a_manifest_are_refused(call: Call, tmp_path: Path) -> None:

@@ -54,6 +54,32 @@ def test_presets_are_listed_with_their_papers(call_tool: Call) -> None:
     assert "did you mean 'byol'" in err
 
 
+def test_the_columns_of_the_presets_stand_below_each_other(call_tool: Call) -> None:
+    lines = call_tool("train-ssl", "presets")[1].splitlines()
+    assert len({line.index(" epochs  ") for line in lines}) == 1
+
+
+def test_a_missing_preset_says_where_their_names_are(call_tool: Call) -> None:
+    status, _, err = call_tool("train-ssl", "byol", "--data", "shards", "--output", "run")
+    assert status == EXIT_USAGE
+    assert "'--preset'" in err
+    assert "see `train-ssl presets`" in err
+
+
+@pytest.mark.parametrize("inside", ["", "records"])
+def test_wrong_data_are_refused_before_anything_heavy_loads(
+    call_tool: Call, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, inside: str
+) -> None:
+    monkeypatch.setitem(sys.modules, "torch", None)  # to import it is an error
+    words = ["byol", "--preset", "smoke", "--data", tmp_path / "photos", "--output", tmp_path / "run"]
+    if inside:
+        (tmp_path / "photos" / inside).mkdir(parents=True)
+    status, _, err = call_tool("train-ssl", *words)
+    assert status == 1
+    assert ("no manifest.json here" if inside else "no such folder") in err
+    assert not (tmp_path / "run").exists()
+
+
 @pytest.mark.slow
 def test_a_run_leaves_its_configuration_metrics_checkpoint_and_backbone(trained: Path) -> None:
     assert sorted(path.name for path in trained.iterdir()) == [

@@ -55,12 +55,12 @@ def test_a_photo_of_the_same_size_is_told_by_source_repair_and_run(
     assert "folder-train-000000: p1: p1.jpg is not the photo that the sample was made of" in out
     again = ("run", *run_words(tmp_path / "all"), "--shard-size", "3")
     said = call(*again)[2]
-    assert "1 photos have changed since their shards were made, which stay as they are (p1.jpg)" in said
+    assert "1 photo has changed since the shards were made, which stay as they are (p1.jpg)" in said
     assert call("verify", shards, "--repair", "--source", photos)[1].startswith(
         "withdrawn: folder-train-000000\n"
     )
     said = call(*again)[2]
-    assert "1 photos of folder-train-000000 are not those it was made of before (p1.jpg)" in said
+    assert "in folder-train-000000 1 photo is not what it was made of before (p1.jpg)" in said
     log = [json.loads(line) for line in (shards / "run.log.jsonl").read_text().splitlines()]
     assert [line["changed_photos"] for line in log if "changed_photos" in line] == [["p1.jpg"]]
     assert call("verify", shards, "--full", "--source", photos)[0] == 0

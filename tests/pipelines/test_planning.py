@@ -148,4 +148,4 @@ def test_another_plan_is_told_by_what_made_it_another(tmp_path: Path) -> None:
     assert refused(limit=1) == ["options.limit: 0 -> 1", "images: 2 -> 1"]
     (tmp_path / "photos" / "a.jpg").unlink()
     (line,) = refused()
-    assert line.startswith("source: 2 images -> 1 images, first difference in shard folder-train-000000")
+    assert line.startswith("source: 2 images -> 1 image, first difference in shard folder-train-000000")

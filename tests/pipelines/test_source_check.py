@@ -104,7 +104,7 @@ def test_a_resumed_run_names_what_has_changed_in_committed_shards(made: Made) ->
     assert note_touched(made.photos, made.shards, *made.records()) == []
     made.replace("a/p2.jpg")
     (note,) = note_touched(made.photos, made.shards, *made.records())
-    assert note.startswith("1 photos have changed since their shards were made")
+    assert note.startswith("1 photo has changed since the shards were made")
     assert "(a/p2.jpg)" in note
     assert "verify --source" in note
 
@@ -122,7 +122,7 @@ def test_few_of_many_young_photos_are_compared(made: Made, monkeypatch: pytest.M
     for path in made.photos.rglob("*.jpg"):
         os.utime(path)
     (note,) = note_touched(made.photos, made.shards, *made.records())
-    assert note.startswith("6 photos are younger than their shards, 2 of them were compared")
+    assert note.startswith("6 photos are younger than the shards, 2 of them were compared")
 
 
 def test_a_long_look_is_broken_off_and_says_so(made: Made) -> None:
