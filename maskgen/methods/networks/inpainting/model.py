@@ -133,23 +133,29 @@ class Inpainting:
         if not region.area:
             return keep_photo(image)
         hole = grow_mask(mask, margin_px(image.shape))
-        if hole.all():
+        unknown = self._unknown(hole)
+        if hole.all() or unknown.all():  # the model would have nothing to go by
             return mean_fill(image, mask, region)
         window = slice(region.y0, region.y1), slice(region.x0, region.x1)
         size = (image.shape[1], image.shape[0])
         fill = np.asarray(
-            cv2.resize(self._paint(image, hole), size, interpolation=cv2.INTER_LINEAR), np.uint8
+            cv2.resize(self._paint(image, hole, unknown), size, interpolation=cv2.INTER_LINEAR), np.uint8
         )
         out = image.copy()
         out[window] = blend_fill(fill[window], image[window], hole, window)
         return Filled(out, "onnx", region)
 
-    def _paint(self, image: RGB, hole: HardMask) -> RGB:
+    def _unknown(self, hole: HardMask) -> HardMask:
+        """(S, S) bool: the pixels at the model's side that hold anything of the hole, and one around them."""
+        covered = resize_antialias(
+            np.repeat(hole[..., None].astype(np.uint8) * 255, 3, axis=2), self.declaration.side
+        )
+        return grow_mask(covered[..., 0] > 0, 1)
+
+    def _paint(self, image: RGB, hole: HardMask, unknown: HardMask) -> RGB:
         """(S, S, 3) uint8: what the model makes of the photo without its hole."""
         side, declaration = self.declaration.side, self.declaration
         small = resize_antialias(np.where(hole[..., None], np.uint8(0), image), side).copy()
-        covered = resize_antialias(np.repeat(hole[..., None].astype(np.uint8) * 255, 3, axis=2), side)
-        unknown = grow_mask(covered[..., 0] > 0, 1)
         small[unknown] = 0
         photo = small.transpose(2, 0, 1)[None].astype(np.float32) * np.float32(declaration.image_range / 255)
         raw = self.run(photo, unknown[None, None].astype(np.float32)).astype(np.float32, copy=False)

@@ -11,6 +11,7 @@ from inpainting_models import RUNTIMES, SIDE, blurring
 from maskgen.backgrounds.make import covered_region
 from maskgen.backgrounds.region import grow_mask, margin_px
 from maskgen.errors import ImageFault, UsageError
+from maskgen.methods.networks.inpainting.declaration import InpaintingDeclaration
 from maskgen.methods.networks.inpainting.model import (
     Inpainting,
     InpaintingOptions,
@@ -81,3 +82,33 @@ def test_what_is_resolved_needs_the_declarations_file_no_more(tmp_path: Path) ->
     assert f'"side":{SIDE}' in resolved.network
     with pytest.raises(UsageError, match="--background-weights"):
         resolve_inpainting(InpaintingOptions("", "lama"))
+
+
+@pytest.mark.parametrize("known", [(slice(0, 12), slice(None)), (slice(None), slice(70, 80))])
+def test_a_hole_that_leaves_the_model_no_pixel_is_filled_with_the_mean(known: tuple[slice, slice]) -> None:
+    """A few rows or columns are known, fewer than one pixel of the model's side holds."""
+    mask = np.ones((600, 80), np.bool_)
+    mask[known] = False
+    photo = np.full((600, 80, 3), (40, 90, 140), np.uint8)
+    assert not grow_mask(mask, margin_px(photo.shape)).all()
+
+    def run(small: np.ndarray, hole: np.ndarray) -> np.ndarray:
+        return np.full_like(small, np.nan if hole.all() else 0.5)
+
+    filled = Inpainting(run, InpaintingDeclaration(side=16))(photo, mask)
+    assert filled.how == "mean"
+    assert np.array_equal(filled.image, photo)
+
+
+def test_a_few_known_pixels_of_the_models_side_are_enough() -> None:
+    mask = np.ones((600, 80), np.bool_)
+    mask[:200] = False
+    seen: list[np.ndarray] = []
+
+    def run(small: np.ndarray, hole: np.ndarray) -> np.ndarray:
+        seen.append(hole[0, 0] > 0)
+        return np.full_like(small, 0.5)
+
+    maker = Inpainting(run, InpaintingDeclaration(side=16))
+    assert maker(np.zeros((600, 80, 3), np.uint8), mask).how == "onnx"
+    assert 0 < (~seen[0]).sum() <= 64
