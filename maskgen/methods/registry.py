@@ -27,6 +27,7 @@ from .networks.deepusps.method import DEEPUSPS, RELEASED
 from .networks.known import KNOWN_NETWORKS
 from .networks.onnx.method import ONNX, declared_network
 from .networks.u2net.method import U2NET, U2NETP
+from .networks.vit.method import FOUND, TOKENCUT
 from .spec import MethodSpec
 
 _PRIOR = ("numpy", "scipy", "scikit-image", "opencv-python-headless")
@@ -94,6 +95,18 @@ METHODS: dict[str, MethodSpec] = {
         for name, known in KNOWN_NETWORKS.items()
         if name not in ("u2net", "u2netp")  # which have layers here
     },
+    "tokencut": MethodSpec(
+        summary="TokenCut (Wang et al., CVPR 2022) over a DINO or DINOv2 ViT; needs --weights",
+        threshold=0.5,
+        network=TOKENCUT,
+        libraries=_NETWORK,
+    ),
+    "found": MethodSpec(
+        summary="FOUND (Siméoni et al., CVPR 2023) over its DINO ViT; needs --weights",
+        threshold=0.5,
+        network=FOUND,
+        libraries=_NETWORK,
+    ),
     "onnx": MethodSpec(
         summary="any saliency network as an ONNX file; needs --weights and --network",
         threshold=0.5,
