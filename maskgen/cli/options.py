@@ -178,9 +178,9 @@ class GroupedOption(click.Option):
         try:
             return super().process_value(ctx, value)
         except click.MissingParameter as error:
-            if not self.type.get_missing_message(self, ctx):
-                error.message = self.help or ""
-            raise
+            if self.type.get_missing_message(self, ctx):
+                raise
+            raise click.MissingParameter(self.help, ctx=ctx, param=self) from error
 
     def get_help_record(self, ctx: click.Context) -> tuple[str, str] | None:
         """Without the former spelling."""
