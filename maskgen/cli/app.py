@@ -21,6 +21,7 @@ COMMANDS = {
     "preview": "A contact sheet: photo | mask | overlay | background.",
     "weights": "Published networks that are fetched by name: list, get, path.",
     "deepusps": "Learn masks from unlabeled photos; run again to resume.",
+    "distill": "Teach a fast mask network what slow or noisy methods find; run again to resume.",
     "eval": "Masks against true masks: F, E, S, MAE, IoU.",
     "compare": "Several mask sets against one truth: a table, and a sheet of the images they disagree on.",
     "export-onnx": "A U²-Net checkpoint as an ONNX model, checked against torch.",

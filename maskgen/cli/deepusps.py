@@ -21,8 +21,8 @@ from .terminal import echo_err
 from .units import format_time
 
 if TYPE_CHECKING:
-    from maskgen.pipelines.deepusps.settings.settings import Settings
-    from maskgen.pipelines.deepusps.work_folder import WorkFolder
+    from maskgen.pipelines.distill.settings.settings import Settings
+    from maskgen.pipelines.distill.work_folder import WorkFolder
 
 _SHOWN = 20
 WorkArgument = Annotated[ExistingFolder, Spelling(argument=True)]
@@ -59,17 +59,21 @@ class SourceOptions:
 
     def open(self) -> tuple[WorkFolder, Settings]:
         """The training that these options ask for, in its folder."""
-        from maskgen.pipelines.deepusps.run import begin
-        from maskgen.pipelines.deepusps.settings.settings import Request
-
         images = (f"images={self.images}",) if self.images else ()
         names = ("output", "inputs", "dataset", "split", "preset", "init", "seed")
         values = {name: getattr(self, name) for name in names}
-        request = Request(**values, changes=(*self.changes, *images))
-        work, settings, notes = begin(request, shlex.join(["maskgen", *sys.argv[1:]]))
-        for note in notes:
-            echo_err(f"maskgen: note: {note}")
-        return work, settings
+        return open_training(**values, changes=(*self.changes, *images))
+
+
+def open_training(**values: Any) -> tuple[WorkFolder, Settings]:
+    """The training that a request asks for, with its notes on stderr."""
+    from maskgen.pipelines.distill.run import begin
+    from maskgen.pipelines.distill.settings.settings import Request
+
+    work, settings, notes = begin(Request(**values), shlex.join(["maskgen", *sys.argv[1:]]))
+    for note in notes:
+        echo_err(f"maskgen: note: {note}")
+    return work, settings
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -175,47 +179,40 @@ def command() -> None:
 @click_command("run", RunCommandOptions, command)
 def run_command(options: RunCommandOptions) -> None:
     """All steps: photos, priors, train, fuse, export, and the report. The same command resumes."""
-    from maskgen.pipelines.deepusps.run import STEPS
+    from maskgen.pipelines.distill.run import STEPS
 
-    folder = _do(STEPS, options.source.open, options.process, options.hardware)
-    _report(folder, 24)
-    if options.as_json:
-        click.echo(json.dumps(_status(folder)))
-    else:
-        from maskgen.pipelines.deepusps.work_folder import REPORT, WEIGHTS
-
-        click.echo(f"{folder / WEIGHTS}: the network, for --method deepusps --weights")
-        click.echo(f"{folder / REPORT}: the report")
+    do_steps(STEPS, options.source.open, options.process, options.hardware)
+    show_results(options.source.output, as_json=options.as_json)
 
 
 @click_command("photos", PhotosOptions, command)
 def photos_command(options: PhotosOptions) -> None:
     """Draw and decode the photos; this begins a training."""
-    _do(("photos",), options.source.open, options.process)
+    do_steps(("photos",), options.source.open, options.process)
 
 
 @click_command("priors", PriorsOptions, command)
 def priors_command(options: PriorsOptions) -> None:
     """Compute the training-free maps of every photo."""
-    _do(("priors",), lambda: _open(options.work), options.process)
+    do_steps(("priors",), lambda: _open(options.work), options.process)
 
 
 @click_command("train", TrainOptions, command)
 def train_command(options: TrainOptions) -> None:
     """Refine each prior's maps in rounds of training."""
-    _do(("train",), lambda: _open(options.work), hardware=options.hardware)
+    do_steps(("train",), lambda: _open(options.work), hardware=options.hardware)
 
 
 @click_command("fuse", TrainOptions, command)
 def fuse_command(options: TrainOptions) -> None:
     """Train the network on all refined maps at once."""
-    _do(("fuse",), lambda: _open(options.work), hardware=options.hardware)
+    do_steps(("fuse",), lambda: _open(options.work), hardware=options.hardware)
 
 
 @click_command("export", ExportOptions, command)
 def export_command(options: ExportOptions) -> None:
     """Write the checkpoint for --method deepusps, and a JSON beside it that says how it was made."""
-    from maskgen.pipelines.deepusps.results.export import export
+    from maskgen.pipelines.distill.results.export import export
 
     work, settings = _open(options.work)
     click.echo(f"{export(work, settings, options.output, options.phase, half=options.half)}")
@@ -249,18 +246,33 @@ def report_command(options: ReportOptions) -> None:
     click.echo(str(_report(options.work, options.count)))
 
 
-def _do(
+def show_results(folder: Path, *, as_json: bool) -> None:
+    """Write the report of a finished training, and say what lies where."""
+    from maskgen.pipelines.distill.status import weights_path
+    from maskgen.pipelines.distill.work_folder import REPORT
+
+    _report(folder, 24)
+    if as_json:
+        click.echo(json.dumps(_status(folder)))
+        return
+    work, settings = _open(folder)
+    click.echo(f"{weights_path(work, settings)}: the network, for --method {settings.method} --weights")
+    click.echo(f"{folder / REPORT}: the report")
+
+
+def do_steps(
     steps: tuple[str, ...],
     opened: Callable[[], tuple[WorkFolder, Settings]],
     process: ProcessOptions = ProcessOptions(),
     hardware: HardwareOptions = HardwareOptions(),
+    min_iou: float = 0.0,
 ) -> Path:
     """Run steps with progress on stderr; returns the training's folder."""
     from ..processes.signals import StopSignals
 
     with StopSignals():
-        from maskgen.pipelines.deepusps.run import RunHooks, run
-        from maskgen.pipelines.deepusps.training.phase import Hardware
+        from maskgen.pipelines.distill.run import RunHooks, run
+        from maskgen.pipelines.distill.training.phase import Hardware
 
         work, settings = opened()
         trained_on = Hardware(**vars(hardware), note=lambda text: echo_err(f"maskgen: note: {text}"))
@@ -275,6 +287,7 @@ def _do(
                 trained_on,
                 lambda at: bar.show(at.done, at.total, describe_progress(at)),
                 finished,
+                min_iou=min_iou,
             )
             run(work, settings, steps, hooks)
     return Path(work.root)
@@ -282,21 +295,21 @@ def _do(
 
 def _open(folder: Path) -> tuple[WorkFolder, Settings]:
     """The training that lies in a folder."""
-    from maskgen.pipelines.deepusps.settings.settings import read_settings
-    from maskgen.pipelines.deepusps.work_folder import open_work_folder
+    from maskgen.pipelines.distill.settings.settings import read_settings
+    from maskgen.pipelines.distill.work_folder import open_work_folder
 
     work = open_work_folder(folder)
     return work, read_settings(work)
 
 
 def _status(folder: Path) -> dict[str, Any]:
-    from maskgen.pipelines.deepusps.status import status
+    from maskgen.pipelines.distill.status import status
 
     return status(*_open(folder))
 
 
 def _report(folder: Path, count: int) -> Path:
-    from maskgen.pipelines.deepusps.results.report import write_report
+    from maskgen.pipelines.distill.results.report import write_report
 
     return write_report(*_open(folder), count)
 

@@ -77,20 +77,22 @@ def _export(method: str, weights: Path, side: int) -> tuple[bytes, float]:
         UsageError: the weights are not those of the network.
     """
     try:
-        import maskgen.methods.networks.u2net.onnx_export as export
-
+        from ..methods import MethodOptions
+        from ..methods.networks.onnx import translate
+        from ..methods.networks.u2net.method import u2net_input
+        from ..methods.networks.u2net.onnx_export import u2net_to_onnx
         from ..methods.networks.u2net.weights import load_network
     except ImportError as error:
         remedy = "pip install 'maskgen[train,onnx]'"
         raise EnvironmentFault("the export needs torch", cause=str(error), remedy=remedy) from error
     network = load_network(method, weights)
     echo_err("maskgen: tracing the network, about a minute")
-    model = export.u2net_to_onnx(network, side, method)
+    model = u2net_to_onnx(network, side, method)
     echo_err(f"maskgen: comparing the model with torch's float64 on {len(_PHOTOS)} photos")
-    difference = export.export_error(network, model, _photos(side))
-    if difference > export.MAX_ERROR:
+    difference = translate.export_error(network, model, _photos(side), u2net_input(MethodOptions()))
+    if difference > translate.MAX_ERROR:
         raise EnvironmentFault(
-            f"the exported model is {difference:.1e} from torch's float64, at most {export.MAX_ERROR:.0e} "
+            f"the exported model is {difference:.1e} from torch's float64, at most {translate.MAX_ERROR:.0e} "
             "is right",
             cause="a fault in this version of torch or of the runtime",
             remedy="try another version; nothing was written",

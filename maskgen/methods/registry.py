@@ -26,6 +26,7 @@ from __future__ import annotations
 from .networks.deepusps.method import DEEPUSPS, RELEASED
 from .networks.known import KNOWN_NETWORKS
 from .networks.onnx.method import ONNX, declared_network
+from .networks.student.method import STUDENT
 from .networks.u2net.method import U2NET, U2NETP
 from .networks.vit.method import FOUND, TOKENCUT
 from .spec import MethodSpec
@@ -83,6 +84,12 @@ METHODS: dict[str, MethodSpec] = {
         network=DEEPUSPS,
         released=str(RELEASED),
         refine="vote",  # own: the released test has crf
+        libraries=_NETWORK,
+    ),
+    "student": MethodSpec(
+        summary="a small network that `maskgen distill` has taught; needs --weights",
+        threshold=0.5,
+        network=STUDENT,
         libraries=_NETWORK,
     ),
     **{

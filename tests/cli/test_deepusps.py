@@ -16,10 +16,10 @@ from click.testing import CliRunner, Result
 from maskgen.cli.app import cli
 from maskgen.cli.deepusps import command, describe_progress
 from maskgen.errors import UsageError
-from maskgen.pipelines.deepusps.progress import Progress
-from maskgen.pipelines.deepusps.run import STEPS
-from maskgen.pipelines.deepusps.settings.presets import SHOWN
-from maskgen.pipelines.deepusps.settings.settings import DATASETS
+from maskgen.pipelines.distill.progress import Progress
+from maskgen.pipelines.distill.run import STEPS
+from maskgen.pipelines.distill.settings.presets import SHOWN
+from maskgen.pipelines.distill.settings.settings import DATASETS
 
 
 def invoke(*arguments: str) -> Result:
@@ -112,7 +112,7 @@ def test_no_input_and_no_training_are_said_plainly(tmp_path: Path) -> None:
     with pytest.raises(UsageError, match="needs --input"):
         invoke("run", "--output", str(tmp_path / "work"))
     for step in ("priors", "train", "fuse", "export", "status", "report"):
-        with pytest.raises(UsageError, match="no DeepUSPS training"):
+        with pytest.raises(UsageError, match="no training is in this folder"):
             invoke(step, str(tmp_path))
 
 

@@ -24,8 +24,11 @@ from maskgen.methods.networks.u2net.weights import load_network
 onnx = pytest.importorskip("onnx")
 pytest.importorskip("onnxruntime")
 
+from maskgen.methods import MethodOptions  # noqa: E402 - needs the extra
 from maskgen.methods.networks.onnx.session import model_runner  # noqa: E402
-from maskgen.methods.networks.u2net.onnx_export import export_error, u2net_to_onnx  # noqa: E402 - needs the extra
+from maskgen.methods.networks.onnx.translate import export_error  # noqa: E402 - needs the extra
+from maskgen.methods.networks.u2net.method import u2net_input  # noqa: E402 - needs the extra
+from maskgen.methods.networks.u2net.onnx_export import u2net_to_onnx  # noqa: E402 - needs the extra
 
 RUNTIMES = ["onnxruntime", *(["openvino"] if importlib.util.find_spec("openvino") else [])]
 Call = Callable[..., tuple[int, str, str]]
@@ -127,10 +130,11 @@ def test_the_check_sees_a_model_that_is_not_the_network(weights: Path) -> None:
     network = load_network("u2netp", weights)
     model = u2net_to_onnx(network, 64)
     photos = np.random.default_rng(0).integers(0, 256, (2, 64, 64, 3), dtype=np.uint8)
-    assert export_error(network, model, photos) <= 1e-4
+    how = u2net_input(MethodOptions())
+    assert export_error(network, model, photos, how) <= 1e-4
     with torch.no_grad():
         network.side3.bias += 0.01
-    assert export_error(network, model, photos) > 1e-4
+    assert export_error(network, model, photos, how) > 1e-4
 
 
 @pytest.mark.slow

@@ -1,8 +1,7 @@
-"""The method deepusps: its file of weights, its errors, its maps."""
+"""The method deepusps: its weights, its errors, its maps."""
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 
 import numpy as np
@@ -13,8 +12,8 @@ pytest.importorskip("safetensors")
 
 from maskgen.errors import UsageError  # noqa: E402
 from maskgen.methods import MethodOptions, check_precision, load_network, make_method, network_input  # noqa: E402
+from maskgen.methods.networks.checkpoint import encode_weights  # noqa: E402
 from maskgen.methods.networks.deepusps.layers import normalize_photos  # noqa: E402
-from maskgen.methods.networks.deepusps.method import encode_weights, read_metadata  # noqa: E402
 from maskgen.methods.networks.deepusps.network import build_network  # noqa: E402
 from maskgen.methods.refine.vote import refine_vote  # noqa: E402
 
@@ -25,7 +24,7 @@ METADATA = {"network": "small", "side": "64", "preset": "test", "data": "0" * 64
 def weights(tmp_path_factory: pytest.TempPathFactory) -> Path:
     torch.manual_seed(0)
     path = tmp_path_factory.mktemp("weights") / "small.safetensors"
-    path.write_bytes(encode_weights(build_network("small").state_dict(), METADATA))
+    path.write_bytes(encode_weights("deepusps", build_network("small").state_dict(), METADATA))
     return path
 
 
@@ -35,25 +34,6 @@ def photo(height: int = 90, width: int = 120) -> np.ndarray:
 
 def options(path: Path, **changes: str) -> MethodOptions:
     return MethodOptions(weights=str(path), **{"refine": "none", **changes})  # type: ignore[arg-type]
-
-
-def test_metadata_come_back(weights: Path) -> None:
-    assert read_metadata(weights) == {"maskgen": "deepusps", **METADATA}
-
-
-def test_equal_weights_and_metadata_are_equal_bytes(tmp_path: Path) -> None:
-    from safetensors.torch import load_file
-
-    state = {"b": torch.arange(6.0).reshape(2, 3), "a": torch.tensor([7], dtype=torch.int64)}
-    metadata = {**METADATA, **{f"key{number}": "é" * number for number in range(9)}}
-    turns = [metadata, dict(reversed(metadata.items()))] * 4
-    for number, facts in enumerate(turns):
-        (tmp_path / f"{number}.safetensors").write_bytes(encode_weights(state, facts))
-    assert len({path.read_bytes() for path in tmp_path.iterdir()}) == 1
-    assert read_metadata(tmp_path / "0.safetensors") == {"maskgen": "deepusps", **metadata}
-    found = load_file(tmp_path / "0.safetensors")
-    assert found.keys() == state.keys()
-    assert all(torch.equal(found[name], value) for name, value in state.items())
 
 
 def test_photos_are_prepared_at_the_side_of_the_weights(weights: Path) -> None:
@@ -130,66 +110,36 @@ def test_options_that_it_does_not_have(weights: Path, changes: dict[str, str], w
         make_method("deepusps", options(weights, **changes))
 
 
+def test_files_of_others_are_refused(tmp_path: Path) -> None:
+    path = tmp_path / "other.safetensors"
+    path.write_bytes(encode_weights("student", {}, METADATA))
+    with pytest.raises(UsageError, match="no checkpoint of deepusps"):
+        make_method("deepusps", options(path))
+    path.write_bytes(encode_weights("deepusps", {}, {**METADATA, "side": "8"}))
+    with pytest.raises(UsageError, match="the weights name a side of"):
+        make_method("deepusps", options(path))
+
+
 def test_weights_that_are_not_there() -> None:
     with pytest.raises(UsageError, match="no such weights file"):
         make_method("deepusps", MethodOptions(weights="absent.safetensors"))
-
-
-def header(content: object) -> bytes:
-    text = json.dumps(content).encode()
-    return len(text).to_bytes(8, "little") + text
-
-
-@pytest.mark.parametrize(
-    "content",
-    [
-        b"",
-        b"\xff" * 8,
-        b"\xff\xff\xff\xff\xff\xff\xff\xff{}",
-        header({}),
-        header([]),
-        header({"__metadata__": {}}),
-        header({"__metadata__": {"maskgen": "other", "network": "small", "side": "64"}}),
-        header({"__metadata__": {"maskgen": "deepusps", "network": "small"}}),
-        (10_000).to_bytes(8, "little") + b"[" * 10_000,
-        header({"__metadata__": 3}),
-    ],
-)
-def test_files_of_others_are_refused(tmp_path: Path, content: bytes) -> None:
-    path = tmp_path / "other.safetensors"
-    path.write_bytes(content)
-    with pytest.raises(UsageError, match="no checkpoint of deepusps"):
-        make_method("deepusps", options(path))
-
-
-@pytest.mark.parametrize("side", ["", "64.5", "-64", "8", "99999"])
-def test_a_side_that_is_none(tmp_path: Path, side: str) -> None:
-    path = tmp_path / "w.safetensors"
-    path.write_bytes(encode_weights({}, {**METADATA, "side": side}))
-    with pytest.raises(UsageError, match="the weights name a side of"):
-        make_method("deepusps", options(path))
 
 
 @pytest.mark.slow
 def test_weights_of_another_network_and_broken_ones(tmp_path: Path) -> None:
     path = tmp_path / "w.safetensors"
     state = build_network("small").state_dict()
-    path.write_bytes(encode_weights(state, {**METADATA, "network": "resnet18"}))
+    path.write_bytes(encode_weights("deepusps", state, {**METADATA, "network": "resnet18"}))
     with pytest.raises(UsageError, match="not those of deepusps's network resnet18"):
         make_method("deepusps", options(path))
-    path.write_bytes(encode_weights(state, {**METADATA, "network": "smal"}))
+    path.write_bytes(encode_weights("deepusps", state, {**METADATA, "network": "smal"}))
     with pytest.raises(UsageError, match="unknown network 'smal'"):
         make_method("deepusps", options(path))
     state["decoder.head.bias"][0] = torch.nan
-    path.write_bytes(encode_weights(state, METADATA))
+    path.write_bytes(encode_weights("deepusps", state, METADATA))
     with pytest.raises(UsageError, match="not finite"):
         make_method("deepusps", options(path))
     whole = path.read_bytes()
     path.write_bytes(whole[:-100])
     with pytest.raises(UsageError, match="cannot be read"):
         make_method("deepusps", options(path))
-
-
-def test_metadata_must_name_network_and_side() -> None:
-    with pytest.raises(UsageError, match="lack side"):
-        encode_weights({}, {"network": "small"})

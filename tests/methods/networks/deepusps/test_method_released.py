@@ -17,7 +17,8 @@ pytest.importorskip("torch")
 pytest.importorskip("safetensors")
 
 from maskgen.methods import MethodOptions, make_method
-from maskgen.methods.networks.deepusps.method import RELEASED, read_metadata
+from maskgen.methods.networks.checkpoint import read_metadata
+from maskgen.methods.networks.deepusps.method import RELEASED
 
 
 def facts() -> dict[str, object]:
@@ -33,7 +34,7 @@ def test_they_are_small_and_those_that_the_facts_speak_of() -> None:
         "bytes": len(weights),
         "sha256": hashlib.sha256(weights).hexdigest(),
     }
-    assert read_metadata(RELEASED)["data"] == said["data"]
+    assert read_metadata("deepusps", RELEASED)["data"] == said["data"]
 
 
 def test_every_photo_has_a_name_and_a_hash_and_no_place_of_any_machine() -> None:

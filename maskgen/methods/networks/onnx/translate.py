@@ -1,0 +1,245 @@
+"""A network of maskgen as an ONNX model.
+
+`torch.export` gives the network as a list of ATen operators, of which ours need a dozen; each is written
+here as one ONNX node. (torch's own ONNX exporters need the package onnxscript, or are deprecated and leave
+600 nodes of shape arithmetic.)
+"""
+
+from __future__ import annotations
+
+import importlib
+import importlib.util
+from collections.abc import Callable, Sequence
+from copy import deepcopy
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import torch
+
+from maskgen.errors import EnvironmentFault, UsageError
+from maskgen.version import __version__
+
+from .arrays import planes
+from .file import read_model
+from .session import model_runner
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+    from torch import fx, nn
+
+    from maskgen.methods.network import NetworkInput
+
+    from .declaration import Declaration
+
+OPSET = 18
+"""The first whose Resize takes sizes of chosen axes; both runtimes have it since 2023."""
+IR_VERSION = 8
+INPUT, OUTPUT = "photo", "saliency"
+MAX_ERROR = 1e-4
+"""Of the saliency between torch and the exported model, above which the export has failed."""
+RUNTIMES = ("onnxruntime", "openvino")
+
+
+def network_to_onnx(network: nn.Module, side: int, name: str, words: str, declaration: Declaration) -> bytes:
+    """A network in eval mode as an ONNX file.
+
+    (batch, 3, side, side) float32 in, (batch, 1, side, side) in [0, 1] out.
+
+    Args:
+        network: on the CPU, its batch norms folded.
+        side: of the square input, px.
+        name: kept in the file with the tool's version.
+        words: how photos are prepared, for people.
+        declaration: the same, for `--network`; kept in the file.
+
+    Raises:
+        EnvironmentFault: the package onnx is not installed.
+        UsageError: the network has an operator that is not known here.
+    """
+    if importlib.util.find_spec("onnx") is None:
+        raise EnvironmentFault("the package onnx is not installed", remedy="pip install 'maskgen[onnx]'")
+    helper, numpy_helper = (importlib.import_module(f"onnx.{part}") for part in ("helper", "numpy_helper"))
+    program = torch.export.export(network, (torch.zeros(1, 3, side, side),))
+    signature = program.graph_signature
+    names = {signature.user_inputs[0]: INPUT, signature.user_outputs[0]: OUTPUT}  # pyright: ignore[reportIndexIssue]
+    translation = _Translation(helper, numpy_helper, names)
+    for placeholder, key in {**signature.inputs_to_parameters, **signature.inputs_to_buffers}.items():
+        translation.constant(str(placeholder), program.state_dict[key].detach().numpy())
+    for node in program.graph.nodes:
+        if node.op == "call_function":
+            translation.add(node)
+    float32 = importlib.import_module("onnx").TensorProto.FLOAT
+    graph = helper.make_graph(
+        translation.nodes,
+        name,
+        [helper.make_tensor_value_info(INPUT, float32, ["batch", 3, side, side])],
+        [helper.make_tensor_value_info(OUTPUT, float32, ["batch", 1, side, side])],
+        translation.constants,
+    )
+    model = helper.make_model(
+        graph,
+        opset_imports=[helper.make_opsetid("", OPSET)],
+        ir_version=IR_VERSION,
+        producer_name="maskgen",
+        producer_version=__version__,
+        doc_string=f"{name}: {words}; a saliency map in [0, 1].",
+    )
+    helper.set_model_props(model, {"network": name, "side": str(side), "declaration": declaration.render()})
+    importlib.import_module("onnx").checker.check_model(model)
+    return bytes(model.SerializeToString())
+
+
+class _Translation:
+    """ONNX nodes and constants, made one ATen node at a time."""
+
+    def __init__(self, helper: Any, numpy_helper: Any, names: dict[str, str]) -> None:
+        self._helper, self._numpy_helper, self._names = helper, numpy_helper, names
+        self.nodes: list[Any] = []
+        self.constants: list[Any] = []
+
+    def constant(self, name: str, values: NDArray[Any]) -> str:
+        self.constants.append(self._numpy_helper.from_array(np.ascontiguousarray(values), name))
+        return name
+
+    def add(self, node: fx.Node) -> None:
+        operator = str(node.target)
+        if operator not in _OPERATORS or node.kwargs:
+            raise _unknown(node, f"with {', '.join(node.kwargs)}" if node.kwargs else "")
+        kind, inputs, attributes = _OPERATORS[operator](self, node)
+        names = [self.name(value) for value in inputs]
+        self.nodes.append(self._helper.make_node(kind, names, [self.name(node)], **attributes))
+
+    def name(self, value: fx.Node | str) -> str:
+        name = value if isinstance(value, str) else value.name
+        return self._names.get(name, name)
+
+
+_Onnx = tuple[str, Sequence[Any], dict[str, Any]]
+"""Kind of node, inputs, attributes."""
+
+
+def _conv(_: _Translation, node: fx.Node) -> _Onnx:
+    x, weight, bias, *rest = node.args
+    stride, padding, dilation, groups = _fill_defaults(rest, [1, 1], [0, 0], [1, 1], 1)
+    window: dict[str, Any] = {"strides": stride, "pads": [*_pair(padding), *_pair(padding)]}
+    return "Conv", (x, weight, bias), {**window, "dilations": dilation, "group": groups}
+
+
+def _pool(_: _Translation, node: fx.Node) -> _Onnx:
+    x, kernel, *rest = node.args
+    stride, padding, dilation, ceil = _fill_defaults(rest, kernel, [0, 0], [1, 1], False)
+    window = {"kernel_shape": kernel, "strides": stride, "pads": [*_pair(padding), *_pair(padding)]}
+    return "MaxPool", (x,), {**window, "dilations": dilation, "ceil_mode": int(bool(ceil))}
+
+
+def _upsample(translation: _Translation, node: fx.Node) -> _Onnx:
+    x, size, align_corners, factors = node.args
+    if factors is not None:
+        raise _unknown(node, "with factors instead of a size")
+    sizes = translation.constant(f"{node.name}_size", np.array(size, np.int64))
+    coordinates = "align_corners" if align_corners else "pytorch_half_pixel"
+    how = {"mode": "linear", "coordinate_transformation_mode": coordinates, "axes": [2, 3]}
+    return "Resize", (x, "", "", sizes), how
+
+
+def _cat(_: _Translation, node: fx.Node) -> _Onnx:
+    parts, axis = node.args
+    assert isinstance(parts, list | tuple)  # noqa: S101 - for the type checker
+    return "Concat", parts, {"axis": axis}
+
+
+def _pad(translation: _Translation, node: fx.Node) -> _Onnx:
+    x, amounts, *how = node.args
+    if any(one not in (None, 0, "constant") for one in how) or len(_pair(amounts)) != 4:
+        raise _unknown(node, "but with zeros on four sides")
+    left, right, top, bottom = _pair(amounts)
+    pads = translation.constant(f"{node.name}_pads", np.array([top, left, bottom, right], np.int64))
+    axes = translation.constant(f"{node.name}_axes", np.array([2, 3], np.int64))
+    return "Pad", (x, pads, "", axes), {"mode": "constant"}
+
+
+def _relu6(translation: _Translation, node: fx.Node) -> _Onnx:
+    names = [
+        translation.constant(f"{node.name}_{end}", np.array(value, np.float32))
+        for end, value in (("low", 0), ("high", 6))
+    ]
+    return "Clip", (node.args[0], *names), {}
+
+
+def _pool_all(_: _Translation, node: fx.Node) -> _Onnx:
+    x, side = node.args
+    if side != [1, 1]:
+        raise _unknown(node, "but to one pixel")
+    return "GlobalAveragePool", (x,), {}
+
+
+def _plain(kind: str) -> Callable[[_Translation, fx.Node], _Onnx]:
+    def plain(_: _Translation, node: fx.Node) -> _Onnx:
+        if any(isinstance(value, int | float) for value in node.args):
+            raise _unknown(node, "with a number")
+        return kind, node.args, {}
+
+    return plain
+
+
+def _unknown(node: fx.Node, words: str = "") -> UsageError:
+    return UsageError(
+        f"the network has an operator that the export does not know: {node.target} {words}".rstrip()
+    )
+
+
+def _fill_defaults(given: list[Any], *defaults: Any) -> list[Any]:
+    """An operator's arguments with the defaults that the node leaves out at the end."""
+    return [*given, *defaults[len(given) :]]
+
+
+def _pair(value: Any) -> list[int]:
+    return [int(one) for one in value]
+
+
+_OPERATORS: dict[str, Callable[[_Translation, fx.Node], _Onnx]] = {
+    "aten.conv2d.default": _conv,
+    "aten.max_pool2d.default": _pool,
+    "aten.upsample_bilinear2d.vec": _upsample,
+    "aten.cat.default": _cat,
+    "aten.pad.default": _pad,
+    "aten.constant_pad_nd.default": _pad,
+    "aten.relu6.default": _relu6,
+    "aten.relu6_.default": _relu6,
+    "aten.adaptive_avg_pool2d.default": _pool_all,
+    "aten.relu.default": _plain("Relu"),
+    "aten.relu_.default": _plain("Relu"),
+    "aten.add.Tensor": _plain("Add"),
+    "aten.sigmoid.default": _plain("Sigmoid"),
+}
+
+
+def export_error(
+    network: nn.Module,
+    model: bytes,
+    photos: NDArray[np.uint8],
+    input: NetworkInput,  # noqa: A002
+) -> float:
+    """The largest difference of saliency, in [0, 1], between torch's float64 and the exported model.
+
+    Against float64, since torch's own float32 rounds by up to 8e-5 on some CPUs (U²-Net-p). The photos are
+    given as one batch, so that the free batch axis is tried as well.
+
+    Args:
+        network: that was exported, on the CPU.
+        model: its ONNX file.
+        photos: (B, side, side, 3) uint8 RGB.
+        input: how the network wants them.
+
+    Raises:
+        EnvironmentFault: no runtime is installed that could run the model.
+    """
+    installed = [name for name in RUNTIMES if importlib.util.find_spec(name)]
+    if not installed:
+        remedy = "pip install 'maskgen[onnx]'"
+        raise EnvironmentFault("no runtime is installed that could check the model", remedy=remedy)
+    x = planes(photos, input)
+    with torch.inference_mode():
+        wanted = deepcopy(network).double()(torch.from_numpy(x).double()).numpy()
+    got = model_runner(read_model(model), installed[0], x.shape)(x)
+    return float(np.abs(got - wanted).max())

@@ -1,0 +1,109 @@
+"""Masks by a student: a small network that `maskgen distill` has taught by slower or noisier methods.
+
+The file of weights says in its metadata which network it holds and for photos of which size. Maps are not
+stretched: where nothing stands out the map stays empty.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from maskgen.errors import UsageError
+from maskgen.methods.network import NetworkInput
+from maskgen.methods.spec import NetworkSpec, Precisions
+
+from ..checkpoint import MAKERS, read_metadata, weights_side
+
+if TYPE_CHECKING:
+    from maskgen.methods.network import Infer
+    from maskgen.methods.spec import MethodOptions
+
+PRECISIONS: Precisions = {
+    ("openvino", "cpu"): ("fp32", "bf16"),
+    ("onnxruntime", "cpu"): ("fp32",),
+    ("torch", "cpu"): ("fp32", "bf16"),
+    ("torch", "cuda"): ("fp16", "fp32", "tf32", "bf16"),
+    ("onnxruntime", "cuda"): ("tf32", "fp32"),
+}
+"""What the network can be run in, by runtime and device, the faster first."""
+MAKER = "student"
+STRIDE = 32
+"""Of the coarsest map: sides divide by it."""
+MEAN, STD = (127 / 255,) * 3, (128 / 255,) * 3
+"""Of the released EfficientNet-lite classifiers: (RGB - 127) / 128."""
+
+
+def student_input(options: MethodOptions) -> NetworkInput:
+    """How photos are prepared: at the side that the weights name.
+
+    Raises:
+        UsageError: no such weights, no weights of this method, or an unknown kernel.
+        EnvironmentFault: the file cannot be opened.
+    """
+    path = weights_path(options)
+    side = weights_side(MAKER, path, read_metadata(MAKER, path))
+    if side % STRIDE:
+        raise UsageError(
+            f"the weights name a side of {side} px, which does not divide by {STRIDE}",
+            where=str(path),
+            cause="a damaged file",
+            remedy=MAKERS[MAKER],
+        )
+    return NetworkInput(side, MEAN, STD, divisor="255", resize=options.resize)
+
+
+def load_student(options: MethodOptions) -> Infer:
+    """A student with its weights, in one of the three runtimes.
+
+    Args:
+        options: resolved: runtime and precision are named and fit the device.
+
+    Raises:
+        UsageError: no such weights, or not this method's.
+        EnvironmentFault: a package or GPU that is not here; a file that cannot be opened.
+    """
+    from . import weights
+
+    path, photos = weights_path(options), student_input(options)
+    name = read_metadata(MAKER, path)["network"]
+    network = weights.load_student(path, name)
+    if options.runtime == "torch":
+        from .torch_runner import student_infer
+
+        return student_infer(
+            network, photos, device=options.device, precision=options.precision, compile=options.compile
+        )
+    from ..onnx.declaration import NetworkOutput
+    from ..onnx.session import onnx_infer
+    from .onnx_export import student_to_onnx
+
+    return onnx_infer(
+        student_to_onnx(network, photos, name),
+        photos,
+        NetworkOutput(0),
+        runtime=options.runtime,
+        device=options.device,
+        precision=options.precision,
+    )
+
+
+def weights_path(options: MethodOptions) -> Path:
+    """The path given with `--weights`.
+
+    Raises:
+        UsageError: there is none, or no such file.
+    """
+    if not options.weights:
+        raise UsageError(
+            "--method student needs its weights",
+            remedy="maskgen distill makes them for your own photos; give the file with --weights",
+        )
+    path = Path(options.weights)
+    if not path.is_file():
+        raise UsageError("there is no such weights file", where=str(path), remedy="check --weights")
+    return path
+
+
+STUDENT = NetworkSpec(student_input, load_student, PRECISIONS)
+"""A network of `maskgen distill`."""

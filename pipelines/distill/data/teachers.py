@@ -1,0 +1,97 @@
+"""The maps of a student's teachers: mask methods run photo by photo, or masks that are there already."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path, PurePosixPath
+
+import numpy as np
+from numpy.typing import NDArray
+
+from maskgen.errors import ImageFault
+from maskgen.io.images.decode import Limits, decode
+from maskgen.io.images.encode import resize_mask
+from maskgen.methods import make_method
+from maskgen.types import Method, SoftMask
+
+from ..settings.teachers import FILES, Teacher
+from .photos import Drawn, Opened
+
+SUFFIXES = (".png", ".webp", ".jpg", ".jpeg")
+"""Of masks in a folder, the first that is there counts."""
+
+
+@dataclass
+class TeacherMaps:
+    """The task of this step: the maps of all teachers of a photo.
+
+    Each method is made once a process, with as many threads as `OMP_NUM_THREADS` says.
+
+    Args:
+        opened: reads the photos.
+        teachers: in the order of the result.
+        side: of the square, px.
+    """
+
+    opened: Opened
+    teachers: tuple[Teacher, ...]
+    side: int
+    _methods: dict[str, Method] = field(default_factory=dict)
+
+    def __call__(self, item: tuple[Drawn, str]) -> NDArray[np.uint8]:
+        """(teachers, side, side) uint8 0..255.
+
+        Args:
+            item: the photo, and the SHA-256 that its bytes had when it was drawn.
+
+        Raises:
+            ImageFault: it cannot be read any more, has changed, or a teacher has no mask of it.
+        """
+        image = self.opened.again(*item)
+        maps = []
+        for teacher in self.teachers:
+            if teacher.method == FILES:
+                maps.append(read_mask(Path(teacher.path), item[0].path, self.opened.sources[0].max_bytes))
+                continue
+            if teacher.name not in self._methods:
+                self._methods[teacher.name] = make_method(teacher.method, teacher.options)
+            maps.append(self._methods[teacher.name](image))
+        return small_maps(maps, self.side)
+
+
+def small_maps(maps: Sequence[NDArray[np.floating]], side: int) -> NDArray[np.uint8]:
+    """Maps of a photo in [0, 1], (H, W) each, as (N, side, side) uint8 0..255."""
+    small = [resize_mask(one, (side, side)) for one in maps]
+    levels: NDArray[np.uint8] = np.rint(np.stack(small).clip(0, 1) * 255).astype(np.uint8)
+    return levels
+
+
+def read_mask(folder: Path, photo: str, max_bytes: int) -> SoftMask:
+    """The mask of a photo in a folder: under the photo's own path, with an ending of `SUFFIXES`.
+
+    Args:
+        folder: of the masks.
+        photo: its path inside its own folder.
+        max_bytes: the largest file that is read.
+
+    Returns:
+        (H, W) float32 in [0, 1]; of a file in color the mean of the channels.
+
+    Raises:
+        ImageFault: there is none, or it cannot be decoded.
+    """
+    bare = PurePosixPath(photo).with_suffix("")
+    if bare.is_absolute() or ".." in bare.parts:
+        raise ImageFault("no-mask", f"the photo's path {photo} leads out of the masks' folder")
+    for suffix in SUFFIXES:
+        path = folder / f"{bare}{suffix}"
+        if path.is_file():
+            break
+    else:
+        raise ImageFault("no-mask", f"{folder.name} holds no {bare}{SUFFIXES[0]}")
+    if path.stat().st_size > max_bytes:
+        raise ImageFault("no-mask", f"{path.name} is larger than {max_bytes} bytes")
+    image = decode(path.read_bytes(), Limits(max_bytes, 1 << 26, 1 << 14)).image
+    mask: SoftMask = (image.mean(axis=2) / 255).astype(np.float32)
+    return mask
