@@ -106,7 +106,7 @@ def test_weights_of_the_other_network_write_nothing(call: Call, weights: Path, t
 def test_a_wrong_sha256_writes_nothing(call: Call, weights: Path, tmp_path: Path) -> None:
     status, _, error = export(call, weights, tmp_path / "x.onnx", "--weights-sha256", "0" * 64)
     assert status == 2
-    assert "SHA-256" in error
+    assert "hash that was asked for" in error
     assert list(tmp_path.iterdir()) == []
 
 

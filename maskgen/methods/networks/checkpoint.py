@@ -7,13 +7,14 @@ from __future__ import annotations
 
 import importlib.util
 import json
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from maskgen.errors import EnvironmentFault, UsageError
 
 if TYPE_CHECKING:
     from pathlib import Path
 
+    from numpy.typing import NDArray
     from torch import Tensor
 
 LARGEST_HEADER_BYTES = 100_000_000  # safetensors' own limit
@@ -105,6 +106,40 @@ def read_metadata(maker: str, path: Path) -> dict[str, str]:
         cause="it has no metadata that say so",
         remedy=f"use --method {other}" if other in MAKERS and other != maker else MAKERS[maker],
     )
+
+
+def read_arrays(path: Path) -> dict[str, NDArray[Any]]:
+    """A checkpoint's tensors as they are stored; torch is not imported.
+
+    Args:
+        path: of a .safetensors file.
+
+    Raises:
+        UsageError: it is no such file, or damaged.
+        EnvironmentFault: it cannot be opened, or safetensors is not installed.
+
+    Example:
+        >>> from maskgen.methods.networks.checkpoint import read_arrays
+        >>> from maskgen.methods.networks.deepusps.method import RELEASED
+        >>> {one.dtype.name for one in read_arrays(RELEASED).values()} <= {"float16", "int64"}
+        True
+    """
+    if importlib.util.find_spec("safetensors") is None:
+        raise EnvironmentFault("safetensors is not installed", remedy="pip install 'maskgen[onnx]'")
+    from safetensors import SafetensorError
+    from safetensors.numpy import load_file
+
+    try:
+        arrays: dict[str, NDArray[Any]] = load_file(path)
+    except OSError as error:
+        raise EnvironmentFault(
+            "the weights cannot be read", where=str(path), cause=str(error), remedy="check --weights"
+        ) from error
+    except (SafetensorError, KeyError, ValueError, TypeError) as error:
+        raise UsageError(
+            "the weights are damaged", where=str(path), cause=str(error), remedy="copy or download them again"
+        ) from error
+    return arrays
 
 
 def weights_side(maker: str, path: Path, metadata: dict[str, str]) -> int:

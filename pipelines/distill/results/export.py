@@ -97,15 +97,12 @@ def export(
 def _write_onnx(weights: Path) -> dict[str, Any]:
     """The student as an ONNX model beside its checkpoint, for `--method onnx` and other projects."""
     from maskgen.methods import MethodOptions
-    from maskgen.methods.networks.checkpoint import read_metadata
+    from maskgen.methods.networks.checkpoint import read_arrays, read_metadata
     from maskgen.methods.networks.student.method import student_input
     from maskgen.methods.networks.student.onnx_export import student_to_onnx
-    from maskgen.methods.networks.student.weights import load_student
 
     name = read_metadata("student", weights)["network"]
-    model = student_to_onnx(
-        load_student(weights, name), student_input(MethodOptions(weights=str(weights))), name
-    )
+    model = student_to_onnx(read_arrays(weights), student_input(MethodOptions(weights=str(weights))), name)
     path = weights.with_suffix(".onnx")
     write_atomic(path, model)
     return {"file": path.name, "bytes": len(model), "sha256": hashlib.sha256(model).hexdigest()}

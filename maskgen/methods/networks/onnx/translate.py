@@ -148,31 +148,6 @@ def _cat(_: _Translation, node: fx.Node) -> _Onnx:
     return "Concat", parts, {"axis": axis}
 
 
-def _pad(translation: _Translation, node: fx.Node) -> _Onnx:
-    x, amounts, *how = node.args
-    if any(one not in (None, 0, "constant") for one in how) or len(_pair(amounts)) != 4:
-        raise _unknown(node, "but with zeros on four sides")
-    left, right, top, bottom = _pair(amounts)
-    pads = translation.constant(f"{node.name}_pads", np.array([top, left, bottom, right], np.int64))
-    axes = translation.constant(f"{node.name}_axes", np.array([2, 3], np.int64))
-    return "Pad", (x, pads, "", axes), {"mode": "constant"}
-
-
-def _relu6(translation: _Translation, node: fx.Node) -> _Onnx:
-    names = [
-        translation.constant(f"{node.name}_{end}", np.array(value, np.float32))
-        for end, value in (("low", 0), ("high", 6))
-    ]
-    return "Clip", (node.args[0], *names), {}
-
-
-def _pool_all(_: _Translation, node: fx.Node) -> _Onnx:
-    x, side = node.args
-    if side != [1, 1]:
-        raise _unknown(node, "but to one pixel")
-    return "GlobalAveragePool", (x,), {}
-
-
 def _plain(kind: str) -> Callable[[_Translation, fx.Node], _Onnx]:
     def plain(_: _Translation, node: fx.Node) -> _Onnx:
         if any(isinstance(value, int | float) for value in node.args):
@@ -202,11 +177,6 @@ _OPERATORS: dict[str, Callable[[_Translation, fx.Node], _Onnx]] = {
     "aten.max_pool2d.default": _pool,
     "aten.upsample_bilinear2d.vec": _upsample,
     "aten.cat.default": _cat,
-    "aten.pad.default": _pad,
-    "aten.constant_pad_nd.default": _pad,
-    "aten.relu6.default": _relu6,
-    "aten.relu6_.default": _relu6,
-    "aten.adaptive_avg_pool2d.default": _pool_all,
     "aten.relu.default": _plain("Relu"),
     "aten.relu_.default": _plain("Relu"),
     "aten.add.Tensor": _plain("Add"),

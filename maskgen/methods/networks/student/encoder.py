@@ -9,54 +9,16 @@ the same.
 
 from __future__ import annotations
 
-import math
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
+from .structure import BATCH_NORM_EPSILON, SHOWN, STEM, Stage, blocks_of, widths_of
+
 if TYPE_CHECKING:
     from collections.abc import Mapping
-
-STEM = 32
-BATCH_NORM_EPSILON = 1e-3
-"""TensorFlow's, as the released weights were trained."""
-
-
-@dataclass(frozen=True, slots=True)
-class Stage:
-    """Inverted residual blocks of one width: the first has the stride and changes the width.
-
-    Args:
-        blocks: how many, in lite0.
-        side: of the depthwise kernel.
-        stride: of the first block.
-        expansion: of the width inside a block.
-        width: of the output, in lite0.
-    """
-
-    blocks: int
-    side: int
-    stride: int
-    expansion: int
-    width: int
-
-
-STAGES = (  # table 1 of the paper
-    Stage(1, 3, 1, 1, 16),
-    Stage(2, 3, 2, 6, 24),
-    Stage(2, 5, 2, 6, 40),
-    Stage(3, 3, 2, 6, 80),
-    Stage(3, 5, 1, 6, 112),
-    Stage(4, 5, 2, 6, 192),
-    Stage(1, 3, 1, 6, 320),
-)
-SHOWN = (0, 1, 2, 4, 6)
-"""The last stage at each stride: 2, 4, 8, 16 and 32."""
-SCALES = {"lite0": (1.0, 1.0), "lite1": (1.0, 1.1), "lite2": (1.1, 1.2)}
-"""Width and depth of the lite variants, over lite0's."""
 
 
 class SameConv(nn.Conv2d):
@@ -115,13 +77,9 @@ class Encoder(nn.Module):
 
     def __init__(self, name: str) -> None:
         super().__init__()
-        width, depth = SCALES[name]
         self.stem = SameConv(3, STEM, 3, 2)
         stages, inputs = [], STEM
-        for number, stage in enumerate(STAGES):
-            ends = number in (0, len(STAGES) - 1)  # their depth is not scaled
-            outputs = scale_width(stage.width, width)
-            blocks = stage.blocks if ends else math.ceil(depth * stage.blocks)
+        for stage, outputs, blocks in blocks_of(name):
             strides = [stage.stride] + [1] * (blocks - 1)
             widths = [inputs] + [outputs] * (blocks - 1)
             made = [
@@ -130,7 +88,7 @@ class Encoder(nn.Module):
             stages.append(nn.Sequential(*made))
             inputs = outputs
         self.stages = nn.ModuleList(stages)
-        self.widths = tuple(scale_width(STAGES[number].width, width) for number in SHOWN)
+        self.widths = widths_of(name)
 
     def forward(self, x: Tensor) -> list[Tensor]:
         """(B, 3, H, W) photos, (RGB - 127) / 128, to five maps, finest first."""
@@ -141,13 +99,6 @@ class Encoder(nn.Module):
             if number in SHOWN:
                 maps.append(h)
         return maps
-
-
-def scale_width(width: int, factor: float) -> int:
-    """`width` times `factor`, to the nearest multiple of 8, but never a tenth below it."""
-    scaled = width * factor
-    rounded = max(8, int(scaled + 4) // 8 * 8)
-    return rounded + 8 if rounded < 0.9 * scaled else rounded
 
 
 def normalize_lite(photos: Tensor) -> Tensor:

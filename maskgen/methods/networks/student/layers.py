@@ -11,14 +11,10 @@ from torch.nn import functional
 from torch.nn.utils.fusion import fuse_conv_bn_eval
 
 from .encoder import Encoder
+from .structure import AUXILIARY, SIDES, WIDTHS
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
-
-WIDTHS = (24, 48, 64, 96, 128)
-"""Of the decoder's maps at strides 2, 4, 8, 16 and 32."""
-AUXILIARY = (2, 3)
-"""Which of them also give a map while training: strides 8 and 16."""
 
 
 def enlarge(x: Tensor, size: Sequence[int]) -> Tensor:
@@ -58,10 +54,10 @@ class Decoder(nn.Module):
             nn.Conv2d(inputs, outputs, 1) for inputs, outputs in zip(widths, WIDTHS, strict=True)
         )
         self.whole = nn.Conv2d(widths[-1], WIDTHS[-1], 1)
-        self.top = Separable(WIDTHS[-1], WIDTHS[-1], 5)
+        self.top = Separable(WIDTHS[-1], WIDTHS[-1], SIDES[-1])
         self.down = nn.ModuleList(nn.Conv2d(coarse, fine, 1) for fine, coarse in itertools.pairwise(WIDTHS))
         self.merge = nn.ModuleList(
-            Separable(width, width, 3 if level == 0 else 5) for level, width in enumerate(WIDTHS[:-1])
+            Separable(width, width, side) for width, side in zip(WIDTHS[:-1], SIDES[:-1], strict=True)
         )
         self.head = nn.Conv2d(WIDTHS[0], 1, 3, padding=1)
         self.auxiliary = nn.ModuleList(nn.Conv2d(WIDTHS[level], 1, 1) for level in AUXILIARY)

@@ -13,7 +13,7 @@ from maskgen.errors import UsageError
 from maskgen.methods.network import NetworkInput
 from maskgen.methods.spec import NetworkSpec, Precisions
 
-from ..checkpoint import MAKERS, read_metadata, weights_side
+from ..checkpoint import MAKERS, read_arrays, read_metadata, weights_side
 
 if TYPE_CHECKING:
     from maskgen.methods.network import Infer
@@ -63,14 +63,13 @@ def load_student(options: MethodOptions) -> Infer:
         UsageError: no such weights, or not this method's.
         EnvironmentFault: a package or GPU that is not here; a file that cannot be opened.
     """
-    from . import weights
-
     path, photos = weights_path(options), student_input(options)
     name = read_metadata(MAKER, path)["network"]
-    network = weights.load_student(path, name)
     if options.runtime == "torch":
+        from . import weights
         from .torch_runner import student_infer
 
+        network = weights.load_student(path, name)
         return student_infer(
             network, photos, device=options.device, precision=options.precision, compile=options.compile
         )
@@ -79,7 +78,7 @@ def load_student(options: MethodOptions) -> Infer:
     from .onnx_export import student_to_onnx
 
     return onnx_infer(
-        student_to_onnx(network, photos, name),
+        student_to_onnx(read_arrays(path), photos, name),
         photos,
         NetworkOutput(0),
         runtime=options.runtime,

@@ -8,11 +8,10 @@ from typing import TYPE_CHECKING
 
 import torch
 
-from maskgen.config.suggest import nearest
 from maskgen.errors import UsageError
 
 from ..u2net.weights import read_state, state_differences
-from .encoder import SCALES, Encoder, fold_classifier
+from .encoder import Encoder, fold_classifier
 from .layers import Student
 
 if TYPE_CHECKING:
@@ -28,8 +27,6 @@ def build_student(name: str) -> Student:
     Raises:
         UsageError: there is none of that name.
     """
-    if name not in SCALES:
-        raise UsageError(f"unknown student {name!r}", remedy=nearest(name, list(SCALES)))
     return Student(name)
 
 

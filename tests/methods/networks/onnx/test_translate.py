@@ -47,15 +47,10 @@ class Small(nn.Module):
 
 KNOWN: dict[str, Change] = {
     "conv": lambda net, x: net.window(x),
-    "pad": lambda net, x: net.window(F.pad(x, (0, 1, 2, 3))),
-    "nn.ZeroPad2d": lambda _, x: nn.ZeroPad2d((3, 0, 1, 2))(x),
     "relu": lambda _, x: F.relu(x),
     "relu in place": lambda _, x: F.relu(x, inplace=True),
-    "relu6": lambda _, x: F.relu6(x + x + x + x),
-    "relu6 in place": lambda _, x: F.relu6(x + x + x + x, inplace=True),
     "max pool": lambda _, x: F.max_pool2d(x, 2, 2),
     "max pool, ceil": lambda _, x: F.max_pool2d(x, 3, 2, padding=1, ceil_mode=True),
-    "mean of all": lambda _, x: x + F.adaptive_avg_pool2d(x, 1),
     "smaller": lambda _, x: F.interpolate(x, size=(7, 5), mode="bilinear", align_corners=False),
     "larger": lambda _, x: F.interpolate(x, size=(29, 31), mode="bilinear", align_corners=False),
     "corners": lambda _, x: F.interpolate(x, size=(29, 31), mode="bilinear", align_corners=True),
@@ -63,10 +58,7 @@ KNOWN: dict[str, Change] = {
 }
 UNKNOWN: dict[str, Change] = {
     "tanh": lambda _, x: torch.tanh(x),
-    "pad": lambda _, x: F.pad(x, (1, 1, 1, 1), mode="reflect"),
-    "pad with ones": lambda _, x: F.pad(x, (1, 1, 1, 1), value=1.0),
-    "pad of one axis": lambda _, x: F.pad(x, (1, 1)),
-    "mean of quarters": lambda _, x: F.adaptive_avg_pool2d(x, 2),
+    "pad": lambda _, x: F.pad(x, (1, 1, 1, 1)),
     "factors": lambda _, x: F.interpolate(x, scale_factor=2.0, mode="bilinear"),
     "a number": lambda _, x: x + 1,
     "alpha": lambda _, x: torch.add(x, x, alpha=2),

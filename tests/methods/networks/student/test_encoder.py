@@ -14,13 +14,12 @@ from torch import Tensor  # noqa: E402
 from torch.nn import functional  # noqa: E402
 
 from maskgen.methods.networks.student.encoder import (  # noqa: E402
-    SCALES,
     Encoder,
     SameConv,
     fold_classifier,
     normalize_lite,
-    scale_width,
 )
+from maskgen.methods.networks.student.structure import SCALES  # noqa: E402
 from maskgen.methods.networks.student.weights import find_classifier  # noqa: E402
 
 STRIDES = (1, 2, 2, 2, 1, 2, 1)
@@ -124,40 +123,6 @@ def test_the_released_classifier_names_what_it_sees() -> None:
     found = functional.linear(head, state["_fc.weight"], state["_fc.bias"])[0].topk(3).indices
     assert found.shape == (3,)
     assert {281, 282, 285} & set(found.tolist())  # ImageNet's tabby, tiger cat and Egyptian cat
-
-
-@pytest.mark.parametrize(
-    ("width", "factor", "wanted"),
-    [
-        (16, 1.1, 16),  # 17.6: the nearest multiple of 8 is 16, .91 of it
-        (24, 1.1, 24),  # 26.4
-        (40, 1.1, 48),  # 44: halfway, upward
-        (80, 1.1, 88),
-        (112, 1.1, 120),  # 123.2
-        (192, 1.1, 208),  # 211.2
-        (320, 1.1, 352),
-        (11, 1.0, 16),  # 8 would be a tenth and more below
-        (3, 1.0, 8),
-    ],
-)
-def test_widths_are_rounded_as_the_paper_does(width: int, factor: float, wanted: int) -> None:
-    assert scale_width(width, factor) == wanted
-
-
-@pytest.mark.parametrize(
-    ("name", "blocks", "widths"),
-    [
-        ("lite0", [1, 2, 2, 3, 3, 4, 1], (16, 24, 40, 112, 320)),
-        ("lite1", [1, 3, 3, 4, 4, 5, 1], (16, 24, 40, 112, 320)),  # depth 1.1: 2.2, 3.3, 4.4 upward
-        ("lite2", [1, 3, 3, 4, 4, 5, 1], (16, 24, 48, 120, 352)),  # depth 1.2: 2.4, 3.6, 4.8
-    ],
-)
-def test_depths_and_widths_of_the_variants(name: str, blocks: list[int], widths: tuple[int, ...]) -> None:
-    with torch.device("meta"):
-        encoder = Encoder(name)
-    assert [len(stage) for stage in encoder.stages] == blocks
-    assert encoder.widths == widths
-    assert encoder.stem.out_channels == 32  # the same in all
 
 
 @pytest.mark.slow

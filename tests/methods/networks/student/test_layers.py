@@ -8,7 +8,8 @@ torch = pytest.importorskip("torch")
 
 from torch import nn  # noqa: E402
 
-from maskgen.methods.networks.student.layers import AUXILIARY, Decoder, Saliency, Student, enlarge  # noqa: E402
+from maskgen.methods.networks.student.layers import Decoder, Saliency, Student, enlarge  # noqa: E402
+from maskgen.methods.networks.student.structure import AUXILIARY  # noqa: E402
 
 WIDTHS = (4, 6, 8, 10, 12)
 

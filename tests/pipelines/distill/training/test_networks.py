@@ -12,7 +12,7 @@ from student_kit import save_classifier  # noqa: E402
 
 from maskgen.errors import UsageError  # noqa: E402
 from maskgen.methods.networks.student.encoder import fold_classifier  # noqa: E402
-from maskgen.methods.networks.student.layers import AUXILIARY  # noqa: E402
+from maskgen.methods.networks.student.structure import AUXILIARY  # noqa: E402
 from maskgen.pipelines.distill.training.networks import (  # noqa: E402
     all_logits,
     at_size,
