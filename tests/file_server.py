@@ -98,7 +98,9 @@ def serving(content: bytes) -> Iterator[Server]:
     with Server(content) as server:
         thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
         thread.start()
-        yield server
-        server.go_on.set()
-        server.shutdown()
-        thread.join()
+        try:
+            yield server
+        finally:
+            server.go_on.set()
+            server.shutdown()
+            thread.join()
