@@ -15,7 +15,7 @@ from maskgen.config.run_config import RunConfig
 from maskgen.errors import EnvironmentFault, UsageError
 from maskgen.io.atomic import file_sha256
 from maskgen.io.download import Progress
-from maskgen.methods import METHODS, MethodOptions, resolve_network
+from maskgen.methods import METHODS, MethodOptions, network_input, resolve_network
 from maskgen.methods.networks.inpainting.model import InpaintingOptions, resolve_inpainting
 from maskgen.methods.networks.known import known_by_sha256
 from maskgen.methods.refine.registry import REFINEMENT_LIBRARIES
@@ -39,7 +39,9 @@ _INPAINTING = ("background_weights", "background_network", "background_runtime")
 _DEFAULTS: dict[str, Any] = {field.name: field.default for field in dataclasses.fields(RunConfig)}
 _EXTRAS = {"onnxruntime": "onnx", "openvino": "openvino"}
 _ALWAYS = ("numpy", "opencv-python-headless", "pillow", "pyarrow", "simplejpeg")
-_GPU_BATCH = 32  # photos per call of a model process
+_GPU_BATCH = 32
+"""Photos per call of a model process, at `_GPU_SIDE_PX`; of larger inputs as many as have as many pixels."""
+_GPU_SIDE_PX = 320
 
 
 @dataclass(frozen=True, slots=True)
@@ -162,11 +164,16 @@ def _resolve_method(config: RunConfig, progress: Progress | None) -> ResolvedCon
         precision=method.precision,
         network=method.network,
         model_process=mode,
-        batch_size=config.batch_size or (_GPU_BATCH if mode == "on" else 1),
+        batch_size=config.batch_size or (_usual_batch(config.method, method) if mode == "on" else 1),
     )
     return ResolvedConfig(
         config, method, library_versions(config), weights.sha256, devices_of(config), mode == "on"
     )
+
+
+def _usual_batch(name: str, options: MethodOptions) -> int:
+    """Photos per call of a model process: 32 at 320 px, 3 at 1024 px, which have as many pixels."""
+    return min(_GPU_BATCH, max(1, _GPU_BATCH * _GPU_SIDE_PX**2 // network_input(name, options).side ** 2))
 
 
 def _unused_draw_options(config: RunConfig) -> tuple[str, ...]:

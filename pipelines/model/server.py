@@ -93,7 +93,8 @@ class Batches:
     ) -> None:
         self.side, self.dtype = net_input.side, net_input.dtype
         self._infer = infer
-        self._size = max(batch_size, CHUNK)
+        self._call = batch_size
+        self._size = max(batch_size, -(-CHUNK // batch_size) * batch_size)  # of at least one chunk
         self._pixels = np.zeros((self._size, self.side, self.side, 3), self.dtype)
         self._meters = meters
 
@@ -110,7 +111,8 @@ class Batches:
             count += photos
         self._pixels[count:] = 0
         started = self._meters[_SINCE] = time.monotonic()
-        maps = self._infer(self._pixels)
+        calls = range(0, count, self._call)  # of less than a chunk where memory is short
+        maps = np.concatenate([self._infer(self._pixels[at : at + self._call]) for at in calls])
         self._meters[_SINCE] = 0.0
         self._meters[_BUSY_S] += time.monotonic() - started
         self._meters[_PHOTOS] += count

@@ -83,6 +83,27 @@ def test_a_network_is_resolved_to_its_file_runtime_and_precision(shared_data: Pa
     assert (asked.model_process, asked.options.batch_size) == (True, 32)
 
 
+@pytest.mark.parametrize(("side", "batch"), [(224, 32), (320, 32), (640, 8), (1024, 3), (4096, 1)])
+def test_a_process_for_the_network_takes_fewer_photos_of_large_inputs(
+    tmp_path: Path, side: int, batch: int
+) -> None:
+    onnx = pytest.importorskip("onnx")
+    pytest.importorskip("onnxruntime")
+    photo, map_ = (
+        onnx.helper.make_tensor_value_info(name, onnx.TensorProto.FLOAT, ["n", 3, side, side])
+        for name in ("photo", "map")
+    )
+    graph = onnx.helper.make_graph(
+        [onnx.helper.make_node("Identity", ["photo"], ["map"])], "g", [photo], [map_]
+    )
+    path = tmp_path / "model.onnx"
+    path.write_bytes(onnx.helper.make_model(graph).SerializeToString())
+    given = {"method": "onnx", "network": "isnet", "weights": str(path)}
+    assert resolve(wanted(**given, model_process="on")).options.batch_size == batch
+    assert resolve(wanted(**given, model_process="on", batch_size=5)).options.batch_size == 5
+    assert resolve(wanted(**given)).options.batch_size == 1
+
+
 def test_resolving_again_changes_nothing() -> None:
     once = resolve(wanted(method="vote"))
     assert resolve(once.options) == once
