@@ -198,7 +198,11 @@ def test_a_run_that_could_make_nothing_leaves_the_folder_free_for_one_with_the_r
     values = {"dataset": "sample", "output": str(output), "method": "u2netp", "limit": 1, "workers": 1}
     with pytest.raises(UsageError, match="not finite"):
         run(make_config({**values, "weights": str(broken)}))
-    assert not list(output.glob("*.json"))
+    assert not output.exists()
+    (output / "records").mkdir(parents=True)
+    with pytest.raises(UsageError, match="not finite"):
+        run(make_config({**values, "weights": str(broken)}))
+    assert list(output.iterdir()) == []  # a folder that was there stays
     assert run(make_config({**values, "weights": str(good)})).manifest.samples == 1
 
 

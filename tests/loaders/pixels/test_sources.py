@@ -97,3 +97,18 @@ def test_tiling_is_for_tiled_backgrounds_and_no_operators(drawn: Any, builder: A
     for dataset, operators in ((tiled, True), (other, False)):
         with pytest.raises(UsageError, match="tile=True"):
             check_tiling(dataset, operators=operators)
+
+
+def test_a_corrupted_mask_does_not_make_a_background_that_may_be_lent(builder: Any) -> None:
+    """Every corrupted mask has a foreground; that of sample 3 as stored has none: no donor."""
+    path = builder(samples=12, shard_size=12, empty=(3,)).path
+    corruption = Corruption(change="centred_rectangle", amount=0.25)
+    certain = replace(DONORS.views[0], background=Background(replace="donor", p=1.0))
+    recipe = Recipe(views=(certain,) * 2, corruption=corruption)
+    donors = {
+        int(ROWS[row])
+        for epoch in range(8)
+        for view in source(path, recipe).read(ROWS, 0, epoch).draws.views
+        for row in view.donor[view.kind == DONOR]
+    }
+    assert donors == {0, 7, 11, 5, 2}
