@@ -32,7 +32,8 @@ class EpochLoader(ABC):
         options: the ranks' share of an epoch, and how batches are made.
 
     Raises:
-        UsageError: an option is out of range, or the data set lacks a member that the recipe needs.
+        UsageError: an option is out of range, or the data set lacks a member, or the confidence in its masks,
+            that the recipe needs.
     """
 
     def __init__(
@@ -47,6 +48,7 @@ class EpochLoader(ABC):
         batch_size, seed = as_whole("batch_size", batch_size), as_whole("seed", seed)
         self.recipe = as_recipe(recipe)
         self.dataset = as_dataset(dataset)
+        _check_confidence(self.recipe, self.dataset)
         self._schedule = Schedule(self.dataset.samples, batch_size, options.rank, options.world, options.last)
         backgrounds = (naming.BACKGROUND,) if self.recipe.needs_backgrounds else ()
         self.reader = SampleReader(self.dataset, (naming.PHOTO, *backgrounds), on_error=options.on_error)
@@ -152,6 +154,18 @@ class EpochLoader(ABC):
             raise
         self._step, self._taken, self._busy = self._step + 1, True, False
         return batch
+
+
+def _check_confidence(recipe: Recipe, dataset: Dataset) -> None:
+    version = dataset.manifest.format
+    if recipe.min_confidence > 0 and version < naming.CONFIDENCE_SINCE:
+        raise UsageError(
+            f"the recipe asks for masks of a confidence of at least {recipe.min_confidence:g}, "
+            "and this data set has no confidences",
+            where=str(dataset.path),
+            cause=f"it is of shard format {version}; they are stored since format {naming.CONFIDENCE_SINCE}",
+            remedy="leave min_confidence out, or make the shards anew with maskgen run",
+        )
 
 
 class _Iteration:

@@ -14,9 +14,9 @@ from maskgen.shards import manifest, naming
 from maskgen.shards.manifest import Manifest
 from maskgen.shards.record import Record
 
-from .shard import COPY_AGAIN, FIXED_BYTES, Shard
+from .shard import COPY_AGAIN, Shard
 
-_NEEDED = (naming.MASK, naming.JSON, *FIXED_BYTES)
+_NEEDED = (naming.MASK, naming.JSON, naming.SAT, naming.FG, naming.META)
 
 
 def read_manifest(path: Path) -> Manifest:

@@ -167,7 +167,9 @@ def _shards_with_samples(path: Path, whole: Manifest, *, remote: bool) -> list[S
     firsts = np.cumsum([0] + [record.samples for record in whole.shards]).tolist()
 
     def opened(number: int) -> Shard:
-        return open_shard(path, whole.shards[number], whole.members, firsts[number], remote=remote)
+        return open_shard(
+            path, whole.shards[number], whole.members, firsts[number], whole.format, remote=remote
+        )
 
     with ThreadPoolExecutor(_OPENERS) as pool:
         return [shard for shard in pool.map(opened, range(len(whole.shards))) if len(shard.keys)]

@@ -5,7 +5,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -22,13 +22,13 @@ from maskgen.shards.index import VERSION as INDEX_VERSION
 from maskgen.shards.reader import check_size
 from maskgen.shards.record import Record
 
-from .shard import COPY_AGAIN, FIXED_BYTES, Shard, check_header, padded_bytes
+from .shard import COPY_AGAIN, Shard, check_header, fixed_bytes, padded_bytes
 
 _MAX_MEMBER = 2**32 - 1
 
 
 def open_shard(
-    path: Path, record: Record, members: tuple[str, ...], first: int, *, remote: bool = False
+    path: Path, record: Record, members: tuple[str, ...], first: int, version: int, *, remote: bool = False
 ) -> Shard:
     """Check one shard, all but the contents of its tar, and take its places from the table.
 
@@ -37,6 +37,7 @@ def open_shard(
         record: what the manifest says of the shard.
         members: extensions of every sample, in tar order.
         first: number of its first sample in the data set.
+        version: of the shard format, from the manifest.
         remote: the tar is not here; it is checked as a whole when it is fetched.
 
     Raises:
@@ -52,7 +53,7 @@ def open_shard(
     if fact is None:
         none = np.zeros((0, len(members)), np.uint32)
         return Shard(record.name, first, members, 0, "", keys, np.zeros(0, np.int64), none)
-    _check_layout(record, offsets, sizes, members)
+    _check_layout(record, offsets, sizes, members, fixed_bytes(version))
     _check_index(path, record, rows["key"], members, (offsets, sizes))
     starts, lengths = offsets[:, 0] - tar.BLOCK, sizes.astype(np.uint32)
     shard = Shard(record.name, first, members, fact.bytes, fact.sha256, keys, starts, lengths, checksums)
@@ -106,11 +107,15 @@ def _contradiction(record: Record, what: str) -> ShardFault:
 
 
 def _check_layout(
-    record: Record, offsets: NDArray[np.int64], sizes: NDArray[np.int64], members: Sequence[str]
+    record: Record,
+    offsets: NDArray[np.int64],
+    sizes: NDArray[np.int64],
+    members: Sequence[str],
+    fixed: Mapping[str, int],
 ) -> None:
     """The members must follow one another from the tar's first block to its end.
 
-    They have their fixed sizes.
+    They have their `fixed` sizes.
     """
     steps = padded_bytes(sizes.ravel())
     ends = np.cumsum(steps)
@@ -121,9 +126,9 @@ def _check_layout(
         or ends[-1] + len(tar.END) != record.files["tar"].bytes
     ):
         raise _contradiction(record, "the table's members do not fill the tar")
-    for ext, fixed in FIXED_BYTES.items():
-        if (sizes[:, members.index(ext)] != fixed).any():
-            raise _contradiction(record, f"a {ext} member has not {fixed} bytes")
+    for ext, size in fixed.items():
+        if (sizes[:, members.index(ext)] != size).any():
+            raise _contradiction(record, f"a {ext} member has not {size} bytes")
 
 
 def _check_index(

@@ -12,15 +12,24 @@ from numpy.typing import NDArray
 from maskgen.errors import ShardFault
 from maskgen.io.checksum import crc32c
 from maskgen.shards import coverage, naming, tar
-from maskgen.shards.meta import META
+from maskgen.shards.meta import meta_bytes
 from maskgen.shards.reader import BIT_ROT, OTHER_CRC
 
 COPY_AGAIN = "copy the data set again, or where it was made: maskgen verify --repair, then maskgen run"
-FIXED_BYTES = {
-    naming.SAT: 2 * (coverage.GRID + 1) ** 2,
-    naming.FG: coverage.FG_SIDE**2,
-    naming.META: META.itemsize,
-}
+
+
+def fixed_bytes(version: int) -> dict[str, int]:
+    """By extension, the length of each member that has one length only in a version of the format.
+
+    Example:
+        >>> fixed_bytes(4)
+        {'sat': 2178, 'fg': 16384, 'meta': 72}
+    """
+    return {
+        naming.SAT: 2 * (coverage.GRID + 1) ** 2,
+        naming.FG: coverage.FG_SIDE**2,
+        naming.META: meta_bytes(version),
+    }
 
 
 @dataclass(frozen=True, slots=True, eq=False)

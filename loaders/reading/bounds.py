@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from maskgen.io.images.stored import MAX_PIXELS
 from maskgen.shards import naming, patch
 from maskgen.shards.manifest import Manifest
-from maskgen.shards.meta import Meta
+from maskgen.shards.meta import UNKNOWN, Meta
 from maskgen.types import Box
 
 MAX_SIDE = 65_535
@@ -48,6 +48,9 @@ class Bounds:
         sized &= (height <= self.max_side) & (width <= self.max_side)
         boxed = _inside(meta, "fg_box") & _inside(meta, "free_box") & self._background_lies_right(meta)
         numbered = (meta["label"] >= -1) & (meta["fg_area_ppm"] >= 0) & (meta["fg_area_ppm"] <= _MILLION)
+        known = self.version >= naming.CONFIDENCE_SINCE
+        least, most = (0, _MILLION) if known else (UNKNOWN, UNKNOWN)
+        numbered &= (meta["confidence_ppm"] >= least) & (meta["confidence_ppm"] <= most)
         return np.asarray((meta["version"] == self.version) & sized & boxed & numbered)
 
     def _background_lies_right(self, meta: Meta) -> NDArray[np.bool_]:

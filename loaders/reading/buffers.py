@@ -6,20 +6,19 @@ Where they lie, the buffers they are read into, and whether their values are pos
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
 from maskgen.shards import coverage, naming, tar
-from maskgen.shards.meta import META, Meta
+from maskgen.shards.meta import META, UNKNOWN, Meta
 
 from ..dataset.dataset import Dataset
-from ..dataset.shard import FIXED_BYTES, Shard, content_offsets, padded_bytes
+from ..dataset.shard import Shard, content_offsets, fixed_bytes, padded_bytes
 from .bounds import Bounds
 
 SMALL = (naming.SAT, naming.FG, naming.META)
-SMALL_BYTES = tuple(FIXED_BYTES[ext] for ext in SMALL)
 _ALIGN = 64
 
 
@@ -29,7 +28,7 @@ class Small(NamedTuple):
     Args:
         sat: (B, 33, 33) uint16 summed-area tables, see `coverage.summed_area_table`.
         fg: (B, 128, 128) uint8 soft masks squeezed to squares.
-        meta: (B,) of `shards.meta.META`.
+        meta: (B,) of `shards.meta.META`; the confidence of samples of formats 2 and 3 is `UNKNOWN`.
     """
 
     sat: NDArray[np.uint16]
@@ -64,19 +63,28 @@ class Row(NamedTuple):
 
 
 class Buffers:
-    """The buffers of a batch."""
+    """The buffers of a batch.
 
-    def __init__(self, samples: NDArray[np.int64], members: Sequence[str]) -> None:
+    Args:
+        samples: (B,) int64, to be read.
+        members: extensions wanted beside the small ones.
+        version: of the shard format.
+    """
+
+    def __init__(self, samples: NDArray[np.int64], members: Sequence[str], version: int) -> None:
         count, side = len(samples), coverage.GRID + 1
         self.samples = samples
         self.members = tuple(members)
         self.sat = np.empty((count, side, side), "<u2")
         self.fg = np.empty((count, coverage.FG_SIDE, coverage.FG_SIDE), np.uint8)
         self.meta = np.empty(count, META)
+        self.meta["confidence_ppm"] = UNKNOWN  # read over, where KEY.meta reaches so far
         nothing = np.zeros(0, np.uint8)
         self.encoded = {ext: [nothing] * count for ext in members}
-        arrays = zip((self.sat, self.fg, self.meta), SMALL_BYTES, strict=True)
-        self._parts = [array.view(np.uint8).reshape(count, size) for array, size in arrays]
+        fixed = fixed_bytes(version)
+        self.sizes = tuple(fixed[ext] for ext in SMALL)
+        arrays = zip((self.sat, self.fg, self.meta), self.sizes, strict=True)
+        self._parts = [_bytes_of(array)[:, :size] for array, size in arrays]
 
     @property
     def taken(self) -> Taken:
@@ -86,7 +94,7 @@ class Buffers:
 
     def small(self, row: int) -> list[tuple[bytearray, NDArray[np.uint8], bytearray]]:
         """What one read fills: header, content and padding of each of `SMALL`."""
-        parts = zip(self._parts, SMALL_BYTES, strict=True)
+        parts = zip(self._parts, self.sizes, strict=True)
         return [(bytearray(tar.BLOCK), part[row], bytearray(-size % tar.BLOCK)) for part, size in parts]
 
     def slots(self, rows: list[Row], column: int) -> dict[int, NDArray[np.uint8]]:
@@ -116,6 +124,11 @@ class Buffers:
         numbers = (rows.tolist(), samples.tolist(), shards.tolist(), keys)
         columns = (*numbers, offsets.tolist(), lengths.tolist(), sums)
         return [Row(*values) for values in zip(*columns, strict=True)]
+
+
+def _bytes_of(array: NDArray[Any]) -> NDArray[np.uint8]:
+    """(B, n) uint8, a view of the n bytes of each of an array's B rows."""
+    return array.view(np.uint8).reshape(len(array), array.nbytes // max(1, len(array)))
 
 
 def checksums_of(shard: Shard, row: int) -> list[int | None]:

@@ -26,7 +26,6 @@ from .bounds import bounds_of
 from .broken import BrokenSample, Substitutes
 from .buffers import (
     SMALL,
-    SMALL_BYTES,
     Buffers,
     Row,
     Small,
@@ -169,7 +168,7 @@ class SampleReader:
             EnvironmentFault: the files cannot be read for a reason outside them.
         """
         wanted = np.asarray(samples, np.int64)
-        batch = Buffers(self._substitutes.substitute_broken(wanted), members)
+        batch = Buffers(self._substitutes.substitute_broken(wanted), members, self._bounds.version)
         pending = np.arange(len(wanted))
         while faults := self._fill(batch, pending):
             for fault in faults.values():
@@ -198,7 +197,7 @@ class SampleReader:
         return BrokenSample(what, where=where, cause=cause, sample=sample)
 
     def _strict(self, samples: NDArray[np.int64], members: Sequence[str]) -> Taken:
-        batch = Buffers(samples, members)
+        batch = Buffers(samples, members, self._bounds.version)
         for fault in self._fill(batch, np.arange(len(samples))).values():
             raise fault
         return batch.taken
@@ -273,7 +272,7 @@ class SampleReader:
         buffers: list[Any] = [buffer for part in parts for buffer in part if len(buffer)]
         count = os.preadv(descriptor, buffers, start)
         for place, ext in enumerate(SMALL):
-            self._check_header(bytes(parts[place][0]), row, ext, SMALL_BYTES[place])
+            self._check_header(bytes(parts[place][0]), row, ext, batch.sizes[place])
         if count < sum(len(buffer) for buffer in buffers):
             raise self.fault(row.sample, naming.SAT, "a sample is cut short", "truncation")
         for place, (_, content, padding) in enumerate(parts, first):

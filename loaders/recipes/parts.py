@@ -196,6 +196,9 @@ class Background:
             foreground always keeps its background.
         min_visible: the foreground's least share of the crop; below it the view would be hardly more than
             gray (ours; the papers leave it open).
+        min_confidence: least confidence in the photo's mask, [0, 1], as `maskgen run` estimated it
+            (`shards.confidence`); a photo below it keeps its background (ours). It may lend it, all the same.
+            Shards of formats 2 and 3 say nothing of it, and are refused above 0.
         softness: width of the blended edge in mask values, [0, 1]; 0 cuts hard at the data set's threshold.
 
     Raises:
@@ -208,10 +211,11 @@ class Background:
     place: Place = "after"
     min_area: float = 0.0
     min_visible: float = 0.01
+    min_confidence: float = 0.0
     softness: float = 0.0
 
     def __post_init__(self) -> None:
-        shares = ("p", "min_area", "min_visible", "softness")
+        shares = ("p", "min_area", "min_visible", "min_confidence", "softness")
         rules = (
             ("replace", self.replace, self.replace in get_args(Replace)),
             ("p", self.p, self.replace != "none" or self.p == 0),

@@ -8,7 +8,7 @@ one AutoAugment sub-policy; with ``place="after"`` replace its background.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from maskgen.errors import UsageError
 
@@ -80,7 +80,8 @@ class Negative:
     Args:
         p: probability that the negative's background matches the query's.
         view: of r; its size and photometric chain are those of the query. Of its background, min_area,
-            min_visible and softness apply. It has no outputs but itself: no masks, weak or masked pictures.
+            min_visible, min_confidence and softness apply. It has no outputs but itself: no masks, weak or
+            masked pictures.
 
     Raises:
         UsageError: a value out of its range.
@@ -145,6 +146,32 @@ class Recipe:
     def needs_masks(self) -> bool:
         """Whether a backend needs the foreground masks at all."""
         return self.negative is not None or any(view.needs_masks for view in self.views)
+
+    @property
+    def min_confidence(self) -> float:
+        """The largest of its views' `Background.min_confidence`; 0 where it asks for none."""
+        views = self.views if self.negative is None else (*self.views, self.negative.view)
+        return max(view.background.min_confidence for view in views)
+
+    def trusting(self, min_confidence: float) -> Recipe:
+        """The recipe with this `Background.min_confidence` in every view and in the negative.
+
+        Args:
+            min_confidence: least confidence in the photo's mask, [0, 1].
+
+        Raises:
+            UsageError: it is out of its range.
+
+        Example:
+            >>> Recipe(views=(View(),)).trusting(0.5).min_confidence
+            0.5
+        """
+
+        def changed(view: View) -> View:
+            return replace(view, background=replace(view.background, min_confidence=min_confidence))
+
+        other = self.negative and replace(self.negative, view=changed(self.negative.view))
+        return replace(self, views=tuple(changed(view) for view in self.views), negative=other)
 
     @property
     def needs_backgrounds(self) -> bool:

@@ -156,12 +156,15 @@ def draw(
 def _shown(
     views: tuple[View, ...], sat: NDArray[np.uint16], meta: Meta, boxes: NDArray[np.float32]
 ) -> NDArray[np.bool_]:
-    """(B, V) whether photo and crop hold enough foreground to change what is behind it."""
+    """(B, V) whether photo and crop hold enough foreground, trusted enough, to change what is behind it."""
     sat, meta = by_view(sat, meta)
     area = foreground_area(meta)
     share = covered(sat, boxes) * area / boxes[..., 2:].prod(axis=-1)
-    least = np.array([(view.background.min_area, view.background.min_visible) for view in views])
+    laws = [view.background for view in views]
+    least = np.array([(law.min_area, law.min_visible) for law in laws])
     enough = (area >= least[:, 0]) & (share >= least[:, 1]) & (sat[..., -1, -1] > 0)
+    trust = np.array([round(law.min_confidence * 1e6) for law in laws])
+    enough &= (trust == 0) | (meta["confidence_ppm"] >= trust)
     return np.asarray(enough)
 
 

@@ -24,6 +24,8 @@ REFINEMENTS = ("auto", "crf", "guided", "vote", "none")
 BACKGROUNDS = ("tiled", "telea", "onnx", "none")
 BACKGROUND_VERSIONS = {"tiled": 2}
 """Of backgrounds that are made in another way than once; 1 is that of all others."""
+CONFIDENCE_VERSION = 1
+"""Of the curves of `shards.confidence`; one more with each curve that is added or mended there."""
 LAYOUTS = ("full", "sidecar")
 SAMPLE_BY = ("images", "classes", "pareto")
 
@@ -272,8 +274,9 @@ class RunConfig:
     )
 
     def fingerprint_fields(self) -> dict[str, Any]:
-        """The options that change the output bytes, by name, and the way in which backgrounds are made."""
+        """The options that change the output bytes, by name, and the ways of backgrounds and confidence."""
         fields = {name: getattr(self, name) for name, one in options_of(type(self)).items() if one.result}
+        fields["confidence_version"] = CONFIDENCE_VERSION
         version = BACKGROUND_VERSIONS.get(self.background, 1)
         return fields if version == 1 else {**fields, "background_version": version}
 

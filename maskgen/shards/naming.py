@@ -7,9 +7,11 @@ import re
 import unicodedata
 from collections.abc import Collection
 
-FORMAT_VERSION = 3
-READABLE = (2, 3)
+FORMAT_VERSION = 4
+READABLE = (2, 3, 4)
 """Format versions that are read; the last of them is written."""
+CONFIDENCE_SINCE = 4
+"""The first format version whose samples say how far their masks are to be trusted."""
 
 KEY = re.compile(r"[A-Za-z0-9_-]+\Z")
 MAX_KEY = 90  # a USTAR name holds 100 bytes; the longest extension is ".mask.png"

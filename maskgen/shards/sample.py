@@ -16,6 +16,7 @@ from ..io.checksum import crc32c
 from ..io.images.encode import encode_jpeg, encode_mask_png, encode_photo_png, resize_mask
 from ..types import RGB, Box, Filled, HardMask, Label, SoftMask
 from . import coverage, naming, patch
+from .confidence import mask_confidence
 from .meta import pack_meta
 
 _NOWHERE = Box(0, 0, 0, 0)
@@ -154,12 +155,15 @@ def encode_sample(
     height, width = photo.image.shape[:2]
     verbatim = None if config.photo_format == naming.LOSSLESS_PHOTO else photo.verbatim
     box, area = coverage.foreground_box(masks.hard), np.count_nonzero(masks.hard) / masks.hard.size
+    level = cut_level(config.threshold, binary=config.binary)
+    confidence = mask_confidence(masks.small, level, config.method, binary=config.binary)
     place = patch.stored_box(filled.region, (height, width), config.background_store) if filled else _NOWHERE
     shared = {
         "width": width,
         "height": height,
         "fg_area": round(area, 6),
         "fg_box": list(box),
+        "confidence": confidence,
         "background": filled.how if filled else "none",
         "verbatim": verbatim is not None,
     }
@@ -177,7 +181,7 @@ def encode_sample(
         parts[naming.CLASS] = str(sample.label).encode()
     parts[naming.SAT] = coverage.summed_area_table(masks.hard).astype("<u2").tobytes()
     parts[naming.FG] = masks.small.tobytes()
-    parts[naming.META] = pack_meta((height, width), box, free, sample.label, area, place)
+    parts[naming.META] = pack_meta((height, width), box, free, sample.label, area, place, confidence)
     row = {
         "key": sample.key,
         "path": sample.path,
@@ -207,6 +211,7 @@ JSON_FIELDS = (
     "threshold",
     "fg_area",
     "fg_box",
+    "confidence",
     "background",
     "bg_box",
     "verbatim",

@@ -21,11 +21,13 @@ from ..io.images.header import read_header
 from ..io.images.stored import decode_mask, decode_photo
 from ..types import Box, HardMask, Label
 from . import coverage, naming, patch
-from .meta import META, pack_meta, unpack_meta
+from .confidence import mask_confidence
+from .meta import META, UNKNOWN, pack_meta, unpack_meta
 from .reader import SampleBytes
 from .sample import JSON_FIELDS, cut_level, hard_mask, stored_mask_size
 
-_JSON_FIELDS_BEFORE = tuple(name for name in JSON_FIELDS if name != "damage")
+_JSON_FIELDS_3 = tuple(name for name in JSON_FIELDS if name != "confidence")
+_JSON_FIELDS_BEFORE = tuple(name for name in _JSON_FIELDS_3 if name != "damage")
 """Of shards made before damaged photos could be let in."""
 
 
@@ -64,14 +66,17 @@ def check_sample(
     hard = hard_mask(stored, cut_level(options["threshold"], binary=options["binary"]), size)
     if coverage.summed_area_table(hard).astype("<u2").tobytes() != parts[naming.SAT]:
         yield "the summed-area table is not that of the mask"
-    if coverage.small_mask(stored).tobytes() != parts[naming.FG]:
+    small = coverage.small_mask(stored)
+    if small.tobytes() != parts[naming.FG]:
         yield "the small mask is not that of the mask"
     if naming.CLASS in parts and parts[naming.CLASS] != str(label).encode():
         yield f"cls is {parts[naming.CLASS][:40]!r}, its label is {label}"
     where = _place(hard, options)
-    yield from _check_meta(parts[naming.META], hard, label, where, version)
-    yield from _check_json(facts, _facts(sample.key, row, options, label, hard, where))
-    yield from _check_row(row, parts, stored, hard)
+    confidence = _confidence(small, options) if version >= naming.CONFIDENCE_SINCE else None
+    yield from _check_meta(parts[naming.META], hard, label, where, version, confidence)
+    known = {} if confidence is None else {"confidence": confidence}
+    yield from _check_json(facts, {**_facts(sample.key, row, options, label, hard, where), **known}, version)
+    yield from _check_row(row, parts, stored, hard, known)
     yield from _check_origin(row, parts, hard, options)
 
 
@@ -107,13 +112,26 @@ def _place(hard: HardMask, options: Mapping[str, Any]) -> Box:
     return patch.stored_box(region, (hard.shape[0], hard.shape[1]), options["background_store"])
 
 
-def _check_meta(data: bytes, hard: HardMask, label: Label, place: Box, version: int) -> Iterator[str]:
-    """Each field of KEY.meta."""
-    size, box = (hard.shape[0], hard.shape[1]), coverage.foreground_box(hard)
-    wanted = unpack_meta(pack_meta(size, box, largest_free_rectangle(hard), label, _area(hard), place))
+def _confidence(small: NDArray[np.uint8], options: Mapping[str, Any]) -> float:
+    level = cut_level(options["threshold"], binary=options["binary"])
+    how, version = options["method"], options["confidence_version"]
+    return mask_confidence(small, level, how, binary=options["binary"], version=version)
+
+
+def _check_meta(
+    data: bytes, hard: HardMask, label: Label, place: Box, version: int, confidence: float | None
+) -> Iterator[str]:
+    """Each field of KEY.meta; formats before 4 have no confidence there."""
+    size, box, free = (
+        (hard.shape[0], hard.shape[1]),
+        coverage.foreground_box(hard),
+        largest_free_rectangle(hard),
+    )
+    wanted = unpack_meta(pack_meta(size, box, free, label, _area(hard), place, confidence or 0.0))
     found = unpack_meta(data)
+    instead = {"version": version, **({"confidence_ppm": UNKNOWN} if confidence is None else {})}
     for name in META.names or ():
-        must = version if name == "version" else wanted[name].tolist()
+        must = instead.get(name, wanted[name].tolist())
         if found[name].tolist() != must:
             yield f"meta states {name} {found[name].tolist()}, it is {must}"
 
@@ -142,8 +160,9 @@ def _facts(
     }
 
 
-def _check_json(facts: dict[str, Any], wanted: dict[str, Any]) -> Iterator[str]:
-    if tuple(facts) not in (JSON_FIELDS, _JSON_FIELDS_BEFORE):
+def _check_json(facts: dict[str, Any], wanted: dict[str, Any], version: int) -> Iterator[str]:
+    since = (JSON_FIELDS,) if version >= naming.CONFIDENCE_SINCE else (_JSON_FIELDS_3, _JSON_FIELDS_BEFORE)
+    if tuple(facts) not in since:
         yield f"its JSON has the fields {', '.join(map(str, facts))[:200]}"
     for name, must in wanted.items():
         if name in facts and (facts[name] != must or type(facts[name]) is not type(must)):
@@ -151,9 +170,13 @@ def _check_json(facts: dict[str, Any], wanted: dict[str, Any]) -> Iterator[str]:
 
 
 def _check_row(
-    row: Mapping[str, Any], parts: dict[str, bytes], stored: NDArray[np.uint8], hard: HardMask
+    row: Mapping[str, Any],
+    parts: dict[str, bytes],
+    stored: NDArray[np.uint8],
+    hard: HardMask,
+    known: Mapping[str, float],
 ) -> Iterator[str]:
-    """The row of the table against what was found."""
+    """The row of the table against what was found, and what is `known` of this format's samples only."""
     content = hashlib.sha256(b"".join(parts.values()))
     wanted = {
         "error": "",
@@ -163,9 +186,10 @@ def _check_row(
         "fg_box": list(coverage.foreground_box(hard)),
         "mask_sha256": hashlib.sha256(np.ascontiguousarray(stored).data).hexdigest(),
         "sha256": content.hexdigest(),
+        **known,
     }
     for name, must in wanted.items():
-        if row[name] != must:
+        if row.get(name) != must:
             yield f"the table states {name} {str(row[name])[:100]}, it is {must}"
 
 

@@ -42,22 +42,31 @@ _FORMAT_2 = pa.schema(
     ]
     + [pa.field(column(ext, part), pa.int64()) for ext in _MEMBERS for part in ("offset", "size")]
 )
-SCHEMA = pa.schema(
+_FORMAT_3 = pa.schema(
     [
         *_FORMAT_2,
         pa.field("source_crc32c", pa.uint32()),  # of the source's bytes, where the photo is stored verbatim
         *(pa.field(column(ext, "crc32c"), pa.uint32()) for ext in _MEMBERS),
     ]
 )
-"""The columns since format 3."""
-_LOSSLESS = pa.schema(
-    [
-        *SCHEMA,
-        pa.field(column(LOSSLESS_PHOTO, "offset"), pa.int64()),
-        pa.field(column(LOSSLESS_PHOTO, "size"), pa.int64()),
-        pa.field(column(LOSSLESS_PHOTO, "crc32c"), pa.uint32()),
-    ]
-)
+SCHEMA = pa.schema([*_FORMAT_3, pa.field("confidence", pa.float64())])
+"""The columns since format 4."""
+
+
+def _lossless(schema: pa.Schema) -> pa.Schema:
+    """The columns of a data set whose photos are PNGs."""
+    return pa.schema(
+        [
+            *schema,
+            pa.field(column(LOSSLESS_PHOTO, "offset"), pa.int64()),
+            pa.field(column(LOSSLESS_PHOTO, "size"), pa.int64()),
+            pa.field(column(LOSSLESS_PHOTO, "crc32c"), pa.uint32()),
+        ]
+    )
+
+
+_LOSSLESS = _lossless(SCHEMA)
+_READABLE = (SCHEMA, _LOSSLESS, _FORMAT_3, _lossless(_FORMAT_3), _FORMAT_2)
 
 
 def render(rows: Sequence[dict[str, Any]]) -> bytes:
@@ -73,7 +82,8 @@ def read(path: Path, columns: Sequence[str] | None = None) -> pa.Table:
 
     Args:
         path: of the table.
-        columns: to read, all by default; a table of format 2 has no checksums, and comes without them.
+        columns: to read, all by default; a table of format 2 has no checksums, one of formats 2 and 3 no
+            confidence, and comes without them.
 
     Raises:
         ShardFault: not a table with these columns.
@@ -81,7 +91,7 @@ def read(path: Path, columns: Sequence[str] | None = None) -> pa.Table:
     try:
         # Without threads: those of the Parquet reader can outlive the interpreter, which then aborts.
         with pq.ParquetFile(io.BytesIO(read_regular(path)), pre_buffer=False) as file:
-            sound = any(file.schema_arrow.equals(schema) for schema in (SCHEMA, _LOSSLESS, _FORMAT_2))
+            sound = any(file.schema_arrow.equals(schema) for schema in _READABLE)
             table = file.read(columns=list(columns) if columns else None, use_threads=False)
         table.validate(full=True)  # text that is no UTF-8 would fail where it is used
     except (pa.ArrowException, OSError, ValueError) as error:

@@ -78,7 +78,7 @@ def facts(shards: Path) -> dict[str, dict[str, object]]:
                 one = found.setdefault(key, {"shard": path.stem, "members": {}})
                 one["members"][ext] = hashlib.sha256(data).hexdigest()  # type: ignore[index]
                 if ext == "meta":
-                    one["meta"] = list(struct.unpack("<17i", data))
+                    one["meta"] = list(struct.unpack(f"<{len(data) // 4}i", data))
                 elif ext == "cls":
                     one["label"] = int(data)
                 elif ext == "sat":

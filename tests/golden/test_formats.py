@@ -20,8 +20,8 @@ import pytest
 from numpy.typing import NDArray
 from PIL import Image
 
-from maskgen.errors import ShardFault
-from maskgen.loaders import MaskReader, SampleReader, TorchLoader, open_dataset
+from maskgen.errors import ShardFault, UsageError
+from maskgen.loaders import Background, MaskReader, SampleReader, TorchLoader, View, open_dataset
 from maskgen.loaders.reading.broken import BrokenSample
 from maskgen.shards import manifest
 from maskgen.shards.plan import format_of
@@ -30,6 +30,7 @@ from maskgen.shards.verify import verify
 SHA256 = {
     2: "740a6e81ad329c2103a392b22842735d3beff88f2c0f34e049029273da4d2ca6",
     3: "014f4d6362580d36921f0acf4a169d1233210e307c644e17ba4e05cdd1a3b35b",
+    4: "15db7f3ec6b5c815205cf2d5d51aa562aed9dfa2a69871fe2065977cc26801e7",
 }
 LAYOUTS = ("full", "sidecar")
 PICTURES = {"jpg", "bg.jpg"}
@@ -136,7 +137,7 @@ def test_masks_and_records_are_those_of_then(golden: Path, expected: Any, layout
         record, hard = reader.record(key), reader.hard(key)
         assert written == version
         assert (record["height"], record["width"], record["label"]) == (height, width, one["label"])
-        assert (record["fg_box"], record["bg_box"]) == (rest[:4], rest[10:])
+        assert (record["fg_box"], record["bg_box"]) == (rest[:4], rest[10:14])
         assert hard.shape == (height, width)
         assert round(hard.mean() * 1e6) == rest[9]
         y0, x0, y1, x1 = rest[:4]
@@ -153,9 +154,10 @@ def test_samples_are_those_of_then(golden: Path, expected: Any, layout: str) -> 
     for row, (key, one) in enumerate(expected[layout].items()):
         small = {"sat": taken.small.sat, "fg": taken.small.fg, "meta": taken.small.meta}
         for ext, values in small.items():
-            check_member(one, ext, values[row].tobytes())
+            check_member(one, ext, values[row].tobytes()[: 4 * len(one["meta"]) if ext == "meta" else None])
         assert taken.small.sat[row, 16, 16] == one["sat_middle"]
-        assert struct.unpack("<17i", taken.small.meta[row].tobytes()) == tuple(one["meta"])
+        stored = [*one["meta"], -1][:18]  # no confidence before format 4
+        assert struct.unpack("<18i", taken.small.meta[row].tobytes()) == tuple(stored)
         assert taken.small.meta["label"][row] == one["label"]
         for ext in one["members"]:
             check_member(one, ext, reader.encoded(row, ext).tobytes())
@@ -251,3 +253,35 @@ def test_the_manifest_and_the_identity_that_a_resume_compares_say_which_format_i
 ) -> None:
     whole = manifest.read(golden / "full")
     assert (whole.format, format_of(whole.identity)) == (version, version)
+
+
+@pytest.mark.parametrize("layout", LAYOUTS)
+def test_confidences_are_those_of_then_and_unknown_before_format_4(
+    golden: Path, expected: Any, layout: str, version: int
+) -> None:
+    pq = pytest.importorskip("pyarrow.parquet")
+    reader = MaskReader(golden / layout)
+    rows = [
+        row for path in sorted((golden / layout).glob("*.parquet")) for row in pq.read_table(path).to_pylist()
+    ]
+    stated = {row["key"]: row.get("confidence") for row in rows if row["status"] == "ok"}
+    for key, one in expected[layout].items():
+        then = one["meta"][17] / 1e6 if version >= 4 else None
+        assert (reader.record(key).get("confidence"), stated[key]) == (then, then)
+        assert then is None or 0 < then < 1
+
+
+@pytest.mark.parametrize("layout", LAYOUTS)
+def test_a_recipe_that_asks_for_confidence_is_refused_before_format_4(
+    golden: Path, layout: str, version: int
+) -> None:
+    law = Background(replace="grey", p=1.0, min_confidence=0.5)
+    photos = photos_of(layout, golden)
+    dataset = open_dataset(golden / layout, photos=photos)
+    if version >= 4:
+        assert len(TorchLoader(dataset, 2, recipe=[View(size=8, background=law)], seed=0)) == 3
+    else:
+        with pytest.raises(
+            UsageError, match=rf"no confidences.*(?s:.)*shard format {version}; .* since format 4"
+        ):
+            TorchLoader(dataset, 2, recipe=[View(size=8, background=law)], seed=0)

@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import gc
 import io
+import json
 import os
 import shutil
 import subprocess
@@ -218,4 +219,5 @@ def test_raw_members_are_little_endian_arrays_of_the_mask(shards: Path) -> None:
         assert (np.diff(table.astype(int), axis=0) >= 0).all()
         assert (np.diff(table.astype(int), axis=1) >= 0).all()
         assert abs(small.mean() - sample.mask.mean()) < 1.5
-        assert (meta.size, tuple(meta[1:3])) == (17, sample.photo.shape[:2])
+        assert (meta.size, tuple(meta[1:3])) == (18, sample.photo.shape[:2])
+        assert meta[17] == round(1e6 * json.loads(content[f"{sample.key}.json"])["confidence"])

@@ -123,7 +123,7 @@ def _members(
 ) -> tuple[dict[str, bytes], Box]:
     size = (background.shape[0], background.shape[1])
     box = patch.stored_box(region, size, store)
-    meta = pack_meta(size, region, Box(0, 0, 0, 0), 3, 0.1, box)
+    meta = pack_meta(size, region, Box(0, 0, 0, 0), 3, 0.1, box, 0.5)
     assert patch.background_box(meta) == box
     stored = encode_jpeg(patch.cut_background(background, box, 0), 95)
     return {"jpg": photo, "bg.jpg": stored, "meta": meta}, box

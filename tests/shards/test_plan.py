@@ -41,11 +41,11 @@ def test_the_fingerprint_is_of_the_identity_alone(planned: Any) -> None:
 def test_the_format_is_part_of_the_identity_since_format_3(planned: Any) -> None:
     """So another version's run is refused, and `verify --repair` writes the manifest of the shards' own."""
     old = {name: value for name, value in planned.plan.identity.items() if name != "format"}
-    assert (planned.plan.format, replace(planned.plan, identity=old).format) == (3, 2)
+    assert (planned.plan.format, replace(planned.plan, identity=old).format) == (4, 2)
     head = planned.path / "plan.json"
     head.write_bytes(replace(planned.plan, identity=old).render())
     assert manifest.build(planned.path).format == 2
-    for wrong in (1, 4, "3", None):
+    for wrong in (1, 5, "3", None):
         head.write_bytes(replace(planned.plan, identity={**old, "format": wrong}).render())
         with pytest.raises(ShardFault, match=r"other fields|shard format"):
             read_plan(planned.path)

@@ -118,6 +118,6 @@ def test_the_area_and_box_are_those_of_the_mask() -> None:
     assert facts["fg_area"] == pytest.approx(hard.mean(), abs=1e-6)
     assert facts["fg_box"] == [rows.min(), columns.min(), rows.max() + 1, columns.max() + 1]
     meta = unpack_meta(parts["meta"])
-    assert meta["version"] == 3
+    assert meta["version"] == 4
     y0, x0, y1, x1 = meta["free_box"].tolist()
     assert not hard[y0:y1, x0:x1].any()

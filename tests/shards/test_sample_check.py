@@ -79,7 +79,7 @@ def made() -> Made:
 
 @pytest.mark.parametrize("position", range(META.itemsize // 4))
 def test_each_number_of_meta(made: Made, position: int) -> None:
-    """The 17 numbers as the format's page counts them, each one off and absurd."""
+    """The 18 numbers as the format's page counts them, each one off and absurd."""
     for value in (None, 2**31 - 1, -(2**31)):
         numbers = np.frombuffer(made.parts["meta"], "<i4").copy()
         numbers[position] = numbers[position] + 1 if value is None else value
@@ -108,6 +108,8 @@ def test_a_free_box_outside_the_photo_and_one_that_is_not_the_largest(made: Made
         ("threshold", 0.5),
         ("fg_area", 0.5),
         ("fg_box", [0, 0, 1, 1]),
+        ("confidence", 0.001),
+        ("confidence", None),
         ("background", "telea"),
         ("bg_box", [0, 0, 1, 1]),
         ("verbatim", False),
@@ -134,6 +136,8 @@ def test_each_field_of_the_json(made: Made, name: str, value: object) -> None:
         ("height", None),
         ("fg_area", 0.5),
         ("fg_box", [0, 0, 1, 1]),
+        ("confidence", 0.001),
+        ("confidence", None),
         ("background", "untouched"),
         ("background", "magic"),
         ("verbatim", False),

@@ -67,10 +67,22 @@ def test_the_checksums_are_those_of_the_crc32c_package(committed: Any) -> None:
 
 
 def test_a_table_of_format_2_is_read_without_checksums(tmp_path: Path) -> None:
-    names = [name for name in table.SCHEMA.names if not name.endswith("crc32c")]
+    names = [name for name in table.SCHEMA.names if not name.endswith("crc32c") and name != "confidence"]
     old = pa.schema([table.SCHEMA.field(name) for name in names])
     row = {"key": "k", "path": "p", "status": "ok", "error": "", "jpg_offset": 512}
     pq.write_table(pa.Table.from_pylist([row], schema=old), tmp_path / "d.parquet")
     found = table.read(tmp_path / "d.parquet", ["key", "jpg_offset", "jpg_crc32c"])
     assert found.to_pylist() == [{"key": "k", "jpg_offset": 512}]
     assert table.read(tmp_path / "d.parquet").column_names == names
+
+
+@pytest.mark.parametrize("lossless", [False, True])
+def test_a_table_of_format_3_is_read_without_confidences(tmp_path: Path, lossless: bool) -> None:
+    old = [table.SCHEMA.field(name) for name in table.SCHEMA.names if name != "confidence"]
+    kinds = {"png_offset": pa.int64(), "png_size": pa.int64(), "png_crc32c": pa.uint32()} if lossless else {}
+    schema = pa.schema([*old, *(pa.field(name, kind) for name, kind in kinds.items())])
+    row = {"key": "k", "path": "p", "status": "ok", "error": "", "jpg_crc32c": 7}
+    pq.write_table(pa.Table.from_pylist([row], schema=schema), tmp_path / "d.parquet")
+    found = table.read(tmp_path / "d.parquet", ["key", "jpg_crc32c", "confidence"])
+    assert found.to_pylist() == [{"key": "k", "jpg_crc32c": 7}]
+    assert table.read(tmp_path / "d.parquet").column_names == schema.names

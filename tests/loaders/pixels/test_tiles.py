@@ -14,7 +14,7 @@ from maskgen.types import Box
 
 def meta_of(mask: NDArray[np.bool_]) -> np.void:
     size, nothing = (mask.shape[0], mask.shape[1]), Box(0, 0, 0, 0)
-    raw = pack_meta(size, foreground_box(mask), nothing, None, float(mask.mean()), Box(0, 0, *size))
+    raw = pack_meta(size, foreground_box(mask), nothing, None, float(mask.mean()), Box(0, 0, *size), 0.5)
     return unpack_meta(raw)
 
 

@@ -13,14 +13,14 @@ from maskgen.loaders.dataset.open import open_dataset
 from maskgen.loaders.reading.bounds import Bounds, bounds_of
 from maskgen.shards.meta import META
 
-BOUNDS = Bounds(version=3, max_pixels=20_000, max_side=500, store="patch", background_side=0)
+BOUNDS = Bounds(version=4, max_pixels=20_000, max_side=500, store="patch", background_side=0)
 HUGE = 2**31 - 1
 
 
 def meta(**fields: Any) -> np.ndarray[Any, Any]:
     found = np.zeros(1, META)
-    given = {"version": 3, "size": (100, 150), "fg_box": (10, 20, 60, 90), "free_box": (60, 0, 100, 150)}
-    more = {"label": 4, "fg_area_ppm": 200_000, "bg_box": (5, 15, 65, 95)}
+    given = {"version": 4, "size": (100, 150), "fg_box": (10, 20, 60, 90), "free_box": (60, 0, 100, 150)}
+    more = {"label": 4, "fg_area_ppm": 200_000, "bg_box": (5, 15, 65, 95), "confidence_ppm": 640_000}
     for name, value in {**given, **more, **fields}.items():
         found[name] = value
     return found
@@ -29,13 +29,15 @@ def meta(**fields: Any) -> np.ndarray[Any, Any]:
 GOOD: dict[str, dict[str, Any]] = {
     "as written": {},
     "no label": {"label": -1},
+    "no confidence": {"confidence_ppm": 0},
+    "full confidence": {"confidence_ppm": 1_000_000},
     "no foreground": {"fg_box": 0, "fg_area_ppm": 0, "bg_box": (0, 0, 16, 16)},
     "no free rectangle": {"free_box": 0},
     "all foreground": {"fg_box": (0, 0, 100, 150), "fg_area_ppm": 1_000_000, "bg_box": (0, 0, 100, 150)},
 }
 BAD: dict[str, dict[str, Any]] = {
     "version before": {"version": 2},
-    "version behind": {"version": 4},
+    "version behind": {"version": 5},
     "no height": {"size": (0, 150)},
     "negative size": {"size": (-100, -150)},
     "too many pixels": {"size": (150, 150)},
@@ -50,6 +52,8 @@ BAD: dict[str, dict[str, Any]] = {
     "label": {"label": -2},
     "area negative": {"fg_area_ppm": -(2**31)},
     "area above one": {"fg_area_ppm": 1_000_001},
+    "confidence unknown": {"confidence_ppm": -1},
+    "confidence above one": {"confidence_ppm": 1_000_001},
     "background nowhere": {"bg_box": 0},
     "background reversed": {"bg_box": (65, 95, 5, 15)},
     "background a line": {"bg_box": (5, 15, 65, 15)},
@@ -68,6 +72,12 @@ def test_what_it_never_writes_does_not(name: str) -> None:
     assert BOUNDS.hold(np.concatenate([meta(), meta(**BAD[name]), meta()])).tolist() == [True, False, True]
 
 
+def test_samples_of_older_formats_have_no_confidence() -> None:
+    old = replace(BOUNDS, version=3)
+    found = [bool(old.hold(meta(version=3, confidence_ppm=ppm))[0]) for ppm in (-1, 0, 640_000, -2)]
+    assert found == [True, False, False, False]
+
+
 def test_a_whole_background_covers_the_photo_and_none_lies_nowhere() -> None:
     boxes = [(0, 0, 100, 150), (5, 15, 65, 95), (0, 0, 0, 0)]
     for store, right in (("full", 0), ("none", 2)):
@@ -79,7 +89,7 @@ def test_a_whole_background_covers_the_photo_and_none_lies_nowhere() -> None:
 def holds_slowly(numbers: list[int], bounds: Bounds) -> bool:
     """The rules of the format page in Python's own integers."""
     version, height, width, *rest = numbers
-    fg, free, (label, area), bg = rest[:4], rest[4:8], rest[8:10], rest[10:]
+    fg, free, (label, area), bg = rest[:4], rest[4:8], rest[8:10], rest[10:14]
 
     def inside(box: list[int]) -> bool:
         return 0 <= box[0] < box[2] <= height and 0 <= box[1] < box[3] <= width
@@ -93,15 +103,16 @@ def holds_slowly(numbers: list[int], bounds: Bounds) -> bool:
         and inside(bg)
         and label >= -1
         and 0 <= area <= 1_000_000
+        and 0 <= rest[14] <= 1_000_000
     )
 
 
 def test_random_changes_are_judged_as_by_the_oracle() -> None:
     rng = np.random.default_rng(0)
-    values = np.repeat(meta(), 20_000).view("<i4").reshape(-1, 17)
+    values = np.repeat(meta(), 20_000).view("<i4").reshape(-1, 18)
     odd = np.array([-(2**31), -1, 0, 1, 50, 100, 101, 150, 151, 500, 65_536, HUGE], np.int32)
     for _ in range(2):
-        rows, columns = np.arange(len(values)), rng.integers(0, 17, len(values))
+        rows, columns = np.arange(len(values)), rng.integers(0, 18, len(values))
         values[rows, columns] = odd[rng.integers(0, len(odd), len(values))]
     expected = [holds_slowly(numbers, BOUNDS) for numbers in values.tolist()]
     assert 100 < sum(expected) < len(expected) - 100
@@ -110,7 +121,7 @@ def test_random_changes_are_judged_as_by_the_oracle() -> None:
 
 def test_the_manifest_states_the_bounds_but_not_above_those_of_all_data_sets(drawn: Any) -> None:
     whole = open_dataset(drawn.path).manifest
-    assert bounds_of(whole) == Bounds(3, 64_000_000, 32_768, "full", 0)
+    assert bounds_of(whole) == Bounds(4, 64_000_000, 32_768, "full", 0)
     for value in (10**12, -1, "many", None, True):
         options = {**whole.identity["options"], "max_pixels": value}
         forged = replace(whole, identity={**whole.identity, "options": options})

@@ -14,7 +14,7 @@ from maskgen.loaders.reading.bounds import Bounds
 from maskgen.loaders.reading.buffers import Buffers, locate_row, plausible
 from maskgen.loaders.reading.samples import SampleReader
 
-BOUNDS = Bounds(version=3, max_pixels=1_000_000, max_side=1000, store="full", background_side=0)
+BOUNDS = Bounds(version=4, max_pixels=1_000_000, max_side=1000, store="full", background_side=0)
 
 
 def places(drawn: Any) -> dict[str, tuple[int, int]]:
@@ -29,7 +29,7 @@ def places(drawn: Any) -> dict[str, tuple[int, int]]:
 def test_rows_are_located_where_tarfile_finds_them(drawn: Any) -> None:
     dataset, known = open_dataset(drawn.path), places(drawn)
     samples = np.array([20, 0, 7, 7, 13])
-    batch = Buffers(samples, ())
+    batch = Buffers(samples, (), dataset.manifest.format)
     located = batch.locate(dataset, np.array([4, 0, 2]))
     assert [(row.number, row.sample) for row in located] == [(4, 13), (0, 20), (2, 7)]
     for row in (*located, locate_row(dataset, 5)):
@@ -66,9 +66,13 @@ def spoil_size(batch: Buffers) -> None:
     batch.meta["size"][1, 1] = 0
 
 
+def spoil_confidence(batch: Buffers) -> None:
+    batch.meta["confidence_ppm"][1] = -1
+
+
 def whole(drawn: Any) -> Buffers:
     small = SampleReader(open_dataset(drawn.path)).small(np.arange(3))
-    batch = Buffers(np.arange(3), ())
+    batch = Buffers(np.arange(3), (), BOUNDS.version)
     batch.sat[:], batch.fg[:], batch.meta[:] = small
     return batch
 
@@ -90,7 +94,8 @@ def test_what_was_written_is_plausible_and_so_is_a_table_rounded_down_by_one(dra
 
 
 @pytest.mark.parametrize(
-    "spoil", [spoil_corner, spoil_frame, spoil_order, spoil_version, spoil_box, spoil_size]
+    "spoil",
+    [spoil_corner, spoil_frame, spoil_order, spoil_version, spoil_box, spoil_size, spoil_confidence],
 )
 def test_impossible_values_are_seen_in_their_row_only(drawn: Any, spoil: Callable[[Buffers], None]) -> None:
     batch = whole(drawn)
@@ -101,7 +106,7 @@ def test_impossible_values_are_seen_in_their_row_only(drawn: Any, spoil: Callabl
 
 def test_slots_do_not_overlap_and_hold_header_and_content(drawn: Any) -> None:
     dataset = open_dataset(drawn.path)
-    batch = Buffers(np.arange(8), ("jpg",))
+    batch = Buffers(np.arange(8), ("jpg",), dataset.manifest.format)
     rows = batch.locate(dataset, np.arange(8))
     column = dataset.members.index("jpg")
     slots = batch.slots(rows, column)

@@ -54,6 +54,7 @@ from maskgen.loaders.recipes.spec import Negative, Recipe, View
         (Background, {"place": "within"}),
         (Background, {"min_area": -1.0}),
         (Background, {"softness": 1.01}),
+        (Background, {"min_confidence": 1.01}),
         (View, {"size": 0}),
         (View, {"flip_p": -0.5}),
         (View, {"cam_masks": -7}),

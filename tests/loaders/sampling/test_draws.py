@@ -45,7 +45,7 @@ def world(count: int, *, empty: tuple[int, ...] = (), seed: int = 0) -> tuple[ND
         mask &= number not in empty
         sat.append(summed_area_table(mask))
         area = round(mask.mean() * 1e6)
-        meta.append((2, (height, width), foreground_box(mask), (0, 0, 1, 1), -1, area, (0, 0, 0, 0)))
+        meta.append((2, (height, width), foreground_box(mask), (0, 0, 1, 1), -1, area, (0, 0, 0, 0), -1))
     return np.stack(sat), np.array(meta, META)
 
 
@@ -262,6 +262,30 @@ def test_photos_without_foreground_keep_their_background() -> None:
         background = Background(replace=replacement, p=1.0, min_visible=0.0)  # type: ignore[arg-type]
         kind = drawn(Recipe(views=(View(background=background),)), empty=empty).views[0].kind
         assert set(np.flatnonzero(kind == KEEP)) == set(empty)
+
+
+def test_a_photo_whose_mask_is_not_trusted_keeps_its_background() -> None:
+    sat, meta = world(64)[0], world(64)[1].copy()
+    meta["confidence_ppm"] = np.arange(64) * 10_000  # up to 0.63
+    for least in (0.0, 0.3, 0.57, 1.0):
+        background = Background(replace="grey", p=1.0, min_visible=0.0, min_confidence=least)
+        recipe = Recipe(views=(View(background=background),))
+        kind = draw(recipe, sat, meta, np.arange(64), seed=0, epoch=0).views[0].kind
+        trusted = np.array([number >= 100 * least for number in range(64)])
+        assert (kind == np.where(trusted, GRAY, KEEP)).all()
+    meta["confidence_ppm"] = -1  # of an older format
+    asks_nothing = Recipe(views=(View(background=Background(replace="grey", p=1.0, min_visible=0.0)),))
+    assert (draw(asks_nothing, sat, meta, np.arange(64), seed=0, epoch=0).views[0].kind == GRAY).all()
+
+
+def test_a_negative_shows_trusted_foregrounds_only() -> None:
+    sat, meta = world(64)[0], world(64)[1].copy()
+    meta["confidence_ppm"] = np.where(np.arange(64) % 2, 900_000, 100_000)
+    other = View(background=Background(min_visible=0.0, min_confidence=0.5))
+    recipe = Recipe(views=(View(),), negative=Negative(p=1.0, view=other))
+    found = draw(recipe, sat, meta, np.arange(64), seed=0, epoch=0)
+    assert (found.matched == (found.negative_source % 2 == 1)).all()
+    assert recipe.min_confidence == 0.5
 
 
 @pytest.mark.slow
