@@ -16,6 +16,8 @@ from .units import format_size
 
 SPECKS = 0.01
 """The share of the photo below which a mask is hardly more than a few specks: the loader's `min_visible`."""
+DOUBTFUL = 0.5
+"""The confidence below which more of a mask and its truth is expected to differ than to agree."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -31,18 +33,21 @@ def command(options: InfoOptions) -> None:
     """What the data set in folder DATA holds.
 
     Counts, members, options, versions, mask coverage, background kinds. Empty masks have no foreground at
-    all, masks of specks less than 1 % of their photo.
+    all, masks of specks less than 1 % of their photo, doubtful ones a confidence below 0.5.
     """
     from ..shards import manifest, table
 
     data = options.data
     whole = manifest.read(data)
     areas: list[float] = []
+    confidences: list[float] = []
     kinds: Counter[str] = Counter()
     for record in whole.shards:
-        rows = table.read(data / f"{record.name}.parquet", ["status", "fg_area", "background"]).to_pylist()
+        columns = ["status", "fg_area", "background", "confidence"]
+        rows = table.read(data / f"{record.name}.parquet", columns).to_pylist()
         good = [row for row in rows if row["status"] == "ok"]
         areas += [row["fg_area"] for row in good]
+        confidences += [row["confidence"] for row in good if "confidence" in row]  # since format 4
         kinds.update(row["background"] for row in good)
     empty, specks = count_sparse(areas)
     facts: dict[str, Any] = {
@@ -56,6 +61,8 @@ def command(options: InfoOptions) -> None:
         "mean_fg_area": round(sum(areas) / len(areas), 4) if areas else None,
         "empty_masks": empty,
         "masks_of_specks": specks,
+        "mean_confidence": round(sum(confidences) / len(confidences), 3) if confidences else None,
+        "doubtful_masks": sum(value < DOUBTFUL for value in confidences) if confidences else None,
         "backgrounds": dict(sorted(kinds.items())),
         **whole.identity,
     }

@@ -16,7 +16,8 @@ from .loader_options import find_recipe, open_with_photos
 from .options import DataFolder, Spelling, click_command
 from .terminal import own_options
 
-_OF_VIEWS = ("rows", "seed", "cell")
+_OF_SAMPLES = ("count", "sort")
+_OF_VIEWS = ("rows", "seed", "cell", "min_confidence")
 
 
 def _list_recipes(context: click.Context, value: str) -> None:
@@ -41,6 +42,12 @@ class PreviewOptions:
     count: int | None = option(
         None, "Samples to show, spread over the data set.  [default: 24]", bounds=between(1, 400)
     )
+    sort: str | None = option(
+        None,
+        "spread: samples spread over the data set; confidence: those whose masks are trusted least, the "
+        "worst first.  [default: spread]",
+        choices=("spread", "confidence"),
+    )
     views: Annotated[str | None, Spelling(metavar="RECIPE", show=_list_recipes)] = option(
         None, "Draw what a trainer gets instead: all views of a recipe. `--views list` names the recipes."
     )
@@ -54,6 +61,11 @@ class PreviewOptions:
         bounds=between(64, 512),
         unit="px",
     )
+    min_confidence: float | None = option(
+        None,
+        "With --views: a photo whose mask is trusted less keeps its background.  [default: the recipe's]",
+        bounds=between(0, 1),
+    )
     photos: ExistingFolder | None = option(None, "Folder of the originals, for shards of the sidecar layout.")
 
 
@@ -62,7 +74,7 @@ def command(options: PreviewOptions) -> None:
     """Draw a contact sheet of samples spread over the data set in folder DATA.
 
     Photo | mask | overlay | background, as far as they are stored; of the sidecar layout, photos and overlays
-    with --photos only.
+    with --photos only. The number before a key is the confidence in its mask.
 
     With --views, draw the first batch of a recipe as the loader gives it: photo with the crops | mask | every
     view, mask and negative, a row for each photo. Rows are numbered, and captions say what was done:
@@ -70,31 +82,34 @@ def command(options: PreviewOptions) -> None:
     background it is); under a negative its photo's row, framed where it stands on the background of the row's
     first view.
     """
-    given = [name for name in ("count", *_OF_VIEWS) if getattr(options, name) is not None]
-    wrong = [name for name in given if (name == "count") == bool(options.views)]
+    given = [name for name in (*_OF_SAMPLES, *_OF_VIEWS) if getattr(options, name) is not None]
+    wrong = [name for name in given if (name in _OF_SAMPLES) == bool(options.views)]
     if wrong:
-        flags = ", ".join(f"--{name}" for name in sorted(wrong))
+        flags = ", ".join(f"--{name.replace('_', '-')}" for name in sorted(wrong))
         raise click.UsageError(f"{flags}: {'not with' if options.views else 'only with'} --views")
     drawn = _draw_views(options, options.views) if options.views else _draw_samples(options)
     click.echo(f"{click.format_filename(options.output)}: {drawn}")
 
 
 def _draw_samples(options: PreviewOptions) -> str:
-    from ..drawing.contact_sheet import pick_spread, render_sheet, spread, titles
+    from ..drawing.contact_sheet import least_confident, pick, render_sheet, spread, titles
     from ..io.atomic import write_atomic
     from ..shards import manifest, naming
 
     whole, count = manifest.read(options.data), options.count or 24
-    photos = {}
+    photos, by_confidence = {}, options.sort == "confidence"
+    places = least_confident(options.data, whole, count) if by_confidence else spread(whole, count)
     kept = naming.stored_ext(naming.PHOTO, whole.members) in whole.members
     if options.photos and not kept:
         from maskgen.loaders.inspect.originals import read_originals
 
         with own_options():
-            photos = read_originals(options.data, options.photos, spread(whole, count))
+            photos = read_originals(options.data, options.photos, places)
     elif not kept:
         click.echo("maskgen: note: these shards hold no photos; --photos INPUT draws them too", err=True)
-    rows = list(pick_spread(options.data, whole, count, photos))
+    rows = list(pick(options.data, whole, places, photos))
+    if by_confidence:
+        rows.sort(key=lambda row: row.confidence or 0.0)
     heads = titles(whole.members, photos=bool(photos))
     write_atomic(options.output, render_sheet(rows, heads, options.output.suffix.lower()))
     return f"{counted(len(rows), 'sample')}, {' | '.join(heads)}"
@@ -102,6 +117,8 @@ def _draw_samples(options: PreviewOptions) -> str:
 
 def _draw_views(options: PreviewOptions, name: str) -> str:
     recipe = find_recipe(name)
+    if options.min_confidence is not None:
+        recipe = recipe.trusting(options.min_confidence)
     from maskgen.loaders.inspect.sheet import first_batch, views_sheet
 
     from ..drawing.grid import encode_grid

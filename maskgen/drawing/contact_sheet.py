@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
+import heapq
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TypeAlias
 
 import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from ..errors import UsageError
 from ..io.images.encode import resize_image
 from ..io.images.stored import decode_mask, decode_photo
-from ..shards import naming, patch, reader
+from ..shards import naming, patch, reader, table
 from ..shards.manifest import Manifest
+from ..shards.meta import UNKNOWN, unpack_meta
 from ..shards.record import Record
 from ..shards.sample import hard_mask
 from ..types import RGB, HardMask
@@ -30,14 +34,25 @@ _TINT = np.array([230, 30, 60], np.float32)
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """One sample of a sheet: its key and its pictures, each (H, W, 3) uint8 RGB."""
+    """One sample of a sheet: its key and its pictures, each (H, W, 3) uint8 RGB.
+
+    Args:
+        key: of the sample.
+        pictures: side by side.
+        confidence: in its mask, [0, 1]; None where it is unknown.
+    """
 
     key: str
     pictures: tuple[RGB, ...]
+    confidence: float | None = None
 
 
-def spread(whole: Manifest, count: int) -> list[tuple[Record, tuple[int, ...]]]:
-    """`count` samples at equal distances over a data set, as their places in each shard that has some."""
+Places: TypeAlias = list[tuple[Record, tuple[int, ...]]]
+"""Samples of a data set, as their places in each shard that has some."""
+
+
+def spread(whole: Manifest, count: int) -> Places:
+    """`count` samples at equal distances over a data set."""
     last = max(0, whole.samples - 1)
     wanted = np.unique(np.linspace(0, last, min(count, whole.samples)).round().astype(int))
     first, found = 0, []
@@ -49,22 +64,48 @@ def spread(whole: Manifest, count: int) -> list[tuple[Record, tuple[int, ...]]]:
     return found
 
 
-def pick_spread(
-    data: Path, whole: Manifest, count: int, photos: Mapping[str, RGB] | None = None
+def least_confident(data: Path, whole: Manifest, count: int) -> Places:
+    """The `count` samples of a data set whose masks are trusted least; of equal ones the first.
+
+    Raises:
+        ShardFault: a table cannot be read.
+        UsageError: the data set has no confidences.
+    """
+    if whole.format < naming.CONFIDENCE_SINCE:
+        raise UsageError(
+            "these shards say nothing of the confidence in their masks",
+            where=str(data),
+            cause=f"they are of format {whole.format}, it is stored since format {naming.CONFIDENCE_SINCE}",
+            remedy="make them anew with maskgen run",
+        )
+    known: list[tuple[float, int, int]] = []
+    for number, record in enumerate(whole.shards):
+        rows = table.read(data / f"{record.name}.parquet", ["status", "confidence"]).to_pylist()
+        good = [row["confidence"] for row in rows if row["status"] == "ok"]
+        known += [(confidence, number, place) for place, confidence in enumerate(good)]
+    chosen = heapq.nsmallest(count, known)
+    places: dict[int, list[int]] = {}
+    for _, number, place in sorted(chosen, key=lambda one: one[1:]):
+        places.setdefault(number, []).append(place)
+    return [(whole.shards[number], tuple(inside)) for number, inside in places.items()]
+
+
+def pick(
+    data: Path, whole: Manifest, places: Places, photos: Mapping[str, RGB] | None = None
 ) -> Iterator[Row]:
-    """Rows of `count` samples at equal distances over a data set.
+    """Rows of some samples of a data set, in its order.
 
     Args:
         data: its folder.
         whole: its manifest.
-        count: of rows, as far as there are samples.
+        places: of the samples, see `spread` and `least_confident`.
         photos: by key, where the shards hold none, (H, W, 3) uint8 RGB each.
 
     Raises:
         ShardFault: a shard is not as recorded.
     """
     parts = tuple(ext for ext in whole.members if ext in _SHOWN)
-    for record, inside in spread(whole, count):
+    for record, inside in places:
         for number, sample in enumerate(reader.read_samples(data, record, parts)):
             if number in inside:
                 yield sample_row(sample, whole.level, (photos or {}).get(sample.key))
@@ -115,7 +156,8 @@ def sample_row(sample: reader.SampleBytes, level: int, photo: RGB | None = None)
         pictures = [photo, *pictures, overlay(photo, hard)]
     if naming.BACKGROUND in parts:
         pictures.append(_background(parts, photo))
-    return Row(sample.key, tuple(pictures))
+    ppm = int(unpack_meta(parts[naming.META])["confidence_ppm"])
+    return Row(sample.key, tuple(pictures), None if ppm == UNKNOWN else ppm / 1e6)
 
 
 def _background(parts: dict[str, bytes], photo: RGB | None) -> RGB:
@@ -203,14 +245,15 @@ def render_sheet(rows: Sequence[Row], titles: Sequence[str] = (), ending: str = 
 
 
 def _render_row(row: Row, width: int) -> RGB:
-    """The pictures of a row above its key, as high as the highest of them."""
+    """The pictures of a row above its key and its confidence, as high as the highest of them."""
     pictures = [fit(picture) for picture in row.pictures]
     high = max((len(picture) for picture in pictures), default=0)
     area = np.full((high + _TEXT + _GAP, width, 3), 255, np.uint8)
     for number, picture in enumerate(pictures):
         left = _GAP + number * (CELL + _GAP)
         area[: len(picture), left : left + picture.shape[1]] = picture
-    _write(area[high:], row.key[:60], _GAP)
+    known = "" if row.confidence is None else f"{row.confidence:.2f} "
+    _write(area[high:], known + row.key[: 60 - len(known)], _GAP)
     return area
 
 

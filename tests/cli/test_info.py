@@ -20,6 +20,8 @@ def test_info_counts_samples_and_failures(call: Call, data: Path) -> None:
     assert sum(facts["backgrounds"].values()) == 4
     assert facts["mean_fg_area"] == pytest.approx(0.25, abs=0.02)
     assert facts["options"]["method"] == "box"
+    assert 0 < facts["mean_confidence"] < 1
+    assert facts["doubtful_masks"] == 4 * (facts["mean_confidence"] < 0.5)  # of four alike
     assert facts["bytes"] == sum(path.stat().st_size for path in data.glob("*.tar"))
     text = call("info", data)[1]
     assert "samples         4\n" in text

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 pytest.importorskip("torch", reason="views are torch tensors")
 from maskgen.cli.app import main
-from maskgen.drawing.contact_sheet import pick_spread, render_sheet
+from maskgen.drawing.contact_sheet import pick, render_sheet, spread
 from maskgen.drawing.grid import MARK
 from maskgen.loaders import (
     RECIPES,
@@ -179,7 +179,8 @@ def test_samples_of_the_sidecar_layout_are_drawn_as_those_with_photos(
     assert heads in call("preview", folder / "full", "--output", full)[1]
     assert heads in call("preview", shards, "--photos", folder / "photos", "--output", sidecar)[1]
     assert full.read_bytes() == sidecar.read_bytes()
-    rows = list(pick_spread(folder / "full", manifest.read(folder / "full"), 24))
+    whole = manifest.read(folder / "full")
+    rows = list(pick(folder / "full", whole, spread(whole, 24)))
     assert full.read_bytes() == render_sheet(rows, ("photo", "mask", "overlay", "background"), ".png")
     _, out, err = call("preview", shards, "--output", alone)
     assert ("10 samples, mask | background" in out, "--photos INPUT draws them too" in err) == (True, True)

@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from pathlib import Path
+
 import cv2
 import numpy as np
 import pytest
@@ -7,7 +9,11 @@ import pytest
 from maskgen.backgrounds import tiled
 from maskgen.config.run_config import make_config
 from maskgen.drawing import contact_sheet
+from maskgen.errors import UsageError
+from maskgen.shards import table
+from maskgen.shards.manifest import Manifest
 from maskgen.shards.reader import SampleBytes
+from maskgen.shards.record import Record
 from maskgen.shards.sample import SampleId, StoredPhoto, encode_sample, store_mask
 from maskgen.types import RGB, Box
 
@@ -125,3 +131,45 @@ def test_a_patch_without_its_photo_is_shown_in_its_place() -> None:
     assert mask.shape == shown.shape == background.shape
     assert (shown[0, 0] == 127).all()
     assert np.abs(shown[30:60, 40:100].astype(int) - background[30:60, 40:100]).mean() < 2
+
+
+def test_the_confidence_stands_before_the_key_where_it_is_known() -> None:
+    picture = (np.zeros((40, 60, 3), np.uint8),)
+    rows = [contact_sheet.Row("k", picture, known) for known in (None, 0.31, 0.314, 0.99)]
+    unknown, low, same, high = (contact_sheet.render_sheet([row]) for row in rows)
+    assert low == same
+    assert len({unknown, low, high}) == 3
+    assert low == contact_sheet.render_sheet([contact_sheet.Row("0.31 k", picture)])
+
+
+def known_confidences(folder: Path, version: int = 4) -> Manifest:
+    """Two tables of random confidences in coarse steps, with failed images in between, and their manifest."""
+    rng = np.random.default_rng(1)
+    records = []
+    for name in ("a", "b"):
+        rows = [
+            {"key": f"{name}{n}", "path": "p", "status": "ok", "error": "", "confidence": value}
+            for n, value in enumerate((rng.integers(0, 8, 20) / 10).tolist())
+        ]
+        rows[5:5] = [{"key": "bad", "path": "p", "status": "failed", "error": "odd: x"}]
+        (folder / f"{name}.parquet").write_bytes(table.render(rows))
+        records.append(Record(name, 20, 1, "f", {}))
+    return Manifest(version, {}, (), 42, True, tuple(records))
+
+
+@pytest.mark.parametrize("count", [1, 7, 100])
+def test_the_least_confident_are_chosen_of_all_shards(tmp_path: Path, count: int) -> None:
+    whole = known_confidences(tmp_path)
+    found = contact_sheet.least_confident(tmp_path, whole, count)
+    values = {}
+    for record in whole.shards:
+        rows = table.read(tmp_path / f"{record.name}.parquet").to_pylist()
+        good = [row["confidence"] for row in rows if row["status"] == "ok"]
+        values |= {(record.name, place): value for place, value in enumerate(good)}
+    expected = sorted(values, key=lambda place: (values[place], place))[:count]
+    assert [(record.name, place) for record, places in found for place in places] == sorted(expected)
+
+
+def test_without_confidences_none_is_the_least(tmp_path: Path) -> None:
+    with pytest.raises(UsageError, match="say nothing of the confidence"):
+        contact_sheet.least_confident(tmp_path, known_confidences(tmp_path, version=3), 3)

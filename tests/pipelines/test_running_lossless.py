@@ -12,7 +12,7 @@ import torch
 from numpy.typing import NDArray
 
 from maskgen.config.run_config import make_config
-from maskgen.drawing.contact_sheet import pick_spread
+from maskgen.drawing.contact_sheet import pick, spread
 from maskgen.io.images.stored import decode_photo
 from maskgen.loaders import DaliLoader, TorchLoader, open_dataset
 from maskgen.loaders.reading.broken import BrokenSample
@@ -66,7 +66,8 @@ def test_a_flipped_bit_of_a_photo_is_found(shards: Path, tmp_path: Path) -> None
 
 
 def test_a_preview_shows_the_photo(shards: Path) -> None:
-    for row in pick_spread(shards, manifest.read(shards), COUNT):
+    whole = manifest.read(shards)
+    for row in pick(shards, whole, spread(whole, COUNT)):
         assert np.array_equal(row.pictures[0], photo(int(row.key[1:])))
 
 

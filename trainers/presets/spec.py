@@ -55,6 +55,11 @@ class Preset:
         "recipe", "Before or after the photometric chain.", choices=("recipe", "before", "after")
     )
     background_small: bool = option(False, "Replace backgrounds in small views too.")
+    min_confidence: float | None = option(
+        None,
+        "Least confidence in a photo's mask for another background (none: the recipe's).",
+        bounds=between(0, 1),
+    )
     fg_min: float | None = option(
         None, "Least share of the foreground in a large crop (none: the recipe's).", bounds=between(0, 1)
     )

@@ -36,6 +36,7 @@ class ViewOptions:
     background_p: float | None
     background_place: str
     background_small: bool
+    min_confidence: float | None
     fg_min: float | None
     overlap_min: float | None
     negative_p: float | None
@@ -66,12 +67,19 @@ def resolve_recipe(options: ViewOptions) -> Recipe:
         p = negative.p if options.negative_p is None else options.negative_p
         other = _jittered(_sized(_cropped(negative.view, options), options, True), options)
         negative = replace(negative, p=p, view=other)
-    return replace(
+    views = tuple(_changed(view, options, view.size == largest) for view in recipe.views)
+    if options.min_confidence and negative is None and not any(view.background.p for view in views):
+        raise UsageError(
+            "min_confidence is set, but nothing replaces the background",
+            remedy="set background=grey or background=donor, or leave min_confidence out",
+        )
+    made = replace(
         recipe,
-        views=tuple(_changed(view, options, view.size == largest) for view in recipe.views),
+        views=views,
         negative=negative,
         corruption=_corruption(options),
     )
+    return made if options.min_confidence is None else made.trusting(options.min_confidence)
 
 
 def _check_sizes(recipe: Recipe, options: ViewOptions, largest: int) -> None:

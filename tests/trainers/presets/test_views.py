@@ -134,3 +134,16 @@ def test_swaps_of_other_methods_change_backgrounds_alone(name: str) -> None:
     assert recipe.negative.view.photometric == recipe.views[0].photometric
     chains = [dataclasses.replace(view.photometric, auto_augment_p=0) for view in plain.views]
     assert [dataclasses.replace(view.photometric, auto_augment_p=0) for view in recipe.views] == chains
+
+
+def test_min_confidence_holds_in_every_view_and_the_negative() -> None:
+    recipe = with_overrides(PRESETS["mocov2"]["bg-swaps-220"], {"min_confidence": "0.4"}).views
+    assert recipe.negative is not None
+    laws = [view.background for view in (*recipe.views, recipe.negative.view)]
+    assert [law.min_confidence for law in laws] == [0.4] * 3
+    assert recipe.min_confidence == 0.4
+    before = PRESETS["mocov2"]["bg-swaps-220"].views
+    assert before.min_confidence == 0
+    assert dataclasses.replace(laws[0], min_confidence=0.0) == before.views[0].background
+    with pytest.raises(UsageError, match="min_confidence is set, but nothing replaces the background"):
+        _ = with_overrides(PRESETS["simsiam"]["smoke"], {"min_confidence": "0.4"}).views
