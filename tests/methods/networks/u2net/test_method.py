@@ -164,7 +164,7 @@ def test_what_is_no_state_dict_is_refused_and_never_run(random_weights: Path, tm
 @pytest.mark.parametrize(
     ("options", "words"),
     [
-        (MethodOptions(), "--weights"),
+        (MethodOptions(), "maskgen weights get u2netp"),
         (MethodOptions(weights="nowhere/u2netp.pth"), "nowhere/u2netp.pth"),
         (MethodOptions(weights=__file__), "suffix"),
         (MethodOptions(weights="x.pth", resize="lanczos"), "--resize"),
