@@ -16,7 +16,7 @@ METHODS = (
     *("rbd", "mr", "dsr", "mc", "vote"),
     *("u2net", "u2netp", "u2net-human", "silueta", "isnet", "birefnet", "birefnet-lite", "birefnet-portrait"),
     *("inspyrenet", "rmbg-1.4", "rmbg-2.0"),
-    *("deepusps", "student", "tokencut", "found", "onnx", "box"),
+    *("deepusps", "fast", "student", "tokencut", "found", "onnx", "box"),
 )
 RUNTIMES = ("auto", "torch", "openvino", "onnxruntime")
 PRECISIONS = ("auto", "fp32", "tf32", "fp16", "bf16", "mixed")

@@ -26,7 +26,7 @@ from __future__ import annotations
 from .networks.deepusps.method import DEEPUSPS, RELEASED
 from .networks.known import KNOWN_NETWORKS
 from .networks.onnx.method import ONNX, declared_network
-from .networks.student.method import STUDENT
+from .networks.student.method import FAST, FAST_WEIGHTS, STUDENT
 from .networks.u2net.method import U2NET, U2NETP
 from .networks.vit.method import FOUND, TOKENCUT
 from .spec import MethodSpec
@@ -84,6 +84,13 @@ METHODS: dict[str, MethodSpec] = {
         network=DEEPUSPS,
         released=str(RELEASED),
         refine="vote",  # own: the released test has crf
+        libraries=_NETWORK,
+    ),
+    "fast": MethodSpec(
+        summary="a small network taught by U²-Net-p; its weights come with maskgen",
+        threshold=0.5,
+        network=FAST,
+        released=str(FAST_WEIGHTS),
         libraries=_NETWORK,
     ),
     "student": MethodSpec(

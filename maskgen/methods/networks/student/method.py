@@ -6,6 +6,7 @@ stretched: where nothing stands out the map stays empty.
 
 from __future__ import annotations
 
+import dataclasses
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -28,6 +29,8 @@ PRECISIONS: Precisions = {
 }
 """What the network can be run in, by runtime and device, the faster first."""
 MAKER = "student"
+FAST_WEIGHTS = Path(__file__).parents[3] / "release" / "fast.safetensors"
+"""They come with maskgen; the JSON beside them says how they were made."""
 STRIDE = 32
 """Of the coarsest map: sides divide by it."""
 MEAN, STD = (127 / 255,) * 3, (128 / 255,) * 3
@@ -104,5 +107,18 @@ def weights_path(options: MethodOptions) -> Path:
     return path
 
 
+def _released(path: Path) -> NetworkSpec:
+    """A student that comes with maskgen; `--weights` gives others of its kind."""
+
+    def fill(options: MethodOptions) -> MethodOptions:
+        return options if options.weights else dataclasses.replace(options, weights=str(path))
+
+    return NetworkSpec(
+        lambda options: student_input(fill(options)), lambda options: load_student(fill(options)), PRECISIONS
+    )
+
+
 STUDENT = NetworkSpec(student_input, load_student, PRECISIONS)
 """A network of `maskgen distill`."""
+FAST = _released(FAST_WEIGHTS)
+"""The student of U²-Net-p that comes with maskgen."""
