@@ -33,7 +33,7 @@ FAST_WEIGHTS = Path(__file__).parents[3] / "release" / "fast.safetensors"
 """They come with maskgen; the JSON beside them says how they were made."""
 STRIDE = 32
 """Of the coarsest map: sides divide by it."""
-MEAN, STD = (127 / 255,) * 3, (128 / 255,) * 3
+MEAN, STD = (127 / 255, 127 / 255, 127 / 255), (128 / 255, 128 / 255, 128 / 255)
 """Of the released EfficientNet-lite classifiers: (RGB - 127) / 128."""
 
 

@@ -55,7 +55,7 @@ def cut_tokens(keys: NDArray[Any], rows: int, columns: int) -> NDArray[np.bool_]
     seed = int(np.argmax(np.abs(second)))
     above = second > second.mean()
     side = (above if above[seed] else ~above).reshape(rows, columns)
-    parts, _ = ndimage.label(side)
+    parts, _ = ndimage.label(side)  # pyright: ignore[reportGeneralTypeIssues]
     found: NDArray[np.bool_] = parts == parts.flat[seed]
     return found
 
