@@ -26,7 +26,7 @@ def main() -> None:
         weights=arguments.weights,
     )
     whole = outcome.manifest
-    print(f"samples: {whole.samples}, shards: {len(whole.shards)}, images that could not be used: {whole.failed}")
+    print(f"samples: {whole.samples}, shards: {len(whole.shards)}, images not used: {whole.failed}")
 
     report = maskgen.verify(arguments.shards, level="full")
     for fault in report.faults:

@@ -29,7 +29,7 @@ def call(name: str, *arguments: object) -> list[str]:
 def shards(discs: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("examples") / "shards"
     printed = call("make_shards.py", discs, folder, "--method", "rbd")
-    assert printed == ["samples: 9, shards: 1, images that could not be used: 2", "sound"]
+    assert printed == ["samples: 9, shards: 1, images not used: 2", "sound"]
     return folder
 
 

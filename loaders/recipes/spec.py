@@ -163,6 +163,7 @@ class Recipe:
             UsageError: it is out of its range.
 
         Example:
+            >>> from maskgen.loaders import Recipe, View
             >>> Recipe(views=(View(),)).trusting(0.5).min_confidence
             0.5
         """
