@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import MISSING, dataclass
+from dataclasses import MISSING, dataclass, fields
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -75,6 +75,7 @@ class DistillOptions:
 
     def open(self) -> tuple[WorkFolder, Settings]:
         """The training that these options ask for, in its folder."""
+        from maskgen.pipelines.distill.settings.settings import Request
         from maskgen.pipelines.distill.work_folder import SETTINGS
 
         if not self.teachers and not (self.output / SETTINGS).is_file():
@@ -84,17 +85,7 @@ class DistillOptions:
             )
         given = {"images": self.images, "network": self.student}
         named = tuple(f"{name}={value}" for name, value in given.items() if value is not None)
-        names = (
-            "output",
-            "inputs",
-            "dataset",
-            "split",
-            "preset",
-            "init",
-            "seed",
-            "teachers",
-            "accept_license",
-        )
+        names = {field.name for field in fields(Request)} - {"changes"}
         values = {name: getattr(self, name) for name in names}
         return open_training(**values, changes=(*named, *self.changes))
 

@@ -47,8 +47,10 @@ def judge(work: WorkFolder, settings: Settings, min_iou: float = 0.0) -> Facts:
         ShardFault: an array is damaged.
     """
     held = (work.record(priors.RECORD) or {})["held"]
-    found = work.record(JUDGED) or (_measure(work, settings, held) if held else {"done": True})
-    work.commit(JUDGED, found)
+    found = work.record(JUDGED)
+    if found is None:
+        found = _measure(work, settings, held) if held else {"done": True}
+        work.commit(JUDGED, found)
     if held and found["iou"] < min_iou:
         raise MaskgenError(
             f"the student's masks overlap with its teachers' by {found['iou']:.3f} only, --min-iou asks for "

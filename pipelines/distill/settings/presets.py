@@ -287,35 +287,24 @@ STUDENT = Preset(
     held=0.05,
 )
 
-NOISY = Preset(
+NOISY = dataclasses.replace(
+    STUDENT,
     name="noisy",
     summary="a student of noisy teachers: a first one says which of their maps the second should not see",
-    side=256,
-    images=20_000,
-    priors=(),
-    network="lite0",
-    needs_init=True,
-    crf_side=0,
     rounds=(dataclasses.replace(_TAUGHT, epochs=8, agree=0.6, paste=0.0),),
     fusion=dataclasses.replace(_TAUGHT, epochs=15),
-    joint=True,
-    taught=True,
-    held=0.05,
 )
 
-PUPIL = Preset(
+_TRIED = dataclasses.replace(_TAUGHT, epochs=2, batch_size=2, view=32, warmup=1)
+
+PUPIL = dataclasses.replace(
+    STUDENT,
     name="test-student",
     summary="six photos of 64 px, to try the steps: its masks are worth nothing",
     side=64,
     images=6,
-    priors=(),
-    network="lite0",
-    needs_init=True,
-    crf_side=0,
-    rounds=(dataclasses.replace(_TAUGHT, epochs=2, batch_size=2, view=32, agree=0.01, warmup=1, paste=0.0),),
-    fusion=dataclasses.replace(_TAUGHT, epochs=2, batch_size=2, view=32, warmup=1, paste=0.5),
-    joint=True,
-    taught=True,
+    rounds=(dataclasses.replace(_TRIED, agree=0.01, paste=0.0),),
+    fusion=dataclasses.replace(_TRIED, paste=0.5),
     held=0.3,
 )
 

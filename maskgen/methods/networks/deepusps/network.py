@@ -13,7 +13,6 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-import torch
 from torch import Tensor, nn
 from torch.nn import functional
 from torchvision.models import resnet as tv
@@ -22,7 +21,7 @@ from maskgen.config.suggest import nearest
 from maskgen.errors import UsageError
 
 from ..u2net.layers import U2Net
-from ..u2net.weights import read_state, state_differences
+from ..u2net.weights import read_state, require_finite, state_differences
 from .layers import BorderContrast, ForegroundAttention, PooledContext, enlarge, lab_colors, make_convolution
 
 SMALL_WIDTHS = (32, 64, 128, 192)
@@ -223,14 +222,7 @@ def load_weights(path: Path, name: str) -> nn.Module:
             cause="; ".join(differences),
             remedy="export them again",
         )
-    broken = [key for key, value in state.items() if not bool(torch.isfinite(value).all())]
-    if broken:
-        raise UsageError(
-            "the weights hold values that are not finite",
-            where=str(path),
-            cause=f"in {', '.join(broken[:3])}",
-            remedy="export them from an earlier phase, or train again with a lower lr",
-        )
+    require_finite(state, path, "export them from an earlier phase, or train again with a lower lr")
     network.load_state_dict(state)
     return network.eval()
 

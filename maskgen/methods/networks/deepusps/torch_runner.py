@@ -2,19 +2,16 @@
 
 from __future__ import annotations
 
-import os
 from typing import TYPE_CHECKING
 
 import torch
 from torch import Tensor, nn
 
-from ..u2net.torch_runner import TorchNetwork, require_device
+from ..u2net.torch_runner import HALVES, blank_broken, place_maps, prepare_device
 from .layers import normalize_photos
 
 if TYPE_CHECKING:
     from maskgen.methods.network import Infer, NetworkInput
-
-HALVES = {"fp16": torch.float16, "bf16": torch.bfloat16}
 
 
 def deepusps_infer(
@@ -38,15 +35,8 @@ def deepusps_infer(
         EnvironmentFault: a GPU that is not there, or without bfloat16.
     """
     assert input.divisor == "255"  # noqa: S101 - what `normalize_photos` takes
-    target = torch.device(device)
-    require_device(target, precision)
-    if os.environ.get("OMP_NUM_THREADS") == "1":
-        torch.set_num_threads(1)
-    maps: nn.Module = MirroredMaps(network, HALVES.get(precision)).eval()
-    maps = maps.to(device=target, memory_format=torch.channels_last)  # type: ignore[call-overload]
-    if compile:
-        maps.compile(dynamic=False)
-    return TorchNetwork(maps, target, tf32=precision == "tf32")
+    target = prepare_device(device, precision)
+    return place_maps(MirroredMaps(network, HALVES.get(precision)), target, precision, compile=compile)
 
 
 class MirroredMaps(nn.Module):
@@ -72,5 +62,4 @@ class MirroredMaps(nn.Module):
         with torch.autocast(x.device.type, self.low or torch.bfloat16, enabled=self.low is not None):
             straight, mirrored = self.network(x), self.network(x.flip(3)).flip(2)
         maps = (torch.sigmoid(straight.float()) + torch.sigmoid(mirrored.float())) / 2
-        broken = ~torch.isfinite(maps.sum((1, 2), keepdim=True))
-        return torch.where(broken, torch.nan, maps)
+        return blank_broken(maps)

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import os
 from typing import TYPE_CHECKING
 
 import torch
 from torch import Tensor, nn
 
-from ..u2net.torch_runner import TorchNetwork, require_device
+from ..u2net.torch_runner import HALVES, blank_broken, place_maps, prepare_device
 from .encoder import normalize_lite
 from .layers import Saliency
 
@@ -16,8 +15,6 @@ if TYPE_CHECKING:
     from maskgen.methods.network import Infer, NetworkInput
 
     from .layers import Student
-
-HALVES = {"fp16": torch.float16, "bf16": torch.bfloat16}
 
 
 def student_infer(
@@ -41,15 +38,8 @@ def student_infer(
         EnvironmentFault: a GPU that is not there, or without bfloat16.
     """
     assert input.divisor == "255"  # noqa: S101 - what `normalize_lite` takes
-    target = torch.device(device)
-    require_device(target, precision)
-    if os.environ.get("OMP_NUM_THREADS") == "1":
-        torch.set_num_threads(1)
-    maps: nn.Module = PixelMaps(Saliency(network), HALVES.get(precision)).eval()
-    maps = maps.to(device=target, memory_format=torch.channels_last)  # type: ignore[call-overload]
-    if compile:
-        maps.compile(dynamic=False)
-    return TorchNetwork(maps, target, tf32=precision == "tf32")
+    target = prepare_device(device, precision)
+    return place_maps(PixelMaps(Saliency(network), HALVES.get(precision)), target, precision, compile=compile)
 
 
 class PixelMaps(nn.Module):
@@ -72,5 +62,4 @@ class PixelMaps(nn.Module):
         x = normalize_lite(pixels.permute(0, 3, 1, 2).float()).contiguous(memory_format=torch.channels_last)
         with torch.autocast(x.device.type, self.low or torch.bfloat16, enabled=self.low is not None):
             maps = self.network(x)[:, 0].float()
-        broken = ~torch.isfinite(maps.sum((1, 2), keepdim=True))
-        return torch.where(broken, torch.nan, maps)
+        return blank_broken(maps)

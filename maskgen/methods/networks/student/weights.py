@@ -10,7 +10,7 @@ import torch
 
 from maskgen.errors import UsageError
 
-from ..u2net.weights import read_state, state_differences
+from ..u2net.weights import broken_keys, read_state, require_finite, state_differences
 from .encoder import Encoder, fold_classifier
 from .layers import Student
 
@@ -51,14 +51,7 @@ def load_student(path: Path, name: str) -> Student:
             cause="; ".join(differences),
             remedy="export them again",
         )
-    broken = _broken(state)
-    if broken:
-        raise UsageError(
-            "the weights hold values that are not finite",
-            where=str(path),
-            cause=f"in {', '.join(broken[:3])}",
-            remedy="take the file again from where it came; such a training has diverged",
-        )
+    require_finite(state, path, "take the file again from where it came; such a training has diverged")
     network.load_state_dict(state)
     return network.eval()
 
@@ -71,11 +64,6 @@ def _other_types(wanted: dict[str, Tensor], state: dict[str, Tensor]) -> list[st
         for key, value in state.items()
         if value.dtype != wanted[key].dtype and not {value.dtype, wanted[key].dtype} <= {*floats}
     ][:3]
-
-
-def _broken(state: dict[str, Tensor]) -> list[str]:
-    """The names of tensors with values that are not finite."""
-    return [key for key, value in state.items() if not bool(value.isfinite().all())]
 
 
 def find_classifier(name: str) -> Path | None:
@@ -108,7 +96,7 @@ def encoder_start(weights: dict[str, Tensor], name: str, where: str) -> dict[str
     try:
         state = fold_classifier(weights, name)
         differences = state_differences(Encoder(name).state_dict(), state)
-        differences += [f"not finite: {key}" for key in _broken(state)[:1]]
+        differences += [f"not finite: {key}" for key in broken_keys(state)[:1]]
     except (KeyError, RuntimeError) as error:
         differences = [f"missing {error}"]
     if differences:

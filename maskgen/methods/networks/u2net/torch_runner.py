@@ -23,6 +23,8 @@ if TYPE_CHECKING:
 
 HALF = {"cpu": torch.bfloat16, "cuda": torch.float16}
 """What `mixed` is mixed with: a CPU has no fast float16, and bfloat16 moves the masks more."""
+HALVES = {"fp16": torch.float16, "bf16": torch.bfloat16}
+"""The half precisions by their names."""
 
 
 def torch_infer(
@@ -50,20 +52,53 @@ def torch_infer(
     Raises:
         EnvironmentFault: a GPU that is not there, or without bfloat16.
     """
+    target = prepare_device(device, precision)
+    fold_batch_norm(network)
+    if precision == "mixed":
+        cast(network, HALF[target.type], offset_blocks(network))
+    elif precision in HALVES:
+        cast(network, HALVES[precision])
+    return place_maps(SaliencyMaps(network, input), target, precision, compile=compile)
+
+
+def prepare_device(device: str, precision: str) -> torch.device:
+    """A device that is there and computes in this precision; one CPU thread where OMP_NUM_THREADS says so.
+
+    Raises:
+        EnvironmentFault: it is not, or does not.
+    """
     target = torch.device(device)
     require_device(target, precision)
     if os.environ.get("OMP_NUM_THREADS") == "1":
         torch.set_num_threads(1)
-    fold_batch_norm(network)
-    if precision == "mixed":
-        cast(network, HALF[target.type], offset_blocks(network))
-    elif precision in ("fp16", "bf16"):
-        cast(network, torch.float16 if precision == "fp16" else torch.bfloat16)
-    maps: nn.Module = SaliencyMaps(network, input).eval()
-    maps = maps.to(device=target, memory_format=torch.channels_last)  # type: ignore[call-overload]
+    return target
+
+
+def place_maps(
+    maps: nn.Module,
+    device: torch.device,
+    precision: str,
+    *,
+    compile: bool = False,  # noqa: A002 - the option's name
+) -> TorchNetwork:
+    """Maps of prepared pixels, (B, S, S, 3) -> (B, S, S), on their device and ready to be called.
+
+    Args:
+        maps: on the CPU; it is changed.
+        device: of `prepare_device`.
+        precision: ``tf32`` lets float32 convolutions use TF32.
+        compile: whether torch.compile is used; every batch must then have the same size.
+    """
+    maps = maps.eval().to(device=device, memory_format=torch.channels_last)  # type: ignore[call-overload]
     if compile:
         maps.compile(dynamic=False)
-    return TorchNetwork(maps, target, tf32=precision == "tf32")
+    return TorchNetwork(maps, device, tf32=precision == "tf32")
+
+
+def blank_broken(maps: Tensor) -> Tensor:
+    """(B, S, S) maps, those that are not finite all NaN."""
+    broken = ~torch.isfinite(maps.sum((1, 2), keepdim=True))
+    return torch.where(broken, torch.nan, maps)
 
 
 def require_device(device: torch.device, precision: str) -> None:

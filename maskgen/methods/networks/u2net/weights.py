@@ -99,16 +99,34 @@ def load_network(name: str, path: Path) -> U2Net:
             cause="; ".join(lines),
             remedy=_other_network(name, state) or f"give the authors' {name}.pth",
         )
-    broken = [key for key, value in state.items() if not bool(torch.isfinite(value).all())]
-    if broken:
+    require_finite(state, path, "download them again")
+    network.load_state_dict(state, strict=True)
+    return network.eval()
+
+
+def broken_keys(state: dict[str, Tensor]) -> list[str]:
+    """The names of tensors with values that are not finite."""
+    return [key for key, value in state.items() if not bool(torch.isfinite(value).all())]
+
+
+def require_finite(state: dict[str, Tensor], path: Path, remedy: str) -> None:
+    """See that all values of a state dict are finite.
+
+    Args:
+        state: of a network.
+        path: of its file, for the error.
+        remedy: what to do if they are not.
+
+    Raises:
+        UsageError: some are not.
+    """
+    if broken := broken_keys(state):
         raise UsageError(
             "the weights hold values that are not finite",
             where=str(path),
             cause=_name_some("in", broken),
-            remedy="download them again",
+            remedy=remedy,
         )
-    network.load_state_dict(state, strict=True)
-    return network.eval()
 
 
 def state_differences(wanted: dict[str, Tensor], given: dict[str, Tensor]) -> list[str]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -10,7 +9,7 @@ import torch
 import torch.nn.functional as F  # noqa: N812 - its name everywhere
 from torch import Tensor, nn
 
-from ..u2net.torch_runner import TorchNetwork, require_device
+from ..u2net.torch_runner import TorchNetwork, prepare_device
 from .cut import cut_tokens
 
 if TYPE_CHECKING:
@@ -39,10 +38,7 @@ def vit_infer(
     Raises:
         EnvironmentFault: a GPU that is not there.
     """
-    target = torch.device(device)
-    require_device(target, "fp32")
-    if os.environ.get("OMP_NUM_THREADS") == "1":
-        torch.set_num_threads(1)
+    target = prepare_device(device, "fp32")
     maps = HeadMaps(vit, head, input).eval().to(target)
     if compile:
         vit.compile(dynamic=False)

@@ -5,11 +5,9 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING
 
-import torch
-
 from maskgen.errors import UsageError
 
-from ..u2net.weights import read_state, state_differences
+from ..u2net.weights import read_state, require_finite, state_differences
 from .layers import HEAD_WIDTH, ViT, ViTShape, grid_side
 
 if TYPE_CHECKING:
@@ -47,14 +45,8 @@ def load_vit(path: Path) -> tuple[ViT, dict[str, Tensor]]:
             cause="; ".join(lines),
             remedy=f"give {_WANTED}",
         )
-    broken = [key for key, value in [*state.items(), *head.items()] if not bool(torch.isfinite(value).all())]
-    if broken:
-        raise UsageError(
-            "the weights hold values that are not finite",
-            where=str(path),
-            cause=f"in {broken[0]}",
-            remedy="download them again",
-        )
+    for part in (state, head):
+        require_finite(part, path, "download them again")
     vit.load_state_dict(state)
     return vit.eval(), head
 
