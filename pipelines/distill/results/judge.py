@@ -49,7 +49,7 @@ def judge(work: WorkFolder, settings: Settings, min_iou: float = 0.0) -> Facts:
     held = (work.record(priors.RECORD) or {})["held"]
     found = work.record(JUDGED)
     if found is None:
-        found = _measure(work, settings, held) if held else {"done": True}
+        found = _measure(work, settings, held)
         work.commit(JUDGED, found)
     if held and found["iou"] < min_iou:
         raise MaskgenError(
@@ -64,6 +64,8 @@ def judge(work: WorkFolder, settings: Settings, min_iou: float = 0.0) -> Facts:
 
 
 def _measure(work: WorkFolder, settings: Settings, held: list[int]) -> Facts:
+    if not held:
+        return {"done": True}
     network = _student(work, settings)
     record = work.record(photos.RECORD) or {}
     count = len(record["photos"])

@@ -17,11 +17,11 @@ import numpy as np
 import torch
 
 from maskgen.errors import EnvironmentFault, UsageError
-from maskgen.version import __version__
 
 from .arrays import planes
-from .file import read_model
+from .file import read_model, require_onnx
 from .session import model_runner
+from .write import INPUT, OUTPUT, write_model
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -31,10 +31,6 @@ if TYPE_CHECKING:
 
     from .declaration import Declaration
 
-OPSET = 18
-"""The first whose Resize takes sizes of chosen axes; both runtimes have it since 2023."""
-IR_VERSION = 8
-INPUT, OUTPUT = "photo", "saliency"
 MAX_ERROR = 1e-4
 """Of the saliency between torch and the exported model, above which the export has failed."""
 RUNTIMES = ("onnxruntime", "openvino")
@@ -56,8 +52,7 @@ def network_to_onnx(network: nn.Module, side: int, name: str, words: str, declar
         EnvironmentFault: the package onnx is not installed.
         UsageError: the network has an operator that is not known here.
     """
-    if importlib.util.find_spec("onnx") is None:
-        raise EnvironmentFault("the package onnx is not installed", remedy="pip install 'maskgen[onnx]'")
+    require_onnx()
     helper, numpy_helper = (importlib.import_module(f"onnx.{part}") for part in ("helper", "numpy_helper"))
     program = torch.export.export(network, (torch.zeros(1, 3, side, side),))
     signature = program.graph_signature
@@ -68,25 +63,9 @@ def network_to_onnx(network: nn.Module, side: int, name: str, words: str, declar
     for node in program.graph.nodes:
         if node.op == "call_function":
             translation.add(node)
-    float32 = importlib.import_module("onnx").TensorProto.FLOAT
-    graph = helper.make_graph(
-        translation.nodes,
-        name,
-        [helper.make_tensor_value_info(INPUT, float32, ["batch", 3, side, side])],
-        [helper.make_tensor_value_info(OUTPUT, float32, ["batch", 1, side, side])],
-        translation.constants,
+    return write_model(
+        translation.nodes, translation.constants, declaration, side=side, name=name, words=words
     )
-    model = helper.make_model(
-        graph,
-        opset_imports=[helper.make_opsetid("", OPSET)],
-        ir_version=IR_VERSION,
-        producer_name="maskgen",
-        producer_version=__version__,
-        doc_string=f"{name}: {words}; a saliency map in [0, 1].",
-    )
-    helper.set_model_props(model, {"network": name, "side": str(side), "declaration": declaration.render()})
-    importlib.import_module("onnx").checker.check_model(model)
-    return bytes(model.SerializeToString())
 
 
 class _Translation:

@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 import importlib
-import importlib.util
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from maskgen.errors import EnvironmentFault, UsageError
-from maskgen.version import __version__
+from maskgen.errors import UsageError
 
 from ..onnx.declaration import Declaration, NetworkOutput
+from ..onnx.file import require_onnx
+from ..onnx.write import INPUT, OUTPUT, write_model
 from .structure import SHOWN, SIDES, STEM, WIDTHS, Stage, blocks_of, widths_of
 
 if TYPE_CHECKING:
@@ -20,9 +20,6 @@ if TYPE_CHECKING:
 
     from maskgen.methods.network import NetworkInput
 
-OPSET = 18
-IR_VERSION = 8
-"""Of ONNX 1.12: every ONNX Runtime since 1.12 reads it."""
 DECODER_EPSILON = 1e-5
 """Of the decoder's batch norms: torch's."""
 
@@ -41,8 +38,7 @@ def student_to_onnx(state: Mapping[str, NDArray[Any]], photos: NetworkInput, nam
         EnvironmentFault: the package onnx is not installed.
         UsageError: the arrays are not those of this student.
     """
-    if importlib.util.find_spec("onnx") is None:
-        raise EnvironmentFault("the package onnx is not installed", remedy="pip install 'maskgen[onnx]'")
+    require_onnx()
     graph = _Graph(state, name)
     graph.student()
     return graph.model(photos)
@@ -62,10 +58,10 @@ class _Graph:
 
     def student(self) -> None:
         """Photos to saliency."""
-        maps = self._encoder("photos")
+        maps = self._encoder(INPUT)
         fine = self._head(self._decoder(maps))
         whole = self._node("Resize", [fine, "", self._scales], mode="linear")  # by pixel centers, its default
-        self._nodes.append(self._helper.make_node("Sigmoid", [whole], ["saliency"]))
+        self._nodes.append(self._helper.make_node("Sigmoid", [whole], [OUTPUT]))
 
     def model(self, photos: NetworkInput) -> bytes:
         """The file."""
@@ -76,27 +72,14 @@ class _Graph:
                 cause="; ".join(wrong[:3]),
                 remedy="give the .safetensors file that `maskgen distill` wrote",
             )
-        kind = importlib.import_module("onnx").TensorProto.FLOAT
-        side, helper = photos.side, self._helper
-        graph = helper.make_graph(
+        return write_model(
             self._nodes,
-            self._name,
-            [helper.make_tensor_value_info("photos", kind, ["batch", 3, side, side])],
-            [helper.make_tensor_value_info("saliency", kind, ["batch", 1, side, side])],
             self._constants,
+            Declaration(photos, NetworkOutput(0)),
+            side=photos.side,
+            name=self._name,
+            words="(RGB - 127) / 128",
         )
-        model = helper.make_model(
-            graph,
-            opset_imports=[helper.make_opsetid("", OPSET)],
-            ir_version=IR_VERSION,
-            producer_name="maskgen",
-            producer_version=__version__,
-            doc_string=f"{self._name}: (RGB - 127) / 128; a saliency map in [0, 1].",
-        )
-        declared = Declaration(photos, NetworkOutput(0)).render()
-        helper.set_model_props(model, {"network": self._name, "side": str(side), "declaration": declared})
-        importlib.import_module("onnx").checker.check_model(model)
-        return bytes(model.SerializeToString())
 
     def _encoder(self, photos: str) -> list[str]:
         self._low = self._constant("low", np.array(0, np.float32))
