@@ -72,6 +72,19 @@ class UserFacing(BaseException):
         """
         self._options = options
 
+    def rename(self, old: str, new: str) -> None:
+        """Speak of a place by another name, as of an address in place of the folder that stands for it.
+
+        Example:
+            >>> from maskgen.errors import ShardFault
+            >>> fault = ShardFault("no manifest here", where="/tmp/work")
+            >>> fault.rename("/tmp/work", "s3://bucket/shards")
+            >>> str(fault)
+            'no manifest here: s3://bucket/shards'
+        """
+        self.what, self.where = self.what.replace(old, new), self.where.replace(old, new)
+        self.cause, self._words = self.cause.replace(old, new), self._words.replace(old, new)
+
     def _spelt(self, name: str, value: Any) -> str:
         if self._options is None:
             quoted = isinstance(value, str) and not value.startswith("<")

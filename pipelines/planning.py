@@ -26,6 +26,7 @@ from maskgen.io.atomic import (
     require_exclusive_names,
     sweep_partials,
 )
+from maskgen.io.storage.location import open_location
 from maskgen.shards import naming
 from maskgen.shards.kept import drop_committed, keep
 from maskgen.shards.plan import ROWS, Plan, PlannedImage, PlannedShard, read_plan, rows_digest, to_row
@@ -100,7 +101,7 @@ def planned(config: ResolvedConfig) -> Iterator[PlannedRun]:
         EnvironmentFault: the disk is full, broken or read-only, or shards cannot be made on its file system.
     """
     output = Path(config.options.output)
-    _check_apart(config.options)
+    check_apart(config.options)
     disk = existing_folder(output)
     keep(output)
     drop_committed(output)
@@ -131,13 +132,22 @@ def make_output(folder: Path) -> None:
         raise cannot_make(folder, str(error.strerror or error)) from error
 
 
-def _check_apart(options: RunConfig) -> None:
-    output = Path(options.output).resolve()
-    root = Path(options.input).resolve()
-    if options.input and (output == root or root in output.parents):
+def check_apart(options: RunConfig) -> None:
+    """Refuse an output inside the input, where the next run would find the masks among the photos.
+
+    Raises:
+        UsageError: it is.
+    """
+    output, root = (_resolved(path) for path in (options.output, options.input))
+    if options.input and f"{output}/".startswith(f"{root}/"):
         raise UsageError(
             "--output lies inside --input", where=options.output, remedy="choose a folder beside it"
         )
+
+
+def _resolved(path: str) -> str:
+    place = open_location(path)
+    return str(place.resolve() if isinstance(place, Path) else place)
 
 
 def _stored_identity(output: Path, plan: Plan) -> dict[str, Any] | None:

@@ -7,7 +7,7 @@ import math
 import os
 import time
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -16,18 +16,18 @@ from maskgen.config.run_config import RunConfig, parse_budget
 from maskgen.errors import EXIT_DONE, EXIT_FAULTS, MaskgenError, ShardFault
 from maskgen.io.atomic import sweep_partials
 from maskgen.io.owner import share_folder
+from maskgen.io.storage.location import Location, open_location
 from maskgen.processes.signals import StopSignals
 from maskgen.shards import manifest, naming, table
-from maskgen.shards.commit import withdraw
+from maskgen.shards.destination import Destination, open_destination
 from maskgen.shards.kept import drop_committed, keep
 from maskgen.shards.plan import Plan, read_plan
-from maskgen.shards.reader import check_size
 from maskgen.shards.record import Record, read_records
 
 from .executors.local import LocalExecutor
 from .log import append_log
 from .model.precision import check_precision_of
-from .planning import PlannedRun, make_output, planned
+from .planning import PlannedRun, check_apart, make_output, planned
 from .resolve import resolve
 from .shard.make import ShardJob, ShardResult
 from .shard.stages import Stages
@@ -111,13 +111,19 @@ def run(config: RunConfig, options: RunOptions | None = None) -> Outcome:
 
 
 def _run(wanted: RunConfig, options: RunOptions, stop: StopSignals) -> Outcome:
-    config = resolve(wanted, options.fetching)
-    output = Path(wanted.output)
+    check_apart(wanted)
+    with open_destination(wanted.output) as destination:
+        return _run_to(destination, wanted, options, stop)
+
+
+def _run_to(destination: Destination, wanted: RunConfig, options: RunOptions, stop: StopSignals) -> Outcome:
+    output = destination.folder
+    config = resolve(replace(wanted, output=str(output)), options.fetching)
     with planned(config) as run:  # what can be refused without a folder is refused before there is one
         is_new = not output.exists()
         with share_folder(output, lambda: make_output(output)) as is_alone:
             try:
-                return _make(run, wanted, options, stop, is_alone)
+                return _make(run, destination, options, stop, is_alone)
             except MaskgenError:
                 if is_alone():
                     _remove_empty(output, is_new=is_new)
@@ -134,20 +140,20 @@ def _remove_empty(output: Path, *, is_new: bool) -> None:
 
 def _make(
     run: PlannedRun,
-    wanted: RunConfig,
+    destination: Destination,
     options: RunOptions,
     stop: StopSignals,
     is_alone: Callable[[], bool],
 ) -> Outcome:
-    config, plan = run.config, run.settle()
-    output = Path(wanted.output)
+    config, plan, output = run.config, run.settle(), destination.folder
+    wanted = config.options
     own = [
-        ShardJob(output, number, shard.name, plan.members, plan.fingerprint)
+        ShardJob(output, number, shard.name, plan.members, plan.fingerprint, target=destination.target)
         for number, shard in enumerate(plan.shards)
         if number % options.task[1] == options.task[0]
     ]
     retried = {job.name for job in own} if options.retry_failed else set()
-    tally = _Tally(plan, options, _committed(output, plan, retried))
+    tally = _Tally(plan, options, _committed(destination, plan, retried))
     jobs = [job for job in own if job.name not in tally.records]
     workers = min(wanted.workers or len(os.sched_getaffinity(0)), max(1, len(jobs)))
     done = {job.number: tally.records[job.name] for job in own if job.name in tally.records}
@@ -155,6 +161,7 @@ def _make(
     try:
         if jobs:
             check_precision_of(config, output)
+        destination.claim(plan)
         stop.patience = math.inf
         executor = LocalExecutor(config, workers, options.make_stages, tally.tick, lambda: stop.count)
         for result in executor.run(jobs):
@@ -164,7 +171,7 @@ def _make(
         _forget_a_run_that_made_nothing(output, is_alone)
         raise
     finally:
-        _end(output, plan)
+        _end(destination, plan)
     whole = manifest.read(output)
     return Outcome(
         whole,
@@ -176,13 +183,14 @@ def _make(
     )
 
 
-def _end(output: Path, plan: Plan) -> None:
+def _end(destination: Destination, plan: Plan) -> None:
     """Leave no partial file, and a manifest of what is committed, however the run has ended."""
+    output = destination.folder
     keep(output)
     drop_committed(output)
     _sweep(output)
     if (output / naming.PLAN).exists():
-        manifest.write(output, plan)
+        destination.write_manifest(plan)
 
 
 def _sweep(output: Path) -> None:
@@ -248,19 +256,19 @@ class _Tally:
         self.options.report(self.progress(running, kept))
 
 
-def _committed(output: Path, plan: Plan, retried: set[str]) -> dict[str, Record]:
+def _committed(destination: Destination, plan: Plan, retried: set[str]) -> dict[str, Record]:
     """Records of the shards that are done; those with failures are withdrawn if they are to be retried."""
     done = {}
-    for record in read_records(output):
+    for record in read_records(destination.folder):
         if record.fingerprint != plan.fingerprint:
             raise ShardFault(
                 "a commit record is of another run", where=record.name, remedy="maskgen verify --repair"
             )
         if record.failed and record.name in retried:
-            withdraw(output, record.name)
-            continue
-        check_size(output, record)
-        done[record.name] = record
+            destination.withdraw(record.name)
+        else:
+            done[record.name] = record
+    destination.check_sizes(done.values())
     return done
 
 
@@ -283,12 +291,16 @@ def _verdict(max_failures: str, whole: manifest.Manifest) -> int:
     return EXIT_FAULTS if whole.failed > budget else EXIT_DONE
 
 
-def failures(output: Path) -> Iterator[dict[str, str]]:
+def failures(output: str | Location) -> Iterator[dict[str, str]]:
     """Every quarantined image of a data set: shard, key, path and error.
+
+    Args:
+        output: the data set's folder, or its address in an object store.
 
     Raises:
         ShardFault: a record or a table is damaged.
     """
+    output = open_location(output)
     for record in manifest.build(output, read_plan(output)).shards:
         if record.failed:
             rows = table.read(

@@ -19,6 +19,7 @@ from pathlib import Path
 from maskgen.config.counted import counted
 from maskgen.config.run_config import RunConfig
 from maskgen.errors import ImageFault, MaskgenError, UsageError
+from maskgen.io.storage.location import Location
 from maskgen.shards import manifest, naming, table
 from maskgen.shards.plan import Plan, PlannedImage, read_plan, shard_files, shard_rows
 from maskgen.shards.record import Record, record_path
@@ -39,7 +40,9 @@ class Expected:
     sha256: str
 
 
-def check_source(output: Path, source: Path, tick: Callable[[int], None] = lambda _: None) -> Iterator[Fault]:
+def check_source(
+    output: Location, source: str | Path, tick: Callable[[int], None] = lambda _: None
+) -> Iterator[Fault]:
     """Compare every photo of a source with the hash in the tables.
 
     Args:
@@ -77,7 +80,7 @@ def check_source(output: Path, source: Path, tick: Callable[[int], None] = lambd
         reader.close()
 
 
-def _expected(output: Path, number: int, record: Record) -> Iterator[Expected]:
+def _expected(output: Location, number: int, record: Record) -> Iterator[Expected]:
     """The photos of a committed shard that could be read when it was made."""
     rows = table.read(output / f"{record.name}.parquet", ["key", "source_sha256"]).to_pylist()
     hashes = {row["key"]: row["source_sha256"] for row in rows}

@@ -6,6 +6,8 @@ import os
 from pathlib import Path
 
 import pytest
+from faulty_store import faulty_store  # noqa: F401 - a fixture
+from object_stores import amazon, amazon_server  # noqa: F401 - fixtures
 
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 # No test takes weights from the user's folder, or fetches any by mistake: there is no place for them.

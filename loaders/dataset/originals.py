@@ -22,6 +22,7 @@ from maskgen.io.arrow import array_of, flags_of, scalar_of, to_integers
 from maskgen.io.checksum import crc32c
 from maskgen.io.images.header import read_header
 from maskgen.io.regular import open_regular
+from maskgen.io.storage.location import Location
 from maskgen.shards import table
 
 from ..storage.open_files import OpenFiles
@@ -64,7 +65,7 @@ class Paths:
         return Paths(keys, paths, self.fit[rows], self.sizes[rows], sha256, sums)
 
 
-def read_paths(folder: Path, shard: str) -> Paths:
+def read_paths(folder: Location, shard: str) -> Paths:
     """What the table of a shard says of its samples' originals.
 
     Args:

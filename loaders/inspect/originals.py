@@ -10,6 +10,7 @@ import numpy as np
 
 from maskgen.errors import ImageFault, ShardFault
 from maskgen.io.images.decode import Limits, decode
+from maskgen.io.storage.location import Location
 from maskgen.shards.record import Record
 from maskgen.types import RGB
 
@@ -20,12 +21,12 @@ _LIMITS = Limits(max_bytes=1 << 28, max_pixels=1 << 28, max_side=1 << 16)
 
 
 def read_originals(
-    data: Path, photos: Path, wanted: Iterable[tuple[Record, tuple[int, ...]]]
+    data: Location, photos: Path, wanted: Iterable[tuple[Record, tuple[int, ...]]]
 ) -> dict[str, RGB]:
     """The photos that masks were made of.
 
     Args:
-        data: the folder of the shards.
+        data: the folder of the shards, or its address.
         photos: the folder of the originals.
         wanted: for each shard the places of samples in it.
 

@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from maskgen.errors import EnvironmentFault, ImageFault, ShardFault
 from maskgen.io.images.stored import MAX_PIXELS, decode_mask
 from maskgen.io.rle import compress_counts, encode_counts
+from maskgen.io.storage.address import is_address
 from maskgen.shards import naming
 from maskgen.shards.meta import unpack_meta
 from maskgen.shards.sample import hard_mask
@@ -23,6 +24,7 @@ from maskgen.types import HardMask
 from ..dataset.dataset import Dataset
 from ..dataset.open import open_dataset
 from ..dataset.shard import Shard, read_member
+from ..storage.temporary import temporary_cache
 from .source_paths import SourcePaths
 
 if TYPE_CHECKING:
@@ -50,7 +52,9 @@ class MaskReader:
     photo's size. No file stays open, so a reader may be shared with forked or spawned workers.
 
     Args:
-        data: the folder, see `open_dataset`, which checks it first; or an open data set.
+        data: the folder, see `open_dataset`, which checks it first; its address in an object store, whose
+            tars are then fetched when they are needed into a folder that is removed at the end (an open data
+            set with a cache of its own keeps them); or an open data set.
         allow_incomplete: accept a run that has not ended.
 
     Raises:
@@ -60,7 +64,9 @@ class MaskReader:
 
     def __init__(self, data: str | Path | Dataset, *, allow_incomplete: bool = False) -> None:
         self.dataset = (
-            data if isinstance(data, Dataset) else open_dataset(data, allow_incomplete=allow_incomplete)
+            data
+            if isinstance(data, Dataset)
+            else open_dataset(data, allow_incomplete=allow_incomplete, cache=_cache_for(data))
         )
 
     def __len__(self) -> int:
@@ -222,6 +228,10 @@ class MaskReader:
                 "its path (reader.key_of(path) gives the key)"
             )
         return place
+
+
+def _cache_for(data: str | Path) -> Path | None:
+    return temporary_cache() if is_address(data) else None
 
 
 def _decode(data: bytes, shard: Shard, row: int) -> NDArray[np.uint8]:

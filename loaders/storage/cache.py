@@ -19,13 +19,15 @@ from maskgen.io.atomic import (
     sweep_partials,
     write_atomic,
 )
+from maskgen.io.storage.address import is_address
+from maskgen.io.storage.location import Location, open_location
 from maskgen.shards import naming
 from maskgen.shards.manifest import Manifest
 from maskgen.shards.record import FileFact
 
 from .room import PREFIX, Room
 from .shared_files import file_lock, open_shared
-from .stores import Store, is_address, open_store
+from .source import fetch_parts, read_sizes
 
 _FETCHERS = 16
 _GROUP = 64
@@ -62,7 +64,7 @@ def open_cache(path: str | Path, cache: str | Path | None, limit: int | None) ->
             where=str(cache),
             remedy="choose a folder on a local disk, and at least the size of two tars",
         )
-    return TarCache(open_store(path), root, limit)
+    return TarCache(open_location(path), root, limit)
 
 
 class Tar(Protocol):
@@ -97,17 +99,17 @@ class TarCache:
     exclusive one: what is being read stays. Only folders that begin with ``maskgen-`` are touched.
 
     Args:
-        store: where the files come from.
+        source: the folder that the files come from.
         root: the cache's folder.
         limit: bytes that all data sets in it may hold together; None for no limit but the disk's.
 
     Raises:
-        ShardFault: the store has no manifest.
+        ShardFault: the source has no manifest.
         EnvironmentFault: the store cannot be reached, or the disk is full.
     """
 
-    def __init__(self, store: Store, root: Path, limit: int | None) -> None:
-        self.store = store
+    def __init__(self, source: Location, root: Path, limit: int | None) -> None:
+        self.source = source
         self.root = root
         self.room = Room(root, limit)
         self._pool: ThreadPoolExecutor | None = None
@@ -121,15 +123,15 @@ class TarCache:
             write_atomic(place, content)
 
     def _read_manifest(self) -> bytes:
-        size = self.store.names().get(naming.MANIFEST)
+        size = read_sizes(self.source).get(naming.MANIFEST)
         if size is None:
             raise ShardFault(
                 "no manifest.json here",
-                where=self.store.address,
+                where=str(self.source),
                 cause="another address, or an incomplete copy",
                 remedy="give the address of the folder that maskgen run wrote",
             )
-        return b"".join(self.store.read(naming.MANIFEST, min(size, _MAX_MANIFEST)))
+        return b"".join(fetch_parts(self.source / naming.MANIFEST, min(size, _MAX_MANIFEST)))
 
     def prepare(self, whole: Manifest, window: int) -> list[str]:
         """Fetch the indexes and tables that are not here yet, and make sure that the tars are there and fit.
@@ -146,7 +148,7 @@ class TarCache:
             UsageError: the cache is too small.
             EnvironmentFault: the store cannot be reached, or the disk is full.
         """
-        names = self.store.names()
+        names = read_sizes(self.source)
         facts = {f"{r.name}.{suffix}": fact for r in whole.shards for suffix, fact in r.files.items()}
         for name, fact in facts.items():
             if names.get(name) != fact.bytes:
@@ -154,11 +156,11 @@ class TarCache:
                     f"a file has {names[name]} bytes, {fact.bytes} recorded"
                     if name in names
                     else "a file of a shard is missing",
-                    where=f"{self.store.address}/{name}",
+                    where=str(self.source / name),
                     cause="an incomplete copy",
                     remedy="copy it there again",
                 )
-        self.room.check(facts, window, own=self.folder, where=self.store.address)
+        self.room.check(facts, window, own=self.folder, where=str(self.source))
         self._fetch_small({name: fact for name, fact in facts.items() if not name.endswith(".tar")})
         return sorted(names)
 
@@ -225,7 +227,7 @@ class TarCache:
         """Fetch a file, check it and give it its name; one that arrives damaged is fetched once more."""
         path = partial.final
         for _ in range(_ATTEMPTS):
-            for part in self.store.read(path.name, fact.bytes):
+            for part in fetch_parts(self.source / path.name, fact.bytes):
                 partial.write(part)
             if (partial.size, partial.sha256) == (fact.bytes, fact.sha256):
                 partial.sync()
@@ -235,7 +237,7 @@ class TarCache:
             partial.restart()
         raise ShardFault(
             "a file in the store has another SHA-256 than the manifest records",
-            where=f"{self.store.address}/{path.name}",
+            where=str(self.source / path.name),
             cause="damage, or a file of another run",
             remedy="copy it there again",
         )

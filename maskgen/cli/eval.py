@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+from collections.abc import Sequence
 from dataclasses import MISSING, dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -11,9 +12,10 @@ from typing import TYPE_CHECKING, Annotated, Any
 import click
 
 from ..config.bounds import above, at_least
-from ..config.options import ExistingFile, ExistingFolder, ExistingPath, option
+from ..config.options import ExistingFile, ExistingPath, option
 from ..errors import Interrupted
-from .kinds import OutputFile
+from ..io.storage.location import Location
+from .kinds import DataKind, OutputFile
 from .options import Json, Spelling, click_command, nested
 from .progress import ProgressBar
 
@@ -51,7 +53,9 @@ class MeasureOptions:
 class EvalOptions:
     """Options of `maskgen eval`."""
 
-    masks: ExistingFolder = option(MISSING, "Folder of gray PNG or JPEG maps, or of shards.")
+    masks: Annotated[Location, Spelling(kind=DataKind())] = option(
+        MISSING, "Folder of gray PNG or JPEG maps, or of shards, or the address of shards (s3://...)."
+    )
     measure: MeasureOptions = nested(MeasureOptions)
     per_image: Annotated[Path | None, Spelling(kind=OutputFile(".parquet"))] = option(
         None, "Write each image's measures into this .parquet file."
@@ -118,7 +122,7 @@ class Found:
                 click.echo(f"maskgen: note: {one.where}: {text}", err=True)
 
 
-def evaluate_sets(masks: list[Path], options: MeasureOptions) -> Found:
+def evaluate_sets(masks: Sequence[Location], options: MeasureOptions) -> Found:
     """Pair the mask sets with the truth and evaluate all pairs, with a progress bar.
 
     Raises:

@@ -24,7 +24,7 @@ DOUBTFUL = 0.5
 class InfoOptions:
     """Options of `maskgen info`."""
 
-    data: DataFolder = option(MISSING, "Folder of the data set.")
+    data: DataFolder = option(MISSING, "Folder of the data set, or its address (s3://...).")
     as_json: Json = option(False, "Print one JSON object.")
 
 

@@ -10,6 +10,8 @@ import click
 
 from ..config.suggest import nearest
 from ..errors import EnvironmentFault
+from ..io.storage.address import is_address
+from ..io.storage.location import open_location
 
 if TYPE_CHECKING:  # they are no generic types in older click
     _Choice = click.Choice[str]
@@ -79,6 +81,17 @@ class Task(_ParamType):
         if not 0 <= number < count:
             self.fail(f"{value!r} is not i/N with 0 <= i < N", param, ctx)
         return number, count
+
+
+class DataKind(click.Path):
+    """The folder of a data set, which must exist, or its address in an object store."""
+
+    def __init__(self) -> None:
+        super().__init__(exists=True, file_okay=False, path_type=Path)
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        """The location."""
+        return open_location(value) if is_address(value) else super().convert(value, param, ctx)
 
 
 class OutputFile(click.Path):

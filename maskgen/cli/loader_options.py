@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ..errors import UsageError
+from ..io.storage.location import Location
 
 if TYPE_CHECKING:
     from maskgen.loaders import Dataset, Recipe
@@ -22,7 +23,7 @@ def find_recipe(name: str) -> Recipe:
     return as_recipe(name)
 
 
-def open_with_photos(data: Path, photos: Path | None) -> Dataset:
+def open_with_photos(data: Location, photos: Path | None) -> Dataset:
     """A data set with at least one photo to show.
 
     Raises:
@@ -30,10 +31,12 @@ def open_with_photos(data: Path, photos: Path | None) -> Dataset:
         ShardFault: something is not what its manifest says.
     """
     from maskgen.loaders import open_dataset
+    from maskgen.loaders.storage.temporary import temporary_cache
 
     from ..shards import naming
 
-    dataset = open_dataset(data, photos=photos)
+    far = not isinstance(data, Path)
+    dataset = open_dataset(str(data), photos=photos, cache=temporary_cache() if far else None)
     if naming.stored_ext(naming.PHOTO, dataset.members) not in dataset.members and photos is None:
         raise UsageError(
             "the shards hold no photos (layout sidecar)",

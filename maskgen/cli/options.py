@@ -16,8 +16,9 @@ from typing import Annotated, Any, TypeVar
 import click
 
 from ..config.bounds import LARGEST
-from ..config.options import ExistingFolder, Option, PathRule, options_of
-from .kinds import Choice, Numbers
+from ..config.options import Option, PathRule, options_of
+from ..io.storage.location import Location
+from .kinds import Choice, DataKind, Numbers
 
 T = TypeVar("T")
 HEADINGS = {
@@ -55,8 +56,8 @@ class Spelling:
     show: Callable[[click.Context, Any], None] | None = None
 
 
-DataFolder = Annotated[ExistingFolder, Spelling(argument=True)]
-"""The folder of a data set, as the argument DATA."""
+DataFolder = Annotated[Location, Spelling(argument=True, kind=DataKind())]
+"""The folder of a data set or its address, as the argument DATA."""
 Json = Annotated[bool, Spelling(flag="--json")]
 
 

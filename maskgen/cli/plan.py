@@ -15,6 +15,7 @@ import click
 
 from ..config.counted import counted
 from ..config.options import option
+from ..io.storage.address import is_address
 from .options import Json, click_command, nested
 from .run_options import ConfigOptions
 from .units import format_size, format_time
@@ -67,7 +68,7 @@ def command(options: PlanOptions) -> None:
         "fingerprint": plan.fingerprint,
         "notes": list(plan.notes),
     }
-    if output:
+    if output and not is_address(output):
         facts["free_bytes"] = shutil.disk_usage(_existing(Path(output))).free
     if options.as_json:
         click.echo(json.dumps(facts))

@@ -35,7 +35,7 @@ def _list_recipes(context: click.Context, value: str) -> None:
 class PreviewOptions:
     """Options of `maskgen preview`; None where one was not given."""
 
-    data: DataFolder = option(MISSING, "Folder of the data set.")
+    data: DataFolder = option(MISSING, "Folder of the data set, or its address (s3://...).")
     output: Annotated[Path, Spelling(kind=OutputFile(*ENDINGS))] = option(
         Path("preview.png"), "PNG or JPEG file to write, by its ending."
     )

@@ -14,6 +14,7 @@ from ..config.counted import counted
 from ..config.options import NewFolder, option
 from ..errors import UsageError
 from ..io.atomic import make_folder, write_atomic
+from ..io.storage.location import Location
 from .options import DataFolder, Json, Spelling, click_command
 
 if TYPE_CHECKING:
@@ -30,7 +31,7 @@ _COMPARED = 20_000
 class ShowOptions:
     """Options of `maskgen show`."""
 
-    data: DataFolder = option(MISSING, "Folder of the data set.")
+    data: DataFolder = option(MISSING, "Folder of the data set, or its address (s3://...).")
     key: Annotated[str, Spelling(argument=True)] = option(
         MISSING, "Key of the sample, or the path of its photo."
     )
@@ -66,7 +67,7 @@ def command(options: ShowOptions) -> None:
     click.echo(json.dumps(facts) if options.as_json else json.dumps(facts, indent=2))
 
 
-def _find(data: Path, whole: Manifest, name: str) -> tuple[Record, str]:
+def _find(data: Location, whole: Manifest, name: str) -> tuple[Record, str]:
     """The shard and the key of a sample that is named by its key, or by the path of its photo.
 
     Raises:

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import json
 from dataclasses import MISSING, dataclass
-from pathlib import Path
 
 import click
 
 from ..config.counted import counted
 from ..config.options import option
 from ..errors import UsageError
+from ..io.storage.location import Location
 from .options import DataFolder, Json, click_command
 
 _SHOWN = 20
@@ -20,7 +20,7 @@ _SHOWN = 20
 class StatusOptions:
     """Options of `maskgen status`."""
 
-    data: DataFolder = option(MISSING, "Folder of the data set.")
+    data: DataFolder = option(MISSING, "Folder of the data set, or its address (s3://...).")
     as_json: Json = option(False, "Print one JSON object.")
 
 
@@ -64,7 +64,7 @@ def command(options: StatusOptions) -> None:
         click.echo(f"... {len(failed) - _SHOWN} more: --json lists all")
 
 
-def _no_run(data: Path, *, copied: bool) -> UsageError:
+def _no_run(data: Location, *, copied: bool) -> UsageError:
     if copied:
         return UsageError(
             "no run is here, only its shards",

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 from dataclasses import MISSING, dataclass, replace
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
@@ -12,6 +11,7 @@ import click
 from ..config.counted import counted
 from ..config.options import option
 from ..errors import EXIT_FAULTS
+from ..io.storage.location import Location
 from ..shards import naming
 from .options import DataFolder, Json, click_command
 from .progress import ProgressBar
@@ -24,10 +24,10 @@ if TYPE_CHECKING:
 class VerifyOptions:
     """Options of `maskgen verify`."""
 
-    data: DataFolder = option(MISSING, "Folder of the data set.")
+    data: DataFolder = option(MISSING, "Folder of the data set, or its address (s3://...).")
     quick: bool = option(False, "Check files, sizes, seals and counts only.")
     full: bool = option(False, "Also decode every sample and recompute its loader members.")
-    source: Path | None = option(
+    source: str | None = option(
         None, "The run's --input: compare every photo with the SHA-256 that it had when its shard was made."
     )
     repair: bool = option(False, "Withdraw faulty shards, so that maskgen run makes them again.")
@@ -79,7 +79,7 @@ def command(options: VerifyOptions) -> None:
     raise SystemExit(EXIT_FAULTS if report.faults else 0)
 
 
-def _changed(data: Path, source: Path, bar: ProgressBar) -> tuple[list[Fault], int]:
+def _changed(data: Location, source: str, bar: ProgressBar) -> tuple[list[Fault], int]:
     """The photos that are not what they were, and how many were compared."""
     from maskgen.pipelines.source_check import check_source
 
@@ -93,27 +93,28 @@ def _changed(data: Path, source: Path, bar: ProgressBar) -> tuple[list[Fault], i
     return list(check_source(data, source, tick)), compared
 
 
-def _repair(data: Path, source: Path | None) -> None:
+def _repair(data: Location, source: str | None) -> None:
     """Withdraw faulty shards and move foreign files aside, a line for each."""
-    from ..shards import foreign_files, manifest, verify
-    from ..shards.commit import withdraw
-    from ..shards.withdrawn import kept_table
+    from ..shards import verify
+    from ..shards.destination import open_destination
 
-    withdrawn = verify.repair(data)
-    if source:
-        with ProgressBar() as bar:
-            changed = sorted({fault.where for fault in _changed(data, source, bar)[0]})
-        for name in changed:
-            withdraw(data, name)
-        manifest.write(data)
-        withdrawn += changed
-    for name in withdrawn:
-        known = kept_table(data, name).exists()
-        click.echo(
-            f"withdrawn: {name}" + ("" if known else ", its table damaged: changed photos will not be told")
-        )
-    for name in foreign_files.set_aside(data):
-        click.echo(f"moved to {naming.SET_ASIDE}/: {name}")
+    with open_destination(data) as destination:
+        withdrawn = verify.repair_at(destination)
+        if source:
+            with ProgressBar() as bar:
+                changed = sorted({fault.where for fault in _changed(data, source, bar)[0]})
+            for name in changed:
+                destination.withdraw(name)
+            destination.write_manifest()
+            withdrawn += changed
+        for name in withdrawn:
+            known = destination.knows_table(name)
+            click.echo(
+                f"withdrawn: {name}"
+                + ("" if known else ", its table damaged: changed photos will not be told")
+            )
+        for name in destination.set_aside():
+            click.echo(f"moved to {naming.SET_ASIDE}/: {name}")
     click.echo(
         counted(len(withdrawn), "shard")
         + " withdrawn"

@@ -36,9 +36,17 @@ class RunConfig:
 
     dataset: str = option(MISSING, "Kind of source.", group="source", choices=DATASETS)
     input: str = option(
-        "", "Folder or file that holds the source (not needed for `sample`).", group="source", result=False
+        "",
+        "Folder or file that holds the source (not needed for `sample`).",
+        group="source",
+        result=False,
     )
-    output: str = option(MISSING, "Folder for the shards.", group="output", result=False)
+    output: str = option(
+        MISSING,
+        "Folder for the shards, or an address in an object store: s3://bucket/prefix, gs://... or az://...",
+        group="output",
+        result=False,
+    )
     method: str = option(
         "vote",
         "Mask method (box: a centered box, to measure everything else).",

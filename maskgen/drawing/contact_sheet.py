@@ -5,7 +5,6 @@ from __future__ import annotations
 import heapq
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import TypeAlias
 
 import cv2
@@ -15,6 +14,7 @@ from numpy.typing import NDArray
 from ..errors import UsageError
 from ..io.images.encode import resize_image
 from ..io.images.stored import decode_mask, decode_photo
+from ..io.storage.location import Location
 from ..shards import naming, patch, reader, table
 from ..shards.manifest import Manifest
 from ..shards.meta import UNKNOWN, unpack_meta
@@ -64,7 +64,7 @@ def spread(whole: Manifest, count: int) -> Places:
     return found
 
 
-def least_confident(data: Path, whole: Manifest, count: int) -> Places:
+def least_confident(data: Location, whole: Manifest, count: int) -> Places:
     """The `count` samples of a data set whose masks are trusted least; of equal ones the first.
 
     Raises:
@@ -91,7 +91,7 @@ def least_confident(data: Path, whole: Manifest, count: int) -> Places:
 
 
 def pick(
-    data: Path, whole: Manifest, places: Places, photos: Mapping[str, RGB] | None = None
+    data: Location, whole: Manifest, places: Places, photos: Mapping[str, RGB] | None = None
 ) -> Iterator[Row]:
     """Rows of some samples of a data set, in its order.
 

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from ..errors import ShardFault, UsageError
+from ..io.storage.location import Location, ObjectLocation, file_sizes
 from ..shards import manifest, naming, reader, table
 from ..shards.manifest import Manifest
 from ..shards.record import Record
@@ -79,11 +80,11 @@ class Pairing:
     lone_truths: tuple[str, ...]
 
 
-def open_masks(path: Path, threshold: float | None = None) -> MaskSet:
+def open_masks(path: Location, threshold: float | None = None) -> MaskSet:
     """The masks of a shard folder, or of a folder of PNG and JPEG maps (also in folders below).
 
     Args:
-        path: the folder.
+        path: the folder, or the address of shards in an object store.
         threshold: overrides the data set's threshold, or 0.5 for plain folders.
 
     Raises:
@@ -92,6 +93,12 @@ def open_masks(path: Path, threshold: float | None = None) -> MaskSet:
     """
     if (path / naming.MANIFEST).exists() or (path / naming.PLAN).exists():
         found, entries = _open_shards(path)
+    elif isinstance(path, ObjectLocation):
+        raise UsageError(
+            "no shards at this address",
+            where=str(path),
+            remedy="check the address; maps that are single files are read from a local folder",
+        )
     else:
         found, entries = HALF, [MaskEntry((name,), blob) for name, blob in pictures(path).items()]
     threshold = found if threshold is None else threshold
@@ -114,9 +121,10 @@ def open_truths(path: Path) -> Mapping[str, Truth]:
     return truths
 
 
-def _open_shards(path: Path) -> tuple[float, list[MaskEntry]]:
+def _open_shards(path: Location) -> tuple[float, list[MaskEntry]]:
     whole = manifest.read(path)
-    entries = [entry for record in whole.shards for entry in _entries(path, record, whole.members)]
+    sizes = file_sizes(path)
+    entries = [entry for record in whole.shards for entry in _entries(path, record, whole.members, sizes)]
     if not entries:
         raise UsageError(
             "the data set holds no sample", where=str(path), remedy="maskgen status says what became of it"
@@ -129,8 +137,10 @@ def _threshold(whole: Manifest) -> float:
     return HALF if whole.identity["options"]["binary"] else whole.threshold
 
 
-def _entries(path: Path, record: Record, members: tuple[str, ...]) -> list[MaskEntry]:
-    reader.check_size(path, record)
+def _entries(
+    path: Location, record: Record, members: tuple[str, ...], sizes: dict[str, int]
+) -> list[MaskEntry]:
+    reader.check_size(path, record, sizes)
     if "tar" not in record.files:
         return []
     pictures = (naming.MASK, naming.stored_ext(naming.PHOTO, members))
@@ -139,7 +149,7 @@ def _entries(path: Path, record: Record, members: tuple[str, ...]) -> list[MaskE
     return [_entry(path / f"{record.name}.tar", row, pictures) for row in rows if row["status"] == "ok"]
 
 
-def _entry(tar: Path, row: dict[str, object], pictures: tuple[str, str]) -> MaskEntry:
+def _entry(tar: Location, row: dict[str, object], pictures: tuple[str, str]) -> MaskEntry:
     key = str(row["key"])
     mask, photo = (_member(tar, row, key, ext) for ext in pictures)
     if mask is None:
@@ -151,7 +161,7 @@ def _entry(tar: Path, row: dict[str, object], pictures: tuple[str, str]) -> Mask
 _PARTS = ("offset", "size", "crc32c")
 
 
-def _member(tar: Path, row: dict[str, object], key: str, ext: str) -> Blob | None:
+def _member(tar: Location, row: dict[str, object], key: str, ext: str) -> Blob | None:
     offset, size, checksum = (row.get(table.column(ext, part)) for part in _PARTS)
     if not isinstance(offset, int) or not isinstance(size, int):
         return None

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import io
-import os
-from pathlib import Path
 from typing import NamedTuple, TypeAlias
 
 import cv2
@@ -20,7 +18,8 @@ from ..io.images.decode import Limits, decode
 from ..io.images.encode import resize_mask
 from ..io.images.header import read_header
 from ..io.images.stored import decode_mask
-from ..io.regular import open_regular
+from ..io.storage.location import open_location
+from ..io.storage.reading import open_bytes
 from ..shards.reader import check_crc32c
 from ..types import RGB, HardMask
 from .coco import CocoTruth
@@ -63,9 +62,8 @@ class Blob(NamedTuple):
             ShardFault: it is shorter, or has another checksum.
         """
         try:
-            with os.fdopen(open_regular(Path(self.file)), "rb") as file:
-                file.seek(self.offset)
-                data = file.read(self.size)
+            with open_bytes(open_location(self.file)) as file:
+                data = file.read_at(self.offset, file.length() if self.size < 0 else self.size)
         except OSError as error:
             raise UsageError(
                 "cannot read a file",

@@ -7,12 +7,13 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 from ..io.atomic import disk_errors, folder_lock, fsync_folder, make_folder
+from ..io.storage.location import Location
 from . import manifest, naming, plan
 from .record import Record
 
 
-def find(output: Path, shards: Iterable[Record]) -> Iterator[tuple[Path, str]]:
-    """Files that a reader could take for a part of the data set, each with a sentence.
+def find(output: Location, shards: Iterable[Record]) -> Iterator[tuple[str, str]]:
+    """Names of files that a reader could take for a part of the data set, each with a sentence.
 
     Args:
         output: the data set's folder.
@@ -20,13 +21,13 @@ def find(output: Path, shards: Iterable[Record]) -> Iterator[tuple[Path, str]]:
     """
     known = {f"{record.name}.{suffix}" for record in shards for suffix in record.files}
     known |= {naming.PLAN_TABLE, naming.MANIFEST}
-    for path in sorted(output.iterdir()):
-        if path.name in known:
+    for name in sorted(path.name for path in output.iterdir()):
+        if name in known:
             continue
-        if path.suffix.removeprefix(".") in naming.SUFFIXES:
-            yield path, "a file that the manifest does not know"
-        elif "manifest" in path.name.lower() and not path.name.startswith("."):
-            yield path, "a second manifest"
+        if name.rpartition(".")[2] in naming.SUFFIXES:
+            yield name, "a file that the manifest does not know"
+        elif "manifest" in name.lower() and not name.startswith("."):
+            yield name, "a second manifest"
 
 
 def set_aside(output: Path) -> list[str]:
@@ -44,12 +45,12 @@ def set_aside(output: Path) -> list[str]:
         head = plan.read_plan(output)
         done = manifest.build(output, head).shards
         waiting = {shard.name for shard in head.shards} - {record.name for record in done}
-        for path, _ in list(find(output, done)):
-            if path.stem not in waiting:
+        for name, _ in list(find(output, done)):
+            if name.rpartition(".")[0] not in waiting:
                 make_folder(output / naming.SET_ASIDE)
-                with disk_errors(path):
-                    os.replace(path, output / naming.SET_ASIDE / path.name)
-                moved.append(path.name)
+                with disk_errors(output / name):
+                    os.replace(output / name, output / naming.SET_ASIDE / name)
+                moved.append(name)
         if moved:
             fsync_folder(output)
     return moved

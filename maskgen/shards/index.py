@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from pathlib import Path
 from typing import TypeAlias
 
 from ..errors import ShardFault
-from ..io.regular import read_regular
+from ..io.storage.location import Location
+from ..io.storage.reading import read_whole
 from .naming import KEY
 from .sealed_json import MEND
 from .tar import Member
@@ -26,14 +26,14 @@ def render(samples: Sequence[SampleIndex]) -> bytes:
     return ("\n".join(lines) + "\n").encode("ascii")
 
 
-def parse(path: Path) -> list[SampleIndex]:
+def parse(path: Location) -> list[SampleIndex]:
     """Read an index file.
 
     Raises:
         ShardFault: not an index of this format, or its count does not fit its lines.
     """
     try:
-        lines = read_regular(path).decode("ascii").split("\n")
+        lines = read_whole(path).decode("ascii").split("\n")
         version, count = lines[0].split(" ")
         samples = [_parse_line(line) for line in lines[1:-1]]
         sound = version == VERSION and lines[-1] == "" and int(count) == len(samples)

@@ -9,6 +9,7 @@ from typing import Any
 from ..config.fingerprint import digest
 from ..errors import ShardFault
 from ..io.atomic import folder_lock, write_atomic
+from ..io.storage.location import Location
 from . import naming, sealed_json
 from .plan import Plan, format_of, read_plan
 from .record import FileFact, Record, check_types, read_records
@@ -95,7 +96,7 @@ class Manifest:
         )
 
 
-def build(output: Path, plan: Plan | None = None) -> Manifest:
+def build(output: Location, plan: Plan | None = None) -> Manifest:
     """Merge the records of an output folder.
 
     Raises:
@@ -124,7 +125,7 @@ def write(output: Path, plan: Plan | None = None) -> Manifest:
     return manifest
 
 
-def read(output: Path) -> Manifest:
+def read(output: Location) -> Manifest:
     """Read ``manifest.json``.
 
     Raises:

@@ -6,7 +6,6 @@ import contextlib
 import json
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass
-from pathlib import Path
 from typing import Any, NamedTuple
 
 import pyarrow as pa
@@ -14,6 +13,8 @@ import pyarrow.parquet as pq
 
 from ..config.fingerprint import digest
 from ..errors import ShardFault
+from ..io.storage.location import Location
+from ..io.storage.reading import open_stream
 from ..types import ByteRef, Label
 from . import naming, sealed_json
 from .sample import SampleId
@@ -98,7 +99,7 @@ def format_of(identity: dict[str, Any]) -> int:
     return version
 
 
-def read_plan(output: Path) -> Plan:
+def read_plan(output: Location) -> Plan:
     """Read ``plan.json``.
 
     Raises:
@@ -150,7 +151,7 @@ def from_row(row: dict[str, Any]) -> PlannedImage:
     return PlannedImage(SampleId(row["key"], label, row["path"]), ref)
 
 
-def shard_rows(output: Path, number: int) -> list[PlannedImage]:
+def shard_rows(output: Location, number: int) -> list[PlannedImage]:
     """The planned images of one shard; only its row group is read.
 
     Raises:
@@ -160,7 +161,7 @@ def shard_rows(output: Path, number: int) -> list[PlannedImage]:
         return [from_row(row) for row in rows.to_pylist()]
 
 
-def shard_files(output: Path, number: int) -> list[str]:
+def shard_files(output: Location, number: int) -> list[str]:
     """The source file that holds each image of one shard, relative to the source's root.
 
     Raises:
@@ -172,11 +173,11 @@ def shard_files(output: Path, number: int) -> list[str]:
 
 
 @contextlib.contextmanager
-def _row_group(output: Path, number: int, columns: list[str] | None = None) -> Iterator[pa.Table]:
+def _row_group(output: Location, number: int, columns: list[str] | None = None) -> Iterator[pa.Table]:
     """The rows of one shard; what goes wrong while they are used is a ShardFault too."""
     path = output / naming.PLAN_TABLE
     try:
-        with pq.ParquetFile(path, memory_map=False, pre_buffer=False) as file:
+        with open_stream(path) as stream, pq.ParquetFile(stream, pre_buffer=False) as file:
             yield file.read_row_group(number, columns=columns, use_threads=False)
     except (pa.ArrowException, OSError, ValueError, TypeError, LookupError) as error:
         raise ShardFault(

@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 from ..errors import ShardFault
 from ..io.checksum import crc32c
-from ..io.regular import open_regular
+from ..io.storage.location import Location
+from ..io.storage.reading import ByteFile, open_bytes
 from . import table
 from .record import Record
 from .sealed_json import MEND
@@ -27,15 +26,20 @@ class SampleBytes:
     members: dict[str, bytes]
 
 
-def check_size(output: Path, record: Record) -> None:
+def check_size(output: Location, record: Record, sizes: Mapping[str, int] | None = None) -> None:
     """Make sure that the files of a shard are there and as long as recorded.
+
+    Args:
+        output: the data set's folder.
+        record: the shard.
+        sizes: of the files in the folder, where they are known already.
 
     Raises:
         ShardFault: one is missing, longer or shorter.
     """
     for suffix, fact in record.files.items():
         path = output / f"{record.name}.{suffix}"
-        found = path.stat().st_size if path.is_file() else -1
+        found = _size(path) if sizes is None else sizes.get(path.name, -1)
         if found != fact.bytes:
             raise ShardFault(
                 "a file of a shard is missing"
@@ -47,8 +51,16 @@ def check_size(output: Path, record: Record) -> None:
             )
 
 
+def _size(path: Location) -> int:
+    """Of a file, bytes; -1 when there is none."""
+    try:
+        return path.stat().st_size if path.is_file() else -1
+    except FileNotFoundError:
+        return -1
+
+
 def read_samples(
-    output: Path, record: Record, wanted: tuple[str, ...], keys: set[str] | None = None
+    output: Location, record: Record, wanted: tuple[str, ...], keys: set[str] | None = None
 ) -> Iterator[SampleBytes]:
     """Yield samples of a shard in order, with the wanted members only.
 
@@ -67,21 +79,21 @@ def read_samples(
         return
     places = [table.column(ext, part) for ext in wanted for part in ("offset", "size", "crc32c")]
     rows = table.read(output / f"{record.name}.parquet", ["key", "status", *places]).to_pylist()
-    with os.fdopen(open_regular(output / f"{record.name}.tar"), "rb") as file:
+    with open_bytes(output / f"{record.name}.tar") as file:
         for row in rows:
             if row["status"] == "ok" and (keys is None or row["key"] in keys):
-                parts = {ext: _read(file.fileno(), row, ext, record.name) for ext in wanted}
+                parts = {ext: _read(file, row, ext, record.name) for ext in wanted}
                 yield SampleBytes(row["key"], parts)
 
 
-def _read(descriptor: int, row: dict[str, Any], ext: str, shard: str) -> bytes:
+def _read(file: ByteFile, row: dict[str, Any], ext: str, shard: str) -> bytes:
     offset, size, checksum = (row.get(table.column(ext, part)) for part in ("offset", "size", "crc32c"))
     where = f"{shard}.tar {row['key']}.{ext}"
     if offset is None or size is None:
         raise ShardFault(
             "the table knows no such member", where=where, remedy="maskgen info lists the members"
         )
-    data = os.pread(descriptor, size, offset)
+    data = file.read_at(offset, size)
     if len(data) != size:
         raise ShardFault(
             "a member is cut short", where=where, cause="truncation", remedy="maskgen verify --full"

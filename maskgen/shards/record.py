@@ -7,7 +7,8 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from ..errors import ShardFault
-from ..io.regular import read_regular
+from ..io.storage.location import Location
+from ..io.storage.reading import read_many
 from . import sealed_json
 from .naming import KEY, RECORDS, SUFFIXES
 from .sealed_json import MEND
@@ -88,15 +89,22 @@ def check_types(record: Record, where: str) -> None:
         )
 
 
-def read_records(output: Path) -> Iterator[Record]:
+def record_paths(output: Location) -> list[Location]:
+    """Where the records of an output folder lie, by name."""
+    return sorted((output / RECORDS).glob("*.json"), key=lambda path: path.name)
+
+
+def read_records(output: Location) -> Iterator[Record]:
     """All records of an output folder, by name.
 
     Raises:
         ShardFault: one is damaged, or is no file.
     """
-    for path in sorted((output / RECORDS).glob("*.json")):
+    paths = record_paths(output)
+    contents = read_many(paths)
+    for path in paths:
         try:
-            data = read_regular(path)
+            data = next(contents)
         except OSError as error:
             raise ShardFault(
                 "cannot read a commit record", where=path.name, cause=str(error), remedy=MEND

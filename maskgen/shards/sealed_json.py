@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import json
-from pathlib import Path
 from typing import Any
 
 from ..config.fingerprint import digest
 from ..errors import ShardFault
-from ..io.regular import read_regular
+from ..io.storage.location import Location
+from ..io.storage.reading import read_whole
 
 MEND = "copy the data set again, or where it was made: maskgen verify --repair, then maskgen run"
 _SEAL = "seal"
@@ -41,14 +41,14 @@ def parse(data: bytes, where: str) -> dict[str, Any]:
     return dict(value)
 
 
-def read(path: Path) -> dict[str, Any]:
+def read(path: Location) -> dict[str, Any]:
     """Read a sealed file.
 
     Raises:
         ShardFault: absent or damaged.
     """
     try:
-        data = read_regular(path)
+        data = read_whole(path)
     except OSError as error:
         raise ShardFault(
             "cannot read a file of the data set", where=path.name, cause=str(error), remedy=MEND

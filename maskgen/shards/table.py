@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import io
 from collections.abc import Sequence
-from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
@@ -12,7 +11,8 @@ import pyarrow.parquet as pq
 
 from ..errors import ShardFault
 from ..io.arrow import table_of
-from ..io.regular import read_regular
+from ..io.storage.location import Location
+from ..io.storage.reading import read_whole
 from .naming import LOSSLESS_PHOTO, MEMBERS
 from .sealed_json import MEND
 
@@ -77,7 +77,7 @@ def render(rows: Sequence[dict[str, Any]]) -> bytes:
     return sink.getvalue()
 
 
-def read(path: Path, columns: Sequence[str] | None = None) -> pa.Table:
+def read(path: Location, columns: Sequence[str] | None = None) -> pa.Table:
     """Read a shard's table, of any format that is read.
 
     Args:
@@ -90,7 +90,7 @@ def read(path: Path, columns: Sequence[str] | None = None) -> pa.Table:
     """
     try:
         # Without threads: those of the Parquet reader can outlive the interpreter, which then aborts.
-        with pq.ParquetFile(io.BytesIO(read_regular(path)), pre_buffer=False) as file:
+        with pq.ParquetFile(io.BytesIO(read_whole(path)), pre_buffer=False) as file:
             sound = any(file.schema_arrow.equals(schema) for schema in _READABLE)
             table = file.read(columns=list(columns) if columns else None, use_threads=False)
         table.validate(full=True)  # text that is no UTF-8 would fail where it is used

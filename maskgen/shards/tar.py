@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator
-from pathlib import Path
 from typing import BinaryIO, NamedTuple
 
 from ..errors import ShardFault
-from ..io.regular import open_regular
+from ..io.storage.location import Location
+from ..io.storage.reading import open_stream
 from .sealed_json import MEND
 
 BLOCK = 512
@@ -110,7 +110,7 @@ def _parse(block: bytes, offset: int, where: str) -> Member:
     return Member(name, offset + BLOCK, size)
 
 
-def read_members(path: Path) -> list[Member]:
+def read_members(path: Location) -> list[Member]:
     """All members of a shard's tar, see `walk`."""
-    with os.fdopen(open_regular(path), "rb") as file:
+    with open_stream(path) as file:
         return list(walk(file, path.name))

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
-import os
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import partial
@@ -12,14 +12,16 @@ from pathlib import Path
 from typing import Any
 
 from ..config.suggest import nearest
-from ..errors import MaskgenError, ShardFault, UsageError
+from ..errors import EnvironmentFault, MaskgenError, ShardFault, UsageError
 from ..io.atomic import file_sha256
 from ..io.checksum import crc32c
-from ..io.regular import open_regular, read_regular
+from ..io.storage.location import Location, file_sizes, open_location
+from ..io.storage.nearby import nearby
+from ..io.storage.reading import open_bytes, read_whole
 from . import foreign_files, index, manifest, naming, plan, table, tar
-from .commit import withdraw
+from .destination import Destination, open_destination
 from .reader import check_size, read_samples
-from .record import Record, parse
+from .record import Record, parse, record_paths
 from .sample_check import check_sample
 
 LEVELS = ("quick", "hashes", "full")
@@ -45,12 +47,14 @@ class Report:
 
 
 def verify(
-    output: str | PathLike[str], level: str = "hashes", tick: Callable[[int], None] = lambda _: None
+    output: str | PathLike[str] | Location,
+    level: str = "hashes",
+    tick: Callable[[int], None] = lambda _: None,
 ) -> Report:
     """Check a data set.
 
     Args:
-        output: its folder.
+        output: its folder, or its address in an object store.
         level: ``quick`` (files, sizes, seals, counts), ``hashes`` (every byte of every file, and that tar,
             index and table say the same) or ``full`` (every sample decoded, and everything derived made
             again and compared: loader members, each field of KEY.meta and KEY.json, the table's row).
@@ -70,58 +74,87 @@ def verify(
     """
     if level not in LEVELS:
         raise UsageError(f"verify got the level {level!r}", remedy=nearest(str(level), list(LEVELS)))
-    output = Path(output)
+    folder = open_location(output)
     try:
-        whole = manifest.read(output)
+        whole = manifest.read(folder)
     except ShardFault as fault:
         return Report(level, 0, 0, 0, (Fault(naming.MANIFEST, str(fault)),))
-    faults = list(_folder(output, whole))
-    numbers = _numbers(output)
-    for count, record in enumerate(whole.shards, 1):
-        faults += _guard(record, partial(_shard, output, record, whole, level, numbers))
-        tick(count)
+    faults = list(_folder(folder, whole))
+    with _shard_check(folder, whole, level) as check:
+        for count, record in enumerate(whole.shards, 1):
+            faults += _guard(record, partial(check, record))
+            tick(count)
     return Report(level, len(whole.shards), whole.samples, whole.failed, tuple(faults))
+
+
+@contextlib.contextmanager
+def _shard_check(
+    output: Location, whole: manifest.Manifest, level: str
+) -> Iterator[Callable[[Record], Iterator[str]]]:
+    """A function that checks one shard, and copies its files here first where they are far away."""
+    sizes = file_sizes(output)
+    with nearby(output, () if level == "quick" else (naming.PLAN, naming.PLAN_TABLE)) as head:
+        numbers = {} if level == "quick" else _numbers(head)
+
+        def check(record: Record) -> Iterator[str]:
+            check_size(output, record, sizes)
+            if level == "quick":
+                return
+            with nearby(output, (f"{record.name}.{suffix}" for suffix in record.files)) as near:
+                planned = (
+                    partial(plan.shard_rows, head, numbers[record.name]) if record.name in numbers else None
+                )
+                yield from _shard(near, record, whole, level, planned)
+
+        yield check
 
 
 def _guard(record: Record, check: Callable[[], Iterator[str]]) -> Iterator[Fault]:
     try:
         for text in check():
             yield Fault(record.name, text)
+    except EnvironmentFault:  # a store or a disk that is away says nothing about the shard
+        raise
     except (MaskgenError, OSError) as error:
         yield Fault(record.name, str(error))
     except Exception as error:  # noqa: BLE001 - a hostile shard must not end the check of the others
         yield Fault(record.name, f"cannot be checked ({type(error).__name__}: {error})")
 
 
-def _folder(output: Path, whole: manifest.Manifest) -> Iterator[Fault]:
+def _folder(output: Location, whole: manifest.Manifest) -> Iterator[Fault]:
     """Faults between the manifest, the plan, the records and what lies in the folder."""
     if not whole.complete:
         yield Fault(
             naming.MANIFEST,
             f"the run has not ended: {whole.samples + whole.failed} of {whole.planned} images",
         )
-    yield from (Fault(path.name, text) for path, text in foreign_files.find(output, whole.shards))
+    yield from (Fault(name, text) for name, text in foreign_files.find(output, whole.shards))
     if (output / naming.PLAN).exists() or (output / naming.RECORDS).exists():
         yield from _against_records(output, whole)
 
 
-def _against_records(output: Path, whole: manifest.Manifest) -> Iterator[Fault]:
+def _against_records(output: Location, whole: manifest.Manifest) -> Iterator[Fault]:
     try:
-        head = plan.read_plan(output)
-        if manifest.build(output, head).render() != whole.render():
-            yield Fault(naming.MANIFEST, "the manifest is not the merge of the plan and the commit records")
-        if head.table_sha256 and file_sha256(output / naming.PLAN_TABLE) != head.table_sha256:
-            yield Fault(naming.PLAN_TABLE, "the plan's table has another SHA-256 than recorded")
-            return
-        for number, shard in enumerate(head.shards):
-            rows = [plan.to_row(image) for image in plan.shard_rows(output, number)]
-            if plan.rows_digest(rows) != shard.digest:
-                yield Fault(naming.PLAN_TABLE, f"the rows of shard {shard.name} are not those planned")
+        with nearby(output, (naming.PLAN, naming.PLAN_TABLE)) as near:
+            yield from _against_plan_files(output, near, whole)
     except (ShardFault, OSError) as fault:
         yield Fault(naming.PLAN, str(fault))
 
 
-def _numbers(output: Path) -> dict[str, int]:
+def _against_plan_files(output: Location, near: Path, whole: manifest.Manifest) -> Iterator[Fault]:
+    head = plan.read_plan(near)
+    if manifest.build(output, head).render() != whole.render():
+        yield Fault(naming.MANIFEST, "the manifest is not the merge of the plan and the commit records")
+    if head.table_sha256 and file_sha256(near / naming.PLAN_TABLE) != head.table_sha256:
+        yield Fault(naming.PLAN_TABLE, "the plan's table has another SHA-256 than recorded")
+        return
+    for number, shard in enumerate(head.shards):
+        rows = [plan.to_row(image) for image in plan.shard_rows(near, number)]
+        if plan.rows_digest(rows) != shard.digest:
+            yield Fault(naming.PLAN_TABLE, f"the rows of shard {shard.name} are not those planned")
+
+
+def _numbers(output: Location) -> dict[str, int]:
     """The number of each shard in the plan; none where the plan did not come along, or is damaged."""
     try:
         return {shard.name: number for number, shard in enumerate(plan.read_plan(output).shards)}
@@ -130,11 +163,12 @@ def _numbers(output: Path) -> dict[str, int]:
 
 
 def _shard(
-    output: Path, record: Record, whole: manifest.Manifest, level: str, numbers: dict[str, int]
+    output: Path,
+    record: Record,
+    whole: manifest.Manifest,
+    level: str,
+    planned: Callable[[], list[plan.PlannedImage]] | None,
 ) -> Iterator[str]:
-    check_size(output, record)
-    if level == "quick":
-        return
     damaged = [
         s for s, fact in record.files.items() if file_sha256(output / f"{record.name}.{s}") != fact.sha256
     ]
@@ -143,8 +177,8 @@ def _shard(
         return
     rows = table.read(output / f"{record.name}.parquet").to_pylist()
     yield from _structure(output, record, whole, rows)
-    if record.name in numbers:
-        yield from _against_plan(rows, plan.shard_rows(output, numbers[record.name]))
+    if planned is not None:
+        yield from _against_plan(rows, planned())
     if level == "full" and "tar" in record.files:
         options, by_key = whole.identity["options"], {row["key"]: row for row in rows}
         for sample in read_samples(output, record, whole.members):
@@ -153,7 +187,7 @@ def _shard(
 
 
 def _structure(
-    output: Path, record: Record, whole: manifest.Manifest, rows: list[dict[str, Any]]
+    output: Location, record: Record, whole: manifest.Manifest, rows: list[dict[str, Any]]
 ) -> Iterator[str]:
     """Tar, index and table must say the same, and the table's checksums be those of the members."""
     good = [row for row in rows if row["status"] == "ok"]
@@ -171,12 +205,11 @@ def _structure(
         yield from _checksums(output / f"{record.name}.tar", good, whole.members)
 
 
-def _checksums(path: Path, rows: list[dict[str, Any]], members: tuple[str, ...]) -> Iterator[str]:
-    with os.fdopen(open_regular(path), "rb") as file:
+def _checksums(path: Location, rows: list[dict[str, Any]], members: tuple[str, ...]) -> Iterator[str]:
+    with open_bytes(path) as file:
         for row in rows:
             for ext in members:
-                file.seek(row[table.column(ext, "offset")])
-                found = crc32c(file.read(row[table.column(ext, "size")]))
+                found = crc32c(file.read_at(*(row[table.column(ext, part)] for part in ("offset", "size"))))
                 if found != row.get(table.column(ext, "crc32c")):
                     yield f"the table has another CRC-32C of {row['key']}.{ext}"
 
@@ -198,8 +231,11 @@ def _row_index(row: dict[str, Any], members: tuple[str, ...]) -> index.SampleInd
     return row["key"], tuple(tar.Member(*values) for values in columns)
 
 
-def repair(output: Path) -> list[str]:
+def repair(output: str | PathLike[str] | Location) -> list[str]:
     """Withdraw every shard that does not verify, and rebuild the manifest; `maskgen run` makes them again.
+
+    Args:
+        output: the data set's folder, or its address in an object store.
 
     Returns:
         The stems of the withdrawn shards.
@@ -208,24 +244,31 @@ def repair(output: Path) -> list[str]:
         ShardFault: the plan itself is damaged: only a new run helps.
         EnvironmentFault: the folder cannot be written.
     """
-    head = plan.read_plan(output)
-    withdrawn = list(_unsound_records(output, head))
-    whole = manifest.build(output, head)
-    numbers = _numbers(output)
-    for record in whole.shards:
-        if list(_guard(record, partial(_shard, output, record, whole, "full", numbers))):
-            withdraw(output, record.name)
-            withdrawn.append(record.name)
-    manifest.write(output, head)
+    with open_destination(output) as destination:
+        return repair_at(destination)
+
+
+def repair_at(destination: Destination) -> list[str]:
+    """The same as `repair`, of a data set that is open already."""
+    folder = destination.folder
+    head = plan.read_plan(folder)
+    withdrawn = list(_unsound_records(destination, head))
+    whole = manifest.build(folder, head)
+    with _shard_check(destination.location, whole, "full") as check:
+        for record in whole.shards:
+            if list(_guard(record, partial(check, record))):
+                destination.withdraw(record.name)
+                withdrawn.append(record.name)
+    destination.write_manifest(head)
     return sorted(withdrawn)
 
 
-def _unsound_records(output: Path, head: plan.Plan) -> Iterator[str]:
+def _unsound_records(destination: Destination, head: plan.Plan) -> Iterator[str]:
     """Withdraw shards whose record is damaged or of another plan, before the sound ones are looked at."""
     planned = {shard.name: shard.images for shard in head.shards}
-    for path in sorted((output / naming.RECORDS).glob("*.json")):
+    for path in record_paths(destination.folder):
         try:
-            record = parse(read_regular(path), path.name)
+            record = parse(read_whole(path), path.name)
             sound = (
                 record.fingerprint == head.fingerprint
                 and planned.get(record.name) == record.samples + record.failed
@@ -233,5 +276,5 @@ def _unsound_records(output: Path, head: plan.Plan) -> Iterator[str]:
         except (ShardFault, OSError):
             sound = False
         if not sound:
-            withdraw(output, path.stem)
+            destination.withdraw(path.stem)
             yield path.stem

@@ -12,6 +12,7 @@ from typing import TypeAlias
 from maskgen.errors import MaskgenError
 from maskgen.processes.watch import Watch
 from maskgen.shards.commit import ShardWriter
+from maskgen.shards.destination import InPlace, Target
 from maskgen.shards.kept import KeptSamples, open_kept
 from maskgen.shards.plan import PlannedImage
 from maskgen.shards.record import Record
@@ -29,12 +30,13 @@ class ShardJob:
     """What a worker needs to make one shard.
 
     Args:
-        output: the data set's folder.
+        output: the folder that the run works in, the data set's own if it is local.
         number: the shard's number in the plan.
         name: its stem.
         members: extensions of every sample.
         fingerprint: of the run.
         known_bad: images known to kill or hang a worker, index in the shard -> reason.
+        target: what becomes of the finished shard.
     """
 
     output: Path
@@ -43,6 +45,7 @@ class ShardJob:
     members: tuple[str, ...]
     fingerprint: str
     known_bad: dict[int, str] = field(default_factory=dict)
+    target: Target = field(default_factory=InPlace)
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,6 +105,7 @@ def make_shard(job: ShardJob, images: list[PlannedImage], stages: Stages, watch:
             watch.finished(count)
         with watch.stage("write"):
             record, made = writer.commit()
+            job.target.publish(job.output, record)
     changed = tuple(dict.fromkeys((*kept.changed, *writer.changed)))
     return ShardResult(job.number, record, made, watch.seconds, changed, watch.kept_count)
 

@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 import tarfile
+from collections import Counter
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pytest
 
 from maskgen.loaders.dataset.dataset import Dataset
 from maskgen.loaders.reading.samples import SampleReader
+from maskgen.loaders.storage import cache
 
 
 def contents(path: Path) -> dict[str, bytes]:
@@ -30,13 +34,13 @@ def read_all(dataset: Dataset, known: dict[str, bytes], samples: Any = None) -> 
     reader.close()
 
 
-def held(cache: Path, suffix: str = ".tar") -> dict[str, int]:
-    files = [path for path in cache.glob("maskgen-*/*") if path.name.endswith(suffix)]
+def held(folder: Path, suffix: str = ".tar") -> dict[str, int]:
+    files = [path for path in folder.glob("maskgen-*/*") if path.name.endswith(suffix)]
     return {path.name: path.stat().st_size for path in files}
 
 
-def total(cache: Path) -> int:
-    return sum(held(cache, "").values())
+def total(folder: Path) -> int:
+    return sum(held(folder, "").values())
 
 
 def small_bytes(path: Path) -> int:
@@ -45,3 +49,16 @@ def small_bytes(path: Path) -> int:
 
 def tar_sizes(path: Path) -> list[int]:
     return [f.stat().st_size for f in sorted(path.glob("*.tar"))]
+
+
+def count_fetches(monkeypatch: pytest.MonkeyPatch) -> Counter[str]:
+    """From now on, how often each file is fetched, by its name."""
+    reads: Counter[str] = Counter()
+    fetch = cache.fetch_parts
+
+    def counted(file: Path, size: int) -> Iterator[bytes]:
+        reads[file.name] += 1
+        return fetch(file, size)
+
+    monkeypatch.setattr(cache, "fetch_parts", counted)
+    return reads

@@ -10,14 +10,12 @@ import shutil
 import signal
 import subprocess
 import sys
-from collections import Counter
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
-from cached import contents, held, read_all, tar_sizes
+from cached import contents, count_fetches, held, read_all, tar_sizes
 
 from maskgen.errors import ShardFault, UsageError
 from maskgen.loaders.dataset.open import open_dataset
@@ -25,8 +23,6 @@ from maskgen.loaders.reading.broken import BrokenSample
 from maskgen.loaders.reading.masks import MaskReader
 from maskgen.loaders.reading.samples import SampleReader
 from maskgen.loaders.storage import cache as caching
-from maskgen.loaders.storage import stores
-from maskgen.loaders.storage.stores import FolderStore
 
 
 def test_tars_are_fetched_when_they_are_needed(far: Path, tmp_path: Path) -> None:
@@ -40,26 +36,16 @@ def test_tars_are_fetched_when_they_are_needed(far: Path, tmp_path: Path) -> Non
     assert not list((tmp_path / "cache").glob("maskgen-*/.*"))
 
 
-def test_what_is_here_is_not_fetched_again(far: Path, tmp_path: Path) -> None:
+def test_what_is_here_is_not_fetched_again(
+    far: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     read_all(open_dataset(far, cache=tmp_path / "cache"), contents(far))
-    counting = Counting(far)
-    cache = caching.TarCache(counting, tmp_path / "cache", None)
+    reads = count_fetches(monkeypatch)
+    cache = caching.TarCache(far, tmp_path / "cache", None)
     assert cache.prepare(open_dataset(far).manifest, 0)
     for shard in open_dataset(far).shards:
         os.close(cache.open_tar(shard))
-    assert counting.reads == {"manifest.json": 1}
-
-
-class Counting(FolderStore):
-    """A folder that counts what is fetched from it."""
-
-    def __init__(self, path: Path) -> None:
-        super().__init__(path)
-        self.reads: Counter[str] = Counter()
-
-    def read(self, name: str, size: int) -> Iterator[bytes]:
-        self.reads[name] += 1
-        return super().read(name, size)
+    assert reads == {"manifest.json": 1}
 
 
 def test_remote_and_local_agree(far: Path, tmp_path: Path) -> None:
@@ -94,15 +80,16 @@ def test_killed_while_fetching(far: Path, tmp_path: Path) -> None:
     """At four places of a tar: nothing under the final name, and the next opening sweeps the rest away."""
     program = (
         "import sys, time\n"
-        "from maskgen.loaders.storage import cache, stores\n"
-        "stores.PART_BYTES = 4096\n"
-        "read = stores.FolderStore.read\n"
-        "def slow(self, name, size):\n"
-        "    for number, part in enumerate(read(self, name, size)):\n"
-        "        if name.endswith('.tar') and number == int(sys.argv[3]):\n"
+        "from maskgen.io.storage import reading\n"
+        "from maskgen.loaders.storage import cache\n"
+        "reading.PART_BYTES = 4096\n"
+        "read = cache.fetch_parts\n"
+        "def slow(file, size):\n"
+        "    for number, part in enumerate(read(file, size)):\n"
+        "        if file.suffix == '.tar' and number == int(sys.argv[3]):\n"
         "            print('half', flush=True)\n            time.sleep(60)\n"
         "        yield part\n"
-        "stores.FolderStore.read = slow\n"
+        "cache.fetch_parts = slow\n"
         "from maskgen.loaders.dataset.open import open_dataset\n"
         "dataset = open_dataset(sys.argv[1], cache=sys.argv[2])\n"
         "dataset.open_tar(dataset.shards[0])\n"
@@ -258,5 +245,3 @@ def test_order_of_a_window_is_the_same_with_and_without_a_cache(far: Path, tmp_p
     two = open_dataset(far, shuffle="shards:2", cache=tmp_path).order(1, 2)
     assert one.name == two.name == "shards:2"
     assert (one[np.arange(21)] == two[np.arange(21)]).all()
-    assert stores.is_address("s3://a/b")
-    assert not stores.is_address(far)

@@ -9,32 +9,17 @@ import re
 import subprocess
 import sys
 import time
-from collections import Counter
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
-from cached import contents, held, read_all, small_bytes, tar_sizes, total
+from cached import contents, count_fetches, held, read_all, small_bytes, tar_sizes, total
 
 from maskgen.errors import EnvironmentFault, UsageError
 from maskgen.loaders.dataset.open import open_dataset
 from maskgen.loaders.order.schedule import Schedule
 from maskgen.loaders.storage import room
-from maskgen.loaders.storage.stores import FolderStore
-
-
-class Counting(FolderStore):
-    """A folder that counts what is fetched from it."""
-
-    def __init__(self, path: Path) -> None:
-        super().__init__(path)
-        self.reads: Counter[str] = Counter()
-
-    def read(self, name: str, size: int) -> Iterator[bytes]:
-        self.reads[name] += 1
-        return super().read(name, size)
 
 
 def test_limit_holds_and_the_longest_unused_goes_first(far: Path, tmp_path: Path) -> None:
@@ -122,21 +107,22 @@ def test_order_that_the_cache_cannot_serve_is_refused_with_the_remedy(builder: A
 
 
 @pytest.mark.slow
-def test_window_order_fetches_every_tar_once_per_epoch(builder: Any, tmp_path: Path) -> None:
+def test_window_order_fetches_every_tar_once_per_epoch(
+    builder: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     built = builder(samples=60, shard_size=3, seed=4)
     sizes = sorted(tar_sizes(built.path), reverse=True)
     limit = small_bytes(built.path) + sum(sizes[:6])
     dataset = open_dataset(built.path, cache=tmp_path, cache_bytes=limit, shuffle="shards:3")
     assert dataset.cache is not None
-    counting = Counting(built.path)
-    dataset.cache.store = counting
+    reads = count_fetches(monkeypatch)
     known = contents(built.path)
     for epoch in range(2):
-        counting.reads.clear()
+        reads.clear()
         schedule, order = Schedule(60, 4), dataset.order(0, epoch)
         for step in range(schedule.steps):
             read_all(dataset, known, schedule.batch(order, step))
             assert total(tmp_path) <= limit
-        again = [count for count in counting.reads.values() if count > 1]
+        again = [count for count in reads.values() if count > 1]
         assert not again
-        assert len(counting.reads) >= 20 - 6
+        assert len(reads) >= 20 - 6

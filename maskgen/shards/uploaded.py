@@ -1,0 +1,276 @@
+"""A data set in an object store: made in a local folder as any other, shard by shard, and sent there.
+
+The store has no rename, no link and no lock. What it has is that a key is created by one alone: the plan
+claims the address, and a shard is committed by creating its record, after its files. Of two who make the same
+shard the second finds equal files and an equal record, which is success, or others, which is refused.
+"""
+
+from __future__ import annotations
+
+import os
+import secrets
+import time
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+
+from ..errors import EnvironmentFault, ShardFault, UsageError
+from ..io.atomic import write_atomic
+from ..io.storage import uploads
+from ..io.storage.location import ObjectLocation, file_sizes
+from ..io.storage.nearby import copy_to
+from ..io.storage.reading import location_sha256, read_many, read_whole
+from . import foreign_files, manifest, naming
+from .plan import Plan, read_plan
+from .reader import check_size
+from .record import Record, parse, record_path
+from .withdrawn import kept_table
+
+_LEFTOVER = "maskgen verify ADDRESS --repair moves leftovers aside; then run the same command again"
+
+
+@dataclass(frozen=True, slots=True)
+class Upload:
+    """Sends each shard that a worker has made.
+
+    Args:
+        location: of the data set.
+    """
+
+    location: ObjectLocation
+
+    def publish(self, folder: Path, record: Record) -> None:
+        """Send a shard's tar, index and table, then commit it by creating its record; then drop the files.
+
+        Args:
+            folder: that holds its files.
+            record: of its commit there.
+
+        Raises:
+            UsageError: the store has other files of that name, or another record.
+            EnvironmentFault: the store cannot be reached or refuses.
+        """
+        if self._committed(record) is None:
+            for suffix in naming.SUFFIXES:
+                self._send(folder / f"{record.name}.{suffix}", record)
+            self._commit(record)
+        for suffix in record.files:
+            (folder / f"{record.name}.{suffix}").unlink(missing_ok=True)
+
+    def _committed(self, record: Record) -> Record | None:
+        """The record that the store has already, when it is this one.
+
+        Raises:
+            UsageError: it is another one.
+        """
+        location = record_location(self.location, record.name)
+        try:
+            found = parse(read_whole(location), location.name)
+        except FileNotFoundError:
+            return None
+        except ShardFault as fault:
+            raise _other_content(location, str(fault.what)) from fault
+        if found != record:
+            raise _other_content(location, "another run with a transient failure (a time-out, memory)")
+        return found
+
+    def _send(self, path: Path, record: Record) -> None:
+        location, fact = self.location / path.name, record.files.get(path.suffix[1:])
+        if fact is None:  # a shard without samples, after a killed attempt that had some
+            if location.is_file():
+                raise _other_content(location, "a leftover of an attempt that was broken off")
+            return
+        if not uploads.create(location.bucket, location.key, path) and not uploads.holds(
+            location.bucket, location.key, fact.bytes, fact.sha256
+        ):
+            raise _other_content(location, "a leftover of an attempt that was broken off, or another run")
+
+    def _commit(self, record: Record) -> None:
+        location = record_location(self.location, record.name)
+        if not uploads.create(location.bucket, location.key, record.render()):
+            self._committed(record)
+        kept = kept_location(self.location, record.name)
+        if kept.is_file():  # the shard is there again
+            kept.bucket.delete(kept.key)
+
+
+def record_location(location: ObjectLocation, name: str) -> ObjectLocation:
+    """Where the record of a shard lies."""
+    return location / naming.RECORDS / f"{name}.json"
+
+
+def kept_location(location: ObjectLocation, name: str) -> ObjectLocation:
+    """Where the table of a withdrawn shard is kept."""
+    return location / naming.RECORDS / f"{name}.withdrawn"
+
+
+def _other_content(location: ObjectLocation, cause: str) -> UsageError:
+    return UsageError(
+        "the store has another object of that name than this run makes",
+        where=str(location),
+        cause=cause,
+        remedy=_LEFTOVER,
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class UploadedFolder:
+    """A data set in an object store, see `Destination`; the plan and the records are copied to a folder.
+
+    Args:
+        location: of the data set.
+        folder: local, the run's own.
+    """
+
+    location: ObjectLocation
+    folder: Path
+
+    @classmethod
+    def pull(cls, location: ObjectLocation, folder: Path) -> UploadedFolder:
+        """Copy what a run needs to resume: the plan, the records, tables of withdrawn shards.
+
+        Raises:
+            EnvironmentFault: the store cannot be reached or refuses.
+            UsageError: no such bucket.
+        """
+        whole = cls(location, folder)
+        try:
+            for name in (naming.PLAN_TABLE, naming.PLAN):
+                copy_to(location / name, folder / name)
+            whole._pull_records()
+        except FileNotFoundError as error:
+            raise UsageError(
+                "there is no such bucket", where=str(location), remedy="make it, or check the address"
+            ) from error
+        return whole
+
+    def _pull_records(self) -> bool:
+        """Copy the records that are not here; returns whether any came, or is no longer there."""
+        (self.folder / naming.RECORDS).mkdir(exist_ok=True)
+        entries = {Path(entry.key).name: entry for entry in (self.location / naming.RECORDS).entries()}
+        here = {path.name for path in (self.folder / naming.RECORDS).iterdir()}
+        gone = {name for name in here - entries.keys() if name.endswith(".json")}
+        for name in gone:
+            (self.folder / naming.RECORDS / name).unlink()
+        wanted = [self.location / naming.RECORDS / name for name in sorted(entries.keys() - here)]
+        for one, data in zip(wanted, read_many(wanted), strict=True):
+            path = self.folder / naming.RECORDS / one.name
+            write_atomic(path, data)
+            os.utime(path, ns=(entries[one.name].written_ns,) * 2)  # when the shard was made
+        return bool(gone) or any(one.suffix == ".json" for one in wanted)
+
+    @property
+    def target(self) -> Upload:
+        """For the workers."""
+        return Upload(self.location)
+
+    def claim(self, plan: Plan) -> None:
+        """Send the plan, or find its equal; one that is damaged there is replaced.
+
+        Raises:
+            UsageError: another plan, or files of shards without a plan.
+        """
+        head = self.location / naming.PLAN
+        data = (self.folder / naming.PLAN).read_bytes()
+        if not head.is_file():
+            self._check_no_shards(plan)
+            self._send_table(plan)
+        if not uploads.create(head.bucket, head.key, data):
+            self._check_equal(head, data, plan)
+        self._send_table(plan)  # a rival with another plan may have sent his between
+
+    def _send_table(self, plan: Plan) -> None:
+        """The table is made from the source and the options: the head decides which one is right."""
+        location, path = self.location / naming.PLAN_TABLE, self.folder / naming.PLAN_TABLE
+        if not uploads.holds(location.bucket, location.key, path.stat().st_size, plan.table_sha256):
+            uploads.replace(location.bucket, location.key, path)
+
+    def _check_equal(self, head: ObjectLocation, data: bytes, plan: Plan) -> None:
+        try:
+            found = read_plan(self.location)
+        except ShardFault:  # damaged: settling the plan has made sure that the records are this run's
+            uploads.replace(head.bucket, head.key, data)
+            return
+        if found.identity != plan.identity:
+            raise UsageError(
+                "another run has claimed this address meanwhile",
+                where=str(head),
+                remedy="run the same command again to see what differs, or choose another --output",
+            )
+
+    def _check_no_shards(self, plan: Plan) -> None:
+        names = file_sizes(self.location)
+        own = [f"{shard.name}.{suffix}" for shard in plan.shards for suffix in naming.SUFFIXES]
+        for name in (*own, naming.MANIFEST):
+            if name in names:
+                raise UsageError(
+                    "the output holds shards but no plan",
+                    where=str(self.location / name),
+                    remedy="choose an empty prefix",
+                )
+
+    def check_sizes(self, records: Iterable[Record]) -> None:
+        """Make sure that the files of committed shards are there and as long as recorded, by one listing.
+
+        Raises:
+            ShardFault: one is missing, longer or shorter.
+        """
+        sizes = file_sizes(self.location)
+        for record in records:
+            check_size(self.location, record, sizes)
+
+    def knows_table(self, name: str) -> bool:
+        """Whether the table of a withdrawn shard is kept."""
+        return kept_location(self.location, name).is_file()
+
+    def withdraw(self, name: str) -> None:
+        """Undo a commit: the table is kept aside, then the record goes, then the files."""
+        bucket, kept = self.location.bucket, kept_location(self.location, name)
+        record, own = record_location(self.location, name), self.location / f"{name}.parquet"
+        try:
+            fact = parse(read_whole(record), record.name).files["parquet"]
+            if location_sha256(own) == fact.sha256:
+                data = read_whole(own)
+                uploads.replace(bucket, kept.key, data)
+                write_atomic(kept_table(self.folder, name), data)
+        except (ShardFault, OSError, KeyError):
+            pass  # another table proves nothing
+        bucket.delete(record.key)
+        record_path(self.folder, name).unlink(missing_ok=True)
+        for suffix in naming.SUFFIXES:
+            bucket.delete((self.location / f"{name}.{suffix}").key)
+
+    def set_aside(self) -> list[str]:
+        """Move foreign files and leftovers to ``set-aside/``, and return their names."""
+        done = manifest.build(self.folder, read_plan(self.folder)).shards
+        names = [name for name, _ in foreign_files.find(self.location, done)]
+        for name in names:
+            old, new = self.location / name, self.location / naming.SET_ASIDE / name
+            old.bucket.copy(old.key, new.key)
+            old.bucket.delete(old.key)
+        return names
+
+    def write_manifest(self, plan: Plan | None = None) -> None:
+        """Write the manifest of all records in the store; of several writers the last sees every record.
+
+        Raises:
+            EnvironmentFault: the store cannot be reached or refuses.
+        """
+        target = self.location / naming.MANIFEST
+        self._pull_records()
+        while True:
+            data = manifest.write(self.folder, plan).render()
+            uploads.replace(target.bucket, target.key, data)
+            if not self._pull_records():
+                break
+        self._send_log()
+
+    def _send_log(self) -> None:
+        """An object cannot be appended to: each process has a log of its own."""
+        path = self.folder / naming.LOG
+        if path.exists():
+            now = time.strftime("%Y%m%dT%H%M%SZ", time.gmtime())
+            target = self.location / "logs" / f"{now}-{secrets.token_hex(4)}.jsonl"
+            if not uploads.create(target.bucket, target.key, path):
+                raise EnvironmentFault("a log of that name is there already", where=str(target))
+            path.unlink()
