@@ -49,6 +49,24 @@ def small_mask(mask: NDArray[np.uint8]) -> NDArray[np.uint8]:
     return np.asarray(cv2.resize(mask, (FG_SIDE, FG_SIDE), interpolation=cv2.INTER_AREA), np.uint8)
 
 
+def foreground_share(mask: HardMask) -> float:
+    """Which share of an (H, W) bool mask is foreground, [0, 1]."""
+    return int(np.count_nonzero(mask)) / mask.size
+
+
+def state_share(share: float) -> float:
+    """A share as JSON and table state it: six digits, as NumPy rounds them.
+
+    Python's `round` gives another sixth digit where the share lies halfway between two, as 111993 / 240000.
+
+    Example:
+        >>> from maskgen.shards.coverage import state_share
+        >>> state_share(111993 / 240000), round(111993 / 240000, 6)
+        (0.466638, 0.466637)
+    """
+    return float(np.round(share, 6))
+
+
 def foreground_box(mask: HardMask) -> Box:
     """The smallest box around the foreground of an (H, W) bool mask; zeros when there is none."""
     x, y, width, height = cv2.boundingRect(np.ascontiguousarray(mask).view(np.uint8))

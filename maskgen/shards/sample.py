@@ -154,14 +154,14 @@ def encode_sample(
     """
     height, width = photo.image.shape[:2]
     verbatim = None if config.photo_format == naming.LOSSLESS_PHOTO else photo.verbatim
-    box, area = coverage.foreground_box(masks.hard), np.count_nonzero(masks.hard) / masks.hard.size
+    box, area = coverage.foreground_box(masks.hard), coverage.foreground_share(masks.hard)
     level = cut_level(config.threshold, binary=config.binary)
     confidence = mask_confidence(masks.small, level, config.method, binary=config.binary)
     place = patch.stored_box(filled.region, (height, width), config.background_store) if filled else _NOWHERE
     shared = {
         "width": width,
         "height": height,
-        "fg_area": round(area, 6),
+        "fg_area": coverage.state_share(area),
         "fg_box": list(box),
         "confidence": confidence,
         "background": filled.how if filled else "none",

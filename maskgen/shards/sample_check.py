@@ -122,22 +122,16 @@ def _check_meta(
     data: bytes, hard: HardMask, label: Label, place: Box, version: int, confidence: float | None
 ) -> Iterator[str]:
     """Each field of KEY.meta; formats before 4 have no confidence there."""
-    size, box, free = (
-        (hard.shape[0], hard.shape[1]),
-        coverage.foreground_box(hard),
-        largest_free_rectangle(hard),
-    )
-    wanted = unpack_meta(pack_meta(size, box, free, label, _area(hard), place, confidence or 0.0))
+    size = (hard.shape[0], hard.shape[1])
+    box, free = coverage.foreground_box(hard), largest_free_rectangle(hard)
+    share = coverage.foreground_share(hard)
+    wanted = unpack_meta(pack_meta(size, box, free, label, share, place, confidence or 0.0))
     found = unpack_meta(data)
     instead = {"version": version, **({"confidence_ppm": UNKNOWN} if confidence is None else {})}
     for name in META.names or ():
         must = instead.get(name, wanted[name].tolist())
         if found[name].tolist() != must:
             yield f"meta states {name} {found[name].tolist()}, it is {must}"
-
-
-def _area(hard: HardMask) -> float:
-    return int(np.count_nonzero(hard)) / hard.size
 
 
 def _facts(
@@ -152,7 +146,7 @@ def _facts(
         "label": list(label) if isinstance(label, tuple) else label,
         "method": options["method"],
         "threshold": options["threshold"],
-        "fg_area": round(_area(hard), 6),
+        "fg_area": coverage.state_share(coverage.foreground_share(hard)),
         "fg_box": list(coverage.foreground_box(hard)),
         "background": row["background"],
         "bg_box": list(place),
@@ -182,7 +176,7 @@ def _check_row(
         "error": "",
         "width": hard.shape[1],
         "height": hard.shape[0],
-        "fg_area": round(_area(hard), 6),
+        "fg_area": coverage.state_share(coverage.foreground_share(hard)),
         "fg_box": list(coverage.foreground_box(hard)),
         "mask_sha256": hashlib.sha256(np.ascontiguousarray(stored).data).hexdigest(),
         "sha256": content.hexdigest(),

@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 from sample_kit import H, W, blob, config_of, encode, photo
 
+from maskgen.io.images.encode import encode_jpeg
 from maskgen.shards import patch
 from maskgen.shards.meta import META
 from maskgen.shards.naming import FORMAT_VERSION
@@ -70,6 +71,16 @@ OPTIONS: tuple[dict[str, Any], ...] = (
 @pytest.mark.parametrize("empty", [False, True])
 def test_what_a_run_makes_is_sound(options: dict[str, Any], empty: bool) -> None:
     assert make(empty=empty, **options).faults() == []
+
+
+def test_a_share_between_two_of_its_last_digits_is_stated_and_checked_alike() -> None:
+    data = encode_jpeg(np.full((20, 32, 3), 90, np.uint8), 95)
+    soft = np.zeros((20, 32), np.float32)
+    soft[5, 6:9] = 1
+    sample = encode(config_of(), data, soft)
+    made = Made(dict(sample.members), row_of(sample, data, 4), config_of().fingerprint_fields())
+    assert json.loads(made.parts["json"])["fg_area"] == 0.004688  # 3 / 640 is 0.0046875; Python has 0.004687
+    assert made.faults() == []
 
 
 @pytest.fixture(scope="module")
