@@ -6,7 +6,6 @@ A file beside it says how it was made.
 from __future__ import annotations
 
 import hashlib
-import importlib.util
 import json
 from pathlib import Path
 from typing import Any
@@ -87,7 +86,7 @@ def export(
         sha256 = record["network_sha256"]
     facts = made_by(work, settings, phase)
     facts["weights"] = {"file": target.name, "bytes": target.stat().st_size, "sha256": sha256}
-    if settings.method == "student" and importlib.util.find_spec("onnx"):
+    if settings.method == "student":
         facts["onnx"] = _write_onnx(target)
     text = json.dumps(facts, indent=1, sort_keys=True)
     write_atomic(target.with_suffix(".json"), (text + "\n").encode())

@@ -7,7 +7,6 @@ here as one ONNX node. (torch's own ONNX exporters need the package onnxscript, 
 
 from __future__ import annotations
 
-import importlib
 import importlib.util
 from collections.abc import Callable, Sequence
 from copy import deepcopy
@@ -19,9 +18,9 @@ import torch
 from maskgen.errors import EnvironmentFault, UsageError
 
 from .arrays import planes
-from .file import read_model, require_onnx
+from .message import Node
 from .session import model_runner
-from .write import INPUT, OUTPUT, write_model
+from .write import INPUT, OUTPUT, write_model, written_model
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -49,15 +48,12 @@ def network_to_onnx(network: nn.Module, side: int, name: str, words: str, declar
         declaration: the same, for `--network`; kept in the file.
 
     Raises:
-        EnvironmentFault: the package onnx is not installed.
         UsageError: the network has an operator that is not known here.
     """
-    require_onnx()
-    helper, numpy_helper = (importlib.import_module(f"onnx.{part}") for part in ("helper", "numpy_helper"))
     program = torch.export.export(network, (torch.zeros(1, 3, side, side),))
     signature = program.graph_signature
     names = {signature.user_inputs[0]: INPUT, signature.user_outputs[0]: OUTPUT}  # pyright: ignore[reportIndexIssue]
-    translation = _Translation(helper, numpy_helper, names)
+    translation = _Translation(names)
     for placeholder, key in {**signature.inputs_to_parameters, **signature.inputs_to_buffers}.items():
         translation.constant(str(placeholder), program.state_dict[key].detach().numpy())
     for node in program.graph.nodes:
@@ -71,13 +67,13 @@ def network_to_onnx(network: nn.Module, side: int, name: str, words: str, declar
 class _Translation:
     """ONNX nodes and constants, made one ATen node at a time."""
 
-    def __init__(self, helper: Any, numpy_helper: Any, names: dict[str, str]) -> None:
-        self._helper, self._numpy_helper, self._names = helper, numpy_helper, names
-        self.nodes: list[Any] = []
-        self.constants: list[Any] = []
+    def __init__(self, names: dict[str, str]) -> None:
+        self._names = names
+        self.nodes: list[Node] = []
+        self.constants: dict[str, NDArray[Any]] = {}
 
     def constant(self, name: str, values: NDArray[Any]) -> str:
-        self.constants.append(self._numpy_helper.from_array(np.ascontiguousarray(values), name))
+        self.constants[name] = values
         return name
 
     def add(self, node: fx.Node) -> None:
@@ -86,7 +82,7 @@ class _Translation:
             raise _unknown(node, f"with {', '.join(node.kwargs)}" if node.kwargs else "")
         kind, inputs, attributes = _OPERATORS[operator](self, node)
         names = [self.name(value) for value in inputs]
-        self.nodes.append(self._helper.make_node(kind, names, [self.name(node)], **attributes))
+        self.nodes.append(Node(kind, names, [self.name(node)], attributes))
 
     def name(self, value: fx.Node | str) -> str:
         name = value if isinstance(value, str) else value.name
@@ -185,10 +181,11 @@ def export_error(
     """
     installed = [name for name in RUNTIMES if importlib.util.find_spec(name)]
     if not installed:
-        remedy = "pip install 'maskgen[onnx]'"
-        raise EnvironmentFault("no runtime is installed that could check the model", remedy=remedy)
+        raise EnvironmentFault(
+            "no runtime is installed that could check the model", remedy="pip install onnxruntime"
+        )
     x = planes(photos, input)
     with torch.inference_mode():
         wanted = deepcopy(network).double()(torch.from_numpy(x).double()).numpy()
-    got = model_runner(read_model(model), installed[0], x.shape)(x)
+    got = model_runner(written_model(model, photos.shape[1]), installed[0], x.shape)(x)
     return float(np.abs(got - wanted).max())

@@ -1,27 +1,33 @@
-"""Nodes and constants as an ONNX file that says how its photos are prepared."""
+"""Networks of maskgen as ONNX files that say how their photos are prepared."""
 
 from __future__ import annotations
 
-import importlib
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
+
+import numpy as np
 
 from maskgen.version import __version__
 
-from .file import require_onnx
+from .file import ModelFile
+from .message import Graph, Node, encode_model
 
 if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
     from .declaration import Declaration
 
 OPSET = 18
 """The first whose Resize takes sizes of chosen axes; both runtimes have it since 2023."""
 IR_VERSION = 8
 INPUT, OUTPUT = "photo", "saliency"
+DECLARATION = "declaration"
+"""The property of a model that says how photos are prepared, as `Declaration.render` writes it."""
 
 
 def write_model(
-    nodes: Sequence[Any],
-    constants: Sequence[Any],
+    nodes: Sequence[Node],
+    constants: Mapping[str, NDArray[Any]],
     declaration: Declaration,
     *,
     side: int,
@@ -31,34 +37,38 @@ def write_model(
     """A network as an ONNX file: (batch, 3, side, side) float32 in, (batch, 1, side, side) in [0, 1] out.
 
     Args:
-        nodes: of the graph, NodeProto, from `INPUT` to `OUTPUT`.
-        constants: of the graph, TensorProto.
-        declaration: how photos are prepared, for `--network`; kept in the file.
+        nodes: of the graph, from `INPUT` to `OUTPUT`.
+        constants: of the graph, float32 or int64, by name.
+        declaration: how photos are prepared; kept in the file.
         side: of the square input, px.
         name: kept in the file with the tool's version.
         words: how photos are prepared, for people.
 
     Raises:
-        EnvironmentFault: the package onnx is not installed.
+        ValueError: the graph does not hold together.
     """
-    require_onnx()
-    onnx, helper = importlib.import_module("onnx"), importlib.import_module("onnx.helper")
-    kind = onnx.TensorProto.FLOAT
-    graph = helper.make_graph(
-        nodes,
-        name,
-        [helper.make_tensor_value_info(INPUT, kind, ["batch", 3, side, side])],
-        [helper.make_tensor_value_info(OUTPUT, kind, ["batch", 1, side, side])],
-        constants,
+    graph = Graph(
+        name=name,
+        nodes=nodes,
+        constants=constants,
+        inputs={INPUT: ["batch", 3, side, side]},
+        outputs={OUTPUT: ["batch", 1, side, side]},
     )
-    model = helper.make_model(
+    return encode_model(
         graph,
-        opset_imports=[helper.make_opsetid("", OPSET)],
+        opset=OPSET,
         ir_version=IR_VERSION,
-        producer_name="maskgen",
-        producer_version=__version__,
-        doc_string=f"{name}: {words}; a saliency map in [0, 1].",
+        producer=("maskgen", __version__),
+        words=f"{name}: {words}; a saliency map in [0, 1].",
+        properties={"network": name, "side": str(side), DECLARATION: declaration.render()},
     )
-    helper.set_model_props(model, {"network": name, "side": str(side), "declaration": declaration.render()})
-    onnx.checker.check_model(model)
-    return bytes(model.SerializeToString())
+
+
+def written_model(data: bytes, side: int) -> ModelFile:
+    """What `read_model` makes of a file that `write_model` wrote, without the package onnx.
+
+    Args:
+        data: the file, of a network that ends with a sigmoid, as all of ours do.
+        side: it was written with.
+    """
+    return ModelFile(data, "", INPUT, np.dtype(np.float32), 0, side, (OUTPUT,), (True,))

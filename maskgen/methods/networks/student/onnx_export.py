@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -11,7 +10,7 @@ import numpy as np
 from maskgen.errors import UsageError
 
 from ..onnx.declaration import Declaration, NetworkOutput
-from ..onnx.file import require_onnx
+from ..onnx.message import Node
 from ..onnx.write import INPUT, OUTPUT, write_model
 from .structure import SHOWN, SIDES, STEM, WIDTHS, Stage, blocks_of, widths_of
 
@@ -35,10 +34,8 @@ def student_to_onnx(state: Mapping[str, NDArray[Any]], photos: NetworkInput, nam
         name: of the encoder, one of `SCALES`; kept in the file.
 
     Raises:
-        EnvironmentFault: the package onnx is not installed.
         UsageError: the arrays are not those of this student.
     """
-    require_onnx()
     graph = _Graph(state, name)
     graph.student()
     return graph.model(photos)
@@ -48,20 +45,18 @@ class _Graph:
     """Nodes and constants; each method adds to them and returns the name of what comes out."""
 
     def __init__(self, state: Mapping[str, NDArray[Any]], name: str) -> None:
-        self._helper = importlib.import_module("onnx.helper")
-        self._numpy_helper = importlib.import_module("onnx.numpy_helper")
         self._state, self._name = state, name
         self._used: set[str] = set()
         self._wrong: list[str] = []
-        self._nodes: list[Any] = []
-        self._constants: list[Any] = []
+        self._nodes: list[Node] = []
+        self._constants: dict[str, NDArray[Any]] = {}
 
     def student(self) -> None:
         """Photos to saliency."""
         maps = self._encoder(INPUT)
         fine = self._head(self._decoder(maps))
         whole = self._node("Resize", [fine, "", self._scales], mode="linear")  # by pixel centers, its default
-        self._nodes.append(self._helper.make_node("Sigmoid", [whole], [OUTPUT]))
+        self._nodes.append(Node("Sigmoid", [whole], [OUTPUT]))
 
     def model(self, photos: NetworkInput) -> bytes:
         """The file."""
@@ -159,11 +154,11 @@ class _Graph:
 
     def _node(self, kind: str, inputs: list[str], **attributes: Any) -> str:
         name = f"{kind.lower()}_{len(self._nodes)}"
-        self._nodes.append(self._helper.make_node(kind, inputs, [name], **attributes))
+        self._nodes.append(Node(kind, inputs, [name], attributes))
         return name
 
     def _constant(self, name: str, values: NDArray[Any]) -> str:
-        self._constants.append(self._numpy_helper.from_array(np.ascontiguousarray(values), name))
+        self._constants[name] = values
         return name
 
     def _array(self, name: str, shape: tuple[int, ...]) -> NDArray[np.float32]:

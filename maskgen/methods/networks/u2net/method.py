@@ -69,10 +69,11 @@ def load_u2net(name: str, options: MethodOptions) -> Infer:
         return openvino_infer(network, photos, precision=options.precision)
     from ..onnx.declaration import KNOWN
     from ..onnx.session import onnx_infer
+    from ..onnx.write import written_model
     from .onnx_export import u2net_to_onnx
 
     return onnx_infer(
-        u2net_to_onnx(network, SIDE_PX, name),
+        written_model(u2net_to_onnx(network, SIDE_PX, name), SIDE_PX),
         photos,
         KNOWN["u2net"].output,
         runtime=options.runtime,

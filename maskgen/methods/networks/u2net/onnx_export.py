@@ -25,7 +25,6 @@ def u2net_to_onnx(network: nn.Module, side: int, name: str = "u2net") -> bytes:
         name: kept in the file with the tool's version.
 
     Raises:
-        EnvironmentFault: the package onnx is not installed.
         UsageError: the network has an operator that is not U²-Net's.
     """
     words = "RGB over its maximum, ImageNet mean and std"

@@ -20,6 +20,7 @@ from maskgen.methods.network import NetworkInput  # noqa: E402
 from maskgen.methods.networks.onnx.declaration import read_declaration  # noqa: E402
 from maskgen.methods.networks.onnx.file import read_model  # noqa: E402
 from maskgen.methods.networks.onnx.session import model_runner  # noqa: E402
+from maskgen.methods.networks.onnx.write import written_model  # noqa: E402
 from maskgen.methods.networks.student.method import MEAN, STD  # noqa: E402
 from maskgen.methods.networks.student.onnx_export import student_to_onnx  # noqa: E402
 from maskgen.methods.networks.student.weights import build_student  # noqa: E402
@@ -47,7 +48,9 @@ def test_the_file_gives_torchs_map_and_says_how_photos_are_prepared() -> None:
     file = read_model(data)
     np.testing.assert_allclose(model_runner(file, "onnxruntime", x.shape)(x.numpy()), wanted, atol=1e-4)
     assert (file.batch, file.side) == (0, 64)
+    assert written_model(data, 64) == file
     model = onnx.load_from_string(data)
+    onnx.checker.check_model(model, full_check=True)
     told = {item.key: item.value for item in model.metadata_props}
     assert (told["network"], told["side"]) == ("lite0", "64")
     how = read_declaration(told["declaration"]).input
