@@ -14,7 +14,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description="Make mask shards from a folder of photos.")
     parser.add_argument("photos", type=Path)
     parser.add_argument("shards", type=Path)
-    parser.add_argument("--method", default="vote", choices=sorted(maskgen.METHODS))
+    parser.add_argument("--method", default="fast", choices=sorted(maskgen.METHODS))
     parser.add_argument("--weights", default="", help="checkpoint of a learned method")
     arguments = parser.parse_args()
 

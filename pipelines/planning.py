@@ -12,7 +12,7 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from maskgen.config.claim import claim_folder
+from maskgen.config.claim import REPEAT, claim_folder
 from maskgen.config.counted import counted
 from maskgen.config.fingerprint import digest
 from maskgen.config.run_config import RunConfig
@@ -37,7 +37,7 @@ from maskgen.types import Source, SourceItem
 
 from .draft import Draft, cannot_make, existing_folder
 from .keys import Keys, Taken, choose
-from .resolve import ResolvedConfig
+from .resolve import OF_THE_METHOD, ResolvedConfig
 from .sources import open_source
 
 _MAX_NOTES = 100
@@ -73,13 +73,16 @@ class PlannedRun:
             self.rows.copy_to(rows)
             rows.sync()
             with folder_lock(output / naming.RECORDS):
+                before = _stored_identity(output, plan)
+                other = _other_method(before, plan)
                 claim_folder(
                     output,
                     plan.identity,
-                    lambda: _stored_identity(output, plan),
+                    lambda: before,
                     check_free=lambda: _check_no_shards(output, plan),
                     explain=lambda: _source_change(read_plan(output), plan),
-                    explained="plan",
+                    explained=("plan", *(OF_THE_METHOD if other else ())),
+                    remedy=f"add --method {other} to resume, or choose another --output" if other else REPEAT,
                 )
                 rows.publish()
                 fsync_folder(output)
@@ -160,6 +163,12 @@ def _stored_identity(output: Path, plan: Plan) -> dict[str, Any] | None:
     except ShardFault:  # no plan, or a damaged one
         own = [record.fingerprint == plan.fingerprint for record in read_records(output)]
         return plan.identity if own and all(own) else None
+
+
+def _other_method(before: dict[str, Any] | None, plan: Plan) -> str:
+    """The method that the folder was made with where it is not this plan's: it may have been the default."""
+    was = before["options"]["method"] if before else ""
+    return "" if was == plan.identity["options"]["method"] else was
 
 
 def _check_no_shards(output: Path, plan: Plan) -> None:

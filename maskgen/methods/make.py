@@ -66,10 +66,11 @@ def make_mask(method: str, image: RGB, *, weights: str | PathLike[str] = "", **o
     ones. Masks of many photos are made faster, and in many processes, by `maskgen run`.
 
     Args:
-        method: a name of `METHODS`: ``vote`` is the best of those that need no weights.
+        method: a name of `METHODS`: ``fast`` is the default of `maskgen run`, ``vote`` the best that learned
+            from no labels.
         image: (H, W, 3) uint8 RGB, any size from 1 x 1.
-        weights: path of a learned method's checkpoint; `deepusps` has one that comes with maskgen, and
-            `maskgen weights get NAME` fetches that of a known network and prints its path.
+        weights: path of a learned method's checkpoint; `fast` and `deepusps` have one that comes with
+            maskgen, and `maskgen weights get NAME` fetches that of a known network and prints its path.
         **options: further fields of `MethodOptions`: device, runtime, precision, refine, network, resize,
             compile.
 

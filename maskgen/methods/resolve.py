@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from .spec import MethodOptions, NetworkSpec
 
 DEVICES = ("cpu", "cuda")
-_EXTRAS = {"torch": "train", "onnxruntime": "onnx", "openvino": "openvino"}
+_EXTRAS = {"torch": "train", "openvino": "openvino"}
 
 
 def network_of(name: str, weights: str = "") -> NetworkSpec:
@@ -44,9 +44,10 @@ def network_of(name: str, weights: str = "") -> NetworkSpec:
 def resolve_network(name: str, options: MethodOptions) -> MethodOptions:
     """The options with every ``auto`` decided.
 
-    Runtime: the fastest installed one that does the precision (U²-Net-p on a CPU, measured: openvino,
-    onnxruntime, torch). Precision: float16 for torch on a GPU, TF32 for ONNX Runtime on a GPU, float32 on a
-    CPU. For `onnx`, `network` becomes the declaration itself, so that the run's fingerprint holds it.
+    Runtime: the first installed one of the network's order that does the precision; that is the fastest
+    (U²-Net-p on a CPU, measured: openvino, onnxruntime, torch), or for students the one of the base.
+    Precision: float16 for torch on a GPU, TF32 for ONNX Runtime on a GPU, float32 on a CPU. For `onnx`,
+    `network` becomes the declaration itself, so that the run's fingerprint holds it.
 
     Args:
         name: a learned method of METHODS.
@@ -131,6 +132,17 @@ def load_network(name: str, options: MethodOptions) -> Infer:
     return network_of(name, options.weights).load(resolve_network(name, options))
 
 
+def how_to_install(package: str) -> str:
+    """The line that installs a package: an extra of maskgen, or the package itself where the base has it.
+
+    Example:
+        >>> from maskgen.methods.resolve import how_to_install
+        >>> how_to_install("torch"), how_to_install("onnxruntime")
+        ("pip install 'maskgen[train]'", 'pip install onnxruntime')
+    """
+    return f"pip install 'maskgen[{_EXTRAS[package]}]'" if package in _EXTRAS else f"pip install {package}"
+
+
 def _runtime(name: str, options: MethodOptions, known: dict[str, tuple[str, ...]]) -> str:
     """The runtime asked for, or the first installed one that does the precision."""
     asked = options.precision
@@ -155,22 +167,19 @@ def _runtime(name: str, options: MethodOptions, known: dict[str, tuple[str, ...]
         return options.runtime
     installed = [runtime for runtime in able if _is_installed(runtime)]
     if not installed:
-        _require(able[0], f"none of {', '.join(able)} is installed")
+        usual = "onnxruntime" if "onnxruntime" in able else able[0]  # which the base brings
+        _require(usual, f"none of {', '.join(able)} is installed")
     return installed[0]
 
 
 def _is_installed(runtime: str) -> bool:
-    """Whether a runtime can be imported.
-
-    ONNX Runtime is fed with models that the package onnx makes or reads.
-    """
-    packages = ("onnxruntime", "onnx") if runtime == "onnxruntime" else (runtime,)
-    return all(importlib.util.find_spec(package) is not None for package in packages)
+    """Whether a runtime can be imported."""
+    return importlib.util.find_spec(runtime) is not None
 
 
 def _require(runtime: str, words: str) -> None:
     if not _is_installed(runtime):
-        raise EnvironmentFault(words, remedy=f"pip install 'maskgen[{_EXTRAS[runtime]}]'")
+        raise EnvironmentFault(words, remedy=how_to_install(runtime))
 
 
 def _require_cuda(runtime: str) -> None:

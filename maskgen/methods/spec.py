@@ -25,7 +25,8 @@ class MethodOptions:
         resize: ``official`` or ``antialias``, the kernel of the network's input.
         device: ``cpu`` or ``cuda``, or one GPU as ``cuda:1``.
         refine: ``crf``, ``guided``, ``vote``, ``none``, or ``auto``: the method's own choice.
-        runtime: ``torch``, ``openvino`` or ``onnxruntime``, or ``auto``: the fastest that is installed.
+        runtime: ``torch``, ``openvino`` or ``onnxruntime``, or ``auto``: the first installed of the
+            network's order.
         precision: ``fp32``, ``tf32``, ``fp16``, ``bf16`` or ``mixed``, or ``auto``.
         network: of `onnx`: a known name or the path of a TOML file that declares input and output.
         compile: whether torch.compile is used.
@@ -44,7 +45,7 @@ class MethodOptions:
 Precisions = Mapping[tuple[str, str], tuple[str, ...]]
 """What a network can be run in, by (runtime, device).
 
-The fastest runtime first, the default precision first.
+The runtime that ``auto`` takes first, the default precision first.
 """
 
 

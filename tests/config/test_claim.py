@@ -48,8 +48,9 @@ def test_another_configuration_is_refused_naming_each_field_that_differs() -> No
 
 
 def test_a_hash_that_other_lines_explain_is_not_shown() -> None:
-    stored, wanted = {"plan": "1f", "plan_b": 1, "seed": 1}, {"plan": "2e", "plan_b": 2, "seed": 1}
-    explained = {"explain": lambda: ["photos: 3 -> 4"], "explained": "plan"}
+    stored = {"plan": "1f", "plan_b": 1, "seed": 1, "versions": {"numpy": "2"}}
+    wanted = {"plan": "2e", "plan_b": 2, "seed": 1, "versions": {"numpy": "3"}}
+    explained = {"explain": lambda: ["photos: 3 -> 4"], "explained": ("plan", "versions")}
     with pytest.raises(UsageError) as caught:
         claim_folder(Path("out"), wanted, lambda: stored, check_free=forbidden, **explained)  # type: ignore[arg-type]
     assert caught.value.what.split("\n    ")[1:] == ["plan_b: 1 -> 2", "photos: 3 -> 4"]

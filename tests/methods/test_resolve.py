@@ -45,9 +45,9 @@ import sys
 from maskgen.errors import EnvironmentFault
 from maskgen.methods import MethodOptions, load_network, resolve_network
 
-def shown(**options):
+def shown(name="u2netp", **options):
     try:
-        chosen = resolve_network("u2netp", MethodOptions(**options))
+        chosen = resolve_network(name, MethodOptions(**options))
         print(chosen.runtime, chosen.precision)
     except EnvironmentFault as fault:
         print(fault.what, "|", fault.remedy)
@@ -56,20 +56,26 @@ sys.modules["openvino"] = None
 shown()
 shown(precision="mixed")
 shown(runtime="openvino")
-sys.modules["onnx"] = None
-shown()
-shown(runtime="onnxruntime")
 sys.modules["torch"] = None
 shown()
+shown("fast")
+shown("fast", precision="bf16")
+shown("fast", runtime="torch")
+sys.modules["onnxruntime"] = None
+shown("fast")
+shown("fast", runtime="onnxruntime")
 """
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
     assert done.stdout.splitlines() == [
         "onnxruntime fp32",
         "torch mixed",
         "openvino is not installed | pip install 'maskgen[openvino]'",
-        "torch fp32",
-        "onnxruntime is not installed | pip install 'maskgen[onnx]'",
         "learned methods need torch | pip install 'maskgen[train]'",
+        "onnxruntime fp32",
+        "none of openvino, torch is installed | pip install 'maskgen[openvino]'",
+        "torch is not installed | pip install 'maskgen[train]'",
+        "none of onnxruntime, openvino, torch is installed | pip install onnxruntime",
+        "onnxruntime is not installed | pip install onnxruntime",
     ]
 
 

@@ -34,11 +34,12 @@ class Listed:
             yield SourceItem(name, ByteRef(f"{name}.jpg", 0, 10), label, f"{name}.jpg")
 
 
+VALUES = {"dataset": "folder", "method": "box"}
 SOURCE = [(f"c{number // 10}_{number:02d}", number // 10) for number in range(40)]
 
 
 def planned(source: Listed, tmp_path: Path, **options: object) -> tuple[Plan, list[str]]:
-    config = resolve(make_config({"dataset": "folder", "output": str(tmp_path), "shard_size": 5, **options}))
+    config = resolve(make_config({**VALUES, "output": str(tmp_path), "shard_size": 5, **options}))
     with Draft(tmp_path) as table, PartialFile(tmp_path / "plan.parquet") as file:
         plan = write_rows(source, config, table)
         table.copy_to(file)

@@ -16,6 +16,8 @@ from maskgen.pipelines.resolve import resolve
 from maskgen.shards.plan import Plan, PlannedImage, read_plan, shard_rows
 from maskgen.types import ByteRef, Label, SourceItem
 
+VALUES = {"dataset": "folder", "method": "box"}
+
 
 @dataclass
 class Listed:
@@ -32,7 +34,7 @@ class Listed:
 
 
 def planned(source: Listed, tmp_path: Path, **options: object) -> tuple[Plan, list[list[PlannedImage]]]:
-    config = resolve(make_config({"dataset": "folder", "output": str(tmp_path), "shard_size": 3, **options}))
+    config = resolve(make_config({**VALUES, "output": str(tmp_path), "shard_size": 3, **options}))
     with Draft(tmp_path) as table, PartialFile(tmp_path / "plan.parquet") as file:
         plan = write_rows(source, config, table)
         table.copy_to(file)
@@ -127,7 +129,7 @@ def test_nothing_is_made_while_the_source_is_listed(tmp_path: Path, monkeypatch:
     rows = [("k", None, "k.jpg")]
     monkeypatch.setattr(planning, "open_source", lambda _: Watched(rows))
     output = tmp_path / "new" / "shards"
-    plan = planning.prepare(resolve(make_config({"dataset": "folder", "output": str(output)})))
+    plan = planning.prepare(resolve(make_config({**VALUES, "output": str(output)})))
     assert seen == [[]]
     assert (plan.images, read_plan(output)) == (1, plan)
 
@@ -142,10 +144,30 @@ def test_another_plan_is_told_by_what_made_it_another(tmp_path: Path) -> None:
             planning.prepare(resolve(make_config({**given, **options})))
         return [line.strip() for line in caught.value.what.split("\n")[1:]]
 
-    given = {"dataset": "folder", "input": str(tmp_path / "photos"), "output": str(tmp_path / "out")}
+    given = {**VALUES, "input": str(tmp_path / "photos"), "output": str(tmp_path / "out")}
     planning.prepare(resolve(make_config(given)))
     assert refused(labels="folder") == ["options.labels: 'auto' -> 'folder'"]
     assert refused(limit=1) == ["options.limit: 0 -> 1", "images: 2 -> 1"]
+    assert refused(method="fast", seed=7, sample=1) == [
+        "options.method: 'box' -> 'fast'",
+        "options.sample: 0 -> 1",
+        "options.seed: 0 -> 7",
+        "images: 2 -> 1",
+    ]
     (tmp_path / "photos" / "a.jpg").unlink()
     (line,) = refused()
     assert line.startswith("source: 2 images -> 1 image, first difference in shard folder-train-000000")
+
+
+def test_a_folder_of_a_former_default_method_is_resumed_once_that_method_is_named(tmp_path: Path) -> None:
+    (tmp_path / "photos").mkdir()
+    (tmp_path / "photos" / "a.jpg").write_bytes(b"1234")
+    given = {"dataset": "folder", "input": str(tmp_path / "photos"), "output": str(tmp_path / "out")}
+    made = planning.prepare(resolve(make_config({**given, "method": "vote"})))
+    with pytest.raises(UsageError) as caught:
+        planning.prepare(resolve(make_config(given)))
+    assert caught.value.what.split("\n")[1:] == ["    options.method: 'vote' -> 'fast'"]
+    assert caught.value.remedy == "add --method vote to resume, or choose another --output"
+    assert planning.prepare(resolve(make_config({**given, "method": "vote"}))) == made
+    with pytest.raises(UsageError, match="repeat the old settings"):
+        planning.prepare(resolve(make_config({**given, "method": "vote", "refine": "none"})))

@@ -5,13 +5,18 @@ from __future__ import annotations
 import dataclasses
 import hashlib
 import pickle
+import re
+import sys
+import tomllib
 from importlib import metadata
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from maskgen.config.run_config import RunConfig, make_config
 from maskgen.errors import EnvironmentFault, UsageError
+from maskgen.methods import make_method
 from maskgen.methods.networks.known import KNOWN_NETWORKS
 from maskgen.pipelines import resolve as module
 from maskgen.pipelines.resolve import devices_of, resolve
@@ -52,7 +57,7 @@ def test_the_versions_are_those_that_are_installed() -> None:
     assert "torch" not in versions
 
 
-def test_a_package_that_is_not_there_is_named_with_the_extra_that_brings_it(
+def test_a_package_that_is_not_there_is_named_with_what_installs_it(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     found = metadata.version
@@ -65,7 +70,7 @@ def test_a_package_that_is_not_there_is_named_with_the_extra_that_brings_it(
     monkeypatch.setattr(module.metadata, "version", version)
     with pytest.raises(EnvironmentFault, match="--method rbd needs the package scikit-image") as caught:
         resolve(wanted(method="rbd"))
-    assert caught.value.remedy == 'pip install "maskgen[train]"'
+    assert caught.value.remedy == "pip install scikit-image"
 
 
 def test_a_network_is_resolved_to_its_file_runtime_and_precision(shared_data: Path) -> None:
@@ -154,3 +159,21 @@ def test_devices_are_numbers(text: str, found: tuple[str, ...]) -> None:
 def test_what_is_no_list_of_numbers_is_refused(text: str) -> None:
     with pytest.raises(UsageError, match="--devices"):
         devices_of(wanted(device="cuda", devices=text))
+
+
+def test_the_default_needs_nothing_but_what_the_base_brings(monkeypatch: pytest.MonkeyPatch) -> None:
+    project = tomllib.loads((Path(__file__).parents[2] / "pyproject.toml").read_text())["project"]
+    base = {re.split("[>=]", one)[0] for one in project["dependencies"]}
+    for package in ("openvino", "torch", "onnx"):
+        monkeypatch.setitem(sys.modules, package, None)
+    found = resolve(make_config({"dataset": "sample", "output": "x"}))
+    assert (found.options.method, found.options.runtime, found.options.precision) == (
+        "fast",
+        "onnxruntime",
+        "fp32",
+    )
+    assert found.versions.keys() - {"maskgen"} <= base
+    photo = np.full((90, 120, 3), (40, 90, 40), np.uint8)
+    photo[25:60, 40:80] = (230, 60, 30)
+    mask = make_method("fast", found.method)(photo)
+    assert mask[30:55, 45:75].mean() > 0.8 > 0.1 > mask[:, :20].mean()

@@ -39,7 +39,7 @@ def encode_weights(maker: str, state: dict[str, Tensor], metadata: dict[str, str
         EnvironmentFault: safetensors is not installed.
     """
     if importlib.util.find_spec("safetensors") is None:
-        raise EnvironmentFault("safetensors is not installed", remedy="pip install 'maskgen[train]'")
+        raise EnvironmentFault("safetensors is not installed", remedy="pip install safetensors")
     absent = {"network", "side"} - metadata.keys()
     if absent:
         raise UsageError(
@@ -125,7 +125,7 @@ def read_arrays(path: Path) -> dict[str, NDArray[Any]]:
         True
     """
     if importlib.util.find_spec("safetensors") is None:
-        raise EnvironmentFault("safetensors is not installed", remedy="pip install 'maskgen[onnx]'")
+        raise EnvironmentFault("safetensors is not installed", remedy="pip install safetensors")
     from safetensors import SafetensorError
     from safetensors.numpy import load_file
 

@@ -70,7 +70,7 @@ def resolve_inpainting(options: InpaintingOptions) -> InpaintingOptions:
         found = [name for name in known if importlib.util.find_spec(name) is not None]
         if not found:
             raise EnvironmentFault(
-                f"--background onnx needs {' or '.join(known)}", remedy="pip install 'maskgen[onnx]'"
+                f"--background onnx needs {' or '.join(known)}", remedy="pip install onnxruntime"
             )
         runtime = found[0]
     network = fit_inpainting(declaration, Path(options.weights)).render()

@@ -154,8 +154,8 @@ def _check(runtime: str, kind: str, precision: str) -> None:
             remedy=f"--precision {' or '.join(known)}",
         )
     if importlib.util.find_spec(runtime) is None:
-        extra = "onnx" if runtime == "onnxruntime" else runtime
-        raise EnvironmentFault(f"{runtime} is not installed", remedy=f"pip install 'maskgen[{extra}]'")
+        remedy = "pip install 'maskgen[openvino]'" if runtime == "openvino" else f"pip install {runtime}"
+        raise EnvironmentFault(f"{runtime} is not installed", remedy=remedy)
 
 
 def _single_thread() -> bool:

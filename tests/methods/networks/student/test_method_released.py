@@ -12,7 +12,6 @@ import cv2
 import numpy as np
 import pytest
 
-pytest.importorskip("onnx")
 pytest.importorskip("onnxruntime")
 pytest.importorskip("safetensors")
 
