@@ -29,27 +29,33 @@ WorkArgument = Annotated[ExistingFolder, Spelling(argument=True)]
 
 
 @dataclass(frozen=True, kw_only=True)
-class SourceOptions:
-    """What decides the weights; left out on a folder that holds a training, it goes on as it was begun."""
+class PhotoOptions:
+    """The photos of a training and its folder, and what is drawn."""
 
     inputs: Annotated[tuple[str, ...], Spelling(flag="--input", metavar="PATH")] = option(
         (), "Folder or file of photos; may be given several times.", group="source"
     )
     output: Path = option(MISSING, "Folder of the training.", group="output")
-    preset: str | None = option(None, "original, relicv2 or fast.  [default: fast]", group="settings")
     dataset: str | None = option(None, "Kind of source.  [default: folder]", group="source", choices=DATASETS)
     split: str | None = option(None, "Split of the source: train or val.  [default: train]", group="source")
-    images: int | None = option(None, "How many photos to draw.", group="source", bounds=at_least(1))
-    init: Annotated[str | None, Spelling(metavar="FILE")] = option(
-        None,
-        "Encoder to begin with: exported by train-ssl, or a torch checkpoint; `random` for none.",
-        group="settings",
-    )
     seed: int | None = option(
         None,
         "Seed of the draw, the weights and the order.  [default: 0]",
         group="settings",
         bounds=between(0, 2**31 - 1),
+    )
+
+
+@dataclass(frozen=True, kw_only=True)
+class SourceOptions(PhotoOptions):
+    """What decides the weights; left out on a folder that holds a training, it goes on as it was begun."""
+
+    preset: str | None = option(None, "original, relicv2 or fast.  [default: fast]", group="settings")
+    images: int | None = option(None, "How many photos to draw.", group="source", bounds=at_least(1))
+    init: Annotated[str | None, Spelling(metavar="FILE")] = option(
+        None,
+        "Encoder to begin with: exported by train-ssl, or a torch checkpoint; `random` for none.",
+        group="settings",
     )
     changes: Annotated[tuple[str, ...], Spelling(flag="--set", metavar="NAME=VALUE")] = option(
         (),

@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import MISSING, dataclass, fields
-from pathlib import Path
+from dataclasses import dataclass, fields
 from typing import TYPE_CHECKING, Annotated
 
 from ..config.bounds import at_least, between
 from ..config.options import option
-from ..config.run_config import DATASETS
 from ..errors import UsageError
-from .deepusps import HardwareOptions, ProcessOptions, do_steps, open_training, show_results
+from .deepusps import HardwareOptions, PhotoOptions, ProcessOptions, do_steps, open_training, show_results
 from .options import Json, Spelling, click_command, nested
 
 if TYPE_CHECKING:
@@ -19,7 +17,7 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True, kw_only=True)
-class DistillOptions:
+class DistillOptions(PhotoOptions):
     """Options of `maskgen distill`; with --output alone, the training in that folder goes on."""
 
     teachers: Annotated[tuple[str, ...], Spelling(flag="--teacher", metavar="METHOD[=FILE]")] = option(
@@ -28,12 +26,6 @@ class DistillOptions:
         "be given several times, the mean of their maps is learned.",
         group="settings",
     )
-    inputs: Annotated[tuple[str, ...], Spelling(flag="--input", metavar="PATH")] = option(
-        (), "Folder or file of photos; may be given several times.", group="source"
-    )
-    output: Path = option(MISSING, "Folder of the training.", group="output")
-    dataset: str | None = option(None, "Kind of source.  [default: folder]", group="source", choices=DATASETS)
-    split: str | None = option(None, "Split of the source: train or val.  [default: train]", group="source")
     images: int | None = option(
         None, "How many photos to draw at most.  [default: 20000]", group="source", bounds=at_least(1)
     )
@@ -51,12 +43,6 @@ class DistillOptions:
     )
     preset: str | None = option(
         None, "student or noisy.  [default: noisy where no teacher has seen human labels]", group="settings"
-    )
-    seed: int | None = option(
-        None,
-        "Seed of the draw, the weights and the order.  [default: 0]",
-        group="settings",
-        bounds=between(0, 2**31 - 1),
     )
     changes: Annotated[tuple[str, ...], Spelling(flag="--set", metavar="NAME=VALUE")] = option(
         (),
