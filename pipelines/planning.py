@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import itertools
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -67,13 +67,14 @@ class PlannedRun:
             UsageError: the folder holds another run's shards, or files that are not ours.
             EnvironmentFault: the disk is full, broken or read-only.
         """
-        output, plan = Path(self.config.options.output), self.plan
+        output = Path(self.config.options.output)
         make_output(output / naming.RECORDS)
         with PartialFile(output / naming.PLAN_TABLE) as rows, self.rows:
             self.rows.copy_to(rows)
             rows.sync()
             with folder_lock(output / naming.RECORDS):
-                before = _stored_identity(output, plan)
+                before = _stored_identity(output, self.plan)
+                plan = _with_words_of(before, self.plan)
                 other = _other_method(before, plan)
                 claim_folder(
                     output,
@@ -163,6 +164,18 @@ def _stored_identity(output: Path, plan: Plan) -> dict[str, Any] | None:
     except ShardFault:  # no plan, or a damaged one
         own = [record.fingerprint == plan.fingerprint for record in read_records(output)]
         return plan.identity if own and all(own) else None
+
+
+def _with_words_of(before: dict[str, Any] | None, plan: Plan) -> Plan:
+    """The plan with what the folder says of the same weights.
+
+    Their SHA-256 decides; what is known of them, as a license's text, may be corrected meanwhile.
+    """
+    if not before or before["weights_sha256"] != plan.identity["weights_sha256"]:
+        return plan
+    facts = {name: value for name, value in plan.identity.items() if name != "weights"}
+    said = {name: value for name, value in before.items() if name == "weights"}
+    return replace(plan, identity={**facts, **said})
 
 
 def _other_method(before: dict[str, Any] | None, plan: Plan) -> str:

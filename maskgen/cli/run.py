@@ -51,8 +51,7 @@ def command(options: RunCommandOptions) -> None:
         config = options.config.resolve()
         from maskgen.pipelines.running import RunOptions, run
 
-        fetched = "" if config.weights else fetch_note(config.method)
-        for note in (*find_unused(config), *([fetched] if fetched else [])):
+        for note in find_unused(config):
             click.echo(f"maskgen: note: {note}", err=True)
         with ProgressBar() as bar:
             steering = RunOptions(
@@ -60,7 +59,7 @@ def command(options: RunCommandOptions) -> None:
                 task=options.task or (0, 1),
                 report=lambda at: bar.show(at.done, at.planned, describe_progress(at)),
                 stop=stop,
-                fetching=show_download(bar),
+                fetching=show_download(bar, "" if config.weights else fetch_note(config.method)),
             )
             outcome = run(config, steering)
     for note in outcome.notes:

@@ -77,10 +77,9 @@ def get_command(options: GetOptions) -> None:
     from ..processes.signals import StopSignals
 
     name = _known_name(options.name)
-    if note := fetch_note(name):
-        echo_err(f"maskgen: note: {note}")
     with StopSignals(), ProgressBar() as bar:
-        path = fetch_known(name, accept_license=options.accept_license, progress=show_download(bar))
+        told = show_download(bar, fetch_note(name))
+        path = fetch_known(name, accept_license=options.accept_license, progress=told)
     click.echo(str(path))
 
 
@@ -121,14 +120,23 @@ def known_facts() -> list[dict[str, Any]]:
     ]
 
 
-def show_download(bar: ProgressBar) -> Callable[[int, int], None]:
-    """What draws how far a download of weights is."""
+def show_download(bar: ProgressBar, note: str = "") -> Callable[[int, int], None]:
+    """What draws how far a download of weights is.
+
+    Args:
+        bar: that is drawn.
+        note: told once a download has begun; what is refused, or is here, is not spoken of.
+    """
+    untold = [note] if note else []
 
     def show(done: int, total: int) -> None:
         if not done and not total:
             bar.clear()
             echo_err("maskgen: note: another process fetches weights; waiting for it")
             return
+        if untold:
+            bar.clear()
+            echo_err(f"maskgen: note: {untold.pop()}")
         size = f"{format_size(done)} of {format_size(total)}" if total else format_size(done)
         bar.show(done, total, f"fetching weights: {size}")
 

@@ -66,6 +66,7 @@ def test_a_license_is_accepted_by_a_flag(server: Server, call: Call) -> None:
     status, _, err = call("weights", "get", "rmbg-1.4")
     assert status == 2
     assert "--accept-license" in err
+    assert "fetched from" not in err
     assert server.asked == []
     assert call("weights", "get", "rmbg-1.4", "--accept-license")[0] == 0
 

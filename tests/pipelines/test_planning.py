@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import dataclasses
+import hashlib
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -9,6 +11,8 @@ import pytest
 from maskgen.config.run_config import make_config
 from maskgen.errors import SourceFault, UsageError
 from maskgen.io.atomic import PartialFile
+from maskgen.methods.networks.known import KNOWN_NETWORKS
+from maskgen.methods.networks.student.method import FAST_WEIGHTS
 from maskgen.pipelines import planning
 from maskgen.pipelines.draft import Draft
 from maskgen.pipelines.planning import write_rows
@@ -171,3 +175,22 @@ def test_a_folder_of_a_former_default_method_is_resumed_once_that_method_is_name
     assert planning.prepare(resolve(make_config({**given, "method": "vote"}))) == made
     with pytest.raises(UsageError, match="repeat the old settings"):
         planning.prepare(resolve(make_config({**given, "method": "vote", "refine": "none"})))
+
+
+def test_a_corrected_license_does_not_stop_a_run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "photos").mkdir()
+    (tmp_path / "photos" / "a.jpg").write_bytes(b"1234")
+    given = {"dataset": "folder", "input": str(tmp_path / "photos"), "output": str(tmp_path / "out")}
+    weights = hashlib.sha256(FAST_WEIGHTS.read_bytes()).hexdigest()
+    row = dataclasses.replace(KNOWN_NETWORKS["isnet"], sha256=weights, license="MTI")
+    monkeypatch.setitem(KNOWN_NETWORKS, "isnet", row)
+    made = planning.prepare(resolve(make_config(given)))
+    assert made.identity["weights"]["license"] == "MTI"
+    monkeypatch.setitem(KNOWN_NETWORKS, "isnet", dataclasses.replace(row, license="MIT"))
+    assert planning.prepare(resolve(make_config(given))) == made
+    monkeypatch.setitem(KNOWN_NETWORKS, "isnet", dataclasses.replace(row, sha256="0" * 64))
+    assert planning.prepare(resolve(make_config(given))) == made
+    other = tmp_path / "other.safetensors"
+    other.write_bytes(FAST_WEIGHTS.read_bytes() + b" ")
+    with pytest.raises(UsageError, match="weights_sha256: "):
+        planning.prepare(resolve(make_config({**given, "weights": str(other)})))
