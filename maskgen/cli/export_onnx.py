@@ -45,7 +45,7 @@ def command(options: ExportOptions) -> None:
 
     \b
     maskgen export-onnx --method u2netp --weights u2netp.pth --output u2netp.onnx
-    maskgen run --method onnx --weights u2netp.onnx --network u2net ...
+    maskgen run --method onnx --weights u2netp.onnx ...
     """  # noqa: D301 - click wants the character itself
     from ..io.atomic import write_atomic
     from ..io.download import weights_file

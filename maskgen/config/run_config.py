@@ -73,7 +73,7 @@ class RunConfig:
     network: str = option(
         "",
         "How an `onnx` model takes photos and gives masks: a known name (u2net, isnet, birefnet, "
-        "inspyrenet) or a TOML file.",
+        "inspyrenet) or a TOML file; not needed for a model that maskgen has exported.",
         group="masks",
     )
     runtime: str = option(

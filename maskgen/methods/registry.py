@@ -122,7 +122,7 @@ METHODS: dict[str, MethodSpec] = {
         libraries=_NETWORK,
     ),
     "onnx": MethodSpec(
-        summary="any saliency network as an ONNX file; needs --weights and --network",
+        summary="any saliency network as an ONNX file; needs --weights, and --network if it is not ours",
         threshold=0.5,
         network=ONNX,
         libraries=_NETWORK,

@@ -5,7 +5,7 @@ from __future__ import annotations
 import importlib
 import importlib.util
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +21,8 @@ _DTYPES: dict[int, np.dtype[Any]] = {
     1: np.dtype(np.float32),
     10: np.dtype(np.float16),
 }  # by TensorProto.DataType
+DECLARATION = "declaration"
+"""The property of a model that says how its photos are prepared and its maps finished."""
 _EXTERNAL = 1  # of TensorProto.DataLocation
 _SAME_VALUE = ("Identity", "Cast", "Clip", "Squeeze", "Unsqueeze", "Reshape", "Resize")
 
@@ -38,6 +40,8 @@ class ModelFile:
         side: of its input, px; 0 when any will do.
         outputs: names in the model's order.
         sigmoid: for each output, whether it comes out of a sigmoid.
+        declaration: what a file of ours says of its photos and maps, as `Declaration.render` writes it; empty
+            in others.
     """
 
     data: bytes
@@ -48,6 +52,7 @@ class ModelFile:
     side: int
     outputs: tuple[str, ...]
     sigmoid: tuple[bool, ...]
+    declaration: str = field(default="", compare=False)
 
     def output_index(self, output: int | str) -> int:
         """The place of an output given by index or name, from 0.
@@ -112,6 +117,7 @@ def read_model(model: bytes | Path) -> ModelFile:
         side,
         tuple(value.name for value in proto.graph.output),
         tuple(_after_sigmoid(proto.graph, value.name) for value in proto.graph.output),
+        next((one.value for one in proto.metadata_props if one.key == DECLARATION), ""),
     )
 
 

@@ -12,6 +12,7 @@ from maskgen.methods.spec import NetworkSpec
 
 from ..openvino import import_openvino
 from .declaration import Declaration, fit_declaration, read_declaration
+from .file import read_model
 from .session import PRECISIONS, onnx_infer
 
 if TYPE_CHECKING:
@@ -24,7 +25,7 @@ def declare(options: MethodOptions) -> str:
 
     Args:
         options: with the model's path as `weights`, and as `network` a known name, a TOML file or this line
-            itself.
+            itself; empty for a model that maskgen has exported, which holds it.
 
     Raises:
         UsageError: a declaration that cannot be read or does not fit the model; no model.
@@ -32,14 +33,22 @@ def declare(options: MethodOptions) -> str:
     """
     if options.network.startswith("{"):
         return options.network
-    return _fit(read_declaration(options.network), options)
+    if options.network:
+        return _fit(read_declaration(options.network), options)
+    file = read_model(_path(options))
+    own = file.declaration if file.declaration.startswith("{") else ""
+    return fit_declaration(read_declaration(own), file).render()
 
 
 def _fit(declaration: Declaration, options: MethodOptions) -> str:
+    return fit_declaration(declaration, _path(options)).render()
+
+
+def _path(options: MethodOptions) -> Path:
     if not options.weights:
         remedy = "give the .onnx file's path with --weights; maskgen weights get NAME prints a known one's"
         raise UsageError("the network needs its model", remedy=remedy)
-    return fit_declaration(declaration, Path(options.weights)).render()
+    return Path(options.weights)
 
 
 def onnx_input(options: MethodOptions) -> NetworkInput:

@@ -9,7 +9,7 @@ import numpy as np
 
 from maskgen.version import __version__
 
-from .file import ModelFile
+from .file import DECLARATION, ModelFile
 from .message import Graph, Node, encode_model
 
 if TYPE_CHECKING:
@@ -21,8 +21,6 @@ OPSET = 18
 """The first whose Resize takes sizes of chosen axes; both runtimes have it since 2023."""
 IR_VERSION = 8
 INPUT, OUTPUT = "photo", "saliency"
-DECLARATION = "declaration"
-"""The property of a model that says how photos are prepared, as `Declaration.render` writes it."""
 
 
 def write_model(
