@@ -272,5 +272,9 @@ class UploadedFolder:
             now = time.strftime("%Y%m%dT%H%M%SZ", time.gmtime())
             target = self.location / "logs" / f"{now}-{secrets.token_hex(4)}.jsonl"
             if not uploads.create(target.bucket, target.key, path):
-                raise EnvironmentFault("a log of that name is there already", where=str(target))
+                raise EnvironmentFault(
+                    "a log of that name is there already",
+                    where=str(target),
+                    remedy="run the same command again: it takes another name",
+                )
             path.unlink()
