@@ -19,7 +19,7 @@ $(VENV)/.installed: pyproject.toml requirements.lock | $(if $(filter .tools/%,$(
 
 demo: setup
 	rm -rf $(DEMO)
-	$(BIN)/maskgen run --dataset sample --output $(DEMO)/shards --method fast --background tiled
+	$(BIN)/maskgen run --dataset sample --output $(DEMO)/shards --background tiled
 	$(BIN)/maskgen verify $(DEMO)/shards --full
 	$(BIN)/maskgen preview $(DEMO)/shards --output $(DEMO)/preview.png
 	$(BIN)/python -m maskgen.loaders $(DEMO)/shards --batch-size 4

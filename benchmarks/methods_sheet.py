@@ -12,11 +12,12 @@ from pathlib import Path
 
 import cv2
 import numpy as np
+import skimage
 
 from maskgen.drawing.contact_sheet import Row, gray_picture, render_sheet
 from maskgen.methods import METHODS, MethodOptions, make_method
-from maskgen.pipelines.sources.sample import sample_folder
 
+FOLDER = Path(skimage.__file__).parent / "data"
 PHOTOS = (
     "astronaut.png",
     "camera.png",
@@ -32,7 +33,7 @@ NAMES = ("rbd", "mr", "dsr", "mc", "vote")
 
 def row(name: str) -> Row:
     """One photo and its mask by each method."""
-    photo = cv2.imread(str(sample_folder() / name), cv2.IMREAD_COLOR_RGB)
+    photo = cv2.imread(str(FOLDER / name), cv2.IMREAD_COLOR_RGB)
     masks = (make_method(method, MethodOptions())(photo) for method in NAMES)
     levels = (np.rint(mask * 255).astype(np.uint8) for mask in masks)
     return Row(Path(name).stem, (photo, *(gray_picture(level) for level in levels)))

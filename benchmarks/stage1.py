@@ -5,7 +5,7 @@ Against the method alone, against each part, and against the obvious pipeline, i
     python benchmarks/stage1.py [PHOTOS] [--images 2000] [--method box] [--weights FILE] [--workers 2]
     [--baseline]
 
-PHOTOS is a folder of JPEGs (the photos that scikit-image ships when not given, resized to 400x300). Every
+PHOTOS is a folder of JPEGs (the photos that come with maskgen when not given, resized to 400x300). Every
 part is timed alone on `workers` processes at once; then `maskgen run` makes real shards from the same photos.
 `--baseline` also times what one would write first: webdataset -> DataLoader with `workers` workers -> mask
 and background in the main process -> webdataset's TarWriter, with the same method and the same background.
@@ -36,16 +36,16 @@ from maskgen.config.run_config import make_config
 from maskgen.methods import make_method
 from maskgen.pipelines.bench import PARTS, part_rates, photos_of
 from maskgen.pipelines.resolve import ResolvedConfig, resolve
-from maskgen.pipelines.sources.sample import PHOTOS, sample_folder
+from maskgen.release import PHOTOS
 
 
 def sample_photos(folder: Path) -> Path:
-    """The photos of scikit-image as 400x300 JPEGs."""
+    """The photos that come with maskgen as 400x300 JPEGs."""
     folder.mkdir()
-    for name in PHOTOS:
-        image = cv2.imread(str(sample_folder() / name))
+    for path in sorted(PHOTOS.glob("*/*.jpg")):
+        image = cv2.imread(str(path))
         cv2.imwrite(
-            str(folder / f"{Path(name).stem}.jpg"),
+            str(folder / f"{path.stem}.jpg"),
             cv2.resize(image, (400, 300), interpolation=cv2.INTER_AREA),
         )
     return folder

@@ -29,9 +29,9 @@ import click
 import cv2
 import numpy as np
 import pytest
+import skimage
 
 from maskgen.loaders import RECIPES, MaskReader, TorchLoader, open_dataset
-from maskgen.pipelines.sources.sample import sample_folder
 
 os.environ.setdefault("HF_HUB_OFFLINE", "1")
 
@@ -139,7 +139,7 @@ def fill(place: Path) -> None:
     """
     images, annotations = [], []
     (place / "originals").mkdir(parents=True)
-    for number, (path, data) in enumerate(photo_files(sample_folder())):
+    for number, (path, data) in enumerate(photo_files(Path(skimage.__file__).parent / "data")):
         write(place / "photos" / path, data)
         wnid = ("n01440764", "n02123045")[number % 2]
         write(place / "imagenet" / ("train" if number < 14 else "val") / wnid / f"{wnid}_{number}.JPEG", data)

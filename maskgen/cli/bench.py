@@ -54,11 +54,12 @@ def stage1(options: StageOneOptions) -> None:
 
     from maskgen.pipelines import bench
     from maskgen.pipelines.resolve import resolve
-    from maskgen.pipelines.sources.sample import sample_folder
+
+    from ..release import PHOTOS
 
     with tempfile.TemporaryDirectory() as scratch:
         wanted = options.config.resolve(output=scratch, defaults={"dataset": "folder"})
-        source = Path(wanted.input) if wanted.input else sample_folder()
+        source = Path(wanted.input) if wanted.input else PHOTOS
         files = bench.photos_of(source)
         config = resolve(dataclasses.replace(wanted, input=str(source)))
         workers = wanted.workers or len(os.sched_getaffinity(0))

@@ -20,7 +20,7 @@ from .units import format_size
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-_PHOTOS = ("astronaut.png", "coffee.png")
+_PHOTOS = ("animals/cat.jpg", "things/desk.jpg")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -104,12 +104,11 @@ def _photos(side: int) -> NDArray[Any]:
     """(2, side, side, 3) pixels as the network wants them."""
     import numpy as np
 
-    from maskgen.pipelines.sources.sample import sample_folder
-
     from ..io.images.decode import Limits, decode
     from ..methods.networks.onnx.declaration import KNOWN
+    from ..release import PHOTOS
 
     how = replace(KNOWN["u2net"].input, side=side)
     limits = Limits(max_bytes=1 << 24, max_pixels=1 << 24, max_side=1 << 14)
-    photos = [decode((sample_folder() / name).read_bytes(), limits).image for name in _PHOTOS]
+    photos = [decode((PHOTOS / name).read_bytes(), limits).image for name in _PHOTOS]
     return np.stack([how.prepare(photo) for photo in photos])

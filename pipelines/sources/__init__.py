@@ -7,6 +7,7 @@ from pathlib import Path
 
 from maskgen.config.run_config import RunConfig
 from maskgen.errors import UsageError
+from maskgen.release import PHOTOS
 from maskgen.types import Source
 
 from .coco import open_coco
@@ -16,7 +17,7 @@ from .jft import open_jft
 from .listing import Listing, SourceOptions
 from .patterns import is_file_pattern
 from .reading import ByteReader
-from .sample import open_sample, sample_folder
+from .sample import open_sample
 from .webdataset import open_webdataset
 
 __all__ = ["SOURCES", "ByteReader", "Listing", "SourceOptions", "open_source", "source_root"]
@@ -38,7 +39,7 @@ def source_root(config: RunConfig) -> Path:
         UsageError: no input, or nothing is there.
     """
     if config.dataset == "sample":
-        return sample_folder()
+        return PHOTOS
     place = Path(config.input)
     if not config.input:
         raise UsageError(

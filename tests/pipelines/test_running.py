@@ -11,11 +11,13 @@ from pathlib import Path
 import cv2
 import numpy as np
 import pytest
+import skimage
 from PIL import Image
 
 from maskgen.config.run_config import make_config
 from maskgen.errors import EXIT_DONE, EXIT_FAULTS, SourceFault, UsageError
 from maskgen.pipelines.running import Outcome, failures, run
+from maskgen.release import PHOTOS
 from maskgen.shards import manifest, reader
 from maskgen.shards.meta import unpack_meta
 from maskgen.shards.reader import SampleBytes
@@ -106,14 +108,22 @@ def test_samples_keep_what_the_contract_promises(sample_shards: Path) -> None:
 
 
 def test_plain_jpegs_are_stored_byte_for_byte(sample_shards: Path) -> None:
-    from maskgen.pipelines.sources.sample import sample_folder
-
     stored = {sample.key: sample for sample in samples(sample_shards)}
-    assert stored["rocket"].members["jpg"] == (sample_folder() / "rocket.jpg").read_bytes()
-    assert json.loads(stored["rocket"].members["json"])["verbatim"] is True
-    coffee = np.asarray(Image.open(io.BytesIO(stored["coffee"].members["jpg"])), int)
-    source = np.asarray(Image.open(sample_folder() / "coffee.png"), int)
-    assert np.abs(coffee - source).mean() < 4  # re-encoded at quality 95
+    assert len(stored) == len(list(PHOTOS.glob("*/*.jpg"))) == 16
+    for key, sample in stored.items():
+        assert sample.members["jpg"] == (PHOTOS / f"{key.replace('_', '/')}.jpg").read_bytes()
+        assert json.loads(sample.members["json"])["verbatim"] is True
+
+
+def test_other_photos_are_stored_as_jpegs_of_high_quality(tmp_path: Path) -> None:
+    source = Path(skimage.__file__).parent / "data" / "coffee.png"
+    (tmp_path / "photos").mkdir()
+    (tmp_path / "photos" / "coffee.png").write_bytes(source.read_bytes())
+    make(tmp_path / "shards", "folder", tmp_path / "photos", photo_format="jpg")
+    (sample,) = samples(tmp_path / "shards")
+    stored = np.asarray(Image.open(io.BytesIO(sample.members["jpg"])), int)
+    assert json.loads(sample.members["json"])["verbatim"] is False
+    assert np.abs(stored - np.asarray(Image.open(source), int)).mean() < 4  # quality 95
 
 
 def test_the_background_is_the_photo_outside_its_foreground(sample_shards: Path) -> None:

@@ -34,7 +34,7 @@ def test_roots(tmp_path: Path) -> None:
     assert source_root(config("webdataset", tmp_path)) == tmp_path
     assert source_root(config("webdataset", tmp_path / "x.tar")) == tmp_path
     assert source_root(config("jft", tmp_path / "x-*")) == tmp_path
-    assert source_root(config("sample", "")).parts[-2:] == ("skimage", "data")
+    assert source_root(config("sample", "")).parts[-3:] == ("maskgen", "release", "photos")
 
 
 def test_an_unknown_data_set(tmp_path: Path) -> None:
