@@ -12,6 +12,7 @@ from ..config.suggest import nearest
 from ..errors import EnvironmentFault
 from ..io.storage.address import is_address
 from ..io.storage.location import open_location
+from .array_task import find_task
 
 if TYPE_CHECKING:  # they are no generic types in older click
     _Choice = click.Choice[str]
@@ -64,22 +65,28 @@ class Numbers(_ParamType):
 
 
 class Task(_ParamType):
-    """``i/N``: the i-th of N jobs, counted from 0."""
+    """``i/N``: the i-th of N jobs, counted from 0; ``auto``: the one that Slurm or Kubernetes says."""
 
     name = "task"
 
     def convert(
         self, value: Any, param: click.Parameter | None, ctx: click.Context | None
     ) -> tuple[int, int]:
-        """The number of the job and of all jobs."""
+        """The number of the job and of all jobs.
+
+        Raises:
+            UsageError: ``auto`` outside of an array, or in one that does not say enough.
+        """
         if isinstance(value, tuple):
             return value
+        if value == "auto":
+            return find_task(os.environ)
         try:
             number, count = (int(part) for part in str(value).split("/"))
         except ValueError:
             number, count = 1, 0
         if not 0 <= number < count:
-            self.fail(f"{value!r} is not i/N with 0 <= i < N", param, ctx)
+            self.fail(f"{value!r} is not i/N with 0 <= i < N, nor auto", param, ctx)
         return number, count
 
 

@@ -27,8 +27,10 @@ class RunCommandOptions:
 
     config: ConfigOptions = nested(ConfigOptions)
     retry_failed: bool = option(False, "Make the shards that hold quarantined images again.", group="safety")
-    task: Annotated[tuple[int, int] | None, Spelling(metavar="i/N", kind=Task())] = option(
-        None, "Make only every N-th shard, from the i-th on (for arrays of jobs).", group="machine"
+    task: Annotated[tuple[int, int] | None, Spelling(metavar="i/N|auto", kind=Task())] = option(
+        None,
+        "Make only every N-th shard, from the i-th on; auto: as the Slurm array or the Indexed Job says.",
+        group="machine",
     )
     profile: bool = option(False, "Print at the end where the workers' time went.")
     as_json: Json = option(False, "Print the totals as one JSON object.")

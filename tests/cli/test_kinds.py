@@ -9,7 +9,7 @@ import click
 import pytest
 
 from maskgen.cli.kinds import Choice, Numbers, OutputFile, Task
-from maskgen.errors import EnvironmentFault
+from maskgen.errors import EnvironmentFault, UsageError
 
 ROOT = Path(__file__).parents[2]
 
@@ -39,6 +39,16 @@ def test_a_task_is_one_of_n() -> None:
     for wrong in ("3/3", "-1/3", "1", "a/b", "1/2/3", "0/0"):
         with pytest.raises(click.BadParameter, match="is not i/N"):
             Task().convert(wrong, None, None)
+
+
+def test_a_task_is_found_in_the_environment(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("SLURM_ARRAY_TASK_ID", "JOB_COMPLETION_INDEX", "MASKGEN_TASKS"):
+        monkeypatch.delenv(name, raising=False)
+    with pytest.raises(UsageError, match="no array"):
+        Task().convert("auto", None, None)
+    monkeypatch.setenv("JOB_COMPLETION_INDEX", "2")
+    monkeypatch.setenv("MASKGEN_TASKS", "3")
+    assert Task().convert("auto", None, None) == (2, 3)
 
 
 def test_the_readme_and_the_running_page_number_tasks_alike() -> None:
