@@ -5,7 +5,7 @@ BIN    := $(VENV)/bin
 UV     := $(shell command -v uv 2>/dev/null || echo .tools/bin/uv)
 DEMO   := build/demo
 
-.PHONY: demo test test-fast faults lint docs changelog wheel lock clean setup
+.PHONY: demo test test-fast faults lint docs images changelog wheel lock clean setup
 
 setup: $(VENV)/.installed
 
@@ -46,6 +46,10 @@ lint: setup
 # The documentation as a site, in build/site.
 docs: $(VENV)/.docs
 	$(BIN)/mkdocs build --strict
+
+# Images by docker, podman or buildah, each tried as an ordinary user: make images TARGETS="cpu ray"
+images:
+	docker/images.sh $(TARGETS)
 
 # What the next release would say.
 changelog: $(VENV)/.docs

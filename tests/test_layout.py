@@ -79,7 +79,14 @@ def mirrored(path: Path) -> list[Path]:
     return [*folder.glob(f"test_{stem}.py"), *folder.glob(f"test_{stem}_*.py")]
 
 
-OWN = {"test_package.py", "test_layout.py", "test_docs.py", "test_examples.py", "test_site.py"}
+OWN = {
+    "test_package.py",
+    "test_layout.py",
+    "test_docker.py",
+    "test_docs.py",
+    "test_examples.py",
+    "test_site.py",
+}
 """Tests of the project as a whole."""
 
 
