@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import math
-import os
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field, replace
@@ -17,6 +16,7 @@ from maskgen.errors import EXIT_DONE, EXIT_FAULTS, MaskgenError, ShardFault
 from maskgen.io.atomic import sweep_partials
 from maskgen.io.owner import share_folder
 from maskgen.io.storage.location import Location, open_location
+from maskgen.processes.cores import usable_cores
 from maskgen.processes.signals import StopSignals
 from maskgen.shards import manifest, naming, table
 from maskgen.shards.destination import Destination, open_destination
@@ -155,7 +155,7 @@ def _make(
     retried = {job.name for job in own} if options.retry_failed else set()
     tally = _Tally(plan, options, _committed(destination, plan, retried))
     jobs = [job for job in own if job.name not in tally.records]
-    workers = min(wanted.workers or len(os.sched_getaffinity(0)), max(1, len(jobs)))
+    workers = min(wanted.workers or usable_cores(), max(1, len(jobs)))
     done = {job.number: tally.records[job.name] for job in own if job.name in tally.records}
     tally.notes += note_touched(source_root(wanted), output, plan, done)
     try:

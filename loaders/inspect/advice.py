@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Sequence
 
 import numpy as np
@@ -14,11 +13,6 @@ from .workload import Workload
 
 SHORT_SIDE = 256
 """Short side, px, that is advised for photos that are much larger."""
-
-
-def cores() -> int:
-    """CPU cores that this process may use."""
-    return len(os.sched_getaffinity(0))
 
 
 def short_side(dataset: Dataset) -> int:

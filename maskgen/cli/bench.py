@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 from dataclasses import MISSING, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -13,6 +12,7 @@ import click
 from ..config.bounds import between
 from ..config.counted import counted
 from ..config.options import ExistingFolder, option
+from ..processes.cores import usable_cores
 from .loader_options import find_recipe, open_with_photos
 from .options import DataFolder, Json, Spelling, click_command, nested
 from .run_options import ConfigOptions
@@ -62,7 +62,7 @@ def stage1(options: StageOneOptions) -> None:
         source = Path(wanted.input) if wanted.input else PHOTOS
         files = bench.photos_of(source)
         config = resolve(dataclasses.replace(wanted, input=str(source)))
-        workers = wanted.workers or len(os.sched_getaffinity(0))
+        workers = wanted.workers or usable_cores()
         click.echo(f"each part on {workers} cores, about {5 * options.seconds + 15:.0f} s ...", err=True)
         rates = bench.part_rates(config, files, workers, options.seconds)
         if config.is_learned:
@@ -125,11 +125,11 @@ def loader(options: LoaderBenchOptions) -> None:
     recipes = {name: find_recipe(name) for name in options.names}
     with own_options():
         dataset = open_with_photos(options.data, options.photos)
-    from maskgen.loaders.inspect.advice import advice, cores, short_side
+    from maskgen.loaders.inspect.advice import advice, short_side
     from maskgen.loaders.inspect.bench import loader_rates
     from maskgen.loaders.inspect.workload import Workload
 
-    available = cores()
+    available = usable_cores()
     threads = options.threads or available
     with own_options():
         workload = Workload(

@@ -15,6 +15,7 @@ from urllib.request import getproxies
 import click
 
 from ..config.options import option
+from ..processes.cores import usable_cores
 from .options import Json, click_command
 from .units import format_size
 from .weights import known_facts
@@ -64,7 +65,7 @@ def command(options: DoctorOptions) -> None:
     facts = {
         "maskgen": __version__,
         "python": platform.python_version(),
-        "cores": len(os.sched_getaffinity(0)),
+        "cores": usable_cores(),
         "memory_bytes": os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES"),
         "free_bytes": shutil.disk_usage(".").free,
         "packages": {name: _version(name) for names in (_BASE, *_EXTRAS.values()) for name in names},

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 from collections.abc import Sequence
 from dataclasses import MISSING, dataclass, replace
 from pathlib import Path
@@ -130,6 +129,7 @@ def evaluate_sets(masks: Sequence[Location], options: MeasureOptions) -> Found:
     """
     from ..evaluation import pairs
     from ..evaluation.evaluate import Settings, evaluate
+    from ..processes.cores import usable_cores
     from ..processes.signals import StopSignals
 
     try:
@@ -148,7 +148,7 @@ def evaluate_sets(masks: Sequence[Location], options: MeasureOptions) -> Found:
                 evaluation = evaluate(
                     pairing.pairs,
                     settings,
-                    options.workers or len(os.sched_getaffinity(0)),
+                    options.workers or usable_cores(),
                     lambda done: bar.show(done, total, f"{done}/{total} images"),
                 )
     except Interrupted as error:

@@ -16,6 +16,7 @@ import click
 from ..config.counted import counted
 from ..config.options import option
 from ..io.storage.address import is_address
+from ..processes.cores import usable_cores
 from .options import Json, click_command, nested
 from .run_options import ConfigOptions
 from .units import format_size, format_time
@@ -53,7 +54,7 @@ def command(options: PlanOptions) -> None:
         plan = prepare(config)
         keys = [image.sample.key for image in shard_rows(Path(scratch), 0)[:5]]
         bytes_each, seconds_each = _probe(config, plan, Path(scratch))
-    workers = config.options.workers or len(_cores())
+    workers = config.options.workers or usable_cores()
     facts: dict[str, Any] = {
         "images": plan.images,
         "shards": len(plan.shards),
@@ -112,12 +113,6 @@ def _probe(config: ResolvedConfig, plan: Plan, folder: Path) -> tuple[float, flo
                 seconds += time.perf_counter() - started if count else 0.0  # the first one pays the imports
                 count += 1
     return total / max(1, count), seconds / max(1, count - 1)
-
-
-def _cores() -> set[int]:
-    import os
-
-    return os.sched_getaffinity(0)
 
 
 def _existing(path: Path) -> Path:

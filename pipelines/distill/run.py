@@ -5,12 +5,12 @@ Each step may be called alone and resumes.
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from maskgen.errors import UsageError
+from maskgen.processes.cores import usable_cores
 
 from .data import photos, priors
 from .progress import Pace, Report
@@ -48,7 +48,7 @@ class RunHooks:
     @property
     def processes(self) -> int:
         """`workers`, or one per core."""
-        return self.workers or len(os.sched_getaffinity(0))
+        return self.workers or usable_cores()
 
 
 def begin(request: Request, command: str = "") -> tuple[WorkFolder, Settings, tuple[str, ...]]:

@@ -6,7 +6,7 @@ from dataclasses import replace
 from typing import Any
 
 from maskgen.loaders import open_dataset
-from maskgen.loaders.inspect.advice import advice, cores, short_side
+from maskgen.loaders.inspect.advice import advice, short_side
 from maskgen.loaders.inspect.bench import LoaderRate
 from maskgen.loaders.inspect.workload import Workload
 
@@ -40,9 +40,3 @@ def test_the_short_side_is_the_photos_median(drawn: Any) -> None:
     sides = sorted(min(drawing.size) for drawing in drawn.drawings)
     middle = len(sides) // 2
     assert short_side(open_dataset(drawn.path)) == int((sides[middle] + sides[~middle]) / 2)
-
-
-def test_cores_can_be_counted() -> None:
-    with open("/proc/self/status") as status:  # noqa: PTH123 - the kernel's own account
-        allowed = next(line.split()[1] for line in status if line.startswith("Cpus_allowed:"))
-    assert cores() == sum(int(part, 16).bit_count() for part in allowed.split(","))
