@@ -26,7 +26,7 @@ from pathlib import Path
 
 import cv2
 
-from maskgen.pipelines.sources.sample import sample_folder
+from maskgen.release import PHOTOS
 from maskgen.shards.plan import read_plan
 
 SCRIPT = Path(__file__).resolve().parents[1] / "docker" / "slurm" / "run.sbatch"
@@ -112,9 +112,9 @@ def cluster(folder: Path, cpus: int) -> Iterator[None]:
 
 
 def cut_photos(folder: Path) -> None:
-    """Eight pieces of each photo that comes with scikit-image: enough that a task works for a while."""
+    """Eight pieces of each photo that comes with maskgen: enough that a task works for a while."""
     folder.mkdir()
-    for file in sorted(path for path in sample_folder().iterdir() if path.suffix in (".jpg", ".png")):
+    for file in sorted(Path(PHOTOS).rglob("*.jpg")):
         photo = cv2.imread(str(file), cv2.IMREAD_COLOR)
         if photo is None or min(photo.shape[:2]) < 200:
             continue
