@@ -16,7 +16,7 @@ METHODS = (
     *("rbd", "mr", "dsr", "mc", "vote"),
     *("u2net", "u2netp", "u2net-human", "silueta", "isnet", "birefnet", "birefnet-lite", "birefnet-portrait"),
     *("inspyrenet", "rmbg-1.4", "rmbg-2.0"),
-    *("deepusps", "fast", "student", "tokencut", "found", "onnx", "box"),
+    *("deepusps", "fast", "free", "student", "tokencut", "found", "onnx", "box"),
 )
 RUNTIMES = ("auto", "torch", "openvino", "onnxruntime")
 PRECISIONS = ("auto", "fp32", "tf32", "fp16", "bf16", "mixed")
@@ -49,8 +49,8 @@ class RunConfig:
     )
     method: str = option(
         "fast",
-        "Mask method (fast: a small network that comes with maskgen; vote: the best without one; box: a "
-        "centered box, to measure everything else).",
+        "Mask method (fast: a small network that comes with maskgen; free: one that has seen no masks by "
+        "people; vote: the best without one; box: a centered box, to measure everything else).",
         group="masks",
         choices=METHODS,
     )

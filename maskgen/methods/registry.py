@@ -26,7 +26,7 @@ from __future__ import annotations
 from .networks.deepusps.method import DEEPUSPS, RELEASED
 from .networks.known import KNOWN_NETWORKS
 from .networks.onnx.method import ONNX, declared_network
-from .networks.student.method import FAST, FAST_WEIGHTS, STUDENT
+from .networks.student.method import FAST, FAST_WEIGHTS, FREE, FREE_WEIGHTS, STUDENT
 from .networks.u2net.method import U2NET, U2NETP
 from .networks.vit.method import FOUND, TOKENCUT
 from .spec import MethodSpec
@@ -91,6 +91,13 @@ METHODS: dict[str, MethodSpec] = {
         threshold=0.5,
         network=FAST,
         released=str(FAST_WEIGHTS),
+        libraries=_NETWORK,
+    ),
+    "free": MethodSpec(
+        summary="a small network taught by `vote`, without masks by people; its weights come with maskgen",
+        threshold=0.5,
+        network=FREE,
+        released=str(FREE_WEIGHTS),
         libraries=_NETWORK,
     ),
     "student": MethodSpec(

@@ -34,6 +34,7 @@ about as fast.
 """
 MAKER = "student"
 FAST_WEIGHTS = Path(__file__).parents[3] / "release" / "fast.safetensors"
+FREE_WEIGHTS = FAST_WEIGHTS.with_name("free.safetensors")
 """They come with maskgen; the JSON beside them says how they were made."""
 STRIDE = 32
 """Of the coarsest map: sides divide by it."""
@@ -130,3 +131,5 @@ STUDENT = NetworkSpec(student_input, load_student, PRECISIONS, packages=())
 """A network of `maskgen distill`."""
 FAST = _released(FAST_WEIGHTS)
 """The student of U²-Net-p that comes with maskgen."""
+FREE = _released(FREE_WEIGHTS)
+"""The student of `vote` that comes with maskgen."""
