@@ -41,7 +41,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return error.exit_code
     print("\n".join(describe(dataset, options.recipe, batch)))
     if loader.skipped:
-        print(f"{loader.skipped} damaged samples were replaced:", *loader.reader.broken.values(), sep="\n  ")
+        replaced = counted(loader.skipped, "damaged sample was", "damaged samples were")
+        print(f"{replaced} replaced:", *loader.reader.broken.values(), sep="\n  ")
     return 0
 
 

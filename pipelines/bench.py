@@ -11,6 +11,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
+from maskgen.config.counted import counted
 from maskgen.config.run_config import PRECISIONS, RUNTIMES
 from maskgen.errors import MaskgenError, UsageError
 from maskgen.io.folders import walk_folder
@@ -236,7 +237,7 @@ def advice(
     slowest = min(rates, key=lambda part: rates[part])
     whole = 1 / sum(1 / rate for rate in rates.values())
     lines.append(
-        f"about {whole:.3g} images/s with {workers} workers, and {slowest} takes "
+        f"about {whole:.3g} images/s with {counted(workers, 'worker')}, and {slowest} takes "
         f"{whole / rates[slowest]:.0%} of the time"
     )
     good = [one for one in runtimes if one.rate and one.iou >= 0.99]

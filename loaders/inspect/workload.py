@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from maskgen.config.counted import counted
 from maskgen.errors import UsageError
 
 from ..dataset.dataset import Dataset
@@ -32,7 +33,7 @@ class Workload:
         samples = self.dataset.samples
         if samples < self.batch_size:
             raise UsageError(
-                f"a batch of {self.batch_size} from {samples} samples",
+                f"a batch of {self.batch_size} from {counted(samples, 'sample')}",
                 where=str(self.dataset.path),
                 remedy="a larger data set",
                 arguments=[("batch_size", samples)],

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from maskgen.config.counted import counted
 from maskgen.errors import UsageError
 
 from .shuffle import Order
@@ -51,8 +52,8 @@ class Schedule:
             )
         if not self.steps:
             raise UsageError(
-                f"{self.samples} samples make no global batch of {self.batch_size} images x "
-                f"{self.world} ranks",
+                f"{counted(self.samples, 'sample makes', 'samples make')} no global batch of "
+                f"{counted(self.batch_size, 'image')} x {counted(self.world, 'rank')}",
                 remedy="fewer ranks",
                 arguments=[("batch_size", self._largest), ("last", "pad"), ("last", "partial")],
             )

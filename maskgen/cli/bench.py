@@ -63,7 +63,9 @@ def stage1(options: StageOneOptions) -> None:
         files = bench.photos_of(source)
         config = resolve(dataclasses.replace(wanted, input=str(source)))
         workers = wanted.workers or usable_cores()
-        click.echo(f"each part on {workers} cores, about {5 * options.seconds + 15:.0f} s ...", err=True)
+        click.echo(
+            f"each part on {counted(workers, 'core')}, about {5 * options.seconds + 15:.0f} s ...", err=True
+        )
         rates = bench.part_rates(config, files, workers, options.seconds)
         if config.is_learned:
             click.echo("each runtime and precision on one core, a minute or two ...", err=True)

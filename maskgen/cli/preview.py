@@ -131,5 +131,5 @@ def _draw_views(options: PreviewOptions, name: str) -> str:
     sheet = views_sheet(batch, recipe, reader, seed=seed, cell=options.cell or 160)
     reader.close()
     write_atomic(options.output, encode_grid(sheet, options.output.suffix.lower()))
-    damaged = f", {reader.skipped} damaged samples left out" if reader.skipped else ""
+    damaged = f", {counted(reader.skipped, 'damaged sample')} left out" if reader.skipped else ""
     return f"{counted(len(batch['key']), 'photo')}, {name}{damaged}"

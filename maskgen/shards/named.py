@@ -7,6 +7,7 @@ from array import array
 from os import PathLike
 from pathlib import Path, PurePosixPath
 
+from ..config.counted import counted
 from ..errors import UsageError
 from . import naming
 
@@ -67,7 +68,7 @@ class NamedSamples:
         absent = [line for line, row in found.items() if row < 0]
         if absent:
             raise UsageError(
-                f"{len(absent)} of the keys are not in the data set",
+                f"{counted(len(absent), 'of the keys is', 'of the keys are')} not in the data set",
                 where=f"{', '.join(absent[:_SHOWN])} in {self._file}",
                 cause="a mistyped name, a photo in quarantine, or another source or split",
                 remedy="write keys, or paths below the run's --input such as animals/chelsea.jpg, "

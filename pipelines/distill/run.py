@@ -9,6 +9,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
+from maskgen.config.counted import counted
 from maskgen.errors import UsageError
 from maskgen.processes.cores import usable_cores
 
@@ -80,8 +81,8 @@ def begin(request: Request, command: str = "") -> tuple[WorkFolder, Settings, tu
     notes = list(found.notes)
     if found.source["photos"] < settings.preset.images:
         notes.append(
-            f"the inputs list {found.source['photos']} photos, the preset takes {settings.preset.images}: "
-            "all are used"
+            f"the inputs list {counted(found.source['photos'], 'photo')}, the preset takes "
+            f"{settings.preset.images}: all are used"
         )
     return claim(settings, request.output, _network_values(settings)), settings, tuple(notes)
 

@@ -27,6 +27,10 @@ from .listing import (
 _YEARS = ("2017", "2014")
 _MAX_IMAGES = 20_000_000
 _INT64 = 1 << 63
+_NO_IMAGE = (
+    "zip member that is no image file was left out",
+    "zip members that are no image files were left out",
+)
 
 
 def open_coco(options: SourceOptions) -> Listing:
@@ -50,12 +54,18 @@ def _items(options: SourceOptions, notes: Notes) -> Iterator[SourceItem]:
             known = labels.pop(file_name if file_name in labels else f"{folder}/{file_name}", None)
             label = None if known is None else tuple(sorted(known))
             if known is None:
-                notes.add(f"photos are not in {annotations.name} and have no label", photo.path)
+                missing = f"not in {annotations.name} and"
+                notes.add(
+                    f"photo is {missing} has no label", f"photos are {missing} have no label", photo.path
+                )
         yield SourceItem(photo.name, photo.ref, label, photo.path)
     if annotations and labels:
-        notes.add(f"images of {annotations.name} are not on disk", shown(min(labels)), len(labels))
+        of = f"of {annotations.name}"
+        example, count = shown(min(labels)), len(labels)
+        notes.add(f"image {of} is not on disk", f"images {of} are not on disk", example, count)
     if not annotations:
-        notes.add("instances files found: no labels", "looked for annotations/instances_*.json", 0)
+        looked = "looked for annotations/instances_*.json"
+        notes.add("", "instances files found: no labels", looked, 0)
 
 
 def _find_photos(options: SourceOptions) -> Path:
@@ -167,7 +177,7 @@ def _zip_photos(path: Path, options: SourceOptions, notes: Notes) -> Iterator[tu
     last = None
     for member in members:
         if not member.plain or not is_image_name(member.name) or is_hidden(member.name):
-            notes.add("zip members that are no image files were left out", f"{file}/{member.name}")
+            notes.add(*_NO_IMAGE, f"{file}/{member.name}")
             continue
         if member.name == last:
             raise SourceFault(

@@ -10,6 +10,11 @@ from maskgen.types import SourceItem
 
 from .listing import Listing, Notes, SourceOptions, shown, split_name, tree_photos
 
+_NO_FOLDER = (
+    "image outside first-level folders has no label",
+    "images outside first-level folders have no label",
+)
+
 
 def open_folder(options: SourceOptions) -> Listing:
     """Every file with an image's extension below the input, sorted by the bytes of its relative path.
@@ -35,7 +40,7 @@ def _items(options: SourceOptions, notes: Notes) -> Iterator[SourceItem]:
         first, slash, _ = photo.ref.file.partition("/")
         label = numbers.get(first) if slash else None
         if options.labels == "folder" and label is None:
-            notes.add("images outside first-level folders have no label", photo.path)
+            notes.add(*_NO_FOLDER, photo.path)
         yield SourceItem(shown(split_name(photo.ref.file)[0]), photo.ref, label, photo.path)
 
 

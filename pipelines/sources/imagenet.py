@@ -34,6 +34,14 @@ from .listing import (
 
 _WNID = re.compile(r"n\d{8}")
 _CLASS_TAR = re.compile(r"(?:\./)?(n\d{8})\.tar")
+_NO_IMAGE = (
+    "tar member that is no image file was left out",
+    "tar members that are no image files were left out",
+)
+_NO_CLASS = (
+    "folder that is no class (n and eight digits) was left out",
+    "folders that are no class (n and eight digits) were left out",
+)
 
 
 def open_imagenet(options: SourceOptions) -> Listing:
@@ -161,8 +169,7 @@ def _tar_photos(members: list[TarMember], file: str, path: str, notes: Notes) ->
             name = shown(split_name(member.name.rsplit("/", 1)[-1])[0])
             photos.append(Photo(name, ByteRef(file, member.offset, member.size), where))
         elif not member.folder:
-            fact = "tar members that are no image files were left out"
-            notes.add(SPARSE_LEFT_OUT if member.sparse else fact, where)
+            notes.add(*(SPARSE_LEFT_OUT if member.sparse else _NO_IMAGE), where)
     return photos
 
 
@@ -201,7 +208,7 @@ def _by_class(
     for wnid, list_photos in classes.items():
         photos = list_photos()
         if not photos:
-            notes.add("classes hold no photo", wnid)
+            notes.add("class holds no photo", "classes hold no photo", wnid)
         for photo in photos:
             yield SourceItem(photo.name, photo.ref, numbers[wnid], photo.path)
 
@@ -209,9 +216,8 @@ def _by_class(
 def _note_numbering(numbers: dict[str, int], notes: Notes) -> None:
     if len(numbers) != 1000:
         first = next(iter(numbers), "none")
-        notes.add(
-            "classes, not ImageNet's 1000: labels are places among these sorted wnids", first, len(numbers)
-        )
+        instead = "not ImageNet's 1000: labels are places among these sorted wnids"
+        notes.add(f"class, {instead}", f"classes, {instead}", first, len(numbers))
 
 
 def _flat(place: Path, options: SourceOptions, notes: Notes) -> Iterator[SourceItem]:
@@ -224,16 +230,16 @@ def _flat(place: Path, options: SourceOptions, notes: Notes) -> Iterator[SourceI
         photos = folder_photos(inner, f"{prefix}/" if prefix else "", notes)
         for entry in entries(inner):
             if "folder" in entry.kind:
-                notes.add("folders that are no class (n and eight digits) were left out", shown(entry.name))
+                notes.add(*_NO_CLASS, shown(entry.name))
     if not photos:
         return
     found = find_classes(place, options.root, [photo.name for photo in photos]) or _prefixes(photos, place)
     numbers = _numbering(place, sorted(set(found.wnids) if _training_classes(place) else found.all_wnids))
     _note_numbering(numbers, notes)
     if found.unused:
-        notes.add(
-            f"labels of {found.origin} are of photos that are not here", found.unused[0], len(found.unused)
-        )
+        one = f"label of {found.origin} is of a photo that is not here"
+        many = f"labels of {found.origin} are of photos that are not here"
+        notes.add(one, many, found.unused[0], len(found.unused))
     for photo, wnid in zip(photos, found.wnids, strict=True):
         yield SourceItem(photo.name, photo.ref, numbers[wnid], photo.path)
 

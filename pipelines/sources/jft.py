@@ -29,6 +29,12 @@ _SET = re.compile(r"(.*)-(\d{5,})-of-(\d{5,})(\.record|\.tfrecords?)?")
 _EXTENSIONS = ("record", "tfrecord", "tfrecords")
 _MAX_NAMED = 5
 _DEEP = 4  # levels of folders in which files are looked for
+_BESIDE = ("file beside the set was left out", "files beside the set were left out")
+_NO_IMAGE = ("record without an image was left out", "records without an image were left out")
+_SEVERAL = (
+    "record holds several images, of which the first is taken",
+    "records hold several images, of which the first is taken",
+)
 
 
 class _Set(NamedTuple):
@@ -66,7 +72,7 @@ def _items(options: SourceOptions, notes: Notes) -> Iterator[SourceItem]:
             count += 1
             yield from _record_items(record, path, file, options, notes)
         if not count:
-            notes.add("files hold no record", file)
+            notes.add("file holds no record", "files hold no record", file)
 
 
 def _files(options: SourceOptions, notes: Notes) -> list[Path]:
@@ -92,7 +98,7 @@ def _files(options: SourceOptions, notes: Notes) -> list[Path]:
         chosen = _choose(sets, options)
         _check_complete(chosen, sets[chosen], folder)
         for name in [name for name in names if not _SET.fullmatch(name)]:
-            notes.add("files beside the set were left out", name)
+            notes.add(*_BESIDE, name)
         names = [name for name in names if (match := _SET.fullmatch(name)) and _set_of(match) == chosen]
     if not names:
         raise SourceFault(
@@ -123,7 +129,7 @@ def _folder_of_files(place: Path, notes: Notes) -> Path:
                 remedy="give one of them as --input",
             )
         if found:
-            notes.add("folder below the input is read", relative(found[0], place))
+            notes.add("folder below the input is read", "", relative(found[0], place))
             return found[0]
         level = [folder / one.name for folder in level for one in entries(folder) if "folder" in one.kind]
     return place
@@ -193,10 +199,10 @@ def _record_items(
     if not image.spans:
         if not record.number:
             raise _no_image(record, path, options)
-        notes.add("records without an image were left out", where)
+        notes.add(*_NO_IMAGE, where)
         return
     if len(image.spans) > 1:
-        notes.add("records hold several images, of which the first is taken", where)
+        notes.add(*_SEVERAL, where)
     start, end = image.spans[0]
     label = _label(found.get(options.label_feature, _ABSENT), where, notes)
     name = _name(found.get(options.name_feature, _ABSENT), record.data)
@@ -220,7 +226,9 @@ def _no_image(record: Record, path: Path, options: SourceOptions) -> SourceFault
 
 def _label(feature: Feature, where: str, notes: Notes) -> Label:
     if feature.kind not in ("int64", ""):
-        notes.add(f"labels are {feature.kind}, not integers: unlabelled", where)
+        kind = feature.kind
+        one, many = f"label is {kind}, not an integer", f"labels are {kind}, not integers"
+        notes.add(f"{one}: unlabelled", f"{many}: unlabelled", where)
     values = tuple(sorted(set(feature.integers)))
     return values[0] if len(values) == 1 else values or None
 

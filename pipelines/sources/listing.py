@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import NamedTuple
 
+from maskgen.config.counted import counted
 from maskgen.errors import SourceFault
 from maskgen.io.folders import entries, walk_folder
 from maskgen.types import ByteRef, SourceItem
@@ -17,7 +18,15 @@ IMAGE_EXTENSIONS = frozenset({"jpg", "jpeg", "png", "webp", "bmp", "gif", "tif",
 
 _CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f]")
 
-LEFT_OUT = "broken links, special files or names that are not UTF-8 were left out"
+LEFT_OUT = (
+    "broken link, special file or name that is not UTF-8 was left out",
+    "broken links, special files or names that are not UTF-8 were left out",
+)
+_CIRCLE = (
+    "link to a folder that holds the link was not followed",
+    "links to folders that hold the link were not followed",
+)
+_NO_IMAGE = ("file without an image extension was left out", "files without an image extension were left out")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -47,17 +56,19 @@ class Notes:
     """Counts of what a listing left out or assumed, each with its first example."""
 
     def __init__(self) -> None:
-        self._counts: dict[str, int] = {}
-        self._examples: dict[str, str] = {}
+        self._counts: dict[tuple[str, str], int] = {}
+        self._examples: dict[tuple[str, str], str] = {}
 
-    def add(self, fact: str, example: str, count: int = 1) -> None:
-        """Count `fact` (a plural noun phrase); keep the first example."""
-        self._counts[fact] = self._counts.get(fact, 0) + count
-        self._examples.setdefault(fact, example)
+    def add(self, one: str, many: str, example: str, count: int = 1) -> None:
+        """Count a fact, in its words for one thing and for more or none; keep the first example."""
+        self._counts[one, many] = self._counts.get((one, many), 0) + count
+        self._examples.setdefault((one, many), example)
 
     def lines(self) -> list[str]:
         """One sentence per fact, in the order they were met."""
-        return [f"{count} {fact} (first: {self._examples[fact]})" for fact, count in self._counts.items()]
+        return [
+            f"{counted(count, *fact)} (first: {self._examples[fact]})" for fact, count in self._counts.items()
+        ]
 
 
 class Listing:
@@ -149,7 +160,7 @@ def folder_photos(folder: Path, prefix: str, notes: Notes) -> list[Photo]:
         if entry.kind == "file":
             photos += _photos(path, entry.size, notes)
         elif entry.kind == "unreadable":
-            notes.add(LEFT_OUT, shown(path))
+            notes.add(*LEFT_OUT, shown(path))
     return photos
 
 
@@ -160,15 +171,15 @@ def tree_photos(root: Path, prefix: str, notes: Notes) -> Iterator[Photo]:
         if entry.kind == "file":
             yield from _photos(path, entry.size, notes)
         elif entry.kind == "circle":
-            notes.add("links to folders that hold the link were not followed", shown(path))
+            notes.add(*_CIRCLE, shown(path))
         else:
-            notes.add(LEFT_OUT, shown(path))
+            notes.add(*LEFT_OUT, shown(path))
 
 
 def _photos(path: str, size: int, notes: Notes) -> list[Photo]:
     """The photo of one file as a list of one, or none when it has no image's name."""
     if not is_image_name(path):
-        notes.add("files without an image extension were left out", shown(path))
+        notes.add(*_NO_IMAGE, shown(path))
         return []
     name = split_name(path.rsplit("/", 1)[-1])[0]
     return [Photo(shown(name), ByteRef(path, 0, size), shown(path))]

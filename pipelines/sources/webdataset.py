@@ -20,7 +20,18 @@ _LABELS = ("cls", "json")
 _MAX_LABEL_BYTES = 1 << 20
 _MAX_PARTS = 1000
 _INT64 = 1 << 63
-_NO_SAMPLE = "tar members that are no files of a sample were left out"
+_NO_SAMPLE = (
+    "tar member that is no file of a sample was left out",
+    "tar members that are no files of a sample were left out",
+)
+_NO_PHOTO = (
+    "sample without a jpg, jpeg, png or webp was left out",
+    "samples without a jpg, jpeg, png or webp were left out",
+)
+_NO_LABEL = (
+    "sample has no integer label in .cls or .json",
+    "samples have no integer label in .cls or .json",
+)
 
 
 @dataclass(slots=True)
@@ -69,7 +80,7 @@ def _tar_items(path: Path, file: str, notes: Notes) -> Iterator[SourceItem]:
         if not member.plain or not key:
             if not member.folder:
                 fact = SPARSE_LEFT_OUT if member.sparse else _NO_SAMPLE
-                notes.add(fact, f"{file}/{shown(member.name)}")
+                notes.add(*fact, f"{file}/{shown(member.name)}")
             continue
         if sample is None or sample.key != key:
             yield from _finish(sample, file, codec, notes)
@@ -112,12 +123,12 @@ def _finish(sample: _Sample | None, file: str, codec: str, notes: Notes) -> Iter
     key = shown(sample.key)
     extension = next((e for e in _IMAGES if e in sample.images), None)
     if extension is None:
-        notes.add("samples without a jpg, jpeg, png or webp were left out", f"{file}/{key}")
+        notes.add(*_NO_PHOTO, f"{file}/{key}")
         return
     member = sample.images[extension]
     label = _label(sample.labels)
     if sample.labels and label is None:
-        notes.add("samples have no integer label in .cls or .json", f"{file}/{key}")
+        notes.add(*_NO_LABEL, f"{file}/{key}")
     ref = ByteRef(file, member.offset, member.size, codec)
     yield SourceItem(key, ref, label, f"{file}/{shown(member.name)}")
 

@@ -149,7 +149,7 @@ def test_damaged_samples_are_left_out_and_counted(call: Call, folder: Path, tmp_
     options = ("--views", "plain", "--rows", "10", "--output", tmp_path / "v.png")
     status, out, _ = call("preview", copy, *options)
     assert status == 0
-    assert out.endswith("10 photos, plain, 1 damaged samples left out\n")
+    assert out.endswith("10 photos, plain, 1 damaged sample left out\n")
 
 
 def test_the_list_and_mistakes(call: Call, folder: Path, tmp_path: Path) -> None:

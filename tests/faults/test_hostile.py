@@ -136,7 +136,7 @@ def special(kind: bytes, link: str = "") -> Make:
 
 
 END = tar.END
-LEFT_OUT = "no files of a sample were left out"
+LEFT_OUT = "1 tar member that is no file of a sample was left out"
 REFUSED: dict[str, tuple[Make, str]] = {
     "dot-dot": (named("../evil.jpg"), "points outside"),
     "dot-dot-inside": (named("a/../../evil.jpg"), "points outside"),
@@ -176,7 +176,7 @@ LET_THROUGH: dict[str, tuple[Make, str]] = {
     "pipe": (special(tarfile.FIFOTYPE), LEFT_OUT),
     "sparse": (
         lambda room: pax("x.jpg", room.photo, **{"GNU.sparse.realsize": "1"}),
-        "stored as sparse files were left out; write the tar again without --sparse (first: evil.tar/x.jpg)",
+        "stored as a sparse file was left out; write the tar again without --sparse (first: evil.tar/x.jpg)",
     ),
     "link-then-file-below-it": (
         lambda room: member("d", kind=tarfile.SYMTYPE, link="../..") + member("d/victim.jpg", room.photo),

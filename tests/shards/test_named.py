@@ -59,7 +59,7 @@ def test_lines_keep_their_order_and_may_repeat(tmp_path: Path) -> None:
     "line", ["cats/a.gif", "cats/c.jpg", "cat_a", "photos", "dogs/b.jpg", "x/photos/b.jpg", "s/a.jpg"]
 )
 def test_what_is_not_there_is_refused_with_the_way_to_write_it(line: str, tmp_path: Path) -> None:
-    with pytest.raises(UsageError, match=r"1 of the keys are not in the data set") as error:
+    with pytest.raises(UsageError, match=r"1 of the keys is not in the data set") as error:
         found(tmp_path, "cats_a", line)
     assert line in error.value.where
     assert "below the run's --input" in error.value.remedy

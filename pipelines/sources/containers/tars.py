@@ -10,7 +10,10 @@ from maskgen.io.tars import ReadAt, TarMember, slice_reader, tar_fault, walk
 
 from .gzips import ContainerFault, GzipStream
 
-SPARSE_LEFT_OUT = "tar members stored as sparse files were left out; write the tar again without --sparse"
+SPARSE_LEFT_OUT = (
+    "tar member stored as a sparse file was left out; write the tar again without --sparse",
+    "tar members stored as sparse files were left out; write the tar again without --sparse",
+)
 
 
 def tar_members(path: Path) -> Iterator[tuple[TarMember, ReadAt]]:

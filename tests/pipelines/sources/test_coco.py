@@ -85,8 +85,8 @@ def test_what_the_json_and_the_disk_do_not_share(opened: Any, write: Write, phot
     found = opened("coco", write(files | {"annotations/instances_val2017.json": instances()}), split="val")
     assert found.labels == {name: LABELS[name] for name in list(LABELS)[1:]} | {"new": None}
     assert found.source.notes == [
-        "1 photos are not in instances_val2017.json and have no label (first: val2017/new.jpg)",
-        "1 images of instances_val2017.json are not on disk (first: 000000000009.jpg)",
+        "1 photo is not in instances_val2017.json and has no label (first: val2017/new.jpg)",
+        "1 image of instances_val2017.json is not on disk (first: 000000000009.jpg)",
     ]
 
 

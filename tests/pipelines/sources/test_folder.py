@@ -37,7 +37,7 @@ def test_every_image_in_the_order_of_its_bytes(opened: Any, write: Write) -> Non
     assert {item.path: found.bytes()[item.name] for item in found.items if item.path != "b/x.JPG"} == {
         name: name.encode() for name in expected if name != "b/x.JPG"
     }
-    assert found.source.notes == ["1 files without an image extension were left out (first: notes.txt)"]
+    assert found.source.notes == ["1 file without an image extension was left out (first: notes.txt)"]
     assert set(found.labels.values()) == {None}
 
 
@@ -57,7 +57,7 @@ def test_labels_from_folders(opened: Any, write: Write) -> None:
     )
     found = opened("folder", root, labels="folder")
     assert found.labels == {"3": None, "cat/deep/2": 1, "dog/1": 2}  # bird 0, cat 1, dog 2, empty 3
-    assert "1 images outside first-level folders have no label (first: 3.jpg)" in found.source.notes
+    assert "1 image outside first-level folders has no label (first: 3.jpg)" in found.source.notes
     for labels in ("auto", "none"):
         assert set(opened("folder", root, labels=labels).labels.values()) == {None}
 
@@ -99,7 +99,7 @@ def test_names_that_are_not_utf8(opened: Any, write: Write) -> None:
         file.write(b"2")
     found = opened("folder", root)
     assert found.names == ["good"]
-    assert found.source.notes[0].startswith("1 broken links, special files or names that are not UTF-8")
+    assert found.source.notes[0].startswith("1 broken link, special file or name that is not UTF-8")
     "".join(found.source.notes).encode()
 
 

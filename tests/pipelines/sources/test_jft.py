@@ -53,7 +53,7 @@ def test_a_set(opened: Any, shards: dict[str, bytes], tmp_path: Path) -> None:
         assert list(found.bytes(order=1).items()) == list(shards.items())
         assert found.labels == {name: int(name[-1]) for name in shards}
         assert found.items[0].path == "jft-train-00000-of-00003#0"
-        assert found.source.notes == ["1 files hold no record (first: jft-train-00001-of-00003)"]
+        assert found.source.notes == ["1 file holds no record (first: jft-train-00001-of-00003)"]
     assert len(opened("jft", tmp_path / "jft-train-00002-of-00003").items) == 4
 
 
@@ -87,7 +87,7 @@ def test_a_set_with_an_extension(opened: Any, tmp_path: Path, extension: str) ->
     write_records(tmp_path / f"extra{extension}", [row(b"2")])
     found = opened("jft", tmp_path)
     assert found.names == ["0", "1", "2"]
-    assert found.source.notes == [f"1 files beside the set were left out (first: extra{extension})"]
+    assert found.source.notes == [f"1 file beside the set was left out (first: extra{extension})"]
     (tmp_path / f"a-00001-of-00003{extension}").unlink()
     assert f"a-00001-of-00003{extension}" in refused(opened, tmp_path)
 
@@ -132,10 +132,10 @@ def test_labels_and_names(opened: Any, tmp_path: Path) -> None:
     ]
     assert list(found.bytes().values()) == [b"0", b"1", b"2", b"3", b"4", b"5", b""]
     assert found.source.notes == [
-        "1 labels are bytes, not integers: unlabelled (first: x.tfrecords#4)",
-        "1 records hold several images, of which the first is taken (first: x.tfrecords#5)",
-        "1 labels are float, not integers: unlabelled (first: x.tfrecords#5)",
-        "1 records without an image were left out (first: x.tfrecords#6)",
+        "1 label is bytes, not an integer: unlabelled (first: x.tfrecords#4)",
+        "1 record holds several images, of which the first is taken (first: x.tfrecords#5)",
+        "1 label is float, not an integer: unlabelled (first: x.tfrecords#5)",
+        "1 record without an image was left out (first: x.tfrecords#6)",
     ]
 
 

@@ -48,10 +48,17 @@ def test_deep_trees(opened: Any, tmp_path: Path) -> None:
 
 def test_notes_count_and_keep_the_first_example() -> None:
     notes = Notes()
-    notes.add("broken links", "a")
-    notes.add("files", "b", 3)
-    notes.add("broken links", "c")
-    assert notes.lines() == ["2 broken links (first: a)", "3 files (first: b)"]
+    notes.add("broken link", "broken links", "a")
+    notes.add("file", "files", "b", 3)
+    notes.add("record was", "records were", "d")
+    notes.add("", "labels", "none", 0)
+    notes.add("broken link", "broken links", "c")
+    assert notes.lines() == [
+        "2 broken links (first: a)",
+        "3 files (first: b)",
+        "1 record was (first: d)",
+        "0 labels (first: none)",
+    ]
 
 
 @pytest.mark.parametrize(
@@ -94,9 +101,9 @@ def test_the_photos_of_a_tree_and_of_one_folder_come_sorted_by_path(tmp_path: Pa
     assert walked == sorted(walked, key=str.encode)
     assert walked == ["in/b-a.jpg", "in/b.jpg", "in/b/x.jpg", "in/link/x.jpg"]
     assert notes.lines() == [
-        "1 files without an image extension were left out (first: in/a.txt)",
+        "1 file without an image extension was left out (first: in/a.txt)",
         "2 links to folders that hold the link were not followed (first: in/b/up)",
-        f"1 {LEFT_OUT} (first: in/gone)",
+        f"1 {LEFT_OUT[0]} (first: in/gone)",
     ]
     assert [photo.path for photo in folder_photos(tmp_path, "in/", notes)] == ["in/b-a.jpg", "in/b.jpg"]
 

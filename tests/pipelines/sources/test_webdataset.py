@@ -155,7 +155,7 @@ def test_a_sparse_photo_is_left_out_with_the_way_to_have_it(opened: Any, tmp_pat
     found = opened("webdataset", tmp_path / "x.tar")
     assert found.names == ["b"]
     (note,) = found.source.notes
-    assert note.startswith("1 tar members stored as sparse files were left out; write the tar again without")
+    assert note.startswith("1 tar member stored as a sparse file was left out; write the tar again without")
     assert note.endswith("(first: x.tar/a.jpg)")
 
 
