@@ -4,6 +4,8 @@ Chen and He, CVPR 2021, https://arxiv.org/abs/2011.10566.
 
 python examples/train_simsiam.py shards/ --epochs 100 --device cuda
 
+It needs the part `train` and 64 photos, a batch; for the photos of `make demo` give --batch-size 8.
+
 `train-ssl simsiam` has checkpoints, many GPUs, metrics and the paper's settings; this shows the loader alone.
 """
 
