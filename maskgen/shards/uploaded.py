@@ -156,7 +156,8 @@ class UploadedFolder:
         for one, data in zip(wanted, read_many(wanted), strict=True):
             path = self.folder / naming.RECORDS / one.name
             write_atomic(path, data)
-            os.utime(path, ns=(entries[one.name].written_ns,) * 2)  # when the shard was made
+            made = entries[one.name].written_ns
+            os.utime(path, ns=(made, made))
         return bool(gone) or any(one.suffix == ".json" for one in wanted)
 
     @property
