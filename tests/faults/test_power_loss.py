@@ -23,7 +23,7 @@ from conftest import MakeSet
 from photos import hashes
 
 from maskgen.io import atomic
-from maskgen.pipelines import planning, running
+from maskgen.pipelines import planning
 from maskgen.shards import commit, record
 
 pytestmark = pytest.mark.faults
@@ -163,7 +163,7 @@ def _mark_promises(patch: pytest.MonkeyPatch, recorder: Recorder) -> None:
         return result
 
     patch.setattr(commit.ShardWriter, "commit", committed)
-    patch.setattr(running, "withdraw", withdrawing)
+    patch.setattr(commit, "withdraw", withdrawing)
     patch.setattr(planning.PlannedRun, "settle", settled)
 
 

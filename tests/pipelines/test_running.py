@@ -84,7 +84,7 @@ def sample_shards(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def test_samples_keep_what_the_contract_promises(sample_shards: Path) -> None:
     """Members, sizes and loader members recomputed here from the masks and photos by other libraries."""
     whole = manifest.read(sample_shards)
-    assert len(whole.shards) == 3
+    assert len(whole.shards) == 4
     for sample in samples(sample_shards):
         parts = sample.members
         facts = json.loads(parts["json"])
@@ -102,7 +102,8 @@ def test_samples_keep_what_the_contract_promises(sample_shards: Path) -> None:
         assert table[16, 32] / 65535 == pytest.approx(half, abs=0.01)
         assert len(parts["fg"]) == 128 * 128
         meta = unpack_meta(parts["meta"])
-        assert (*meta["size"].tolist(), meta["label"]) == (facts["height"], facts["width"], -1)
+        label = ("animals", "people", "things", "vehicles").index(sample.key.partition("_")[0])
+        assert (*meta["size"].tolist(), meta["label"]) == (facts["height"], facts["width"], label)
         y0, x0, y1, x1 = meta["free_box"].tolist()
         assert not hard[y0:y1, x0:x1].any()
 
@@ -138,7 +139,7 @@ def test_the_background_is_the_photo_outside_its_foreground(sample_shards: Path)
 
 
 def test_tars_hold_adjacent_members_in_the_contracts_order(sample_shards: Path) -> None:
-    order = ["jpg", "mask.png", "bg.jpg", "json", "sat", "fg", "meta"]
+    order = ["jpg", "mask.png", "bg.jpg", "json", "cls", "sat", "fg", "meta"]
     for path in sorted(sample_shards.glob("*.tar")):
         with tarfile.open(path) as opened:
             names = opened.getnames()
@@ -150,7 +151,7 @@ def test_tars_hold_adjacent_members_in_the_contracts_order(sample_shards: Path) 
 def test_options_shape_the_members(tmp_path: Path) -> None:
     make(tmp_path / "s", "sample", background="none", layout="sidecar", binary=True, mask_side=100, limit=3)
     for sample in samples(tmp_path / "s"):
-        assert list(sample.members) == ["mask.png", "json", "sat", "fg", "meta"]
+        assert list(sample.members) == ["mask.png", "json", "cls", "sat", "fg", "meta"]
         mask = Image.open(io.BytesIO(sample.members["mask.png"]))
         assert (mask.mode, max(mask.size)) == ("1", 100)
     make(tmp_path / "small", "sample", short_side=96, background_side=64, background="telea", limit=3)
