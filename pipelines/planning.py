@@ -296,7 +296,7 @@ def _chooses_format(options: RunConfig) -> bool:
 
 
 def _limit_note(total: int, classes: int) -> str:
-    of_classes = f", of {classes} {'class' if classes == 1 else 'classes'}" if classes else ""
+    of_classes = f", of {counted(classes, 'class', 'classes')}" if classes else ""
     return (
         f"--limit took the first {counted(total, 'image')} in the source's order only{of_classes}; "
         f"--sample {total} draws from all of it"

@@ -15,7 +15,6 @@ from numpy.typing import NDArray
 from maskgen.errors import EnvironmentFault, ImageFault, ShardFault
 from maskgen.io.images.stored import MAX_PIXELS, decode_mask
 from maskgen.io.rle import compress_counts, encode_counts
-from maskgen.io.storage.address import is_address
 from maskgen.shards import naming
 from maskgen.shards.meta import unpack_meta
 from maskgen.shards.sample import hard_mask
@@ -24,7 +23,7 @@ from maskgen.types import HardMask
 from ..dataset.dataset import Dataset
 from ..dataset.open import open_dataset
 from ..dataset.shard import Shard, read_member
-from ..storage.temporary import temporary_cache
+from ..storage.temporary import cache_for
 from .source_paths import SourcePaths
 
 if TYPE_CHECKING:
@@ -66,7 +65,7 @@ class MaskReader:
         self.dataset = (
             data
             if isinstance(data, Dataset)
-            else open_dataset(data, allow_incomplete=allow_incomplete, cache=_cache_for(data))
+            else open_dataset(data, allow_incomplete=allow_incomplete, cache=cache_for(data))
         )
 
     def __len__(self) -> int:
@@ -228,10 +227,6 @@ class MaskReader:
                 "its path (reader.key_of(path) gives the key)"
             )
         return place
-
-
-def _cache_for(data: str | Path) -> Path | None:
-    return temporary_cache() if is_address(data) else None
 
 
 def _decode(data: bytes, shard: Shard, row: int) -> NDArray[np.uint8]:

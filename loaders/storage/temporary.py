@@ -9,6 +9,16 @@ import tempfile
 from pathlib import Path
 
 from maskgen.io.atomic import disk_errors
+from maskgen.io.storage.address import is_address
+
+
+def cache_for(data: str | Path) -> Path | None:
+    """A cache for a data set at an address; None for one in a folder, which needs none.
+
+    Raises:
+        EnvironmentFault: the disk is full or read-only.
+    """
+    return temporary_cache() if is_address(data) else None
 
 
 def temporary_cache() -> Path:

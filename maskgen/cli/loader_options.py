@@ -31,12 +31,11 @@ def open_with_photos(data: Location, photos: Path | None) -> Dataset:
         ShardFault: something is not what its manifest says.
     """
     from maskgen.loaders import open_dataset
-    from maskgen.loaders.storage.temporary import temporary_cache
+    from maskgen.loaders.storage.temporary import cache_for
 
     from ..shards import naming
 
-    far = not isinstance(data, Path)
-    dataset = open_dataset(str(data), photos=photos, cache=temporary_cache() if far else None)
+    dataset = open_dataset(str(data), photos=photos, cache=cache_for(str(data)))
     if naming.stored_ext(naming.PHOTO, dataset.members) not in dataset.members and photos is None:
         raise UsageError(
             "the shards hold no photos (layout sidecar)",

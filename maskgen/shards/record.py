@@ -4,10 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass
-from pathlib import Path
 
 from ..errors import ShardFault
-from ..io.storage.location import Location
+from ..io.storage.location import Location, Place
 from ..io.storage.reading import read_many
 from . import sealed_json
 from .naming import KEY, RECORDS, SUFFIXES
@@ -45,7 +44,7 @@ class Record:
         return sealed_json.render(asdict(self))
 
 
-def record_path(output: Path, name: str) -> Path:
+def record_path(output: Place, name: str) -> Place:
     """Where the record of a shard lies."""
     return output / RECORDS / f"{name}.json"
 

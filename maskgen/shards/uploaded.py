@@ -7,6 +7,7 @@ shard the second finds equal files and an equal record, which is success, or oth
 
 from __future__ import annotations
 
+import hashlib
 import os
 import secrets
 import time
@@ -19,7 +20,7 @@ from ..io.atomic import write_atomic
 from ..io.storage import uploads
 from ..io.storage.location import ObjectLocation, file_sizes
 from ..io.storage.nearby import copy_to
-from ..io.storage.reading import location_sha256, read_many, read_whole
+from ..io.storage.reading import read_many, read_whole
 from . import foreign_files, manifest, naming
 from .plan import Plan, read_plan
 from .reader import check_size
@@ -63,7 +64,7 @@ class Upload:
         Raises:
             UsageError: it is another one.
         """
-        location = record_location(self.location, record.name)
+        location = record_path(self.location, record.name)
         try:
             found = parse(read_whole(location), location.name)
         except FileNotFoundError:
@@ -86,22 +87,12 @@ class Upload:
             raise _other_content(location, "a leftover of an attempt that was broken off, or another run")
 
     def _commit(self, record: Record) -> None:
-        location = record_location(self.location, record.name)
+        location = record_path(self.location, record.name)
         if not uploads.create(location.bucket, location.key, record.render()):
             self._committed(record)
-        kept = kept_location(self.location, record.name)
+        kept = kept_table(self.location, record.name)
         if kept.is_file():  # the shard is there again
             kept.bucket.delete(kept.key)
-
-
-def record_location(location: ObjectLocation, name: str) -> ObjectLocation:
-    """Where the record of a shard lies."""
-    return location / naming.RECORDS / f"{name}.json"
-
-
-def kept_location(location: ObjectLocation, name: str) -> ObjectLocation:
-    """Where the table of a withdrawn shard is kept."""
-    return location / naming.RECORDS / f"{name}.withdrawn"
 
 
 def _other_content(location: ObjectLocation, cause: str) -> UsageError:
@@ -222,16 +213,16 @@ class UploadedFolder:
 
     def knows_table(self, name: str) -> bool:
         """Whether the table of a withdrawn shard is kept."""
-        return kept_location(self.location, name).is_file()
+        return kept_table(self.location, name).is_file()
 
     def withdraw(self, name: str) -> None:
         """Undo a commit: the table is kept aside, then the record goes, then the files."""
-        bucket, kept = self.location.bucket, kept_location(self.location, name)
-        record, own = record_location(self.location, name), self.location / f"{name}.parquet"
+        bucket, kept = self.location.bucket, kept_table(self.location, name)
+        record, own = record_path(self.location, name), self.location / f"{name}.parquet"
         try:
             fact = parse(read_whole(record), record.name).files["parquet"]
-            if location_sha256(own) == fact.sha256:
-                data = read_whole(own)
+            data = read_whole(own)
+            if hashlib.sha256(data).hexdigest() == fact.sha256:
                 uploads.replace(bucket, kept.key, data)
                 write_atomic(kept_table(self.folder, name), data)
         except (ShardFault, OSError, KeyError):

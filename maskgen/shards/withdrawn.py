@@ -12,6 +12,7 @@ from typing import Any
 
 from ..errors import ShardFault
 from ..io.atomic import file_sha256
+from ..io.storage.location import Place
 from . import table
 from .naming import RECORDS
 from .record import parse, record_path
@@ -19,7 +20,7 @@ from .record import parse, record_path
 _COLUMNS = ("key", "path", "source_sha256")
 
 
-def kept_table(output: Path, name: str) -> Path:
+def kept_table(output: Place, name: str) -> Place:
     """Where the table of a withdrawn shard is kept, beside the commit records."""
     return output / RECORDS / f"{name}.withdrawn"
 

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from maskgen.release import PHOTOS
-
 from .folder import open_folder
 from .listing import Listing, SourceOptions
 
@@ -17,4 +15,4 @@ def open_sample(options: SourceOptions) -> Listing:
     licenses are in `maskgen/release/photos.tsv`.
     """
     labels = "none" if options.labels == "none" else "folder"
-    return open_folder(replace(options, input=PHOTOS, root=PHOTOS, labels=labels))
+    return open_folder(replace(options, labels=labels))

@@ -110,6 +110,14 @@ class Bucket:
         with self.faults(key):
             return _entry(self.obstore.head(self.client(), key))
 
+    def has(self, key: str) -> bool:
+        """Whether an object is there."""
+        try:
+            self.head(key)
+        except FileNotFoundError:
+            return False
+        return True
+
     def read(self, key: str, start: int, length: int, e_tag: str = "") -> Part:
         """`length` bytes of an object from `start` on, fewer at its end.
 

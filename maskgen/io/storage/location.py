@@ -6,7 +6,7 @@ import fnmatch
 import os
 from collections.abc import Iterator
 from pathlib import Path
-from typing import NamedTuple, Self, TypeAlias
+from typing import NamedTuple, Self, TypeAlias, TypeVar
 
 from .address import is_address, parse_address
 from .bucket import Bucket, Entry, open_bucket
@@ -90,11 +90,7 @@ class ObjectLocation:
 
     def is_file(self) -> bool:
         """Whether an object is there."""
-        try:
-            self.stat()
-        except FileNotFoundError:
-            return False
-        return True
+        return bool(self.key) and self.bucket.has(self.key)
 
     def is_dir(self) -> bool:
         """Whether any object lies below."""
@@ -140,6 +136,8 @@ class ObjectLocation:
 Location: TypeAlias = Path | ObjectLocation
 """A local path or a key: names by ``/``, `name`, `stem`, `suffix` and `parent`, what is there by `exists`,
 `is_file`, `is_dir`, `stat`, `iterdir` and `glob`. Its bytes are read by `maskgen.io.storage.reading`."""
+Place = TypeVar("Place", Path, ObjectLocation)
+"""A location, of which another of the same kind is made."""
 
 
 def open_location(path: str | os.PathLike[str] | Location) -> Location:

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import hashlib
 import io
 import os
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import BinaryIO, Protocol, Self, cast
 
-from ..regular import open_regular
+from ..regular import open_regular, read_regular
 from .location import Location, ObjectLocation
 
 FIRST_BYTES = 256 << 10
@@ -210,8 +209,7 @@ def read_whole(place: Location) -> bytes:
         >>> folder.cleanup()
     """
     if not isinstance(place, ObjectLocation):
-        with os.fdopen(open_regular(place), "rb") as file:
-            return file.read()
+        return read_regular(place)
     first = place.bucket.read(place.key, 0, PART_BYTES)
     rest = range(len(first.data), first.entry.size, PART_BYTES)
     parts = (place.bucket.read(place.key, start, PART_BYTES, first.entry.e_tag).data for start in rest)
@@ -248,17 +246,3 @@ def read_parts(place: Location, size: int) -> Iterator[bytes]:
             if len(part) < wanted:
                 raise EOFError(start)
             yield part
-
-
-def location_sha256(place: Location) -> str:
-    """Hex digest of a file's content.
-
-    Raises:
-        OSError: it cannot be read.
-    """
-    if isinstance(place, ObjectLocation):
-        from .uploads import object_sha256
-
-        return object_sha256(place.bucket, place.key)
-    with os.fdopen(open_regular(place), "rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()

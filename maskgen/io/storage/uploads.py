@@ -136,7 +136,7 @@ def _put(bucket: Bucket, key: str, content: Content, mode: Any) -> bool:
             sent = bucket.obstore.put(client, key, content.body(), mode=mode, use_multipart=False)
         except (errors.AlreadyExistsError, errors.PreconditionError) as error:
             stale = isinstance(error, errors.PreconditionError) and mode != "overwrite"
-            if _is_there(bucket, key) if mode == "create" else stale:
+            if bucket.has(key) if mode == "create" else stale:
                 return False
             last: Exception = error  # 409: somebody's upload of this key is under way, and may yet fail
         except errors.BaseError as error:
@@ -155,14 +155,6 @@ def _put(bucket: Bucket, key: str, content: Content, mode: Any) -> bool:
             raise refused(bucket.where(key), last) from None
         time.sleep(wait)
         wait = min(2 * wait, _LONGEST_WAIT_S)
-
-
-def _is_there(bucket: Bucket, key: str) -> bool:
-    try:
-        bucket.head(key)
-    except FileNotFoundError:
-        return False
-    return True
 
 
 def _check(bucket: Bucket, key: str, size: int, sent: Any) -> None:
