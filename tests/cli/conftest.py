@@ -2,28 +2,19 @@
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Callable
 from pathlib import Path
 
 import cv2
 import numpy as np
 import pytest
+from command_kit import run_main
 
-from maskgen.cli.app import main
 from maskgen.cli.terminal import run_command
 
 Call = Callable[..., tuple[int, str, str]]
 Words = Callable[[Path], list[str]]
 TrainWords = Callable[..., list[str]]
-
-
-def run_main(*words: str) -> int:
-    """The exit status of `maskgen` with these words behind it."""
-    with pytest.MonkeyPatch.context() as patch, pytest.raises(SystemExit) as stop:  # noqa: PT012
-        patch.setattr(sys, "argv", ["maskgen", *words])
-        main()
-    return int(stop.value.code or 0)
 
 
 @pytest.fixture
@@ -32,7 +23,7 @@ def call(capfd: pytest.CaptureFixture[str]) -> Call:
 
     def call(*words: str | Path) -> tuple[int, str, str]:
         capfd.readouterr()
-        status = run_main(*(str(word) for word in words))
+        status = run_main(*words)
         return status, *capfd.readouterr()
 
     return call

@@ -4,40 +4,23 @@ from __future__ import annotations
 
 import json
 import shutil
-import sys
 from collections.abc import Callable
 from pathlib import Path
 
 import cv2
 import numpy as np
 import pytest
+from command_kit import fill_both_layouts
 from forge import forge, undecodable
 
 pytest.importorskip("nvidia.dali", reason="the loader that is measured is DALI's")
 pytest.importorskip("torch", reason="views are torch tensors")
 
-from maskgen.cli.app import main
 from maskgen.loaders import open_dataset
 
 pytestmark = pytest.mark.slow  # its fixtures are
 
 Call = Callable[..., tuple[int, str, str]]
-
-
-def run_main(*words: str | Path) -> int:
-    with pytest.MonkeyPatch.context() as patch, pytest.raises(SystemExit) as stop:  # noqa: PT012
-        patch.setattr(sys, "argv", ["maskgen", *(str(word) for word in words)])
-        main()
-    return int(stop.value.code or 0)
-
-
-@pytest.fixture
-def call(capfd: pytest.CaptureFixture[str]) -> Call:
-    def call(*words: str | Path) -> tuple[int, str, str]:
-        capfd.readouterr()
-        return run_main(*words), *capfd.readouterr()
-
-    return call
 
 
 @pytest.fixture(scope="module")
@@ -49,9 +32,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     for number in range(6):
         photo = cv2.resize(rng.integers(0, 255, (5, 5, 3)).astype(np.uint8), (120, 90 + 2 * number))
         cv2.imwrite(str(folder / "photos" / f"p{number}.jpg"), photo)
-    for layout in ("full", "sidecar"):
-        place = ["--input", folder / "photos", "--output", folder / layout, "--layout", layout]
-        assert run_main("run", "--dataset", "folder", *place, "--method", "box", "--workers", "1") == 0
+    fill_both_layouts(folder)
     return folder
 
 

@@ -9,10 +9,10 @@ from pathlib import Path
 import cv2
 import numpy as np
 import pytest
+from command_kit import draw_smooth_photos
 from numpy.typing import NDArray
 
 pytest.importorskip("torch", reason="views are torch tensors")
-from maskgen.cli.app import main
 from maskgen.drawing.contact_sheet import pick, render_sheet, spread
 from maskgen.drawing.grid import MARK
 from maskgen.loaders import (
@@ -33,36 +33,11 @@ Picture = NDArray[np.uint8]
 CELL, GAP, TEXT = 112, 6, 16
 
 
-def run_main(*words: str | Path) -> int:
-    with pytest.MonkeyPatch.context() as patch, pytest.raises(SystemExit) as stop:  # noqa: PT012
-        patch.setattr(sys, "argv", ["maskgen", *(str(word) for word in words)])
-        main()
-    return int(stop.value.code or 0)
-
-
-@pytest.fixture
-def call(capfd: pytest.CaptureFixture[str]) -> Call:
-    def call(*words: str | Path) -> tuple[int, str, str]:
-        capfd.readouterr()
-        return run_main(*words), *capfd.readouterr()
-
-    return call
-
-
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Ten photos of smooth colors, each its own, in shards of both layouts."""
     folder = tmp_path_factory.mktemp("views")
-    (folder / "photos").mkdir()
-    rng = np.random.default_rng(0)
-    for number in range(10):
-        height, width = (int(v) for v in rng.integers(120, 200, 2))
-        coarse = rng.integers(0, 255, (4, 4, 3)).astype(np.uint8)
-        photo = cv2.resize(coarse, (width, height), interpolation=cv2.INTER_CUBIC)
-        cv2.imwrite(str(folder / "photos" / f"p{number}.jpg"), photo, [cv2.IMWRITE_JPEG_QUALITY, 97])
-    for layout in ("full", "sidecar"):
-        place = ["--input", folder / "photos", "--output", folder / layout, "--layout", layout]
-        assert run_main("run", "--dataset", "folder", *place, "--method", "box", "--workers", "1") == 0
+    draw_smooth_photos(folder)
     return folder
 
 
