@@ -100,12 +100,11 @@ def planned(config: ResolvedConfig) -> Iterator[PlannedRun]:
     """List a run's source; what dead processes have left in its output folder is swept, or kept, before.
 
     Raises:
-        UsageError: the output lies inside the input, or a file is in its way.
+        UsageError: a file is in the output folder's way.
         SourceFault: the source cannot be listed, or holds no image.
         EnvironmentFault: the disk is full, broken or read-only, or shards cannot be made on its file system.
     """
     output = Path(config.options.output)
-    check_apart(config.options)
     disk = existing_folder(output)
     keep(output)
     drop_committed(output)
@@ -138,6 +137,9 @@ def make_output(folder: Path) -> None:
 
 def check_apart(options: RunConfig) -> None:
     """Refuse an output inside the input, where the next run would find the masks among the photos.
+
+    Args:
+        options: as the user wrote them; a folder that a run works in for an object store may lie anywhere.
 
     Raises:
         UsageError: it is.

@@ -43,14 +43,17 @@ def command(options: PlanOptions) -> None:
 
     Time and bytes come from running a few of the images.
     """
-    from maskgen.pipelines.planning import prepare
+    from maskgen.pipelines.planning import check_apart, prepare
     from maskgen.pipelines.resolve import resolve
 
     from ..shards.plan import shard_rows
 
     output = str(options.config.given.get("output") or "")
     with tempfile.TemporaryDirectory() as scratch:
-        config = resolve(options.config.resolve(output=scratch))
+        wanted = options.config.resolve(output=scratch)
+        if output:
+            check_apart(dataclasses.replace(wanted, output=output))
+        config = resolve(wanted)
         plan = prepare(config)
         keys = [image.sample.key for image in shard_rows(Path(scratch), 0)[:5]]
         bytes_each, seconds_each = _probe(config, plan, Path(scratch))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import tempfile
 from collections.abc import Callable
 from pathlib import Path
 
@@ -13,7 +14,9 @@ Words = Callable[[Path], list[str]]
 
 
 @pytest.mark.slow
-def test_plan_estimates_without_writing(call: Call, run_words: Words, data: Path, tmp_path: Path) -> None:
+def test_plan_estimates_without_writing(
+    call: Call, run_words: Words, data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     words = run_words(data.parent)
     words[words.index("--output") + 1] = str(tmp_path / "nowhere")
     status, out, _ = call("plan", *words, "--shard-size", "3", "--json")
@@ -29,3 +32,11 @@ def test_plan_estimates_without_writing(call: Call, run_words: Words, data: Path
     assert facts["free_bytes"] > 0
     assert not (tmp_path / "nowhere").exists()
     assert call("plan", *words)[0] == 0
+    photos = Path(words[words.index("--input") + 1])
+    (photos / "tmp").mkdir()
+    monkeypatch.setattr(tempfile, "tempdir", str(photos / "tmp"))
+    assert call("plan", *words)[0] == 0
+    words[words.index("--output") + 1] = str(photos / "shards")
+    status, _, err = call("plan", *words)
+    assert status == 2
+    assert "--output lies inside --input" in err
