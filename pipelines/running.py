@@ -157,7 +157,7 @@ def _make(
     jobs = [job for job in own if job.name not in tally.records]
     workers = min(wanted.workers or usable_cores(), max(1, len(jobs)))
     done = {job.number: tally.records[job.name] for job in own if job.name in tally.records}
-    tally.notes += note_touched(source_root(wanted), output, plan, done)
+    tally.notes += note_touched(source_root(wanted), output, plan, done, tables=destination.location)
     try:
         if jobs:
             check_precision_of(config, output)

@@ -19,7 +19,8 @@ from pathlib import Path
 from maskgen.config.counted import counted
 from maskgen.config.run_config import RunConfig
 from maskgen.errors import ImageFault, MaskgenError, UsageError
-from maskgen.io.storage.location import Location
+from maskgen.io.storage.listing import written_times
+from maskgen.io.storage.location import Location, ObjectLocation
 from maskgen.shards import manifest, naming, table
 from maskgen.shards.plan import Plan, PlannedImage, read_plan, shard_files, shard_rows
 from maskgen.shards.record import Record, record_path
@@ -41,13 +42,13 @@ class Expected:
 
 
 def check_source(
-    output: Location, source: str | Path, tick: Callable[[int], None] = lambda _: None
+    output: Location, source: str | os.PathLike[str], tick: Callable[[int], None] = lambda _: None
 ) -> Iterator[Fault]:
     """Compare every photo of a source with the hash in the tables.
 
     Args:
         output: the data set's folder.
-        source: the run's input.
+        source: the run's input, a path or an address.
         tick: called with the number of photos done.
 
     Yields:
@@ -56,6 +57,7 @@ def check_source(
     Raises:
         UsageError: the source is not there, or the plan did not come along with the shards.
         ShardFault: the plan, a record or a table is damaged.
+        EnvironmentFault: the object store cannot be reached or refuses.
     """
     if not (output / naming.PLAN_TABLE).exists():
         raise UsageError(
@@ -65,13 +67,13 @@ def check_source(
         )
     plan = read_plan(output)
     options = plan.identity["options"]
-    root = source_root(RunConfig(dataset=options["dataset"], input=str(source), output="-"))
+    root = source_root(RunConfig(dataset=options["dataset"], input=os.fspath(source), output="-"))
     reader = ByteReader(root, options["max_bytes"])
     numbers = {shard.name: number for number, shard in enumerate(plan.shards)}
     done = 0
     try:
         for record in manifest.build(output, plan).shards:
-            for one in _expected(output, numbers[record.name], record):
+            for one in _expected(output, output, numbers[record.name], record):
                 if text := _difference(reader, one):
                     yield Fault(record.name, f"{one.image.sample.key}: {text}")
                 done += 1
@@ -80,9 +82,9 @@ def check_source(
         reader.close()
 
 
-def _expected(output: Location, number: int, record: Record) -> Iterator[Expected]:
+def _expected(output: Location, tables: Location, number: int, record: Record) -> Iterator[Expected]:
     """The photos of a committed shard that could be read when it was made."""
-    rows = table.read(output / f"{record.name}.parquet", ["key", "source_sha256"]).to_pylist()
+    rows = table.read(tables / f"{record.name}.parquet", ["key", "source_sha256"]).to_pylist()
     hashes = {row["key"]: row["source_sha256"] for row in rows}
     for image in shard_rows(output, number):
         if sha256 := hashes.get(image.sample.key):
@@ -102,22 +104,30 @@ def _difference(reader: ByteReader, one: Expected) -> str:
 
 
 def note_touched(
-    root: Path, output: Path, plan: Plan, shards: Mapping[int, Record], *, seconds: float = _LOOK_S
+    root: Location,
+    output: Path,
+    plan: Plan,
+    shards: Mapping[int, Record],
+    *,
+    tables: Location | None = None,
+    seconds: float = _LOOK_S,
 ) -> list[str]:
     """What a resumed run says of photos that were written after their shard was.
 
     Their times are looked at, shards in random order until the time is up, and up to 200 that are younger
     than their shard are compared by their hash: the committed shards stay as they are. The times of a million
-    files on a network mount would take minutes, at each resume; `check_source` is for that.
+    files on a network mount would take minutes, at each resume; `check_source` is for that. Of an object
+    store a listing tells the times of a thousand.
 
     Args:
         root: the folder of the source.
-        output: the data set's folder.
+        output: the folder with the plan and the records.
         plan: of the run.
         shards: the committed shards by number.
+        tables: where the shards' tables are; None: in the same folder.
         seconds: how long to look; the shard under way then is looked at to its end.
     """
-    look = _Look(root, output)
+    look = _Look(root, output, tables or output)
     order = random.sample(sorted(shards), len(shards))
     end = time.monotonic() + seconds
     try:
@@ -139,11 +149,13 @@ class _Look:
 
     Args:
         root: the folder of the source.
-        output: the data set's folder.
+        output: the folder with the plan and the records.
+        tables: where the shards' tables are.
     """
 
-    root: Path
+    root: Location
     output: Path
+    tables: Location
     times: dict[str, int] = field(default_factory=dict)
     looked: int = 0
     young: int = 0
@@ -153,14 +165,13 @@ class _Look:
         """Count the photos in files that were written, moved or linked after the record of their shard."""
         made = record_path(self.output, record.name).stat().st_mtime_ns
         photos = Counter(shard_files(self.output, number))
-        for file in photos.keys() - self.times.keys():
-            self.times[file] = _last_change(os.path.join(self.root, file))  # noqa: PTH118 - half the time
+        self.times.update(_last_changes(self.root, sorted(photos.keys() - self.times.keys())))
         young = {file for file in photos if self.times[file] > made}
         self.looked += photos.total()
         self.young += sum(photos[file] for file in young)
         room = _HASHED_AT_START - len(self.compared)
         if young and room:
-            expected = _expected(self.output, number, record)
+            expected = _expected(self.output, self.tables, number, record)
             suspects = (one for one in expected if one.image.ref.file in young)
             self.compared += itertools.islice(suspects, room)
 
@@ -184,6 +195,12 @@ class _Look:
                 "for changes; maskgen verify --source INPUT compares all"
             )
         return notes
+
+
+def _last_changes(root: Location, files: Sequence[str]) -> dict[str, int]:
+    if isinstance(root, ObjectLocation):
+        return written_times(root, files)
+    return {file: _last_change(os.path.join(root, file)) for file in files}  # noqa: PTH118 - half the time
 
 
 def _last_change(path: str) -> int:

@@ -5,6 +5,7 @@ The fakes of Google's store that can be installed take a conditional upload for 
 
 from __future__ import annotations
 
+import datetime as dt
 import hashlib
 import json
 import re
@@ -20,6 +21,7 @@ import pytest
 from object_stores import set_credentials
 
 STALL_S = 5.0
+WRITTEN = "2015-10-21"
 
 
 class FaultyStore:
@@ -30,6 +32,7 @@ class FaultyStore:
         faults: (method, end of the key, what befalls it), each for one request: a status; ``lost`` (done, and
             the answer is 500), ``shorten`` (a byte less is kept), ``cut`` (half of the answer's body),
             ``stall`` (silence).
+        written: when an object was, ``2030-10-21``, by key; by default 2015-10-21.
         left: requests that are answered before all are refused; None for no end.
         asked: requests by method.
         log: method and key of every request.
@@ -44,6 +47,7 @@ class FaultyStore:
         self.over = threading.Event()
         self.left: int | None = None
         self.page = 1000
+        self.written: dict[str, str] = {}
         self.server = ThreadingHTTPServer(("127.0.0.1", 0), type("Handler", (_Handler,), {"store": self}))
         self.server.daemon_threads = True
         self.thread = threading.Thread(target=self.server.serve_forever, kwargs={"poll_interval": 0.05})
@@ -161,7 +165,8 @@ class _Handler(BaseHTTPRequestHandler):
     def _facts(self, data: bytes) -> None:
         self.send_header("ETag", _tag(data))
         self.send_header("x-goog-generation", str(int(_tag(data)[1:9], 16)))
-        self.send_header("Last-Modified", "Wed, 21 Oct 2015 07:28:00 GMT")
+        day = dt.date.fromisoformat(self.store.written.get(self._target()[0], WRITTEN))
+        self.send_header("Last-Modified", day.strftime("%a, %d %b %Y 07:28:00 GMT"))
 
     def _send_object(self, key: str, fault: str) -> None:
         data = self.store.objects.get(key)
@@ -196,7 +201,7 @@ class _Handler(BaseHTTPRequestHandler):
 
     def _listing(self, query: dict[str, list[str]]) -> bytes:
         prefix, delimiter = query.get("prefix", [""])[0], query.get("delimiter", [""])[0]
-        after = query.get("continuation-token", [""])[0]
+        after = query.get("continuation-token", query.get("start-after", [""]))[0]
         folders: set[str] = set()
         rows: list[str] = []
         token = ""
@@ -210,9 +215,10 @@ class _Handler(BaseHTTPRequestHandler):
             if len(rows) == self.store.page:
                 break
             data, token = self.store.objects[key], key
+            written = self.store.written.get(key, WRITTEN)
             rows.append(
                 f"<Contents><Key>{escape(key)}</Key><Size>{len(data)}</Size>"
-                f"<LastModified>2015-10-21T07:28:00.000Z</LastModified><ETag>{_tag(data)}</ETag></Contents>"
+                f"<LastModified>{written}T07:28:00.000Z</LastModified><ETag>{_tag(data)}</ETag></Contents>"
             )
         else:
             token = ""

@@ -14,6 +14,8 @@ from pathlib import Path
 from typing import NamedTuple
 
 from ..errors import SourceFault
+from .storage.listing import list_objects, walk_objects
+from .storage.location import Location, ObjectLocation
 
 
 class Entry(NamedTuple):
@@ -31,38 +33,55 @@ class Entry(NamedTuple):
     size: int
 
 
-def entries(folder: Path) -> list[Entry]:
+def entries(folder: Location) -> list[Entry]:
     """The visible entries of one folder, sorted so that a depth-first walk gives sorted paths.
 
     Raises:
         SourceFault: the folder cannot be read.
+        EnvironmentFault: the object store cannot be reached or refuses.
     """
     try:
-        with os.scandir(folder) as scan:
-            found = [_entry(item) for item in scan if not item.name.startswith(".")]
+        found = _objects(folder) if isinstance(folder, ObjectLocation) else _scan(folder)
     except OSError as error:
-        raise SourceFault(
-            "cannot list a folder",
-            where=str(folder),
-            cause=str(error.strerror),
-            remedy="check its permissions",
-        ) from error
+        raise _cannot_list(folder, error) from error
     found.sort(key=lambda e: os.fsencode(e.name) + (b"" if e.kind == "file" else b"/"))
     return found
 
 
-def walk_folder(root: Path) -> Iterator[Entry]:
+def _scan(folder: Path) -> list[Entry]:
+    with os.scandir(folder) as scan:
+        return [_entry(item) for item in scan if not item.name.startswith(".")]
+
+
+def _objects(folder: ObjectLocation) -> list[Entry]:
+    folders, objects = list_objects(folder)
+    found = [Entry(name, "folder", 0) for name in folders]
+    found += [Entry(one.key, "file", one.size) for one in objects]
+    return [entry for entry in found if not entry.name.startswith(".")]
+
+
+def _cannot_list(folder: Location, error: OSError) -> SourceFault:
+    return SourceFault(
+        "cannot list a folder",
+        where=str(folder),
+        cause=str(error.strerror),
+        remedy="check that it is there, and its permissions",
+    )
+
+
+def walk_folder(root: Location) -> Iterator[Entry]:
     """What lies in a folder and all below it, sorted by the bytes of the paths; folders are not told.
 
     A link to a folder is walked like a folder at its own place, so a folder that is linked twice is told
     twice, as any program that follows links sees it. Only a link to a folder that holds the link itself would
-    never end: it is told, as a ``circle``, and not followed.
+    never end: it is told, as a ``circle``, and not followed. An object store is listed in pages.
 
     Yields:
         Entries of kind ``file``, ``unreadable`` or ``circle``, named by their paths from the root.
 
     Raises:
         SourceFault: a folder cannot be read.
+        EnvironmentFault: the object store cannot be reached or refuses.
 
     Example:
         >>> import tempfile
@@ -76,6 +95,9 @@ def walk_folder(root: Path) -> Iterator[Entry]:
         >>> [(entry.name, entry.kind) for entry in walk_folder(root)]
         [('cats/a.txt', 'file'), ('cats/up', 'circle'), ('pets/a.txt', 'file'), ('pets/up', 'circle')]
     """
+    if isinstance(root, ObjectLocation):
+        yield from _walk_objects(root)
+        return
     stack = [("", os.path.realpath(root), iter(entries(root)))]
     while stack:
         above, real, remaining = stack[-1]
@@ -96,9 +118,18 @@ def walk_folder(root: Path) -> Iterator[Entry]:
             yield Entry(path, "circle", 0)
 
 
-def is_circle(link: Path) -> bool:
-    """Whether a link leads to a folder that holds the link itself."""
-    return not _target(link, [os.path.realpath(link.parent)])
+def _walk_objects(root: ObjectLocation) -> Iterator[Entry]:
+    try:
+        for one in walk_objects(root):
+            if not one.key.startswith(".") and "/." not in one.key:
+                yield Entry(one.key, "file", one.size)
+    except OSError as error:
+        raise _cannot_list(root, error) from error
+
+
+def is_circle(link: Location) -> bool:
+    """Whether a link leads to a folder that holds the link itself; an object store has no links."""
+    return isinstance(link, Path) and not _target(link, [os.path.realpath(link.parent)])
 
 
 def _target(link: Path, walked: list[str]) -> str:

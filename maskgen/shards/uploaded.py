@@ -18,7 +18,7 @@ from pathlib import Path
 from ..errors import EnvironmentFault, ShardFault, UsageError
 from ..io.atomic import write_atomic
 from ..io.storage import uploads
-from ..io.storage.location import ObjectLocation, file_sizes
+from ..io.storage.location import ObjectLocation, file_sizes, no_bucket
 from ..io.storage.nearby import copy_to
 from ..io.storage.reading import read_many, read_whole
 from . import foreign_files, manifest, naming
@@ -130,9 +130,7 @@ class UploadedFolder:
                 copy_to(location / name, folder / name)
             whole._pull_records()
         except FileNotFoundError as error:
-            raise UsageError(
-                "there is no such bucket", where=str(location), remedy="make it, or check the address"
-            ) from error
+            raise no_bucket(location) from error
         return whole
 
     def _pull_records(self) -> bool:

@@ -8,7 +8,6 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Callable
 from dataclasses import dataclass, replace
-from pathlib import Path
 from typing import Any, NamedTuple, TypeVar
 
 import numpy as np
@@ -94,7 +93,7 @@ class Stages:
         self._options = options = replace(config.options, photo_format=photos)
         self._classes = naming.CLASS in members
         self._limits = Limits(options.max_bytes, options.max_pixels, options.max_side)
-        self._reader = ByteReader(Path(source_root(options)), options.max_bytes)
+        self._reader = ByteReader(source_root(options), options.max_bytes)
         self._background: Background | None = BACKGROUNDS.get(options.background)
         if config.inpainting:
             self._background = load_inpainting(config.inpainting)

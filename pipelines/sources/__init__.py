@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from pathlib import Path
 
 from maskgen.config.run_config import RunConfig
 from maskgen.errors import UsageError
+from maskgen.io.storage.location import Location, not_there, open_location
 from maskgen.release import PHOTOS
 from maskgen.types import Source
 
@@ -32,24 +32,23 @@ SOURCES: dict[str, Callable[[SourceOptions], Source]] = {
 }
 
 
-def source_root(config: RunConfig) -> Path:
+def source_root(config: RunConfig) -> Location:
     """The folder that every `ByteRef.file` of this run is relative to.
 
     Raises:
         UsageError: no input, or nothing is there.
+        EnvironmentFault: the object store cannot be reached or refuses.
     """
     if config.dataset == "sample":
         return PHOTOS
-    place = Path(config.input)
+    place = open_location(config.input)
     if not config.input:
         raise UsageError(
             f"--dataset {config.dataset} needs --input", remedy="give the folder or file of the photos"
         )
     is_pattern = config.dataset in ("jft", "webdataset") and is_file_pattern(place.name)
     if not place.exists() and not (is_pattern and place.parent.is_dir()):
-        raise UsageError(
-            "the input is not there", where=config.input, remedy="check --input; addresses are not read"
-        )
+        raise not_there(place, "the input", "check --input")
     return place if place.is_dir() else place.parent
 
 
@@ -58,12 +57,13 @@ def open_source(config: RunConfig) -> Source:
 
     Raises:
         UsageError: unknown data set, no input, or nothing is there.
+        EnvironmentFault: the object store cannot be reached or refuses.
     """
     if config.dataset not in SOURCES:
         raise UsageError(f"unknown data set {config.dataset!r}", remedy=f"one of {', '.join(SOURCES)}")
     root = source_root(config)
     options = SourceOptions(
-        input=root if config.dataset == "sample" else Path(config.input),
+        input=root if config.dataset == "sample" else open_location(config.input),
         root=root,
         split=config.split,
         labels=config.labels,

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
 from maskgen.errors import SourceFault
+from maskgen.io.storage.location import Location
 from maskgen.types import ByteRef, Label, SourceItem
 
 from .containers.jsonstream import array_elements
@@ -68,7 +68,7 @@ def _items(options: SourceOptions, notes: Notes) -> Iterator[SourceItem]:
         notes.add("", "instances files found: no labels", looked, 0)
 
 
-def _find_photos(options: SourceOptions) -> Path:
+def _find_photos(options: SourceOptions) -> Location:
     place, split = options.input, options.split
     if place.is_file():
         return place
@@ -91,7 +91,7 @@ def _find_photos(options: SourceOptions) -> Path:
     return place / "images" if (place / "images").is_dir() else place
 
 
-def _find_annotations(options: SourceOptions, photos: Path) -> Path | None:
+def _find_annotations(options: SourceOptions, photos: Location) -> Location | None:
     stem = split_name(photos.name)[0]
     names = [f"instances_{stem}.json"] if stem[-4:] in _YEARS else ["instances.json"]
     folders = [photos.parent] if photos != options.root else [photos, photos.parent]
@@ -106,7 +106,7 @@ def _find_annotations(options: SourceOptions, photos: Path) -> Path | None:
     return None
 
 
-def _labels(path: Path) -> dict[str, set[int]]:
+def _labels(path: Location) -> dict[str, set[int]]:
     """Category ids by file name; the images may follow the annotations in the file, or lead."""
     names: dict[int, str] = {}
     categories: dict[int, set[int]] = {}
@@ -134,7 +134,7 @@ def _labels(path: Path) -> dict[str, set[int]]:
     return labels
 
 
-def _integer(element: Any, name: str, path: Path) -> int:
+def _integer(element: Any, name: str, path: Location) -> int:
     value = element.get(name) if isinstance(element, dict) else None
     if type(value) is not int or not -_INT64 <= value < _INT64:
         raise SourceFault(
@@ -146,7 +146,7 @@ def _integer(element: Any, name: str, path: Path) -> int:
     return value
 
 
-def _file_name(element: Any, path: Path) -> str:
+def _file_name(element: Any, path: Location) -> str:
     name = element.get("file_name") if isinstance(element, dict) else None
     if not isinstance(name, str):
         raise SourceFault(
@@ -158,7 +158,7 @@ def _file_name(element: Any, path: Path) -> str:
     return name.removeprefix("./")
 
 
-def _photos(photos: Path, options: SourceOptions, notes: Notes) -> Iterator[tuple[Photo, str]]:
+def _photos(photos: Location, options: SourceOptions, notes: Notes) -> Iterator[tuple[Photo, str]]:
     """Every photo with its name as the instances file has it."""
     if photos.is_file():
         yield from _zip_photos(photos, options, notes)
@@ -170,7 +170,7 @@ def _photos(photos: Path, options: SourceOptions, notes: Notes) -> Iterator[tupl
         yield Photo(shown(split_name(inner)[0]), photo.ref, photo.path), inner
 
 
-def _zip_photos(path: Path, options: SourceOptions, notes: Notes) -> Iterator[tuple[Photo, str]]:
+def _zip_photos(path: Location, options: SourceOptions, notes: Notes) -> Iterator[tuple[Photo, str]]:
     file = relative(path, options.root)
     folder = split_name(path.name)[0] + "/"
     members = sorted(zip_members(path), key=lambda m: m.name.removeprefix(folder).encode("utf-8", "replace"))

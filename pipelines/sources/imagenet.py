@@ -9,11 +9,12 @@ import os
 import re
 from collections.abc import Callable, Iterator
 from functools import partial
-from pathlib import Path
 
 from maskgen.errors import SourceFault
 from maskgen.io.folders import entries
-from maskgen.io.tars import TarMember, slice_reader, walk
+from maskgen.io.storage.location import Location
+from maskgen.io.storage.reading import open_bytes
+from maskgen.io.tars import TarMember, walk
 from maskgen.types import ByteRef, SourceItem
 
 from .containers.tars import SPARSE_LEFT_OUT, is_gzip, tar_members
@@ -66,7 +67,7 @@ def _items(options: SourceOptions, notes: Notes) -> Iterator[SourceItem]:
         yield from _flat(place, options, notes)
 
 
-def _place(options: SourceOptions) -> Path:
+def _place(options: SourceOptions) -> Location:
     """The folder or tar of the split."""
     place, split = options.input, options.split
     if place.is_file():
@@ -90,7 +91,7 @@ def _tar_name(split: str) -> str:
     return f"ILSVRC2012_img_{split}.tar"
 
 
-def _classes(place: Path, root: Path, notes: Notes) -> dict[str, Callable[[], list[Photo]]]:
+def _classes(place: Location, root: Location, notes: Notes) -> dict[str, Callable[[], list[Photo]]]:
     """How to list each class, in the order of the wnids; empty when the photos do not lie in classes."""
     found: dict[str, Callable[[], list[Photo]]] = {}
     if place.is_file():
@@ -107,7 +108,7 @@ def _classes(place: Path, root: Path, notes: Notes) -> dict[str, Callable[[], li
     return found
 
 
-def _class_tars(path: Path) -> Iterator[tuple[str, TarMember]]:
+def _class_tars(path: Location) -> Iterator[tuple[str, TarMember]]:
     """The wnid and member of each class tar of the original training archive."""
     seen: set[str] = set()
     for member, _ in tar_members(path):
@@ -130,19 +131,18 @@ def _class_tars(path: Path) -> Iterator[tuple[str, TarMember]]:
             yield match[1], member
 
 
-def _class_folder_photos(folder: Path, root: Path, notes: Notes) -> list[Photo]:
+def _class_folder_photos(folder: Location, root: Location, notes: Notes) -> list[Photo]:
     prefix = relative(folder, root)
     if (folder / "images").is_dir():
         return folder_photos(folder / "images", f"{prefix}/images/", notes)
     return folder_photos(folder, f"{prefix}/", notes)
 
 
-def _class_tar_photos(path: Path, root: Path, inner: TarMember, notes: Notes) -> list[Photo]:
+def _class_tar_photos(path: Location, root: Location, inner: TarMember, notes: Notes) -> list[Photo]:
     where = f"{path}/{inner.name}"
     try:
-        with path.open("rb") as file:
-            read_at = slice_reader(file.fileno())
-            members = list(walk(read_at, where, start=inner.offset, end=inner.offset + inner.size))
+        with open_bytes(path) as file:
+            members = list(walk(file.read_at, where, start=inner.offset, end=inner.offset + inner.size))
     except OSError as error:
         raise SourceFault(
             "cannot read a tar archive",
@@ -173,7 +173,7 @@ def _tar_photos(members: list[TarMember], file: str, path: str, notes: Notes) ->
     return photos
 
 
-def _numbering(place: Path, own: list[str]) -> dict[str, int]:
+def _numbering(place: Location, own: list[str]) -> dict[str, int]:
     """The label of each wnid: its place among the sorted wnids of `train` beside this split, else of its own.
 
     Raises:
@@ -192,7 +192,7 @@ def _numbering(place: Path, own: list[str]) -> dict[str, int]:
     return {wnid: number for number, wnid in enumerate(known)}
 
 
-def _training_classes(place: Path) -> list[str]:
+def _training_classes(place: Location) -> list[str]:
     folder, archive = place.parent / "train", place.parent / _tar_name("train")
     if place in (folder, archive) or place.name not in ("val", _tar_name("val")):
         return []
@@ -220,7 +220,7 @@ def _note_numbering(numbers: dict[str, int], notes: Notes) -> None:
         notes.add(f"class, {instead}", f"classes, {instead}", first, len(numbers))
 
 
-def _flat(place: Path, options: SourceOptions, notes: Notes) -> Iterator[SourceItem]:
+def _flat(place: Location, options: SourceOptions, notes: Notes) -> Iterator[SourceItem]:
     if place.is_file():
         file = relative(place, options.root)
         photos = _tar_photos([member for member, _ in tar_members(place)], file, file, notes)
@@ -244,7 +244,7 @@ def _flat(place: Path, options: SourceOptions, notes: Notes) -> Iterator[SourceI
         yield SourceItem(photo.name, photo.ref, numbers[wnid], photo.path)
 
 
-def _prefixes(photos: list[Photo], place: Path) -> PhotoClasses:
+def _prefixes(photos: list[Photo], place: Location) -> PhotoClasses:
     """The class that each name begins with (``n01440764_tench``)."""
     wnids = [photo.name.split("_", 1)[0] for photo in photos]
     for photo, wnid in zip(photos, wnids, strict=True):

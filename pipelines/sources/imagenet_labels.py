@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import re
-from pathlib import Path
 from typing import NamedTuple
 
 from maskgen.errors import SourceFault
+from maskgen.io.storage.location import Location
+from maskgen.io.storage.reading import read_whole
 
 from .listing import is_image_name, split_name
 
@@ -37,7 +38,7 @@ class PhotoClasses(NamedTuple):
     origin: str
 
 
-def find_classes(place: Path, root: Path, names: list[str]) -> PhotoClasses | None:
+def find_classes(place: Location, root: Location, names: list[str]) -> PhotoClasses | None:
     """The classes of the photos `names` (sorted, without extension) from a file in or beside `place`.
 
     Read are lines ``name wnid`` (``val_labels.txt``, tiny-imagenet's ``val_annotations.txt``), Kaggle's
@@ -58,7 +59,7 @@ def find_classes(place: Path, root: Path, names: list[str]) -> PhotoClasses | No
     return None
 
 
-def _rows(file: Path) -> list[tuple[str, str]]:
+def _rows(file: Location) -> list[tuple[str, str]]:
     """(name without extension, wnid) of each line; the name is empty when the line is a wnid alone."""
     try:
         if file.stat().st_size > _MAX_BYTES:
@@ -68,7 +69,7 @@ def _rows(file: Path) -> list[tuple[str, str]]:
                 cause=f"cap {_MAX_BYTES} bytes",
                 remedy="give lines 'name wnid' alone",
             )
-        lines = file.read_text(encoding="utf-8").splitlines()
+        lines = read_whole(file).decode().splitlines()
     except (OSError, UnicodeDecodeError) as error:
         raise SourceFault(
             "cannot read the labels",
@@ -81,7 +82,7 @@ def _rows(file: Path) -> list[tuple[str, str]]:
     return [_row(line, number, file) for number, line in enumerate(lines, 1) if line.strip()]
 
 
-def _row(line: str, number: int, file: Path) -> tuple[str, str]:
+def _row(line: str, number: int, file: Location) -> tuple[str, str]:
     parts = line.replace(",", " ").split()
     name, wnid = (parts[0], parts[1]) if len(parts) > 1 else ("", parts[0])
     if _WNID.fullmatch(wnid):
@@ -101,7 +102,7 @@ def _row(line: str, number: int, file: Path) -> tuple[str, str]:
     )
 
 
-def _in_order(rows: list[tuple[str, str]], names: list[str], file: Path) -> PhotoClasses:
+def _in_order(rows: list[tuple[str, str]], names: list[str], file: Location) -> PhotoClasses:
     if len(rows) != len(names):
         raise SourceFault(
             f"{len(rows)} labels in the photos' order for {len(names)} photos",
@@ -112,7 +113,7 @@ def _in_order(rows: list[tuple[str, str]], names: list[str], file: Path) -> Phot
     return PhotoClasses(wnids, set(wnids), [], file.name)
 
 
-def _by_name(rows: list[tuple[str, str]], names: list[str], file: Path) -> PhotoClasses:
+def _by_name(rows: list[tuple[str, str]], names: list[str], file: Location) -> PhotoClasses:
     known: dict[str, str] = {}
     for name, wnid in rows:
         if not name or known.setdefault(name, wnid) != wnid:

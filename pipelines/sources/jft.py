@@ -11,6 +11,7 @@ from typing import NamedTuple
 
 from maskgen.errors import SourceFault
 from maskgen.io.folders import entries
+from maskgen.io.storage.location import Location
 from maskgen.types import ByteRef, Label, SourceItem
 
 from .containers.tfrecord import Feature, Record, feature_names, features, records
@@ -75,7 +76,7 @@ def _items(options: SourceOptions, notes: Notes) -> Iterator[SourceItem]:
             notes.add("file holds no record", "files hold no record", file)
 
 
-def _files(options: SourceOptions, notes: Notes) -> list[Path]:
+def _files(options: SourceOptions, notes: Notes) -> list[Location]:
     """The files, sorted; every member of each set present."""
     place = options.input
     if place.is_file():
@@ -110,7 +111,7 @@ def _files(options: SourceOptions, notes: Notes) -> list[Path]:
     return [folder / name for name in names]
 
 
-def _folder_of_files(place: Path, notes: Notes) -> Path:
+def _folder_of_files(place: Location, notes: Notes) -> Location:
     """The folder itself, or the one below it that alone holds TFRecord files, as data set tools nest them.
 
     Raises:
@@ -160,7 +161,7 @@ def _choose(sets: dict[_Set, set[int]], options: SourceOptions) -> _Set:
     return found[0]
 
 
-def _check_complete(chosen: _Set, present: set[int], folder: Path) -> None:
+def _check_complete(chosen: _Set, present: set[int], folder: Location) -> None:
     total = chosen.total
     if max(present) >= total:
         raise SourceFault(
@@ -182,7 +183,7 @@ def _check_complete(chosen: _Set, present: set[int], folder: Path) -> None:
 
 
 def _record_items(
-    record: Record, path: Path, file: str, options: SourceOptions, notes: Notes
+    record: Record, path: Location, file: str, options: SourceOptions, notes: Notes
 ) -> Iterator[SourceItem]:
     where = f"{file}#{record.number}"
     wanted = frozenset({options.image_feature, options.label_feature, options.name_feature})
@@ -214,7 +215,7 @@ def _record_items(
     )
 
 
-def _no_image(record: Record, path: Path, options: SourceOptions) -> SourceFault:
+def _no_image(record: Record, path: Location, options: SourceOptions) -> SourceFault:
     names = feature_names(record.data)
     return SourceFault(
         f"the first record has no bytes in the feature {options.image_feature!r}",

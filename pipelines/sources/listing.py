@@ -5,12 +5,12 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from pathlib import Path
 from typing import NamedTuple
 
 from maskgen.config.counted import counted
 from maskgen.errors import SourceFault
 from maskgen.io.folders import entries, walk_folder
+from maskgen.io.storage.location import Location
 from maskgen.types import ByteRef, SourceItem
 
 IMAGE_EXTENSIONS = frozenset({"jpg", "jpeg", "png", "webp", "bmp", "gif", "tif", "tiff", "jfif", "avif"})
@@ -43,8 +43,8 @@ class SourceOptions:
         name_feature: TFRecord feature with the image's name.
     """
 
-    input: Path
-    root: Path
+    input: Location
+    root: Location
     split: str = "train"
     labels: str = "auto"
     image_feature: str = "image/encoded"
@@ -134,7 +134,9 @@ def is_hidden(name: str) -> bool:
     return name.rsplit("/", 1)[-1].startswith(".")
 
 
-def containers(folder: Path, wanted: Callable[[str], bool], kinds: tuple[str, ...] = ("file",)) -> list[str]:
+def containers(
+    folder: Location, wanted: Callable[[str], bool], kinds: tuple[str, ...] = ("file",)
+) -> list[str]:
     """The sorted names of the wanted entries of a folder, none of which may be missing without a word.
 
     Raises:
@@ -152,7 +154,7 @@ def containers(folder: Path, wanted: Callable[[str], bool], kinds: tuple[str, ..
     return [entry.name for entry in found if entry.kind in kinds]
 
 
-def folder_photos(folder: Path, prefix: str, notes: Notes) -> list[Photo]:
+def folder_photos(folder: Location, prefix: str, notes: Notes) -> list[Photo]:
     """The image files of one folder, not of those below it; `prefix` is its path from the root."""
     photos = []
     for entry in entries(folder):
@@ -164,7 +166,7 @@ def folder_photos(folder: Path, prefix: str, notes: Notes) -> list[Photo]:
     return photos
 
 
-def tree_photos(root: Path, prefix: str, notes: Notes) -> Iterator[Photo]:
+def tree_photos(root: Location, prefix: str, notes: Notes) -> Iterator[Photo]:
     """The image files of a whole tree in the order of their paths' bytes; links as in `walk_folder`."""
     for entry in walk_folder(root):
         path = prefix + entry.name
@@ -185,7 +187,7 @@ def _photos(path: str, size: int, notes: Notes) -> list[Photo]:
     return [Photo(shown(name), ByteRef(path, 0, size), shown(path))]
 
 
-def relative(path: Path, root: Path) -> str:
+def relative(path: Location, root: Location) -> str:
     """The path from the root with forward slashes; empty for the root itself."""
-    text = path.relative_to(root).as_posix()
+    text = path.relative_to(root).as_posix()  # type: ignore[arg-type] # both local, or both of one store
     return "" if text == "." else text

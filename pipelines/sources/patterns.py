@@ -5,9 +5,9 @@ from __future__ import annotations
 import fnmatch
 import itertools
 import re
-from pathlib import Path
 
 from maskgen.errors import SourceFault, UsageError
+from maskgen.io.storage.location import Location, ObjectLocation, file_sizes
 
 from .listing import containers
 
@@ -22,7 +22,7 @@ def is_file_pattern(name: str) -> bool:
     return any(sign in name for sign in "*?[{")
 
 
-def pattern_files(place: Path) -> list[Path]:
+def pattern_files(place: Location) -> list[Location]:
     """The files that a pattern names, sorted where it has a wildcard, else in its own order.
 
     Args:
@@ -32,15 +32,19 @@ def pattern_files(place: Path) -> list[Path]:
         SourceFault: a file that the braces name is not there, or none fits.
         UsageError: the braces name too many, or none.
     """
-    found: list[Path] = []
+    found: list[Location] = []
     missing = []
+    folder = place.parent
+    # a thousand questions to a store take half a minute, a listing a moment
+    listed = file_sizes(folder) if isinstance(folder, ObjectLocation) else None
     for name in expand_braces(place.name):
         if any(sign in name for sign in "*?["):
-            hits = containers(place.parent, lambda one, name=name: fnmatch.fnmatchcase(one, name))  # type: ignore[misc]
+            hits = containers(folder, lambda one, name=name: fnmatch.fnmatchcase(one, name))  # type: ignore[misc]
         else:
-            hits = [name] if (place.parent / name).is_file() else []
+            is_there = (folder / name).is_file() if listed is None else name in listed
+            hits = [name] if is_there else []
         missing += [] if hits else [name]
-        found += [place.parent / hit for hit in hits]
+        found += [folder / hit for hit in hits]
     if missing:
         raise SourceFault(
             f"no file is named {missing[0]}",

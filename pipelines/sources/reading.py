@@ -2,36 +2,37 @@
 
 from __future__ import annotations
 
-import os
-import stat
 from collections import OrderedDict
-from pathlib import Path
 
 from maskgen.errors import ImageFault, SourceFault
-from maskgen.io.tars import slice_reader
+from maskgen.io.storage.location import Location, ObjectLocation
+from maskgen.io.storage.reading import ByteFile, open_bytes
 from maskgen.types import ByteRef
 
 from .containers.gzips import ContainerFault, GzipStream
 from .containers.zips import read_member
 
 _MAX_FILES = 16
+_MAX_OBJECTS = 2  # each holds what it read ahead, up to 4 MiB, or its last photo
 _MAX_STREAMS = 2
 
 
 class ByteReader:
     """Reads images by reference; cheap to make, so that each worker process makes its own.
 
-    References into a gzip stream are fast in their own order only: going back starts the stream again.
+    References into a gzip stream are fast in their own order only: going back starts the stream again. An
+    object store is asked for ranges, which grow while a file is read onwards.
 
     Args:
         root: the folder that every `ByteRef.file` is relative to.
         max_bytes: refuse larger images before reading them.
     """
 
-    def __init__(self, root: Path, max_bytes: int) -> None:
+    def __init__(self, root: Location, max_bytes: int) -> None:
         self._root = root
         self._max_bytes = max_bytes
-        self._files: OrderedDict[str, int] = OrderedDict()
+        self._most = _MAX_OBJECTS if isinstance(root, ObjectLocation) else _MAX_FILES
+        self._files: OrderedDict[str, ByteFile] = OrderedDict()
         self._streams: OrderedDict[str, GzipStream] = OrderedDict()
 
     def read(self, ref: ByteRef) -> bytes:
@@ -41,6 +42,7 @@ class ByteReader:
             ImageFault: ``too-many-bytes``, ``truncated-source``, ``corrupt-source``, ``unsupported-source``,
                 ``gzip-bomb`` or ``unreadable`` (vanished, no permission, input/output error).
             SourceFault: the reference is not one that a source makes.
+            EnvironmentFault: the object store cannot be reached or refuses: no fault of the image.
         """
         if ref.codec not in ("", "gzip", "zip") or ref.size < 0 or ref.offset < 0 or not _is_inside(ref.file):
             raise SourceFault(
@@ -70,20 +72,17 @@ class ByteReader:
     def _read(self, ref: ByteRef) -> bytes:
         if ref.codec == "gzip":
             return self._stream(ref.file).read_at(ref.offset, ref.size)
-        read_at = slice_reader(self._file(ref.file))
-        return read_member(read_at, ref) if ref.codec == "zip" else read_at(ref.offset, ref.size)
+        file = self._file(ref.file)
+        return read_member(file.read_at, ref) if ref.codec == "zip" else file.read_at(ref.offset, ref.size)
 
-    def _file(self, name: str) -> int:
+    def _file(self, name: str) -> ByteFile:
         if name in self._files:
             self._files.move_to_end(name)
             return self._files[name]
-        while len(self._files) >= _MAX_FILES:
-            os.close(self._files.popitem(last=False)[1])
-        # Non-blocking: opening a pipe that took the file's place must not hang.
-        descriptor = os.open(self._root / name, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
-        self._files[name] = descriptor
-        _check_regular(os.fstat(descriptor))
-        return descriptor
+        while len(self._files) >= self._most:
+            self._files.popitem(last=False)[1].close()
+        self._files[name] = open_bytes(self._root / name)
+        return self._files[name]
 
     def _stream(self, name: str) -> GzipStream:
         if name in self._streams:
@@ -91,14 +90,13 @@ class ByteReader:
             return self._streams[name]
         while len(self._streams) >= _MAX_STREAMS:
             self._streams.popitem(last=False)[1].close()
-        _check_regular((self._root / name).stat())
         self._streams[name] = GzipStream(self._root / name)
         return self._streams[name]
 
     def _forget(self, name: str) -> None:
         """Close what is open of one file, so that the next read opens it afresh."""
         if name in self._files:
-            os.close(self._files.pop(name))
+            self._files.pop(name).close()
         if name in self._streams:
             self._streams.pop(name).close()
 
@@ -106,8 +104,3 @@ class ByteReader:
 def _is_inside(file: str) -> bool:
     """Whether a path is relative and stays below the root."""
     return not file.startswith("/") and ".." not in file.split("/") and "\0" not in file
-
-
-def _check_regular(status: os.stat_result) -> None:
-    if not stat.S_ISREG(status.st_mode):
-        raise OSError("not a regular file")

@@ -5,9 +5,9 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator
 from dataclasses import dataclass, field
-from pathlib import Path
 
 from maskgen.errors import SourceFault
+from maskgen.io.storage.location import Location
 from maskgen.io.tars import ReadAt, TarMember
 from maskgen.types import ByteRef, Label, SourceItem
 
@@ -58,7 +58,7 @@ def _items(options: SourceOptions, notes: Notes) -> Iterator[SourceItem]:
         yield from _tar_items(path, relative(path, options.root), notes)
 
 
-def _tars(place: Path) -> list[Path]:
+def _tars(place: Location) -> list[Location]:
     if place.is_file():
         return [place]
     if not place.is_dir():
@@ -72,7 +72,7 @@ def _tars(place: Path) -> list[Path]:
     return tars
 
 
-def _tar_items(path: Path, file: str, notes: Notes) -> Iterator[SourceItem]:
+def _tar_items(path: Location, file: str, notes: Notes) -> Iterator[SourceItem]:
     sample: _Sample | None = None
     codec = "gzip" if is_gzip(path) else ""
     for member, read_at in tar_members(path):

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import shutil
+import tempfile
+import time
 from pathlib import Path
 from typing import Any
 
 import pytest
-from object_stores import objects
+from object_stores import objects, upload
 
 from maskgen.config.run_config import make_config
 from maskgen.errors import UsageError
@@ -34,11 +37,12 @@ def stored(client: Any) -> dict[str, bytes]:
     return {key.removeprefix("deep/shards/"): data for key, data in found.items() if "/logs/" not in key}
 
 
-@pytest.fixture
-def local(discs: Path, tmp_path: Path) -> Path:
+@pytest.fixture(scope="module")
+def local(discs: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The same shards in a folder."""
-    make(tmp_path / "local", input=str(discs), background="none", max_failures="9")
-    return tmp_path / "local"
+    folder = tmp_path_factory.mktemp("shards") / "local"
+    make(folder, input=str(discs), background="none", max_failures="9")
+    return folder
 
 
 def test_a_run_to_a_store_gives_the_folders_bytes_and_resumes(amazon: Any, local: Path, discs: Path) -> None:
@@ -79,6 +83,38 @@ def test_two_tasks_and_a_retry_end_in_the_same_data_set(amazon: Any, local: Path
     assert stored(amazon) == files(local)
     assert run(config, RunOptions(retry_failed=True)).manifest.complete
     assert stored(amazon) == files(local)
+
+
+def test_photos_in_a_store_give_the_bytes_of_photos_in_a_folder(
+    amazon: Any, local: Path, discs: Path
+) -> None:
+    upload(amazon, discs, "photos")
+    given = {"input": "s3://photos/photos", "background": "none", "max_failures": "9"}
+    make(ADDRESS, **given)
+    assert stored(amazon) == files(local)
+    time.sleep(1)  # a store's times are whole seconds
+    changed = (discs / "a1.jpg").read_bytes()[:-1] + b"!"
+    amazon.put_object(Bucket="photos", Key="photos/a1.jpg", Body=changed)
+    again = make(ADDRESS, **given)
+    assert again.progress.rate == 0
+    assert any("1 photo has changed since the shards were made" in note for note in again.notes)
+    amazon.delete_object(Bucket="photos", Key="photos/a0.jpg")
+    with pytest.raises(UsageError, match="11 images -> 10 images"):
+        make(ADDRESS, **given)
+
+
+def test_the_folder_that_a_run_works_in_may_lie_below_its_photos(
+    amazon: Any, local: Path, discs: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    shutil.copytree(discs, tmp_path / "photos")
+    (tmp_path / "photos" / "tmp").mkdir()
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path / "photos" / "tmp"))
+    make(ADDRESS, input=str(tmp_path / "photos"), background="none", max_failures="9")
+    assert stored(amazon) == files(local)
+    with pytest.raises(UsageError, match="--output lies inside --input"):
+        make("s3://photos/deep", input="s3://photos/")
+    with pytest.raises(UsageError, match="--output lies inside --input"):
+        make(tmp_path / "photos" / "shards", input=str(tmp_path / "photos"))
 
 
 def test_no_such_bucket_is_told_before_any_work(amazon: Any, discs: Path) -> None:

@@ -11,9 +11,11 @@ from pathlib import Path
 import cv2
 import numpy as np
 import pytest
+from faulty_store import FaultyStore
 
 from maskgen.config.run_config import RunConfig, make_config
 from maskgen.errors import UsageError
+from maskgen.io.storage.location import ObjectLocation
 from maskgen.pipelines.planning import prepare
 from maskgen.pipelines.resolve import resolve
 from maskgen.pipelines.shard.make import ShardJob, ShardResult, make_shard
@@ -107,6 +109,26 @@ def test_a_resumed_run_names_what_has_changed_in_committed_shards(made: Made) ->
     assert note.startswith("1 photo has changed since the shards were made")
     assert "(a/p2.jpg)" in note
     assert "verify --source" in note
+
+
+def test_a_source_at_an_address_is_looked_at_and_compared_alike(
+    made: Made, faulty_store: FaultyStore
+) -> None:
+    names = [path.relative_to(made.photos).as_posix() for path in made.photos.rglob("*.jpg")]
+    faulty_store.objects = {f"photos/{name}": (made.photos / name).read_bytes() for name in names}
+    root = ObjectLocation("s3://bucket", "photos")
+    assert note_touched(root, made.shards, *made.records()) == []
+    assert list(check_source(made.shards, str(root))) == []
+    faulty_store.written = {"photos/a/p0.jpg": "2040-01-01", "photos/a/p2.jpg": "2040-01-01"}
+    assert note_touched(root, made.shards, *made.records()) == []  # younger, and the same
+    faulty_store.objects["photos/a/p2.jpg"] = photo(2, b"new!")
+    del faulty_store.objects["photos/b/p5.jpg"]
+    (note,) = note_touched(root, made.shards, *made.records())
+    assert note.startswith("1 photo has changed since the shards were made")
+    assert "(a/p2.jpg)" in note
+    changed, gone = check_source(made.shards, str(root))
+    assert changed.text == "a_p2: a/p2.jpg is not the photo that the sample was made of: another SHA-256"
+    assert gone.text == "b_p5: b/p5.jpg can no longer be read (unreadable: b/p5.jpg: no such object)"
 
 
 def test_a_photo_moved_into_place_keeps_its_old_time_and_is_noticed(made: Made, tmp_path: Path) -> None:

@@ -19,6 +19,12 @@ from .patience import RETRY_S, TIMEOUT_S, client_options, retry_options
 PAGE = 1000
 """Objects of one request for a listing."""
 _OURS = ("AWS_", "AZURE_", "GOOGLE_", "MASKGEN_STORE_")
+_BAD_NAME = "object with invalid path"
+_NO_CREDENTIALS = (
+    *("MissingAccessKeyId", "MissingSecretAccessKey"),
+    *("/latest/api/token", "/latest/meta-data/", "/computeMetadata/", "/metadata/identity/"),
+)
+"""What is said where the environment names none, and where the machine is then asked for its role."""
 _QUERY = re.compile(r"\?[^\s\"'>)]*")
 
 
@@ -142,10 +148,15 @@ class Bucket:
                 raise
             return Part(b"", self.head(key))  # nothing lies there: the object is shorter, or empty
 
-    def walk(self, prefix: str) -> Iterator[Entry]:
-        """The objects whose keys begin with a folder's, and all below it; one page is held at a time."""
+    def walk(self, prefix: str, after: str = "") -> Iterator[Entry]:
+        """The objects whose keys begin with a folder's, and all below it; one page is held at a time.
+
+        Args:
+            prefix: the folder's key; empty for the whole bucket.
+            after: only keys behind this one.
+        """
         with self.faults(prefix):
-            pages = self.obstore.list(self.client(), prefix or None, chunk_size=PAGE)
+            pages = self.obstore.list(self.client(), prefix or None, offset=after or None, chunk_size=PAGE)
             for page in pages:
                 yield from map(_entry, page)
 
@@ -180,6 +191,8 @@ class Bucket:
         except (self.errors.BaseError, PermissionError, OSError, ValueError) as error:
             if "NoSuchBucket" in str(error):
                 raise FileNotFoundError(errno.ENOENT, "no such bucket", where) from None
+            if _BAD_NAME in str(error):
+                raise _unusable_name(where, str(error)) from None
             raise refused(where, error) from None
 
 
@@ -188,10 +201,28 @@ def _entry(meta: Any) -> Entry:
     return Entry(meta["path"], meta["size"], meta["e_tag"] or "", int(written.timestamp() * 1e9))
 
 
+def _unusable_name(where: str, text: str) -> EnvironmentFault:
+    """The fault of a listing with a name that obstore has no word for."""
+    return EnvironmentFault(
+        "an object has a name that cannot be used",
+        where=where,
+        cause=_shorten(text.partition(_BAD_NAME)[2].partition(" Debug source")[0].strip(": \n")),
+        remedy="rename or remove it: no part of a name may be empty, . or .., or hold control characters",
+    )
+
+
 def refused(where: str, error: Exception) -> EnvironmentFault:
     """The fault of a request that failed, without what a signed URL or the environment holds of secrets."""
     text = _shorten(_without_secrets(" ".join(str(error).split())))
     kind = type(error).__name__
+    if any(sign in text for sign in _NO_CREDENTIALS):
+        return EnvironmentFault(
+            "no credentials for the object store",
+            where=where,
+            cause=f"not all of them in the environment, and no role of this machine: {text}",
+            remedy=f"set them: {SETTINGS}; for a bucket that is open to all AWS_SKIP_SIGNATURE=true "
+            "(or GOOGLE_SKIP_SIGNATURE, AZURE_SKIP_SIGNATURE)",
+        )
     if kind in ("UnauthenticatedError", "PermissionDeniedError", "PermissionError") or "redential" in text:
         return EnvironmentFault(
             "the store refuses access",

@@ -5,8 +5,10 @@ from __future__ import annotations
 import fnmatch
 import os
 from collections.abc import Iterator
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import NamedTuple, Self, TypeAlias, TypeVar
+
+from maskgen.errors import UsageError
 
 from .address import is_address, parse_address
 from .bucket import Bucket, Entry, open_bucket
@@ -84,6 +86,14 @@ class ObjectLocation:
         """The folder that it lies in; the bucket's is itself."""
         return type(self)(self._bucket, self.key.rpartition("/")[0])
 
+    def relative_to(self, above: Self) -> PurePosixPath:
+        """The path from a folder that this lies below, or is.
+
+        Raises:
+            ValueError: it lies elsewhere.
+        """
+        return PurePosixPath(str(self)).relative_to(str(above))
+
     def exists(self) -> bool:
         """Whether an object or a folder is there."""
         return self.is_file() or self.is_dir()
@@ -155,6 +165,43 @@ def open_location(path: str | os.PathLike[str] | Location) -> Location:
         address = parse_address(path)
         return ObjectLocation(address.bucket, address.key)
     return Path(path) if isinstance(path, str | os.PathLike) else path
+
+
+def not_there(place: Location, what: str, remedy: str) -> UsageError:
+    """The error of a place where nothing is; in an object store the bucket itself may be missing.
+
+    Args:
+        place: it.
+        what: should be there, as in ``the input``.
+        remedy: what to do.
+
+    Raises:
+        EnvironmentFault: the store cannot be reached or refuses.
+
+    Example:
+        >>> from pathlib import Path
+        >>> from maskgen.io.storage.location import not_there
+        >>> print(not_there(Path("photos"), "the input", "check --input"))
+        the input is not there: photos
+          Next: check --input.
+    """
+    if not isinstance(place, ObjectLocation):
+        return UsageError(f"{what} is not there", where=str(place), remedy=remedy)
+    try:
+        next(place.bucket.walk(place.key), None)
+    except FileNotFoundError:
+        return no_bucket(place)
+    return UsageError(
+        f"{what} is not there",
+        where=str(place),
+        cause="the bucket has no object of this key, and none below it",
+        remedy=f"{remedy}: capitals count",
+    )
+
+
+def no_bucket(place: ObjectLocation) -> UsageError:
+    """The error of a place whose bucket is missing."""
+    return UsageError("there is no such bucket", where=str(place), remedy="make it, or check the address")
 
 
 def file_sizes(folder: Location) -> dict[str, int]:

@@ -10,7 +10,6 @@ import hashlib
 import heapq
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass, field
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -116,7 +115,7 @@ class Opened:
         """
         config = self.sources[photo.input]
         if photo.input not in self._readers:
-            self._readers[photo.input] = ByteReader(Path(source_root(config)), config.max_bytes)
+            self._readers[photo.input] = ByteReader(source_root(config), config.max_bytes)
         data = self._readers[photo.input].read(photo.ref)
         limits = Limits(config.max_bytes, config.max_pixels, config.max_side)
         decoded = decode(data, limits, accept_damaged=config.accept_damaged)

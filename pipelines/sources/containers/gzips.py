@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import zlib
-from pathlib import Path
+
+from maskgen.io.storage.location import Location
+from maskgen.io.storage.reading import open_stream
 
 _CHUNK_BYTES = 1 << 18
 _GRACE_BYTES = 16 << 20
@@ -27,12 +29,12 @@ class GzipStream:
     Photos do not compress, so a stream that grows more than 100-fold past its first 16 MiB is refused.
 
     Args:
-        path: the gzip file.
+        place: the gzip file.
         max_ratio: refuse more decompressed bytes per compressed byte.
     """
 
-    def __init__(self, path: Path, max_ratio: int = _MAX_RATIO) -> None:
-        self._file = path.open("rb")
+    def __init__(self, place: Location, max_ratio: int = _MAX_RATIO) -> None:
+        self._file = open_stream(place)
         self._max_ratio = max_ratio
         self._start()
 

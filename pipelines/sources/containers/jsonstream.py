@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import io
 import json
 import re
 from collections.abc import Iterator
-from pathlib import Path
 from typing import Any, TextIO
 
 from maskgen.errors import SourceFault
+from maskgen.io.storage.location import Location
+from maskgen.io.storage.reading import open_stream
 
 _CHUNK_CHARACTERS = 1 << 20
 _MAX_ELEMENT_CHARACTERS = 64 << 20
@@ -16,7 +18,7 @@ _NUMBER_GOES_ON = ("", ".", "e", "E")
 _BLANK = re.compile(r"[ \t\r\n]*")
 
 
-def array_elements(path: Path) -> Iterator[tuple[str, Any]]:
+def array_elements(path: Location) -> Iterator[tuple[str, Any]]:
     """The elements of every top-level array of a JSON object, each with the array's key, in file order.
 
     Other top-level values are checked and left out. Memory is bounded by the largest single element, at most
@@ -26,7 +28,7 @@ def array_elements(path: Path) -> Iterator[tuple[str, Any]]:
         SourceFault: not JSON, not an object, truncated, or an element above the bound.
     """
     try:
-        with path.open(encoding="utf-8-sig") as file:
+        with io.TextIOWrapper(open_stream(path), encoding="utf-8-sig") as file:
             yield from _Scanner(file).pairs()
     except OSError as error:
         raise SourceFault(

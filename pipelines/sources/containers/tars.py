@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterator
-from pathlib import Path
 
-from maskgen.io.tars import ReadAt, TarMember, slice_reader, tar_fault, walk
+from maskgen.io.storage.location import Location
+from maskgen.io.storage.reading import open_bytes
+from maskgen.io.tars import ReadAt, TarMember, tar_fault, walk
 
 from .gzips import ContainerFault, GzipStream
 
@@ -16,7 +16,7 @@ SPARSE_LEFT_OUT = (
 )
 
 
-def tar_members(path: Path) -> Iterator[tuple[TarMember, ReadAt]]:
+def tar_members(path: Location) -> Iterator[tuple[TarMember, ReadAt]]:
     """Every member of a tar file, gzip-compressed or not, with the function that reads its bytes.
 
     For gzip the offsets are those of the decompressed stream, and reading is cheap only going forward.
@@ -33,25 +33,23 @@ def tar_members(path: Path) -> Iterator[tuple[TarMember, ReadAt]]:
             finally:
                 stream.close()
         else:
-            with path.open("rb") as file:
-                end = os.fstat(file.fileno()).st_size
-                read_at = slice_reader(file.fileno())
-                for member in walk(read_at, str(path), end=end):
-                    yield member, read_at
+            with open_bytes(path) as file:
+                for member in walk(file.read_at, str(path), end=file.length()):
+                    yield member, file.read_at
     except ContainerFault as error:
         raise tar_fault(str(path), f"{error.reason}, {error.detail}") from error
     except OSError as error:
         raise tar_fault(str(path), str(error.strerror)) from error
 
 
-def is_gzip(path: Path) -> bool:
+def is_gzip(path: Location) -> bool:
     """Whether a file begins as gzip does, whatever its name.
 
     Raises:
         SourceFault: the file cannot be read.
     """
     try:
-        with path.open("rb") as file:
-            return file.read(2) == b"\x1f\x8b"
+        with open_bytes(path) as file:
+            return file.read_at(0, 2) == b"\x1f\x8b"
     except OSError as error:
         raise tar_fault(str(path), str(error.strerror)) from error

@@ -11,11 +11,12 @@ from __future__ import annotations
 import os
 import struct
 from collections.abc import Iterator
-from pathlib import Path
 from typing import NamedTuple
 
 from maskgen.errors import SourceFault
 from maskgen.io.checksum import crc32c
+from maskgen.io.storage.location import Location
+from maskgen.io.storage.reading import open_stream
 
 MAX_RECORD_BYTES = 1 << 28
 MAX_FIELDS = 200_000
@@ -45,15 +46,16 @@ def masked_crc32c(data: bytes) -> int:
     return (((crc >> 15) | (crc << 17)) + _MASK_DELTA) & 0xFFFFFFFF
 
 
-def records(path: Path) -> Iterator[Record]:
+def records(path: Location) -> Iterator[Record]:
     """Every record of a file, both checksums verified.
 
     Raises:
         SourceFault: naming the file, the record and its offset; also when the file cannot be read.
     """
     try:
-        with path.open("rb", buffering=1 << 20) as file:
-            end = os.fstat(file.fileno()).st_size
+        with open_stream(path) as file:
+            end = file.seek(0, os.SEEK_END)
+            file.seek(0)
             position, index = 0, 0
             while header := file.read(12):
                 length = _length(header, path, index, position, end)
@@ -74,7 +76,7 @@ def records(path: Path) -> Iterator[Record]:
         ) from error
 
 
-def _length(header: bytes, path: Path, index: int, position: int, end: int) -> int:
+def _length(header: bytes, path: Location, index: int, position: int, end: int) -> int:
     if len(header) < 12:
         raise _fault(path, index, position, "the file ends inside the record's header")
     length, crc = struct.unpack("<QL", header)
@@ -93,7 +95,7 @@ def _length(header: bytes, path: Path, index: int, position: int, end: int) -> i
     return int(length)
 
 
-def _fault(path: Path, index: int, position: int, cause: str) -> SourceFault:
+def _fault(path: Location, index: int, position: int, cause: str) -> SourceFault:
     return SourceFault(
         f"record {index} at byte {position} cannot be read",
         where=str(path),

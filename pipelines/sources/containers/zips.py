@@ -6,16 +6,16 @@ Layout after PKWARE's APPNOTE 6.3.10 (local header 4.3.7, central directory 4.3.
 
 from __future__ import annotations
 
-import os
 import stat
 import struct
 import zlib
 from collections.abc import Iterator
-from pathlib import Path
 from typing import NamedTuple
 
 from maskgen.errors import SourceFault
-from maskgen.io.tars import ReadAt, slice_reader
+from maskgen.io.storage.location import Location
+from maskgen.io.storage.reading import open_bytes
+from maskgen.io.tars import ReadAt
 from maskgen.types import ByteRef
 
 from .gzips import ContainerFault
@@ -40,16 +40,15 @@ class ZipMember(NamedTuple):
     plain: bool
 
 
-def zip_members(path: Path) -> Iterator[ZipMember]:
+def zip_members(path: Location) -> Iterator[ZipMember]:
     """The members in the order of the central directory, folders left out.
 
     Raises:
         SourceFault: the directory is truncated, inconsistent, encrypted or cannot be read.
     """
     try:
-        with path.open("rb") as file:
-            end = os.fstat(file.fileno()).st_size
-            yield from _central(slice_reader(file.fileno()), end, str(path))
+        with open_bytes(path) as file:
+            yield from _central(file.read_at, file.length(), str(path))
     except OSError as error:
         raise _fault(str(path), str(error.strerror)) from error
     except struct.error as error:
