@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 
 import numpy as np
 from numpy.typing import NDArray
@@ -12,6 +13,9 @@ from maskgen.types import Label
 
 from .dataset import Dataset
 from .shard import Shard
+
+_NAMED = {"folder": re.compile(r"^([^/]+)/"), "imagenet": re.compile(r"(?:^|/)(n\d{8})(?=[_/.])")}
+"""Where a class's name stands in the original path, by kind of source."""
 
 
 def read_labels(dataset: Dataset) -> NDArray[np.int64]:
@@ -60,3 +64,21 @@ def read_label(text: str | None) -> Label:
     if isinstance(value, list):
         return tuple(value)
     return value if isinstance(value, int) and not isinstance(value, bool) else None
+
+
+def read_class_names(dataset: Dataset) -> dict[int, str]:
+    """The name of each class by number: the folder (`--labels folder`) or wnid in its photos' original paths.
+
+    Empty where the paths do not tell: other sources, or a flat folder of photos.
+    """
+    pattern = _NAMED.get(dataset.manifest.identity["options"]["dataset"])
+    found: dict[int, str] = {}
+    for shard in dataset.shards if pattern else ():
+        rows = table.read(dataset.path / f"{shard.name}.parquet", ["path", "label"])
+        for path, text in zip(rows["path"].to_pylist(), rows["label"].to_pylist(), strict=True):
+            label = read_label(text)
+            if isinstance(label, int) and label >= 0:
+                name = pattern.search(path) if pattern else None
+                if name is None or found.setdefault(label, name[1]) != name[1]:
+                    return {}
+    return found if len(set(found.values())) == len(found) else {}

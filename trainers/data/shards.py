@@ -2,24 +2,20 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator
 from typing import Any, Protocol
 
 from maskgen.errors import UsageError
 from maskgen.loaders import DaliLoader, Dataset, open_dataset
 from maskgen.loaders.batch import Batch
-from maskgen.loaders.dataset.labels import read_label, read_labels
+from maskgen.loaders.dataset.labels import read_labels
 from maskgen.loaders.torch.loader import TorchLoader
-from maskgen.shards import naming, table
+from maskgen.shards import naming
 from maskgen.shards.subset import Subset
 
 from ..presets import Preset
 from ..presets.spec import options
 from ..settings import Settings
-
-_NAMED = {"folder": re.compile(r"^([^/]+)/"), "imagenet": re.compile(r"(?:^|/)(n\d{8})(?=[_/.])")}
-"""Where a class's name stands in the original path, by kind of source."""
 
 
 class Loader(Protocol):
@@ -117,24 +113,6 @@ def chosen_loader(settings: Settings) -> str:
     except ImportError:
         return "torch"
     return "dali"
-
-
-def read_class_names(dataset: Dataset) -> dict[int, str]:
-    """The name of each class by number: the folder (`--labels folder`) or wnid in its photos' original paths.
-
-    Empty where the paths do not tell: other sources, or a flat folder of photos.
-    """
-    pattern = _NAMED.get(dataset.manifest.identity["options"]["dataset"])
-    found: dict[int, str] = {}
-    for shard in dataset.shards if pattern else ():
-        rows = table.read(dataset.path / f"{shard.name}.parquet", ["path", "label"])
-        for path, text in zip(rows["path"].to_pylist(), rows["label"].to_pylist(), strict=True):
-            label = read_label(text)
-            if isinstance(label, int) and label >= 0:
-                name = pattern.search(path) if pattern else None
-                if name is None or found.setdefault(label, name[1]) != name[1]:
-                    return {}
-    return found if len(set(found.values())) == len(found) else {}
 
 
 def count_classes(dataset: Dataset) -> int:

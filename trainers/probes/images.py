@@ -16,11 +16,9 @@ from maskgen.errors import ImageFault, ShardFault, SourceFault, UsageError
 from maskgen.io.folders import walk_folder
 from maskgen.io.images.decode import Limits, decode
 from maskgen.loaders import Dataset, open_dataset
-from maskgen.loaders.dataset.labels import read_labels
+from maskgen.loaders.dataset.labels import read_class_names, read_labels
 from maskgen.loaders.reading.samples import SampleReader
 from maskgen.shards import naming
-
-from ..data.shards import read_class_names
 
 _ENDINGS = {".jpg", ".jpeg", ".png", ".webp"}
 _LIMITS = Limits(max_bytes=64 << 20, max_pixels=64_000_000, max_side=32_768)

@@ -10,7 +10,6 @@ import pytest
 import torch
 
 from maskgen.errors import UsageError
-from maskgen.loaders import open_dataset
 from maskgen.loaders.dataset.labels import read_labels
 from maskgen.trainers.data.shards import (
     chosen_loader,
@@ -18,7 +17,6 @@ from maskgen.trainers.data.shards import (
     open_data,
     open_loader,
     rank_batch,
-    read_class_names,
 )
 from maskgen.trainers.presets import find_preset, with_overrides
 from maskgen.trainers.settings import Settings
@@ -73,10 +71,6 @@ def test_more_than_the_batch_holds_is_refused_and_the_most_is_taken(
     assert f"--set {name}={most} or less" in caught.value.remedy
     assert rank_batch(with_overrides(smoke, {"batch_size": "18", name: str(most)}), how, 1) == 18
     assert rank_batch(replace(SIMSIAM, negatives=10, bn_groups=9), settings(shards), 1) == 8
-
-
-def test_classes_are_called_as_their_folders(shards: Path) -> None:
-    assert read_class_names(open_dataset(shards)) == {0: "astronaut", 1: "cat", 2: "coffee"}
 
 
 @pytest.mark.slow
