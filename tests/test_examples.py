@@ -65,7 +65,7 @@ def test_examples_stay_short() -> None:
 
 MODULES = [
     path.relative_to(ROOT).with_suffix("")
-    for folder in ("methods", "backgrounds", "io", "drawing")
+    for folder in ("methods", "backgrounds", "io", "drawing", "challenge")
     for path in sorted((ROOT / "maskgen" / folder).rglob("*.py"))
     if ">>>" in path.read_text()
 ]

@@ -24,6 +24,7 @@ COMMANDS = {
     "distill": "Teach a fast mask network what slow or noisy methods find; run again to resume.",
     "eval": "Masks against true masks: F, E, S, MAE, IoU.",
     "compare": "Several mask sets against one truth: a table, and a sheet of the images they disagree on.",
+    "challenge": "Test sets that exchange backgrounds, as ImageNet-9's, from labeled shards.",
     "export-onnx": "A U²-Net checkpoint as an ONNX model, checked against torch.",
     "bench": "How fast each part is on this machine, and which settings follow.",
     "doctor": "What is installed here, and how to install the rest.",

@@ -73,12 +73,13 @@ def claim_folder(
     return True
 
 
-def check_empty(folder: Path, holds: str) -> None:
+def check_empty(folder: Path, holds: str, remedy: str = "choose another --output") -> None:
     """Refuse a folder with anything visible in it.
 
     Args:
         folder: may be absent.
         holds: what it should hold if it is not empty, as ``run``.
+        remedy: what to do where it is not.
 
     Raises:
         UsageError: it is a file, or holds something.
@@ -87,5 +88,5 @@ def check_empty(folder: Path, holds: str) -> None:
         raise UsageError(
             f"the output folder is not empty and holds no {holds}",
             where=str(folder),
-            remedy="choose another --output",
+            remedy=remedy,
         )

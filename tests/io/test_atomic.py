@@ -180,3 +180,9 @@ def test_each_error_of_the_disk_has_a_remedy_of_its_own(number: int, told: str, 
         raise OSError(number, os.strerror(number))
     assert told in caught.value.remedy
     assert ("free space" in caught.value.remedy) is (number == errno.ENOSPC)
+
+
+def test_a_disk_is_synced_whole_and_a_folder_that_is_gone_is_told(tmp_path: Path) -> None:
+    atomic.sync_disk(tmp_path)
+    with pytest.raises(EnvironmentFault, match="cannot write"):
+        atomic.sync_disk(tmp_path / "gone")

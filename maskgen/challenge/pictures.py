@@ -1,0 +1,110 @@
+"""One photo's pictures as bytes: what a thread does."""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Callable, Generator, Iterable, Mapping
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass
+from typing import NamedTuple, TypeVar
+
+from ..config.run_config import RunConfig
+from ..io.images.encode import encode_jpeg, encode_photo_png
+from ..shards import naming
+from ..shards.sample import Encoded, SampleId
+from ..types import RGB, HardMask
+from .photos import Photos
+from .shard_sets import encode
+from .variants import VARIANTS, render
+
+T = TypeVar("T")
+R = TypeVar("R")
+
+
+class Made(NamedTuple):
+    """A photo's pictures.
+
+    Args:
+        number: of the photo.
+        mask: (S, S) bool.
+        files: each picture's bytes, by variant.
+        members: each picture as a sample of shards, by variant; none where no shards are written.
+        sha256: of the bytes that the photo was decoded from.
+    """
+
+    number: int
+    mask: HardMask
+    files: dict[str, bytes]
+    members: dict[str, Encoded]
+    sha256: str
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Maker:
+    """Makes photos into pictures; safe to share among threads.
+
+    Args:
+        photos: reads them.
+        samples: key, label and path, by number.
+        mixed: whose background each photo gets, by number and variant.
+        config: as of a run that made the pictures.
+        shards: whether samples of shards are made too.
+    """
+
+    photos: Photos
+    samples: Mapping[int, SampleId]
+    mixed: Mapping[int, Mapping[str, int]]
+    config: RunConfig
+    shards: bool
+
+    def make(self, number: int) -> Made:
+        """All pictures of a photo.
+
+        Raises:
+            ShardFault: it, or one that it gets a background of, is damaged.
+        """
+        scene, sha256 = self.photos.read(number)
+        pictures = {
+            variant: render(variant, scene, self._background(self.mixed[number].get(variant)))
+            for variant in VARIANTS
+        }
+        if not self.shards:
+            files = {variant: encode_picture(picture, self.config) for variant, picture in pictures.items()}
+            return Made(number, scene.mask, files, {}, sha256)
+        members = {
+            variant: encode(self.samples[number], picture, scene.mask, self.config)
+            for variant, picture in pictures.items()
+        }
+        files = {variant: encoded.members[0][1] for variant, encoded in members.items()}
+        return Made(number, scene.mask, files, members, sha256)
+
+    def _background(self, number: int | None) -> RGB | None:
+        return None if number is None else self.photos.read(number).scene.background
+
+
+def encode_picture(picture: RGB, config: RunConfig) -> bytes:
+    """The bytes of an (H, W, 3) uint8 picture, the same as in shards."""
+    if config.photo_format == naming.LOSSLESS_PHOTO:
+        return encode_photo_png(picture)
+    return encode_jpeg(picture, config.jpeg_quality)
+
+
+def map_threads(function: Callable[[T], R], items: Iterable[T], threads: int) -> Generator[R, None, None]:
+    """The results in the items' order, a few at a time in memory.
+
+    Example:
+        >>> from maskgen.challenge.pictures import map_threads
+        >>> list(map_threads(abs, [-1, 2, -3], threads=2))
+        [1, 2, 3]
+    """
+    pool = ThreadPoolExecutor(threads)
+    waiting: deque[Future[R]] = deque()
+    try:
+        for item in items:
+            waiting.append(pool.submit(function, item))
+            if len(waiting) > 2 * threads:
+                yield waiting.popleft().result()
+        while waiting:
+            yield waiting.popleft().result()
+    finally:
+        pool.shutdown(cancel_futures=True)

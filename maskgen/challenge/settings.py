@@ -1,0 +1,63 @@
+"""What a challenge is made with; everything here shapes its pictures."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from ..config.bounds import at_least, between
+from ..config.options import option
+
+WAYS = ("both", "folders", "shards")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Settings:
+    """Options of `maskgen challenge`."""
+
+    seed: int = option(
+        0,
+        "Seed of which background each photo gets.  [default: 0]",
+        group="settings",
+        bounds=between(0, 2**63 - 1),
+    )
+    side: int = option(
+        224, "Side of the square pictures, px.", group="settings", bounds=between(16, 2048), unit="px"
+    )
+    per_class: int = option(
+        0,
+        "Draw this many photos of each class at most, 2 or more (0: all).",
+        group="settings",
+        bounds=at_least(0),
+    )
+    min_confidence: float = option(
+        0.0,
+        "Leave photos out whose masks are trusted less (0: trust all).",
+        group="settings",
+        bounds=between(0, 1),
+    )
+    write: str = option(
+        "both",
+        "folders: VARIANT/val/CLASS/KEY.png, as ImageNet-9 has them; shards: a data set for each variant, "
+        "as maskgen run writes them.",
+        group="output",
+        choices=WAYS,
+    )
+    photo_format: str = option(
+        "png",
+        "png: exact pixels, so that black is black; jpg: quality 95, a quarter of the bytes.",
+        group="output",
+        choices=("png", "jpg"),
+    )
+    shard_size: int = option(
+        500, "Photos that are finished together, and of a shard.", group="output", bounds=between(1, 100_000)
+    )
+
+    @property
+    def folders(self) -> bool:
+        """Whether folders of pictures are written."""
+        return self.write != "shards"
+
+    @property
+    def shards(self) -> bool:
+        """Whether shards are written."""
+        return self.write != "folders"

@@ -1,0 +1,69 @@
+from __future__ import annotations
+
+import threading
+import time
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from challenge_kit import DRAWINGS, SETTINGS
+
+from maskgen.challenge.photos import Photos
+from maskgen.challenge.pictures import Maker, encode_picture, map_threads
+from maskgen.challenge.shard_sets import config_of
+from maskgen.challenge.variants import MIXED, VARIANTS
+from maskgen.io.images.stored import decode_photo
+from maskgen.loaders import Dataset
+from maskgen.shards.sample import SampleId
+
+
+@pytest.mark.parametrize("photo_format", ["png", "jpg"])
+def test_folders_and_shards_get_the_same_bytes(photo_format: str, drawn: Dataset) -> None:
+    config = config_of(drawn, replace(SETTINGS, photo_format=photo_format))
+    samples = {n: SampleId(one.key, one.label, one.key) for n, one in enumerate(DRAWINGS)}
+    mixed = {key: dict(zip(MIXED, (1, 4, 8), strict=True)) for key in samples}
+    photos = Photos(drawn, SETTINGS.side)
+    made, plain = (Maker(photos, samples, mixed, config, shards).make(2) for shards in (True, False))
+    photos.close()
+    assert made.files == plain.files
+    assert not plain.members
+    for variant in VARIANTS:
+        assert made.members[variant].members[0] == (photo_format, made.files[variant])
+    for variant, donor in mixed[2].items():
+        level = int(decode_photo(made.files[variant])[0, 0, 0])
+        assert abs(level - 10 * DRAWINGS[donor].number) <= (2 if photo_format == "jpg" else 0)
+
+
+def test_a_png_keeps_every_level(drawn: Dataset) -> None:
+    noise = np.random.default_rng(0).integers(0, 256, (9, 7, 3), dtype=np.uint8)
+    assert (decode_photo(encode_picture(noise, config_of(drawn, SETTINGS))) == noise).all()
+
+
+def test_results_come_in_order_and_few_wait() -> None:
+    begun: list[int] = []
+
+    def slowly(number: int) -> int:
+        begun.append(number)
+        time.sleep(0.002 * (number % 3))
+        return number
+
+    results = map_threads(slowly, range(40), threads=3)
+    assert [next(results) for _ in range(5)] == list(range(5))
+    assert len(begun) <= 5 + 2 * 3 + 1
+    assert list(results) == list(range(5, 40))
+
+
+def test_an_error_ends_the_work_and_no_thread_stays() -> None:
+    before = threading.active_count()
+    begun: list[int] = []
+
+    def fails(number: int) -> int:
+        begun.append(number)
+        if number == 3:
+            raise OSError("gone")
+        return number
+
+    with pytest.raises(OSError, match="gone"):
+        list(map_threads(fails, range(1000), threads=2))
+    assert len(begun) < 20
+    assert threading.active_count() == before
