@@ -47,7 +47,7 @@ def find_weights(
 
     Args:
         name: of the method.
-        options: `weights` is a path or an https:// address; empty for those that come with maskgen or are
+        options: `weights` is a path or an address; empty for those that come with maskgen or are
             known by the method's name.
         sha256: hex digest that given weights must have; needed for an address.
         accept_license: whether a license that forbids commercial use is accepted.

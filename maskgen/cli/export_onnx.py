@@ -28,7 +28,7 @@ class ExportOptions:
     """Options of `maskgen export-onnx`."""
 
     method: str = option(MISSING, "Which network.", choices=("u2net", "u2netp"))
-    weights: str = option(MISSING, "Its checkpoint, a path or an https:// address.")
+    weights: str = option(MISSING, "Its checkpoint, a path or an address.")
     weights_sha256: str = option("", "SHA-256 that the checkpoint must have; needed for an address.")
     output: NewFile = option(MISSING, "The ONNX file to write.")
     side: int = option(320, "Side of the input, px.", bounds=between(32, 2048), unit="px")

@@ -56,7 +56,7 @@ class RunConfig:
     )
     weights: str = option(
         "",
-        "Checkpoint of a learned method, a path or an https:// address; its SHA-256 is part of the "
+        "Checkpoint of a learned method: a path, or an https:// or s3:// address; its SHA-256 is part of the "
         "fingerprint. Those that `maskgen weights list` names are fetched without it.",
         group="masks",
         result=False,

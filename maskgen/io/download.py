@@ -1,4 +1,4 @@
-"""Weights by address: https only, of a known SHA-256, kept in a cache folder."""
+"""Weights by address: https or an object store, of a known SHA-256, kept in a cache folder."""
 
 from __future__ import annotations
 
@@ -18,6 +18,9 @@ from typing import IO, Any
 
 from ..errors import EnvironmentFault, UsageError
 from .atomic import PartialFile, file_sha256, folder_lock, fsync_folder, make_folder, sweep_partials
+from .storage.address import names_object, parse_address
+from .storage.location import open_location
+from .storage.nearby import object_parts
 
 MAX_BYTES = 4 << 30
 TIMEOUT_S = 30.0
@@ -39,7 +42,7 @@ def weights_file(weights: str, sha256: str = "", progress: Progress | None = Non
     """The local file of weights given by path or address.
 
     Args:
-        weights: a path, or an https:// address.
+        weights: a path, an https:// address, or one in an object store.
         sha256: hex digest that the file must have; needed for an address.
         progress: told how far a download is.
 
@@ -93,7 +96,8 @@ def fetch(
     again.
 
     Args:
-        address: https://...; http:// only of this machine itself (a mirror behind a tunnel).
+        address: https://..., s3://..., gs://... or az://...; http:// only of this machine itself (a mirror
+            behind a tunnel).
         sha256: hex digest of the content.
         folder: the cache, `cache_folder()` by default.
         max_bytes: refuse more than this.
@@ -103,7 +107,7 @@ def fetch(
         UsageError: a refused or wrong address, no or a wrong SHA-256, a file that is too large.
         EnvironmentFault: no connection, one that broke off, or a full disk.
     """
-    _require_safe(address)
+    _require_known(address)
     if not sha256:
         raise UsageError(
             "weights from an address need their SHA-256",
@@ -149,7 +153,7 @@ def fetch_to(final: Path, address: str, wanted: Wanted, progress: Progress | Non
         UsageError: a refused or wrong address, a file that is too large or another one.
         EnvironmentFault: no connection, one that broke off, or a full disk.
     """
-    _require_safe(address)
+    _require_known(address)
     make_folder(final.parent)
     with folder_lock(final.parent, lambda: progress(0, 0) if progress else None):
         if final.is_file() and file_sha256(final) == wanted.sha256:
@@ -182,6 +186,14 @@ def _require_same(address: str, partial: PartialFile, wanted: Wanted) -> None:
 
 def _receive(address: str, partial: PartialFile, max_bytes: int, progress: Progress | None) -> None:
     """Bring the whole file, in several pieces where the connection breaks and the server can go on."""
+    if names_object(address):
+        expected, parts = object_parts(open_location(address), "the weights file")
+        _require_size(address, expected, max_bytes)
+        for part in parts:
+            partial.write(part)
+            if progress:
+                progress(partial.size, expected)
+        return
     for attempt in range(ATTEMPTS):
         begun = partial.size
         can_resume = False
@@ -273,6 +285,13 @@ def _opener(address: str) -> urllib.request.OpenerDirector:
     return urllib.request.build_opener(*handlers)
 
 
+def _require_known(address: str) -> None:
+    if names_object(address):
+        parse_address(address)
+    else:
+        _require_safe(address)
+
+
 def _require_safe(address: str, *, from_loopback: bool = True) -> None:
     parts = urllib.parse.urlsplit(address)
     scheme_fits = parts.scheme == "https" or (
@@ -282,7 +301,7 @@ def _require_safe(address: str, *, from_loopback: bool = True) -> None:
         raise UsageError(
             "weights are fetched from https:// addresses only",
             where=hide_secrets(address),
-            remedy="give an https:// address, or the path of a file",
+            remedy="give an https:// address, one in an object store, or the path of a file",
         )
     if parts.username or parts.password:
         raise UsageError(

@@ -13,6 +13,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from faulty_store import FaultyStore
 from file_server import Server, serving
 
 from maskgen.errors import EnvironmentFault, UsageError
@@ -285,3 +286,36 @@ def test_a_killed_download_leaves_no_file_and_keeps_nobody_waiting(server: Serve
     server.go_on.set()
     assert fetch_to(place, address, Wanted(SHA256)).read_bytes() == WEIGHTS
     assert names(tmp_path) == [place.name]
+
+
+def test_weights_in_an_object_store_are_fetched_once(faulty_store: FaultyStore, tmp_path: Path) -> None:
+    faulty_store.objects["models/u2netp.pth"] = WEIGHTS
+    faulty_store.faults += [("GET", "u2netp.pth", "cut"), ("GET", "u2netp.pth", "503")]
+    told: list[tuple[int, int]] = []
+    address = "s3://bucket/models/u2netp.pth"
+    path = fetch(address, SHA256, tmp_path, progress=lambda *given: told.append(given))
+    assert path.read_bytes() == WEIGHTS
+    assert path.name.startswith("u2netp-")
+    assert told[-1] == (len(WEIGHTS), len(WEIGHTS))
+    faulty_store.log.clear()
+    assert fetch(address, SHA256, tmp_path) == path
+    assert not faulty_store.log
+
+
+def test_weights_that_a_store_has_not_or_has_others_of_are_refused(
+    faulty_store: FaultyStore, tmp_path: Path
+) -> None:
+    faulty_store.objects["u2netp.pth"] = WEIGHTS[::-1]
+    for address, words in (
+        ("s3://bucket/u2netp.pth", "do not have the hash"),
+        ("s3://bucket/absent.pth", "the weights file is not there: s3://bucket/absent.pth"),
+        ("s3://me:word@bucket/u2netp.pth", "an address holds credentials"),
+    ):
+        with pytest.raises(UsageError, match=words) as caught:
+            fetch(address, SHA256, tmp_path)
+        assert "word" not in str(caught.value).replace("AWS_", "")
+    with pytest.raises(UsageError, match="larger than 9 bytes"):
+        fetch("s3://bucket/u2netp.pth", SHA256, tmp_path, max_bytes=9)
+    with pytest.raises(UsageError, match="need their SHA-256"):
+        weights_file("gs://bucket/u2netp.pth")
+    assert names(tmp_path) == []

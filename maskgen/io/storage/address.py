@@ -37,6 +37,17 @@ def is_address(path: object) -> bool:
     return isinstance(path, str) and _ADDRESS.match(path) is not None
 
 
+def names_object(text: str) -> bool:
+    """Whether a text is an address in an object store, and not one of the web.
+
+    Example:
+        >>> from maskgen.io.storage.address import names_object
+        >>> names_object("s3://bucket/u2netp.pth"), names_object("https://example.org/u2netp.pth")
+        (True, False)
+    """
+    return text.partition("://")[0] in _SCHEMES and is_address(text)
+
+
 def parse_address(text: str) -> Address:
     """The bucket and the key of an address.
 

@@ -9,8 +9,8 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 from ..atomic import disk_errors
-from .location import Location, ObjectLocation
-from .reading import AT_A_TIME, MOST_BYTES, open_stream
+from .location import Location, ObjectLocation, not_there
+from .reading import AT_A_TIME, MOST_BYTES, open_stream, read_parts
 
 
 @contextlib.contextmanager
@@ -35,6 +35,25 @@ def nearby(folder: Location, names: Iterable[str]) -> Iterator[Path]:
         with ThreadPoolExecutor(AT_A_TIME) as pool:
             list(pool.map(lambda name: copy_to(folder / name, near / name), names))
         yield near
+
+
+def object_parts(place: Location, what: str) -> tuple[int, Iterator[bytes]]:
+    """The size of a file in bytes, and its content in parts.
+
+    Args:
+        place: of the file.
+        what: it is, for the error.
+
+    Raises:
+        UsageError: it is not there, nor the bucket perhaps.
+        OSError: it cannot be read, or was changed meanwhile.
+        EnvironmentFault: the store cannot be reached or refuses.
+    """
+    try:
+        size = place.stat().st_size
+    except FileNotFoundError as error:
+        raise not_there(place, what, "check its address") from error
+    return size, read_parts(place, size)
 
 
 def copy_to(place: Location, path: Path) -> bool:
