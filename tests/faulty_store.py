@@ -14,6 +14,7 @@ import urllib.parse
 from collections import Counter
 from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
 from typing import Any
 from xml.sax.saxutils import escape, unescape
 
@@ -56,6 +57,12 @@ class FaultyStore:
     @property
     def url(self) -> str:
         return f"http://127.0.0.1:{self.server.server_port}"
+
+    def upload(self, folder: Path, prefix: str) -> None:
+        """Copy a folder and all below it."""
+        for path in folder.rglob("*"):
+            if path.is_file():
+                self.objects[f"{prefix}/{path.relative_to(folder).as_posix()}"] = path.read_bytes()
 
     def close(self) -> None:
         self.over.set()

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterator, Sequence
-from pathlib import Path
 
 from maskgen.errors import ShardFault, SourceFault, UsageError
 from maskgen.io.folders import walk_folder
-from maskgen.io.regular import open_regular
-from maskgen.io.tars import TarMember, slice_reader, walk
+from maskgen.io.storage.location import Location, ObjectLocation, file_sizes, not_there
+from maskgen.io.storage.reading import open_bytes
+from maskgen.io.tars import TarMember, walk
 from maskgen.shards import naming
 from maskgen.shards.sealed_json import MEND
 
@@ -20,7 +19,7 @@ _ARCHIVES_KEPT = 4
 _INPUT = ("photos", "<the run's --input, or its folder when that was one file>")
 
 
-def find_photos(folder: Path, shards: Sequence[Paths]) -> Iterator[Place]:
+def find_photos(folder: Location, shards: Sequence[Paths]) -> Iterator[Place]:
     """Where the photo of each sample lies.
 
     The tables name the path that each photo had below the input of the run: a file, a member of a tar, or a
@@ -35,7 +34,10 @@ def find_photos(folder: Path, shards: Sequence[Paths]) -> Iterator[Place]:
     Raises:
         ShardFault: a photo is missing, or found twice.
         UsageError: no such folder.
+        EnvironmentFault: the object store cannot be reached or refuses.
     """
+    if isinstance(folder, ObjectLocation) and not folder.is_dir():
+        raise not_there(folder, "the folder of the originals", "give the run's --input")
     if not folder.is_dir():
         raise UsageError(
             "photos must be a folder", where=str(folder), remedy="give the folder of the originals"
@@ -52,7 +54,7 @@ def find_photos(folder: Path, shards: Sequence[Paths]) -> Iterator[Place]:
         yield from _by_key(folder, shards, first)
 
 
-def files_of(path: Path, inner: TarMember | None = None) -> Iterator[TarMember]:
+def files_of(path: Location, inner: TarMember | None = None) -> Iterator[TarMember]:
     """The plain files of an uncompressed tar, or of a tar in it.
 
     What follows a cut behind a whole file is missing.
@@ -61,10 +63,9 @@ def files_of(path: Path, inner: TarMember | None = None) -> Iterator[TarMember]:
         ShardFault: it cannot be read, is damaged or hostile, or ends inside a file.
     """
     try:
-        with os.fdopen(open_regular(path), "rb") as file:
-            start, size = (inner.offset, inner.size) if inner else (0, os.fstat(file.fileno()).st_size)
-            read_at = slice_reader(file.fileno())
-            for member in walk(read_at, path.name, start=start, end=start + size, marked=False):
+        with open_bytes(path) as file:
+            start, size = (inner.offset, inner.size) if inner else (0, file.length())
+            for member in walk(file.read_at, path.name, start=start, end=start + size, marked=False):
                 if member.plain:
                     yield member
     except (SourceFault, OSError) as error:
@@ -79,7 +80,7 @@ def files_of(path: Path, inner: TarMember | None = None) -> Iterator[TarMember]:
 class _Archives:
     """Places by path; the names in the last few archives and folders are remembered."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Location) -> None:
         self._folder = folder
         self._known: dict[str, dict[str, Place]] = {}
 
@@ -111,11 +112,10 @@ class _Archives:
             if (self._folder / archive).is_file():
                 return self._inside(archive, "/".join(parts[count:]))
         try:
-            with os.scandir(self._folder / head) as scan:
-                files = [(item.name, item.stat().st_size) for item in scan if item.is_file()]
+            files = file_sizes(self._folder / head if head else self._folder)
         except OSError:
             return {}
-        return {name: Place(f"{head}/{name}" if head else name, 0, size) for name, size in files}
+        return {name: Place(f"{head}/{name}" if head else name, 0, size) for name, size in files.items()}
 
     def _inside(self, archive: str, inner: str) -> dict[str, Place]:
         """The members below the folder `inner` of an archive, or of the archive `inner` in it."""
@@ -148,8 +148,8 @@ def _safe(path: str) -> str:
     return path
 
 
-def _by_key(folder: Path, shards: Sequence[Paths], first: str) -> Iterator[Place]:
-    tars = sorted(folder / entry.name for entry in walk_folder(folder) if entry.name.endswith(".tar"))
+def _by_key(folder: Location, shards: Sequence[Paths], first: str) -> Iterator[Place]:
+    tars = [entry.name for entry in walk_folder(folder) if entry.name.endswith(".tar")]
     if not tars:
         raise ShardFault(
             "the originals are not here",
@@ -158,15 +158,15 @@ def _by_key(folder: Path, shards: Sequence[Paths], first: str) -> Iterator[Place
             arguments=[_INPUT],
         )
     found: dict[str, Place] = {}
-    for path in tars:
-        for key, member in _photo_members(path):
+    for name in tars:
+        for key, member in _photo_members(folder / name):
             if key in found:
                 raise ShardFault(
                     "two photos have one key",
-                    where=f"{key} in {found[key].file} and {path.relative_to(folder)}",
+                    where=f"{key} in {found[key].file} and {name}",
                     remedy="keep each data set in a folder of its own",
                 )
-            found[key] = Place(path.relative_to(folder).as_posix(), member.offset, member.size)
+            found[key] = Place(name, member.offset, member.size)
     for paths in shards:
         for key in paths.keys.to_pylist():
             if key not in found:
@@ -179,7 +179,7 @@ def _by_key(folder: Path, shards: Sequence[Paths], first: str) -> Iterator[Place
             yield found[key]
 
 
-def _photo_members(path: Path) -> Iterator[tuple[str, TarMember]]:
+def _photo_members(path: Location) -> Iterator[tuple[str, TarMember]]:
     """The key of each sample of a WebDataset tar, made safe, and its photo.
 
     The first of jpg, jpeg, png, webp.

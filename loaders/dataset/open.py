@@ -11,6 +11,7 @@ from pathlib import Path
 import numpy as np
 
 from maskgen.errors import UsageError
+from maskgen.io.storage.location import open_location
 from maskgen.shards.manifest import Manifest
 from maskgen.shards.subset import Subset
 
@@ -52,9 +53,10 @@ def open_dataset(
         path: the folder, or its address in an object store (``s3://bucket/prefix``, ``gs://...``).
         allow_incomplete: accept a run that has not ended; files it has not committed yet are left alone.
         check_hashes: also compare the SHA-256 of every tar, and of every photo with `photos`.
-        photos: for shards without photos (layout sidecar): the folder of the originals, which is what the run
-            had as --input. The photo of every sample is found now, by the path in its table, or by key where
-            the tars were renamed; a few photos of each shard are compared with their masks' sizes.
+        photos: for shards without photos (layout sidecar): the folder of the originals, or its address, which
+            is what the run had as --input. The photo of every sample is found now, by the path in its table,
+            or by key where the tars were renamed; a few photos of each shard are compared with their masks'
+            sizes.
         unfit_photos: what to do about originals that are no upright plain JPEG of the size their mask was
             made for: ``refuse`` to open, or ``drop`` their samples.
         cache: a folder on a local disk that tars are fetched into when they are needed, checked by size and
@@ -93,7 +95,11 @@ def _joined(dataset: Dataset, photos: str | Path | None, *, check_hashes: bool, 
     for shard in dataset.shards if check_hashes else ():
         with dataset.descriptor(shard):  # a remote one is fetched, and checked on its way
             check_hash(dataset.tar(shard), shard.sha256)
-    return dataset if photos is None else join(dataset, Path(photos), check_hashes=check_hashes, drop=drop)
+    return (
+        dataset
+        if photos is None
+        else join(dataset, open_location(photos), check_hashes=check_hashes, drop=drop)
+    )
 
 
 def as_dataset(given: Dataset | str | os.PathLike[str]) -> Dataset:

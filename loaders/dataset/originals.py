@@ -9,7 +9,6 @@ import os
 from array import array
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -22,7 +21,7 @@ from maskgen.io.arrow import array_of, flags_of, scalar_of, to_integers
 from maskgen.io.checksum import crc32c
 from maskgen.io.images.header import read_header
 from maskgen.io.regular import open_regular
-from maskgen.io.storage.location import Location
+from maskgen.io.storage.location import Location, ObjectLocation
 from maskgen.shards import table
 
 from ..storage.open_files import OpenFiles
@@ -105,7 +104,7 @@ class Photos:
     """
 
     def __init__(
-        self, folder: Path, places: Iterable[Place], checksums: NDArray[np.uint32] | None = None
+        self, folder: Location, places: Iterable[Place], checksums: NDArray[np.uint32] | None = None
     ) -> None:
         self.folder = folder
         self._checksums = checksums
@@ -127,7 +126,13 @@ class Photos:
         return len(self._file)
 
     def _open(self) -> None:
-        self._descriptors = OpenFiles(lambda number: open_regular(self.folder / self.files[number]))
+        self._descriptors = OpenFiles(self._open_file)
+
+    def _open_file(self, number: int) -> int:
+        place = self.folder / self.files[number]
+        if isinstance(place, ObjectLocation):
+            raise TypeError(f"{place} is no file")  # its bytes are asked for, see `_bytes`
+        return open_regular(place)
 
     def __getstate__(self) -> dict[str, Any]:
         return {k: v for k, v in self.__dict__.items() if k != "_descriptors"}
@@ -187,16 +192,28 @@ class Photos:
             ImageFault: it is no longer an upright plain JPEG of that size, ends early, or has other bytes
                 than when its mask was made.
             OSError: the file cannot be read.
+            EnvironmentFault: the object store cannot be reached or refuses.
         """
-        data = np.empty(int(self._size[sample]), np.uint8)
-        with self._descriptors.use(int(self._file[sample])) as descriptor:
-            count = os.preadv(descriptor, [data.data], int(self._offset[sample]))
-        if count < len(data):
-            raise ImageFault("truncated", f"{count} of {len(data)} bytes")
+        data = self._bytes(sample)
+        if len(data) < self._size[sample]:
+            raise ImageFault("truncated", f"{len(data)} of {self._size[sample]} bytes")
         check_photo(data.tobytes(), size)
         if self._checksums is not None and crc32c(data) != self._checksums[sample]:
             raise ImageFault("other-bytes", "another CRC-32C than the table records")
         return data
+
+    def _bytes(self, sample: int) -> NDArray[np.uint8]:
+        """As many bytes of a photo as there are; of an object store by one request."""
+        file, offset, size = (int(column[sample]) for column in (self._file, self._offset, self._size))
+        if isinstance(self.folder, ObjectLocation):
+            place = self.folder / self.files[file]
+            return np.frombuffer(place.bucket.read(place.key, offset, max(1, size)).data, np.uint8)[
+                :size
+            ].copy()
+        data = np.empty(size, np.uint8)
+        with self._descriptors.use(file) as descriptor:
+            count = os.preadv(descriptor, [data.data], offset)
+        return data[:count]
 
 
 def check_photo(data: bytes, size: tuple[int, int]) -> None:

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import hashlib
 from dataclasses import replace
-from pathlib import Path
 
 import numpy as np
 
 from maskgen.errors import UsageError
+from maskgen.io.storage.location import Location
 from maskgen.shards import naming
 
 from .dataset import Dataset
@@ -17,7 +17,7 @@ from .originals import Paths, Photos, join_checksums, read_paths
 from .shard import Shard, numbered
 
 
-def join(dataset: Dataset, folder: Path, *, check_hashes: bool, drop: bool) -> Dataset:
+def join(dataset: Dataset, folder: Location, *, check_hashes: bool, drop: bool) -> Dataset:
     """A sidecar data set with the photos of its samples, see `open_dataset`.
 
     Raises:
@@ -47,7 +47,7 @@ def join(dataset: Dataset, folder: Path, *, check_hashes: bool, drop: bool) -> D
     return replace(dataset, shards=shards, firsts=firsts, fingerprint=digest, photos=found)
 
 
-def _paths_of(folder: Path, shard: Shard) -> Paths:
+def _paths_of(folder: Location, shard: Shard) -> Paths:
     """What the table says of those samples of a shard that the data set has."""
     paths = read_paths(folder, shard.name)
     if len(paths.keys) == len(shard.keys):

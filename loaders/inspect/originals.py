@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterable
-from pathlib import Path
 
 import numpy as np
 
 from maskgen.errors import ImageFault, ShardFault
 from maskgen.io.images.decode import Limits, decode
 from maskgen.io.storage.location import Location
+from maskgen.io.storage.reading import open_bytes
 from maskgen.shards.record import Record
 from maskgen.types import RGB
 
@@ -21,13 +21,13 @@ _LIMITS = Limits(max_bytes=1 << 28, max_pixels=1 << 28, max_side=1 << 16)
 
 
 def read_originals(
-    data: Location, photos: Path, wanted: Iterable[tuple[Record, tuple[int, ...]]]
+    data: Location, photos: Location, wanted: Iterable[tuple[Record, tuple[int, ...]]]
 ) -> dict[str, RGB]:
     """The photos that masks were made of.
 
     Args:
         data: the folder of the shards, or its address.
-        photos: the folder of the originals.
+        photos: the folder of the originals, or its address.
         wanted: for each shard the places of samples in it.
 
     Returns:
@@ -36,6 +36,7 @@ def read_originals(
     Raises:
         ShardFault: a photo is missing, cannot be decoded, or is not the one that the mask was made from.
         UsageError: no such folder.
+        EnvironmentFault: the object store cannot be reached or refuses.
     """
     parts = []
     for record, places in wanted:
@@ -49,10 +50,9 @@ def read_originals(
     }
 
 
-def _decode(photos: Path, key: str, place: Place, sha256: str) -> RGB:
-    with (photos / place.file).open("rb") as file:
-        file.seek(place.offset)
-        data = file.read(place.size)
+def _decode(photos: Location, key: str, place: Place, sha256: str) -> RGB:
+    with open_bytes(photos / place.file) as file:
+        data = file.read_at(place.offset, place.size)
     where = f"{key} in {photos / place.file}"
     if hashlib.sha256(data).hexdigest() != sha256:
         raise ShardFault(

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ..errors import UsageError
@@ -23,7 +22,7 @@ def find_recipe(name: str) -> Recipe:
     return as_recipe(name)
 
 
-def open_with_photos(data: Location, photos: Path | None) -> Dataset:
+def open_with_photos(data: Location, photos: Location | None) -> Dataset:
     """A data set with at least one photo to show.
 
     Raises:
@@ -35,7 +34,9 @@ def open_with_photos(data: Location, photos: Path | None) -> Dataset:
 
     from ..shards import naming
 
-    dataset = open_dataset(str(data), photos=photos, cache=cache_for(str(data)))
+    dataset = open_dataset(
+        str(data), photos=None if photos is None else str(photos), cache=cache_for(str(data))
+    )
     if naming.stored_ext(naming.PHOTO, dataset.members) not in dataset.members and photos is None:
         raise UsageError(
             "the shards hold no photos (layout sidecar)",

@@ -144,7 +144,7 @@ def digest_of(data: bytes) -> str:
     return hashlib.sha256(data).hexdigest()
 
 
-def read_all(shards: Path, folder: Path, **options: object) -> dict[str, bytes]:
+def read_all(shards: Path, folder: Path | str, **options: object) -> dict[str, bytes]:
     dataset = open_dataset(shards, photos=folder, **options)  # type: ignore[arg-type]
     reader = SampleReader(dataset, ("jpg",))
     taken = reader.take(np.arange(dataset.samples), ("jpg",))

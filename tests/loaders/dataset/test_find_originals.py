@@ -8,8 +8,11 @@ import tarfile
 from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
 import pytest
+from faulty_store import FaultyStore
 from photo_folders import (
+    LAYOUTS,
     Original,
     archive,
     expected,
@@ -21,9 +24,10 @@ from photo_folders import (
     write_sidecar,
 )
 
-from maskgen.errors import ShardFault, UsageError
+from maskgen.errors import MaskgenError, ShardFault, UsageError
 from maskgen.loaders.dataset.find_originals import files_of
 from maskgen.loaders.dataset.open import open_dataset
+from maskgen.loaders.reading.samples import SampleReader
 
 
 def test_order_of_the_originals_does_not_matter(tmp_path: Path) -> None:
@@ -41,6 +45,25 @@ def test_renamed_and_redistributed_tars_are_joined_by_key(tmp_path: Path) -> Non
     assert read_all(write_sidecar(tmp_path / "s", photos), tmp_path / "o", check_hashes=True) == expected(
         photos
     )
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("layout", ["files", "tars in a tar", "renamed"])
+def test_originals_at_an_address_are_found_and_read(
+    tmp_path: Path, layout: str, faulty_store: FaultyStore
+) -> None:
+    photos = originals(12, LAYOUTS.get(layout, in_tars))
+    lie = [replace(one, path=f"new/x{i % 3}.tar/{one.key}.jpg") for i, one in enumerate(photos)]
+    write_originals(tmp_path / "o", lie if layout == "renamed" else photos)
+    faulty_store.upload(tmp_path / "o", "o")
+    shards = write_sidecar(tmp_path / "s", photos)
+    assert read_all(shards, "s3://bucket/o", check_hashes=True) == expected(photos)
+    with pytest.raises(UsageError, match="the folder of the originals is not there: s3://bucket/gone"):
+        open_dataset(shards, photos="s3://bucket/gone")
+    dataset = open_dataset(shards, photos="s3://bucket/o")
+    faulty_store.objects = {key: data[:-99999] for key, data in faulty_store.objects.items()}
+    with pytest.raises(MaskgenError, match="not the one that its mask was made from"):
+        SampleReader(dataset, ("jpg",)).take(np.arange(12), ("jpg",))
 
 
 def test_files_agrees_with_tarfile_on_odd_archives(tmp_path: Path) -> None:

@@ -7,11 +7,13 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from faulty_store import FaultyStore
 from photo_folders import Original, originals, photo, write_originals, write_sidecar
 from PIL import Image
 
 from maskgen.drawing.contact_sheet import spread
 from maskgen.errors import ShardFault
+from maskgen.io.storage.location import ObjectLocation
 from maskgen.loaders.inspect.originals import read_originals
 from maskgen.shards import manifest
 
@@ -47,6 +49,20 @@ def test_photos_in_tars(tmp_path: Path) -> None:
     shards = write_sidecar(tmp_path / "shards", files)
     found = read_originals(shards, tmp_path / "photos", spread(manifest.read(shards), 6))
     assert {key: picture.shape[:2] for key, picture in found.items()} == {one.key: one.size for one in files}
+
+
+def test_photos_at_an_address(faulty_store: FaultyStore, tmp_path: Path) -> None:
+    files = originals(6, lambda n: (f"p{n}", f"part-{n // 4}.tar/p{n}.jpg"))
+    write_originals(tmp_path / "photos", files)
+    shards = write_sidecar(tmp_path / "shards", files)
+    faulty_store.upload(tmp_path / "photos", "photos")
+    wanted = spread(manifest.read(shards), 6)
+    far = read_originals(shards, ObjectLocation("s3://bucket", "photos"), wanted)
+    for (key, picture), (other, same) in zip(
+        far.items(), read_originals(shards, tmp_path / "photos", wanted).items(), strict=True
+    ):
+        assert key == other
+        assert (picture == same).all()
 
 
 def test_another_photo_is_refused(tmp_path: Path) -> None:
