@@ -119,7 +119,7 @@ def figures(given: argparse.Namespace, folder: Path) -> Iterator[tuple[str, floa
         "precision": given.precision,
     }
     config = resolve(make_config({**values, "output": str(folder / "parts"), "workers": given.workers}))
-    rates = part_rates(config, photos_of(source), given.workers, seconds=3.0)
+    rates = part_rates(config, photos_of(source, folder), given.workers, seconds=3.0)
     yield from rates.items()
     yield "all parts in turn", 1 / sum(1 / rates[part] for part in PARTS)
     arguments = [part for name, value in values.items() if value for part in (f"--{name}", str(value))]

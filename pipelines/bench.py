@@ -15,6 +15,8 @@ from maskgen.config.counted import counted
 from maskgen.config.run_config import PRECISIONS, RUNTIMES
 from maskgen.errors import MaskgenError, UsageError
 from maskgen.io.folders import walk_folder
+from maskgen.io.storage.location import Location, ObjectLocation
+from maskgen.io.storage.nearby import copy_to
 from maskgen.methods import MethodOptions, check_precision, load_network, network_input, resolve_network
 from maskgen.processes.lifetime import worker_environment
 from maskgen.processes.watch import IDLE, Watch
@@ -51,18 +53,31 @@ class RuntimeRate:
     why_not: str = ""
 
 
-def photos_of(folder: Path) -> list[Path]:
+def photos_of(folder: Location, near: Path) -> list[Path]:
     """Up to 100 photos of a folder, spread over it.
+
+    Args:
+        folder: it, or its address.
+        near: a local folder for copies of those in an object store.
 
     Raises:
         UsageError: there are none.
+        EnvironmentFault: the object store cannot be reached or refuses, or the disk is full.
     """
     found = walk_folder(folder) if folder.is_dir() else ()
-    paths = sorted(folder / entry.name for entry in found if entry.kind == "file")
-    files = [path for path in paths if path.suffix.lower() in _SUFFIXES]
+    names = [entry.name for entry in found if entry.kind == "file"]
+    files = sorted(name for name in names if name.lower().endswith(_SUFFIXES))
     if not files:
         raise UsageError("no photo to measure with", where=str(folder), remedy="name a folder of photos")
-    return files[:: max(1, len(files) // _PHOTOS)][:_PHOTOS]
+    places = [folder / name for name in files[:: max(1, len(files) // _PHOTOS)][:_PHOTOS]]
+    return [_copied(place, near / f"{number}-{place.name}") for number, place in enumerate(places)]
+
+
+def _copied(place: Location, path: Path) -> Path:
+    if not isinstance(place, ObjectLocation):
+        return place
+    copy_to(place, path)
+    return path
 
 
 def part_rates(

@@ -11,8 +11,10 @@ import click
 
 from ..config.bounds import between
 from ..config.counted import counted
-from ..config.options import ExistingFolder, option
+from ..config.options import option
+from ..io.storage.location import Location, open_location
 from ..processes.cores import usable_cores
+from .kinds import PlaceKind
 from .loader_options import find_recipe, open_with_photos
 from .options import DataFolder, Json, Spelling, click_command, nested
 from .run_options import ConfigOptions
@@ -59,8 +61,8 @@ def stage1(options: StageOneOptions) -> None:
 
     with tempfile.TemporaryDirectory() as scratch:
         wanted = options.config.resolve(output=scratch, defaults={"dataset": "folder"})
-        source = Path(wanted.input) if wanted.input else PHOTOS
-        files = bench.photos_of(source)
+        source = open_location(wanted.input) if wanted.input else PHOTOS
+        files = bench.photos_of(source, Path(scratch))
         config = resolve(dataclasses.replace(wanted, input=str(source)))
         workers = wanted.workers or usable_cores()
         click.echo(
@@ -111,7 +113,9 @@ class LoaderBenchOptions:
     device: str = option("cpu", "Device that decodes and computes.", choices=("cpu", "cuda"))
     seconds: float = option(5.0, "Time for each figure, seconds.", bounds=between(0.1, 600), unit="s")
     torch: bool = option(False, "Also measure the loader without DALI.")
-    photos: ExistingFolder | None = option(None, "Folder of the originals, for shards of the sidecar layout.")
+    photos: Annotated[Location | None, Spelling(kind=PlaceKind())] = option(
+        None, "Folder of the originals, for shards of the sidecar layout, or its address."
+    )
     as_json: Json = option(False, "Print one JSON object.")
 
 

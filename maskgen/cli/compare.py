@@ -11,9 +11,11 @@ import click
 
 from ..config.bounds import between
 from ..config.counted import counted
-from ..config.options import ExistingFolder, option
+from ..config.options import option
+from ..io.storage.address import is_address
+from ..io.storage.location import Location, open_location
 from .eval import MeasureOptions, evaluate_sets
-from .kinds import ENDINGS, OutputFile
+from .kinds import ENDINGS, OutputFile, PlaceKind
 from .options import Json, Spelling, click_command, nested
 
 if TYPE_CHECKING:
@@ -25,35 +27,35 @@ class CompareOptions:
     """Options of `maskgen compare`."""
 
     runs: Annotated[tuple[str, ...], Spelling(argument=True, metavar="NAME=MASKS...")] = option(
-        MISSING, "Names, and folders of masks or shards."
+        MISSING, "Names, and folders of masks or shards, or their addresses."
     )
     measure: MeasureOptions = nested(MeasureOptions)
     output: Annotated[Path | None, Spelling(kind=OutputFile(*ENDINGS))] = option(
         None, "Write a contact sheet (PNG or JPEG, by its ending): photo | truth | each mask set."
     )
-    photos: ExistingFolder | None = option(
-        None, "Folder of photos for the sheet.  [default: the photos in the shards]"
+    photos: Annotated[Location | None, Spelling(kind=PlaceKind())] = option(
+        None, "Folder of photos for the sheet, or its address.  [default: the photos in the shards]"
     )
     count: int = option(24, "Rows of the sheet.", bounds=between(1, 400))
     as_json: Json = option(False, "Print one JSON object.")
 
     @property
-    def folders(self) -> dict[str, Path]:
+    def folders(self) -> dict[str, Location]:
         """The mask sets by name.
 
         Raises:
             click.BadParameter: one is not NAME=MASKS, is no folder, or two have the same name.
         """
-        folders: dict[str, Path] = {}
+        folders: dict[str, Location] = {}
         for value in self.runs:
             name, equals, folder = value.partition("=")
             if not (name and equals and folder):
                 raise click.BadParameter(f"{value!r} is not NAME=MASKS")
             if name in folders:
                 raise click.BadParameter(f"two runs are named {name!r}")
-            if not Path(folder).is_dir():
+            if not is_address(folder) and not Path(folder).is_dir():
                 raise click.BadParameter(f"{folder!r} is no folder of masks or shards")
-            folders[name] = Path(folder)
+            folders[name] = open_location(folder)
         return folders
 
 

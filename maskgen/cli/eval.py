@@ -11,10 +11,10 @@ from typing import TYPE_CHECKING, Annotated, Any
 import click
 
 from ..config.bounds import above, at_least
-from ..config.options import ExistingFile, ExistingPath, option
+from ..config.options import ExistingFile, option
 from ..errors import Interrupted
 from ..io.storage.location import Location
-from .kinds import DataKind, OutputFile
+from .kinds import OutputFile, PlaceKind
 from .options import Json, Spelling, click_command, nested
 from .progress import ProgressBar
 
@@ -27,8 +27,9 @@ if TYPE_CHECKING:
 class MeasureOptions:
     """What `eval` and `compare` share: which pairs are held against each other, and how."""
 
-    truth: ExistingPath = option(
-        MISSING, "Folder of masks (foreground above 128), or a COCO instances_*.json."
+    truth: Annotated[Location, Spelling(kind=PlaceKind(file=True))] = option(
+        MISSING,
+        "Folder of masks (foreground above 128), or a COCO instances_*.json; or its address (s3://...).",
     )
     threshold: Annotated[float | None, Spelling(flag="--binarize-at", old="--binarise-at")] = option(
         None,
@@ -52,8 +53,8 @@ class MeasureOptions:
 class EvalOptions:
     """Options of `maskgen eval`."""
 
-    masks: Annotated[Location, Spelling(kind=DataKind())] = option(
-        MISSING, "Folder of gray PNG or JPEG maps, or of shards, or the address of shards (s3://...)."
+    masks: Annotated[Location, Spelling(kind=PlaceKind())] = option(
+        MISSING, "Folder of gray PNG or JPEG maps, or of shards, or its address (s3://...)."
     )
     measure: MeasureOptions = nested(MeasureOptions)
     per_image: Annotated[Path | None, Spelling(kind=OutputFile(".parquet"))] = option(

@@ -90,11 +90,15 @@ class Task(_ParamType):
         return number, count
 
 
-class DataKind(click.Path):
-    """The folder of a data set, which must exist, or its address in an object store."""
+class PlaceKind(click.Path):
+    """A folder that must exist, or an address in an object store, which is looked at later.
 
-    def __init__(self) -> None:
-        super().__init__(exists=True, file_okay=False, path_type=Path)
+    Args:
+        file: whether it may be a file too.
+    """
+
+    def __init__(self, *, file: bool = False) -> None:
+        super().__init__(exists=True, file_okay=file, path_type=Path)
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
         """The location."""

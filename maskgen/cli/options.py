@@ -18,7 +18,7 @@ import click
 from ..config.bounds import LARGEST
 from ..config.options import Option, PathRule, options_of
 from ..io.storage.location import Location
-from .kinds import Choice, DataKind, Numbers
+from .kinds import Choice, Numbers, PlaceKind
 
 T = TypeVar("T")
 HEADINGS = {
@@ -56,7 +56,7 @@ class Spelling:
     show: Callable[[click.Context, Any], None] | None = None
 
 
-DataFolder = Annotated[Location, Spelling(argument=True, kind=DataKind())]
+DataFolder = Annotated[Location, Spelling(argument=True, kind=PlaceKind())]
 """The folder of a data set or its address, as the argument DATA."""
 Json = Annotated[bool, Spelling(flag="--json")]
 

@@ -10,8 +10,9 @@ import click
 
 from ..config.bounds import between
 from ..config.counted import counted
-from ..config.options import ExistingFolder, option
-from .kinds import ENDINGS, OutputFile
+from ..config.options import option
+from ..io.storage.location import Location
+from .kinds import ENDINGS, OutputFile, PlaceKind
 from .loader_options import find_recipe, open_with_photos
 from .options import DataFolder, Spelling, click_command
 from .terminal import own_options
@@ -66,7 +67,9 @@ class PreviewOptions:
         "With --views: a photo whose mask is trusted less keeps its background.  [default: the recipe's]",
         bounds=between(0, 1),
     )
-    photos: ExistingFolder | None = option(None, "Folder of the originals, for shards of the sidecar layout.")
+    photos: Annotated[Location | None, Spelling(kind=PlaceKind())] = option(
+        None, "Folder of the originals, for shards of the sidecar layout, or its address."
+    )
 
 
 @click_command("preview", PreviewOptions)

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import dataclasses
 import functools
+import operator
 import types
 import typing
 from collections.abc import Mapping
@@ -194,7 +195,7 @@ class Option:
         if self.many:
             items = {int: "whole numbers such as 60,80", float: "numbers such as 0.1,1"}
             return items.get(self.item, "names with commas between them")
-        return _WORDS[self.item] + (" or none" if self.optional else "")
+        return _WORDS.get(self.item, "a path or an address") + (" or none" if self.optional else "")
 
 
 def option(
@@ -268,9 +269,9 @@ def _strip(hint: Any) -> tuple[Any, tuple[Any, ...]]:
 
 
 def _without_none(hint: Any) -> Any:
-    """``X`` of ``X | None``; any other type as it is."""
+    """``X`` of ``X | None``, ``X | Y`` of ``X | Y | None``; any other type as it is."""
     inner = [one for one in typing.get_args(hint) if one is not types.NoneType]
-    return inner[0] if types.NoneType in typing.get_args(hint) else hint
+    return functools.reduce(operator.or_, inner) if types.NoneType in typing.get_args(hint) else hint
 
 
 def known_name(given: str, known: Mapping[str, Option], *, what: str = "option", where: str = "") -> str:

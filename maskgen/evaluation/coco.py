@@ -7,11 +7,11 @@ rounds the corners and includes the border, so it would draw every object about 
 
 from __future__ import annotations
 
+import io
 import json
 from array import array
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Any, NamedTuple, TypeAlias
 
 import numpy as np
@@ -19,6 +19,8 @@ from numpy.typing import NDArray
 
 from ..errors import SourceFault
 from ..io.rle import decode_runs
+from ..io.storage.location import Location
+from ..io.storage.reading import open_stream
 from ..types import HardMask
 from .names import name_of
 
@@ -67,7 +69,7 @@ class _Parts:
     crowds: list[Segmentation] = field(default_factory=list)
 
 
-def read_instances(path: Path) -> dict[str, CocoTruth]:
+def read_instances(path: Location) -> dict[str, CocoTruth]:
     """The truths of an ``instances_*.json``, by the name of the image's file.
 
     Takes about three times the file's size of memory at its peak: numbers are packed as they are read.
@@ -106,8 +108,8 @@ def _cause(error: Exception) -> str:
     return str(error)
 
 
-def _load(path: Path) -> dict[str, Any]:
-    with path.open(encoding="utf-8-sig") as file:
+def _load(path: Location) -> dict[str, Any]:
+    with io.TextIOWrapper(open_stream(path), encoding="utf-8-sig") as file:
         raw = json.load(file, object_hook=_packed)
     if not isinstance(raw, dict):
         raise TypeError("it is no object with images and annotations, as a file of results is none")
@@ -133,7 +135,7 @@ def _packed(value: dict[str, Any]) -> dict[str, Any]:
         return value
 
 
-def _add(truths: dict[str, CocoTruth], image: dict[str, Any], parts: _Parts, path: Path) -> None:
+def _add(truths: dict[str, CocoTruth], image: dict[str, Any], parts: _Parts, path: Location) -> None:
     name, size = name_of(image["file_name"]), (int(image["height"]), int(image["width"]))
     if min(size) < 1 or size[0] * size[1] > _MAX_PIXELS:
         raise ValueError(f"image {name!r} of {size[1]}x{size[0]} px")

@@ -7,6 +7,7 @@ from pathlib import Path
 
 from ..errors import UsageError
 from ..io.folders import walk_folder
+from ..io.storage.location import Location
 from ..shards import naming
 from .names import name_of
 from .reading import Blob
@@ -15,13 +16,15 @@ _ENDINGS = frozenset((".png", ".jpg", ".jpeg"))
 _NAMED = 5  # endings in a message
 
 
-def pictures(path: Path) -> dict[str, Blob]:
+def pictures(path: Location) -> dict[str, Blob]:
     """The PNG and JPEG files of a folder and the folders below, by stem, sorted.
 
     Links are followed as `walk_folder` does.
 
     Raises:
         UsageError: there is none, one cannot be read, or two have one stem.
+        SourceFault: a folder cannot be listed.
+        EnvironmentFault: the object store cannot be reached or refuses.
     """
     found: dict[str, Blob] = {}
     for entry in sorted(walk_folder(path), key=lambda entry: Path(entry.name)):
@@ -53,7 +56,7 @@ def pictures(path: Path) -> dict[str, Blob]:
     return found
 
 
-def _instead(path: Path) -> str:
+def _instead(path: Location) -> str:
     """What a folder without pictures holds."""
     if (path / naming.MANIFEST).exists():
         return "it holds shards; only masks may be given as shards"

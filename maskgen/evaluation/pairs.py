@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from ..errors import ShardFault, UsageError
-from ..io.storage.location import Location, ObjectLocation, file_sizes
+from ..io.storage.location import Location, file_sizes, not_there
 from ..shards import manifest, naming, reader, table
 from ..shards.manifest import Manifest
 from ..shards.record import Record
@@ -84,7 +84,7 @@ def open_masks(path: Location, threshold: float | None = None) -> MaskSet:
     """The masks of a shard folder, or of a folder of PNG and JPEG maps (also in folders below).
 
     Args:
-        path: the folder, or the address of shards in an object store.
+        path: the folder, or its address in an object store.
         threshold: overrides the data set's threshold, or 0.5 for plain folders.
 
     Raises:
@@ -93,26 +93,23 @@ def open_masks(path: Location, threshold: float | None = None) -> MaskSet:
     """
     if (path / naming.MANIFEST).exists() or (path / naming.PLAN).exists():
         found, entries = _open_shards(path)
-    elif isinstance(path, ObjectLocation):
-        raise UsageError(
-            "no shards at this address",
-            where=str(path),
-            remedy="check the address; maps that are single files are read from a local folder",
-        )
     else:
         found, entries = HALF, [MaskEntry((name,), blob) for name, blob in pictures(path).items()]
     threshold = found if threshold is None else threshold
     return MaskSet(str(path), tuple(entries), threshold, cut_level(threshold))
 
 
-def open_truths(path: Path) -> Mapping[str, Truth]:
+def open_truths(path: Location) -> Mapping[str, Truth]:
     """The truths of a folder of PNG and JPEG masks, or of a COCO ``instances_*.json``, by name.
 
     Raises:
-        UsageError: no truth in it, or two with one stem.
+        UsageError: nothing is there, no truth is in it, or two have one stem.
         SourceFault: not COCO's annotations.
+        EnvironmentFault: the object store cannot be reached or refuses.
     """
     truths: Mapping[str, Truth]
+    if not path.exists():
+        raise not_there(path, "the truth", "check --truth")
     truths = pictures(path) if path.is_dir() else read_instances(path)
     if not truths:
         raise UsageError(
@@ -224,7 +221,7 @@ def take_named(truths: Mapping[str, Truth], file: Path) -> Mapping[str, Truth]:
     return {name: truths[name] for name in names}
 
 
-def require_pairs(pairing: Pairing, sets: Sequence[MaskSet], truth: Path, *, allow_missing: bool) -> None:
+def require_pairs(pairing: Pairing, sets: Sequence[MaskSet], truth: Location, *, allow_missing: bool) -> None:
     """Refuse a pairing with left-over masks or truths unless allowed, and one without any pair.
 
     Raises:

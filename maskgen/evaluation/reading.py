@@ -18,8 +18,8 @@ from ..io.images.decode import Limits, decode
 from ..io.images.encode import resize_mask
 from ..io.images.header import read_header
 from ..io.images.stored import decode_mask
-from ..io.storage.location import open_location
-from ..io.storage.reading import open_bytes
+from ..io.storage.location import Location, open_location
+from ..io.storage.reading import open_bytes, read_whole
 from ..shards.reader import check_crc32c
 from ..types import RGB, HardMask
 from .coco import CocoTruth
@@ -60,10 +60,10 @@ class Blob(NamedTuple):
         Raises:
             UsageError: the file cannot be read.
             ShardFault: it is shorter, or has another checksum.
+            EnvironmentFault: the object store cannot be reached or refuses.
         """
         try:
-            with open_bytes(open_location(self.file)) as file:
-                data = file.read_at(self.offset, file.length() if self.size < 0 else self.size)
+            data = self._read(open_location(self.file))
         except OSError as error:
             raise UsageError(
                 "cannot read a file",
@@ -75,6 +75,12 @@ class Blob(NamedTuple):
             raise ShardFault("a member is cut short", where=str(self), remedy="maskgen verify")
         check_crc32c(data, self.crc32c, str(self))
         return data
+
+    def _read(self, place: Location) -> bytes:
+        if self.size < 0:
+            return read_whole(place)
+        with open_bytes(place) as file:
+            return file.read_at(self.offset, self.size)
 
     def __str__(self) -> str:
         return self.name or self.file

@@ -6,9 +6,11 @@ import shutil
 from pathlib import Path
 
 import pytest
+from faulty_store import FaultyStore
 from stage_kit import planned
 
 from maskgen.errors import UsageError
+from maskgen.io.storage.location import ObjectLocation
 from maskgen.pipelines.bench import PARTS, RuntimeRate, advice, part_rates, photos_of
 
 
@@ -17,12 +19,20 @@ def test_photos_are_spread_over_the_folder(tmp_path: Path) -> None:
     for number in range(250):
         (tmp_path / "deep" / f"{number:03d}.JPG").touch()
     (tmp_path / "notes.txt").touch()
-    found = [int(path.stem) for path in photos_of(tmp_path)]
+    found = [int(path.stem) for path in photos_of(tmp_path, tmp_path)]
     assert len(found) == 100
     assert found == sorted(found)
     assert found[1] - found[0] == 2
     with pytest.raises(UsageError, match="no photo to measure with"):
-        photos_of(tmp_path / "absent")
+        photos_of(tmp_path / "absent", tmp_path)
+
+
+def test_photos_of_an_address_are_copied(faulty_store: FaultyStore, tmp_path: Path) -> None:
+    for number in range(102):
+        faulty_store.objects[f"set/{number:03d}.jpg"] = str(number).encode()
+    found = photos_of(ObjectLocation("s3://bucket", "set"), tmp_path)
+    assert [path.read_bytes() for path in found] == [str(number).encode() for number in range(100)]
+    assert {path.parent for path in found} == {tmp_path}
 
 
 @pytest.mark.slow
@@ -32,7 +42,7 @@ def test_every_part_has_a_rate_and_nothing_is_left_behind(tmp_path: Path) -> Non
         (tmp_path / "photos" / folder).mkdir(parents=True)
         shutil.copy(tmp_path / "photos" / "p0.jpg", tmp_path / "photos" / folder)
     before = set(tmp_path.rglob("*"))
-    files = [path for path in photos_of(tmp_path / "photos") if path.stem != "p3"]
+    files = [path for path in photos_of(tmp_path / "photos", tmp_path) if path.stem != "p3"]
     rates = part_rates(config, files, workers=1, seconds=0.05)
     assert tuple(rates) == PARTS
     assert all(rate > 0 for rate in rates.values())
