@@ -34,7 +34,7 @@ test-fast: setup
 
 # The full figures of the fault tests (an hour); `make test` runs a small form of each.
 faults: setup
-	$(BIN)/python -m pytest tests/faults --faults=full -n 0 --timeout 7200 -o faulthandler_timeout=0
+	$(BIN)/python -m pytest tests/faults tests/pipelines/executors/test_cluster.py --faults=full -n 0 --timeout 7200 -o faulthandler_timeout=0
 
 lint: setup
 	$(BIN)/ruff check .

@@ -24,11 +24,13 @@ from maskgen.shards.kept import drop_committed, keep
 from maskgen.shards.plan import Plan, read_plan
 from maskgen.shards.record import Record, read_records
 
+from .executors.cluster import RayExecutor
+from .executors.executor import State
 from .executors.local import LocalExecutor
 from .log import append_log
 from .model.precision import check_precision_of
 from .planning import PlannedRun, check_apart, make_output, planned
-from .resolve import resolve
+from .resolve import ResolvedConfig, resolve
 from .shard.make import ShardJob, ShardResult
 from .shard.stages import Stages
 from .shard.worker import StagesFactory
@@ -48,6 +50,7 @@ class Progress:
         seconds: since the first worker started.
         device_use: share of that time that each device was busy: that of the model processes, or of the
             cores.
+        node_rates: images per second by node; empty for a run on one machine.
     """
 
     planned: int
@@ -56,6 +59,7 @@ class Progress:
     resumed: int
     seconds: float
     device_use: dict[str, float] = field(default_factory=dict)
+    node_rates: dict[str, float] = field(default_factory=dict)
 
     @property
     def rate(self) -> float:
@@ -84,6 +88,7 @@ class RunOptions:
         task: (i, n): make only the shards whose number is i modulo n.
         make_stages: builds the stages in the workers.
         report: called about twice a second.
+        say: told what a user should know at once, as a sentence.
         stop: signals that the caller listens to already; None to listen here.
         fetching: told how far a download of weights is: bytes received and expected; (0, 0) while another
             process fetches them.
@@ -93,6 +98,7 @@ class RunOptions:
     task: tuple[int, int] = (0, 1)
     make_stages: StagesFactory = Stages
     report: Callable[[Progress], None] = lambda _: None
+    say: Callable[[str], None] = lambda _: None
     stop: StopSignals | None = None
     fetching: Callable[[int, int], None] | None = None
 
@@ -155,7 +161,6 @@ def _make(
     retried = {job.name for job in own} if options.retry_failed else set()
     tally = _Tally(plan, options, _committed(destination, plan, retried))
     jobs = [job for job in own if job.name not in tally.records]
-    workers = min(wanted.workers or usable_cores(), max(1, len(jobs)))
     done = {job.number: tally.records[job.name] for job in own if job.name in tally.records}
     tally.notes += note_touched(source_root(wanted), output, plan, done, tables=destination.location)
     try:
@@ -163,9 +168,9 @@ def _make(
             check_precision_of(config, output)
         destination.claim(plan)
         stop.patience = math.inf
-        executor = LocalExecutor(config, workers, options.make_stages, tally.tick, lambda: stop.count)
-        for result in executor.run(jobs):
+        for result in _executor(config, options, tally, lambda: stop.count, len(jobs)).run(jobs):
             tally.add(result, output)
+        tally.state = replace(tally.state, finished=0, kept=0)  # what it counted is in the records now
     except MaskgenError:
         _sweep(output)  # a full disk gets back what the killed workers had written
         _forget_a_run_that_made_nothing(output, is_alone)
@@ -175,12 +180,23 @@ def _make(
     whole = manifest.read(output)
     return Outcome(
         whole,
-        tally.progress(0),
+        tally.progress(),
         _verdict(wanted.max_failures, whole),
         tally.seconds,
-        workers,
+        max(1, tally.workers),
         (*plan.notes, *tally.notes),
     )
+
+
+def _executor(
+    config: ResolvedConfig, options: RunOptions, tally: _Tally, stop: Callable[[], int], jobs: int
+) -> LocalExecutor | RayExecutor:
+    """What makes the shards."""
+    if config.options.executor == "ray":
+        workers = config.options.workers
+        return RayExecutor(config, workers, options.make_stages, tally.tick, stop, options.say)
+    workers = min(config.options.workers or usable_cores(), max(1, jobs))
+    return LocalExecutor(config, workers, options.make_stages, tally.tick, stop)
 
 
 def _end(destination: Destination, plan: Plan) -> None:
@@ -223,17 +239,23 @@ class _Tally:
     started: float = field(default_factory=time.monotonic)
     seconds: dict[str, float] = field(default_factory=dict)
     resumed: int = 0
-    device_use: dict[str, float] = field(default_factory=dict)
+    done: int = 0
+    failed: int = 0
+    workers: int = 0
+    state: State = field(default_factory=State)
     notes: list[str] = field(default_factory=list)
 
     def __post_init__(self) -> None:
-        self.resumed = self._done()
+        for record in self.records.values():
+            self._count(record)
+        self.resumed = self.done
 
-    def _done(self) -> int:
-        return sum(record.samples + record.failed for record in self.records.values())
+    def _count(self, record: Record) -> None:
+        self.done += record.samples + record.failed
+        self.failed += record.failed
 
     def add(self, result: ShardResult, output: Path) -> None:
-        self.records[result.record.name] = result.record
+        self._count(result.record)
         self.resumed += result.kept
         for stage, seconds in result.seconds.items():
             self.seconds[stage] = self.seconds.get(stage, 0.0) + seconds
@@ -245,15 +267,23 @@ class _Tally:
             )
         _log(output, result)
 
-    def progress(self, running: int, kept: int = 0) -> Progress:
-        failed = sum(record.failed for record in self.records.values())
+    def progress(self) -> Progress:
         seconds = time.monotonic() - self.started
-        done = self._done() + running
-        return Progress(self.plan.images, done, failed, self.resumed + kept, seconds, self.device_use)
+        state = self.state
+        return Progress(
+            self.plan.images,
+            self.done + state.finished,
+            self.failed,
+            self.resumed + state.kept,
+            seconds,
+            state.device_use,
+            state.node_rates,
+        )
 
-    def tick(self, running: int, kept: int, device_use: dict[str, float]) -> None:
-        self.device_use = device_use
-        self.options.report(self.progress(running, kept))
+    def tick(self, state: State) -> None:
+        self.state = state
+        self.workers = max(self.workers, state.workers)
+        self.options.report(self.progress())
 
 
 def _committed(destination: Destination, plan: Plan, retried: set[str]) -> dict[str, Record]:

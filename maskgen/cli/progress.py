@@ -36,6 +36,11 @@ class ProgressBar:
         if self._terminal:
             click.echo(_CLEAR, err=True, nl=False)
 
+    def say(self, note: str) -> None:
+        """Print a note above the line."""
+        self.clear()
+        click.echo(f"maskgen: note: {note}", err=True)
+
     def show(self, done: int, total: int, text: str) -> None:
         """Draw the line, unless it was drawn a moment ago.
 

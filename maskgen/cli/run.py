@@ -21,6 +21,9 @@ if TYPE_CHECKING:
     from maskgen.pipelines.running import Outcome, Progress
 
 
+_NODES_SHOWN = 8
+
+
 @dataclass(frozen=True, kw_only=True)
 class RunCommandOptions:
     """Options of `maskgen run`."""
@@ -60,6 +63,7 @@ def command(options: RunCommandOptions) -> None:
                 retry_failed=options.retry_failed,
                 task=options.task or (0, 1),
                 report=lambda at: bar.show(at.done, at.planned, describe_progress(at)),
+                say=bar.say,
                 stop=stop,
                 fetching=show_download(bar, "" if config.weights else fetch_note(config.method)),
             )
@@ -96,6 +100,7 @@ def _print(outcome: Outcome, output: str, *, as_json: bool) -> None:
             "workers": outcome.workers,
             "seconds_by_stage": {name: round(value, 3) for name, value in outcome.seconds_by_stage.items()},
             "device_use": {name: round(share, 3) for name, share in progress.device_use.items()},
+            "images_per_s_by_node": {name: round(rate, 2) for name, rate in progress.node_rates.items()},
         }
         click.echo(json.dumps(facts))
         return
@@ -136,6 +141,10 @@ def describe_progress(progress: Progress) -> str:
     parts = [f"{progress.done}/{progress.planned} images, {progress.rate:.1f}/s"]
     if progress.rate:
         parts.append(f"{format_time((progress.planned - progress.done) / progress.rate)} left")
+    if rates := progress.node_rates.values():
+        some = " ".join(f"{rate:.1f}" for rate in list(rates)[:_NODES_SHOWN])
+        more = " ..." if len(rates) > _NODES_SHOWN else ""
+        parts.append(f"{counted(len(rates), 'node')} ({some}{more} images/s)")
     parts.append(f"{progress.failed} quarantined")
     parts += [f"{device} computes {share:.0%} of the time" for device, share in progress.device_use.items()]
     return ", ".join(parts)

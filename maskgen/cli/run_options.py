@@ -68,6 +68,8 @@ def find_unused(config: RunConfig) -> Iterator[str]:
         (METHODS[config.method].network, _OF_NETWORKS, f"{config.method} has no network"),
         (config.method == "onnx", ("network",), "it describes an onnx model"),
         (config.device == "cuda", ("devices",), "the device is the CPU"),
+        (config.executor == "local", ("devices",), "each node has the GPUs that Ray knows of"),
+        (config.executor == "ray", ("ray_address",), "the executor is not ray"),
         (config.background != "none", _OF_BACKGROUNDS, "no backgrounds are made"),
         (config.background == "onnx", _OF_INPAINTING, "the background is no onnx model"),
         (config.sample, ("seed", "sample_by", "pareto_alpha"), "no sample is drawn"),

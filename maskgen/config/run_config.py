@@ -256,14 +256,22 @@ class RunConfig:
     )
     executor: str = option(
         "local",
-        "Where the shards are made; local: by processes on this machine.",
+        "Where the shards are made; local: by processes on this machine; ray: by those of every node of a "
+        "Ray cluster.",
         group="machine",
-        choices=("local",),
+        choices=("local", "ray"),
+        result=False,
+    )
+    ray_address: str = option(
+        "auto",
+        "The cluster of --executor ray: HOST:PORT of its head, or auto, the one of this machine or of "
+        "RAY_ADDRESS; where there is none, one is started here.",
+        group="machine",
         result=False,
     )
     workers: int = option(
         0,
-        "Worker processes (0: one per core).",
+        "Worker processes, with --executor ray on each node (0: one per core).",
         group="machine",
         result=False,
         bounds=between(0, 4096),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Iterable, Iterator
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from os import PathLike
 from pathlib import Path
@@ -32,6 +33,17 @@ class Target(Protocol):
 
         Raises:
             UsageError: it is committed already, with other content.
+            EnvironmentFault: the store cannot be reached or refuses.
+        """
+        ...
+
+    def node_folder(self, folder: Path) -> AbstractContextManager[Path]:
+        """The folder in which another machine makes shards of this run, with the plan in it.
+
+        Args:
+            folder: that the run works in on its own machine.
+
+        Raises:
             EnvironmentFault: the store cannot be reached or refuses.
         """
         ...
@@ -97,6 +109,10 @@ class InPlace:
 
     def publish(self, folder: Path, record: Record) -> None:
         """They are published by their commit."""
+
+    def node_folder(self, folder: Path) -> AbstractContextManager[Path]:
+        """The same, which all machines share."""
+        return contextlib.nullcontext(folder)
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,11 +7,12 @@ shard the second finds equal files and an equal record, which is success, or oth
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import os
 import secrets
 import time
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -21,6 +22,7 @@ from ..io.storage import uploads
 from ..io.storage.location import ObjectLocation, file_sizes, no_bucket
 from ..io.storage.nearby import copy_to
 from ..io.storage.reading import read_many, read_whole
+from ..io.storage.work import work_folder
 from . import foreign_files, manifest, naming
 from .plan import Plan, read_plan
 from .reader import check_size
@@ -57,6 +59,14 @@ class Upload:
             self._commit(record)
         for suffix in record.files:
             (folder / f"{record.name}.{suffix}").unlink(missing_ok=True)
+
+    @contextlib.contextmanager
+    def node_folder(self, folder: Path) -> Iterator[Path]:  # noqa: ARG002 - it is of another machine
+        """A folder of this machine, with a copy of the plan."""
+        with work_folder() as own:
+            _pull_plan(self.location, own)
+            (own / naming.RECORDS).mkdir()
+            yield own
 
     def _committed(self, record: Record) -> Record | None:
         """The record that the store has already, when it is this one.
@@ -95,6 +105,12 @@ class Upload:
             kept.bucket.delete(kept.key)
 
 
+def _pull_plan(location: ObjectLocation, folder: Path) -> None:
+    """Copy the plan, as far as there is one."""
+    for name in (naming.PLAN_TABLE, naming.PLAN):
+        copy_to(location / name, folder / name)
+
+
 def _other_content(location: ObjectLocation, cause: str) -> UsageError:
     return UsageError(
         "the store has another object of that name than this run makes",
@@ -126,8 +142,7 @@ class UploadedFolder:
         """
         whole = cls(location, folder)
         try:
-            for name in (naming.PLAN_TABLE, naming.PLAN):
-                copy_to(location / name, folder / name)
+            _pull_plan(location, folder)
             whole._pull_records()
         except FileNotFoundError as error:
             raise no_bucket(location) from error

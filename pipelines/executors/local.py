@@ -11,7 +11,6 @@ from pathlib import Path
 from typing import Any
 
 from maskgen.processes.pool import Worker, Workers
-from maskgen.processes.signals import interrupted
 from maskgen.processes.supervisor import Loss, Supervisor, dying_workers
 from maskgen.processes.watch import finished_images, kept_images, saved_images, unsaved_images
 
@@ -20,30 +19,25 @@ from ..resolve import ResolvedConfig
 from ..shard.make import ShardJob, ShardResult
 from ..shard.stages import Stages
 from ..shard.worker import StagesFactory, Task, Trial, serve
+from .executor import Executor, State
 
-GRACE_S = 15.0  # after a signal: time to finish shards; with the kill and the sweep it stays below 20 s
 _POLL_S = 0.5
 _ATTEMPTS = 4  # crashes of a shard without an image to blame before the run is given up
 
 
 @dataclass
-class LocalExecutor:
-    """Runs shard jobs in worker processes.
+class Crew:
+    """The worker processes of one machine, and its model processes.
 
     Args:
         config: of the run.
         workers: number of processes.
         make_stages: builds the stages inside a worker; a module-level function.
-        tick: called about twice a second with the number of images finished in running shards, how many of
-            them earlier attempts had made, and the share of the time that each device has been busy.
-        stop: asked on every tick; 0 go on, 1 finish the running shards, 2 drop them now.
     """
 
     config: ResolvedConfig
     workers: int
     make_stages: StagesFactory = Stages
-    tick: Callable[[int, int, dict[str, float]], None] = lambda *_: None
-    stop: Callable[[], int] = lambda: 0
     _models: ModelProcesses | None = None
     _started: float = field(default_factory=time.monotonic)
     _fruitless: dict[int, int] = field(default_factory=dict)
@@ -53,35 +47,63 @@ class LocalExecutor:
         timeout_s = self.config.options.image_timeout
         self._supervisor = Supervisor(self._start, self.workers, self._judge, timeout_s)
 
-    def run(self, jobs: list[ShardJob]) -> Iterator[ShardResult]:
-        """Yield each shard as it is committed, in any order.
+    @property
+    def left(self) -> int:
+        """Shards that are not committed, those under way included."""
+        return len(self._supervisor.queue) + len(self._supervisor.running)
+
+    @property
+    def is_hungry(self) -> bool:
+        """Whether a worker has nothing to do."""
+        return self.left < self.workers
+
+    def take(self, jobs: list[ShardJob]) -> None:
+        """Put shards behind those that wait."""
+        if self.config.model_process and jobs and not self._models:
+            self._models = ModelProcesses(self.config)
+        self._supervisor.queue.extend(jobs)
+
+    def step(self, *, begin: bool) -> Iterator[ShardResult]:
+        """Wait up to half a second for shards that get committed; see to crashes and hangs.
+
+        Args:
+            begin: whether shards that wait may be begun.
 
         Raises:
-            Interrupted: `stop` said so; committed shards stay, and what others had finished is kept.
             MaskgenError: a worker met an error that no other image would survive.
         """
-        supervisor = self._supervisor
-        supervisor.queue.extend(jobs)
-        deadline: float | None = None
-        try:
-            if self.config.model_process and jobs:
-                self._models = ModelProcesses(self.config)
-            while supervisor.queue or supervisor.running:
-                order = self.stop()
-                if order:
-                    deadline = deadline or time.monotonic() + GRACE_S
-                    if order > 1 or time.monotonic() > deadline or not supervisor.running:
-                        raise interrupted(self._break_off())
-                else:
-                    supervisor.hand_out()
-                yield from self._collect()
-                if self._models:
-                    self._models.check()
-                supervisor.check()
-                shards = self._running_shards()
-                self.tick(sum(map(finished_images, shards)), sum(map(kept_images, shards)), self._use())
-        finally:
-            self._close()
+        if begin:
+            self._supervisor.hand_out()
+        yield from self._collect()
+        if self._models:
+            self._models.check()
+        self._supervisor.check()
+
+    def state(self) -> State:
+        """What is under way."""
+        shards = self._running_shards()
+        return State(
+            len(shards),
+            sum(map(finished_images, shards)),
+            sum(map(kept_images, shards)),
+            sum(map(saved_images, shards)),
+            sum(map(unsaved_images, shards)),
+            self.workers,
+            self._use(),
+        )
+
+    def finished_by_shard(self) -> dict[int, int]:
+        """Of each shard under way, by its number, the images that are done."""
+        running = self._supervisor.running
+        return {
+            one.task.number: finished_images(one.slots) for one in running if isinstance(one.task, ShardJob)
+        }
+
+    def close(self) -> None:
+        """End the workers, those on a shard by a kill, and the model processes."""
+        self._supervisor.close()
+        if self._models:
+            self._models.close()
 
     def _start(self, workers: Workers[Task]) -> Worker[Task]:
         address = self._models.address() if self._models else ""
@@ -91,19 +113,6 @@ class LocalExecutor:
         """The watches' slots of the workers that make shards."""
         running = self._supervisor.running
         return [worker.slots for worker in running if isinstance(worker.task, ShardJob)]
-
-    def _break_off(self) -> str:
-        """Kill what runs; what is lost by that, as a sentence."""
-        shards = self._running_shards()
-        self._supervisor.close()
-        if not shards:
-            left = len(self._supervisor.queue)
-            return f"no shard under way, nothing is lost; still to be made: {left}" if left else ""
-        kept, again = sum(map(saved_images, shards)), sum(map(unsaved_images, shards))
-        return (
-            f"shards under way: {len(shards)}, their photos that are finished and kept: {kept}, "
-            f"to be made again: {again}"
-        )
 
     def _collect(self) -> Iterator[ShardResult]:
         for task, answer in self._supervisor.answers(_POLL_S):
@@ -118,13 +127,13 @@ class LocalExecutor:
         Try the image it was on alone, and mark it broken when it kills again.
         """
         task, queue = loss.task, self._supervisor.queue
-        if loss.item is None:
-            self._try_again(task.job if isinstance(task, Trial) else task, loss.reason)
+        job = task.job if isinstance(task, Trial) else task
+        if loss.item is None or loss.item in job.known_bad:
+            self._try_again(job, loss.reason)
         elif isinstance(task, Trial):
-            known_bad = {**task.job.known_bad, task.index: loss.reason}
-            queue.appendleft(replace(task.job, known_bad=known_bad))
+            queue.appendleft(replace(job, known_bad={**job.known_bad, task.index: loss.reason}))
         else:
-            queue.appendleft(Trial(task, loss.item))
+            queue.appendleft(Trial(job, loss.item))
 
     def _try_again(self, job: ShardJob, cause: str) -> None:
         """No image is to blame: run the shard again, and give up after a few times."""
@@ -141,10 +150,27 @@ class LocalExecutor:
         passed = (time.monotonic() - self._started) * max(1, len(workers))
         return {"cpu": min(1.0, sum(_cpu_seconds(worker.process) for worker in workers) / passed)}
 
-    def _close(self) -> None:
-        self._supervisor.close()
-        if self._models:
-            self._models.close()
+
+class LocalExecutor(Executor):
+    """Makes shards in worker processes on this machine.
+
+    Args:
+        config: of the run.
+        workers: number of processes.
+        make_stages: builds the stages inside a worker; a module-level function.
+        tick: told a few times a second what is under way.
+        stop: asked on every step; 0 go on, 1 finish the running shards, 2 drop them now.
+    """
+
+    def __init__(
+        self,
+        config: ResolvedConfig,
+        workers: int,
+        make_stages: StagesFactory = Stages,
+        tick: Callable[[State], None] = lambda _: None,
+        stop: Callable[[], int] = lambda: 0,
+    ) -> None:
+        super().__init__(Crew(config, workers, make_stages), tick, stop)
 
 
 def _cpu_seconds(process: BaseProcess) -> float:

@@ -63,6 +63,14 @@ def test_a_log_is_not_filled() -> None:
         (Progress(100, 0, 0, 0, 3.0), "0/100 images, 0.0/s, 0 quarantined"),
         (Progress(100, 60, 2, 40, 10.0), "60/100 images, 2.0/s, 20.0 s left, 2 quarantined"),
         (
+            Progress(100, 60, 2, 40, 10.0, node_rates={"a/1f": 1.25, "b/2e": 0.75}),
+            "60/100 images, 2.0/s, 20.0 s left, 2 nodes (1.2 0.8 images/s), 2 quarantined",
+        ),
+        (
+            Progress(900, 0, 0, 0, 10.0, node_rates={str(number): 1.0 for number in range(9)}),
+            "0/900 images, 0.0/s, 9 nodes (1.0 1.0 1.0 1.0 1.0 1.0 1.0 1.0 ... images/s), 0 quarantined",
+        ),
+        (
             Progress(100, 60, 2, 40, 10.0, {"cuda:0": 0.874, "cuda:1": 1.0}),
             (
                 "60/100 images, 2.0/s, 20.0 s left, 2 quarantined, "

@@ -22,6 +22,12 @@ from maskgen.config.run_config import make_config
             },
             [],
         ),
+        ({"executor": "ray", "ray_address": "head:6379"}, []),
+        ({"ray_address": "head:6379"}, ["--ray-address: no effect, the executor is not ray"]),
+        (
+            {"method": "u2netp", "weights": "w.pth", "device": "cuda", "devices": "1", "executor": "ray"},
+            ["--devices: no effect, each node has the GPUs that Ray knows of"],
+        ),
         ({"method": "u2netp", "devices": "0,1"}, ["--devices: no effect, the device is the CPU"]),
         (
             {"method": "vote", "devices": "0,1", "precision": "bf16"},

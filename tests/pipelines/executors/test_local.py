@@ -6,17 +6,20 @@ import contextlib
 import os
 import re
 import time
+from collections import deque
 from pathlib import Path
 
 import pytest
 from stage_kit import job, planned
 
-from maskgen.errors import Interrupted
-from maskgen.pipelines.executors.local import LocalExecutor
+from maskgen.errors import EnvironmentFault, Interrupted
+from maskgen.pipelines.executors.executor import State
+from maskgen.pipelines.executors.local import Crew, LocalExecutor
 from maskgen.pipelines.resolve import ResolvedConfig
 from maskgen.pipelines.shard.make import ShardJob, ShardResult, make_shard
 from maskgen.pipelines.shard.stages import Decoded, Masked, Quarantined, Stages
 from maskgen.pipelines.shard.worker import StagesFactory
+from maskgen.processes.supervisor import Loss
 from maskgen.processes.watch import IDLE, Watch
 from maskgen.shards.plan import Plan, shard_rows
 
@@ -31,8 +34,8 @@ def jobs(output: Path, plan: object) -> list[ShardJob]:
 @pytest.mark.slow
 def test_every_job_gives_its_shard_and_ticks_tell_how_far_it_is(tmp_path: Path) -> None:
     config, plan = planned(tmp_path, count=9, shard_size=3)
-    ticks: list[tuple[int, int, dict[str, float]]] = []
-    executor = LocalExecutor(config, 2, tick=lambda *at: ticks.append(at))
+    ticks: list[State] = []
+    executor = LocalExecutor(config, 2, tick=ticks.append)
     found = {result.number: result.record for result in executor.run(jobs(tmp_path / "out", plan))}
     assert {number: (one.samples, one.failed) for number, one in found.items()} == {
         0: (3, 0),
@@ -40,7 +43,7 @@ def test_every_job_gives_its_shard_and_ticks_tell_how_far_it_is(tmp_path: Path) 
         2: (3, 0),
     }
     assert ticks
-    assert all(0 <= running <= 6 and kept == 0 and 0 <= use["cpu"] <= 1 for running, kept, use in ticks)
+    assert all(0 <= at.finished <= 6 and at.kept == 0 and 0 <= at.device_use["cpu"] <= 1 for at in ticks)
 
 
 @pytest.mark.slow
@@ -95,7 +98,7 @@ def test_an_interruption_says_what_is_kept_and_nothing_kept_is_made_again(
         config,
         1,
         make_slow,
-        tick=lambda done, *_: finished.append(done),
+        tick=lambda at: finished.append(at.finished),
         stop=lambda: 2 if finished[-1] else 0,
     )
     with pytest.raises(Interrupted) as caught:
@@ -115,3 +118,10 @@ def test_an_interruption_says_what_is_kept_and_nothing_kept_is_made_again(
         path.unlink()
     undisturbed = make_here(config, plan, Stages)
     assert undisturbed.record == result.record, "the same bytes"
+
+
+def test_a_photo_that_kills_although_it_is_known_bad_does_not_go_round_for_ever(tmp_path: Path) -> None:
+    config, plan = planned(tmp_path)
+    crew, loss = Crew(config, 1), Loss(job(config, plan, {2: "crash"}), 2, "crash: signal 9", hung=False)
+    with pytest.raises(EnvironmentFault, match="worker processes keep dying"):
+        deque(map(crew._judge, [loss] * 20))

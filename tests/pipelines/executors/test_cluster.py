@@ -1,0 +1,179 @@
+"""Shards made by the nodes of a real Ray cluster on loopback: those of the local executor, whatever dies."""
+
+from __future__ import annotations
+
+import importlib.util
+import os
+import random
+import signal
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from loopback import (
+    add_node,
+    kill_node,
+    loopback_cluster,
+    make,
+    make_gated,
+    make_poisoned,
+    make_slow,
+    patience,
+    settings,
+)
+from stage_kit import photo
+
+from maskgen.errors import Interrupted
+from maskgen.pipelines import running
+from maskgen.pipelines.executors.connection import connected
+
+pytestmark = [
+    pytest.mark.slow,
+    pytest.mark.faults,
+    pytest.mark.timeout(600),
+    pytest.mark.skipif(not importlib.util.find_spec("ray"), reason="ray is not installed"),
+]
+
+
+@pytest.fixture(scope="module")
+def cluster() -> Iterator[Any]:
+    with loopback_cluster(2) as cluster:
+        yield cluster
+
+
+@pytest.fixture(scope="module")
+def photos(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    import cv2
+
+    folder = tmp_path_factory.mktemp("photos")
+    for number in range(12):
+        cv2.imwrite(str(folder / f"p{number:02d}.jpg"), photo(number))
+    (folder / "p03.jpg").write_bytes(b"no picture")
+    return folder
+
+
+def contents(output: Path) -> dict[str, bytes]:
+    """Every file but the log."""
+    files = (path for path in output.rglob("*") if path.is_file() and path.name != "run.log.jsonl")
+    return {str(path.relative_to(output)): path.read_bytes() for path in files}
+
+
+@pytest.fixture(scope="module")
+def want(photos: Path, tmp_path_factory: pytest.TempPathFactory) -> dict[str, bytes]:
+    """The files of the local executor."""
+    output = tmp_path_factory.mktemp("local") / "out"
+    make(photos, output)
+    return contents(output)
+
+
+def test_where_no_cluster_is_one_is_started_and_ends_with_the_run() -> None:
+    said: list[str] = []
+    with settings(), patience():
+        import ray
+
+        names = (signal.SIGINT, signal.SIGTERM, signal.SIGUSR1)
+        handlers = [signal.getsignal(name) for name in names]
+        with connected("auto", 3, said.append):
+            assert ray.cluster_resources()["CPU"] == 3
+            assert handlers == [signal.getsignal(name) for name in names]
+        assert not ray.is_initialized()
+    assert said == ["no Ray cluster is there: one is started on this machine, with 3 cores"]
+
+
+def test_two_nodes_make_the_bytes_of_one_machine_and_a_poison_photo_costs_one_photo(
+    cluster: Any, photos: Path, tmp_path: Path
+) -> None:
+    make(photos, tmp_path / "local", running.RunOptions(make_stages=make_poisoned))
+    seen: list[running.Progress] = []
+    said: list[str] = []
+    options = running.RunOptions(make_stages=make_poisoned, report=seen.append, say=said.append)
+    outcome = make(photos, tmp_path / "ray", options, executor="ray", ray_address=cluster.address)
+    assert contents(tmp_path / "ray") == contents(tmp_path / "local")
+    bad = {row["path"]: row["error"] for row in running.failures(tmp_path / "ray")}
+    assert set(bad) == {"p03.jpg", "p07.jpg"}
+    assert bad["p07.jpg"].startswith("crash")
+    assert (outcome.exit_code, outcome.progress.done, outcome.progress.failed) == (0, 12, 2)
+    assert max(len(at.node_rates) for at in seen) == 2
+    assert not [text for text in said if "lost" in text or "left out" in text], said
+
+
+def newest(cluster: Any) -> Any:
+    """A node beside the head."""
+    return max(cluster.worker_nodes, key=lambda node: node.all_processes["raylet"][0].process.pid)
+
+
+def test_a_node_is_killed_another_is_added_and_takes_work(
+    cluster: Any, photos: Path, want: dict[str, bytes], tmp_path: Path
+) -> None:
+    said: list[str] = []
+    steps: list[set[str]] = []
+
+    def disturb(at: running.Progress) -> None:
+        nodes = set(at.node_rates)
+        if not steps and len(nodes) == 2:
+            steps.append(nodes)
+            kill_node(cluster, newest(cluster))
+            add_node(cluster)
+        elif len(steps) == 1 and said and len(nodes) == 2 and nodes != steps[0]:
+            steps.append(nodes)
+            (tmp_path / "gate").touch()
+
+    options = running.RunOptions(make_stages=make_gated, report=disturb, say=said.append)
+    outcome = make(photos, tmp_path / "out", options, executor="ray", ray_address=cluster.address)
+    assert contents(tmp_path / "out") == want
+    assert [text for text in said if "was lost; 1 shard of it" in text], said
+    (added,) = steps[1] - steps[0]
+    assert outcome.progress.node_rates[added] > 0
+
+
+def test_nodes_killed_at_random_times(
+    cluster: Any, photos: Path, want: dict[str, bytes], tmp_path: Path, full_faults: bool
+) -> None:
+    if not full_faults:
+        pytest.skip("20 kills at random times are for --faults=full; the test above has one")
+    draw = random.Random(20261129)
+    lost = 0
+    for number in range(20):
+        said: list[str] = []
+        timer = threading.Timer(draw.uniform(0.0, 8.0), kill_node, (cluster, newest(cluster)))
+        timer.start()
+        options = running.RunOptions(make_stages=make_slow, say=said.append)
+        make(photos, tmp_path / str(number), options, executor="ray", ray_address=cluster.address)
+        timer.join()
+        assert contents(tmp_path / str(number)) == want, f"kill {number}, {said}"
+        lost += any("was lost" in text for text in said)
+        add_node(cluster)
+    assert lost >= 10
+
+
+def test_a_killed_driver_is_resumed_and_a_stopped_one_says_so(
+    cluster: Any, photos: Path, want: dict[str, bytes], tmp_path: Path
+) -> None:
+    output = tmp_path / "out"
+    script = Path(__file__).with_name("loopback.py")
+    command = [sys.executable, str(script), str(photos), str(output), cluster.address]
+    process = subprocess.Popen(command, stderr=subprocess.PIPE)
+    while not list(output.glob("records/*.json")) and process.poll() is None:
+        time.sleep(0.05)
+    process.kill()
+    errors = process.communicate()[1].decode()
+    assert 1 <= len(list(output.glob("records/*.json"))) < 6, errors
+
+    def stop(at: running.Progress) -> None:
+        if at.done > at.resumed and not asked:
+            asked.append(time.monotonic())
+            os.kill(os.getpid(), signal.SIGTERM)
+
+    asked: list[float] = []
+    options = running.RunOptions(make_stages=make_slow, report=stop)
+    with pytest.raises(Interrupted, match="run the same command again"):
+        make(photos, output, options, executor="ray", ray_address=cluster.address)
+    assert time.monotonic() - asked[0] < 20
+    assert len(list(output.glob("records/*.json"))) < 6
+    make(photos, output, executor="ray", ray_address=cluster.address)
+    assert contents(output) == want
