@@ -47,7 +47,7 @@ lint: setup
 docs: $(VENV)/.docs
 	$(BIN)/mkdocs build --strict
 
-# Images by docker, podman or buildah, each tried as an ordinary user: make images TARGETS="cpu s3"
+# Images by docker, podman or buildah, each tried as an ordinary user: make images TARGETS="cpu ray"
 images:
 	docker/images.sh $(TARGETS)
 

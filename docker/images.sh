@@ -1,5 +1,5 @@
 #!/bin/bash
-# Builds images and tries each as an ordinary user: `make images`, or docker/images.sh [cpu|cuda|s3]...
+# Builds images and tries each as an ordinary user: `make images`, or docker/images.sh [cpu|ray|cuda|s3]...
 #
 # BUILDER is docker, podman or buildah (the first that is there); BASE takes the place of debian:bookworm-slim,
 # for example of one that holds your company's certificates.
@@ -53,6 +53,7 @@ for target in "${@:-cpu}"; do
       maskgen preview /tmp/shards --output /tmp/preview.png' "$image"
     ;;
   esac
+  if [ "$target" = ray ]; then try 'ray --version' "$image"; fi
   if [ "$target" = cuda ]; then try 'python -m maskgen.loaders --help && train-ssl presets' "$image"; fi
   echo "$image: $(size "$image")"
 done

@@ -154,7 +154,7 @@ def test_kubernetes_accepts_its_files(name: str, kind: str) -> None:
     schemas.validate(documents(name)[kind], "1.33", strict=True)
 
 
-@pytest.mark.parametrize("name", ["run.yaml", "train.yaml"])
+@pytest.mark.parametrize("name", ["run.yaml", "train.yaml", "rayjob.yaml"])
 def test_every_pod_is_an_ordinary_user(name: str) -> None:
     found = list(pods(list(documents(name).values())))
     assert found
@@ -242,7 +242,7 @@ def stages() -> dict[str, list[str]]:
 def test_the_dockerfile_is_clean() -> None:
     assert not tool("hadolint", DOCKER / "Dockerfile")
     assert list(stages())[-1] == "cpu", "the target of a build that names none"
-    assert stages().keys() == {"cpu", "cuda", "s3"}
+    assert stages().keys() == {"cpu", "ray", "cuda", "s3"}
 
 
 @pytest.mark.parametrize("target", list(stages()))
@@ -255,7 +255,7 @@ def test_an_image_installs_what_the_project_declares() -> None:
     project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
     text = (DOCKER / "Dockerfile").read_text()
     extras = set(re.findall(r"--extra (\S+)", text))
-    assert {"cloud", "train"} <= extras <= set(project["optional-dependencies"])
+    assert {"cloud", "ray", "train"} <= extras <= set(project["optional-dependencies"])
     for line in re.findall(r"^RUN uv pip install.*", text, re.MULTILINE):
         assert "--constraint requirements.lock" in line or "--no-deps" in line, line
 
@@ -270,7 +270,7 @@ def test_a_build_sees_what_it_needs_and_no_more() -> None:
 
 def test_the_services_are_made_of_our_targets() -> None:
     services = yaml.safe_load((DOCKER / "compose.yaml").read_text())["services"]
-    assert {service["build"]["target"] for service in services.values()} == {"cpu", "s3"}
+    assert {service["build"]["target"] for service in services.values()} == {"cpu", "ray", "s3"}
     for name, service in services.items():
         assert service["image"] == f"maskgen:{service['build']['target']}", name
         assert "ports" not in service, f"{name} is open to the network"
@@ -278,6 +278,10 @@ def test_the_services_are_made_of_our_targets() -> None:
         assert (DOCKER / service["build"]["context"] / service["build"]["dockerfile"]).samefile(
             DOCKER / "Dockerfile"
         )
+    ray = [
+        service.get("deploy", {}).get("replicas", 1) for name, service in services.items() if "ray-" in name
+    ]
+    assert sum(ray[:2]) == 3
 
 
 def scripts() -> Iterator[list[str]]:
