@@ -11,12 +11,12 @@ from maskgen.errors import UsageError
 _ADDRESS = re.compile(r"([a-z][a-z0-9+.-]*)://")
 _SCHEMES = ("s3", "gs", "az")
 _SIGNED = re.compile(r"[?&][\w-]+=", re.ASCII)
-SETTINGS = (
-    "s3:// reads AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY, AWS_REGION and, for other stores than Amazon's, "
-    "AWS_ENDPOINT_URL; gs:// reads GOOGLE_APPLICATION_CREDENTIALS; az:// reads AZURE_STORAGE_ACCOUNT_NAME "
-    "and AZURE_STORAGE_ACCOUNT_KEY"
-)
-"""Where credentials come from, for messages."""
+_SETTINGS = {
+    "s3": "AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY, AWS_REGION and, for other stores than Amazon's, "
+    "AWS_ENDPOINT_URL",
+    "gs": "GOOGLE_APPLICATION_CREDENTIALS",
+    "az": "AZURE_STORAGE_ACCOUNT_NAME and AZURE_STORAGE_ACCOUNT_KEY",
+}
 
 
 class Address(NamedTuple):
@@ -64,7 +64,9 @@ def parse_address(text: str) -> Address:
     bucket, _, key = rest.partition("/")
     if "@" in bucket or ":" in bucket or _SIGNED.search(text):
         raise UsageError(
-            "an address holds credentials", where=f"{scheme}://...", remedy=f"leave them out: {SETTINGS}"
+            "an address holds credentials",
+            where=f"{scheme}://...",
+            remedy=f"leave them out: {settings_of(text)}",
         )
     if scheme not in _SCHEMES or not bucket:
         raise UsageError(
@@ -78,6 +80,19 @@ def parse_address(text: str) -> Address:
             "an address has an empty or relative part", where=text, remedy="write it without //, . and .."
         )
     return Address(f"{scheme}://{bucket}", key)
+
+
+def settings_of(address: str) -> str:
+    """Where the credentials for an address come from, for messages.
+
+    Example:
+        >>> from maskgen.io.storage.address import settings_of
+        >>> settings_of("gs://bucket/photos")
+        'gs:// reads GOOGLE_APPLICATION_CREDENTIALS'
+    """
+    scheme = address.partition("://")[0]
+    known = {scheme: _SETTINGS[scheme]} if scheme in _SETTINGS else _SETTINGS
+    return "; ".join(f"{name}:// reads {variables}" for name, variables in known.items())
 
 
 def secrets_of_environment() -> list[str]:

@@ -13,7 +13,7 @@ from typing import Any, NamedTuple
 
 from maskgen.errors import EnvironmentFault, MaskgenError
 
-from .address import SETTINGS, secrets_of_environment
+from .address import secrets_of_environment, settings_of
 from .patience import RETRY_S, TIMEOUT_S, client_options, retry_options
 
 PAGE = 1000
@@ -21,7 +21,7 @@ PAGE = 1000
 _OURS = ("AWS_", "AZURE_", "GOOGLE_", "MASKGEN_STORE_")
 _BAD_NAME = "object with invalid path"
 _NO_CREDENTIALS = (
-    *("MissingAccessKeyId", "MissingSecretAccessKey"),
+    *("MissingAccessKeyId", "MissingSecretAccessKey", "MissingAccount"),
     *("/latest/api/token", "/latest/meta-data/", "/computeMetadata/", "/metadata/identity/"),
 )
 """What is said where the environment names none, and where the machine is then asked for its role."""
@@ -220,22 +220,22 @@ def refused(where: str, error: Exception) -> EnvironmentFault:
             "no credentials for the object store",
             where=where,
             cause=f"not all of them in the environment, and no role of this machine: {text}",
-            remedy=f"set them: {SETTINGS}; for a bucket that is open to all AWS_SKIP_SIGNATURE=true "
-            "(or GOOGLE_SKIP_SIGNATURE, AZURE_SKIP_SIGNATURE)",
+            remedy=f"set them: {settings_of(where)}; for a bucket that is open to all "
+            "AWS_SKIP_SIGNATURE=true (or GOOGLE_SKIP_SIGNATURE, AZURE_SKIP_SIGNATURE)",
         )
     if kind in ("UnauthenticatedError", "PermissionDeniedError", "PermissionError") or "redential" in text:
         return EnvironmentFault(
             "the store refuses access",
             where=where,
             cause=text,
-            remedy=f"check the credentials: {SETTINGS}",
+            remedy=f"check the credentials: {settings_of(where)}",
         )
     return EnvironmentFault(
         "the object store cannot be used",
         where=where,
         cause=text,
-        remedy=f"check the network, the region and the endpoint: {SETTINGS}; {RETRY_S} says how long a "
-        f"request is tried again, {TIMEOUT_S} how long the store may be silent",
+        remedy=f"check the network, the region and the endpoint: {settings_of(where)}; {RETRY_S} says how "
+        f"long a request is tried again, {TIMEOUT_S} how long the store may be silent",
     )
 
 
