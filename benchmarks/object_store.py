@@ -1,4 +1,4 @@
-"""Images per second of a run to an object store on loopback (moto) against a run into a folder.
+"""Time of runs from and to an object store on loopback (moto) against runs between folders.
 
     python benchmarks/object_store.py PHOTOS [ROUNDS]
 
@@ -8,9 +8,11 @@ PHOTOS is a folder. The two take turns; the server runs in a process of its own,
 from __future__ import annotations
 
 import os
+import resource
 import statistics
 import subprocess
 import sys
+import tarfile
 import tempfile
 import time
 from pathlib import Path
@@ -40,27 +42,58 @@ def main(photos: Path, rounds: int) -> None:
 def measure(photos: Path, rounds: int, url: str) -> None:
     import boto3
 
-    boto3.client("s3", endpoint_url=url).create_bucket(Bucket="photos")
-    ratios = []
+    client = boto3.client("s3", endpoint_url=url)
+    client.create_bucket(Bucket="photos")
+    files = [path for path in sorted(photos.rglob("*")) if path.is_file()]
+    for path in files:
+        client.upload_file(str(path), "photos", f"files/{path.relative_to(photos).as_posix()}")
     with tempfile.TemporaryDirectory() as scratch:
+        archive = Path(scratch, "train-0.tar")
+        with tarfile.open(archive, "w") as tar:
+            for path in files:
+                tar.add(path, path.relative_to(photos).as_posix().replace("/", "_"))
+        client.upload_file(str(archive), "photos", "tars/train-0.tar")
+        between = ("folder", str(photos), f"{scratch}/out")
+        ways = {
+            "shards to the store": (between, ("folder", str(photos), "s3://photos/out")),
+            "photos from the store": (between, ("folder", "s3://photos/files", f"{scratch}/out")),
+            "a tar of photos from the store": (
+                ("webdataset", str(archive), f"{scratch}/out"),
+                ("webdataset", "s3://photos/tars/train-{0..0}.tar", f"{scratch}/out"),
+            ),
+            "both": (between, ("folder", "s3://photos/files", "s3://photos/out")),
+        }
+        ratios: dict[str, list[tuple[float, float]]] = {name: [] for name in ways}
         for number in range(rounds):
-            local = seconds_of(photos, f"{scratch}/{number}")
-            store = seconds_of(photos, f"s3://photos/{number}")
-            ratios.append(local / store)
-            print(f"folder {local:.2f} s, store {store:.2f} s, {ratios[-1]:.1%}", flush=True)
-    print(f"median of {rounds}: {statistics.median(ratios):.1%} of the folder's rate")
+            for name, (local, far) in ways.items():
+                label = f"{number}-{name.replace(' ', '-')}"
+                here, there = run(local, f"{label}-here"), run(far, f"{label}-there")
+                ratios[name].append((here[0] / there[0], here[1] / there[1]))
+                walls, cpus = (f"{here[column]:.2f} s here, {there[column]:.2f} s" for column in (0, 1))
+                print(f"{name}: wall {walls}; CPU {cpus}", flush=True)
+    for name, found in ratios.items():
+        wall, cpu = (statistics.median(one[column] for one in found) for column in (0, 1))
+        print(f"{name}, medians of {rounds}: {wall:.1%} of the rate here; {cpu:.1%} by the client's CPU time")
 
 
-def seconds_of(photos: Path, output: str) -> float:
-    """Wall time of the whole command."""
-    command = [sys.executable, "-m", "maskgen", "run", "--dataset", "folder", "--input", str(photos)]
-    began = time.monotonic()
+def run(way: tuple[str, str, str], label: str) -> tuple[float, float]:
+    """Wall time of the whole command, and CPU time of it and its workers, s.
+
+    Args:
+        way: kind of source, input, folder or prefix above the output.
+        label: of the output.
+    """
+    dataset, place, output = way
+    command = [sys.executable, "-m", "maskgen", "run", "--dataset", dataset, "--input", place]
+    began, before = time.monotonic(), resource.getrusage(resource.RUSAGE_CHILDREN)
     subprocess.run(
-        [*command, "--output", output, "--shard-size", "100", "--max-failures", "100%"],
+        [*command, "--output", f"{output}/{label}", "--shard-size", "100", "--max-failures", "100%"],
         check=True,
         capture_output=True,
     )
-    return time.monotonic() - began
+    after = resource.getrusage(resource.RUSAGE_CHILDREN)
+    used = after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
+    return time.monotonic() - began, used
 
 
 if __name__ == "__main__":
