@@ -83,6 +83,7 @@ def make_shard(job: ShardJob, images: list[PlannedImage], stages: Stages, watch:
     """
     watch.begin_shard()
     failures_in_row = 0
+    stages.expect(images)
     with (
         open_kept(job.output, job.name, job.fingerprint) as kept,
         ShardWriter(job.output, job.name, job.members, job.fingerprint) as writer,

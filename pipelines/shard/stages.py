@@ -6,7 +6,7 @@ Pure given the configuration and the source's bytes.
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, NamedTuple, TypeVar
 
@@ -116,6 +116,10 @@ class Stages:
         self._reader.close()
         if self.remote:
             self.remote.close()
+
+    def expect(self, images: Sequence[PlannedImage]) -> None:
+        """Say which images will be decoded, in this order."""
+        self._reader.expect([image.ref for image in images])
 
     def decode(self, image: PlannedImage) -> Decoded | Quarantined:
         """Read, check and decode an image's bytes, and resize it when the data set stores smaller photos."""

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections import OrderedDict
+from collections.abc import Sequence
 
 from maskgen.errors import ImageFault, SourceFault
 from maskgen.io.storage.location import Location, ObjectLocation
 from maskgen.io.storage.reading import ByteFile, open_bytes
 from maskgen.types import ByteRef
 
+from .ahead import Ahead
 from .containers.gzips import ContainerFault, GzipStream
 from .containers.zips import read_member
 
@@ -34,6 +36,12 @@ class ByteReader:
         self._most = _MAX_OBJECTS if isinstance(root, ObjectLocation) else _MAX_FILES
         self._files: OrderedDict[str, ByteFile] = OrderedDict()
         self._streams: OrderedDict[str, GzipStream] = OrderedDict()
+        self._ahead = Ahead(root, max_bytes) if isinstance(root, ObjectLocation) else None
+
+    def expect(self, refs: Sequence[ByteRef]) -> None:
+        """Say what will be read next, in this order: an object store is asked for some of it beforehand."""
+        if self._ahead:
+            self._ahead.expect(refs)
 
     def read(self, ref: ByteRef) -> bytes:
         """Exactly `ref.size` bytes.
@@ -72,6 +80,8 @@ class ByteReader:
     def _read(self, ref: ByteRef) -> bytes:
         if ref.codec == "gzip":
             return self._stream(ref.file).read_at(ref.offset, ref.size)
+        if self._ahead and (data := self._ahead.take(ref)) is not None:
+            return data
         file = self._file(ref.file)
         return read_member(file.read_at, ref) if ref.codec == "zip" else file.read_at(ref.offset, ref.size)
 
