@@ -2,14 +2,11 @@
 
     python benchmarks/confidence.py --data DATA --work WORK
     python benchmarks/confidence.py --data DATA --work WORK --fit --limit 60
-    python benchmarks/confidence.py --data DATA --work WORK --fit --methods fast free
 
 The first prints, for each method, the rank correlation of `shards.confidence` with the truth on the photos
-that judge, and its calibration: the mean estimate and the mean truth of each fifth of the photos; `--curve`
-draws that. The second fits the weights on the photos that choose, and prints them as they stand in
-`shards.confidence`; the third those of the networks that come with maskgen, on all of these photos. A network
-that is replaced needs that again, and its new weights the next version. Maps are those of
-``benchmarks/masks.py``, in the same work folder; those that are missing are made.
+that judge, and its calibration: the mean estimate and the mean truth of each fifth of the photos. The second
+fits the weights on the photos that choose, and prints them as they stand in `shards.confidence`. Maps are
+those of ``benchmarks/masks.py``, in the same work folder; those that are missing are made.
 """
 
 from __future__ import annotations
@@ -28,8 +25,6 @@ from numpy.typing import NDArray
 from photo_sets import MEASURED, PhotoSet, open_set
 from scipy.stats import spearmanr
 
-from maskgen.drawing.svg import Line as Curve
-from maskgen.drawing.svg import plot_lines
 from maskgen.evaluation.coco import read_instances
 from maskgen.evaluation.halves import Half
 from maskgen.evaluation.reading import read_truth
@@ -37,15 +32,12 @@ from maskgen.shards.confidence import KINDS, OTHERS, Line, Signs, mask_confidenc
 from maskgen.shards.coverage import small_mask
 from maskgen.shards.sample import cut_level, hard_mask
 
-METHODS = ("u2netp", "fast", "free", "deepusps", "vote", "rbd", "mr", "mc", "dsr")
+METHODS = ("u2netp", "deepusps", "vote", "rbd", "mr", "mc", "dsr")
 FITTED_ON = {
     kind: [name for name in METHODS if KINDS.get(name) == kind] for kind in sorted({*KINDS.values()})
 }
-FITTED_ON["students"] = ["fast", "free"]
-FITTED_ON[OTHERS] = [name for name in METHODS if name not in FITTED_ON["students"]]
-"""By kind of method, those whose maps its weights are fitted on; `OTHERS` as in version 1."""
-SLOW = ("rbd", "mr", "mc", "dsr")
-"""Methods that take minutes on DALI's large photos, which are not judged there."""
+FITTED_ON[OTHERS] = [*METHODS]
+"""By kind of method, those whose maps its weights are fitted on."""
 
 BINS = 5
 SHRINKAGE = 0.01
@@ -97,27 +89,18 @@ def fit(found: Sequence[Judged], *, binary: bool) -> Line:
     return Line(round(base, 3), (agreement, scatter, sides))
 
 
-def report(found: Sequence[Judged], method: str, title: str, *, binary: bool = False) -> Curve:
-    """Rank correlation and calibration of one method on some photos; the curve is returned."""
+def report(found: Sequence[Judged], method: str, title: str, *, binary: bool = False) -> None:
+    """Rank correlation and calibration of one method on some photos."""
     rows = [one for one in found if one.method == method]
     if len(rows) < 2 * BINS:
-        return Curve(method, [])
+        return
     truth = np.array([one.iou for one in rows])
     guess = np.array([mask_confidence(one.small, one.level, method, binary=binary) for one in rows])
     parts = np.array_split(np.argsort(guess, kind="stable"), BINS)
-    points = [(float(guess[part].mean()), float(truth[part].mean())) for part in parts]
-    curve = ", ".join(f"{mean:.2f} {true:.2f}" for mean, true in points)
+    curve = ", ".join(f"{guess[part].mean():.2f} {truth[part].mean():.2f}" for part in parts)
     rank = spearmanr(guess, truth).statistic
     error = np.abs(guess - truth).mean()
     print(f"{method:9} {title:24} {len(rows):4} photos, rank {rank:.2f}, error {error:.2f}; {curve}")
-    return Curve(method, points)
-
-
-def draw(curves: Sequence[Curve], path: Path) -> None:
-    """The calibration as a picture: true over estimated IoU, and what a perfect estimate would give."""
-    perfect = Curve("as estimated", [(0.2, 0.2), (1.0, 1.0)])
-    plot = plot_lines("true IoU, by fifths of the photos", "confidence", [*curves, perfect])
-    path.write_text(plot.replace("<svg ", '<svg xmlns="http://www.w3.org/2000/svg" ', 1) + "\n")
 
 
 def main() -> None:
@@ -129,37 +112,28 @@ def main() -> None:
     parser.add_argument("--work", type=Path, required=True)
     parser.add_argument("--fit", action="store_true")
     parser.add_argument("--binary", action="store_true")
-    parser.add_argument("--curve", type=Path, metavar="SVG", help="draw the calibration there")
-    parser.add_argument("--methods", nargs="+", choices=METHODS, default=METHODS, help="default: all")
     parser.add_argument("--limit", type=int, default=0, help="photos of each set; 0: all")
     options = parser.parse_args()
-    named = {name: name for name in METHODS} | {"u2netp": [*u2netp(options.data), "u2netp"][0]}
-    candidates = [read_candidate(named[name]) for name in options.methods]
+    candidates = [read_candidate(name) for name in (*u2netp(options.data), *METHODS[1:])]
     half: Half = "choose" if options.fit else "judge"
     sets = [open_set(name, options.data, options.work, half, options.limit) for name in MEASURED]
     found = [one for photos in sets for one in judged(candidates, photos, options.work)]
     if options.fit:
         for kind, methods in FITTED_ON.items():
-            if not {*methods} <= {*options.methods}:
-                continue
             rows = [one for one in found if one.method in methods]
             for binary in (False, True):
                 print(kind, "binary" if binary else "soft", len(rows), fit(rows, binary=binary))
         return
-    few = [one for one in candidates if one.name not in SLOW]
+    few = [one for one in candidates if one.name in METHODS[:3]]  # the others take minutes on these photos
     found += judged(few, open_dali(options.data, options.work), options.work)
-    curves = []
     for one in candidates:
-        curve, _ = (
-            report([row for row in found if row.photos in names], one.name, title, binary=options.binary)
-            for names, title in (
-                (("ecssd", "ecssd_hard", "pascal_s", "rbd108"), "salient objects"),
-                (("coco", "dali_coco"), "COCO"),
+        for names in (("ecssd", "ecssd_hard", "pascal_s", "rbd108"), ("coco", "dali_coco")):
+            report(
+                [row for row in found if row.photos in names],
+                one.name,
+                "+".join(names)[:24],
+                binary=options.binary,
             )
-        )
-        curves.append(curve)
-    if options.curve:
-        draw(curves, options.curve)
 
 
 if __name__ == "__main__":

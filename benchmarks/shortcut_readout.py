@@ -13,9 +13,10 @@ from torch import Tensor
 
 from maskgen.trainers.probes.encoder import load_encoder
 from maskgen.trainers.probes.features import Extractor, InputTransform, default_share, own_rows
+from maskgen.trainers.probes.heads import Head, accuracies
 from maskgen.trainers.probes.images import Images, open_images
 from maskgen.trainers.probes.knn import knn_accuracy
-from maskgen.trainers.probes.linear import top_k, train_heads
+from maskgen.trainers.probes.linear import train_heads
 from maskgen.trainers.probes.protocols import Protocol
 
 KINDS = ("linear", "knn")
@@ -44,7 +45,7 @@ def judged(work: Path, run: Path, seed: int, device: torch.device) -> dict[str, 
     found: dict[str, dict[str, float]] = {"linear": {}, "knn": {}}
     for variant in VARIANTS:
         test = read(open_images(work / "test" / variant))
-        found["linear"][variant] = 100 * top_k(heads[LINEAR.lr], standard, *test)[0]
+        found["linear"][variant] = 100 * accuracies(Head(heads[LINEAR.lr], standard), *test)["top1"]
         found["knn"][variant] = 100 * knn_accuracy((bank, labels), test, ks=(20,))[20]
     return found
 

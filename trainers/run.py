@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import platform
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -14,14 +15,17 @@ from maskgen.config.fingerprint import digest
 from maskgen.errors import ShardFault
 from maskgen.loaders import Dataset
 from maskgen.loaders.batch import Batch
-from maskgen.loaders.pixels.normalize import normalize
+from maskgen.loaders.dataset.labels import read_class_names
+from maskgen.loaders.pixels.normalize import DEVIATION, MEAN, normalize
 from maskgen.processes.signals import StopSignals, interrupted
 
 from .data.shards import Loader, chosen_loader, count_classes, open_data, open_loader
 from .distributed.process_group import batchnorm_difference, join_process_group, set_numerics
-from .distributed.ranks import all_sum, rank, world
+from .distributed.ranks import all_sum, any_rank, rank, world
 from .methods import StepOutput
 from .presets import Preset
+from .pretrained.load import Pretrained, load_pretrained
+from .probes.classifying import ClassifierTest
 from .probes.monitor import Monitor
 from .registry import TRAINER_METHODS
 from .settings import Config, Settings, claim, config_of
@@ -30,7 +34,7 @@ from .training.export import export
 from .training.log import CollapseAlarm, MetricLog, Record, Stopwatch, spread
 from .training.step import Training, prepare, train_step
 
-BACKBONE = "backbone.safetensors"
+BACKBONE, CLASSIFIER = "backbone.safetensors", "classifier.safetensors"
 _SPREAD_ROWS = 256
 
 Say = Callable[[str], None]
@@ -44,6 +48,7 @@ class Run:
     loader: Loader
     config: Config
     monitor: Monitor | None
+    test: ClassifierTest | None
     log: MetricLog | None
     say: Say
 
@@ -61,7 +66,7 @@ class Run:
             self.loader.set_epoch(training.step // len(self.loader))  # a pass over the data
             for batch in self._timed(iter(self.loader)):
                 self._step(batch)
-                if any_rank_stopped(stop):
+                if any_rank(bool(stop)):
                     self._feature_std(batch)
                     self.save()
                     raise interrupted()
@@ -86,11 +91,14 @@ class Run:
     def _end_epoch(self) -> None:
         self.save()
         training = self.training
-        epoch, every = training.progress.epoch, training.settings.knn_every
-        if self.monitor is not None and (int(epoch) % every == 0 or training.step == training.rate.steps):
-            with self.watch.paused():
-                found = self.monitor.measure(training.method)
-            self._write({"step": training.step, "epoch": epoch, **found})
+        epoch, settings = training.progress.epoch, training.settings
+        looks = ((self.monitor, settings.knn_every), (self.test, settings.test_every))
+        for look, every in looks:
+            last = training.step == training.rate.steps
+            if look is not None and (last or (every and int(epoch) % every == 0)):
+                with self.watch.paused():
+                    found = look.measure(training.method)
+                self._write({"step": training.step, "epoch": epoch, **found})
 
     def _record(self, output: StepOutput, batch: Batch) -> None:
         training = self.training
@@ -189,11 +197,6 @@ class Run:
             self.log.write(record)
 
 
-def any_rank_stopped(stop: StopSignals) -> bool:
-    """Whether any rank was asked to stop: signals reach ranks in different steps."""
-    return bool(all_sum(torch.tensor(int(bool(stop)))))
-
-
 def train(
     preset: Preset,
     settings: Settings,
@@ -208,7 +211,7 @@ def train(
     Called again after an interruption, it goes on from the last checkpoint.
 
     Writes config.json, metrics.jsonl, checkpoints/ and, at the end, backbone.safetensors into
-    ``settings.output``.
+    ``settings.output``; a supervised run also classifier.safetensors.
 
     Args:
         preset: what to train.
@@ -233,8 +236,13 @@ def train(
     with StopSignals() if stop is None else stop as signals, join_process_group(settings.device) as device:
         set_numerics(settings)
         dataset = open_data(settings)
-        config = config_of(preset, settings, data=dataset.fingerprint, order=dataset.order(0, 0).name)
-        run = _set_up(dataset, config, device, preset, settings, say if rank() == 0 else _silent)
+        say = say if rank() == 0 else _silent
+        begun = _read_init(preset, settings, say)
+        order, init = dataset.order(0, 0).name, begun.facts["checkpoint_sha256"] if begun else ""
+        config = config_of(preset, settings, data=dataset.fingerprint, order=order, init=init)
+        run = _set_up(dataset, config, device, preset, settings, say)
+        if begun is not None:
+            run.training.method.begin_with(begun.network.state_dict())
         try:
             _go(run, signals, echo, begin)
         finally:
@@ -263,6 +271,22 @@ def _go(run: Run, signals: StopSignals, echo: Say, begin: Callable[[], None]) ->
     run.fit(signals)
     if rank() == 0:
         export(settings.output, settings.output / BACKBONE, warn=run.say)
+        if run.test is not None:
+            target = settings.output / CLASSIFIER
+            export(settings.output, target, warn=run.say, classes=read_class_names(run.test.dataset))
+
+
+def _read_init(preset: Preset, settings: Settings, say: Say) -> Pretrained | None:
+    """What the backbone begins with; None: random weights."""
+    if not settings.init:
+        return None
+    found = load_pretrained(settings.init, preset.backbone, seed=settings.seed)
+    if json.loads(found.facts["mean"]) != list(MEAN) or json.loads(found.facts["std"]) != list(DEVIATION):
+        say(
+            "train-ssl: warning: the weights of --init take another input than the views are, with "
+            f"mean {found.facts['mean']} and deviation {found.facts['std']} in place of ImageNet's"
+        )
+    return found
 
 
 def _silent(_text: str) -> None:
@@ -278,7 +302,8 @@ def _set_up(
     if other := batchnorm_difference(preset, device.type, world(), settings.accumulate):
         say(f"train-ssl: warning: {other}")
     monitor = Monitor.open(dataset, preset, settings, device) if settings.knn_every else None
-    return Run(training, loader, config, monitor, None, say)
+    test = ClassifierTest.open(dataset, preset, settings, device) if classes else None
+    return Run(training, loader, config, monitor, test, None, say)
 
 
 def _open_log(training: Training, echo: Say) -> MetricLog:

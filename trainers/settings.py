@@ -41,6 +41,11 @@ class Settings:
 
     data: str = option(MISSING, "Folder of shards, or its address (s3://..., with --cache).", group="data")
     output: NewFolder = option(MISSING, "Folder of the run.", group="output")
+    init: str = option(
+        "",
+        "Weights that the backbone begins with: all that `eval-ssl --checkpoint` takes.  [default: random]",
+        group="data",
+    )
     device: str = option(
         "cpu",
         "Device that trains; with torchrun each process takes the GPU of its local rank.",
@@ -80,6 +85,17 @@ class Settings:
     knn_every: int = option(0, "Epochs between kNN evaluations (0: none).", group="log")
     knn_data: str = option(
         "", "Labeled folder or shards for it.  [default: the training shards]", group="log"
+    )
+    test_every: int = option(
+        1,
+        "Epochs between tests of a supervised run's own classifier; 0: only after the last.",
+        group="log",
+        bounds=at_least(0),
+    )
+    test_data: str = option(
+        "",
+        "Labeled folder or shards for it.  [default: up to 10,000 of the training images]",
+        group="log",
     )
     tensorboard: bool = option(False, "Also write event files.", group="log")
     on_error: str = option(
@@ -126,7 +142,7 @@ class Settings:
         return "bf16" if self.device == "cuda" else "fp32"
 
 
-def config_of(preset: Preset, settings: Settings, *, data: str, order: str) -> Config:
+def config_of(preset: Preset, settings: Settings, *, data: str, order: str, init: str = "") -> Config:
     """Everything that decides which weights come out, but for rounding: JSON values.
 
     The device, the number of ranks, the loader and the threads are not in it: a run may go on elsewhere.
@@ -136,8 +152,10 @@ def config_of(preset: Preset, settings: Settings, *, data: str, order: str) -> C
         settings: of the run.
         data: the data set's fingerprint.
         order: how it is shuffled.
+        init: SHA-256 of the weights that the backbone begins with; empty: random ones.
     """
     return {
+        **({"init": init} if init else {}),
         "preset": resolved(preset),
         "data": data,
         "order": order,

@@ -80,6 +80,7 @@ class ExportOptions:
     form: Annotated[str, Spelling(flag="--format")] = option(
         "torchvision", "For which library.", choices=("torchvision", "timm", "detectron2")
     )
+    classifier: bool = option(False, "With the classifier of a supervised run: a whole model.")
 
 
 @click_command("presets", PresetsOptions)
@@ -110,12 +111,13 @@ def presets(options: PresetsOptions) -> None:
 
 @click_command("export", ExportOptions)
 def export(options: ExportOptions) -> None:
-    """Write the backbone for another project: no head, no classifier."""
+    """Write the backbone for another project: no head, and no classifier unless asked for."""
     require_package("torch")
     from maskgen.trainers.training.export import export as write
 
     options.output.parent.mkdir(parents=True, exist_ok=True)
-    for name, value in write(options.checkpoint, options.output, options.form).items():
+    classes: dict[int, str] | None = {} if options.classifier else None
+    for name, value in write(options.checkpoint, options.output, options.form, classes=classes).items():
         click.echo(f"{name:18} {value}")
 
 

@@ -65,9 +65,6 @@ KINDS: Mapping[str, str] = {
     **dict.fromkeys(("inspyrenet", "rmbg-1.4", "rmbg-2.0"), "networks"),
     **dict.fromkeys(("rbd", "mr", "mc", "dsr"), "priors"),
     **dict.fromkeys(("vote", "deepusps"), "sharpened"),
-    "fast": "fast",
-    "free": "free",
-    "student": "students",
 }
 """The kind of a method's masks; all that are not named, such as ``onnx``, are `OTHERS`.
 
@@ -79,17 +76,13 @@ LINES: Mapping[str, Mapping[int, tuple[Line, Line]]] = {
     "networks": {1: (Line(-0.535, (1.55, -0.186, -0.151)), Line(0.972, (0.0, -1.369, -0.071)))},
     "priors": {1: (Line(0.166, (0.677, -0.451, -0.286)), Line(0.628, (0.0, -0.964, -0.246)))},
     "sharpened": {1: (Line(-1.855, (2.621, -0.391, -0.608)), Line(0.739, (0.0, -1.117, -0.505)))},
-    "fast": {2: (Line(-0.217, (1.233, -0.359, -0.067)), Line(0.968, (0.0, -1.432, -0.054)))},
-    "free": {2: (Line(-0.881, (1.872, -0.093, -0.35)), Line(0.901, (0.0, -1.967, -0.323)))},
-    "students": {2: (Line(-0.506, (1.496, -0.259, -0.068)), Line(0.92, (0.0, -1.63, -0.028)))},
     OTHERS: {1: (Line(0.293, (0.521, -0.837, -0.253)), Line(0.708, (0.0, -1.145, -0.134)))},
 }
 """By kind and by the version since which they hold: the weights for soft masks, and for binary ones.
 
 ``networks`` is fitted on U²-Net-p alone, and taken for networks of the same task that were not measured;
 ``sharpened`` on the two methods whose last step moves masks onto edges and leaves few pixels in doubt;
-``fast`` and ``free`` on their own masks, ``students``, for networks of one's own, on those of both;
-``others`` on all that version 1 had, so that it expects less of a good network than is true.
+``others`` on all of these, so that it expects less of a good network than is true.
 """
 
 

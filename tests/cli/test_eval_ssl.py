@@ -28,7 +28,7 @@ def corrupted(trained: Path, folder: Path, name: str, value: float) -> Path:
 def test_knn_and_linear_from_the_command_line(
     trained: Path, shards: Path, photo_folder: Path, tmp_path: Path, call_tool: Call
 ) -> None:
-    common = ["--checkpoint", str(trained), "--output", str(tmp_path)]
+    common = ["--checkpoint", str(trained), "--output", str(tmp_path), "--side", "32"]
     status, out, _ = call_tool("eval-ssl", "knn", *common, "--data", str(shards), "--k", "5,10")
     assert status == 0
     result = json.loads((tmp_path / "knn.json").read_text())
@@ -54,7 +54,7 @@ def test_some_of_the_classes_are_tested_by_their_names(
 ) -> None:
     """Each test image is a training image, so that its nearest is itself, whatever the network."""
     shutil.copytree(photo_folder / "coffee", tmp_path / "test" / "coffee")
-    knn = ["knn", "--checkpoint", str(trained), "--output", str(tmp_path / "out"), "--k", "1"]
+    knn = ["knn", "--checkpoint", str(trained), "--output", str(tmp_path / "out"), "--k", "1", "--side", "32"]
     places = ["--data", str(photo_folder), "--test", str(tmp_path / "test")]
     assert call_tool("eval-ssl", *knn, *places)[0] == 0
     assert json.loads((tmp_path / "out" / "knn.json").read_text())["knn_1"] == 1.0
@@ -72,7 +72,7 @@ def test_features_and_weights_that_are_no_numbers_are_refused(
     name = next(key for key in state if key.startswith("backbone.") and key.endswith("running_var"))
     name = name.removeprefix("backbone.")
     odd = corrupted(trained, tmp_path / "odd", name, -1e9)  # finite, but the root of it is not
-    where = ["--data", str(photo_folder), "--output", str(tmp_path / "out")]
+    where = ["--data", str(photo_folder), "--output", str(tmp_path / "out"), "--side", "32"]
     for task in ("knn", "linear"):
         status, _, err = call_tool("eval-ssl", task, "--checkpoint", str(odd), *where)
         assert status == EXIT_FAULTS
@@ -100,7 +100,7 @@ def test_fresh_passes_for_each_epoch_do_not_pile_up(
 ) -> None:
     common = ["--checkpoint", str(trained / "backbone.safetensors"), "--output", str(tmp_path)]
     linear = ["linear", *common, "--data", str(photo_folder), "--test", str(photo_folder), "--epochs", "3"]
-    status, _, _ = call_tool("eval-ssl", *linear, "--protocol", "byol")
+    status, _, _ = call_tool("eval-ssl", *linear, "--protocol", "byol", "--side", "32")
     assert status == 0
     assert len(list((tmp_path / "features").glob("*.npy"))) == 2  # the test images, the last pass
 
@@ -112,6 +112,24 @@ def test_photos_in_shards_measure_alike_as_pngs_and_in_their_folder(
     shards, found = make_lossless(tmp_path), []
     for data in (shards, tmp_path / "photos"):
         knn = ["knn", "--checkpoint", str(trained), "--output", str(tmp_path / "out"), "--k", "1"]
-        assert call_tool("eval-ssl", *knn, "--data", str(data))[0] == 0
+        assert call_tool("eval-ssl", *knn, "--side", "32", "--data", str(data))[0] == 0
         found.append(json.loads((tmp_path / "out" / "knn.json").read_text())["knn_1"])
     assert found[0] == found[1]
+
+
+@pytest.mark.slow
+def test_one_head_is_used_on_a_later_set_from_the_command_line(
+    trained: Path, photo_folder: Path, tmp_path: Path, call_tool: Call
+) -> None:
+    common = ["--checkpoint", str(trained), "--output", str(tmp_path), "--data", str(photo_folder)]
+    linear = ["--epochs", "1", "--views", "-1", "--side", "32", "--weight-decay", "1e-4", "--lr", "0.1"]
+    assert call_tool("eval-ssl", "linear", *common, *linear)[0] == 0
+    assert json.loads((tmp_path / "linear.json").read_text())["protocol"]["weight_decay"] == 1e-4
+    status, out, _ = call_tool("eval-ssl", "linear", *common, "--head", str(tmp_path / "linear.safetensors"))
+    assert status == 0
+    result = json.loads((tmp_path / "test-classes.json").read_text())
+    assert (result["side"], result["test_images"]) == (32, 54)
+    assert f"top1               {result['top1']:.4f}" in out
+    status, _, err = call_tool("eval-ssl", "linear", *common, "--head", "own")
+    assert status == EXIT_USAGE
+    assert "no classifier of its own" in err

@@ -77,6 +77,11 @@ def all_sum(value: Tensor) -> Tensor:
     return total
 
 
+def any_rank(flag: bool) -> bool:
+    """Whether the flag is up on any rank: signals reach ranks in different steps."""
+    return bool(all_sum(torch.tensor(int(flag))))
+
+
 def step_generator(step: int, stream: int = 0, *, seed: int = 0) -> torch.Generator:
     """A CPU generator that is a function of the step and the run's seed alone.
 

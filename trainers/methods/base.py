@@ -66,6 +66,16 @@ class Method(nn.Module):
             preset.backbone, zero_init_residual=preset.zero_init_residual
         )
 
+    def begin_with(self, weights: dict[str, Tensor]) -> None:
+        """Put a backbone's weights in the place of the random ones, also into networks that follow it.
+
+        Args:
+            weights: the state of a backbone of the preset's name.
+        """
+        for network in self.modules():
+            if type(network) is type(self.backbone) and network.state_dict().keys() == weights.keys():
+                network.load_state_dict(weights)
+
     def forward(self, views: Views, progress: Progress) -> StepOutput:
         """The loss of one batch, or of this rank's part of it.
 

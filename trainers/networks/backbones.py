@@ -118,13 +118,15 @@ def build_backbone(name: str, *, zero_init_residual: bool = False) -> tuple[nn.M
     return net, 512 * width * (4 if block is tv.Bottleneck else 1)
 
 
-def _build_timm(name: str) -> tuple[nn.Module, int]:
+def _timm() -> Any:
     try:
-        timm = import_module("timm")
+        return import_module("timm.models")
     except ImportError as error:
-        raise EnvironmentFault(
-            "this backbone needs timm", where=name, remedy='pip install "maskgen[timm]"'
-        ) from error
+        raise EnvironmentFault("this backbone needs timm", remedy='pip install "maskgen[timm]"') from error
+
+
+def _build_timm(name: str) -> tuple[nn.Module, int]:
+    timm = _timm()
     try:
         net: nn.Module = timm.create_model(name, pretrained=False, num_classes=0)
     except RuntimeError as error:
@@ -132,6 +134,21 @@ def _build_timm(name: str) -> tuple[nn.Module, int]:
             f"timm has no model {name!r}", cause=str(error), remedy="timm.list_models() names them"
         ) from error
     return net, int(getattr(net, "num_features", 0))
+
+
+def classifier_name(backbone: str) -> str:
+    """What the library that a backbone comes from calls the classifier on it: ``fc``, or as timm says.
+
+    Example:
+        >>> from maskgen.trainers.networks.backbones import classifier_name
+        >>> classifier_name("resnet50"), classifier_name("timm/tf_efficientnet_lite0")
+        ('fc', 'classifier')
+    """
+    if not backbone.startswith("timm/"):
+        return "fc"
+    return str(
+        _timm().get_pretrained_cfg(backbone.removeprefix("timm/"), allow_unregistered=False).classifier
+    )
 
 
 def feature_maps(net: nn.Module, images: Tensor) -> Tensor:

@@ -1,18 +1,45 @@
-"""A frozen backbone from a file."""
+"""A frozen backbone, from wherever it comes."""
 
 from __future__ import annotations
 
+import json
 from dataclasses import dataclass
 from pathlib import Path
 
 import torch
-from torch import nn
+from torch import Tensor, nn
 
 from maskgen.config.fingerprint import digest
-from maskgen.errors import ShardFault
 
-from ..networks.backbones import build_backbone
-from ..training.export import read_backbone
+from ..pretrained.load import load_pretrained
+
+
+@dataclass(frozen=True, eq=False)
+class InputRange:
+    """What a network's input is, as (RGB / 255 - mean) / deviation.
+
+    Args:
+        mean: of red, green and blue in 0..1.
+        deviation: likewise.
+
+    Example:
+        >>> import torch
+        >>> from maskgen.trainers.probes.encoder import InputRange
+        >>> half = InputRange((0.5, 0.5, 0.5), (0.5, 0.5, 0.5))
+        >>> half(torch.tensor([0, 255], dtype=torch.uint8).expand(1, 3, 1, 2))[0, 0, 0].tolist()
+        [-1.0, 1.0]
+    """
+
+    mean: tuple[float, ...]
+    deviation: tuple[float, ...]
+
+    def __call__(self, pictures: Tensor) -> Tensor:
+        """(B, 3, S, S) uint8 to float32."""
+        mean, deviation = (
+            torch.tensor(part, device=pictures.device)[:, None, None] * 255
+            for part in (self.mean, self.deviation)
+        )
+        return pictures.float().sub_(mean).div_(deviation)
 
 
 @dataclass(frozen=True, eq=False)
@@ -25,6 +52,8 @@ class Encoder:
         view_px: side of the views it was trained on, px.
         digest: of its weights.
         facts: what its file says.
+        normalize: makes its input of pictures.
+        classifier: ``weight`` (C, D) and ``bias`` (C,) of its own classifier; None: it has none.
     """
 
     network: nn.Module
@@ -32,14 +61,23 @@ class Encoder:
     view_px: int
     digest: str
     facts: dict[str, str]
+    normalize: InputRange
+    classifier: dict[str, Tensor] | None = None
 
 
-def load_encoder(path: Path, device: torch.device) -> Encoder:
-    """The backbone of a checkpoint, a run's folder (the last checkpoint), or an exported .safetensors.
+def load_encoder(source: str | Path, device: torch.device, backbone: str = "", *, seed: int = 0) -> Encoder:
+    """The frozen backbone that `load_pretrained` finds.
+
+    Args:
+        source: see there; most simply a run's folder, or a file of weights.
+        device: to put it on.
+        backbone: its network's name, where the file does not say it.
+        seed: of random weights.
 
     Raises:
-        UsageError: it is none of these.
+        UsageError: there is no such file, or it is not the backbone's.
         ShardFault: it is damaged, or its weights are not those of its backbone.
+        EnvironmentFault: timm is not installed, or the file cannot be fetched.
 
     Example:
         >>> from pathlib import Path
@@ -51,16 +89,11 @@ def load_encoder(path: Path, device: torch.device) -> Encoder:
         >>> load_encoder(Path("run"), torch.device("cpu")).network(torch.zeros(2, 3, 32, 32)).shape
         torch.Size([2, 64])
     """
-    weights, facts = read_backbone(path)
-    network, dim = build_backbone(facts["backbone"])
-    try:
-        network.load_state_dict(weights, strict=True)
-    except RuntimeError as error:
-        raise ShardFault(
-            f"the weights are not those of a {facts['backbone']}",
-            where=str(path),
-            cause=str(error),
-            remedy="export the backbone again",
-        ) from error
-    frozen = network.eval().requires_grad_(False).to(device)
-    return Encoder(frozen, dim, int(facts["view_px"]), digest([facts["checkpoint_sha256"]]), facts)
+    found = load_pretrained(source, backbone, seed=seed)
+    frozen = found.network.eval().requires_grad_(False).to(device)
+    mean, deviation = (tuple(json.loads(found.facts[name])) for name in ("mean", "std"))
+    mark = digest([found.facts["checkpoint_sha256"]])
+    view_px = int(found.facts["view_px"])
+    return Encoder(
+        frozen, found.dim, view_px, mark, found.facts, InputRange(mean, deviation), found.classifier
+    )

@@ -20,6 +20,7 @@ from maskgen.shards import sealed_json
 
 from ..distributed.ranks import all_sum, rank, world
 from .images import Images, Pixels, center_crop, random_crop
+from .loaded import loaded_views
 
 Network = Callable[[Tensor], Tensor]
 _CHUNK = 4096
@@ -35,6 +36,8 @@ class InputTransform:
         augmented: the number of a pass of random crops and flips; None: center crops.
         seed: of those.
         precision: ``fp32``, or ``bf16`` autocast.
+        interpolation: ``bilinear`` or ``bicubic``, of the center crop.
+        views: who makes random crops, of `VIEWS`.
     """
 
     side: int
@@ -42,11 +45,13 @@ class InputTransform:
     augmented: int | None = None
     seed: int = 0
     precision: str = "fp32"
+    interpolation: str = "bilinear"
+    views: str = "photos"
 
     def input(self, image: Pixels, number: int) -> Pixels:
         """The input that image `number` becomes: a function of (seed, pass, number)."""
         if self.augmented is None:
-            return center_crop(image, self.side, self.share)
+            return center_crop(image, self.side, self.share, self.interpolation)
         rng = np.random.default_rng([self.seed, self.augmented, number])
         return random_crop(image, self.side, rng)
 
@@ -65,22 +70,47 @@ class Extractor:
         device: it lies on.
         batch_size: images at once on each rank.
         threads: that decode.
+        normalize: makes the network's input of (B, 3, S, S) uint8 pictures on the device.
     """
 
     network: Network
     device: torch.device
     batch_size: int = 256
     threads: int = 2
+    normalize: Network = normalize
+
+    def part(self, images: Images, transform: InputTransform) -> tuple[NDArray[np.int64], Tensor]:
+        """The numbers (n,) of the images that fall to this rank, and their features (n, D) on the CPU."""
+        if transform.views == "photos" or transform.augmented is None:
+            own = own_rows(len(images))
+            return own, self.rows(images, own, transform)
+        views = loaded_views(
+            images,
+            transform.views,
+            side=transform.side,
+            epoch=transform.augmented,
+            seed=transform.seed,
+            device=self.device,
+            batch=self.batch_size,
+            threads=self.threads,
+        )
+        parts = [(numbers, self._features(inputs, transform)) for numbers, inputs in views if len(numbers)]
+        if not parts:
+            return np.zeros(0, np.int64), torch.zeros(0, 0)
+        return np.concatenate([numbers for numbers, _ in parts]), torch.cat([rows for _, rows in parts])
 
     @torch.no_grad()
     def rows(self, images: Images, numbers: NDArray[np.int64], transform: InputTransform) -> Tensor:
         """The features of (n,) images, (n, D) float32 on the CPU, in order."""
-        half = transform.precision == "bf16"
-        parts = []
-        for inputs in self._inputs(images, numbers, transform):
-            with torch.autocast(self.device.type, torch.bfloat16, enabled=half):
-                parts.append(self.network(normalize(inputs.to(self.device))).float().cpu())
+        parts = [self._features(inputs, transform) for inputs in self._inputs(images, numbers, transform)]
         return torch.cat(parts) if parts else torch.zeros(0, 0)
+
+    @torch.no_grad()
+    def _features(self, inputs: Tensor, transform: InputTransform) -> Tensor:
+        """(b, 3, S, S) uint8 to (b, D) on the CPU."""
+        half = transform.precision == "bf16"
+        with torch.autocast(self.device.type, torch.bfloat16, enabled=half):
+            return self.network(self.normalize(inputs.to(self.device))).float().cpu()
 
     def _inputs(
         self, images: Images, numbers: NDArray[np.int64], transform: InputTransform
@@ -130,8 +160,15 @@ class FeatureStore:
     def __init__(self, folder: Path, source: str, extractor: Extractor) -> None:
         self._folder, self._source, self._extractor = folder, source, extractor
 
-    def get(self, images: Images, transform: InputTransform) -> NDArray[np.float32]:
-        """All features of the images, (N, D) float32, on rank 0; the other ranks help, and get (0, 0).
+    def get(
+        self, images: Images, transform: InputTransform, rows: slice = slice(None)
+    ) -> NDArray[np.float32]:
+        """Rows of the features of the images, (n, D) float32; all ranks ask, each for its own.
+
+        Args:
+            images: N of them.
+            transform: how they are fed.
+            rows: of the N; no others are read.
 
         Raises:
             MaskgenError: some are infinite or no number.
@@ -140,7 +177,7 @@ class FeatureStore:
         there = int(all_sum(torch.tensor(int(rank() == 0 and _is_sound(path)))))
         if not there:
             self._make(images, transform, path)
-        return _require_finite(np.load(path)) if rank() == 0 else np.zeros((0, 0), np.float32)
+        return np.array(_require_finite(np.load(path, mmap_mode="r"))[rows])
 
     def drop(self, images: Images, transform: InputTransform) -> None:
         """Remove features that will not be asked for again."""
@@ -152,14 +189,16 @@ class FeatureStore:
         return self._folder / f"{digest([self._source, images.fingerprint, asdict(transform)])[:24]}.npy"
 
     def _make(self, images: Images, transform: InputTransform, path: Path) -> None:
-        """Each rank writes its rows into a file, rank 0 puts them together."""
+        """Each rank writes its rows into files, rank 0 puts them together."""
         self._folder.mkdir(parents=True, exist_ok=True)
         parts = [path.with_suffix(f".{number}-of-{world()}.npy") for number in range(world())]
-        own = self._extractor.rows(images, own_rows(len(images)), transform)
+        places = [part.with_suffix(".rows.npy") for part in parts]
+        numbers, own = self._extractor.part(images, transform)
+        np.save(places[rank()], numbers)
         np.save(parts[rank()], own.numpy())
         all_sum(torch.zeros(1))
         if rank() == 0:
-            whole = np.concatenate([part for name in parts if (part := np.load(name)).size])
+            whole = _assemble(len(images), places, parts)
             with PartialFile(path) as partial:
                 np.save(partial, whole)
                 partial.sync()
@@ -171,14 +210,33 @@ class FeatureStore:
                     **asdict(transform),
                 }
             write_atomic(path.with_suffix(".json"), sealed_json.render(record))
-            for name in parts:
+            for name in (*parts, *places):
                 name.unlink()
         all_sum(torch.zeros(1))
 
 
+def _assemble(count: int, places: list[Path], parts: list[Path]) -> NDArray[np.float32]:
+    """The ranks' rows, each where it belongs, (count, D)."""
+    found = [
+        (np.load(place), part)
+        for place, name in zip(places, parts, strict=True)
+        if (part := np.load(name)).size
+    ]
+    whole = np.zeros((count, found[0][1].shape[1]), np.float32)
+    for numbers, part in found:
+        whole[numbers] = part
+    return whole
+
+
 def _require_finite(features: NDArray[np.float32]) -> NDArray[np.float32]:
-    starts = range(0, len(features), _CHUNK)
-    lost = sum(int((~np.isfinite(features[start : start + _CHUNK]).all(1)).sum()) for start in starts)
+    """The features; each rank looks at its rows."""
+    own = own_rows(len(features))
+    starts = range(int(own[0]), int(own[-1]) + 1, _CHUNK) if len(own) else ()
+    bad = sum(
+        int((~np.isfinite(features[start : min(start + _CHUNK, int(own[-1]) + 1)]).all(1)).sum())
+        for start in starts
+    )
+    lost = int(all_sum(torch.tensor(bad)))
     if lost:
         raise MaskgenError(
             f"the features of {lost} of {len(features)} images are infinite or no number",

@@ -22,6 +22,7 @@ from maskgen.shards import naming
 
 _ENDINGS = {".jpg", ".jpeg", ".png", ".webp"}
 _LIMITS = Limits(max_bytes=64 << 20, max_pixels=64_000_000, max_side=32_768)
+_FILTERS = {"bilinear": Image.Resampling.BILINEAR, "bicubic": Image.Resampling.BICUBIC}
 
 Pixels = NDArray[np.uint8]
 
@@ -35,12 +36,14 @@ class Images:
         fingerprint: of which images these are, and in what order.
         read: an image by its number, (H, W, 3) uint8 RGB; safe to call from several threads.
         names: of the classes that there are images of, by number; empty where only numbers are known.
+        shards: the data set and the (N,) numbers of its samples, where the images lie in shards.
     """
 
     labels: NDArray[np.int64]
     fingerprint: str
     read: Callable[[int], Pixels]
     names: Mapping[int, str] = field(default_factory=dict)
+    shards: tuple[Dataset, NDArray[np.int64]] | None = None
 
     def __len__(self) -> int:
         return len(self.labels)
@@ -54,7 +57,8 @@ class Images:
         """Some of the images, in the order of `rows`, (n,) int64."""
         read = self.read
         mark = digest([self.fingerprint, digest(rows.tolist())])
-        return Images(self.labels[rows], mark, lambda number: read(int(rows[number])), self.names)
+        shards = None if self.shards is None else (self.shards[0], self.shards[1][rows])
+        return Images(self.labels[rows], mark, lambda number: read(int(rows[number])), self.names, shards)
 
 
 def open_images(path: str | Path) -> Images:
@@ -93,7 +97,7 @@ def images_of_shards(dataset: Dataset) -> Images:
 
     named = read_class_names(dataset)
     names = {number: named[number] for number in np.unique(labels[samples]).tolist()} if named else {}
-    return Images(labels[samples], dataset.fingerprint, read, names)
+    return Images(labels[samples], dataset.fingerprint, read, names, (dataset, samples))
 
 
 def images_of_folder(folder: Path) -> Images:
@@ -140,15 +144,21 @@ def _decode(data: bytes, where: str) -> Pixels:
         ) from fault
 
 
-def center_crop(image: Pixels, side: int, share: float) -> Pixels:
+def center_crop(image: Pixels, side: int, share: float, interpolation: str = "bilinear") -> Pixels:
     """The central square of `share` times the short side, as (side, side, 3): 0.875 is 224 of 256 px.
 
-    Bilinear with antialiasing, as torchvision's Resize and CenterCrop on PIL images, in one step.
+    With antialiasing, as torchvision's Resize and CenterCrop on PIL images, in one step.
+
+    Args:
+        image: (H, W, 3).
+        side: of what comes out, px.
+        share: of the short side, above 0 to 1.
+        interpolation: ``bilinear`` or ``bicubic``.
     """
     height, width = image.shape[:2]
     length = share * min(height, width)
     x, y = (width - length) / 2, (height - length) / 2
-    return _cut(image, (x, y, x + length, y + length), side)
+    return _cut(image, (x, y, x + length, y + length), side, _FILTERS[interpolation])
 
 
 def random_crop(image: Pixels, side: int, rng: np.random.Generator) -> Pixels:
@@ -167,5 +177,10 @@ def random_crop(image: Pixels, side: int, rng: np.random.Generator) -> Pixels:
     return crop[:, ::-1] if rng.random() < 0.5 else crop
 
 
-def _cut(image: Pixels, box: tuple[float, float, float, float], side: int) -> Pixels:
-    return np.asarray(Image.fromarray(image).resize((side, side), Image.Resampling.BILINEAR, box=box))
+def _cut(
+    image: Pixels,
+    box: tuple[float, float, float, float],
+    side: int,
+    kind: Image.Resampling = Image.Resampling.BILINEAR,
+) -> Pixels:
+    return np.asarray(Image.fromarray(image).resize((side, side), kind, box=box))

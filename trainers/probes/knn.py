@@ -10,6 +10,9 @@ from torch.nn import functional
 
 from maskgen.errors import UsageError
 
+from ..distributed.ranks import all_sum
+from .features import own_rows
+
 KS = (10, 20, 100, 200)
 TEMPERATURE = 0.07
 _CHUNK = 1024
@@ -26,7 +29,7 @@ def knn_accuracy(
     """The share of test images whose class the bank's neighbors vote for (Wu et al. 2018, section 3.4).
 
     Each of the k nearest by cosine s votes for its class with weight exp(s / temperature); ties go to the
-    lower class.
+    lower class. All ranks are given the same, and share the work.
 
     Args:
         bank: (N, D) features and (N,) int64 classes.
@@ -50,16 +53,25 @@ def knn_accuracy(
         (features, classes) if test is None else (functional.normalize(test[0].float(), dim=1), test[1])
     )
     most = min(max(ks), len(features) - (test is None))
-    right = dict.fromkeys(ks, 0)
-    for start in range(0, len(queries), _CHUNK):
-        cosines = queries[start : start + _CHUNK] @ features.T
+    right = torch.zeros(len(ks), dtype=torch.long)
+    for own in _chunks(len(queries)):
+        cosines = queries[own] @ features.T
         if test is None:  # an image is no neighbor of itself
             rows = torch.arange(len(cosines), device=cosines.device)
-            cosines[rows, rows + start] = -torch.inf
+            cosines[rows, rows + own.start] = -torch.inf
         near, places = cosines.topk(most, dim=1)
         votes = functional.one_hot(classes[places], int(classes.max()) + 1)
         weights = ((near - near[:, :1]) / temperature).exp()  # a common factor does not change the vote
-        for k in ks:
+        for place, k in enumerate(ks):
             scores = (weights[:, :k, None] * votes[:, :k]).sum(dim=1)
-            right[k] += int((scores.argmax(1) == truth[start : start + _CHUNK]).sum())
-    return {k: count / len(queries) for k, count in right.items()}
+            right[place] += int((scores.argmax(1) == truth[own]).sum())
+    return {k: count / len(queries) for k, count in zip(ks, all_sum(right).tolist(), strict=True)}
+
+
+def _chunks(count: int) -> list[slice]:
+    """This rank's rows of `count`, a chunk at a time."""
+    own = own_rows(count).tolist()
+    return [
+        slice(own[start], own[start] + len(own[start : start + _CHUNK]))
+        for start in range(0, len(own), _CHUNK)
+    ]

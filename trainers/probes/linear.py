@@ -1,10 +1,10 @@
-"""Linear classifiers on frozen features, several learning rates at once."""
+"""Linear classifiers on frozen features, several learning rates at once, by all ranks together."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from math import isfinite
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -12,36 +12,17 @@ from torch.nn import functional
 
 from maskgen.errors import MaskgenError
 
+from ..distributed.ranks import all_sum, step_generator
 from ..optim.optimizers import set_rate
+from .features import own_rows
+from .heads import Standardizer
 from .protocols import Protocol
+from .resume import Keeper
 
 Pass = Callable[[int], Tensor]
 Report = Callable[[int, dict[float, float]], None]
-
-
-@dataclass(frozen=True, eq=False)
-class Standardizer:
-    """Makes features comparable to what a head was trained on.
-
-    Args:
-        mean: (D,) of the training features at length 1; None: features stay as they are.
-        deviation: (D,) likewise.
-    """
-
-    mean: Tensor | None = None
-    deviation: Tensor | None = None
-
-    @classmethod
-    def fit(cls, features: Tensor) -> Standardizer:
-        """From (N, D) training features."""
-        rows = functional.normalize(features.float(), dim=1)
-        return cls(rows.mean(0), rows.std(0).clamp_min(1e-6))
-
-    def __call__(self, features: Tensor) -> Tensor:
-        """(B, D) to (B, D)."""
-        if self.mean is None or self.deviation is None:
-            return features
-        return (functional.normalize(features, dim=1) - self.mean) / self.deviation
+_STREAM = 7
+"""Of the order of the images, apart from other draws of the same seed."""
 
 
 def train_heads(
@@ -53,19 +34,23 @@ def train_heads(
     classes: int,
     seed: int = 0,
     report: Report | None = None,
+    keeper: Keeper | None = None,
 ) -> tuple[dict[float, nn.Linear], Standardizer]:
     """One linear classifier per learning rate, all on the same batches.
 
-    Weights begin at N(0, 0.01^2), biases at 0 (MoCo's code).
+    Weights begin at N(0, 0.01^2), biases at 0 (MoCo's code). The order of an epoch is a function of its
+    number and the seed. Each rank keeps its own rows of the features; a step sums the gradients of a batch's
+    rows wherever they lie, so that any number of ranks does what one does, up to rounding.
 
     Args:
-        passes: gives the (N, D) features of an epoch on the device to train on.
-        labels: (N,) int64 on that device.
+        passes: gives this rank's (n, D) features of an epoch on the device to train on.
+        labels: (n,) int64 on that device, this rank's.
         protocol: the protocol; its `lr` is replaced by `lrs`.
         lrs: learning rates, scaled as the protocol's.
         classes: C.
         seed: of weights and order.
-        report: told each epoch's number and mean losses by learning rate.
+        report: told each epoch's number and mean losses by learning rate, when it is saved.
+        keeper: keeps the state after each epoch, to go on from; None: nothing is kept.
 
     Returns:
         The heads by learning rate, without those whose loss became infinite or no number; and how features
@@ -74,73 +59,115 @@ def train_heads(
     Raises:
         MaskgenError: no learning rate had finite losses to the end.
     """
-    generator = torch.Generator().manual_seed(seed + 1)
-    features = passes(0)
-    standard = Standardizer.fit(features) if protocol.standardise else Standardizer()
-    size = min(protocol.batch_size, len(labels))
-    per_epoch = len(labels) // size
-    heads = {lr: _Head(_new_layer(features, classes, seed), protocol, lr, per_epoch) for lr in lrs}
-    for epoch in range(protocol.epochs):
-        features = passes(epoch)
-        order = torch.randperm(len(labels), generator=generator).to(labels.device)
-        losses = dict.fromkeys(heads, 0.0)
-        for number in range(per_epoch):
-            rows = order[number * size : (number + 1) * size]
-            batch, truth = standard(features[rows].float()), labels[rows]
-            for lr, head in heads.items():
-                losses[lr] += head.step(batch, truth, epoch * per_epoch + number) / per_epoch
+    count = int(all_sum(torch.tensor(len(labels))))
+    state = keeper.load() if keeper is not None else None
+    if state is None:
+        features = passes(0)
+        begun, width = 0, features.shape[1]
+        standard = Standardizer.fit(features) if protocol.standardise else Standardizer()
+    else:
+        begun, width = state["epochs"], state["width"]
+        standard = Standardizer(*(part.to(labels.device) for part in state["standard"]))
+    size = min(protocol.batch_size, count)
+    heads = {
+        lr: _Head(_new_layer(width, classes, seed, labels.device), protocol, lr, count // size) for lr in lrs
+    }
+    if state is not None:
+        heads = {one["lr"]: heads[one["lr"]].restored(one) for one in state["heads"]}
+    for epoch in range(begun, protocol.epochs):
+        losses = _run_epoch(heads, passes(epoch), labels, standard, _batches(count, size, epoch, seed))
+        heads = _sound(heads, losses, epoch)
+        if keeper is not None:
+            kept = [part for part in (standard.mean, standard.deviation) if part is not None]
+            saved = [{"lr": lr, **head.state()} for lr, head in heads.items()]
+            keeper.save(epoch + 1, {"epochs": epoch + 1, "width": width, "standard": kept, "heads": saved})
         if report is not None:
             report(epoch, losses)
-        heads = {lr: head for lr, head in heads.items() if isfinite(losses[lr]) and head.is_finite()}
-        if not heads:
-            raise MaskgenError(
-                f"the loss of the linear classifier became infinite or no number in epoch {epoch + 1}",
-                cause="the learning rate is too high for these features",
-                remedy="a lower --lr, or several: --lr 0.01,0.1,1",
-            )
     return {lr: head.layer for lr, head in heads.items()}, standard
 
 
+def _sound(heads: dict[float, _Head], losses: dict[float, float], epoch: int) -> dict[float, _Head]:
+    """The heads whose loss and weights are numbers; an error if there is none."""
+    found = {lr: head for lr, head in heads.items() if isfinite(losses[lr]) and head.is_finite()}
+    if not found:
+        raise MaskgenError(
+            f"the loss of the linear classifier became infinite or no number in epoch {epoch + 1}",
+            cause="the learning rate is too high for these features",
+            remedy="a lower --lr, or several: --lr 0.01,0.1,1",
+        )
+    return found
+
+
+def _batches(count: int, size: int, epoch: int, seed: int) -> list[Tensor]:
+    """This rank's rows of each batch of an epoch, by their places among its own."""
+    order = torch.randperm(count, generator=step_generator(epoch, _STREAM, seed=seed))
+    own = own_rows(count)
+    first, behind = (int(own[0]), int(own[-1]) + 1) if len(own) else (0, 0)
+    batches = torch.split(order[: count // size * size], size)
+    return [rows[(rows >= first) & (rows < behind)] - first for rows in batches]
+
+
+def _run_epoch(
+    heads: dict[float, _Head], features: Tensor, labels: Tensor, standard: Standardizer, batches: list[Tensor]
+) -> dict[float, float]:
+    """A step of every head on each batch; the mean losses by learning rate."""
+    losses = {lr: torch.zeros((), device=labels.device) for lr in heads}
+    sizes = all_sum(torch.tensor([len(rows) for rows in batches])).tolist()
+    for rows, size in zip(batches, sizes, strict=True):
+        own = rows.to(labels.device)
+        batch, truth = standard(features[own].float()), labels[own]
+        for lr, head in heads.items():
+            losses[lr] += head.step(batch, truth, size) / len(batches)
+    return {lr: float(all_sum(loss)) for lr, loss in losses.items()}
+
+
 class _Head:
-    """A classifier with its optimizer and its learning rate."""
+    """A classifier with its optimizer, its learning rate and the steps it has made."""
 
     def __init__(self, layer: nn.Linear, protocol: Protocol, lr: float, per_epoch: int) -> None:
-        self.layer, self._rate = layer, protocol.rate(lr, per_epoch)
+        self.layer, self._rate, self._steps = layer, protocol.rate(lr, per_epoch), 0
         decay, nesterov = protocol.weight_decay, protocol.nesterov
         self._optimizer = torch.optim.SGD(
             layer.parameters(), lr=lr, momentum=0.9, weight_decay=decay, nesterov=nesterov
         )
 
-    def step(self, batch: Tensor, truth: Tensor, number: int) -> float:
-        """Learn from (B, D) features of (B,) classes, and say the loss before."""
-        set_rate(self._optimizer, self._rate.at(number), self._rate.peak)
-        loss = functional.cross_entropy(self.layer(batch), truth)
+    def step(self, batch: Tensor, truth: Tensor, size: int) -> Tensor:
+        """Learn from this rank's (b, D) features of (b,) classes in a batch of `size`; its part of it."""
+        set_rate(self._optimizer, self._rate.at(self._steps), self._rate.peak)
+        loss = functional.cross_entropy(self.layer(batch), truth, reduction="sum") / size
         self._optimizer.zero_grad()
         torch.autograd.backward(loss)
+        for parameter in self.layer.parameters():
+            if parameter.grad is not None:
+                parameter.grad = all_sum(parameter.grad)
         self._optimizer.step()
-        return float(loss.detach())
+        self._steps += 1
+        return loss.detach()
+
+    def state(self) -> dict[str, Any]:
+        """Tensors and plain values, from which `restored` goes on."""
+        return {
+            "layer": self.layer.state_dict(),
+            "optimizer": self._optimizer.state_dict(),
+            "steps": self._steps,
+        }
+
+    def restored(self, state: dict[str, Any]) -> _Head:
+        """This head, as it was."""
+        self.layer.load_state_dict(state["layer"])
+        self._optimizer.load_state_dict(state["optimizer"])
+        self._steps = state["steps"]
+        return self
 
     def is_finite(self) -> bool:
         """Whether all weights are numbers."""
         return bool(self.layer.weight.isfinite().all())
 
 
-def _new_layer(features: Tensor, classes: int, seed: int) -> nn.Linear:
+def _new_layer(width: int, classes: int, seed: int, device: torch.device) -> nn.Linear:
     generator = torch.Generator().manual_seed(seed)
-    head = nn.Linear(features.shape[1], classes)
+    head = nn.Linear(width, classes)
     with torch.no_grad():
         head.weight.copy_(torch.randn(head.weight.shape, generator=generator) * 0.01)
         head.bias.zero_()
-    return head.to(features.device)
-
-
-@torch.no_grad()
-def top_k(head: nn.Linear, standard: Standardizer, features: Tensor, labels: Tensor) -> tuple[float, float]:
-    """Top-1 and top-5 accuracy in [0, 1] on (M, D) features; top-5 of fewer classes is of all."""
-    right = torch.zeros(2, dtype=torch.float64)
-    for rows, truth in zip(torch.split(features, 4096), torch.split(labels, 4096), strict=True):
-        best = head(standard(rows.float())).topk(min(5, head.out_features), dim=1).indices
-        hits = best == truth[:, None]
-        right += torch.stack([hits[:, 0].sum(), hits.any(1).sum()]).cpu()
-    first, fifth = (right / len(labels)).tolist()
-    return first, fifth
+    return head.to(device)

@@ -22,6 +22,20 @@ MOST = 10_000
 K = 20
 
 
+def take_some(images: Images) -> Images:
+    """The images, or `MOST` of them, drawn once and for all."""
+    if len(images) <= MOST:
+        return images
+    return images.take(np.sort(np.random.default_rng(0).permutation(len(images))[:MOST]))
+
+
+def seen_by(preset: Preset, settings: Settings) -> InputTransform:
+    """How images are fed while training: center crops of the first view's side."""
+    side = preset.views.views[0].size
+    precision = "bf16" if settings.device == "cuda" else "fp32"
+    return InputTransform(side=side, share=default_share(side), precision=precision)
+
+
 @dataclass(frozen=True, eq=False)
 class Monitor:
     """Leave-one-out kNN (k 20, temperature 0.07) on up to 10,000 labeled images, by all ranks together.
@@ -52,16 +66,7 @@ class Monitor:
                 where=settings.knn_data or settings.data,
                 remedy="--knn-every 0",
             )
-        if len(images) > MOST:
-            images = images.take(np.sort(np.random.default_rng(0).permutation(len(images))[:MOST]))
-        side = preset.views.views[0].size
-        precision = "bf16" if settings.device == "cuda" else "fp32"
-        return cls(
-            images,
-            InputTransform(side=side, share=default_share(side), precision=precision),
-            settings,
-            device,
-        )
+        return cls(take_some(images), seen_by(preset, settings), settings, device)
 
     def measure(self, method: Method) -> dict[str, float]:
         """``knn``: the accuracy in [0, 1]; the method is left as it was."""

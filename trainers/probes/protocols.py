@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 from dataclasses import dataclass
+from typing import Any
 
 from maskgen.config.suggest import nearest
 from maskgen.errors import UsageError
@@ -13,11 +14,13 @@ from ..optim.schedules import LearningRate
 
 @dataclass(frozen=True, kw_only=True)
 class Protocol:
-    """How a paper trains its linear classifier: SGD with momentum 0.9 on random crops and flips.
+    """How a paper trains its linear classifier: SGD with momentum 0.9 on random crops, or L-BFGS.
 
     Args:
         source: where the values come from.
-        epochs: passes over the training images.
+        epochs: passes over the training images; 0 for ``lbfgs``.
+        solver: ``sgd``; or ``lbfgs`` on center crops, see `maskgen.trainers.probes.lbfgs`: it reads nothing
+            but `share` and `interpolation`.
         batch_size: images per step.
         lr: learning rate; for a batch of 256 where `scaled`.
         scaled: times batch_size / 256.
@@ -27,13 +30,16 @@ class Protocol:
         weight_decay: of weights and biases.
         nesterov: Nesterov momentum.
         standardise: features of length 1, then less the mean and over the deviation of the training set's.
+        share: of the short side that the center crop keeps; 0: as `ProbeConfig`.
+        interpolation: of the center crop; empty: as `ProbeConfig`.
         ours: fields that the paper and its code leave open.
     """
 
     source: str
-    epochs: int
+    epochs: int = 0
+    solver: str = "sgd"
     batch_size: int = 256
-    lr: float
+    lr: float = 0.0
     scaled: bool = False
     warmup_epochs: float = 0.0
     schedule: str = "cosine step"
@@ -41,6 +47,8 @@ class Protocol:
     weight_decay: float = 0.0
     nesterov: bool = False
     standardise: bool = False
+    share: float = 0.0
+    interpolation: str = ""
     ours: tuple[str, ...] = ()
 
     def rate(self, lr: float, steps_per_epoch: int) -> LearningRate:
@@ -58,6 +66,14 @@ class Protocol:
 PROTOCOLS: dict[str, Protocol] = {
     "moco": Protocol(
         source="MoCo's and CAST's code", epochs=100, lr=30, schedule="steps", milestones=(60, 80)
+    ),
+    "revisiting": Protocol(
+        source="Van Gansbeke et al., A.2: ImageNet and Places",
+        epochs=100,
+        lr=30,
+        schedule="steps",
+        milestones=(60, 80),
+        weight_decay=1e-4,
     ),
     "ryali-moco": Protocol(
         source="Ryali et al., appendix A: MoCo v2",
@@ -128,23 +144,35 @@ PROTOCOLS: dict[str, Protocol] = {
         weight_decay=1e-4,
         standardise=True,
     ),
+    "kornblith": Protocol(
+        source="Kornblith et al. 2019; SimCLR, B.8.1; BYOL, RELICv2: transfer",
+        solver="lbfgs",
+        share=1.0,
+        interpolation="bicubic",
+    ),
 }
 
 
-def find_protocol(name: str, **changes: int | None) -> Protocol:
+def find_protocol(name: str, **changes: float | None) -> Protocol:
     """A protocol by name, with values in the place of its own where they are not None.
 
     With other epochs, milestones and warm-up move along.
 
     Raises:
-        UsageError: there is no such protocol.
+        UsageError: there is no such protocol, or it has no such value.
     """
     if name not in PROTOCOLS:
         raise UsageError(f"unknown protocol {name!r}", remedy=nearest(name, list(PROTOCOLS)))
     found = PROTOCOLS[name]
-    given = {field: value for field, value in changes.items() if value is not None}
+    given: dict[str, Any] = {field: value for field, value in changes.items() if value is not None}
+    if given and found.solver == "lbfgs":
+        raise UsageError(
+            f"{name} has no {', '.join(given)}",
+            cause="it is L-BFGS over 45 penalties, not SGD",
+            remedy="leave these options out, or take another --protocol",
+        )
     if "epochs" in given:
         share = given["epochs"] / found.epochs
         moved = tuple(round(milestone * share) for milestone in found.milestones)
         found = dataclasses.replace(found, milestones=moved, warmup_epochs=found.warmup_epochs * share)
-    return dataclasses.replace(found, **given)  # type: ignore[arg-type]
+    return dataclasses.replace(found, **given)

@@ -15,9 +15,11 @@ from torch import Tensor
 
 from .classes import renumber_classes
 from .encoder import Encoder, load_encoder
-from .features import Extractor, FeatureStore, InputTransform, default_share
+from .features import Extractor, FeatureStore, InputTransform, default_share, own_rows
 from .images import Images, open_images
 
+SIDE = 224
+"""Of the input, px: that of the papers' evaluations, also of networks that were trained on another."""
 HELD_OUT = 0.2
 """Share of the images that are tested on when there is no test set."""
 CHOSEN_ON = 0.1
@@ -30,30 +32,45 @@ class ProbeConfig:
     """What a probe is asked: of which backbone, on what.
 
     Args:
-        checkpoint: a checkpoint, a run's folder, or an exported backbone.
+        checkpoint: a run's folder, a file of weights, or what else `load_pretrained` takes.
+        backbone: its network, where the file does not say it.
         data: training images: shards, or one folder per class; with ``train`` and ``val`` in it, both.
         test: test images; None: ``val`` beside ``train``, else held-out training images.
+        validation: images that a learning rate or penalty is chosen on; None: a tenth of the training images.
         output: folder of results and features.
         device: of the backbone.
-        side: of its input, px; 0: the training views'.
+        side: of its input, px; 0: `SIDE` whatever the training's was, or what a given head was trained on.
         share: of the short side that the center crop keeps; 0: 0.875, or 1 up to 96 px.
+        interpolation: ``bilinear`` or ``bicubic``, of the center crop; empty: as the backbone's file says.
         batch_size: images at once on each rank.
         threads: that decode.
         precision: ``fp32`` or ``bf16``.
         seed: of crops, held-out images and heads.
+        views_by: who makes random crops: ``photos``, or a loader of shards, ``dali`` or ``torch``.
     """
 
-    checkpoint: Path
+    checkpoint: Path | str
     data: Path
     test: Path | None
     output: Path
     device: torch.device
+    validation: Path | None = None
+    backbone: str = ""
     side: int = 0
     share: float = 0.0
+    interpolation: str = ""
     batch_size: int = 256
     threads: int = 2
     precision: str = "fp32"
     seed: int = 0
+    views_by: str = "photos"
+
+    def places(self) -> tuple[Path, Path | None]:
+        """Where the training images lie, and the test images; None: they have no place of their own."""
+        train, val = self.data / "train", self.data / "val"
+        if self.test is not None or not (train.is_dir() and val.is_dir()):
+            return self.data, self.test
+        return train, val
 
 
 @dataclass(frozen=True, eq=False)
@@ -81,28 +98,45 @@ class ProbeSetup:
         Raises:
             MaskgenError: they cannot be read, or the test set has other classes.
         """
-        encoder = load_encoder(config.checkpoint, config.device)
-        extractor = Extractor(encoder.network, config.device, config.batch_size, config.threads)
-        first, second = _places(config)
+        encoder = load_encoder(config.checkpoint, config.device, config.backbone, seed=config.seed)
+        first, second = config.places()
         train = open_images(first)
         test = None if second is None else renumber_classes(train, open_images(second), str(second))
+        return cls.of(config, encoder, train, test)
+
+    @classmethod
+    def of(cls, config: ProbeConfig, encoder: Encoder, train: Images, test: Images | None) -> ProbeSetup:
+        """The same of an encoder and images that are there already."""
+        extractor = Extractor(
+            encoder.network, config.device, config.batch_size, config.threads, encoder.normalize
+        )
         store = FeatureStore(config.output / FEATURES, encoder.digest, extractor)
         return cls(config, encoder, store, train, test)
 
     def transform(self, augmented: int | None = None) -> InputTransform:
         """How images are fed."""
         q = self.config
-        side = q.side or self.encoder.view_px
-        share = q.share or default_share(side)
-        return InputTransform(side=side, share=share, augmented=augmented, seed=q.seed, precision=q.precision)
+        side = q.side or SIDE
+        return InputTransform(
+            side=side,
+            share=q.share or default_share(side),
+            augmented=augmented,
+            seed=q.seed,
+            precision=q.precision,
+            interpolation=q.interpolation or self.encoder.facts["interpolation"],
+            views="photos" if augmented is None else q.views_by,
+        )
 
-    def features(self, images: Images, augmented: int | None = None) -> Tensor:
-        """(N, D) on the device; only on rank 0."""
-        return torch.from_numpy(self.store.get(images, self.transform(augmented))).to(self.config.device)
+    def features(self, images: Images, augmented: int | None = None, *, whole: bool = False) -> Tensor:
+        """(n, D) on the device: this rank's rows, or all of them."""
+        rows = slice(None) if whole else _span(len(images))
+        found = self.store.get(images, self.transform(augmented), rows)
+        return torch.from_numpy(found).to(self.config.device)
 
-    def labels(self, images: Images) -> Tensor:
-        """(N,) on the device."""
-        return torch.from_numpy(images.labels).to(self.config.device)
+    def labels(self, images: Images, *, whole: bool = False) -> Tensor:
+        """(n,) on the device, likewise."""
+        kept = images.labels if whole else images.labels[_span(len(images))]
+        return torch.from_numpy(np.array(kept)).to(self.config.device)
 
     def facts(self) -> dict[str, Any]:
         """What the result depends on."""
@@ -115,21 +149,22 @@ class ProbeSetup:
             "data": self.train.fingerprint,
             "test": test,
             "side": transform.side,
+            "trained_side": self.encoder.view_px,
             "share": transform.share,
+            "interpolation": transform.interpolation,
             "precision": transform.precision,
             "seed": transform.seed,
         }
 
 
-def _places(config: ProbeConfig) -> tuple[Path, Path | None]:
-    train, val = config.data / "train", config.data / "val"
-    if config.test is not None or not (train.is_dir() and val.is_dir()):
-        return config.data, config.test
-    return train, val
+def _span(count: int) -> slice:
+    """This rank's rows of `count`."""
+    own = own_rows(count)
+    return slice(int(own[0]), int(own[-1]) + 1) if len(own) else slice(0)
 
 
 class Passes:
-    """The training features of each epoch, on rank 0; the other ranks call it alike, to help.
+    """This rank's training features of each epoch; all ranks call it alike.
 
     Args:
         setup: of the probe.
@@ -143,7 +178,7 @@ class Passes:
         self._features = torch.zeros(0, 0)
 
     def __call__(self, epoch: int) -> Tensor:
-        """(N, D) features for an epoch."""
+        """(n, D) features for an epoch."""
         number = None if self._views < 0 else epoch % self._views if self._views else epoch
         if number != self._number:
             self._features = self._setup.features(self._train, number)

@@ -4,20 +4,24 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, fields
+from dataclasses import fields, replace
 from pathlib import Path
 from typing import Any
 
-from torch import nn
-
-from maskgen.io.atomic import write_atomic
+from maskgen.errors import UsageError
+from maskgen.io.atomic import file_sha256, write_atomic
 from maskgen.processes.signals import StopSignals, interrupted
 
-from ..distributed.ranks import rank
+from ..distributed.ranks import any_rank, rank
+from .classes import number_classes, read_names
+from .encoder import load_encoder
+from .heads import OWN, Head, accuracies, load_head, save_head
+from .images import open_images
 from .knn import knn_accuracy
-from .linear import Report, Standardizer, top_k, train_heads
 from .protocols import Protocol
-from .setup import Passes, ProbeConfig, ProbeSetup, split
+from .resume import Keeper
+from .search import Search, Split, search_penalty, search_rate
+from .setup import ProbeConfig, ProbeSetup
 
 Say = Callable[[str], None]
 
@@ -51,21 +55,22 @@ def run_knn(config: ProbeConfig, *, ks: Sequence[int], temperature: float) -> di
         ...     test=None,
         ...     output=Path("probe"),
         ...     device=torch.device("cpu"),
+        ...     side=32,
         ... )
         >>> 0 <= run_knn(config, ks=[1], temperature=0.07)["knn_1"] <= 1
         True
     """
     setup = ProbeSetup.open(config)
-    bank = setup.features(setup.train)
-    queries = None if setup.test is None else setup.features(setup.test)
+    bank = setup.features(setup.train, whole=True), setup.labels(setup.train, whole=True)
+    test = None
+    if setup.test is not None:
+        test = setup.features(setup.test, whole=True), setup.labels(setup.test, whole=True)
     result: dict[str, Any] = {**setup.facts(), "temperature": temperature, "images": len(setup.train)}
     if setup.test is None:
         result["test"] = "leave one out"
-    if rank() == 0:
-        test = None if queries is None or setup.test is None else (queries, setup.labels(setup.test))
-        found = knn_accuracy((bank, setup.labels(setup.train)), test, ks=ks, temperature=temperature)
-        result |= {f"knn_{k}": accuracy for k, accuracy in found.items()}
-        _write(config.output / "knn.json", result)
+    found = knn_accuracy(bank, test, ks=ks, temperature=temperature)
+    result |= {f"knn_{k}": accuracy for k, accuracy in found.items()}
+    _write(config.output / "knn.json", result)
     return result
 
 
@@ -75,13 +80,15 @@ def run_linear(
     *,
     lrs: Sequence[float],
     views: int,
+    metric: str = "top1",
     say: Say,
     stop: StopSignals | None = None,
 ) -> dict[str, Any]:
-    """Top-1 and top-5 accuracy of linear classifiers, in linear.json; the best head in linear.safetensors.
+    """Accuracy of linear classifiers, in linear.json; the best head in linear.safetensors, for `run_head`.
 
-    With more than one learning rate, the best is chosen on a tenth of the training images, which no head
-    sees.
+    With more than one learning rate, or L-BFGS, the best is chosen on ``config.validation``, else on a tenth
+    of the training images, which no head sees; L-BFGS's is then fitted again on both. The state after each
+    epoch or penalty is kept in the folder heads: called again after an interruption, it goes on there.
 
     Args:
         config: what to judge, on what.
@@ -89,12 +96,13 @@ def run_linear(
         lrs: learning rates; none: the protocol's.
         views: passes of random crops that are computed, and kept on disk; the epochs take them in turn. 0: a
             new one for each epoch, as in the papers. -1: center crops only, one pass.
+        metric: what is best: ``top1``, or ``per_class`` accuracy where a set asks for it.
         say: told how far it is.
         stop: asked between epochs.
 
     Returns:
-        What linear.json holds: ``top1`` and ``top5`` from 0 to 1, and what they depend on; empty but on rank
-            0.
+        What linear.json holds: ``top1``, ``top5`` and ``per_class`` (mean per class) from 0 to 1, and what
+            they depend on.
 
     Raises:
         MaskgenError: the backbone or the images cannot be read, or no learning rate had finite losses.
@@ -109,74 +117,87 @@ def run_linear(
         >>> settings = Settings(data="shards", output=Path("run"))
         >>> train(preset, settings, say=lambda text: None, echo=lambda line: None)
         >>> paths = {"checkpoint": Path("run"), "data": Path("photos"), "test": None}
-        >>> config = ProbeConfig(**paths, output=Path("probe"), device=torch.device("cpu"))
+        >>> config = ProbeConfig(**paths, output=Path("probe"), device=torch.device("cpu"), side=32)
         >>> protocol = find_protocol("moco", epochs=2, batch_size=5)
         >>> result = run_linear(config, protocol, lrs=[0.1], views=-1, say=lambda text: None)
         >>> 0 <= result["top1"] <= result["top5"] <= 1
         True
     """
+    share, interpolation = config.share or protocol.share, config.interpolation or protocol.interpolation
+    config = replace(config, share=share, interpolation=interpolation)
     setup = ProbeSetup.open(config)
-    report = _reporter(protocol, say, stop)
-    probed = _probe(setup, protocol, list(lrs) or [protocol.lr], views, report)
-    if probed is None:
-        return {}
-    if probed.lost:
-        lost = ", ".join(f"{lr:g}" for lr in probed.lost)
-        say(f"eval-ssl: warning: the loss became infinite or no number with lr {lost}: left out")
-    result = {**setup.facts(), "protocol": _shown(protocol), "views": views, **probed.found}
+    smooth, rates = protocol.solver == "lbfgs", list(lrs) or [protocol.lr]
+    data = Split.of(setup, choose=smooth or len(rates) > 1)
+    asked = {**setup.facts(), **data.facts(), "protocol": _shown(protocol), "metric": metric}
+    asked |= {} if smooth else {"views": views, "views_by": config.views_by}
+    report = _reporter(say, stop)
+    keeper = Keeper(config.output, {**asked, "lrs": rates}, lambda text: report(f"warning: {text}"))
+    if smooth:
+        found = search_penalty(setup, data, metric, report=report, keeper=keeper)
+    else:
+        found = search_rate(setup, data, Search(protocol, rates, views, metric), report=report, keeper=keeper)
+    judged = accuracies(found.head, setup.features(data.test), setup.labels(data.test))
+    result = {**asked, **found.facts, **judged, **data.sizes()}
     _write(config.output / "linear.json", result)
-    _write_head(config.output / "linear.safetensors", probed.head, probed.standard, result)
+    if rank() == 0:
+        head = replace(found.head, names=setup.train.names, facts=result)
+        save_head(config.output / "linear.safetensors", head)
     return result
 
 
-@dataclass(frozen=True, slots=True)
-class _Probed:
-    """The best head, what was found with it, and the learning rates whose loss was lost."""
+def run_head(config: ProbeConfig, *, head: str, names: Path | None = None, say: Say) -> dict[str, Any]:
+    """Accuracy of a head that is there already, on one more test set, in test-SET.json; nothing is trained.
 
-    head: nn.Linear
-    standard: Standardizer
-    found: dict[str, Any]
-    lost: list[float]
+    Args:
+        config: what to judge, on what: the images of ``test``, else ``val`` in ``data``, else of ``data``.
+            Side, share and interpolation that it leaves open are those that the head was trained on.
+        head: a linear.safetensors; or ``own``, the checkpoint's own classifier.
+        names: a file of the head's classes, a name a line; None: as the head says.
+        say: told where the input is another than the head was trained on.
 
+    Returns:
+        What the file holds: ``top1``, ``top5`` and ``per_class`` from 0 to 1, and what they depend on.
 
-def _probe(
-    setup: ProbeSetup, protocol: Protocol, lrs: list[float], views: int, report: Report
-) -> _Probed | None:
-    """Train a head with each learning rate and judge the best; None but on rank 0, which alone trains."""
-    train, test, choose = split(setup.train, setup.test, setup.config.seed, choose=len(lrs) > 1)
-    passes = Passes(setup, train, views)
-    held = [setup.features(images) for images in (test, choose) if images is not None]
-    if rank() != 0:
-        for epoch in range(protocol.epochs):  # help to compute what rank 0 asks for, in its order
-            passes(epoch)
-        return None
-    heads, standard = train_heads(
-        passes,
-        setup.labels(train),
-        protocol,
-        lrs=lrs,
-        classes=setup.train.classes,
-        seed=setup.config.seed,
-        report=report,
-    )
-    judged = setup.labels(choose or test)
-    scores = {lr: top_k(head, standard, held[-1], judged)[0] for lr, head in heads.items()}
-    best = max(heads, key=lambda lr: scores[lr])
-    first, fifth = top_k(heads[best], standard, held[0], setup.labels(test))
-    sizes = {"images": len(train), "test_images": len(test)}
-    found: dict[str, Any] = {"lr": best, "top1": first, "top5": fifth, **sizes}
-    if choose is not None:
-        found["chosen_by"] = {f"{lr:g}": score for lr, score in scores.items()}
-    return _Probed(heads[best], standard, found, [lr for lr in lrs if lr not in heads])
-
-
-def _reporter(protocol: Protocol, say: Say, stop: StopSignals | None) -> Report:
-    def report(epoch: int, losses: dict[float, float]) -> None:
-        say(
-            f"epoch {epoch + 1}/{protocol.epochs}  "
-            + "  ".join(f"lr {lr:g} loss {x:.4f}" for lr, x in losses.items())
+    Raises:
+        MaskgenError: the backbone, the head or the images cannot be read, or do not belong together.
+    """
+    encoder = load_encoder(config.checkpoint, config.device, config.backbone, seed=config.seed)
+    found = load_head(head, encoder, config.device)
+    config = _input_of(config, found, say)
+    first, second = config.places()
+    place = second or first
+    known = read_names(names) if names is not None else found.names
+    classes = found.layer.out_features
+    if known and max(known) >= classes:
+        raise UsageError(
+            f"{names} names {len(known)} classes, the head has {classes}", remedy="give the names of its own"
         )
-        if stop:
+    images = number_classes(open_images(place), known, set(range(classes)), str(place))
+    setup = ProbeSetup.of(config, encoder, images, None)
+    judged = accuracies(found, setup.features(images), setup.labels(images))
+    facts = setup.facts() | {"data": str(place.name), "test": images.fingerprint}
+    mark = OWN if head == OWN else file_sha256(Path(head))
+    result = {**facts, "head": mark, **judged, "test_images": len(images)}
+    _write(config.output / f"test-{place.resolve().name}.json", result)
+    return result
+
+
+def _input_of(config: ProbeConfig, head: Head, say: Say) -> ProbeConfig:
+    """The input that the head was trained on, where the question does not say another."""
+    trained: dict[str, Any] = {"side": 0, "share": 0.0, "interpolation": ""}
+    trained = {name: head.facts.get(name, value) for name, value in trained.items()}
+    for name, value in trained.items():
+        asked = getattr(config, name)
+        if asked and value and asked != value and rank() == 0:
+            say(f"eval-ssl: warning: the head was trained with {name} {value}, and is tested with {asked}")
+    return replace(config, **{name: getattr(config, name) or value for name, value in trained.items()})
+
+
+def _reporter(say: Say, stop: StopSignals | None) -> Say:
+    def report(text: str) -> None:
+        if rank() == 0:
+            say(text)
+        if stop is not None and any_rank(bool(stop)):
             raise interrupted()
 
     return report
@@ -187,14 +208,6 @@ def _shown(protocol: Protocol) -> dict[str, Any]:
 
 
 def _write(path: Path, result: dict[str, Any]) -> None:
-    path.parent.mkdir(parents=True, exist_ok=True)
-    write_atomic(path, (json.dumps(result, indent=1) + "\n").encode())
-
-
-def _write_head(path: Path, head: nn.Linear, standard: Standardizer, result: dict[str, Any]) -> None:
-    from safetensors.torch import save
-
-    tensors = {name: value.detach().cpu() for name, value in head.state_dict().items()}
-    if standard.mean is not None and standard.deviation is not None:
-        tensors |= {"mean": standard.mean.cpu(), "deviation": standard.deviation.cpu()}
-    write_atomic(path, save(tensors, metadata={"result": json.dumps(result)}))
+    if rank() == 0:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        write_atomic(path, (json.dumps(result, indent=1) + "\n").encode())

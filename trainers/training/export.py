@@ -9,7 +9,8 @@ import io
 import json
 import re
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +21,7 @@ from maskgen.errors import MaskgenError, ShardFault, UsageError
 from maskgen.io.atomic import file_sha256, write_atomic
 from maskgen.loaders.pixels.normalize import DEVIATION, MEAN
 
+from ..networks.backbones import classifier_name
 from . import checkpoint
 
 Warn = Callable[[str], None]
@@ -27,7 +29,9 @@ Weights = dict[str, Tensor]
 Facts = dict[str, str]
 
 FORMATS = ("torchvision", "timm", "detectron2")
-_PREFIX = "backbone."
+_PREFIX, _CLASSIFIER = "backbone.", "classifier."
+_OWN = {"backbone", "view_px", "checkpoint_sha256"}
+"""What the metadata of our exports say."""
 _STEM = {"conv1": "stem.conv1", "bn1": "stem.conv1.norm"}
 _OF_TIMM = re.compile(r"timm/.+|resnet(18|34|50|101|152|200)")
 _BLOCK = re.compile(r"layer([1-4])\.(\d+)\.(conv[123]|bn[123]|downsample\.[01])\.(\w+)")
@@ -37,10 +41,23 @@ def _warn(text: str) -> None:
     print(f"warning: {text}", file=sys.stderr)
 
 
-def _load_last(path: Path, warn: Warn) -> tuple[Path, Weights, Facts]:
-    """The backbone in a checkpoint, or in the last whole one of a run's folder, and what is known about it.
+@dataclass(frozen=True, eq=False)
+class OwnBackbone:
+    """A backbone of `train-ssl`.
 
-    And which file that is.
+    Args:
+        weights: under its own names.
+        facts: what is known about it.
+        classifier: ``weight`` (C, D) and ``bias`` (C,) of a supervised run's; None: it has none.
+    """
+
+    weights: Weights
+    facts: Facts
+    classifier: Weights | None = None
+
+
+def _load_last(path: Path, warn: Warn) -> tuple[Path, OwnBackbone]:
+    """The backbone in a checkpoint, or in the last whole one of a run's folder, and which file that is.
 
     Args:
         path: of either.
@@ -68,34 +85,45 @@ def _load_last(path: Path, warn: Warn) -> tuple[Path, Weights, Facts]:
             )
         found = newest
     file, state = found
-    return file, *_backbone(state, file_sha256(file))
+    return file, _backbone(state, file_sha256(file))
 
 
-def _backbone(state: checkpoint.State, sha256: str = "") -> tuple[Weights, Facts]:
+def _backbone(state: checkpoint.State, sha256: str = "") -> OwnBackbone:
     weights = backbone_weights(state["method"])
     if not weights:
         raise ValueError("it holds no backbone")
-    return weights, describe(state["config"], sha256, state["schedule"]["step"])
+    facts = describe(state["config"], sha256, state["schedule"]["step"])
+    return OwnBackbone(weights, facts, _part(state["method"], _CLASSIFIER) or None)
 
 
-def export(source: Path, target: Path, kind: str = "torchvision", *, warn: Warn = _warn) -> Facts:
-    """Write the online encoder of a checkpoint.
+def export(
+    source: Path,
+    target: Path,
+    kind: str = "torchvision",
+    *,
+    classes: Mapping[int, str] | None = None,
+    warn: Warn = _warn,
+) -> Facts:
+    """Write the online encoder of a checkpoint, alone or with a supervised run's classifier.
 
     torchvision and timm name ResNets alike; a backbone ``timm/NAME`` has timm's names for that model, others
-    torchvision's. Neither has a classifier: load strictly into a model whose `fc` is an identity
-    (torchvision) or that was made with ``num_classes=0`` (timm).
+    torchvision's. Without its classifier: load strictly into a model whose `fc` is an identity (torchvision)
+    or that was made with ``num_classes=0`` (timm); with it, into one of as many classes.
 
     Args:
         source: a checkpoint, or a run's folder.
         target: the file; ``.safetensors``, or ``.pth`` for Detectron2.
         kind: one of `FORMATS`.
+        classes: the names of the classifier's classes by number, as far as they are known, to write it too;
+            None: leave it out.
         warn: told about damaged checkpoints of a run that were passed over for an older one.
 
     Returns:
         What is known about the backbone, also in the file's metadata.
 
     Raises:
-        UsageError: the format is unknown or does not hold this backbone, or the file's ending is wrong.
+        UsageError: the format is unknown or does not hold this backbone, the file's ending is wrong, or there
+            is no classifier to write.
         ShardFault: the checkpoint is damaged.
         MaskgenError: a weight is infinite or no number.
 
@@ -114,7 +142,10 @@ def export(source: Path, target: Path, kind: str = "torchvision", *, warn: Warn 
             f"cannot export {target.name} as {kind!r}",
             remedy=f"one of {', '.join(FORMATS)}; {kind} ends in {ending}",
         )
-    path, weights, facts = _load_last(source, warn)
+    path, own = _load_last(source, warn)
+    weights, facts = own.weights, own.facts
+    if classes is not None:
+        weights, facts = _with_classifier(own, kind, classes, path)
     _check_finite(weights, path)
     if kind == "timm" and not _OF_TIMM.fullmatch(facts["backbone"]):
         raise UsageError(
@@ -129,9 +160,29 @@ def export(source: Path, target: Path, kind: str = "torchvision", *, warn: Warn 
     return facts
 
 
+def _with_classifier(
+    own: OwnBackbone, kind: str, classes: Mapping[int, str], path: Path
+) -> tuple[Weights, Facts]:
+    """A whole model: the classifier under the name that the backbone's library has for it."""
+    if own.classifier is None or kind == "detectron2":
+        raise UsageError(
+            "there is no classifier to write" if own.classifier is None else "Detectron2 has no classifier",
+            where=str(path),
+            remedy="only a supervised run has one, for torchvision and timm",
+        )
+    name = classifier_name(own.facts["backbone"])
+    inside = {f"{name}.{part}": value for part, value in own.classifier.items()}
+    facts = own.facts | {"classifier": name, "names": json.dumps({str(k): v for k, v in classes.items()})}
+    return {**own.weights, **inside}, facts
+
+
 def backbone_weights(method: Weights) -> Weights:
     """The online encoder's part of a method's state, contiguous, under its own names."""
-    found = {k.removeprefix(_PREFIX): v for k, v in method.items() if k.startswith(_PREFIX)}
+    return _part(method, _PREFIX)
+
+
+def _part(method: Weights, prefix: str) -> Weights:
+    found = {k.removeprefix(prefix): v for k, v in method.items() if k.startswith(prefix)}
     return {
         name: value.detach().clone(memory_format=torch.contiguous_format) for name, value in found.items()
     }
@@ -202,21 +253,42 @@ def _write_detectron2(target: Path, weights: Weights, facts: Facts) -> None:
     write_atomic(target, buffer.getvalue())
 
 
-def read_backbone(path: Path, warn: Warn = _warn) -> tuple[Weights, Facts]:
-    """Weights and facts from an exported .safetensors, a checkpoint, or a run's folder.
+def is_own(path: Path) -> bool:
+    """Whether `train-ssl` wrote it: a run's folder, a checkpoint with its side file, or an export."""
+    if path.suffix != ".safetensors":
+        return path.is_dir() or path.with_suffix(".json").exists()
+    return "backbone" in _open_export(path, weights=False)[1]
+
+
+def read_backbone(path: Path, warn: Warn = _warn) -> OwnBackbone:
+    """The backbone of an exported .safetensors, a checkpoint, or a run's folder.
 
     Raises:
         UsageError: it is none of these.
         ShardFault: it is damaged.
     """
     if path.suffix != ".safetensors":
-        return _load_last(path, warn)[1:]
+        return _load_last(path, warn)[1]
+    weights, facts = _open_export(path)
+    if not facts.keys() >= _OWN or not facts["view_px"].isdecimal():
+        raise UsageError(
+            "the file does not say what backbone it is", where=str(path), remedy="export it anew"
+        )
+    name = facts.get("classifier", "")
+    classifier = _part(weights, f"{name}.") if name else {}
+    encoder = {key: value for key, value in weights.items() if not name or not key.startswith(f"{name}.")}
+    return OwnBackbone(encoder, facts, classifier or None)
+
+
+def _open_export(path: Path, *, weights: bool = True) -> tuple[Weights, Facts]:
+    """The tensors, if they are asked for, and the metadata."""
     from safetensors import SafetensorError, safe_open
 
     try:
         with safe_open(path, framework="pt") as file:
             facts = file.metadata() or {}
-            weights = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 - not a mapping
+            names = file.keys() if weights else ()
+            tensors = {name: file.get_tensor(name) for name in names}
     except (SafetensorError, OSError) as error:
         raise ShardFault(
             "cannot read an exported backbone",
@@ -224,8 +296,4 @@ def read_backbone(path: Path, warn: Warn = _warn) -> tuple[Weights, Facts]:
             cause=str(error),
             remedy="check the path, or export it again",
         ) from error
-    if not {"backbone", "view_px", "checkpoint_sha256"} <= facts.keys() or not facts["view_px"].isdecimal():
-        raise UsageError(
-            "the file does not say what backbone it is", where=str(path), remedy="export it anew"
-        )
-    return weights, facts
+    return tensors, facts

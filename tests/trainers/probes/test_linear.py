@@ -7,7 +7,8 @@ import torch
 from torch import nn
 
 from maskgen.errors import MaskgenError
-from maskgen.trainers.probes.linear import Standardizer, top_k, train_heads
+from maskgen.trainers.probes.heads import Head, accuracies
+from maskgen.trainers.probes.linear import train_heads
 from maskgen.trainers.probes.protocols import Protocol, find_protocol
 
 
@@ -26,7 +27,8 @@ LAW = Protocol(source="test", epochs=20, batch_size=32, lr=0.5, weight_decay=1e-
 def test_a_head_learns_what_a_line_can_tell() -> None:
     features, labels = clusters(0)
     heads, standard = train_heads(lambda _: features, labels, LAW, lrs=[0.5], classes=4)
-    assert top_k(heads[0.5], standard, *clusters(1)) == (pytest.approx(1, abs=0.02), 1.0)
+    found = accuracies(Head(heads[0.5], standard), *clusters(1))
+    assert (found["top1"], found["top5"]) == (pytest.approx(1, abs=0.02), 1.0)
 
 
 def test_a_sweep_trains_each_head_as_if_alone() -> None:
@@ -75,18 +77,3 @@ def test_every_epoch_sees_its_own_pass() -> None:
 
     train_heads(passes, labels, find_protocol("moco", epochs=3), lrs=[0.1], classes=4)
     assert list(dict.fromkeys(asked)) == [0, 1, 2]
-
-
-def test_standardised_features_have_mean_0_and_deviation_1() -> None:
-    features, _ = clusters(0)
-    rows = Standardizer.fit(features)(features)
-    assert rows.mean(0).abs().max() < 1e-5
-    torch.testing.assert_close(rows.std(0), torch.ones(8))
-
-
-def test_top_5_counts_any_of_five() -> None:
-    head = nn.Linear(10, 10, bias=False)
-    head.weight.data = torch.eye(10)
-    scores = torch.arange(10.0).flip(0)[None]  # class 0 first, then 1, 2, ...
-    for truth, wanted in ((0, (1.0, 1.0)), (4, (0.0, 1.0)), (5, (0.0, 0.0))):
-        assert top_k(head, Standardizer(), scores, torch.tensor([truth])) == wanted

@@ -27,7 +27,7 @@ def trained(folder: Path) -> Path:
     return checkpoint.save(folder / "run", 1, state)
 
 
-def test_the_side_is_the_trainings_unless_another_is_asked_for(photo_folder: Path, tmp_path: Path) -> None:
+def test_the_side_is_224_unless_another_is_asked_for(photo_folder: Path, tmp_path: Path) -> None:
     path = trained(tmp_path)
     given: dict[str, Any] = {
         "checkpoint": path,
@@ -36,7 +36,7 @@ def test_the_side_is_the_trainings_unless_another_is_asked_for(photo_folder: Pat
         "output": tmp_path,
         "device": torch.device("cpu"),
     }
-    assert ProbeSetup.open(ProbeConfig(**given)).transform() == InputTransform(side=32, share=1.0)
+    assert ProbeSetup.open(ProbeConfig(**given)).transform() == InputTransform(side=224, share=0.875)
     wanted = InputTransform(side=128, share=0.875, augmented=2, seed=5)
     assert ProbeSetup.open(ProbeConfig(**given, side=128, seed=5)).transform(2) == wanted
 
@@ -62,6 +62,7 @@ def test_passes_come_in_turn(photo_folder: Path, tmp_path: Path) -> None:
         test=None,
         output=tmp_path,
         device=torch.device("cpu"),
+        side=32,
     )
     setup = ProbeSetup.open(config)
     passes = Passes(setup, setup.train, views=2)

@@ -37,9 +37,8 @@ def trained(folder: Path) -> Path:
 
 def probe(photos: Path, folder: Path, **values: Any) -> ProbeConfig:
     path = trained(folder)
-    return ProbeConfig(
-        checkpoint=path, data=photos, test=None, output=folder / "out", device=torch.device("cpu"), **values
-    )
+    given: dict[str, Any] = {"side": 32, "output": folder / "out", **values}
+    return ProbeConfig(checkpoint=path, data=photos, test=None, device=torch.device("cpu"), **given)
 
 
 def test_knn_leaves_one_out_and_says_what_it_depends_on(photo_folder: Path, tmp_path: Path) -> None:
@@ -79,7 +78,13 @@ def test_two_processes_find_what_one_finds(photo_folder: Path, tmp_path: Path) -
     config = config_of(preset, Settings(data="", output=tmp_path), data="d", order="global")
     state = {"config": config, "method": method.state_dict(), "schedule": {"step": 1}}
     path = checkpoint.save(tmp_path / "run", 1, state)
-    common = {"checkpoint": path, "data": photo_folder, "test": None, "device": torch.device("cpu")}
+    common = {
+        "checkpoint": path,
+        "data": photo_folder,
+        "test": None,
+        "device": torch.device("cpu"),
+        "side": 32,
+    }
     protocol = find_protocol("moco", epochs=3, batch_size=13)
     alone = ProbeConfig(output=tmp_path / "one", **common)  # type: ignore[arg-type]
     run_linear(alone, protocol, lrs=[0.1, 1.0], views=2, say=lambda _: None)
@@ -94,7 +99,7 @@ def test_two_processes_find_what_one_finds(photo_folder: Path, tmp_path: Path) -
         "--data",
         str(photo_folder),
     ]
-    options = ["--epochs", "3", "--views", "2", "--lr", "0.1,1", "--head-batch", "13"]
+    options = ["--epochs", "3", "--views", "2", "--lr", "0.1,1", "--head-batch", "13", "--side", "32"]
     command = [*launch, *task, *options, "--output", str(tmp_path / "two")]
     environment = {**os.environ, "OMP_NUM_THREADS": "1"}
     done = subprocess.run(command, capture_output=True, text=True, check=False, env=environment)

@@ -169,12 +169,14 @@ def test_damaged_and_foreign_files_are_refused(tmp_path: Path) -> None:
         load_encoder(target, torch.device("cpu"))
     with pytest.raises(UsageError, match="no checkpoint"):
         load_encoder(tmp_path, torch.device("cpu"))
+    save_file({"w": torch.zeros(1)}, target)
+    with pytest.raises(UsageError, match="no encoder is recognized"):
+        load_encoder(target, torch.device("cpu"))
 
 
 @pytest.mark.parametrize(
     "facts",
     [
-        {},
         {"backbone": "tiny"},
         {"backbone": "tiny", "view_px": "32"},
         {"backbone": "tiny", "view_px": "wide", "checkpoint_sha256": "0"},
