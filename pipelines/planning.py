@@ -282,6 +282,7 @@ def _one_pass(source: Source, config: ResolvedConfig, taken: Taken | None, keys:
         lossless=chosen or options.photo_format == naming.LOSSLESS_PHOTO,
         background=options.background != "none",
         classes=bool(classes),
+        lean=options.members == "lean",
     )
     facts = config.identity(digest([list(shard) for shard in shards]))
     head = tuple(notes[:_MAX_NOTES])

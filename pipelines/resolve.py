@@ -20,7 +20,7 @@ from maskgen.methods.networks.inpainting.model import InpaintingOptions, resolve
 from maskgen.methods.networks.known import known_by_sha256
 from maskgen.methods.refine.registry import REFINEMENT_LIBRARIES
 from maskgen.methods.resolve import how_to_install, network_of
-from maskgen.shards.naming import FORMAT_VERSION
+from maskgen.shards.naming import written_format
 from maskgen.version import __version__
 
 from .weights import find_weights
@@ -90,7 +90,7 @@ class ResolvedConfig:
             plan_digest: of the planned images.
         """
         facts = {
-            "format": FORMAT_VERSION,
+            "format": written_format(self.options.members),
             "options": self.options.fingerprint_fields(),
             "versions": self.versions,
             "weights_sha256": self.weights_sha256,

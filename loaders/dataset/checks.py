@@ -16,8 +16,6 @@ from maskgen.shards.record import Record
 
 from .shard import COPY_AGAIN, Shard
 
-_NEEDED = (naming.MASK, naming.JSON, naming.SAT, naming.FG, naming.META)
-
 
 def read_manifest(path: Path) -> Manifest:
     """The manifest of a folder, when what it says holds together.
@@ -33,7 +31,7 @@ def read_manifest(path: Path) -> Manifest:
         whole.render() == (path / naming.MANIFEST).read_bytes()
         and names == sorted(set(names))
         and whole.members == known
-        and set(_NEEDED) <= set(known)
+        and _has_its_members(whole)
         and (done == whole.planned if whole.complete else done <= whole.planned)
         and all(set(record.files) == set(_suffixes(record)) for record in whole.shards)
         and _has_threshold(whole)
@@ -43,6 +41,14 @@ def read_manifest(path: Path) -> Manifest:
             "the manifest contradicts itself", where=naming.MANIFEST, cause="a hand edit", remedy=COPY_AGAIN
         )
     return whole
+
+
+def _has_its_members(whole: Manifest) -> bool:
+    """Whether the samples have what their format asks for, and lean ones nothing else but the photo."""
+    needed = naming.needed_members(whole.format)
+    return set(needed) <= set(whole.members) and (
+        whole.format != naming.LEAN_FORMAT or whole.members[-len(needed) :] == needed
+    )
 
 
 def _suffixes(record: Record) -> tuple[str, ...]:

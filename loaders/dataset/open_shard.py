@@ -5,7 +5,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
@@ -17,7 +17,7 @@ from maskgen.errors import ShardFault
 from maskgen.io.arrow import integers_of, scalar_of, to_integers
 from maskgen.io.atomic import file_sha256
 from maskgen.io.regular import open_regular
-from maskgen.shards import naming, table, tar
+from maskgen.shards import coverage, naming, table, tar
 from maskgen.shards.index import VERSION as INDEX_VERSION
 from maskgen.shards.reader import check_size
 from maskgen.shards.record import Record
@@ -25,6 +25,8 @@ from maskgen.shards.record import Record
 from .shard import COPY_AGAIN, Shard, check_header, fixed_bytes, padded_bytes
 
 _MAX_MEMBER = 2**32 - 1
+_MAX_LEAN_MASK = 2 * coverage.FG_SIDE**2
+"""Bytes: twice its pixels, while a PNG is at most a little larger than they are."""
 
 
 def open_shard(
@@ -53,7 +55,7 @@ def open_shard(
     if fact is None:
         none = np.zeros((0, len(members)), np.uint32)
         return Shard(record.name, first, members, 0, "", keys, np.zeros(0, np.int64), none)
-    _check_layout(record, offsets, sizes, members, fixed_bytes(version))
+    _check_layout(record, offsets, sizes, members, version)
     _check_index(path, record, rows["key"], members, (offsets, sizes))
     starts, lengths = offsets[:, 0] - tar.BLOCK, sizes.astype(np.uint32)
     shard = Shard(record.name, first, members, fact.bytes, fact.sha256, keys, starts, lengths, checksums)
@@ -111,11 +113,11 @@ def _check_layout(
     offsets: NDArray[np.int64],
     sizes: NDArray[np.int64],
     members: Sequence[str],
-    fixed: Mapping[str, int],
+    version: int,
 ) -> None:
     """The members must follow one another from the tar's first block to its end.
 
-    They have their `fixed` sizes.
+    Some have a size of their own in each `version` of the format, and a lean mask is small.
     """
     steps = padded_bytes(sizes.ravel())
     ends = np.cumsum(steps)
@@ -126,9 +128,11 @@ def _check_layout(
         or ends[-1] + len(tar.END) != record.files["tar"].bytes
     ):
         raise _contradiction(record, "the table's members do not fill the tar")
-    for ext, size in fixed.items():
+    for ext, size in fixed_bytes(version).items():
         if (sizes[:, members.index(ext)] != size).any():
             raise _contradiction(record, f"a {ext} member has not {size} bytes")
+    if version == naming.LEAN_FORMAT and (sizes[:, members.index(naming.MASK)] > _MAX_LEAN_MASK).any():
+        raise _contradiction(record, f"a {naming.MASK} member has more than {_MAX_LEAN_MASK} bytes")
 
 
 def _check_index(

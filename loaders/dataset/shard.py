@@ -22,9 +22,11 @@ def fixed_bytes(version: int) -> dict[str, int]:
     """By extension, the length of each member that has one length only in a version of the format.
 
     Example:
-        >>> fixed_bytes(4)
-        {'sat': 2178, 'fg': 16384, 'meta': 72}
+        >>> fixed_bytes(4), fixed_bytes(5)
+        ({'sat': 2178, 'fg': 16384, 'meta': 72}, {'sat': 2048, 'meta': 72})
     """
+    if version == naming.LEAN_FORMAT:
+        return {naming.SAT: 2 * coverage.GRID**2, naming.META: meta_bytes(version)}
     return {
         naming.SAT: 2 * (coverage.GRID + 1) ** 2,
         naming.FG: coverage.FG_SIDE**2,

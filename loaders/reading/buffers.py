@@ -11,6 +11,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from maskgen.io.images.stored import decode_mask
 from maskgen.shards import coverage, naming, tar
 from maskgen.shards.meta import META, UNKNOWN, Meta
 
@@ -18,8 +19,12 @@ from ..dataset.dataset import Dataset
 from ..dataset.shard import Shard, content_offsets, fixed_bytes, padded_bytes
 from .bounds import Bounds
 
-SMALL = (naming.SAT, naming.FG, naming.META)
 _ALIGN = 64
+
+
+def small_members(version: int) -> tuple[str, ...]:
+    """The members, the last of each sample and side by side, that hold what `Small` has."""
+    return naming.LEAN if version == naming.LEAN_FORMAT else (naming.SAT, naming.FG, naming.META)
 
 
 class Small(NamedTuple):
@@ -81,10 +86,12 @@ class Buffers:
         self.meta["confidence_ppm"] = UNKNOWN  # read over, where KEY.meta reaches so far
         nothing = np.zeros(0, np.uint8)
         self.encoded = {ext: [nothing] * count for ext in members}
-        fixed = fixed_bytes(version)
-        self.sizes = tuple(fixed[ext] for ext in SMALL)
-        arrays = zip((self.sat, self.fg, self.meta), self.sizes, strict=True)
-        self._parts = [_bytes_of(array)[:, :size] for array, size in arrays]
+        self.small_members = small_members(version)
+        self._tables = np.empty((count, side - 1, side - 1), "<u2")  # of lean samples
+        lean, fixed = version == naming.LEAN_FORMAT, fixed_bytes(version)
+        self.sat[:] = 0
+        arrays = {naming.SAT: self._tables if lean else self.sat, naming.FG: self.fg, naming.META: self.meta}
+        self._parts = {ext: _bytes_of(arrays[ext])[:, :size] for ext, size in fixed.items()}
 
     @property
     def taken(self) -> Taken:
@@ -92,10 +99,27 @@ class Buffers:
         small = Small(self.sat.astype(np.uint16, copy=False), self.fg, self.meta)
         return Taken(self.samples, small, self.encoded)
 
-    def small(self, row: int) -> list[tuple[bytearray, NDArray[np.uint8], bytearray]]:
-        """What one read fills: header, content and padding of each of `SMALL`."""
-        parts = zip(self._parts, self.sizes, strict=True)
-        return [(bytearray(tar.BLOCK), part[row], bytearray(-size % tar.BLOCK)) for part, size in parts]
+    def small(self, row: Row) -> list[tuple[bytearray, NDArray[np.uint8], bytearray]]:
+        """What one read fills: header, content and padding of each of `small_members`."""
+        members = zip(self.small_members, row.lengths[-len(self.small_members) :], strict=True)
+        parts = [
+            self._parts[ext][row.number] if ext in self._parts else np.empty(size, np.uint8)
+            for ext, size in members
+        ]
+        return [(bytearray(tar.BLOCK), part, bytearray(-len(part) % tar.BLOCK)) for part in parts]
+
+    def unpack(self, row: Row, mask: NDArray[np.uint8]) -> None:
+        """Fill in what the small members of a lean sample stand for, now that they have been read.
+
+        Args:
+            row: of the sample.
+            mask: (n,) uint8, content of its mask.
+
+        Raises:
+            ImageFault: the mask cannot be decoded, or has another size.
+        """
+        self.fg[row.number] = decode_mask(mask.tobytes(), (coverage.FG_SIDE, coverage.FG_SIDE))
+        self.sat[row.number, 1:, 1:] = self._tables[row.number]
 
     def slots(self, rows: list[Row], column: int) -> dict[int, NDArray[np.uint8]]:
         """Room for a member of each row, header and whole blocks, (n,) uint8 by row, in one allocation.

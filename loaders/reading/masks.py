@@ -15,9 +15,9 @@ from numpy.typing import NDArray
 from maskgen.errors import EnvironmentFault, ImageFault, ShardFault
 from maskgen.io.images.stored import MAX_PIXELS, decode_mask
 from maskgen.io.rle import compress_counts, encode_counts
-from maskgen.shards import naming
+from maskgen.shards import naming, table
 from maskgen.shards.meta import unpack_meta
-from maskgen.shards.sample import hard_mask
+from maskgen.shards.sample import TABLE_FACTS, facts_of, hard_mask
 from maskgen.types import HardMask
 
 from ..dataset.dataset import Dataset
@@ -177,13 +177,18 @@ class MaskReader:
     def record(self, key: str) -> dict[str, Any]:
         """What the sample's JSON says.
 
-        Source, width, height, label, method, threshold, fg_area, fg_box, background.
+        Source, width, height, label, method, threshold, fg_area, fg_box, background. Lean samples have none:
+        theirs is made from the table, without `damage`, which that has not.
 
         Raises:
             KeyError: no such sample.
             ShardFault: the tar was changed since the folder was opened, or the JSON is damaged.
         """
         shard, row = self._place(key)
+        if naming.JSON not in self.dataset.members:
+            rows = table.read(self.dataset.path / f"{shard.name}.parquet", list(TABLE_FACTS))
+            found = next(one for one in rows.to_pylist() if one["key"] == key)
+            return facts_of(found, self.dataset.manifest.identity["options"])
         try:
             facts: dict[str, Any] = json.loads(self._read(shard, row, naming.JSON))
         except ValueError as error:

@@ -25,7 +25,6 @@ from ..storage.open_files import OpenFiles
 from .bounds import bounds_of
 from .broken import BrokenSample, Substitutes
 from .buffers import (
-    SMALL,
     Buffers,
     Row,
     Small,
@@ -266,18 +265,24 @@ class SampleReader:
 
     def _read_small(self, descriptor: int, batch: Buffers, row: Row) -> None:
         """Three adjacent members in one system call, each into its place."""
-        first = len(row.offsets) - len(SMALL)
+        first = len(row.offsets) - len(batch.small_members)
         start = row.offsets[first] - tar.BLOCK
-        parts = batch.small(row.number)
+        parts = batch.small(row)
         buffers: list[Any] = [buffer for part in parts for buffer in part if len(buffer)]
         count = os.preadv(descriptor, buffers, start)
-        for place, ext in enumerate(SMALL):
-            self._check_header(bytes(parts[place][0]), row, ext, batch.sizes[place])
+        for (block, content, _), ext in zip(parts, batch.small_members, strict=True):
+            self._check_header(bytes(block), row, ext, len(content))
         if count < sum(len(buffer) for buffer in buffers):
             raise self.fault(row.sample, naming.SAT, "a sample is cut short", "truncation")
         for place, (_, content, padding) in enumerate(parts, first):
             if what := damage(content, padding, row.checksums[place]):
                 raise self.fault(row.sample, self.dataset.members[place], what, BIT_ROT)
+        if naming.MASK in batch.small_members:
+            try:
+                batch.unpack(row, parts[0][1])
+            except ImageFault as error:
+                what = "a small mask cannot be decoded"
+                raise self.fault(row.sample, naming.MASK, what, str(error)) from error
 
     def _read_encoded(
         self,
@@ -333,4 +338,13 @@ def _check_member(dataset: Dataset, ext: str) -> None:
             arguments=[("photos", "<the folder of the originals>")],
         )
     what = f"the samples have no member .{ext}, only {', '.join(dataset.members)}"
+    if ext == naming.BACKGROUND:
+        lean = dataset.manifest.format == naming.LEAN_FORMAT
+        raise UsageError(
+            what,
+            where=str(dataset.path),
+            cause="the recipe shows the photos' backgrounds, and the shards were made with "
+            + ("--members lean" if lean else "--background none"),
+            remedy="make the shards anew without that, or take a recipe that fills with gray (relicv2)",
+        )
     raise UsageError(what, where=str(dataset.path), remedy="make the shards anew, with it")

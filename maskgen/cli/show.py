@@ -49,6 +49,7 @@ def command(options: ShowOptions) -> None:
     """
     from ..shards import manifest, reader, table
     from ..shards.naming import JSON
+    from ..shards.sample import facts_of
 
     data = options.data
     whole = manifest.read(data)
@@ -58,7 +59,10 @@ def command(options: ShowOptions) -> None:
     facts = {"shard": record.name, **{name: value for name, value in row.items() if value is not None}}
     if row["status"] == "ok":
         sample = next(reader.read_samples(data, record, whole.members, {key}))
-        facts["json"] = json.loads(sample.members[JSON])
+        options_of_run = whole.identity["options"]
+        facts["json"] = (
+            json.loads(sample.members[JSON]) if JSON in sample.members else facts_of(row, options_of_run)
+        )
         if options.extract:
             count = _extract(sample, options.extract)
             click.echo(f"maskgen: note: {counted(count, 'file')} written into {options.extract}", err=True)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import MISSING, dataclass
+from dataclasses import MISSING, dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -27,6 +27,7 @@ BACKGROUND_VERSIONS = {"tiled": 2}
 CONFIDENCE_VERSION = 1
 """Of the curves of `shards.confidence`; one more with each curve that is added or mended there."""
 LAYOUTS = ("full", "sidecar")
+MEMBER_SETS = ("full", "lean")
 SAMPLE_BY = ("images", "classes", "pareto")
 
 
@@ -148,6 +149,13 @@ class RunConfig:
         "full: photos, masks and backgrounds; sidecar: the same without the photos.",
         group="output",
         choices=LAYOUTS,
+    )
+    members: str = option(
+        "full",
+        "full: all that the format has; lean: the photo, a small mask of a few gray levels and what a loader "
+        "needs to cut crops, without background, JSON and full mask: a fifth of the bytes.",
+        group="output",
+        choices=MEMBER_SETS,
     )
     shard_size: int = option(1000, "Planned samples per shard.", group="output", bounds=at_least(1))
     split: str = option(
@@ -293,6 +301,8 @@ class RunConfig:
     def fingerprint_fields(self) -> dict[str, Any]:
         """The options that change the output bytes, by name, and the ways of backgrounds and confidence."""
         fields = {name: getattr(self, name) for name, one in options_of(type(self)).items() if one.result}
+        if self.members == "full":
+            del fields["members"]  # as in all shards from before there was a choice
         fields["confidence_version"] = CONFIDENCE_VERSION
         version = BACKGROUND_VERSIONS.get(self.background, 1)
         return fields if version == 1 else {**fields, "background_version": version}
@@ -327,6 +337,8 @@ def make_config(values: Mapping[str, Any]) -> RunConfig:
                 f"missing option {one.flag}", remedy=f"{kinds}{one.help[0].lower()}{one.help[1:-1]}"
             )
     config = RunConfig(**given)
+    if config.members == "lean":
+        config = _as_lean(config, given)
     if not config.output:
         raise UsageError("--output is empty", remedy="name the folder for the shards")
     if config.limit and (config.sample or config.keys):
@@ -335,6 +347,27 @@ def make_config(values: Mapping[str, Any]) -> RunConfig:
         )
     parse_budget(config.max_failures)
     return config
+
+
+_NOT_LEAN = {"background": "none", "binary": False, "mask_side": 0, "accept_damaged": False}
+"""Options that say how members are stored which are not there, or are stored in one way only."""
+
+
+def _as_lean(config: RunConfig, given: Mapping[str, Any]) -> RunConfig:
+    """The options of a run with lean members: no background is made.
+
+    Raises:
+        UsageError: an option asks for what lean members leave out.
+    """
+    for name, value in _NOT_LEAN.items():
+        if given.get(name, value) != value:
+            flag = options_of(RunConfig)[name].flag
+            raise UsageError(
+                f"{flag} does not go with --members lean",
+                cause="lean samples have a small soft mask, no background and no JSON",
+                remedy=f"leave {flag} out, or --members lean",
+            )
+    return replace(config, background="none")
 
 
 def parse_budget(text: str) -> tuple[float, bool]:

@@ -12,10 +12,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..errors import UsageError
-from ..io.images.encode import resize_image
+from ..io.images.encode import resize_image, resize_mask
 from ..io.images.stored import decode_mask, decode_photo
 from ..io.storage.location import Location
-from ..shards import naming, patch, reader, table
+from ..shards import coverage, naming, patch, reader, table
 from ..shards.manifest import Manifest
 from ..shards.meta import UNKNOWN, unpack_meta
 from ..shards.record import Record
@@ -145,6 +145,8 @@ def sample_row(sample: reader.SampleBytes, level: int, photo: RGB | None = None)
     """
     parts = sample.members
     mask = decode_mask(parts[naming.MASK])
+    if naming.BACKGROUND not in parts and mask.shape == (coverage.FG_SIDE, coverage.FG_SIDE):
+        mask = resize_mask(mask, patch.photo_size(parts[naming.META]))  # a lean mask is a square
     pictures: list[RGB] = [gray_picture(mask)]
     ext = naming.stored_ext(naming.PHOTO, parts)
     if ext in parts:

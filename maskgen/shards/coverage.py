@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import cache
+
 import cv2
 import numpy as np
 from numpy.typing import NDArray
@@ -11,6 +13,11 @@ from ..types import Box, HardMask
 GRID = 32
 FG_SIDE = 128
 SAT_SCALE = 65535
+LEVELS = np.array([0, *range(34, 222, 17), 255], np.uint8)
+"""(14,) the gray levels of a lean mask: sixteenths, but for those beside the ends.
+
+A level there would cost the most bytes, for what is noise: 17 of 255 from black or from white.
+"""
 
 
 def summed_area_table(mask: HardMask) -> NDArray[np.uint16]:
@@ -47,6 +54,42 @@ def _at_lines(integral: NDArray[np.int32] | NDArray[np.float64], length: int) ->
 def small_mask(mask: NDArray[np.uint8]) -> NDArray[np.uint8]:
     """The (H, W) uint8 mask squeezed to (128, 128) uint8, each value the mean of its cell."""
     return np.asarray(cv2.resize(mask, (FG_SIDE, FG_SIDE), interpolation=cv2.INTER_AREA), np.uint8)
+
+
+def lean_mask(mask: NDArray[np.uint8], level: int) -> NDArray[np.uint8]:
+    """The small mask in `LEVELS`, each value rounded to the nearest on its own side of the foreground level.
+
+    Args:
+        mask: (H, W) uint8.
+        level: smallest value, 1..255, that counts as foreground; no cell changes sides.
+
+    Returns:
+        (128, 128) uint8.
+
+    Example:
+        >>> import numpy as np
+        >>> from maskgen.shards.coverage import lean_mask
+        >>> np.unique(lean_mask(np.array([[3, 127], [128, 250]], np.uint8), 128))
+        array([  0, 119, 136, 255], dtype=uint8)
+    """
+    rounded: NDArray[np.uint8] = _rounding(level)[small_mask(mask)]
+    return rounded
+
+
+@cache
+def _rounding(level: int) -> NDArray[np.uint8]:
+    """(256,) what `lean_mask` makes of each value."""
+    values = np.arange(256)
+    nearest = np.abs(values[:, None] - LEVELS.astype(np.int64)).argmin(axis=1)
+    first = int(np.searchsorted(LEVELS, level))
+    numbers = np.where(values < level, np.minimum(nearest, first - 1), np.maximum(nearest, first))
+    rounded: NDArray[np.uint8] = LEVELS[numbers]
+    return rounded
+
+
+def lean_table(table: NDArray[np.uint16]) -> NDArray[np.uint16]:
+    """The (32, 32) part of a (33, 33) summed-area table that is not zero by its nature."""
+    return table[1:, 1:]
 
 
 def foreground_share(mask: HardMask) -> float:

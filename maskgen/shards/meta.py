@@ -42,6 +42,7 @@ def pack_meta(
     area: float,
     background: Box,
     confidence: float,
+    version: int = FORMAT_VERSION,
 ) -> bytes:
     """The KEY.meta member of a sample.
 
@@ -53,6 +54,7 @@ def pack_meta(
         area: share of foreground pixels in [0, 1], stored in parts per million.
         background: where KEY.bg.jpg lies on the photo, px; all zero without one.
         confidence: in the mask, [0, 1], stored in parts per million; see `shards.confidence`.
+        version: of the shard format, 4 or later.
 
     Returns:
         72 bytes.
@@ -64,7 +66,7 @@ def pack_meta(
         [[10, 20, 110, 220]]
     """
     single = label if isinstance(label, int) else -1
-    fields = (FORMAT_VERSION, size, foreground, free, single, _ppm(area), background, _ppm(confidence))
+    fields = (version, size, foreground, free, single, _ppm(area), background, _ppm(confidence))
     return np.array([fields], META).tobytes()
 
 

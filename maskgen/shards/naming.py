@@ -8,8 +8,11 @@ import unicodedata
 from collections.abc import Collection
 
 FORMAT_VERSION = 4
-READABLE = (2, 3, 4)
-"""Format versions that are read; the last of them is written."""
+"""Of shards that have every member, as it is written."""
+LEAN_FORMAT = 5
+"""Of shards with the lean members, as it is written."""
+READABLE = (2, 3, 4, 5)
+"""Format versions that are read."""
 CONFIDENCE_SINCE = 4
 """The first format version whose samples say how far their masks are to be trusted."""
 
@@ -31,6 +34,8 @@ LOSSLESS_PHOTO = "png"
 LOSSLESS_FILES = frozenset({".png", ".bmp", ".tif", ".tiff", ".ppm", ".pgm"})
 """Ends of the names of source files whose pixels a JPEG would change."""
 MEMBERS = (PHOTO, LOSSLESS_PHOTO, MASK, BACKGROUND, JSON, CLASS, SAT, FG, META)
+LEAN = (MASK, SAT, META)
+"""What a lean sample has beside its photo."""
 
 MANIFEST = "manifest.json"
 PLAN = "plan.json"
@@ -41,13 +46,35 @@ LOG = "run.log.jsonl"
 SUFFIXES = ("tar", "idx", "parquet")
 
 
-def members(*, photo: bool, background: bool, classes: bool, lossless: bool = False) -> tuple[str, ...]:
+def written_format(kind: str) -> int:
+    """The format version of the shards that a run makes.
+
+    Args:
+        kind: of its members: ``full`` or ``lean``.
+    """
+    return LEAN_FORMAT if kind == "lean" else FORMAT_VERSION
+
+
+def needed_members(version: int) -> tuple[str, ...]:
+    """The extensions that the samples of every data set of a format version have, in tar order.
+
+    Example:
+        >>> needed_members(5)
+        ('mask.png', 'sat', 'meta')
+    """
+    return LEAN if version == LEAN_FORMAT else (MASK, JSON, SAT, FG, META)
+
+
+def members(
+    *, photo: bool, background: bool, classes: bool, lossless: bool = False, lean: bool = False
+) -> tuple[str, ...]:
     """The extensions that every sample of a data set has, in tar order; a photo may be `lossless`."""
     absent = {
+        **dict.fromkeys((JSON, FG), lean),
         PHOTO: lossless or not photo,
         LOSSLESS_PHOTO: not (lossless and photo),
-        BACKGROUND: not background,
-        CLASS: not classes,
+        BACKGROUND: lean or not background,
+        CLASS: lean or not classes,
     }
     return tuple(member for member in MEMBERS if not absent.get(member, False))
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
@@ -13,7 +14,7 @@ from numpy.typing import NDArray
 
 from ..config.run_config import RunConfig
 from ..io.checksum import crc32c
-from ..io.images.encode import encode_jpeg, encode_mask_png, encode_photo_png, resize_mask
+from ..io.images.encode import encode_jpeg, encode_lean_mask, encode_mask_png, encode_photo_png, resize_mask
 from ..types import RGB, Box, Filled, HardMask, Label, SoftMask
 from . import coverage, naming, patch
 from .confidence import mask_confidence
@@ -83,7 +84,7 @@ def store_mask(mask: SoftMask, threshold: float, config: RunConfig) -> MaskPair:
     Args:
         mask: (H, W) float32 in [0, 1].
         threshold: mask value from which a pixel is foreground.
-        config: `binary` and `mask_side` are read.
+        config: `binary`, `mask_side` and `members` are read.
 
     Raises:
         ValueError: the mask is not finite: the method is at fault.
@@ -91,7 +92,10 @@ def store_mask(mask: SoftMask, threshold: float, config: RunConfig) -> MaskPair:
     stored = _quantize(mask)
     size = mask.shape
     level = cut_level(threshold)
-    stored = resize_mask(stored, stored_mask_size((size[0], size[1]), config.mask_side))
+    if config.members == "lean":
+        stored = coverage.lean_mask(stored, level)
+    else:
+        stored = resize_mask(stored, stored_mask_size((size[0], size[1]), config.mask_side))
     if config.binary:
         stored = np.where(stored >= level, np.uint8(255), np.uint8(0))
         level = 128
@@ -170,18 +174,26 @@ def encode_sample(
     parts: dict[str, bytes] = {}
     if config.layout == "full":
         parts.update([_encode_photo(photo, config)])
-    parts[naming.MASK] = encode_mask_png(masks.stored, binary=config.binary)
+    lean = config.members == "lean"
+    parts[naming.MASK] = (
+        encode_lean_mask(masks.stored) if lean else encode_mask_png(masks.stored, binary=config.binary)
+    )
     if filled:
         stored = patch.cut_background(filled.image, place, config.background_side)
         parts[naming.BACKGROUND] = encode_jpeg(stored, config.background_quality)
-    parts[naming.JSON] = _render_json(
-        sample, config, {**shared, "bg_box": list(place), "damage": photo.damage}
-    )
-    if isinstance(sample.label, int):
-        parts[naming.CLASS] = str(sample.label).encode()
-    parts[naming.SAT] = coverage.summed_area_table(masks.hard).astype("<u2").tobytes()
-    parts[naming.FG] = masks.small.tobytes()
-    parts[naming.META] = pack_meta((height, width), box, free, sample.label, area, place, confidence)
+    table = coverage.summed_area_table(masks.hard).astype("<u2")
+    if lean:
+        parts[naming.SAT] = coverage.lean_table(table).tobytes()
+    else:
+        parts[naming.JSON] = _render_json(
+            sample, config, {**shared, "bg_box": list(place), "damage": photo.damage}
+        )
+        if isinstance(sample.label, int):
+            parts[naming.CLASS] = str(sample.label).encode()
+        parts[naming.SAT] = table.tobytes()
+        parts[naming.FG] = masks.small.tobytes()
+    version = naming.written_format(config.members)
+    parts[naming.META] = pack_meta((height, width), box, free, sample.label, area, place, confidence, version)
     row = {
         "key": sample.key,
         "path": sample.path,
@@ -201,6 +213,7 @@ def _encode_photo(photo: StoredPhoto, config: RunConfig) -> tuple[str, bytes]:
     return naming.PHOTO, photo.verbatim or encode_jpeg(photo.image, config.jpeg_quality)
 
 
+_IN_TABLE = {"width", "height", "fg_area", "fg_box", "confidence", "background", "verbatim"}
 JSON_FIELDS = (
     "key",
     "source",
@@ -218,6 +231,28 @@ JSON_FIELDS = (
     "damage",
 )
 """The fields of KEY.json, in their order."""
+
+
+TABLE_FACTS = ("key", "path", "label", *(name for name in JSON_FIELDS[2:] if name in _IN_TABLE))
+"""The columns of a table that `facts_of` reads."""
+
+
+def facts_of(row: Mapping[str, Any], options: Mapping[str, Any]) -> dict[str, Any]:
+    """What KEY.json would say of a lean sample, which has none: all but `damage`, in the same order.
+
+    Args:
+        row: of the shard's table.
+        options: of the run, from the manifest.
+    """
+    known = {
+        **{name: row[name] for name in TABLE_FACTS},
+        "source": row["path"],
+        "label": json.loads(row["label"]),
+        "method": options["method"],
+        "threshold": options["threshold"],
+        "bg_box": list(_NOWHERE),
+    }
+    return {name: known[name] for name in JSON_FIELDS if name in known}
 
 
 def _render_json(sample: SampleId, config: RunConfig, found: dict[str, Any]) -> bytes:

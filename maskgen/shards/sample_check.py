@@ -24,7 +24,7 @@ from . import coverage, naming, patch
 from .confidence import mask_confidence
 from .meta import META, UNKNOWN, pack_meta, unpack_meta
 from .reader import SampleBytes
-from .sample import JSON_FIELDS, cut_level, hard_mask, stored_mask_size
+from .sample import JSON_FIELDS, cut_level, facts_of, hard_mask, stored_mask_size
 
 _JSON_FIELDS_3 = tuple(name for name in JSON_FIELDS if name != "confidence")
 _JSON_FIELDS_BEFORE = tuple(name for name in _JSON_FIELDS_3 if name != "damage")
@@ -47,27 +47,34 @@ def check_sample(
     """
     parts = sample.members
     try:
-        facts = json.loads(parts[naming.JSON])
+        lean = version == naming.LEAN_FORMAT
+        facts = facts_of(row, options) if lean else json.loads(parts[naming.JSON])
         size = _stated_size(facts, options)
-        stored = decode_mask(parts[naming.MASK])
+        wanted_mask = (
+            (coverage.FG_SIDE, coverage.FG_SIDE) if lean else stored_mask_size(size, options["mask_side"])
+        )
+        stored = decode_mask(parts[naming.MASK], wanted_mask if lean else None)
         photo = naming.stored_ext(naming.PHOTO, parts)
         if photo in parts:
             yield from _check_picture(photo, parts, size)
         place = patch.background_box(parts[naming.META])
         if naming.BACKGROUND in parts:
-            wanted = patch.stored_size(place, size, options["background_side"])
-            yield from _check_picture(naming.BACKGROUND, parts, wanted)
+            stored_as = patch.stored_size(place, size, options["background_side"])
+            yield from _check_picture(naming.BACKGROUND, parts, stored_as)
         label = _label(row, classes=naming.CLASS in parts)
     except (ImageFault, ShardFault, KeyError, TypeError, ValueError) as error:
         yield f"cannot be decoded ({error})"
         return
-    if stored.shape != stored_mask_size(size, options["mask_side"]):
+    if stored.shape != wanted_mask:
         yield f"the mask is {stored.shape[1]}x{stored.shape[0]} px"
     hard = hard_mask(stored, cut_level(options["threshold"], binary=options["binary"]), size)
-    if coverage.summed_area_table(hard).astype("<u2").tobytes() != parts[naming.SAT]:
+    table = coverage.summed_area_table(hard).astype("<u2")
+    if (coverage.lean_table(table) if lean else table).tobytes() != parts[naming.SAT]:
         yield "the summed-area table is not that of the mask"
     small = coverage.small_mask(stored)
-    if small.tobytes() != parts[naming.FG]:
+    if lean and not np.isin(stored, coverage.LEVELS).all():
+        yield "the mask has other gray levels than a lean one"
+    if not lean and small.tobytes() != parts[naming.FG]:
         yield "the small mask is not that of the mask"
     if naming.CLASS in parts and parts[naming.CLASS] != str(label).encode():
         yield f"cls is {parts[naming.CLASS][:40]!r}, its label is {label}"
@@ -75,7 +82,9 @@ def check_sample(
     confidence = _confidence(small, options) if version >= naming.CONFIDENCE_SINCE else None
     yield from _check_meta(parts[naming.META], hard, label, where, version, confidence)
     known = {} if confidence is None else {"confidence": confidence}
-    yield from _check_json(facts, {**_facts(sample.key, row, options, label, hard, where), **known}, version)
+    if not lean:
+        wanted = {**_facts(sample.key, row, options, label, hard, where), **known}
+        yield from _check_json(facts, wanted, version)
     yield from _check_row(row, parts, stored, hard, known)
     yield from _check_origin(row, parts, hard, options)
 

@@ -59,12 +59,14 @@ def test_budgets() -> None:
 
 
 def test_only_result_changing_options_are_in_the_fingerprint() -> None:
-    fields = run_config.make_config(GIVEN).fingerprint_fields()
+    fields = run_config.make_config({**GIVEN, "members": "lean"}).fingerprint_fields()
     free = {"input", "output", "weights", "executor", "workers", "max_failures", "image_timeout"}
     free |= {"ray_address"}
     free |= {"weights_sha256", "accept_license", "force_precision", "devices", "keys", "background_weights"}
     assert fields.pop("confidence_version") == run_config.CONFIDENCE_VERSION
-    assert fields.pop("background_version") == 2  # another way of tiling than that of shards without one
+    assert (
+        run_config.make_config(GIVEN).fingerprint_fields()["background_version"] == 2
+    )  # another way of tiling than that of shards without one
     assert fields.keys() == {field.name for field in dataclasses.fields(run_config.RunConfig)} - free
 
 
@@ -90,3 +92,25 @@ def test_a_missing_option_is_named_with_its_values() -> None:
 def test_workers_have_a_bound_that_means_something() -> None:
     with pytest.raises(UsageError, match="--workers must be from 0 to 4096, got 10000"):
         run_config.make_config({**GIVEN, "workers": 10_000})
+
+
+def test_lean_members_make_no_background_and_refuse_what_they_leave_out() -> None:
+    values = {"dataset": "sample", "output": "out", "members": "lean"}
+    config = run_config.make_config(values)
+    assert (config.members, config.background) == ("lean", "none")
+    assert config.fingerprint_fields()["members"] == "lean"
+    assert run_config.make_config({**values, "background": "none", "binary": False}) == config
+    for name, value in (
+        ("background", "telea"),
+        ("binary", True),
+        ("mask_side", 80),
+        ("accept_damaged", True),
+    ):
+        with pytest.raises(UsageError, match=f"--{name.replace('_', '-')} does not go with --members lean"):
+            run_config.make_config({**values, name: value})
+
+
+def test_the_fingerprint_of_whole_samples_is_that_of_before_there_was_a_choice() -> None:
+    assert (
+        "members" not in run_config.make_config({"dataset": "sample", "output": "out"}).fingerprint_fields()
+    )

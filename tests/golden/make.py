@@ -25,16 +25,22 @@ import numpy as np
 from PIL import Image
 
 RUNS = {
-    "full": ["--method", "rbd", "--layout", "full"],
-    "sidecar": ["--method", "mc", "--layout", "sidecar", "--binary", "--background-store", "patch"],
+    "full": ["--method", "rbd", "--layout", "full", "--background", "tiled"],
+    "sidecar": [
+        *("--method", "mc", "--layout", "sidecar", "--binary"),
+        *("--background", "tiled", "--background-store", "patch"),
+    ],
 }
+LEAN = {
+    "full": ["--method", "rbd", "--layout", "full", "--members", "lean"],
+    "sidecar": ["--method", "mc", "--layout", "sidecar", "--members", "lean"],
+}
+"""Of format 5, the only one with lean members."""
 COMMON = [
     "--dataset",
     "folder",
     "--labels",
     "folder",
-    "--background",
-    "tiled",
     "--shard-size",
     "4",
     "--max-failures",
@@ -82,7 +88,8 @@ def facts(shards: Path) -> dict[str, dict[str, object]]:
                 elif ext == "cls":
                     one["label"] = int(data)
                 elif ext == "sat":
-                    one["sat_middle"] = struct.unpack_from("<H", data, 2 * (33 * 16 + 16))[0]
+                    place = 32 * 15 + 15 if len(data) == 2048 else 33 * 16 + 16
+                    one["sat_middle"] = struct.unpack_from("<H", data, 2 * place)[0]
                 elif ext == "mask.png":
                     mask = np.asarray(Image.open(io.BytesIO(data)).convert("L"))
                     one["mask"] = {
@@ -98,11 +105,11 @@ def facts(shards: Path) -> dict[str, dict[str, object]]:
     return found
 
 
-def write(folder: Path) -> None:
+def write(folder: Path, runs: dict[str, list[str]]) -> None:
     """Photos, shards of both layouts, and what they hold."""
     photos(folder / "photos")
     expected = {}
-    for name, options in RUNS.items():
+    for name, options in runs.items():
         place = ["--input", str(folder / "photos"), "--output", str(folder / name)]
         subprocess.run([sys.executable, "-m", "maskgen", "run", *COMMON, *options, *place], check=True)
         for path in sorted((folder / name).rglob("*"), reverse=True):
@@ -117,7 +124,7 @@ def write(folder: Path) -> None:
 def main(archive: Path) -> None:
     """Everything, into an archive that is not there yet."""
     with tempfile.TemporaryDirectory() as folder:
-        write(Path(folder))
+        write(Path(folder), LEAN if "format-5" in archive.name else RUNS)
         with tarfile.open(archive, "x:xz") as file:
             for path in sorted(Path(folder).rglob("*")):
                 file.add(path, path.relative_to(folder), recursive=False, filter=_anonymous)

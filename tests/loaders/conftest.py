@@ -113,7 +113,10 @@ def build(path: Path, recipe: Recipe, *, commit: int | None = None) -> Drawn:
     """Write the data set into `path`; `commit` shards only, when given, as after a killed run."""
     config = recipe.config
     members = naming.members(
-        photo=config.layout == "full", background=config.background != "none", classes=recipe.labelled
+        photo=config.layout == "full",
+        background=config.background != "none",
+        classes=recipe.labelled,
+        lean=config.members == "lean",
     )
     (path / naming.RECORDS).mkdir(parents=True)
     starts = range(0, recipe.samples, recipe.shard_size)
@@ -124,7 +127,7 @@ def build(path: Path, recipe: Recipe, *, commit: int | None = None) -> Drawn:
         for i, start in enumerate(starts)
     )
     identity = {
-        "format": naming.FORMAT_VERSION,
+        "format": naming.written_format(config.members),
         "options": config.fingerprint_fields(),
         "versions": {},
         "plan": digest([recipe.seed]),
@@ -171,6 +174,13 @@ def grained(tmp_path_factory: pytest.TempPathFactory) -> Drawn:
     """24 photos with grain and tiled backgrounds of their own, in three shards; read only."""
     recipe = Recipe(samples=24, shard_size=8, texture=30, tiled=True, empty=(3,))
     return build(tmp_path_factory.mktemp("grained") / "shards", recipe)
+
+
+@pytest.fixture(scope="session")
+def lean(tmp_path_factory: pytest.TempPathFactory) -> Drawn:
+    """Seven labelled samples in two shards with the lean members, one without foreground; read only."""
+    recipe = Recipe(samples=7, empty=(4,), options={"members": "lean", "background": "none"})
+    return build(tmp_path_factory.mktemp("lean") / "shards", recipe)
 
 
 @pytest.fixture

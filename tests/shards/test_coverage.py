@@ -45,3 +45,26 @@ def test_small_mask_keeps_the_mean() -> None:
     assert small.shape == (128, 128)
     blocks = mask.reshape(128, 2, 128, 3).mean((1, 3))
     assert np.abs(small - blocks).max() <= 0.51
+
+
+@pytest.mark.parametrize("level", [1, 17, 76, 128, 129, 254, 255])
+def test_a_lean_mask_is_the_small_one_in_few_levels_and_no_cell_changes_sides(level: int) -> None:
+    ramp = np.arange(128 * 128, dtype=np.int64).reshape(128, 128) % 256
+    mask = ramp.astype(np.uint8)
+    lean = coverage.lean_mask(mask, level)
+    assert np.array_equal(lean >= level, mask >= level)
+    levels = {0, 255, *(17 * n for n in range(2, 14))}  # sixteenths, without those beside the ends
+    assert set(np.unique(lean).tolist()) <= levels
+    for value in range(256):
+        (found,) = set(lean[mask == value].tolist())
+        same_side = [one for one in levels if (one >= level) == (value >= level)]
+        assert abs(found - value) == min(abs(one - value) for one in same_side)
+
+
+def test_what_a_lean_table_leaves_out_is_zero() -> None:
+    rng = np.random.default_rng(0)
+    for mask in (rng.random((77, 130)) < 0.4, np.zeros((40, 50), bool)):
+        table = coverage.summed_area_table(mask)
+        whole = np.zeros((33, 33), np.uint16)
+        whole[1:, 1:] = coverage.lean_table(table)
+        assert np.array_equal(whole, table)

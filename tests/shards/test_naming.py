@@ -53,3 +53,19 @@ def test_members_in_tar_order() -> None:
         "fg",
         "meta",
     )
+
+
+@pytest.mark.parametrize("photo", [False, True])
+def test_lean_samples_have_three_members_beside_the_photo(photo: bool) -> None:
+    found = naming.members(photo=photo, background=True, classes=True, lean=True)
+    assert found == (*(("jpg",) if photo else ()), "mask.png", "sat", "meta")
+
+
+def test_every_format_is_written_by_one_kind_of_members_and_reads_what_it_writes() -> None:
+    assert [naming.written_format(kind) for kind in ("full", "lean")] == [4, 5]
+    for kind, lean in (("full", False), ("lean", True)):
+        version = naming.written_format(kind)
+        assert version in naming.READABLE
+        assert set(naming.needed_members(version)) == set(
+            naming.members(photo=False, background=False, classes=False, lean=lean)
+        )

@@ -19,7 +19,7 @@ from maskgen.config.run_config import RunConfig
 from maskgen.io.images.stored import decode_photo
 from maskgen.shards import patch
 from maskgen.shards.meta import unpack_meta
-from maskgen.shards.sample import store_mask
+from maskgen.shards.sample import facts_of, store_mask
 
 NOWHERE = [0, 0, 0, 0]
 
@@ -121,3 +121,52 @@ def test_the_area_and_box_are_those_of_the_mask() -> None:
     assert meta["version"] == 4
     y0, x0, y1, x1 = meta["free_box"].tolist()
     assert not hard[y0:y1, x0:x1].any()
+
+
+def test_a_lean_sample_keeps_the_foreground_and_is_a_fifth_of_a_whole_one() -> None:
+    whole, lean = make(config_of(background="none")), make(config_of(members="lean"))
+    assert list(lean) == ["jpg", "mask.png", "sat", "meta"]
+    assert lean["jpg"] == whole["jpg"]
+    sizes = [
+        sum(512 + -(-len(data) // 512) * 512 for ext, data in one.items() if ext != "jpg")
+        for one in (whole, lean)
+    ]
+    assert 4 * sizes[1] < sizes[0]
+    assert sizes[1] <= 6000
+    small = np.frombuffer(whole["fg"], np.uint8).reshape(128, 128)
+    mask = cv2.imdecode(np.frombuffer(lean["mask.png"], np.uint8), cv2.IMREAD_UNCHANGED)
+    level = round(THRESHOLD * 255)
+    assert np.array_equal(mask >= level, small >= level)
+    assert int(np.abs(mask.astype(int) - small).max()) <= 17
+    meta = unpack_meta(lean["meta"])
+    assert int(meta["version"]) == 5
+    hard = cv2.resize(mask, (W, H), interpolation=cv2.INTER_LINEAR) >= level
+    rows, columns = np.flatnonzero(hard.any(axis=1)), np.flatnonzero(hard.any(axis=0))
+    assert meta["fg_box"].tolist() == [rows[0], columns[0], rows[-1] + 1, columns[-1] + 1]
+    table = np.frombuffer(lean["sat"], "<u2").reshape(32, 32)
+    assert table[-1, -1] == 65535
+    left = hard[:, : W // 2].sum() + hard[:, W // 2].sum() / 2  # W is odd
+    assert table[-1, 15] == pytest.approx(65535 * left / hard.sum(), abs=1)
+
+
+def test_what_the_json_of_a_lean_sample_would_say_is_told_from_the_table() -> None:
+    config = config_of(members="lean")
+    sample = encode(config, photo(), blob(), (3, 7))
+    row = {**sample.row, "label": "[3, 7]"}
+    whole = json.loads(dict(encode(config_of(background="none"), photo(), blob(), (3, 7)).members)["json"])
+    found = facts_of(row, config.fingerprint_fields())
+    assert list(found) == [name for name in whole if name != "damage"]
+    fixed = (
+        "key",
+        "source",
+        "width",
+        "height",
+        "label",
+        "method",
+        "threshold",
+        "background",
+        "bg_box",
+        "verbatim",
+    )
+    assert {name: found[name] for name in fixed} == {name: whole[name] for name in fixed}
+    assert found["fg_area"] == pytest.approx(whole["fg_area"], rel=0.03)

@@ -11,10 +11,11 @@ import numpy as np
 import pytest
 from sample_kit import H, W, blob, config_of, encode, photo
 
-from maskgen.io.images.encode import encode_jpeg
+from maskgen.io.images.encode import encode_jpeg, encode_lean_mask
+from maskgen.io.images.stored import decode_mask
 from maskgen.shards import patch
 from maskgen.shards.meta import META
-from maskgen.shards.naming import FORMAT_VERSION
+from maskgen.shards.naming import written_format
 from maskgen.shards.reader import SampleBytes
 from maskgen.shards.sample import Encoded
 from maskgen.shards.sample_check import check_sample
@@ -30,7 +31,8 @@ class Made:
     options: dict[str, Any]
 
     def faults(self) -> list[str]:
-        return list(check_sample(SampleBytes("k", self.parts), self.row, self.options, FORMAT_VERSION))
+        version = written_format(self.options.get("members", "full"))
+        return list(check_sample(SampleBytes("k", self.parts), self.row, self.options, version))
 
     def swap(self, **parts: bytes) -> Made:
         """With other members, and the row's hash of them honest."""
@@ -205,3 +207,47 @@ def test_a_background_of_another_size_or_off_the_foreground_is_found() -> None:
     assert len(beside.faults()) == 2
     assert moved(made, Box(0, 0, 0, 0)).faults() != []
     assert any("cannot be decoded" in fault for fault in made.swap(meta=made.parts["meta"][:52]).faults())
+
+
+@pytest.fixture(scope="module")
+def lean() -> Made:
+    return make(members="lean")
+
+
+@pytest.mark.parametrize("options", [{}, {"layout": "sidecar"}, {"label": None}, {"label": (3, 7)}], ids=str)
+@pytest.mark.parametrize("empty", [False, True])
+def test_a_lean_sample_is_sound(options: dict[str, Any], empty: bool) -> None:
+    assert make(empty=empty, members="lean", **options).faults() == []
+
+
+@pytest.mark.parametrize("position", range(META.itemsize // 4))
+def test_each_number_of_a_lean_samples_meta(lean: Made, position: int) -> None:
+    for value in (None, 2**31 - 1, -(2**31)):
+        numbers = np.frombuffer(lean.parts["meta"], "<i4").copy()
+        numbers[position] = numbers[position] + 1 if value is None else value
+        assert lean.swap(meta=numbers.tobytes()).faults(), value
+
+
+@pytest.mark.parametrize("byte", [0, 1023, 2047])
+def test_each_part_of_a_lean_samples_table_is_made_again(lean: Made, byte: int) -> None:
+    table = bytearray(lean.parts["sat"])
+    table[byte] ^= 4
+    assert lean.swap(sat=bytes(table)).faults() == ["the summed-area table is not that of the mask"]
+
+
+def test_a_lean_mask_has_one_size_and_few_levels(lean: Made) -> None:
+    mask = decode_mask(lean.parts["mask.png"])
+    other = mask.copy()
+    other[0, 0] = 3
+    faults = lean.swap(**{"mask.png": encode_lean_mask(other)}).faults()
+    assert "the mask has other gray levels than a lean one" in faults
+    faults = lean.swap(**{"mask.png": encode_lean_mask(mask[:, :-1])}).faults()
+    assert faults == ["cannot be decoded (other-size: a mask of 127x128 px, not 128x128)"]
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [("width", W + 1), ("height", 0), ("fg_area", 0.5), ("fg_box", [0, 0, 1, 1]), ("confidence", 0.001)],
+)
+def test_each_fact_of_a_lean_sample_that_only_the_table_has(lean: Made, name: str, value: object) -> None:
+    assert replace(lean, row={**lean.row, name: value}).faults()

@@ -117,6 +117,6 @@ def chosen_loader(settings: Settings) -> str:
 
 def count_classes(dataset: Dataset) -> int:
     """The number of classes: one more than the highest label; 0 without labels."""
-    if naming.CLASS not in dataset.members:
+    if naming.CLASS not in dataset.members and dataset.manifest.format != naming.LEAN_FORMAT:
         return 0
     return int(read_labels(dataset).max(initial=-1)) + 1

@@ -9,18 +9,23 @@ from numpy.typing import NDArray
 from maskgen.errors import ImageFault
 from maskgen.types import RGB
 
-from .header import Header, read_header
+from .header import Header, png_size, read_header
 from .jpeg import decode_jpeg
 
+_PNG = b"\x89PNG\r\n\x1a\n"
 MAX_PIXELS = 1 << 27
 """Photos and masks of more pixels are not decoded, whatever the shards' manifest allows."""
 
 
-def decode_mask(data: bytes) -> NDArray[np.uint8]:
+def decode_mask(data: bytes, size: tuple[int, int] | None = None) -> NDArray[np.uint8]:
     """The (h, w) uint8 mask of a KEY.mask.png member, 8-bit or 1-bit gray.
 
+    Args:
+        data: of the member.
+        size: (h, w) that it must have, where that is known; one of another size is not decoded.
+
     Raises:
-        ImageFault: not a gray PNG, or damaged.
+        ImageFault: not a gray PNG, of another size, or damaged.
 
     Example:
         >>> from maskgen.io.images.stored import decode_mask
@@ -30,7 +35,15 @@ def decode_mask(data: bytes) -> NDArray[np.uint8]:
         >>> bool((decode_mask(encode_mask_png(levels, binary=False)) == levels).all())
         True
     """
-    return _decode(data, _read_header(data), cv2.IMREAD_GRAYSCALE)
+    if size is None:
+        return _decode(data, _read_header(data), cv2.IMREAD_GRAYSCALE)
+    found = png_size(data) if data[: len(_PNG)] == _PNG else (0, 0)
+    if found != size:
+        raise ImageFault("other-size", f"a mask of {found[1]}x{found[0]} px, not {size[1]}x{size[0]}")
+    image = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_GRAYSCALE | cv2.IMREAD_IGNORE_ORIENTATION)
+    if image is None:
+        raise ImageFault("undecodable", f"a mask of {size[1]}x{size[0]} px")
+    return np.asarray(image, np.uint8)
 
 
 def decode_photo(data: bytes) -> RGB:

@@ -243,3 +243,16 @@ def test_a_flipped_bit_in_a_mask_is_an_error(copy: Any) -> None:
     with pytest.raises(ShardFault, match="CRC-32C"):
         list(reader)
     assert reader.record(key)["key"] == key
+
+
+def test_lean_masks_are_small_and_their_facts_come_from_the_table(lean: Any) -> None:
+    reader = MaskReader(lean.path)
+    for key, mask in reader:
+        assert mask.shape == (128, 128)
+        drawing, record = lean.by_key(key), reader.record(key)
+        assert (record["key"], record["source"], record["label"]) == (key, f"{key}.jpg", drawing.label)
+        assert (record["height"], record["width"]) == drawing.size
+        true, found = drawing.mask >= 0.5, reader.hard(key)
+        assert found.shape == drawing.size
+        assert (found & true).sum() >= 0.97 * (found | true).sum()
+        assert record["fg_area"] == pytest.approx(found.mean(), abs=1e-6)

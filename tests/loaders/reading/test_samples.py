@@ -4,8 +4,10 @@ replaced.
 
 from __future__ import annotations
 
+import io
 import os
 import pickle
+import shutil
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
@@ -13,6 +15,7 @@ from typing import Any
 import numpy as np
 import pytest
 from members import compare, content
+from PIL import Image
 
 from maskgen.errors import ShardFault, UsageError
 from maskgen.loaders.dataset.dataset import Dataset
@@ -198,3 +201,50 @@ def test_tar_gone_after_opening(copy: Any) -> None:
     reader = SampleReader(dataset, on_error="skip")
     compare(reader, reader.take(np.arange(21)), known)
     assert set(reader.broken) == set(range(11, 17))
+
+
+def test_lean_samples_hold_what_their_mask_and_table_say(lean: Any) -> None:
+    dataset = open_dataset(lean.path, check_hashes=True)
+    reader = SampleReader(dataset, ("jpg",))
+    known = content(lean.path)
+    taken = reader.take(np.array([6, 0, 4, 4]), ("jpg",))
+    assert reader.keys(taken.samples) == ["s0006", "s0000", "s0004", "s0004"]
+    for row, key in enumerate(reader.keys(taken.samples)):
+        mask = np.asarray(Image.open(io.BytesIO(known[f"{key}.mask.png"])))
+        assert np.array_equal(taken.small.fg[row], mask)
+        table = np.frombuffer(known[f"{key}.sat"], "<u2").reshape(32, 32)
+        assert np.array_equal(taken.small.sat[row, 1:, 1:], table)
+        assert not taken.small.sat[row, 0].any()
+        assert not taken.small.sat[row, :, 0].any()
+        assert taken.small.meta[row].tobytes() == known[f"{key}.meta"]
+        assert taken.encoded["jpg"][row].tobytes() == known[f"{key}.jpg"]
+        soft = lean.by_key(key).mask
+        assert (
+            np.abs(
+                mask / 255 - np.asarray(Image.fromarray(soft).resize((128, 128), Image.Resampling.BOX))
+            ).mean()
+            < 0.02
+        )
+
+
+def test_a_recipe_that_shows_backgrounds_is_refused_by_lean_shards(lean: Any) -> None:
+    with pytest.raises(UsageError, match=r"no member \.bg\.jpg(?s:.)*--members lean(?s:.)*relicv2"):
+        SampleReader(open_dataset(lean.path), ("jpg", "bg.jpg"))
+
+
+@pytest.mark.parametrize("ext", ["mask.png", "sat", "meta"])
+def test_a_bit_that_rots_in_a_lean_member_breaks_that_sample(lean: Any, tmp_path: Path, ext: str) -> None:
+    shutil.copytree(lean.path, tmp_path / "copy")
+    dataset = open_dataset(tmp_path / "copy")
+    shard, row = dataset.locate(3)
+    place, _ = shard.place(row, shard.members.index(ext))
+    with dataset.tar(shard).open("r+b") as file:
+        file.seek(place + 40)
+        byte = file.read(1)[0]
+        file.seek(place + 40)
+        file.write(bytes([byte ^ 1]))
+    with pytest.raises(BrokenSample, match="CRC-32C") as caught:
+        SampleReader(dataset).small(np.arange(7))
+    assert caught.value.sample == 3
+    taken = SampleReader(dataset, on_error="skip").take(np.arange(7))
+    assert taken.samples[3] != 3
