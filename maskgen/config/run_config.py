@@ -38,7 +38,7 @@ class RunConfig:
     dataset: str = option(MISSING, "Kind of source.", group="source", choices=DATASETS)
     input: str = option(
         "",
-        "Folder or file that holds the source (not needed for `sample`).",
+        "Folder or file that holds the source, or its address in an object store (not needed for `sample`).",
         group="source",
         result=False,
     )

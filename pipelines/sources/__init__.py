@@ -6,7 +6,8 @@ from collections.abc import Callable
 
 from maskgen.config.run_config import RunConfig
 from maskgen.errors import UsageError
-from maskgen.io.storage.location import Location, not_there, open_location
+from maskgen.io.storage.location import Location, ObjectLocation, not_there, open_location
+from maskgen.io.storage.patience import RETRY_S, TIMEOUT_S, longest_wait_seconds
 from maskgen.release import PHOTOS
 from maskgen.types import Source
 
@@ -56,12 +57,13 @@ def open_source(config: RunConfig) -> Source:
     """The source that the configuration names.
 
     Raises:
-        UsageError: unknown data set, no input, or nothing is there.
+        UsageError: unknown data set, no input, nothing is there, or an image has no time to wait for a store.
         EnvironmentFault: the object store cannot be reached or refuses.
     """
     if config.dataset not in SOURCES:
         raise UsageError(f"unknown data set {config.dataset!r}", remedy=f"one of {', '.join(SOURCES)}")
     root = source_root(config)
+    _check_patience(root, config.image_timeout)
     options = SourceOptions(
         input=root if config.dataset == "sample" else open_location(config.input),
         root=root,
@@ -72,3 +74,15 @@ def open_source(config: RunConfig) -> Source:
         name_feature=config.name_feature,
     )
     return SOURCES[config.dataset](options)
+
+
+def _check_patience(root: Location, image_timeout: float) -> None:
+    """Refuse a run in which an image would be taken for hung while the store is waited for."""
+    if isinstance(root, ObjectLocation) and image_timeout <= longest_wait_seconds():
+        raise UsageError(
+            "--image-timeout is too short for photos in a store",
+            where=str(root),
+            cause=f"a request may take {longest_wait_seconds():g} s before it is given up, an image "
+            f"{image_timeout:g} s, and the photo would be blamed",
+            remedy=f"raise --image-timeout, or lower {RETRY_S} or {TIMEOUT_S}",
+        )

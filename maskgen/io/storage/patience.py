@@ -26,6 +26,15 @@ def retry_seconds() -> float:
     return _seconds(RETRY_S)
 
 
+def longest_wait_seconds() -> float:
+    """How long a request may take that gets no answer: it is tried again, and the last try may be silent.
+
+    Raises:
+        UsageError: MASKGEN_STORE_RETRY_S or MASKGEN_STORE_TIMEOUT_S is no time.
+    """
+    return _seconds(RETRY_S) + _seconds(TIMEOUT_S)
+
+
 def client_options(sent_bytes: int = 0) -> dict[str, Any]:
     """Options of obstore's client.
 

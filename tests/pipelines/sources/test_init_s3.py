@@ -10,6 +10,7 @@ import tarfile
 import tracemalloc
 import zipfile
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -173,9 +174,19 @@ def test_a_source_at_an_address_is_the_one_in_a_folder(
     assert len(local[0]) > 1
 
 
-def test_the_bucket_itself_may_be_the_input(jpeg: Jpeg, faulty_store: FaultyStore) -> None:
+def test_an_image_must_have_more_time_than_a_request(jpeg: Jpeg, faulty_store: FaultyStore) -> None:
+    faulty_store.objects = {"a.jpg": jpeg(0)}  # tried for 2 s, and silent for 1 s
+    config = RunConfig(dataset="folder", input="s3://bucket", output="out", image_timeout=3.0)
+    with pytest.raises(UsageError, match="--image-timeout is too short") as caught:
+        open_source(config)
+    assert "may take 3 s" in caught.value.cause
+    assert open_source(replace(config, image_timeout=3.1))
+
+
+@pytest.mark.parametrize("scheme", ["s3", "gs"])
+def test_the_bucket_itself_may_be_the_input(jpeg: Jpeg, faulty_store: FaultyStore, scheme: str) -> None:
     faulty_store.objects = {"a.jpg": jpeg(0), "cats/b.jpg": jpeg(1)}
-    items, _, data = listed("folder", "s3://bucket")
+    items, _, data = listed("folder", f"{scheme}://bucket")
     assert [item.path for item in items] == ["a.jpg", "cats/b.jpg"]  # type: ignore[attr-defined]
     assert data == [jpeg(0), jpeg(1)]
 
