@@ -13,26 +13,28 @@ from maskgen.shards import naming
 from maskgen.shards.sealed_json import MEND
 
 from .originals import Paths, Place
+from .planned_originals import find_planned, lies_in_container
 
 _IMAGES = ("jpg", "jpeg", "png", "webp")
 _ARCHIVES_KEPT = 4
 _INPUT = ("photos", "<the run's --input, or its folder when that was one file>")
 
 
-def find_photos(folder: Location, shards: Sequence[Paths]) -> Iterator[Place]:
+def find_photos(folder: Location, shards: Sequence[Paths], data: Location) -> Iterator[Place]:
     """Where the photo of each sample lies.
 
     The tables name the path that each photo had below the input of the run: a file, a member of a tar, or a
-    member of a tar in a tar. If the first sample's file is there, that rule holds for all of them. Otherwise
-    the tars were renamed or dealt out anew, and photos are found by key, as webdataset spells it, among all
-    tars of the folder.
+    member of a tar in a tar. Photos in zip and TFRecord files are found by the run's plan. If the first
+    sample's file is there, that rule holds for all of them. Otherwise the tars were renamed or dealt out
+    anew, and photos are found by key, as webdataset spells it, among all tars of the folder.
 
     Args:
         folder: of the originals.
         shards: what the tables say.
+        data: the folder of the shards.
 
     Raises:
-        ShardFault: a photo is missing, or found twice.
+        ShardFault: a photo is missing, or found twice, or the plan that is needed is not there.
         UsageError: no such folder.
         EnvironmentFault: the object store cannot be reached or refuses.
     """
@@ -46,7 +48,9 @@ def find_photos(folder: Location, shards: Sequence[Paths]) -> Iterator[Place]:
     if first is None:
         return
     archives = _Archives(folder)
-    if archives.holds(first):
+    if lies_in_container(folder, _safe(first)):
+        yield from find_planned(folder, data, shards)
+    elif archives.holds(first):
         for paths in shards:
             for key, path in zip(paths.keys.to_pylist(), paths.paths.to_pylist(), strict=True):
                 yield archives.find(key, path)

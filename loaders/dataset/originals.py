@@ -22,17 +22,24 @@ from maskgen.io.checksum import crc32c
 from maskgen.io.images.header import read_header
 from maskgen.io.regular import open_regular
 from maskgen.io.storage.location import Location, ObjectLocation
+from maskgen.io.storage.reading import open_bytes
+from maskgen.io.tars import ReadAt, slice_reader
+from maskgen.io.zip_member import ContainerFault, inflate
 from maskgen.shards import table
 
 from ..storage.open_files import OpenFiles
 
 
 class Place(NamedTuple):
-    """Where a photo lies: file from the folder of the originals, offset and size in bytes."""
+    """Where a photo lies: file from the folder of the originals, offset and size in bytes.
+
+    Where it is `deflated`, the size is that of what comes out.
+    """
 
     file: str
     offset: int
     size: int
+    deflated: bool = False
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -46,6 +53,7 @@ class Paths:
         sizes: (N, 2) int64, height and width that the mask was made for, px.
         sha256: (N,) of the originals.
         checksums: (N,) uint32, CRC-32C of the originals that are fit; None of format 2, which has none.
+        shard: its name.
     """
 
     keys: pa.Array
@@ -54,6 +62,7 @@ class Paths:
     sizes: NDArray[np.int64]
     sha256: pa.Array
     checksums: NDArray[np.uint32] | None
+    shard: str = ""
 
     def take(self, rows: NDArray[np.bool_]) -> Paths:
         """The rows where `rows`, (N,) bool, is True."""
@@ -61,7 +70,7 @@ class Paths:
         texts = (column.filter(keep) for column in (self.keys, self.paths, self.sha256))
         keys, paths, sha256 = texts
         sums = None if self.checksums is None else self.checksums[rows]
-        return Paths(keys, paths, self.fit[rows], self.sizes[rows], sha256, sums)
+        return Paths(keys, paths, self.fit[rows], self.sizes[rows], sha256, sums, self.shard)
 
 
 def read_paths(folder: Location, shard: str) -> Paths:
@@ -80,7 +89,8 @@ def read_paths(folder: Location, shard: str) -> Paths:
     sums = None
     if "source_crc32c" in good.column_names:
         sums = to_integers(good["source_crc32c"], 0).astype(np.uint32)
-    return Paths(texts["key"], texts["path"], fit, np.stack(sizes, axis=1), texts["source_sha256"], sums)
+    stacked = np.stack(sizes, axis=1)
+    return Paths(texts["key"], texts["path"], fit, stacked, texts["source_sha256"], sums, shard)
 
 
 def join_checksums(shards: Sequence[Paths]) -> NDArray[np.uint32] | None:
@@ -110,15 +120,16 @@ class Photos:
         self._checksums = checksums
         self.files: list[str] = []
         numbers: dict[str, int] = {}
-        columns = (array("L"), array("q"), array("Q"))
+        columns = (array("L"), array("q"), array("Q"), array("B"))
         for place in places:
             number = numbers.setdefault(place.file, len(numbers))
             if number == len(self.files):
                 self.files.append(place.file)
-            for column, value in zip(columns, (number, place.offset, place.size), strict=True):
+            for column, value in zip(columns, (number, *place[1:]), strict=True):
                 column.append(value)
-        self._file, self._offset, self._size = (
-            np.array(column).astype(kind) for column, kind in zip(columns, ("<u4", "<i8", "<u4"), strict=True)
+        kinds = ("<u4", "<i8", "<u4", "?")
+        self._file, self._offset, self._size, self._deflated = (
+            np.array(column).astype(kind) for column, kind in zip(columns, kinds, strict=True)
         )
         self._open()
 
@@ -205,6 +216,8 @@ class Photos:
     def _bytes(self, sample: int) -> NDArray[np.uint8]:
         """As many bytes of a photo as there are; of an object store by one request."""
         file, offset, size = (int(column[sample]) for column in (self._file, self._offset, self._size))
+        if self._deflated[sample]:
+            return self._inflated(file, offset, size)
         if isinstance(self.folder, ObjectLocation):
             place = self.folder / self.files[file]
             return np.frombuffer(place.bucket.read(place.key, offset, max(1, size)).data, np.uint8)[
@@ -214,6 +227,33 @@ class Photos:
         with self._descriptors.use(file) as descriptor:
             count = os.preadv(descriptor, [data.data], offset)
         return data[:count]
+
+    def _inflated(self, file: int, offset: int, size: int) -> NDArray[np.uint8]:
+        """A member of a zip file that is no slice of it."""
+        place = Place(self.files[file], offset, size, deflated=True)
+        if isinstance(self.folder, ObjectLocation):
+            with open_bytes(self.folder / place.file) as far:
+                return np.frombuffer(read_place(far.read_at, place), np.uint8).copy()
+        with self._descriptors.use(file) as descriptor:
+            return np.frombuffer(read_place(slice_reader(descriptor), place), np.uint8).copy()
+
+
+def read_place(read_at: ReadAt, place: Place) -> bytes:
+    """The bytes of a photo, fewer where its file ends before.
+
+    Args:
+        read_at: of its file.
+        place: of the photo there.
+
+    Raises:
+        ImageFault: it cannot be inflated, or gives more bytes than it should.
+    """
+    if not place.deflated:
+        return read_at(place.offset, place.size)
+    try:
+        return inflate(read_at, place.offset, place.size)
+    except ContainerFault as fault:
+        raise ImageFault(fault.reason, fault.detail) from fault
 
 
 def check_photo(data: bytes, size: tuple[int, int]) -> None:

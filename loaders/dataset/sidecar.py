@@ -41,7 +41,7 @@ def join(dataset: Dataset, folder: Location, *, check_hashes: bool, drop: bool) 
     shards, firsts = numbered(
         shard.take(p.fit) for shard, p in zip(dataset.shards, paths.values(), strict=True)
     )
-    found = Photos(folder, find_photos(folder, kept), join_checksums(kept))
+    found = Photos(folder, find_photos(folder, kept, dataset.path), join_checksums(kept))
     found.check(kept, everything=check_hashes)
     digest = hashlib.sha256(b"photos " + dataset.fingerprint.encode() + repr(unfit).encode()).hexdigest()
     return replace(dataset, shards=shards, firsts=firsts, fingerprint=digest, photos=found)

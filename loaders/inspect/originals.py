@@ -15,7 +15,7 @@ from maskgen.shards.record import Record
 from maskgen.types import RGB
 
 from ..dataset.find_originals import find_photos
-from ..dataset.originals import Place, read_paths
+from ..dataset.originals import Place, read_paths, read_place
 
 _LIMITS = Limits(max_bytes=1 << 28, max_pixels=1 << 28, max_side=1 << 16)
 
@@ -42,7 +42,7 @@ def read_originals(
     for record, places in wanted:
         paths = read_paths(data, record.name)
         parts.append(paths.take(np.isin(np.arange(len(paths.keys)), places)))
-    found = find_photos(photos, parts)
+    found = find_photos(photos, parts, data)
     return {
         key: _decode(photos, key, next(found), sha256)
         for part in parts
@@ -52,7 +52,7 @@ def read_originals(
 
 def _decode(photos: Location, key: str, place: Place, sha256: str) -> RGB:
     with open_bytes(photos / place.file) as file:
-        data = file.read_at(place.offset, place.size)
+        data = read_place(file.read_at, place)
     where = f"{key} in {photos / place.file}"
     if hashlib.sha256(data).hexdigest() != sha256:
         raise ShardFault(

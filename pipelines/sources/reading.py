@@ -8,11 +8,11 @@ from collections.abc import Sequence
 from maskgen.errors import ImageFault, SourceFault
 from maskgen.io.storage.location import Location, ObjectLocation
 from maskgen.io.storage.reading import ByteFile, open_bytes
+from maskgen.io.zip_member import ContainerFault, read_member
 from maskgen.types import ByteRef
 
 from .ahead import Ahead
-from .containers.gzips import ContainerFault, GzipStream
-from .containers.zips import read_member
+from .containers.gzips import GzipStream
 
 _MAX_FILES = 16
 _MAX_OBJECTS = 2  # each holds what it read ahead, up to 4 MiB, or its last photo

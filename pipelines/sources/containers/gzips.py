@@ -6,21 +6,13 @@ import zlib
 
 from maskgen.io.storage.location import Location
 from maskgen.io.storage.reading import open_stream
+from maskgen.io.zip_member import ContainerFault
 
 _CHUNK_BYTES = 1 << 18
 _GRACE_BYTES = 16 << 20
 _MAX_RATIO = 100
 _MAX_TOTAL_BYTES = 1 << 40
 _MAX_EMPTY_MEMBERS = 1000
-
-
-class ContainerFault(Exception):
-    """A container that cannot be read: `reason` is a slug, `detail` the facts."""
-
-    def __init__(self, reason: str, detail: str) -> None:
-        super().__init__(reason, detail)
-        self.reason = reason
-        self.detail = detail
 
 
 class GzipStream:

@@ -7,8 +7,9 @@ from collections.abc import Iterator
 from maskgen.io.storage.location import Location
 from maskgen.io.storage.reading import open_bytes
 from maskgen.io.tars import ReadAt, TarMember, tar_fault, walk
+from maskgen.io.zip_member import ContainerFault
 
-from .gzips import ContainerFault, GzipStream
+from .gzips import GzipStream
 
 SPARSE_LEFT_OUT = (
     "tar member stored as a sparse file was left out; write the tar again without --sparse",

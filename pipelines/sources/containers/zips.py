@@ -1,14 +1,12 @@
-"""A bounded reading of zip files: the list of members, and one member without the list.
+"""The list of a zip file's members, bounded; one member is read by `maskgen.io.zip_member`.
 
-Sizes are never believed: a member is inflated up to its declared size and refused when more comes.
-Layout after PKWARE's APPNOTE 6.3.10 (local header 4.3.7, central directory 4.3.12, zip64 4.3.14).
+Layout after PKWARE's APPNOTE 6.3.10 (central directory 4.3.12, zip64 4.3.14).
 """
 
 from __future__ import annotations
 
 import stat
 import struct
-import zlib
 from collections.abc import Iterator
 from typing import NamedTuple
 
@@ -16,9 +14,7 @@ from maskgen.errors import SourceFault
 from maskgen.io.storage.location import Location
 from maskgen.io.storage.reading import open_bytes
 from maskgen.io.tars import ReadAt
-from maskgen.types import ByteRef
-
-from .gzips import ContainerFault
+from maskgen.io.zip_member import ENCRYPTED, STORED_OR_DEFLATED, member_name
 
 MAX_MEMBERS = 4_000_000
 _CHUNK_BYTES = 1 << 18
@@ -26,8 +22,6 @@ _END = struct.Struct("<4s4H2LH")
 _END64_LOCATOR = struct.Struct("<4sLQL")
 _END64 = struct.Struct("<4sQ2H2L4Q")
 _CENTRAL = struct.Struct("<4s6H3L5H2L")
-_LOCAL = struct.Struct("<4s5H3L2H")
-_ENCRYPTED, _DEFERRED, _UTF8 = 1, 8, 0x800
 _FULL = 0xFFFFFFFF
 
 
@@ -53,54 +47,6 @@ def zip_members(path: Location) -> Iterator[ZipMember]:
         raise _fault(str(path), str(error.strerror)) from error
     except struct.error as error:
         raise _fault(str(path), f"the zip directory is cut short ({error})") from error
-
-
-def read_member(read_at: ReadAt, ref: ByteRef) -> bytes:
-    """The bytes of one member, found by the offset of its local header.
-
-    Raises:
-        ContainerFault: another member, damaged, or of another size than the reference says.
-    """
-    header = read_at(ref.offset, _LOCAL.size)
-    if len(header) < _LOCAL.size:
-        raise ContainerFault("truncated-source", f"no zip header at byte {ref.offset}")
-    signature, _, flags, method, _, _, crc, _, _, name_bytes, extra_bytes = _LOCAL.unpack(header)
-    if signature != b"PK\x03\x04":
-        raise ContainerFault("corrupt-source", f"no zip header at byte {ref.offset}")
-    name = _text(read_at(ref.offset + _LOCAL.size, name_bytes), flags)
-    if name != ref.member:
-        raise ContainerFault("corrupt-source", f"zip member {name[:80]!r} lies where {ref.member!r} should")
-    if flags & _ENCRYPTED or method not in (0, 8):
-        raise ContainerFault("unsupported-source", f"zip method {method}, flags {flags:#x}")
-    position = ref.offset + _LOCAL.size + name_bytes + extra_bytes
-    data = read_at(position, ref.size) if method == 0 else _inflate(read_at, position, ref.size)
-    if not flags & _DEFERRED and len(data) == ref.size and zlib.crc32(data) != crc:
-        raise ContainerFault("corrupt-source", "the zip member's checksum is wrong")
-    return data
-
-
-def _inflate(read_at: ReadAt, position: int, size: int) -> bytes:
-    """A raw deflate stream that must give exactly `size` bytes; never more than one byte above it is made."""
-    stream, parts, made = zlib.decompressobj(wbits=-15), [], 0
-    pending = b""
-    while not stream.eof:
-        if not pending:
-            pending = read_at(position, _CHUNK_BYTES)
-            position += len(pending)
-            if not pending:
-                raise ContainerFault("truncated-source", "the zip member ends early")
-        try:
-            part = stream.decompress(pending, size - made + 1)
-        except zlib.error as error:
-            raise ContainerFault("corrupt-source", f"zip: {error}") from error
-        pending = stream.unconsumed_tail
-        parts.append(part)
-        made += len(part)
-        if made > size:
-            raise ContainerFault(
-                "corrupt-source", f"the zip member gives more than its {size} declared bytes"
-            )
-    return b"".join(parts)
 
 
 def _fault(where: str, cause: str) -> SourceFault:
@@ -155,9 +101,9 @@ def _central_record(window: bytes, at: int, where: str) -> tuple[ZipMember, int]
     name_end = name_start + name_bytes
     if signature != b"PK\x01\x02" or name_end + extra_bytes + comment_bytes > len(window):
         raise _fault(where, "a record of the zip directory is damaged")
-    name = _text(window[name_start:name_end], flags)
+    name = member_name(window[name_start:name_end], flags)
     size, _, offset = _wide(window[name_end : name_end + extra_bytes], [size, packed, offset])
-    if flags & _ENCRYPTED or method not in (0, 8):
+    if flags & ENCRYPTED or method not in STORED_OR_DEFLATED:
         raise _fault(where, f"member {name!r} is encrypted or packed with method {method}")
     if name.startswith("/") or ".." in name.split("/") or not name or "\0" in name:
         raise _fault(where, f"member {name!r} points outside the archive")
@@ -176,7 +122,3 @@ def _wide(extra: bytes, values: list[int]) -> list[int]:
                 values[place], body = int.from_bytes(body[:8], "little"), body[8:]
         extra = extra[4 + length :]
     return values
-
-
-def _text(raw: bytes, flags: int) -> str:
-    return raw.decode("utf-8", "replace") if flags & _UTF8 else raw.decode("cp437")

@@ -10,7 +10,8 @@ from pathlib import Path
 
 import pytest
 
-from maskgen.pipelines.sources.containers.gzips import ContainerFault, GzipStream
+from maskgen.io.zip_member import ContainerFault
+from maskgen.pipelines.sources.containers.gzips import GzipStream
 
 
 def stored(path: Path, *members: bytes, after: bytes = b"") -> Path:
