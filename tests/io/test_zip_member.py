@@ -34,7 +34,7 @@ def test_every_member_is_found_by_its_header(method: int) -> None:
             raw = whole[content.offset : content.offset + info.compress_size]
             assert (zlib.decompress(raw, -15) if content.deflated else raw) == DATA[info.filename]
             other = ByteRef("x.zip", info.header_offset, info.file_size, "zip", "c.jpg")
-            with pytest.raises(ContainerFault, match="lies where 'c.jpg' should"):
+            with pytest.raises(ContainerFault, match=r"lies where 'c\.jpg' should"):
                 find_content(lambda at, size: whole[at : at + size], other)
 
 
