@@ -7,17 +7,18 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import torch
 from shortcut_photos import VARIANTS
 from torch import Tensor
 
-from maskgen.trainers.probes.encoder import load_encoder
-from maskgen.trainers.probes.features import Extractor, InputTransform, default_share, own_rows
-from maskgen.trainers.probes.heads import Head, accuracies
+from maskgen.trainers.heads.head import Head, accuracies
+from maskgen.trainers.heads.linear import train_heads
+from maskgen.trainers.heads.protocols import Protocol
+from maskgen.trainers.pretrained.encoder import load_encoder
+from maskgen.trainers.probes.features import Extractor, InputTransform, default_share
 from maskgen.trainers.probes.images import Images, open_images
 from maskgen.trainers.probes.knn import knn_accuracy
-from maskgen.trainers.probes.linear import train_heads
-from maskgen.trainers.probes.protocols import Protocol
 
 KINDS = ("linear", "knn")
 SHOWN = (*VARIANTS, "gap")
@@ -35,7 +36,7 @@ def judged(work: Path, run: Path, seed: int, device: torch.device) -> dict[str, 
     transform = InputTransform(side=encoder.view_px, share=default_share(encoder.view_px))
 
     def read(images: Images) -> tuple[Tensor, Tensor]:
-        features = extractor.rows(images, own_rows(len(images)), transform)
+        features = extractor.rows(images, np.arange(len(images)), transform)
         return features.to(device), torch.from_numpy(images.labels).to(device)
 
     bank, labels = read(open_images(work / "shards"))

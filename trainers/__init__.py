@@ -10,9 +10,9 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from .presets import PRESETS, Preset, find_preset, with_overrides
-    from .probes.encoder import Encoder, load_encoder
+    from .pretrained.encoder import Encoder, load_encoder
     from .probes.setup import ProbeConfig
-    from .probes.tasks import run_knn, run_linear
+    from .probes.tasks import run_head, run_knn, run_linear
     from .registry import TRAINER_METHODS
     from .run import train
     from .settings import Settings
@@ -28,6 +28,7 @@ __all__ = [
     "export",
     "find_preset",
     "load_encoder",
+    "run_head",
     "run_knn",
     "run_linear",
     "train",
@@ -35,7 +36,7 @@ __all__ = [
 ]
 
 _MODULES = {
-    "Encoder": "probes.encoder",
+    "Encoder": "pretrained.encoder",
     "PRESETS": "presets",
     "Preset": "presets",
     "ProbeConfig": "probes.setup",
@@ -43,7 +44,8 @@ _MODULES = {
     "TRAINER_METHODS": "registry",
     "export": "training.export",
     "find_preset": "presets",
-    "load_encoder": "probes.encoder",
+    "load_encoder": "pretrained.encoder",
+    "run_head": "probes.tasks",
     "run_knn": "probes.tasks",
     "run_linear": "probes.tasks",
     "train": "run",

@@ -96,7 +96,7 @@ class KnnOptions:
 
 def _list_protocols(context: click.Context, _: Any) -> None:
     require_package("torch")
-    from maskgen.trainers.probes.protocols import PROTOCOLS
+    from maskgen.trainers.heads.protocols import PROTOCOLS
 
     for name, protocol in PROTOCOLS.items():
         how = f"{protocol.epochs:4} epochs, batch {protocol.batch_size:4}, lr {protocol.lr:g}"
@@ -183,7 +183,7 @@ def linear(options: LinearOptions) -> None:
     """Accuracy of a linear classifier trained on frozen features, or of one that is there already."""
 
     def work(config: Any, stop: Any) -> dict[str, Any]:
-        from maskgen.trainers.probes.protocols import find_protocol
+        from maskgen.trainers.heads.protocols import find_protocol
         from maskgen.trainers.probes.tasks import run_head, run_linear
 
         if options.head:

@@ -29,6 +29,17 @@ def world() -> int:
     return dist.get_world_size() if _is_distributed() else 1
 
 
+def own_range(count: int) -> range:
+    """The rows of 0..count-1 that fall to this rank: consecutive, in rank order.
+
+    Example:
+        >>> from maskgen.trainers.distributed.ranks import own_range
+        >>> own_range(5)
+        range(0, 5)
+    """
+    return range(count * rank() // world(), count * (rank() + 1) // world())
+
+
 def own_rows(rows: Tensor) -> Tensor:
     """This rank's (B, ...) part of (W·B, ...) rows that were gathered in rank order."""
     size = len(rows) // world()

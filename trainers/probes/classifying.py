@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+import numpy as np
 import torch
 from torch import nn
 
@@ -12,12 +13,13 @@ from maskgen.loaders import Dataset
 from maskgen.loaders.dataset.labels import read_class_names
 
 from ..data.shards import count_classes
+from ..distributed.ranks import own_range
+from ..heads.head import Head, accuracies
 from ..methods import Method
 from ..presets import Preset
 from ..settings import Settings
 from .classes import number_classes
-from .features import Extractor, InputTransform, own_rows
-from .heads import Head, accuracies
+from .features import Extractor, InputTransform
 from .images import Images, images_of_shards, open_images
 from .monitor import seen_by, take_some
 
@@ -68,7 +70,7 @@ class ClassifierTest:
         was = method.training
         method.eval()
         extractor = Extractor(method.features, self.device, threads=self.settings.threads)
-        own = own_rows(len(self.images))
+        own = np.array(own_range(len(self.images)), np.int64)
         rows = extractor.rows(self.images, own, self.transform).reshape(len(own), method.dim)
         labels = torch.from_numpy(self.images.labels[own])
         found = accuracies(Head(layer), rows.to(self.device), labels.to(self.device))

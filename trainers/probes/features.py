@@ -18,7 +18,7 @@ from maskgen.io.atomic import PartialFile, is_as_written, write_atomic
 from maskgen.loaders.pixels.normalize import normalize
 from maskgen.shards import sealed_json
 
-from ..distributed.ranks import all_sum, rank, world
+from ..distributed.ranks import all_sum, own_range, rank, world
 from .images import Images, Pixels, center_crop, random_crop
 from .loaded import loaded_views
 
@@ -82,7 +82,7 @@ class Extractor:
     def part(self, images: Images, transform: InputTransform) -> tuple[NDArray[np.int64], Tensor]:
         """The numbers (n,) of the images that fall to this rank, and their features (n, D) on the CPU."""
         if transform.views == "photos" or transform.augmented is None:
-            own = own_rows(len(images))
+            own = np.array(own_range(len(images)), np.int64)
             return own, self.rows(images, own, transform)
         views = loaded_views(
             images,
@@ -132,11 +132,6 @@ class Extractor:
                 yield torch.stack([job.result() for job in jobs])
 
 
-def own_rows(count: int) -> NDArray[np.int64]:
-    """The rows of 0..count-1, (n,), that fall to this rank: consecutive, in rank order."""
-    return np.arange(count * rank() // world(), count * (rank() + 1) // world())
-
-
 def gather_rows(rows: Tensor, count: int) -> Tensor:
     """(n, D) of each rank, in rank order, as (count, D) on every rank."""
     if world() == 1:
@@ -144,7 +139,8 @@ def gather_rows(rows: Tensor, count: int) -> Tensor:
     width = int(all_sum(torch.tensor(rows.shape[1] if rank() == 0 else 0)))
     whole = torch.zeros(count, width)
     if len(rows):
-        whole[torch.from_numpy(own_rows(count))] = rows
+        own = own_range(count)
+        whole[own.start : own.stop] = rows
     return all_sum(whole)
 
 
@@ -230,12 +226,9 @@ def _assemble(count: int, places: list[Path], parts: list[Path]) -> NDArray[np.f
 
 def _require_finite(features: NDArray[np.float32]) -> NDArray[np.float32]:
     """The features; each rank looks at its rows."""
-    own = own_rows(len(features))
-    starts = range(int(own[0]), int(own[-1]) + 1, _CHUNK) if len(own) else ()
-    bad = sum(
-        int((~np.isfinite(features[start : min(start + _CHUNK, int(own[-1]) + 1)]).all(1)).sum())
-        for start in starts
-    )
+    own = own_range(len(features))
+    parts = [own[start : start + _CHUNK] for start in range(0, len(own), _CHUNK)]
+    bad = sum(int((~np.isfinite(features[part.start : part.stop]).all(1)).sum()) for part in parts)
     lost = int(all_sum(torch.tensor(bad)))
     if lost:
         raise MaskgenError(

@@ -10,8 +10,7 @@ from torch.nn import functional
 
 from maskgen.errors import UsageError
 
-from ..distributed.ranks import all_sum
-from .features import own_rows
+from ..distributed.ranks import all_sum, own_range
 
 KS = (10, 20, 100, 200)
 TEMPERATURE = 0.07
@@ -70,8 +69,6 @@ def knn_accuracy(
 
 def _chunks(count: int) -> list[slice]:
     """This rank's rows of `count`, a chunk at a time."""
-    own = own_rows(count).tolist()
-    return [
-        slice(own[start], own[start] + len(own[start : start + _CHUNK]))
-        for start in range(0, len(own), _CHUNK)
-    ]
+    own = own_range(count)
+    parts = [own[start : start + _CHUNK] for start in range(0, len(own), _CHUNK)]
+    return [slice(part.start, part.stop) for part in parts]

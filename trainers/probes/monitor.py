@@ -10,10 +10,11 @@ import torch
 from maskgen.errors import UsageError
 from maskgen.loaders import Dataset
 
+from ..distributed.ranks import own_range
 from ..methods import Method
 from ..presets import Preset
 from ..settings import Settings
-from .features import Extractor, InputTransform, default_share, gather_rows, own_rows
+from .features import Extractor, InputTransform, default_share, gather_rows
 from .images import Images, images_of_shards, open_images
 from .knn import TEMPERATURE, knn_accuracy
 
@@ -73,7 +74,7 @@ class Monitor:
         was = method.training
         method.eval()
         extractor = Extractor(method.features, self.device, threads=self.settings.threads)
-        own = extractor.rows(self.images, own_rows(len(self.images)), self.transform)
+        own = extractor.rows(self.images, np.array(own_range(len(self.images))), self.transform)
         method.train(was)
         features = gather_rows(own, len(self.images)).to(self.device)
         classes = torch.from_numpy(self.images.labels).to(self.device)

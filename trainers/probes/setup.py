@@ -13,9 +13,10 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from ..distributed.ranks import own_range
+from ..pretrained.encoder import Encoder, load_encoder
 from .classes import renumber_classes
-from .encoder import Encoder, load_encoder
-from .features import Extractor, FeatureStore, InputTransform, default_share, own_rows
+from .features import Extractor, FeatureStore, InputTransform, default_share
 from .images import Images, open_images
 
 SIDE = 224
@@ -159,8 +160,8 @@ class ProbeSetup:
 
 def _span(count: int) -> slice:
     """This rank's rows of `count`."""
-    own = own_rows(count)
-    return slice(int(own[0]), int(own[-1]) + 1) if len(own) else slice(0)
+    own = own_range(count)
+    return slice(own.start, own.stop)
 
 
 class Passes:

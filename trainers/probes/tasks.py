@@ -13,13 +13,13 @@ from maskgen.io.atomic import file_sha256, write_atomic
 from maskgen.processes.signals import StopSignals, interrupted
 
 from ..distributed.ranks import any_rank, rank
+from ..heads.head import OWN, Head, accuracies, load_head, save_head
+from ..heads.protocols import Protocol
+from ..heads.resume import Keeper
+from ..pretrained.encoder import load_encoder
 from .classes import number_classes, read_names
-from .encoder import load_encoder
-from .heads import OWN, Head, accuracies, load_head, save_head
 from .images import open_images
 from .knn import knn_accuracy
-from .protocols import Protocol
-from .resume import Keeper
 from .search import Search, Split, search_penalty, search_rate
 from .setup import ProbeConfig, ProbeSetup
 
@@ -112,7 +112,7 @@ def run_linear(
         >>> from pathlib import Path
         >>> import torch
         >>> from maskgen.trainers import ProbeConfig, Settings, find_preset, run_linear, train, with_overrides
-        >>> from maskgen.trainers.probes.protocols import find_protocol
+        >>> from maskgen.trainers.heads.protocols import find_protocol
         >>> preset = with_overrides(find_preset("simclr", "smoke"), {"batch_size": "5", "epochs": "1"})
         >>> settings = Settings(data="shards", output=Path("run"))
         >>> train(preset, settings, say=lambda text: None, echo=lambda line: None)
@@ -160,6 +160,24 @@ def run_head(config: ProbeConfig, *, head: str, names: Path | None = None, say: 
 
     Raises:
         MaskgenError: the backbone, the head or the images cannot be read, or do not belong together.
+
+    Example:
+        >>> from pathlib import Path
+        >>> import torch
+        >>> from maskgen.trainers import ProbeConfig, run_head, run_linear
+        >>> from maskgen.trainers.heads.protocols import find_protocol
+        >>> encoder = {"checkpoint": "random", "backbone": "tiny", "device": torch.device("cpu")}
+        >>> config = ProbeConfig(
+        ...     **encoder, data=Path("photos"), test=None, output=Path("once"), side=32
+        ... )
+        >>> protocol = find_protocol("moco", epochs=2, batch_size=5)
+        >>> trained = run_linear(config, protocol, lrs=[0.1], views=-1, say=print)
+        epoch 1/2  lr 0.1 loss ...
+        epoch 2/2  lr 0.1 loss ...
+        >>> later = ProbeConfig(**encoder, data=Path("photos"), test=None, output=Path("later"))
+        >>> found = run_head(later, head="once/linear.safetensors", say=print)
+        >>> found["side"], 0 <= found["top1"] <= found["top5"] <= 1
+        (32, True)
     """
     encoder = load_encoder(config.checkpoint, config.device, config.backbone, seed=config.seed)
     found = load_head(head, encoder, config.device)

@@ -12,8 +12,8 @@ from torch import Tensor, nn
 
 from maskgen.errors import ShardFault, UsageError
 from maskgen.trainers.networks.backbones import build_backbone
+from maskgen.trainers.pretrained.encoder import load_encoder
 from maskgen.trainers.pretrained.load import load_pretrained
-from maskgen.trainers.probes.encoder import load_encoder
 
 CPU = torch.device("cpu")
 IMAGES = torch.randn(2, 3, 32, 32, generator=torch.Generator().manual_seed(0))

@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
+import signal
+import socket
 import subprocess
 import sys
 from collections import Counter
@@ -15,10 +18,11 @@ import pytest
 import torch
 from safetensors.torch import load_file
 
+from maskgen.cli.eval_ssl import eval_cli
+from maskgen.trainers.heads.protocols import find_protocol
 from maskgen.trainers.methods import METHODS
 from maskgen.trainers.presets import find_preset
 from maskgen.trainers.probes.images import center_crop, open_images
-from maskgen.trainers.probes.protocols import find_protocol
 from maskgen.trainers.probes.setup import ProbeConfig
 from maskgen.trainers.probes.tasks import run_knn, run_linear
 from maskgen.trainers.settings import Settings, config_of
@@ -70,42 +74,108 @@ def test_new_crops_are_dropped_when_their_epoch_is_over(photo_folder: Path, tmp_
     assert len(list((tmp_path / "out" / "features").glob("*.npy"))) == 2  # the last pass, and the test images
 
 
+RANK = """
+import json, sys
+from maskgen.cli.eval_ssl import eval_cli
+from maskgen.trainers.distributed.process_group import join_process_group
+from maskgen.trainers.probes import search
+search.PENALTIES = tuple(json.loads(sys.argv[2]))
+with join_process_group("cpu"):
+    for words in json.loads(sys.argv[1]):
+        eval_cli.main(words, standalone_mode=False)
+"""
+PENALTIES = (10.0, 0.1)
+
+
+def run_ranks(world: int, tasks: list[list[str]]) -> None:
+    """Several tasks in each of `world` processes, as torchrun starts them."""
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    command = [sys.executable, "-c", RANK, json.dumps(tasks), json.dumps(PENALTIES)]
+    common = {"OMP_NUM_THREADS": "1", "MASTER_ADDR": "127.0.0.1", "MASTER_PORT": str(port)}
+    started = [
+        subprocess.Popen(
+            command,
+            env={
+                **os.environ,
+                **common,
+                "RANK": str(rank),
+                "LOCAL_RANK": str(rank),
+                "WORLD_SIZE": str(world),
+            },
+            stderr=subprocess.PIPE,
+            stdout=subprocess.DEVNULL,
+            text=True,
+        )
+        for rank in range(world)
+    ]
+    for process in started:
+        _, err = process.communicate(timeout=250)
+        assert process.returncode == 0, err
+
+
 @pytest.mark.slow
-def test_two_processes_find_what_one_finds(photo_folder: Path, tmp_path: Path) -> None:
-    """Features are shared out among ranks, put together on disk, and judged by rank 0."""
-    preset = find_preset("simsiam", "smoke")
-    method = METHODS["simsiam"](preset)
-    config = config_of(preset, Settings(data="", output=tmp_path), data="d", order="global")
-    state = {"config": config, "method": method.state_dict(), "schedule": {"step": 1}}
-    path = checkpoint.save(tmp_path / "run", 1, state)
-    common = {
-        "checkpoint": path,
-        "data": photo_folder,
-        "test": None,
-        "device": torch.device("cpu"),
-        "side": 32,
+def test_two_processes_find_what_one_finds(
+    photo_folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Features, neighbors, steps and the parts of L-BFGS are shared out; the results are one process's."""
+    path = trained(tmp_path)
+    test = tmp_path / "odd"  # 53 photos, which do not divide
+    shutil.copytree(photo_folder, test)
+    (test / "cat" / "00.png").unlink()
+    where = ["--checkpoint", str(path), "--data", str(photo_folder), "--test", str(test), "--side", "32"]
+    linear = ["linear", *where, "--epochs", "3", "--views", "2", "--lr", "0.1,1", "--head-batch", "13"]
+    tasks = {
+        "knn": ["knn", *where, "--k", "3"],
+        "linear": linear,
+        "standard": [*linear[:-6], "--protocol", "msr-large", "--views", "-1"],
+        "smooth": ["linear", *where, "--protocol", "kornblith"],
     }
-    protocol = find_protocol("moco", epochs=3, batch_size=13)
-    alone = ProbeConfig(output=tmp_path / "one", **common)  # type: ignore[arg-type]
-    run_linear(alone, protocol, lrs=[0.1, 1.0], views=2, say=lambda _: None)
-    launch = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "2"]
-    task = [
-        "-m",
-        "maskgen.trainers",
-        "eval",
+    run_ranks(2, [[*words, "--output", str(tmp_path / "two" / name)] for name, words in tasks.items()])
+    monkeypatch.setattr("maskgen.trainers.probes.search.PENALTIES", PENALTIES)
+    for name, words in tasks.items():
+        eval_cli.main([*words, "--output", str(tmp_path / "one" / name)], standalone_mode=False)
+    assert not list((tmp_path / "two").glob("*/features/*-of-*"))
+    for name in tasks:
+        file = "knn" if name == "knn" else "linear"
+        one, two = (json.loads((tmp_path / k / name / f"{file}.json").read_text()) for k in ("one", "two"))
+        assert one == two
+        if name != "knn":
+            heads = [load_file(tmp_path / k / name / "linear.safetensors") for k in ("one", "two")]
+            torch.testing.assert_close(heads[0]["weight"], heads[1]["weight"], rtol=1e-4, atol=1e-5)
+
+
+@pytest.mark.slow
+@pytest.mark.faults
+def test_a_head_that_was_killed_ends_as_if_it_was_not(photo_folder: Path, tmp_path: Path) -> None:
+    """kill -9 in a later epoch, then SIGTERM; what comes out is what comes out undisturbed, bit for bit."""
+    path = trained(tmp_path)
+    words = [
         "linear",
         "--checkpoint",
         str(path),
         "--data",
         str(photo_folder),
+        "--side",
+        "32",
+        "--epochs",
+        "30",
     ]
-    options = ["--epochs", "3", "--views", "2", "--lr", "0.1,1", "--head-batch", "13", "--side", "32"]
-    command = [*launch, *task, *options, "--output", str(tmp_path / "two")]
-    environment = {**os.environ, "OMP_NUM_THREADS": "1"}
-    done = subprocess.run(command, capture_output=True, text=True, check=False, env=environment)
-    assert done.returncode == 0, done.stderr
-    assert not list((tmp_path / "two" / "features").glob("*-of-*"))
-    results = [json.loads((tmp_path / name / "linear.json").read_text()) for name in ("one", "two")]
-    assert results[0] == results[1]
-    one, two = (load_file(tmp_path / name / "linear.safetensors") for name in ("one", "two"))
-    torch.testing.assert_close(one["weight"], two["weight"])
+    words += ["--head-batch", "6", "--lr", "0.1", "--output"]
+    eval_cli.main([*words, str(tmp_path / "whole")], standalone_mode=False)
+    command = [sys.executable, "-m", "maskgen.trainers", "eval", *words, str(tmp_path / "parts")]
+    ends = []
+    for number in (signal.SIGKILL, signal.SIGTERM):
+        process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True)
+        assert process.stderr is not None
+        for line in process.stderr:
+            if line.startswith("epoch"):
+                process.send_signal(number)
+                break
+        process.communicate(timeout=200)
+        ends.append(process.returncode)
+    assert ends == [-signal.SIGKILL, 75]
+    eval_cli.main([*words, str(tmp_path / "parts")], standalone_mode=False)
+    whole, parts = ((tmp_path / name / "linear.safetensors").read_bytes() for name in ("whole", "parts"))
+    assert whole == parts

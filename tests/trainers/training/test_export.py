@@ -13,7 +13,7 @@ from torchvision.models import resnet50
 from maskgen.errors import ShardFault, UsageError
 from maskgen.trainers.methods import METHODS, Method
 from maskgen.trainers.presets import find_preset
-from maskgen.trainers.probes.encoder import load_encoder
+from maskgen.trainers.pretrained.encoder import load_encoder
 from maskgen.trainers.settings import Settings, config_of
 from maskgen.trainers.training import checkpoint
 from maskgen.trainers.training.export import detectron2_names, export

@@ -8,9 +8,9 @@ import pytest
 import torch
 
 from maskgen.errors import Interrupted
-from maskgen.trainers.probes.linear import train_heads
-from maskgen.trainers.probes.protocols import Protocol
-from maskgen.trainers.probes.resume import FOLDER, Keeper
+from maskgen.trainers.heads.linear import train_heads
+from maskgen.trainers.heads.protocols import Protocol
+from maskgen.trainers.heads.resume import FOLDER, Keeper
 
 LAW = Protocol(
     source="test", epochs=6, batch_size=16, lr=0.5, weight_decay=1e-3, nesterov=True, standardise=True

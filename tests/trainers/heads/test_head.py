@@ -9,8 +9,8 @@ import torch
 from torch import nn
 
 from maskgen.errors import ShardFault, UsageError
-from maskgen.trainers.probes.encoder import Encoder, InputRange
-from maskgen.trainers.probes.heads import OWN, Head, Standardizer, accuracies, load_head, save_head
+from maskgen.trainers.heads.head import OWN, Head, Standardizer, accuracies, load_head, save_head
+from maskgen.trainers.pretrained.encoder import Encoder, InputRange
 
 CPU = torch.device("cpu")
 

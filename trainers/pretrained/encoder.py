@@ -11,7 +11,7 @@ from torch import Tensor, nn
 
 from maskgen.config.fingerprint import digest
 
-from ..pretrained.load import load_pretrained
+from .load import load_pretrained
 
 
 @dataclass(frozen=True, eq=False)
@@ -24,7 +24,7 @@ class InputRange:
 
     Example:
         >>> import torch
-        >>> from maskgen.trainers.probes.encoder import InputRange
+        >>> from maskgen.trainers.pretrained.encoder import InputRange
         >>> half = InputRange((0.5, 0.5, 0.5), (0.5, 0.5, 0.5))
         >>> half(torch.tensor([0, 255], dtype=torch.uint8).expand(1, 3, 1, 2))[0, 0, 0].tolist()
         [-1.0, 1.0]

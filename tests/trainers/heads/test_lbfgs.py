@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 import torch
 
-from maskgen.trainers.probes import lbfgs
-from maskgen.trainers.probes.lbfgs import PENALTIES, Problem, layer_of
+from maskgen.trainers.heads import lbfgs
+from maskgen.trainers.heads.lbfgs import PENALTIES, Problem, layer_of
 
 
 def problem(seed: int = 0, images: int = 90, width: int = 6, classes: int = 3) -> Problem:

@@ -7,9 +7,9 @@ import torch
 from torch import nn
 
 from maskgen.errors import MaskgenError
-from maskgen.trainers.probes.heads import Head, accuracies
-from maskgen.trainers.probes.linear import train_heads
-from maskgen.trainers.probes.protocols import Protocol, find_protocol
+from maskgen.trainers.heads.head import Head, accuracies
+from maskgen.trainers.heads.linear import train_heads
+from maskgen.trainers.heads.protocols import Protocol, find_protocol
 
 
 def clusters(seed: int, each: int = 40) -> tuple[torch.Tensor, torch.Tensor]:

@@ -21,7 +21,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from ..distributed.ranks import all_sum, rank
-from .heads import linear_layer
+from .head import linear_layer
 
 PENALTIES = tuple(float(value) for value in np.logspace(5, -6, 45))
 """From the largest to the smallest."""

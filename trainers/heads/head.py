@@ -16,7 +16,7 @@ from maskgen.errors import ShardFault, UsageError
 from maskgen.io.atomic import write_atomic
 
 from ..distributed.ranks import all_sum
-from .encoder import Encoder
+from ..pretrained.encoder import Encoder
 
 OWN = "own"
 """In the place of a file: the checkpoint's own classifier."""

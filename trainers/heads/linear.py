@@ -12,10 +12,9 @@ from torch.nn import functional
 
 from maskgen.errors import MaskgenError
 
-from ..distributed.ranks import all_sum, step_generator
+from ..distributed.ranks import all_sum, own_range, step_generator
 from ..optim.optimizers import set_rate
-from .features import own_rows
-from .heads import Standardizer
+from .head import Standardizer
 from .protocols import Protocol
 from .resume import Keeper
 
@@ -101,10 +100,9 @@ def _sound(heads: dict[float, _Head], losses: dict[float, float], epoch: int) ->
 def _batches(count: int, size: int, epoch: int, seed: int) -> list[Tensor]:
     """This rank's rows of each batch of an epoch, by their places among its own."""
     order = torch.randperm(count, generator=step_generator(epoch, _STREAM, seed=seed))
-    own = own_rows(count)
-    first, behind = (int(own[0]), int(own[-1]) + 1) if len(own) else (0, 0)
+    own = own_range(count)
     batches = torch.split(order[: count // size * size], size)
-    return [rows[(rows >= first) & (rows < behind)] - first for rows in batches]
+    return [rows[(rows >= own.start) & (rows < own.stop)] - own.start for rows in batches]
 
 
 def _run_epoch(

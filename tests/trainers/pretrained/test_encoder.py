@@ -10,7 +10,7 @@ import torch
 from maskgen.errors import ShardFault
 from maskgen.trainers.methods import METHODS, Method
 from maskgen.trainers.presets import find_preset
-from maskgen.trainers.probes.encoder import load_encoder
+from maskgen.trainers.pretrained.encoder import load_encoder
 from maskgen.trainers.settings import Settings, config_of
 from maskgen.trainers.training import checkpoint
 

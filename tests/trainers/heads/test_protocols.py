@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from maskgen.errors import UsageError
-from maskgen.trainers.probes.protocols import PROTOCOLS, find_protocol
+from maskgen.trainers.heads.protocols import PROTOCOLS, find_protocol
 
 
 def test_the_papers_rates() -> None:

@@ -19,7 +19,7 @@ class Protocol:
     Args:
         source: where the values come from.
         epochs: passes over the training images; 0 for ``lbfgs``.
-        solver: ``sgd``; or ``lbfgs`` on center crops, see `maskgen.trainers.probes.lbfgs`: it reads nothing
+        solver: ``sgd``; or ``lbfgs`` on center crops, see `maskgen.trainers.heads.lbfgs`: it reads nothing
             but `share` and `interpolation`.
         batch_size: images per step.
         lr: learning rate; for a batch of 256 where `scaled`.
