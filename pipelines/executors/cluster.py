@@ -161,8 +161,9 @@ class Nodes:
         self._calls.clear()
         if members:
             import ray
+            from ray.exceptions import RayError
 
-            with contextlib.suppress(ray.exceptions.RayError):
+            with contextlib.suppress(RayError):
                 ray.wait(
                     [one.actor.close.remote() for one in members],
                     num_returns=len(members),
@@ -214,12 +215,13 @@ class Nodes:
     def _answer(self, call: Any, *, begin: bool) -> Iterator[ShardResult]:
         """What a node has said, and the next visit to it."""
         import ray
+        from ray.exceptions import RayError
 
         name = self._calls.pop(call)
         member = self._members[name]
         try:
             answer: Look | Report = ray.get(call)
-        except ray.exceptions.RayError as error:
+        except RayError as error:
             self._lost(name, error)
             return
         if isinstance(answer, Look):

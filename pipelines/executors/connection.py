@@ -15,6 +15,7 @@ from maskgen.errors import EnvironmentFault, UsageError
 from maskgen.processes.cores import usable_cores
 
 _LISTENS_S = 10.0
+_PRINTS = "_worker_logs_enabled"  # Ray's debugger sets it, too; `log_to_driver` leaves out the workers' alone
 _STORE_BYTES = 100_000_000  # Ray's least is 75 MB; nothing but names and counts goes through it
 
 
@@ -43,13 +44,14 @@ def connected(address: str, workers: int, say: Callable[[str], None]) -> Iterato
         yield
         return
     _check_listens(os.environ.get("RAY_ADDRESS", "") if address == "auto" else address)
-    with _own_handlers():
-        _connect(address, workers, say)
-    try:
-        yield
-    finally:
+    with _silence():
         with _own_handlers():
-            ray.shutdown()
+            _connect(address, workers, say)
+        try:
+            yield
+        finally:
+            with _own_handlers():
+                ray.shutdown()
 
 
 def _connect(address: str, workers: int, say: Callable[[str], None]) -> None:
@@ -93,6 +95,19 @@ def _silent(address: str, why: str) -> EnvironmentFault:
         "version of Ray there, or a machine too busy to start one",
         remedy="run the same command again" if address == "auto" else f"ray status --address {address}",
     )
+
+
+@contextlib.contextmanager
+def _silence() -> Iterator[None]:
+    """Ray prints the end of a lost node's log to our standard output, where a summary in JSON may go."""
+    from ray._private import worker
+
+    before = getattr(worker, _PRINTS, True)
+    setattr(worker, _PRINTS, False)
+    try:
+        yield
+    finally:
+        setattr(worker, _PRINTS, before)
 
 
 @contextlib.contextmanager

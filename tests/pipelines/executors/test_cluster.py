@@ -108,7 +108,11 @@ def newest(cluster: Any) -> Any:
 
 
 def test_a_node_is_killed_another_is_added_and_takes_work(
-    cluster: Any, photos: Path, want: dict[str, bytes], tmp_path: Path
+    cluster: Any,
+    photos: Path,
+    want: dict[str, bytes],
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
 ) -> None:
     said: list[str] = []
     steps: list[set[str]] = []
@@ -127,6 +131,7 @@ def test_a_node_is_killed_another_is_added_and_takes_work(
     outcome = make(photos, tmp_path / "out", options, executor="ray", ray_address=cluster.address)
     assert contents(tmp_path / "out") == want
     assert [text for text in said if "was lost; 1 shard of it" in text], said
+    assert "aylet" not in capsys.readouterr().out, "Ray tells of it on standard output"
     (added,) = steps[1] - steps[0]
     assert outcome.progress.node_rates[added] > 0
 
