@@ -110,7 +110,7 @@ METHODS: dict[str, MethodSpec] = {
         name: MethodSpec(
             summary=known.summary,
             threshold=0.5,
-            network=declared_network(known.network),
+            network=declared_network(known.network, name),
             libraries=_NETWORK,
         )
         for name, known in KNOWN_NETWORKS.items()

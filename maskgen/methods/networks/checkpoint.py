@@ -11,6 +11,8 @@ from typing import TYPE_CHECKING, Any
 
 from maskgen.errors import EnvironmentFault, UsageError
 
+from .recognize import other_method
+
 if TYPE_CHECKING:
     from pathlib import Path
 
@@ -99,12 +101,12 @@ def read_metadata(maker: str, path: Path) -> dict[str, str]:
         found = {}
     if found.get("maskgen") == maker and {"network", "side"} <= found.keys():
         return found
-    other = found.get("maskgen")
+    cause, remedy = other_method(path, maker)
     raise UsageError(
         f"this is no checkpoint of {maker}",
         where=str(path),
-        cause="it has no metadata that say so",
-        remedy=f"use --method {other}" if other in MAKERS and other != maker else MAKERS[maker],
+        cause=cause or "it has no metadata that say so",
+        remedy=remedy or MAKERS[maker],
     )
 
 

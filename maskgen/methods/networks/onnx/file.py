@@ -13,6 +13,8 @@ import numpy as np
 
 from maskgen.errors import EnvironmentFault, UsageError
 
+from ..recognize import other_method
+
 MAX_BYTES = (1 << 31) - 1
 """What one protobuf message can hold; larger models keep their weights outside."""
 DOMAINS = ("", "ai.onnx", "com.microsoft")
@@ -23,6 +25,8 @@ _DTYPES: dict[int, np.dtype[Any]] = {
 }  # by TensorProto.DataType
 DECLARATION = "declaration"
 """The property of a model that says how its photos are prepared and its maps finished."""
+NETWORK = "network"
+"""The property that says which network a file of ours holds."""
 _EXTERNAL = 1  # of TensorProto.DataLocation
 _SAME_VALUE = ("Identity", "Cast", "Clip", "Squeeze", "Unsqueeze", "Reshape", "Resize")
 
@@ -42,6 +46,7 @@ class ModelFile:
         sigmoid: for each output, whether it comes out of a sigmoid.
         declaration: what a file of ours says of its photos and maps, as `Declaration.render` writes it; empty
             in others.
+        network: what a file of ours says that it is; empty in others.
     """
 
     data: bytes
@@ -53,6 +58,7 @@ class ModelFile:
     outputs: tuple[str, ...]
     sigmoid: tuple[bool, ...]
     declaration: str = field(default="", compare=False)
+    network: str = field(default="", compare=False)
 
     def output_index(self, output: int | str) -> int:
         """The place of an output given by index or name, from 0.
@@ -117,8 +123,14 @@ def read_model(model: bytes | Path) -> ModelFile:
         side,
         tuple(value.name for value in proto.graph.output),
         tuple(_after_sigmoid(proto.graph, value.name) for value in proto.graph.output),
-        next((one.value for one in proto.metadata_props if one.key == DECLARATION), ""),
+        *_own_words(proto),
     )
+
+
+def _own_words(proto: Any) -> tuple[str, str]:
+    """The declaration and the network that a file of ours names; empty in others."""
+    words = {one.key: one.value for one in proto.metadata_props}
+    return words.get(DECLARATION, ""), words.get(NETWORK, "") if DECLARATION in words else ""
 
 
 def read_graph(model: bytes | Path, *, flag: str = "--weights") -> ModelGraph:
@@ -212,11 +224,12 @@ def _parse(data: bytes, where: str) -> Any:
 
 
 def _no_model(where: str) -> UsageError:
+    cause, remedy = other_method(Path(where), "onnx") if where else ("", "")
     return UsageError(
         "this is no ONNX model",
         where=where,
-        cause="another kind of file, or a download that broke off",
-        remedy="download or export it again",
+        cause=cause or "another kind of file, or a download that broke off",
+        remedy=remedy or "download or export it again",
     )
 
 

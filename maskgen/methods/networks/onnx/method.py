@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import hashlib
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -10,9 +11,10 @@ from typing import TYPE_CHECKING
 from maskgen.errors import UsageError
 from maskgen.methods.spec import NetworkSpec
 
+from ..known import KNOWN_NETWORKS, known_by_sha256
 from ..openvino import import_openvino
 from .declaration import Declaration, fit_declaration, read_declaration
-from .file import read_model
+from .file import ModelFile, read_model
 from .session import PRECISIONS, onnx_infer
 
 if TYPE_CHECKING:
@@ -84,14 +86,15 @@ def load_onnx(options: MethodOptions) -> Infer:
     )
 
 
-def declared_network(name: str, *, free_resize: bool = False) -> NetworkSpec:
+def declared_network(name: str, method: str, *, free_resize: bool = False) -> NetworkSpec:
     """A network as an ONNX file that needs no `network` among the options.
 
     Args:
         name: of its declaration, one of `KNOWN`.
+        method: that takes such files.
         free_resize: whether the option `resize` chooses the kernel, and not the declaration.
     """
-    declare_it = partial(_declare_known, name, free_resize)
+    declare_it = partial(_declare_known, name, method, free_resize)
     return NetworkSpec(
         lambda options: read_declaration(declare_it(options)).input,
         load_onnx,
@@ -101,17 +104,43 @@ def declared_network(name: str, *, free_resize: bool = False) -> NetworkSpec:
     )
 
 
-def _declare_known(name: str, free_resize: bool, options: MethodOptions) -> str:
-    """What `declare` gives for a known declaration."""
+def _declare_known(name: str, method: str, free_resize: bool, options: MethodOptions) -> str:
+    """What `declare` gives for a known declaration; a file that is another network's is refused."""
     if options.network.startswith("{"):
         return options.network
     if options.network:
         raise UsageError("--network is for --method onnx", where=options.network, remedy="leave it out")
-    declaration = read_declaration(name)
+    declaration, file = read_declaration(name), read_model(_path(options))
+    _require_own(file, declaration, method)
     if free_resize:
         photos = dataclasses.replace(declaration.input, resize=options.resize)
         declaration = dataclasses.replace(declaration, input=photos)
-    return _fit(declaration, options)
+    return fit_declaration(declaration, file).render()
+
+
+def _require_own(file: ModelFile, declaration: Declaration, method: str) -> None:
+    """Refuse a file that says of itself, or is known by its hash, to be of another method.
+
+    Raises:
+        UsageError: it is.
+    """
+    words, remedy = "", "use --method onnx"
+    if any(one.size == len(file.data) for name, one in KNOWN_NETWORKS.items() if name != method):
+        found = known_by_sha256(hashlib.sha256(file.data).hexdigest())
+        if found and found[0] != method:
+            words, remedy = f"it is the published file of {found[0]}", f"use --method {found[0]}"
+    if file.declaration.startswith("{") and not _alike(read_declaration(file.declaration), declaration):
+        words = f"maskgen wrote it, as the network {file.network}, whose photos are prepared in another way"
+    if words:
+        raise UsageError(
+            f"the weights are not those of {method}", where=file.where, cause=words, remedy=remedy
+        )
+
+
+def _alike(one: Declaration, other: Declaration) -> bool:
+    """Whether two declarations differ in nothing but side and kernel, which may be chosen."""
+    first, second = (dataclasses.replace(this.input, side=0, resize="antialias") for this in (one, other))
+    return (first, one.output) == (second, other.output)
 
 
 ONNX = NetworkSpec(onnx_input, load_onnx, PRECISIONS, packages=(), declare=declare)

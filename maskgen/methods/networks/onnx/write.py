@@ -9,7 +9,7 @@ import numpy as np
 
 from maskgen.version import __version__
 
-from .file import DECLARATION, ModelFile
+from .file import DECLARATION, NETWORK, ModelFile
 from .message import Graph, Node, encode_model
 
 if TYPE_CHECKING:
@@ -58,7 +58,7 @@ def write_model(
         ir_version=IR_VERSION,
         producer=("maskgen", __version__),
         words=f"{name}: {words}; a saliency map in [0, 1].",
-        properties={"network": name, "side": str(side), DECLARATION: declaration.render()},
+        properties={NETWORK: name, "side": str(side), DECLARATION: declaration.render()},
     )
 
 

@@ -82,8 +82,13 @@ def load_u2net(name: str, options: MethodOptions) -> Infer:
     )
 
 
-_AS_ONNX = declared_network("u2net", free_resize=True)
-U2NET = NetworkSpec(u2net_input, partial(load_u2net, "u2net"), PRECISIONS, onnx=_AS_ONNX)
+def _spec(name: str) -> NetworkSpec:
+    """Of one of the two, with the authors' checkpoint or as an ONNX file."""
+    as_onnx = declared_network("u2net", name, free_resize=True)
+    return NetworkSpec(u2net_input, partial(load_u2net, name), PRECISIONS, onnx=as_onnx)
+
+
+U2NET = _spec("u2net")
 """The large network, 176 MB of weights."""
-U2NETP = NetworkSpec(u2net_input, partial(load_u2net, "u2netp"), PRECISIONS, onnx=_AS_ONNX)
+U2NETP = _spec("u2netp")
 """The small one, 4.7 MB."""

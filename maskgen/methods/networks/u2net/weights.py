@@ -12,6 +12,7 @@ from torch import Tensor
 from maskgen.config.suggest import nearest
 from maskgen.errors import EnvironmentFault, UsageError
 
+from ..recognize import other_method
 from .layers import STAGES, U2Net
 
 if TYPE_CHECKING:
@@ -32,8 +33,11 @@ def read_state(path: Path) -> dict[str, Tensor]:
     if not path.is_file():
         raise UsageError("there is no such weights file", where=str(path), remedy="check --weights")
     if path.suffix not in SUFFIXES:
-        remedy = f"give a state dict with the suffix {', '.join(SUFFIXES)}"
-        raise UsageError("the suffix of the weights file is unknown", where=str(path), remedy=remedy)
+        cause, other = other_method(path)
+        remedy = other or f"give a state dict with the suffix {', '.join(SUFFIXES)}"
+        raise UsageError(
+            "the suffix of the weights file is unknown", where=str(path), cause=cause, remedy=remedy
+        )
     try:
         state = _read_safetensors(path) if path.suffix == ".safetensors" else _read_torch(path)
     except PermissionError as error:
@@ -56,9 +60,12 @@ def _read_torch(path: Path) -> Any:
     except OSError:
         raise
     except Exception as error:  # a damaged pickle raises what it likes
-        cause = "it is truncated, not a torch file, or pickles more than tensors"
+        cause, remedy = other_method(path)
         raise UsageError(
-            "the weights cannot be read", where=str(path), cause=cause, remedy="download it again"
+            "the weights cannot be read",
+            where=str(path),
+            cause=cause or "it is truncated, not a torch file, or pickles more than tensors",
+            remedy=remedy or "download it again",
         ) from error
 
 
@@ -93,11 +100,12 @@ def load_network(name: str, path: Path) -> U2Net:
     network = U2Net(name)
     lines = state_differences(network.state_dict(), state)
     if lines:
+        cause, remedy = other_method(path, name)
         raise UsageError(
             f"the weights are not those of {name}",
             where=str(path),
-            cause="; ".join(lines),
-            remedy=_other_network(name, state) or f"give the authors' {name}.pth",
+            cause=cause or "; ".join(lines),
+            remedy=_other_network(name, state) or remedy or f"give the authors' {name}.pth",
         )
     require_finite(state, path, "download them again")
     network.load_state_dict(state, strict=True)

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from maskgen.errors import UsageError
 
+from ..recognize import other_method
 from ..u2net.weights import read_state, require_finite, state_differences
 from .layers import HEAD_WIDTH, ViT, ViTShape, grid_side
 
@@ -71,8 +72,12 @@ def read_shape(state: dict[str, Tensor], path: Path) -> ViTShape:
         return shape
     else:
         cause = "its tensors do not fit each other, or heads have not 64 channels"
+    known, remedy = other_method(path, "tokencut", "found")
     raise UsageError(
-        "the weights are no ViT of DINO or DINOv2", where=str(path), cause=cause, remedy=f"give {_WANTED}"
+        "the weights are no ViT of DINO or DINOv2",
+        where=str(path),
+        cause=known or cause,
+        remedy=remedy or f"give {_WANTED}",
     )
 
 
