@@ -23,7 +23,6 @@ from .weights import known_facts
 _BASE = (
     "numpy",
     "scipy",
-    "scikit-image",
     "opencv-python-headless",
     "pillow",
     "simplejpeg",

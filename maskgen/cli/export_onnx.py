@@ -40,7 +40,7 @@ class ExportOptions:
 def command(options: ExportOptions) -> None:
     """Write U²-Net as an ONNX model with a free batch axis.
 
-    The model is run on two of scikit-image's photos by ONNX Runtime or OpenVINO before it is written; when
+    The model is run on two photos by ONNX Runtime or OpenVINO before it is written; when
     its saliency differs from torch's by more than 0.0001 anywhere, nothing is written.
 
     \b

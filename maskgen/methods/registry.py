@@ -31,7 +31,7 @@ from .networks.u2net.method import U2NET, U2NETP
 from .networks.vit.method import FOUND, TOKENCUT
 from .spec import MethodSpec
 
-_PRIOR = ("numpy", "scipy", "scikit-image", "opencv-python-headless")
+_PRIOR = ("numpy", "scipy", "opencv-python-headless")
 _NETWORK = ("numpy", "scipy", "opencv-python-headless", "pillow")  # scipy: --refine crf
 
 METHODS: dict[str, MethodSpec] = {

@@ -63,14 +63,14 @@ def test_a_package_that_is_not_there_is_named_with_what_installs_it(
     found = metadata.version
 
     def version(name: str) -> str:
-        if name.startswith("scikit-image"):
+        if name == "scipy":
             raise metadata.PackageNotFoundError(name)
         return found(name)
 
     monkeypatch.setattr(module.metadata, "version", version)
-    with pytest.raises(EnvironmentFault, match="--method rbd needs the package scikit-image") as caught:
+    with pytest.raises(EnvironmentFault, match="--method rbd needs the package scipy") as caught:
         resolve(wanted(method="rbd"))
-    assert caught.value.remedy == "pip install scikit-image"
+    assert caught.value.remedy == "pip install scipy"
 
 
 def test_a_network_is_resolved_to_its_file_runtime_and_precision(shared_data: Path) -> None:

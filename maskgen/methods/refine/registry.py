@@ -17,8 +17,8 @@ if TYPE_CHECKING:
 Refinement: TypeAlias = Callable[[RGB, SoftMask, float], SoftMask]
 
 
-# Each imports its libraries when it is first used: SciPy and scikit-image take longer to import, in every
-# process, than all the rest of maskgen.
+# Each imports its libraries when it is first used: SciPy takes longer to import, in every process, than all
+# the rest of maskgen.
 
 
 def _crf(image: RGB, mask: SoftMask, threshold: float) -> SoftMask:
@@ -40,7 +40,7 @@ def _vote(image: RGB, mask: SoftMask, threshold: float) -> SoftMask:
 
 
 REFINEMENTS: dict[str, Refinement] = {"crf": _crf, "guided": _guided, "vote": _vote}
-REFINEMENT_LIBRARIES = {"vote": ("scipy", "scikit-image")}
+REFINEMENT_LIBRARIES = {"vote": ("scipy",)}
 """Distributions whose version changes what a refinement makes, beside those of all methods.
 
 They are part of the fingerprint.

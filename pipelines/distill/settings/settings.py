@@ -25,7 +25,7 @@ from .teachers import Teacher, are_noisy, read_teachers
 
 DATASETS = ("folder", "imagenet", "coco", "jft", "webdataset", "sample")
 RANDOM = "random"
-_LIBRARIES = ("numpy", "opencv-python-headless", "pillow", "scikit-image", "scipy", "torch")
+_LIBRARIES = ("numpy", "opencv-python-headless", "pillow", "scipy", "torch")
 _AVERAGE_BYTES = 4  # per value, at most
 _VALUE_BYTES = (
     3 * 12 + 2 * 4

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import itertools
+import sys
 
 import cv2
 import numpy as np
 import pytest
 from numpy.typing import NDArray
 from scipy import ndimage
+from skimage.measure import label
 from skimage.segmentation import slic
 
 from maskgen.methods.superpixels.slic import (
@@ -16,6 +18,7 @@ from maskgen.methods.superpixels.slic import (
     assign,
     cell_features,
     cluster,
+    connected_pieces,
     join_small_pieces,
     neighbor_cells,
     seed_grid,
@@ -148,6 +151,24 @@ def test_small_pieces_join_the_one_above_or_left(seed: int) -> None:
     found, expected = join_small_pieces(labels, 4), brute_join(labels, 4)
     pairs = set(zip(found.ravel().tolist(), expected.ravel().tolist(), strict=True))
     assert len(pairs) == len(np.unique(expected)) == len(np.unique(found))  # equal up to the numbering
+
+
+@pytest.mark.parametrize("shape", [(1, 1), (1, 9), (9, 1), (2, 2), (31, 40), (200, 301)])
+@pytest.mark.parametrize("colors", [1, 2, 3, 40])
+def test_pieces_are_numbered_as_scikit_image_numbers_them(shape: tuple[int, int], colors: int) -> None:
+    rng = np.random.default_rng(colors)
+    fine = rng.integers(0, colors, shape).astype(np.int32)
+    coarse = cv2.resize(rng.integers(0, colors, (7, 9)).astype(np.int16), shape[::-1], interpolation=0)
+    for labels in (fine, coarse.reshape(shape).astype(np.int32)):
+        found = connected_pieces(labels)
+        assert found.dtype == np.int32
+        assert np.array_equal(found, label(labels, connectivity=1, background=-1) - 1)  # type: ignore[no-untyped-call]
+
+
+def test_superpixels_need_no_scikit_image(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in [*(name for name in sys.modules if name.partition(".")[0] == "skimage"), "skimage"]:
+        monkeypatch.setitem(sys.modules, name, None)
+    assert segment(blotches(40, 60), 10).max() > 3
 
 
 @pytest.mark.parametrize(
