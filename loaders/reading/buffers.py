@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from maskgen.io.images.stored import decode_mask
+from maskgen.io.images.stored import decode_lean_mask
 from maskgen.shards import coverage, naming, tar
 from maskgen.shards.meta import META, UNKNOWN, Meta
 
@@ -118,7 +118,7 @@ class Buffers:
         Raises:
             ImageFault: the mask cannot be decoded, or has another size.
         """
-        self.fg[row.number] = decode_mask(mask.tobytes(), (coverage.FG_SIDE, coverage.FG_SIDE))
+        self.fg[row.number] = decode_lean_mask(mask, coverage.FG_SIDE)
         self.sat[row.number, 1:, 1:] = self._tables[row.number]
 
     def slots(self, rows: list[Row], column: int) -> dict[int, NDArray[np.uint8]]:

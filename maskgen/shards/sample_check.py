@@ -18,7 +18,7 @@ from ..backgrounds.rectangle import largest_free_rectangle
 from ..errors import ImageFault, ShardFault
 from ..io.checksum import crc32c
 from ..io.images.header import read_header
-from ..io.images.stored import decode_mask, decode_photo
+from ..io.images.stored import decode_lean_mask, decode_mask, decode_photo
 from ..types import Box, HardMask, Label
 from . import coverage, naming, patch
 from .confidence import mask_confidence
@@ -53,7 +53,10 @@ def check_sample(
         wanted_mask = (
             (coverage.FG_SIDE, coverage.FG_SIDE) if lean else stored_mask_size(size, options["mask_side"])
         )
-        stored = decode_mask(parts[naming.MASK], wanted_mask if lean else None)
+        mask = parts[naming.MASK]
+        stored = (
+            decode_lean_mask(np.frombuffer(mask, np.uint8), coverage.FG_SIDE) if lean else decode_mask(mask)
+        )
         photo = naming.stored_ext(naming.PHOTO, parts)
         if photo in parts:
             yield from _check_picture(photo, parts, size)

@@ -242,7 +242,7 @@ def test_a_lean_mask_has_one_size_and_few_levels(lean: Made) -> None:
     faults = lean.swap(**{"mask.png": encode_lean_mask(other)}).faults()
     assert "the mask has other gray levels than a lean one" in faults
     faults = lean.swap(**{"mask.png": encode_lean_mask(mask[:, :-1])}).faults()
-    assert faults == ["cannot be decoded (other-size: a mask of 127x128 px, not 128x128)"]
+    assert faults == ["cannot be decoded (other-size: no 8-bit gray PNG of 128x128 px)"]
 
 
 @pytest.mark.parametrize(

@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import struct
+import zlib
+from functools import cache
+
 import cv2
 import numpy as np
 from numpy.typing import NDArray
@@ -9,23 +13,18 @@ from numpy.typing import NDArray
 from maskgen.errors import ImageFault
 from maskgen.types import RGB
 
-from .header import Header, png_size, read_header
+from .header import Header, read_header
 from .jpeg import decode_jpeg
 
-_PNG = b"\x89PNG\r\n\x1a\n"
 MAX_PIXELS = 1 << 27
 """Photos and masks of more pixels are not decoded, whatever the shards' manifest allows."""
 
 
-def decode_mask(data: bytes, size: tuple[int, int] | None = None) -> NDArray[np.uint8]:
+def decode_mask(data: bytes) -> NDArray[np.uint8]:
     """The (h, w) uint8 mask of a KEY.mask.png member, 8-bit or 1-bit gray.
 
-    Args:
-        data: of the member.
-        size: (h, w) that it must have, where that is known; one of another size is not decoded.
-
     Raises:
-        ImageFault: not a gray PNG, of another size, or damaged.
+        ImageFault: not a gray PNG, or damaged.
 
     Example:
         >>> from maskgen.io.images.stored import decode_mask
@@ -35,15 +34,49 @@ def decode_mask(data: bytes, size: tuple[int, int] | None = None) -> NDArray[np.
         >>> bool((decode_mask(encode_mask_png(levels, binary=False)) == levels).all())
         True
     """
-    if size is None:
-        return _decode(data, _read_header(data), cv2.IMREAD_GRAYSCALE)
-    found = png_size(data) if data[: len(_PNG)] == _PNG else (0, 0)
-    if found != size:
-        raise ImageFault("other-size", f"a mask of {found[1]}x{found[0]} px, not {size[1]}x{size[0]}")
-    image = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_GRAYSCALE | cv2.IMREAD_IGNORE_ORIENTATION)
+    return _decode(data, _read_header(data), cv2.IMREAD_GRAYSCALE)
+
+
+def decode_lean_mask(data: NDArray[np.uint8], side: int) -> NDArray[np.uint8]:
+    """The mask of a lean sample; a PNG of another size or kind is not decoded.
+
+    Args:
+        data: (n,) uint8, content of its KEY.mask.png.
+        side: of the square that it must be, px.
+
+    Returns:
+        (side, side) uint8.
+
+    Raises:
+        ImageFault: no 8-bit gray PNG of that size, or a damaged one.
+
+    Example:
+        >>> from maskgen.io.images.stored import decode_lean_mask
+        >>> import numpy as np
+        >>> from maskgen.io.images.encode import encode_lean_mask
+        >>> data = encode_lean_mask(np.full((128, 128), 17, np.uint8))
+        >>> int(decode_lean_mask(np.frombuffer(data, np.uint8), 128)[5, 5])
+        17
+    """
+    head = _lean_header(side)  # 33 bytes say all of it, so that nothing has to be read from them
+    if data[: len(head)].tobytes() != head:
+        raise ImageFault("other-size", f"no 8-bit gray PNG of {side}x{side} px")
+    image = cv2.imdecode(data, cv2.IMREAD_GRAYSCALE | cv2.IMREAD_IGNORE_ORIENTATION)
     if image is None:
-        raise ImageFault("undecodable", f"a mask of {size[1]}x{size[0]} px")
+        raise ImageFault("undecodable", f"a mask of {side}x{side} px")
     return np.asarray(image, np.uint8)
+
+
+@cache
+def _lean_header(side: int) -> bytes:
+    """Signature and header chunk of an 8-bit gray PNG that is not interlaced."""
+    chunk = b"IHDR" + struct.pack(">2I5B", side, side, 8, 0, 0, 0, 0)
+    return (
+        b"\x89PNG\r\n\x1a\n"
+        + struct.pack(">I", len(chunk) - 4)
+        + chunk
+        + struct.pack(">I", zlib.crc32(chunk))
+    )
 
 
 def decode_photo(data: bytes) -> RGB:

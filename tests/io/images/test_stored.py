@@ -9,8 +9,8 @@ import pytest
 from PIL import Image
 
 from maskgen.errors import ImageFault
-from maskgen.io.images.encode import encode_jpeg, encode_mask_png
-from maskgen.io.images.stored import decode_mask, decode_photo
+from maskgen.io.images.encode import encode_jpeg, encode_lean_mask, encode_mask_png, encode_photo_png
+from maskgen.io.images.stored import decode_lean_mask, decode_mask, decode_photo
 
 LEVELS = np.random.default_rng(0).integers(0, 256, (31, 47)).astype(np.uint8)
 
@@ -63,3 +63,22 @@ def test_a_header_that_promises_too_much_is_not_believed() -> None:
     mask[16:24] = (1 << 16).to_bytes(4, "big") * 2
     with pytest.raises(ImageFault):
         decode_mask(bytes(mask))
+
+
+def test_a_lean_mask_of_another_size_or_kind_is_not_decoded() -> None:
+    levels = np.arange(128 * 128, dtype=np.uint32).astype(np.uint8).reshape(128, 128)
+    data = np.frombuffer(encode_lean_mask(levels), np.uint8)
+    assert np.array_equal(decode_lean_mask(data, 128), levels)
+    others = (
+        encode_lean_mask(np.zeros((8000, 8000), np.uint8)),
+        encode_mask_png(np.zeros((128, 128), np.uint8), binary=True),
+        encode_photo_png(np.zeros((128, 128, 3), np.uint8)),
+        encode_jpeg(np.zeros((128, 128, 3), np.uint8), 90),
+        b"",
+    )
+    for other in others:
+        with pytest.raises(ImageFault, match="no 8-bit gray PNG of 128x128 px"):
+            decode_lean_mask(np.frombuffer(other, np.uint8), 128)
+    for cut in (40, len(data) // 2):
+        with pytest.raises(ImageFault, match="undecodable"):
+            decode_lean_mask(data[:cut], 128)
