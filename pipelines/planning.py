@@ -9,15 +9,11 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-import pyarrow as pa
-import pyarrow.parquet as pq
-
 from maskgen.config.claim import REPEAT, claim_folder
 from maskgen.config.counted import counted
 from maskgen.config.fingerprint import digest
 from maskgen.config.run_config import RunConfig
 from maskgen.errors import ShardFault, SourceFault, UsageError
-from maskgen.io.arrow import table_of
 from maskgen.io.atomic import (
     PartialFile,
     folder_lock,
@@ -29,7 +25,8 @@ from maskgen.io.atomic import (
 from maskgen.io.storage.location import open_location
 from maskgen.shards import naming
 from maskgen.shards.kept import drop_committed, keep
-from maskgen.shards.plan import ROWS, Plan, PlannedImage, PlannedShard, read_plan, rows_digest, to_row
+from maskgen.shards.plan import Plan, PlannedImage, PlannedShard, read_plan, rows_digest, to_row
+from maskgen.shards.plan_table import PART_SHARDS, TableWriter, render_part
 from maskgen.shards.record import read_records
 from maskgen.shards.sample import SampleId
 from maskgen.shards.subset import Subset
@@ -91,6 +88,7 @@ class PlannedRun:
                     head.write(plan.render())
                     head.sync()
                     head.publish()
+                (output / naming.WHOLE_PLAN_TABLE).unlink(missing_ok=True)
                 fsync_folder(output)
         return plan
 
@@ -249,15 +247,20 @@ def _one_pass(source: Source, config: ResolvedConfig, taken: Taken | None, keys:
     shards: list[PlannedShard] = []
     source_bytes, classes, lossless = 0, set[int](), 0
     items = source.items()
-    with pq.ParquetWriter(pa.PythonFile(table, mode="w"), ROWS, compression="zstd") as writer:
-        for number, images in enumerate(_batches(items, options, taken, keys)):
-            rows = [to_row(image) for image in images]
-            writer.write_table(table_of(rows, ROWS), row_group_size=len(rows))
-            name = naming.shard_name(options.dataset, options.split, number)
-            shards.append(PlannedShard(name, len(rows), rows_digest(rows)))
-            source_bytes += sum(image.ref.size for image in images)
-            classes |= {image.sample.label for image in images if isinstance(image.sample.label, int)}
-            lossless += sum(_is_lossless(image.sample.path) for image in images)
+    writer, part = TableWriter(table), list[list[dict[str, Any]]]()
+    for number, images in enumerate(_batches(items, options, taken, keys)):
+        part.append([to_row(image) for image in images])
+        name = naming.shard_name(options.dataset, options.split, number)
+        shards.append(PlannedShard(name, len(images), rows_digest(part[-1])))
+        source_bytes += sum(image.ref.size for image in images)
+        classes |= {image.sample.label for image in images if isinstance(image.sample.label, int)}
+        lossless += sum(_is_lossless(image.sample.path) for image in images)
+        if len(part) == PART_SHARDS:
+            writer.append(render_part(part))
+            part = []
+    if part:
+        writer.append(render_part(part))
+    writer.end()
     total = sum(shard.images for shard in shards)
     limited = [_limit_note(total, len(classes))] if options.limit and next(items, None) else []
     notes = [*limited, *([taken.note] if taken else []), *getattr(source, "notes", ())]

@@ -223,9 +223,9 @@ def _forget_a_run_that_made_nothing(output: Path, is_alone: Callable[[], bool]) 
         return
     made = [path for suffix in naming.SUFFIXES for path in output.glob(f"*.{suffix}")]
     made += [*(output / naming.RECORDS).glob("*.json"), *output.glob(".*.kept")]
-    if any(path.name != naming.PLAN_TABLE for path in made):
+    if any(path.name != naming.WHOLE_PLAN_TABLE for path in made):
         return
-    for name in (naming.MANIFEST, naming.PLAN, naming.PLAN_TABLE):
+    for name in (naming.MANIFEST, *naming.PLAN_FILES):
         (output / name).unlink(missing_ok=True)
 
 

@@ -21,8 +21,9 @@ from maskgen.config.run_config import RunConfig
 from maskgen.errors import ImageFault, MaskgenError, UsageError
 from maskgen.io.storage.listing import written_times
 from maskgen.io.storage.location import Location, ObjectLocation
-from maskgen.shards import manifest, naming, table
+from maskgen.shards import manifest, table
 from maskgen.shards.plan import Plan, PlannedImage, read_plan, shard_files, shard_rows
+from maskgen.shards.plan_table import table_name
 from maskgen.shards.record import Record, record_path
 from maskgen.shards.verify import Fault
 
@@ -59,11 +60,12 @@ def check_source(
         ShardFault: the plan, a record or a table is damaged.
         EnvironmentFault: the object store cannot be reached or refuses.
     """
-    if not (output / naming.PLAN_TABLE).exists():
+    name = table_name(output)
+    if not (output / name).exists():
         raise UsageError(
             "without its plan a folder does not say where its photos lie",
-            where=str(output / naming.PLAN_TABLE),
-            remedy="copy plan.json, plan.parquet and records/ along with the shards",
+            where=str(output / name),
+            remedy=f"copy plan.json, {name} and records/ along with the shards",
         )
     plan = read_plan(output)
     options = plan.identity["options"]

@@ -81,7 +81,7 @@ def check_folder(names: Sequence[str], whole: Manifest) -> None:
                 remedy="keep each data set in a folder of its own",
             )
     known = {f"{record.name}.{suffix}" for record in whole.shards for suffix in record.files}
-    known.add(naming.PLAN_TABLE)
+    known.add(naming.WHOLE_PLAN_TABLE)
     for name in names:
         shard_file = name.endswith(tuple(f".{suffix}" for suffix in naming.SUFFIXES))
         if shard_file and name not in known and whole.complete and not name.startswith("."):

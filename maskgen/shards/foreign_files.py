@@ -20,7 +20,7 @@ def find(output: Location, shards: Iterable[Record]) -> Iterator[tuple[str, str]
         shards: the shards that belong to it.
     """
     known = {f"{record.name}.{suffix}" for record in shards for suffix in record.files}
-    known |= {naming.PLAN_TABLE, naming.MANIFEST}
+    known |= {naming.WHOLE_PLAN_TABLE, naming.MANIFEST}
     for name in sorted(path.name for path in output.iterdir()):
         if name in known:
             continue

@@ -39,7 +39,10 @@ LEAN = (MASK, SAT, META)
 
 MANIFEST = "manifest.json"
 PLAN = "plan.json"
-PLAN_TABLE = "plan.parquet"
+PLAN_TABLE = "plan.table"
+WHOLE_PLAN_TABLE = "plan.parquet"
+"""Of runs before the table was cut into parts."""
+PLAN_FILES = (PLAN, PLAN_TABLE, WHOLE_PLAN_TABLE)
 RECORDS = "records"
 SET_ASIDE = "set-aside"
 LOG = "run.log.jsonl"

@@ -2,35 +2,17 @@
 
 from __future__ import annotations
 
-import contextlib
 import json
-from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 from typing import Any, NamedTuple
-
-import pyarrow as pa
-import pyarrow.parquet as pq
 
 from ..config.fingerprint import digest
 from ..errors import ShardFault
 from ..io.storage.location import Location
-from ..io.storage.reading import open_stream
 from ..types import ByteRef, Label
 from . import naming, sealed_json
+from .plan_table import row_group
 from .sample import SampleId
-
-ROWS = pa.schema(
-    [
-        pa.field("key", pa.string(), nullable=False),
-        pa.field("path", pa.string(), nullable=False),
-        pa.field("label", pa.string(), nullable=False),  # JSON
-        pa.field("file", pa.string(), nullable=False),
-        pa.field("offset", pa.int64(), nullable=False),
-        pa.field("size", pa.int64(), nullable=False),
-        pa.field("codec", pa.string(), nullable=False),
-        pa.field("member", pa.string(), nullable=False),
-    ]
-)
 
 
 class PlannedShard(NamedTuple):
@@ -50,7 +32,7 @@ class PlannedImage(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """The head of the plan; the rows are in ``plan.parquet``, one row group per shard.
+    """The head of the plan; the rows are in ``plan.table``, see `plan_table`.
 
     Args:
         identity: everything the bytes of the shards depend on: options, versions, weights, plan digest.
@@ -59,7 +41,7 @@ class Plan:
         source_bytes: their size as files.
         shards: the shard table.
         notes: what the source left out, as sentences.
-        table_sha256: of ``plan.parquet``.
+        table_sha256: of the table.
     """
 
     identity: dict[str, Any]
@@ -152,12 +134,12 @@ def from_row(row: dict[str, Any]) -> PlannedImage:
 
 
 def shard_rows(output: Location, number: int) -> list[PlannedImage]:
-    """The planned images of one shard; only its row group is read.
+    """The planned images of one shard; only they are read.
 
     Raises:
         ShardFault: the table is damaged or shorter.
     """
-    with _row_group(output, number) as rows:
+    with row_group(output, number) as rows:
         return [from_row(row) for row in rows.to_pylist()]
 
 
@@ -167,25 +149,9 @@ def shard_files(output: Location, number: int) -> list[str]:
     Raises:
         ShardFault: the table is damaged or shorter.
     """
-    with _row_group(output, number, ["file"]) as rows:
+    with row_group(output, number, ["file"]) as rows:
         files: list[str] = rows["file"].to_pylist()
         return files
-
-
-@contextlib.contextmanager
-def _row_group(output: Location, number: int, columns: list[str] | None = None) -> Iterator[pa.Table]:
-    """The rows of one shard; what goes wrong while they are used is a ShardFault too."""
-    path = output / naming.PLAN_TABLE
-    try:
-        with open_stream(path) as stream, pq.ParquetFile(stream, pre_buffer=False) as file:
-            yield file.read_row_group(number, columns=columns, use_threads=False)
-    except (pa.ArrowException, OSError, ValueError, TypeError, LookupError) as error:
-        raise ShardFault(
-            "cannot read the plan's table",
-            where=path.name,
-            cause=str(error),
-            remedy="copy plan.parquet again, or choose another --output",
-        ) from error
 
 
 def rows_digest(rows: list[dict[str, Any]]) -> str:

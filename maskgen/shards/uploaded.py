@@ -25,6 +25,7 @@ from ..io.storage.reading import read_many, read_whole
 from ..io.storage.work import work_folder
 from . import foreign_files, manifest, naming
 from .plan import Plan, read_plan
+from .plan_table import table_name
 from .reader import check_size
 from .record import Record, parse, record_path
 from .withdrawn import kept_table
@@ -107,7 +108,7 @@ class Upload:
 
 def _pull_plan(location: ObjectLocation, folder: Path) -> None:
     """Copy the plan, as far as there is one."""
-    for name in (naming.PLAN_TABLE, naming.PLAN):
+    for name in naming.PLAN_FILES:
         copy_to(location / name, folder / name)
 
 
@@ -186,7 +187,8 @@ class UploadedFolder:
 
     def _send_table(self, plan: Plan) -> None:
         """The table is made from the source and the options: the head decides which one is right."""
-        location, path = self.location / naming.PLAN_TABLE, self.folder / naming.PLAN_TABLE
+        name = table_name(self.folder)
+        location, path = self.location / name, self.folder / name
         if not uploads.holds(location.bucket, location.key, path.stat().st_size, plan.table_sha256):
             uploads.replace(location.bucket, location.key, path)
 

@@ -20,6 +20,7 @@ from ..io.storage.nearby import nearby
 from ..io.storage.reading import open_bytes, read_whole
 from . import foreign_files, index, manifest, naming, plan, table, tar
 from .destination import Destination, open_destination
+from .plan_table import table_name
 from .reader import check_size, read_samples
 from .record import Record, parse, record_paths
 from .sample_check import check_sample
@@ -93,7 +94,7 @@ def _shard_check(
 ) -> Iterator[Callable[[Record], Iterator[str]]]:
     """A function that checks one shard, and copies its files here first where they are far away."""
     sizes = file_sizes(output)
-    with nearby(output, () if level == "quick" else (naming.PLAN, naming.PLAN_TABLE)) as head:
+    with nearby(output, () if level == "quick" else naming.PLAN_FILES) as head:
         numbers = {} if level == "quick" else _numbers(head)
 
         def check(record: Record) -> Iterator[str]:
@@ -135,7 +136,7 @@ def _folder(output: Location, whole: manifest.Manifest) -> Iterator[Fault]:
 
 def _against_records(output: Location, whole: manifest.Manifest) -> Iterator[Fault]:
     try:
-        with nearby(output, (naming.PLAN, naming.PLAN_TABLE)) as near:
+        with nearby(output, naming.PLAN_FILES) as near:
             yield from _against_plan_files(output, near, whole)
     except (ShardFault, OSError) as fault:
         yield Fault(naming.PLAN, str(fault))
@@ -145,13 +146,14 @@ def _against_plan_files(output: Location, near: Path, whole: manifest.Manifest) 
     head = plan.read_plan(near)
     if manifest.build(output, head).render() != whole.render():
         yield Fault(naming.MANIFEST, "the manifest is not the merge of the plan and the commit records")
-    if head.table_sha256 and file_sha256(near / naming.PLAN_TABLE) != head.table_sha256:
-        yield Fault(naming.PLAN_TABLE, "the plan's table has another SHA-256 than recorded")
+    name = table_name(near)
+    if head.table_sha256 and file_sha256(near / name) != head.table_sha256:
+        yield Fault(name, "the plan's table has another SHA-256 than recorded")
         return
     for number, shard in enumerate(head.shards):
         rows = [plan.to_row(image) for image in plan.shard_rows(near, number)]
         if plan.rows_digest(rows) != shard.digest:
-            yield Fault(naming.PLAN_TABLE, f"the rows of shard {shard.name} are not those planned")
+            yield Fault(name, f"the rows of shard {shard.name} are not those planned")
 
 
 def _numbers(output: Location) -> dict[str, int]:

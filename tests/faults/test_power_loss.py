@@ -294,7 +294,7 @@ def check(state: State, promised: set[str], *, planned: bool) -> None:
                 assert hashlib.sha256(content).hexdigest() == fact.sha256, f"{facts.name}.{suffix} is torn"
     assert promised <= present, "a committed shard is gone"
     if planned:
-        assert {"shards/plan.json", "shards/plan.parquet"} <= state.keys(), "the plan is gone"
+        assert {"shards/plan.json", "shards/plan.table"} <= state.keys(), "the plan is gone"
 
 
 def build(state: State, root: Path) -> Path:

@@ -40,7 +40,7 @@ SOURCE = [(f"c{number // 10}_{number:02d}", number // 10) for number in range(40
 
 def planned(source: Listed, tmp_path: Path, **options: object) -> tuple[Plan, list[str]]:
     config = resolve(make_config({**VALUES, "output": str(tmp_path), "shard_size": 5, **options}))
-    with Draft(tmp_path) as table, PartialFile(tmp_path / "plan.parquet") as file:
+    with Draft(tmp_path) as table, PartialFile(tmp_path / "plan.table") as file:
         plan = write_rows(source, config, table)
         table.copy_to(file)
         file.publish()

@@ -39,7 +39,7 @@ class Listed:
 
 def planned(source: Listed, tmp_path: Path, **options: object) -> tuple[Plan, list[list[PlannedImage]]]:
     config = resolve(make_config({**VALUES, "output": str(tmp_path), "shard_size": 3, **options}))
-    with Draft(tmp_path) as table, PartialFile(tmp_path / "plan.parquet") as file:
+    with Draft(tmp_path) as table, PartialFile(tmp_path / "plan.table") as file:
         plan = write_rows(source, config, table)
         table.copy_to(file)
         file.publish()

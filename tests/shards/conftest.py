@@ -9,14 +9,13 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-import pyarrow as pa
-import pyarrow.parquet as pq
 import pytest
 
 from maskgen.config.run_config import RunConfig
 from maskgen.shards import manifest, naming
 from maskgen.shards.commit import ShardWriter
-from maskgen.shards.plan import ROWS, Plan, PlannedImage, PlannedShard, rows_digest, to_row
+from maskgen.shards.plan import Plan, PlannedImage, PlannedShard, rows_digest, to_row
+from maskgen.shards.plan_table import TableWriter, render_part
 from maskgen.shards.sample import Encoded, SampleId, StoredPhoto, encode_sample, store_mask
 from maskgen.types import Box, ByteRef
 
@@ -66,9 +65,10 @@ def planned(tmp_path: Path) -> DataSet:
         [PlannedImage(SampleId(key, n, f"{key}.jpg"), ByteRef(f"{key}.jpg", 0, 9)) for key in part]
         for n, part in enumerate(keys)
     ]
-    with pq.ParquetWriter(path / naming.PLAN_TABLE, ROWS) as table:
-        for part in rows:
-            table.write_table(pa.Table.from_pylist([to_row(one) for one in part], schema=ROWS))
+    with (path / naming.PLAN_TABLE).open("wb") as file:
+        table = TableWriter(file)
+        table.append(render_part([[to_row(one) for one in part] for part in rows]))
+        table.end()
     shards = tuple(
         PlannedShard(naming.shard_name("d", "train", n), 2, rows_digest([to_row(one) for one in part]))
         for n, part in enumerate(rows)

@@ -1,4 +1,4 @@
-"""The plan: read back as it was written, one row group a shard, refused when a byte differs."""
+"""The plan: read back as it was written, refused when a byte differs."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from maskgen.errors import ShardFault
-from maskgen.shards import manifest, plan, sealed_json
+from maskgen.shards import manifest, naming, plan, sealed_json
 from maskgen.shards.plan import PlannedImage, from_row, read_plan, rows_digest, shard_rows, to_row
 from maskgen.shards.sample import SampleId
 from maskgen.types import ByteRef
@@ -52,7 +52,7 @@ def test_the_format_is_part_of_the_identity_since_format_3(planned: Any) -> None
 
 
 def test_damage_is_a_fault_of_the_shards(planned: Any) -> None:
-    table = planned.path / "plan.parquet"
+    table = planned.path / naming.PLAN_TABLE
     table.write_bytes(table.read_bytes()[:-9])
     with pytest.raises(ShardFault, match="plan's table"):
         shard_rows(planned.path, 0)
@@ -66,8 +66,3 @@ def test_damage_is_a_fault_of_the_shards(planned: Any) -> None:
     head.unlink()
     with pytest.raises(ShardFault):
         plan.read_plan(planned.path)
-
-
-def test_a_row_group_that_is_not_there(planned: Any) -> None:
-    with pytest.raises(ShardFault, match="plan's table"):
-        shard_rows(planned.path, 2)

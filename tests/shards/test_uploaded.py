@@ -199,7 +199,7 @@ def test_a_rivals_table_between_ours_and_our_plan_is_put_right(
     def then_the_rival(whole: UploadedFolder, plan: Any) -> None:
         send(whole, plan)
         if "deep/shards/plan.json" not in room.store.objects:
-            room.store.objects["deep/shards/plan.parquet"] = b"of the rival"
+            room.store.objects[f"deep/shards/{naming.PLAN_TABLE}"] = b"of the rival"
 
     monkeypatch.setattr(UploadedFolder, "_send_table", then_the_rival)
     room.claim()
