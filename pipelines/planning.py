@@ -4,16 +4,15 @@ from __future__ import annotations
 
 import contextlib
 import itertools
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 from maskgen.config.claim import REPEAT, claim_folder
 from maskgen.config.counted import counted
-from maskgen.config.fingerprint import digest
 from maskgen.config.run_config import RunConfig
-from maskgen.errors import ShardFault, SourceFault, UsageError
+from maskgen.errors import MaskgenError, ShardFault, UsageError
 from maskgen.io.atomic import (
     PartialFile,
     folder_lock,
@@ -22,37 +21,42 @@ from maskgen.io.atomic import (
     require_exclusive_names,
     sweep_partials,
 )
+from maskgen.io.owner import share_folder
 from maskgen.io.storage.location import open_location
 from maskgen.shards import naming
 from maskgen.shards.kept import drop_committed, keep
-from maskgen.shards.plan import Plan, PlannedImage, PlannedShard, read_plan, rows_digest, to_row
-from maskgen.shards.plan_table import PART_SHARDS, TableWriter, render_part
+from maskgen.shards.plan import Plan, read_plan
+from maskgen.shards.plan_table import is_whole
 from maskgen.shards.record import read_records
-from maskgen.shards.sample import SampleId
-from maskgen.shards.subset import Subset
-from maskgen.types import Source, SourceItem
 
+from .dealing import write_rows
 from .draft import Draft, cannot_make, existing_folder
-from .keys import Keys, Taken, choose
 from .resolve import OF_THE_METHOD, ResolvedConfig
 from .sources import open_source
 
-_MAX_NOTES = 100
+TRUSTED = "the plan in the output folder is trusted, its source was not listed again (--recheck lists it)"
+_MOST_EXPLAINED = 1_000_000
+"""Images of a plan up to which the source is listed to say what differs: for a minute at most."""
 
 
 @dataclass
 class PlannedRun:
-    """A plan that is not written yet: no folder has been made for it.
+    """A plan that is not written yet, for which no folder has been made; or one that lies there already.
 
     Args:
         config: of the run.
         plan: its head.
-        rows: its table.
+        rows: its table; None of a plan that is there and is trusted.
     """
 
     config: ResolvedConfig
     plan: Plan
-    rows: Draft
+    rows: Draft | None
+
+    @property
+    def is_trusted(self) -> bool:
+        """Whether its source has not been listed."""
+        return self.rows is None
 
     def settle(self) -> Plan:
         """Write the plan to the output folder, which is made where it is absent, or find its equal there.
@@ -66,39 +70,62 @@ class PlannedRun:
         """
         output = Path(self.config.options.output)
         make_output(output / naming.RECORDS)
+        if self.rows is None:
+            with folder_lock(output / naming.RECORDS):
+                is_there = _trusted(self.config) == self.plan
+            if is_there:
+                return self.plan
+            with planned(self.config, recheck=True) as again:  # it was taken away under us
+                return again.settle()
         with PartialFile(output / naming.PLAN_TABLE) as rows, self.rows:
             self.rows.copy_to(rows)
             rows.sync()
             with folder_lock(output / naming.RECORDS):
-                before = _stored_identity(output, self.plan)
-                plan = _with_words_of(before, self.plan)
-                other = _other_method(before, plan)
-                claim_folder(
-                    output,
-                    plan.identity,
-                    lambda: before,
-                    check_free=lambda: _check_no_shards(output, plan),
-                    explain=lambda: _source_change(read_plan(output), plan),
-                    explained=("plan", *(OF_THE_METHOD if other else ())),
-                    remedy=f"add --method {other} to resume, or choose another --output" if other else REPEAT,
-                )
-                rows.publish()
-                fsync_folder(output)
-                with PartialFile(output / naming.PLAN) as head:
-                    head.write(plan.render())
-                    head.sync()
-                    head.publish()
-                (output / naming.WHOLE_PLAN_TABLE).unlink(missing_ok=True)
-                fsync_folder(output)
-        return plan
+                return _publish(output, rows, self.plan)
+
+
+def _publish(output: Path, rows: PartialFile, plan: Plan) -> Plan:
+    """Make a plan the folder's own: the table, then the head, without which there is no plan."""
+    before = _stored_identity(output, plan)
+    plan = _with_words_of(before, plan)
+    _check_same(output, before, plan)
+    rows.publish()
+    fsync_folder(output)
+    with PartialFile(output / naming.PLAN) as head:
+        head.write(plan.render())
+        head.sync()
+        head.publish()
+        (output / naming.WHOLE_PLAN_TABLE).unlink(missing_ok=True)
+    fsync_folder(output)
+    return plan
+
+
+def _check_same(output: Path, before: dict[str, Any] | None, plan: Plan, *, listed: bool = True) -> None:
+    """Refuse a folder of other settings, or of another source where that was listed."""
+    other = _other_method(before, plan)
+    claim_folder(
+        output,
+        plan.identity,
+        lambda: before,
+        check_free=lambda: _check_no_shards(output, plan),
+        explain=lambda: _source_change(read_plan(output), plan) if listed else [],
+        explained=("plan", *(OF_THE_METHOD if other else ())),
+        remedy=f"add --method {other} to resume, or choose another --output" if other else REPEAT,
+    )
 
 
 @contextlib.contextmanager
-def planned(config: ResolvedConfig) -> Iterator[PlannedRun]:
-    """List a run's source; what dead processes have left in its output folder is swept, or kept, before.
+def planned(config: ResolvedConfig, *, recheck: bool = False) -> Iterator[PlannedRun]:
+    """The plan of a run: the one in its output folder if that is of the same settings, else of a new listing.
+
+    What dead processes have left in that folder is swept, or kept, before.
+
+    Args:
+        config: of the run.
+        recheck: list the source in any case.
 
     Raises:
-        UsageError: a file is in the output folder's way.
+        UsageError: the folder holds the large plan of a run with other settings, or a file is in its way.
         SourceFault: the source cannot be listed, or holds no image.
         EnvironmentFault: the disk is full, broken or read-only, or shards cannot be made on its file system.
     """
@@ -109,15 +136,58 @@ def planned(config: ResolvedConfig) -> Iterator[PlannedRun]:
     sweep_partials(output)
     sweep_partials(output / naming.RECORDS)
     require_exclusive_names(disk)
+    if not recheck and (plan := _trusted(config)):
+        yield PlannedRun(config, plan, None)
+        return
     source = open_source(config.options)
     with Draft(disk) as rows:
         yield PlannedRun(config, write_rows(source, config, rows), rows)
 
 
-def prepare(config: ResolvedConfig) -> Plan:
-    """List a run's source and write the plan to its output folder; raises as `planned` and `settle` do."""
-    with planned(config) as run:
+def prepare(config: ResolvedConfig, *, recheck: bool = False) -> Plan:
+    """See to it that the plan of a run lies in its output folder; raises as `planned` and `settle` do."""
+    with planned(config, recheck=recheck) as run, occupied(Path(config.options.output)):
         return run.settle()
+
+
+@contextlib.contextmanager
+def occupied(output: Path) -> Iterator[Callable[[], bool]]:
+    """Be seen in an output folder, which is made where it is absent; who fails there leaves no empty one.
+
+    Yields:
+        What `share_folder` does.
+    """
+    is_new = not output.exists()
+    with share_folder(output, lambda: make_output(output)) as is_alone:
+        try:
+            yield is_alone
+        except MaskgenError:
+            if is_alone():
+                with contextlib.suppress(OSError):  # another run that waits makes them again
+                    (output / naming.RECORDS).rmdir()
+                    if is_new:
+                        output.rmdir()
+            raise
+
+
+def _trusted(config: ResolvedConfig) -> Plan | None:
+    """The plan in the output folder, whole and of these settings; what it was made of is not looked at.
+
+    Raises:
+        UsageError: it is of other settings, and too large to list the source only to say what differs.
+    """
+    output = Path(config.options.output)
+    try:
+        plan = read_plan(output)
+        digest_of_images = plan.identity["plan"]
+    except (ShardFault, KeyError):
+        return None
+    wanted = _with_words_of(plan.identity, replace(plan, identity=config.identity(digest_of_images)))
+    if wanted.identity == plan.identity:
+        return plan if is_whole(output, len(plan.shards)) else None
+    if plan.images > _MOST_EXPLAINED:
+        _check_same(output, plan.identity, wanted, listed=False)
+    return None
 
 
 def make_output(folder: Path) -> None:
@@ -216,105 +286,3 @@ def _source_change(old: Plan, new: Plan) -> list[str]:
     where = f", first difference in shard {first.name}" if first else ""
     how = "photos were added, removed, renamed, resized or labeled anew"
     return [f"source: {counted(old.images, 'image')} -> {counted(new.images, 'image')}{where} ({how})"]
-
-
-def write_rows(source: Source, config: ResolvedConfig, table: Draft) -> Plan:
-    """Deal the source into shards, write their rows, one row group each, and return the plan's head."""
-    subset = _subset_of(config.options)
-    first = Keys(source.names_are_keys)
-    taken, keys = choose(source, subset, first, config.options.input or None) if subset else (None, first)
-    while True:
-        table.restart()
-        plan = _one_pass(source, config, taken, keys, table)
-        again = keys.again()
-        if again is None:
-            return plan
-        keys = again
-
-
-def _subset_of(options: RunConfig) -> Subset:
-    return Subset(
-        sample=options.sample,
-        seed=options.seed,
-        by=options.sample_by,
-        alpha=options.pareto_alpha,
-        keys=options.keys or None,
-    )
-
-
-def _one_pass(source: Source, config: ResolvedConfig, taken: Taken | None, keys: Keys, table: Draft) -> Plan:
-    options = config.options
-    shards: list[PlannedShard] = []
-    source_bytes, classes, lossless = 0, set[int](), 0
-    items = source.items()
-    writer, part = TableWriter(table), list[list[dict[str, Any]]]()
-    for number, images in enumerate(_batches(items, options, taken, keys)):
-        part.append([to_row(image) for image in images])
-        name = naming.shard_name(options.dataset, options.split, number)
-        shards.append(PlannedShard(name, len(images), rows_digest(part[-1])))
-        source_bytes += sum(image.ref.size for image in images)
-        classes |= {image.sample.label for image in images if isinstance(image.sample.label, int)}
-        lossless += sum(_is_lossless(image.sample.path) for image in images)
-        if len(part) == PART_SHARDS:
-            writer.append(render_part(part))
-            part = []
-    if part:
-        writer.append(render_part(part))
-    writer.end()
-    total = sum(shard.images for shard in shards)
-    limited = [_limit_note(total, len(classes))] if options.limit and next(items, None) else []
-    notes = [*limited, *([taken.note] if taken else []), *getattr(source, "notes", ())]
-    if not shards:
-        raise SourceFault(
-            "the source holds no image",
-            where=options.input,
-            cause="; ".join(notes) or "an empty folder, or another layout",
-            remedy="check --input and --dataset: docs/how-to/sources.md has the layout of each kind",
-        )
-    chosen = lossless == total and _chooses_format(options)
-    if chosen:
-        notes.insert(0, "photos are stored as PNGs: every file is lossless (--photo-format jpg stores JPEGs)")
-    elif lossless and _chooses_format(options):
-        notes.insert(
-            0,
-            f"{lossless} of {total} photos are of lossless files and are stored as JPEGs of quality "
-            f"{options.jpeg_quality} beside the others (--photo-format png keeps the pixels of all)",
-        )
-    members = naming.members(
-        photo=options.layout == "full",
-        lossless=chosen or options.photo_format == naming.LOSSLESS_PHOTO,
-        background=options.background != "none",
-        classes=bool(classes),
-        lean=options.members == "lean",
-    )
-    facts = config.identity(digest([list(shard) for shard in shards]))
-    head = tuple(notes[:_MAX_NOTES])
-    return Plan(facts, members, total, source_bytes, tuple(shards), head, table.sha256)
-
-
-def _is_lossless(path: str) -> bool:
-    return Path(path).suffix.lower() in naming.LOSSLESS_FILES
-
-
-def _chooses_format(options: RunConfig) -> bool:
-    """Whether the run decides how photos are stored, which nobody has said."""
-    return options.photo_format == "auto" and options.layout == "full" and not options.short_side
-
-
-def _limit_note(total: int, classes: int) -> str:
-    of_classes = f", of {counted(classes, 'class', 'classes')}" if classes else ""
-    return (
-        f"--limit took the first {counted(total, 'image')} in the source's order only{of_classes}; "
-        f"--sample {total} draws from all of it"
-    )
-
-
-def _batches(
-    items: Iterator[SourceItem], options: RunConfig, taken: Taken | None, keys: Keys
-) -> Iterator[list[PlannedImage]]:
-    if options.limit:
-        items = itertools.islice(items, options.limit)
-    every = ((keys.key(item), item) for item in items)
-    named = every if taken is None else taken.of(every)
-    while batch := list(itertools.islice(named, options.shard_size)):
-        yield [PlannedImage(SampleId(key, item.label, item.path), item.ref) for key, item in batch]

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import math
 import time
 from collections.abc import Callable, Iterator
@@ -14,7 +13,6 @@ from maskgen.config.counted import counted
 from maskgen.config.run_config import RunConfig, parse_budget
 from maskgen.errors import EXIT_DONE, EXIT_FAULTS, MaskgenError, ShardFault
 from maskgen.io.atomic import sweep_partials
-from maskgen.io.owner import share_folder
 from maskgen.io.storage.location import Location, open_location
 from maskgen.processes.cores import usable_cores
 from maskgen.processes.signals import StopSignals
@@ -29,12 +27,12 @@ from .executors.executor import State
 from .executors.local import LocalExecutor
 from .log import append_log
 from .model.precision import check_precision_of
-from .planning import PlannedRun, check_apart, make_output, planned
+from .planning import TRUSTED, PlannedRun, check_apart, occupied, planned
 from .resolve import ResolvedConfig, resolve
 from .shard.make import ShardJob, ShardResult
 from .shard.stages import Stages
 from .shard.worker import StagesFactory
-from .source_check import name_some, note_touched
+from .source_check import check_there, name_some, note_touched
 from .sources import source_root
 
 
@@ -85,6 +83,8 @@ class RunOptions:
 
     Args:
         retry_failed: make the shards that hold quarantined images again.
+        recheck: list the source again, and refuse it when it is no longer the planned one; else a plan in the
+            output folder is trusted.
         task: (i, n): make only the shards whose number is i modulo n.
         make_stages: builds the stages in the workers.
         report: called about twice a second.
@@ -95,6 +95,7 @@ class RunOptions:
     """
 
     retry_failed: bool = False
+    recheck: bool = False
     task: tuple[int, int] = (0, 1)
     make_stages: StagesFactory = Stages
     report: Callable[[Progress], None] = lambda _: None
@@ -125,23 +126,9 @@ def _run(wanted: RunConfig, options: RunOptions, stop: StopSignals) -> Outcome:
 def _run_to(destination: Destination, wanted: RunConfig, options: RunOptions, stop: StopSignals) -> Outcome:
     output = destination.folder
     config = resolve(replace(wanted, output=str(output)), options.fetching)
-    with planned(config) as run:  # what can be refused without a folder is refused before there is one
-        is_new = not output.exists()
-        with share_folder(output, lambda: make_output(output)) as is_alone:
-            try:
-                return _make(run, destination, options, stop, is_alone)
-            except MaskgenError:
-                if is_alone():
-                    _remove_empty(output, is_new=is_new)
-                raise
-
-
-def _remove_empty(output: Path, *, is_new: bool) -> None:
-    """A run that made nothing leaves no empty folder of its own; one that waits makes them again."""
-    with contextlib.suppress(OSError):
-        (output / naming.RECORDS).rmdir()
-        if is_new:
-            output.rmdir()
+    # What can be refused without a folder is refused before there is one.
+    with planned(config, recheck=options.recheck) as run, occupied(output) as is_alone:
+        return _make(run, destination, options, stop, is_alone)
 
 
 def _make(
@@ -162,6 +149,9 @@ def _make(
     tally = _Tally(plan, options, _committed(destination, plan, retried))
     jobs = [job for job in own if job.name not in tally.records]
     done = {job.number: tally.records[job.name] for job in own if job.name in tally.records}
+    if run.is_trusted:
+        check_there(source_root(wanted), output, [job.number for job in jobs])
+        tally.notes.append(TRUSTED)
     tally.notes += note_touched(source_root(wanted), output, plan, done, tables=destination.location)
     try:
         if jobs:
@@ -173,7 +163,8 @@ def _make(
         tally.state = replace(tally.state, finished=0, kept=0)  # what it counted is in the records now
     except MaskgenError:
         _sweep(output)  # a full disk gets back what the killed workers had written
-        _forget_a_run_that_made_nothing(output, is_alone)
+        if not run.is_trusted:
+            _forget_a_run_that_made_nothing(output, is_alone)
         raise
     finally:
         _end(destination, plan)

@@ -32,6 +32,7 @@ from .sources import ByteReader, source_root
 _HASHED_AT_START = 200  # photos, well below a second
 _LOOK_S = 5.0  # 400,000 files on a local disk, 16,000 at .3 ms a round trip
 _NAMED = 3
+_LOOKED = 5
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,6 +104,31 @@ def _difference(reader: ByteReader, one: Expected) -> str:
     if hashlib.sha256(data).hexdigest() == one.sha256:
         return ""
     return f"{path} is not the photo that the sample was made of: another SHA-256"
+
+
+def check_there(root: Location, output: Path, numbers: Sequence[int]) -> None:
+    """Refuse a source of which nothing is there, as when its disk is not mounted.
+
+    A few photos that are still to be made are looked for: one that is there is enough.
+
+    Args:
+        root: the folder of the source.
+        output: the data set's folder.
+        numbers: of the shards to be made.
+
+    Raises:
+        UsageError: none of them is there.
+        ShardFault: the plan's table is damaged.
+    """
+    looked = [numbers[len(numbers) * part // _LOOKED] for part in range(_LOOKED)] if numbers else []
+    files = [shard_files(output, number)[0] for number in sorted(set(looked))]
+    if files and not any((root / file).exists() for file in files):
+        raise UsageError(
+            f"none of {counted(len(files), 'planned file')} that were looked for is there",
+            where=str(root / files[0]),
+            cause="the source was moved or is not mounted",
+            remedy="give its folder as --input; a changed source needs another --output",
+        )
 
 
 def note_touched(

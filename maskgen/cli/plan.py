@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import json
 import shutil
 import tempfile
 import time
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -24,6 +26,7 @@ from .units import format_size, format_time
 if TYPE_CHECKING:
     from maskgen.pipelines.resolve import ResolvedConfig
 
+    from ..config.run_config import RunConfig
     from ..shards.plan import Plan
 
 _PROBES = 6
@@ -34,6 +37,10 @@ class PlanOptions:
     """Options of `maskgen plan`."""
 
     config: ConfigOptions = nested(ConfigOptions)
+    recheck: bool = option(
+        False,
+        "List the source again and compare it with the plan in the output folder, else that is trusted.",
+    )
     as_json: Json = option(False, "Print one JSON object.")
 
 
@@ -41,22 +48,25 @@ class PlanOptions:
 def command(options: PlanOptions) -> None:
     """Show what `maskgen run` with the same options would make: shards, bytes, time, first keys.
 
-    Time and bytes come from running a few of the images.
-    """
-    from maskgen.pipelines.planning import check_apart, prepare
-    from maskgen.pipelines.resolve import resolve
+    Time and bytes come from running a few of the images. With --output the plan is written there, once for
+    all tasks: runs with the same options trust it and do not list the source again.
+
+    \b
+    maskgen plan --dataset jft --input /data/jft --output shards/
+    maskgen run  --dataset jft --input /data/jft --output shards/ --task auto
+    """  # noqa: D301 - click reads the \b
+    from maskgen.pipelines.planning import check_apart
 
     from ..shards.plan import shard_rows
 
-    output = str(options.config.given.get("output") or "")
     with tempfile.TemporaryDirectory() as scratch:
-        wanted = options.config.resolve(output=scratch)
-        if output:
-            check_apart(dataclasses.replace(wanted, output=output))
-        config = resolve(wanted)
-        plan = prepare(config)
-        keys = [image.sample.key for image in shard_rows(Path(scratch), 0)[:5]]
-        bytes_each, seconds_each = _probe(config, plan, Path(scratch))
+        wanted = options.config.resolve(defaults={"output": scratch})
+        is_kept = wanted.output != scratch
+        if is_kept:
+            check_apart(wanted)
+        with _planned(wanted, recheck=options.recheck) as (config, plan, folder):
+            keys = [image.sample.key for image in shard_rows(folder, 0)[:5]]
+            bytes_each, seconds_each = _probe(config, plan, folder)
     workers = config.options.workers or usable_cores()
     facts: dict[str, Any] = {
         "images": plan.images,
@@ -72,12 +82,29 @@ def command(options: PlanOptions) -> None:
         "fingerprint": plan.fingerprint,
         "notes": list(plan.notes),
     }
-    if output and not is_address(output):
-        facts["free_bytes"] = shutil.disk_usage(_existing(Path(output))).free
+    if is_kept:
+        facts["written"] = wanted.output
+    if is_kept and not is_address(wanted.output):
+        facts["free_bytes"] = shutil.disk_usage(wanted.output).free
     if options.as_json:
         click.echo(json.dumps(facts))
         return
     _print(facts)
+
+
+@contextlib.contextmanager
+def _planned(wanted: RunConfig, *, recheck: bool) -> Iterator[tuple[ResolvedConfig, Plan, Path]]:
+    """The run resolved, its plan, and the local folder that this lies in."""
+    from maskgen.pipelines.planning import prepare
+    from maskgen.pipelines.resolve import resolve
+
+    from ..shards.destination import open_destination
+
+    with open_destination(wanted.output) as destination:
+        config = resolve(dataclasses.replace(wanted, output=str(destination.folder)))
+        plan = prepare(config, recheck=recheck)
+        destination.claim(plan)
+        yield config, plan, destination.folder
 
 
 def _print(facts: dict[str, Any]) -> None:
@@ -92,6 +119,8 @@ def _print(facts: dict[str, Any]) -> None:
     click.echo(f"fingerprint {facts['fingerprint']}")
     for note in facts["notes"]:
         click.echo(f"note        {note}")
+    if "written" in facts:
+        click.echo(f"written     {facts['written']}: maskgen run with the same options makes its shards")
     if facts.get("free_bytes", facts["estimated_bytes"]) < facts["estimated_bytes"]:
         click.echo("maskgen: the disk is too small for this plan", err=True)
 
@@ -116,8 +145,3 @@ def _probe(config: ResolvedConfig, plan: Plan, folder: Path) -> tuple[float, flo
                 seconds += time.perf_counter() - started if count else 0.0  # the first one pays the imports
                 count += 1
     return total / max(1, count), seconds / max(1, count - 1)
-
-
-def _existing(path: Path) -> Path:
-    """The nearest folder above that exists."""
-    return path if path.exists() else _existing(path.resolve().parent)

@@ -30,6 +30,11 @@ class RunCommandOptions:
 
     config: ConfigOptions = nested(ConfigOptions)
     retry_failed: bool = option(False, "Make the shards that hold quarantined images again.", group="safety")
+    recheck: bool = option(
+        False,
+        "List the source again and compare it with the plan in the output folder, else that is trusted.",
+        group="safety",
+    )
     task: Annotated[tuple[int, int] | None, Spelling(metavar="i/N|auto", kind=Task())] = option(
         None,
         "Make only every N-th shard, from the i-th on; auto: as the Slurm array or the Indexed Job says.",
@@ -61,6 +66,7 @@ def command(options: RunCommandOptions) -> None:
         with ProgressBar() as bar:
             steering = RunOptions(
                 retry_failed=options.retry_failed,
+                recheck=options.recheck,
                 task=options.task or (0, 1),
                 report=lambda at: bar.show(at.done, at.planned, describe_progress(at)),
                 say=bar.say,

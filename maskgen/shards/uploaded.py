@@ -17,7 +17,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from ..errors import EnvironmentFault, ShardFault, UsageError
-from ..io.atomic import write_atomic
+from ..io.atomic import file_sha256, write_atomic
 from ..io.storage import uploads
 from ..io.storage.location import ObjectLocation, file_sizes, no_bucket
 from ..io.storage.nearby import copy_to
@@ -144,10 +144,18 @@ class UploadedFolder:
         whole = cls(location, folder)
         try:
             _pull_plan(location, folder)
+            whole._drop_other_table()
             whole._pull_records()
         except FileNotFoundError as error:
             raise no_bucket(location) from error
         return whole
+
+    def _drop_other_table(self) -> None:
+        """A rival may have sent his table between: one that is trusted is the head's own."""
+        path = self.folder / table_name(self.folder)
+        with contextlib.suppress(ShardFault):
+            if path.exists() and file_sha256(path) != read_plan(self.folder).table_sha256:
+                path.unlink()
 
     def _pull_records(self) -> bool:
         """Copy the records that are not here; returns whether any came, or is no longer there."""

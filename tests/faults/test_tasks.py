@@ -14,13 +14,17 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
-from conftest import MakeSet
+from conftest import SHARD_SIZE, MakeSet
 from photos import hashes
 
+from maskgen.config.run_config import make_config
 from maskgen.errors import EnvironmentFault
 from maskgen.io import owner
 from maskgen.io.owner import share_folder
+from maskgen.pipelines.planning import prepare
+from maskgen.pipelines.resolve import resolve
 from maskgen.shards import naming
+from maskgen.shards.plan import read_plan
 from maskgen.shards.record import read_records
 
 pytestmark = pytest.mark.faults
@@ -47,6 +51,17 @@ def test_a_failing_task_spares_the_plan_while_another_is_there(make_set: MakeSet
     with share_folder(output, output.mkdir):  # the other one, on its first shard
         fails_before_its_first_shard(output, make_set)
         assert {naming.PLAN, naming.PLAN_TABLE, naming.MANIFEST} <= {path.name for path in output.iterdir()}
+
+
+def test_a_failing_task_spares_a_plan_that_was_there_before(
+    make_set: MakeSet, tmp_path: Path, photos: Path
+) -> None:
+    """`maskgen plan` has listed the source once for all, perhaps for an hour."""
+    output = tmp_path / "shards"
+    values = {"dataset": "folder", "input": str(photos), "method": "box", "shard_size": SHARD_SIZE}
+    plan = prepare(resolve(make_config({**values, "output": str(output)})))
+    fails_before_its_first_shard(output, make_set)
+    assert read_plan(output) == plan
 
 
 def test_a_failing_task_that_is_alone_leaves_the_folder_free(make_set: MakeSet, tmp_path: Path) -> None:

@@ -11,9 +11,9 @@ import pytest
 from maskgen.config.run_config import make_config
 from maskgen.errors import SourceFault, UsageError
 from maskgen.io.atomic import PartialFile
+from maskgen.pipelines.dealing import write_rows
 from maskgen.pipelines.draft import Draft
 from maskgen.pipelines.keys import Keys, choose
-from maskgen.pipelines.planning import write_rows
 from maskgen.pipelines.resolve import resolve
 from maskgen.shards.plan import Plan, shard_rows
 from maskgen.shards.subset import Subset, draw_rank

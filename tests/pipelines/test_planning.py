@@ -3,135 +3,38 @@ from __future__ import annotations
 import dataclasses
 import hashlib
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 
+import pyarrow.parquet as pq
 import pytest
 
-from maskgen.config.run_config import make_config
-from maskgen.errors import SourceFault, UsageError
-from maskgen.io.atomic import PartialFile
+from maskgen.config.run_config import RunConfig, make_config
+from maskgen.errors import UsageError
+from maskgen.io.arrow import table_of
 from maskgen.methods.networks.known import KNOWN_NETWORKS
 from maskgen.methods.networks.student.method import FAST_WEIGHTS
 from maskgen.pipelines import planning
-from maskgen.pipelines.draft import Draft
-from maskgen.pipelines.planning import write_rows
 from maskgen.pipelines.resolve import resolve
-from maskgen.shards.plan import Plan, PlannedImage, read_plan, shard_rows
-from maskgen.types import ByteRef, Label, SourceItem
+from maskgen.shards.plan import Plan, read_plan, shard_rows, to_row
+from maskgen.shards.plan_table import ROWS
+from maskgen.types import ByteRef, Source, SourceItem
 
 VALUES = {"dataset": "folder", "method": "box"}
-
-
-@dataclass
-class Listed:
-    """A source from a list of (name, label, path)."""
-
-    rows: list[tuple[str, Label, str]]
-    names_are_keys: bool = False
-    passes: list[int] = field(default_factory=list)
-
-    def items(self) -> Iterator[SourceItem]:
-        self.passes.append(1)
-        for name, label, path in self.rows:
-            yield SourceItem(name, ByteRef(path, 0, 10), label, path)
-
-
-def planned(source: Listed, tmp_path: Path, **options: object) -> tuple[Plan, list[list[PlannedImage]]]:
-    config = resolve(make_config({**VALUES, "output": str(tmp_path), "shard_size": 3, **options}))
-    with Draft(tmp_path) as table, PartialFile(tmp_path / "plan.table") as file:
-        plan = write_rows(source, config, table)
-        table.copy_to(file)
-        file.publish()
-    return plan, [shard_rows(tmp_path, number) for number in range(len(plan.shards))]
-
-
-def test_images_are_dealt_in_order_with_contiguous_names(tmp_path: Path) -> None:
-    source = Listed([(f"n{i}", i, f"d/n{i}.jpg") for i in range(8)])
-    plan, rows = planned(source, tmp_path)
-    assert [shard[:2] for shard in plan.shards] == [
-        ("folder-train-000000", 3),
-        ("folder-train-000001", 3),
-        ("folder-train-000002", 2),
-    ]
-    assert [image.sample.key for shard in rows for image in shard] == [f"n{i}" for i in range(8)]
-    assert rows[2][1] == PlannedImage(rows[2][1].sample, ByteRef("d/n7.jpg", 0, 10))
-    assert (rows[2][1].sample.label, rows[2][1].sample.path) == (7, "d/n7.jpg")
-    assert (plan.images, plan.source_bytes, len(source.passes)) == (8, 80, 1)
-    assert "cls" in plan.members
-
-
-def test_colliding_names_are_repaired_and_stay_unique(tmp_path: Path) -> None:
-    rows = [
-        ("a b", None, "a b.jpg"),
-        ("a_b", None, "a_b.jpg"),
-        ("c", None, "c.jpg"),
-        ("a.b", None, "a.b.jpg"),
-    ]
-    source = Listed(rows)
-    plan, shards = planned(source, tmp_path)
-    keys = [image.sample.key for shard in shards for image in shard]
-    assert keys[0] == "a_b"
-    assert keys[2] == "c"
-    assert len(set(keys)) == 4
-    assert all(key.startswith("a_b_") for key in (keys[1], keys[3]))
-    assert [image.sample.path for shard in shards for image in shard] == [row[2] for row in rows]
-    assert len(source.passes) == 2
-    assert "cls" not in plan.members
-
-
-def test_existing_keys_are_never_renamed(tmp_path: Path) -> None:
-    source = Listed([("k", None, "one.tar/k.jpg"), ("k", None, "two.tar/k.jpg")], names_are_keys=True)
-    with pytest.raises(SourceFault, match=r"one\.tar/k\.jpg and two\.tar/k\.jpg"):
-        planned(source, tmp_path)
-
-
-def test_the_same_path_twice_is_an_error_with_both(tmp_path: Path) -> None:
-    with pytest.raises(SourceFault, match=r"x\.jpg and x\.jpg"):
-        planned(Listed([("k", None, "x.jpg")] * 3), tmp_path)
-
-
-def test_the_identity_follows_names_labels_places_and_sizes(tmp_path: Path) -> None:
-    base = [("a", 1, "a.jpg"), ("b", 2, "b.jpg")]
-    prints = set()
-    for rows in (
-        base,
-        base[::-1],
-        [("a", 1, "a.jpg"), ("b", 3, "b.jpg")],
-        [("a", 1, "a.jpg"), ("b", 2, "c.jpg")],
-        base[:1],
-    ):
-        prints.add(planned(Listed(rows), tmp_path)[0].fingerprint)
-    assert len(prints) == 5
-    assert planned(Listed(base), tmp_path)[0].fingerprint in prints
-
-
-def test_limit_takes_the_first(tmp_path: Path) -> None:
-    _, shards = planned(Listed([(f"n{i}", None, f"n{i}") for i in range(9)]), tmp_path, limit=4)
-    assert [image.sample.key for shard in shards for image in shard] == ["n0", "n1", "n2", "n3"]
-
-
-def test_an_empty_source_is_an_error(tmp_path: Path) -> None:
-    with pytest.raises(SourceFault, match="no image"):
-        planned(Listed([]), tmp_path)
-
-
-def test_labels_of_several_kinds_survive_the_table(tmp_path: Path) -> None:
-    _, shards = planned(Listed([("a", 5, "a"), ("b", (1, 7), "b"), ("c", (), "c")]), tmp_path)
-    assert [image.sample.label for image in shards[0]] == [5, (1, 7), ()]
 
 
 def test_nothing_is_made_while_the_source_is_listed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Who is refused by then has no folder to take away under another run."""
     seen: list[list[Path]] = []
 
-    class Watched(Listed):
+    class Watched:
+        names_are_keys = False
+
         def items(self) -> Iterator[SourceItem]:
             seen.append(list(tmp_path.iterdir()))
-            return super().items()
+            yield SourceItem("k", ByteRef("k.jpg", 0, 10), None, "k.jpg")
 
-    rows = [("k", None, "k.jpg")]
-    monkeypatch.setattr(planning, "open_source", lambda _: Watched(rows))
+    monkeypatch.setattr(planning, "open_source", lambda _: Watched())
     output = tmp_path / "new" / "shards"
     plan = planning.prepare(resolve(make_config({**VALUES, "output": str(output)})))
     assert seen == [[]]
@@ -143,9 +46,9 @@ def test_another_plan_is_told_by_what_made_it_another(tmp_path: Path) -> None:
     for name in ("a.jpg", "cats/b.jpg"):
         (tmp_path / "photos" / name).write_bytes(b"1234")
 
-    def refused(**options: object) -> list[str]:
+    def refused(*, recheck: bool = False, **options: object) -> list[str]:
         with pytest.raises(UsageError) as caught:
-            planning.prepare(resolve(make_config({**given, **options})))
+            planning.prepare(resolve(make_config({**given, **options})), recheck=recheck)
         return [line.strip() for line in caught.value.what.split("\n")[1:]]
 
     given = {**VALUES, "input": str(tmp_path / "photos"), "output": str(tmp_path / "out")}
@@ -159,7 +62,7 @@ def test_another_plan_is_told_by_what_made_it_another(tmp_path: Path) -> None:
         "images: 2 -> 1",
     ]
     (tmp_path / "photos" / "a.jpg").unlink()
-    (line,) = refused()
+    (line,) = refused(recheck=True)
     assert line.startswith("source: 2 images -> 1 image, first difference in shard folder-train-000000")
 
 
@@ -194,3 +97,108 @@ def test_a_corrected_license_does_not_stop_a_run(tmp_path: Path, monkeypatch: py
     other.write_bytes(FAST_WEIGHTS.read_bytes() + b" ")
     with pytest.raises(UsageError, match="weights_sha256: "):
         planning.prepare(resolve(make_config({**given, "weights": str(other)})))
+
+
+@dataclass
+class Folder:
+    """A source folder and an output folder; how often the source was listed."""
+
+    root: Path
+    listed: int = 0
+
+    @property
+    def output(self) -> Path:
+        return self.root / "out"
+
+    def photo(self, name: str) -> None:
+        (self.root / "photos").mkdir(exist_ok=True)
+        (self.root / "photos" / name).write_bytes(b"1234")
+
+    def prepare(self, *, recheck: bool = False, **options: object) -> Plan:
+        given = {**VALUES, "input": str(self.root / "photos"), "output": str(self.output), **options}
+        return planning.prepare(resolve(make_config(given)), recheck=recheck)
+
+
+@pytest.fixture
+def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Folder:
+    made = Folder(tmp_path)
+    list_it = planning.open_source
+
+    def count(config: RunConfig) -> Source:
+        made.listed += 1
+        return list_it(config)
+
+    monkeypatch.setattr(planning, "open_source", count)
+    for name in ("a.jpg", "b.jpg"):
+        made.photo(name)
+    return made
+
+
+def test_a_plan_in_the_folder_is_trusted_until_it_is_to_be_checked(folder: Folder) -> None:
+    plan = folder.prepare()
+    before = {path.name: path.read_bytes() for path in folder.output.glob("plan.*")}
+    folder.photo("c.jpg")
+    assert (folder.prepare(), folder.listed) == (plan, 1)
+    with pytest.raises(UsageError, match="2 images -> 3 images"):
+        folder.prepare(recheck=True)
+    (folder.root / "photos" / "c.jpg").unlink()
+    assert (folder.prepare(recheck=True), folder.listed) == (plan, 3)
+    assert {path.name: path.read_bytes() for path in folder.output.glob("plan.*")} == before
+
+
+@pytest.mark.parametrize(("name", "left"), [("plan.table", -9), ("plan.table", 0), ("plan.json", None)])
+def test_a_plan_that_is_damaged_is_made_again(name: str, left: int | None, folder: Folder) -> None:
+    plan = folder.prepare()
+    path = folder.output / name
+    data = path.read_bytes()
+    path.unlink()
+    if left is not None:
+        path.write_bytes(data[:left])
+    assert (folder.prepare(), folder.listed) == (plan, 2)
+    assert path.read_bytes() == data
+
+
+def test_the_plan_of_an_older_run_is_trusted_with_its_table(folder: Folder) -> None:
+    """It was one Parquet file; a run that lists the source again leaves the new one in its place."""
+    plan = folder.prepare()
+    table = folder.output / "plan.table"
+    rows = [to_row(image) for image in shard_rows(folder.output, 0)]
+    data = table.read_bytes()
+    table.unlink()
+    pq.write_table(table_of(rows, ROWS), folder.output / "plan.parquet")
+    assert (folder.prepare(), folder.listed) == (plan, 1)
+    assert not table.exists()
+    assert (folder.prepare(recheck=True), folder.listed) == (plan, 2)
+    assert table.read_bytes() == data
+    assert not (folder.output / "plan.parquet").exists()
+
+
+def test_other_settings_of_a_large_plan_are_refused_without_listing(
+    folder: Folder, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder.prepare()
+    monkeypatch.setattr(planning, "_MOST_EXPLAINED", 1)
+    with pytest.raises(UsageError, match="shard_size: 1000 -> 7"):
+        folder.prepare(shard_size=7)
+    assert folder.listed == 1
+
+
+def test_a_plan_that_is_taken_away_meanwhile_is_made_again(folder: Folder) -> None:
+    """By another run, which failed and had made nothing."""
+    plan = folder.prepare()
+    config = resolve(
+        make_config({**VALUES, "input": str(folder.root / "photos"), "output": str(folder.output)})
+    )
+    with planning.planned(config) as run:
+        assert run.is_trusted
+        (folder.output / "plan.json").unlink()
+        assert run.settle() == plan
+    assert (read_plan(folder.output), folder.listed) == (plan, 2)
+
+
+def test_a_refused_plan_leaves_no_folder_behind(folder: Folder) -> None:
+    folder.output.mkdir()
+    (folder.output / "folder-train-000000.tar").write_bytes(b"of somebody")
+    with pytest.raises(UsageError, match="no plan"):
+        folder.prepare()
+    assert [path.name for path in folder.output.iterdir()] == ["folder-train-000000.tar"]

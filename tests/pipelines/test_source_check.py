@@ -20,7 +20,7 @@ from maskgen.pipelines.planning import prepare
 from maskgen.pipelines.resolve import resolve
 from maskgen.pipelines.shard.make import ShardJob, ShardResult, make_shard
 from maskgen.pipelines.shard.stages import Stages
-from maskgen.pipelines.source_check import check_source, name_some, note_touched
+from maskgen.pipelines.source_check import check_source, check_there, name_some, note_touched
 from maskgen.processes.watch import IDLE, Watch
 from maskgen.shards import manifest, naming
 from maskgen.shards.commit import withdraw
@@ -208,3 +208,12 @@ def test_the_final_files_are_those_of_a_run_that_was_never_withdrawn(made: Made)
     made.make(2)
     assert {path: path.read_bytes() for path in made.shards.rglob("*") if path.is_file()} == before
     assert json.loads((made.shards / naming.MANIFEST).read_text())["complete"] is True
+
+
+def test_a_source_of_which_nothing_is_there_is_refused(made: Made, tmp_path: Path) -> None:
+    check_there(made.photos, made.shards, [0, 1, 2])
+    check_there(tmp_path, made.shards, [])
+    (made.photos / "a").rename(tmp_path / "a")
+    check_there(made.photos, made.shards, [0, 2])  # shard 2 begins in b
+    with pytest.raises(UsageError, match="none of 1 planned file"):
+        check_there(made.photos, made.shards, [0])
