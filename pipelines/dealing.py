@@ -2,41 +2,240 @@
 
 from __future__ import annotations
 
-import itertools
+import json
+from bisect import bisect_left, bisect_right
 from collections.abc import Iterator
-from pathlib import Path
-from typing import Any
+from dataclasses import dataclass
+from functools import partial
+from typing import Any, NamedTuple
+
+import numpy as np
+import pyarrow as pa
+from numpy.typing import NDArray
 
 from maskgen.config.counted import counted
 from maskgen.config.fingerprint import digest
 from maskgen.config.run_config import RunConfig
-from maskgen.errors import SourceFault
+from maskgen.errors import EnvironmentFault, ImageFault, SourceFault
+from maskgen.io.arrow import array_of, integers_of, to_integers
+from maskgen.processes.cores import usable_cores
+from maskgen.processes.supervisor import map_in_order
 from maskgen.shards import naming
-from maskgen.shards.plan import Plan, PlannedImage, PlannedShard, rows_digest, to_row
-from maskgen.shards.plan_table import PART_SHARDS, TableWriter, render_part
-from maskgen.shards.sample import SampleId
+from maskgen.shards.plan import Plan, PlannedShard, rows_digest
+from maskgen.shards.plan_table import PART_SHARDS, ROWS, TableWriter, render_part
 from maskgen.shards.subset import Subset
-from maskgen.types import Source, SourceItem
+from maskgen.types import Label, Source
 
 from .draft import Draft
-from .keys import Keys, Taken, choose
+from .keys import Repeats, Taken, choose, find_repeated, lie_in
+from .listed import Listed, list_source, parse_rows
 from .resolve import ResolvedConfig
 
 _MAX_NOTES = 100
+_ALONE = 200_000
+"""Images up to which this process deals them out by itself: in a few seconds."""
+_LONGEST_S = 86_400.0
+
+
+class _Deal(NamedTuple):
+    """A part of the table to be made.
+
+    Args:
+        pieces: of the listing, each with the number of its first image.
+        numbers: (n,) int64, of the images of the part.
+        keys: of those whose own key another has.
+    """
+
+    pieces: list[tuple[int, bytes]]
+    numbers: NDArray[np.int64]
+    keys: dict[int, str]
+
+
+class _Dealt(NamedTuple):
+    """A part of the table, and what the plan says of its images."""
+
+    part: bytes
+    shards: list[tuple[int, str]]
+    source_bytes: int
+    classes: set[int]
+    lossless: int
+
+
+@dataclass
+class _Totals:
+    """What the plan says of all images."""
+
+    images: int = 0
+    source_bytes: int = 0
+    lossless: int = 0
+
+    def add(self, dealt: _Dealt) -> None:
+        """Count a part."""
+        self.images += sum(images for images, _ in dealt.shards)
+        self.source_bytes += dealt.source_bytes
+        self.lossless += dealt.lossless
 
 
 def write_rows(source: Source, config: ResolvedConfig, table: Draft) -> Plan:
-    """Deal the source into shards, write their rows, one row group each, and return the plan's head."""
-    subset = _subset_of(config.options)
-    first = Keys(source.names_are_keys)
-    taken, keys = choose(source, subset, first, config.options.input or None) if subset else (None, first)
-    while True:
-        table.restart()
-        plan = _one_pass(source, config, taken, keys, table)
-        again = keys.again()
-        if again is None:
-            return plan
-        keys = again
+    """List a source, deal its images into shards, write their rows and return the plan's head.
+
+    Args:
+        source: is listed once.
+        config: of the run.
+        table: empty.
+
+    Raises:
+        SourceFault: the source cannot be listed, holds no image, or several with one key.
+        EnvironmentFault: the disk is full, broken or read-only.
+    """
+    options, workers = config.options, config.options.workers or usable_cores()
+    with Listed(table.folder) as listed:
+        has_more = list_source(source, listed, workers, options.limit)
+        keys = _own_keys(listed, fixed=source.names_are_keys)
+        subset = _subset_of(options)
+        taken = choose(_named(listed, keys), subset, options.input or None) if subset else None
+        shards, totals, classes = list[PlannedShard](), _Totals(), set[int]()
+        writer = TableWriter(table)
+        for dealt in _deal(listed, taken, keys, options.shard_size, workers):
+            writer.append(dealt.part)
+            totals.add(dealt)
+            classes |= dealt.classes
+            for images, of_rows in dealt.shards:
+                name = naming.shard_name(options.dataset, options.split, len(shards))
+                shards.append(PlannedShard(name, images, of_rows))
+        writer.end()
+    limited = [_limit_note(totals.images, len(classes))] if has_more else []
+    notes = [*limited, *([taken.note] if taken else []), *getattr(source, "notes", ())]
+    if not shards:
+        raise SourceFault(
+            "the source holds no image",
+            where=options.input,
+            cause="; ".join(notes) or "an empty folder, or another layout",
+            remedy="check --input and --dataset: docs/how-to/sources.md has the layout of each kind",
+        )
+    lossless, members = _members(options, totals, has_classes=bool(classes))
+    facts = config.identity(digest([list(shard) for shard in shards]))
+    head = tuple([*lossless, *notes][:_MAX_NOTES])
+    return Plan(facts, members, totals.images, totals.source_bytes, tuple(shards), head, table.sha256)
+
+
+def _own_keys(listed: Listed, *, fixed: bool) -> dict[int, str]:
+    """The keys of the images that cannot have the one that they were listed with."""
+    repeated = find_repeated(listed.hashes, listed.images)
+    if not len(repeated):
+        return {}
+    repeats, keys = Repeats(fixed), dict[int, str]()
+    hashes, first = listed.hashes(), 0
+    for part in hashes:
+        numbers = first + np.flatnonzero(lie_in(part, repeated))
+        for number, row in zip(numbers.tolist(), _rows(listed, numbers), strict=True):
+            key = repeats.settle(row["key"], row["path"])
+            if key != row["key"]:
+                keys[number] = key
+        first += len(part)
+    repeats.check(listed.hashes)
+    return keys
+
+
+def _rows(listed: Listed, numbers: NDArray[np.int64]) -> Iterator[dict[str, Any]]:
+    """The rows of some images, as they were listed."""
+    if len(numbers):
+        for first, data in listed.pieces(int(numbers[0]), int(numbers[-1])):
+            rows = parse_rows(data)
+            inside = numbers[(numbers >= first) & (numbers < first + rows.num_rows)] - first
+            yield from rows.take(integers_of(inside)).to_pylist()
+
+
+def _named(listed: Listed, keys: dict[int, str]) -> Iterator[tuple[str, Label, str]]:
+    """Key, label and path of every image."""
+    for first, data in listed.pieces(0, listed.images):
+        rows = parse_rows(data)
+        columns = (rows[name].to_pylist() for name in ("key", "label", "path"))
+        for number, (key, label, path) in enumerate(zip(*columns, strict=True), first):
+            yield keys.get(number, key), _label(label), path
+
+
+def _label(text: str) -> Label:
+    raw = json.loads(text)
+    return tuple(raw) if isinstance(raw, list) else raw
+
+
+def _deal(
+    listed: Listed, taken: Taken | None, keys: dict[int, str], shard_size: int, workers: int
+) -> Iterator[_Dealt]:
+    """The parts of the table in their order."""
+    total = listed.images if taken is None else len(taken.numbers)
+    deals = _deals(listed, taken, keys, total, shard_size * PART_SHARDS)
+    make = partial(_make_part, shard_size)
+    if total <= _ALONE or workers < 2:
+        yield from map(make, deals)
+        return
+    for answer in map_in_order(make, deals, workers, _LONGEST_S):
+        if isinstance(answer, ImageFault):
+            raise EnvironmentFault(
+                f"a part of the plan could not be made ({answer})",
+                cause="too little memory for this many workers",
+                remedy="run again with fewer --workers",
+            )
+        yield answer
+
+
+def _deals(
+    listed: Listed, taken: Taken | None, keys: dict[int, str], total: int, size: int
+) -> Iterator[_Deal]:
+    repaired = list(keys)  # in the source's order
+    for start in range(0, total, size):
+        end = min(total, start + size)
+        numbers = np.arange(start, end) if taken is None else taken.numbers[start:end]
+        low, high = int(numbers[0]), int(numbers[-1])
+        inside = repaired[bisect_left(repaired, low) : bisect_right(repaired, high)]
+        own = {number: keys[number] for number in inside}
+        yield _Deal(list(listed.pieces(low, high)), numbers, own)
+
+
+def _make_part(shard_size: int, deal: _Deal) -> _Dealt:
+    rows = _chosen_rows(deal)
+    labels = {json.loads(text) for text in set(rows["label"].to_pylist()) if text[0] not in "[n"}
+    ends = (f".{path.rpartition('.')[2].lower()}" for path in rows["path"].to_pylist())
+    lossless = sum(end in naming.LOSSLESS_FILES for end in ends)
+    shards = [rows.slice(start, shard_size) for start in range(0, rows.num_rows, shard_size)]
+    facts = [(shard.num_rows, rows_digest(shard.to_pylist())) for shard in shards]
+    return _Dealt(render_part(shards), facts, int(to_integers(rows["size"], 0).sum()), labels, lossless)
+
+
+def _chosen_rows(deal: _Deal) -> pa.Table:
+    """The rows of a part in one piece of memory, with keys of their own."""
+    parts = []
+    for first, data in deal.pieces:
+        rows = parse_rows(data)
+        inside = deal.numbers[(deal.numbers >= first) & (deal.numbers < first + rows.num_rows)] - first
+        parts.append(rows.take(integers_of(inside)))
+    rows = pa.concat_tables(parts).combine_chunks()
+    if not deal.keys:
+        return rows
+    keys = [deal.keys.get(*pair) for pair in zip(deal.numbers.tolist(), rows["key"].to_pylist(), strict=True)]
+    return rows.set_column(0, ROWS.field(0), array_of(keys, pa.string()))
+
+
+def _members(options: RunConfig, totals: _Totals, *, has_classes: bool) -> tuple[list[str], tuple[str, ...]]:
+    """What is said of lossless photos, and the members of each sample."""
+    note = ""
+    chosen = totals.lossless == totals.images and _chooses_format(options)
+    if chosen:
+        note = "photos are stored as PNGs: every file is lossless (--photo-format jpg stores JPEGs)"
+    elif totals.lossless and _chooses_format(options):
+        note = (
+            f"{totals.lossless} of {totals.images} photos are of lossless files and are stored as JPEGs of "
+            f"quality {options.jpeg_quality} beside the others (--photo-format png keeps the pixels of all)"
+        )
+    members = naming.members(
+        photo=options.layout == "full",
+        lossless=chosen or options.photo_format == naming.LOSSLESS_PHOTO,
+        background=options.background != "none",
+        classes=has_classes,
+        lean=options.members == "lean",
+    )
+    return [note] if note else [], members
 
 
 def _subset_of(options: RunConfig) -> Subset:
@@ -47,60 +246,6 @@ def _subset_of(options: RunConfig) -> Subset:
         alpha=options.pareto_alpha,
         keys=options.keys or None,
     )
-
-
-def _one_pass(source: Source, config: ResolvedConfig, taken: Taken | None, keys: Keys, table: Draft) -> Plan:
-    options = config.options
-    shards: list[PlannedShard] = []
-    source_bytes, classes, lossless = 0, set[int](), 0
-    items = source.items()
-    writer, part = TableWriter(table), list[list[dict[str, Any]]]()
-    for number, images in enumerate(_batches(items, options, taken, keys)):
-        part.append([to_row(image) for image in images])
-        name = naming.shard_name(options.dataset, options.split, number)
-        shards.append(PlannedShard(name, len(images), rows_digest(part[-1])))
-        source_bytes += sum(image.ref.size for image in images)
-        classes |= {image.sample.label for image in images if isinstance(image.sample.label, int)}
-        lossless += sum(_is_lossless(image.sample.path) for image in images)
-        if len(part) == PART_SHARDS:
-            writer.append(render_part(part))
-            part = []
-    if part:
-        writer.append(render_part(part))
-    writer.end()
-    total = sum(shard.images for shard in shards)
-    limited = [_limit_note(total, len(classes))] if options.limit and next(items, None) else []
-    notes = [*limited, *([taken.note] if taken else []), *getattr(source, "notes", ())]
-    if not shards:
-        raise SourceFault(
-            "the source holds no image",
-            where=options.input,
-            cause="; ".join(notes) or "an empty folder, or another layout",
-            remedy="check --input and --dataset: docs/how-to/sources.md has the layout of each kind",
-        )
-    chosen = lossless == total and _chooses_format(options)
-    if chosen:
-        notes.insert(0, "photos are stored as PNGs: every file is lossless (--photo-format jpg stores JPEGs)")
-    elif lossless and _chooses_format(options):
-        notes.insert(
-            0,
-            f"{lossless} of {total} photos are of lossless files and are stored as JPEGs of quality "
-            f"{options.jpeg_quality} beside the others (--photo-format png keeps the pixels of all)",
-        )
-    members = naming.members(
-        photo=options.layout == "full",
-        lossless=chosen or options.photo_format == naming.LOSSLESS_PHOTO,
-        background=options.background != "none",
-        classes=bool(classes),
-        lean=options.members == "lean",
-    )
-    facts = config.identity(digest([list(shard) for shard in shards]))
-    head = tuple(notes[:_MAX_NOTES])
-    return Plan(facts, members, total, source_bytes, tuple(shards), head, table.sha256)
-
-
-def _is_lossless(path: str) -> bool:
-    return Path(path).suffix.lower() in naming.LOSSLESS_FILES
 
 
 def _chooses_format(options: RunConfig) -> bool:
@@ -114,14 +259,3 @@ def _limit_note(total: int, classes: int) -> str:
         f"--limit took the first {counted(total, 'image')} in the source's order only{of_classes}; "
         f"--sample {total} draws from all of it"
     )
-
-
-def _batches(
-    items: Iterator[SourceItem], options: RunConfig, taken: Taken | None, keys: Keys
-) -> Iterator[list[PlannedImage]]:
-    if options.limit:
-        items = itertools.islice(items, options.limit)
-    every = ((keys.key(item), item) for item in items)
-    named = every if taken is None else taken.of(every)
-    while batch := list(itertools.islice(named, options.shard_size)):
-        yield [PlannedImage(SampleId(key, item.label, item.path), item.ref) for key, item in batch]

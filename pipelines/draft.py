@@ -22,13 +22,13 @@ class Draft:
         folder: an existing one on that disk.
 
     Raises:
-        EnvironmentFault: here and in `write` and `restart`: the disk is full, broken or read-only.
+        EnvironmentFault: here and in `write`: the disk is full, broken or read-only.
     """
 
     closed = False  # with flush, close and tell: what pyarrow asks of a file
 
     def __init__(self, folder: Path) -> None:
-        self._folder = folder
+        self.folder = folder
         self._size = 0
         with disk_errors(folder):
             self._file = tempfile.TemporaryFile(buffering=0, dir=folder)  # noqa: SIM115 - closed by leaving
@@ -45,7 +45,7 @@ class Draft:
         """Append all of `data`."""
         view = memoryview(data)
         self._size += len(view)
-        with disk_errors(self._folder, len(view)):
+        with disk_errors(self.folder, len(view)):
             while view:
                 view = view[self._file.write(view) :]
 
@@ -59,12 +59,10 @@ class Draft:
         """Bytes written so far."""
         return self._size
 
-    def restart(self) -> None:
-        """Drop what has been written."""
-        self._size = 0
-        with disk_errors(self._folder):
-            self._file.seek(0)
-            self._file.truncate()
+    def read_at(self, offset: int, size: int) -> bytes:
+        """Some of what has been written."""
+        with disk_errors(self.folder):
+            return os.pread(self._file.fileno(), size, offset)
 
     @property
     def sha256(self) -> str:

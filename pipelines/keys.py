@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from array import array
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -13,36 +12,61 @@ from numpy.typing import NDArray
 from maskgen.errors import SourceFault
 from maskgen.shards import naming
 from maskgen.shards.subset import Subset, SubsetDraw
-from maskgen.types import Source, SourceItem
+from maskgen.types import Label
+
+Hashes = Callable[[], Iterable[NDArray[np.uint64]]]
+"""All images' hashes in their order, some at a time."""
+_AT_ONCE = 1 << 25
+"""Hashes that are compared in memory together: 256 MB."""
+
+
+def hash64(key: str) -> int:
+    """64 bits of a key's BLAKE2b."""
+    return int.from_bytes(hashlib.blake2b(key.encode(), digest_size=8).digest(), "little")
+
+
+def find_repeated(hashes: Hashes, images: int) -> NDArray[np.uint64]:
+    """The hashes that more than one image has, sorted.
+
+    They are compared in as many rounds as keep the memory at half a gigabyte, each over those that begin with
+    the same bits.
+    """
+    bits = max(0, (images // _AT_ONCE).bit_length())
+    found = [np.empty(0, np.uint64)]
+    for start in range(1 << bits):
+        parts = [part if not bits else part[part >> np.uint64(64 - bits) == start] for part in hashes()]
+        values = np.concatenate(parts) if parts else found[0]
+        values.sort()
+        found.append(np.unique(values[1:][values[1:] == values[:-1]]))
+    return np.concatenate(found)
+
+
+def lie_in(values: NDArray[np.uint64], known: NDArray[np.uint64]) -> NDArray[np.bool_]:
+    """(N,) bool: which of N values are among the sorted known ones."""
+    if not len(known):
+        return np.zeros(len(values), np.bool_)
+    places = np.minimum(np.searchsorted(known, values), len(known) - 1)
+    return np.asarray(known[places] == values)
 
 
 @dataclass
-class Keys:
-    """Keys made unique: 8 bytes of memory per image, and only the repeated ones in full.
+class Repeats:
+    """Images whose key others have too, told in their order: the first keeps it.
 
     Args:
-        fixed: whether a repeated name is an error.
-        repeated: hashes of the keys that a pass before found repeated.
+        fixed: whether a repeated key is an error.
     """
 
     fixed: bool
-    repeated: frozenset[int] = frozenset()
-    _hashes: array[int] = field(default_factory=lambda: array("Q"))
     _taken: dict[str, str] = field(default_factory=dict)
+    _repaired: set[str] = field(default_factory=set)
 
-    def key(self, item: SourceItem) -> str:
-        """The key of the next image.
+    def settle(self, key: str, path: str) -> str:
+        """The key of the next such image.
 
         Raises:
-            SourceFault: another image has it, and it cannot be repaired.
+            SourceFault: it cannot be repaired.
         """
-        key = naming.safe_key(item.name)
-        if _hash64(key) in self.repeated:
-            key = self._settle(key, item.path)
-        self._hashes.append(_hash64(key))
-        return key
-
-    def _settle(self, key: str, path: str) -> str:
         if key not in self._taken:
             self._taken[key] = path
             return key
@@ -55,23 +79,22 @@ class Keys:
                 remedy="rename one of them",
             )
         self._taken[other] = path
+        self._repaired.add(other)
         return other
 
-    def again(self) -> Keys | None:
-        """What a second pass must know, or None when all keys are unique already."""
-        values = np.sort(np.frombuffer(self._hashes, np.uint64)) if self._hashes else np.empty(0, np.uint64)
-        repeated = frozenset(values[1:][values[1:] == values[:-1]].tolist())
-        if repeated and self.repeated:
+    def check(self, hashes: Hashes) -> None:
+        """Make sure that no image had a repaired key before.
+
+        Raises:
+            SourceFault: one had.
+        """
+        repaired = np.sort(np.array([hash64(key) for key in self._repaired], np.uint64))
+        if any(lie_in(part, repaired).any() for part in hashes()):
             raise SourceFault(
                 "keys stay equal after repair",
                 cause="the source lists an image twice",
                 remedy="remove the second entry, or rename it",
             )
-        return Keys(self.fixed, repeated) if repeated else None
-
-
-def _hash64(key: str) -> int:
-    return int.from_bytes(hashlib.blake2b(key.encode(), digest_size=8).digest(), "little")
 
 
 @dataclass(frozen=True)
@@ -79,51 +102,28 @@ class Taken:
     """The images of a source that a run takes.
 
     Args:
-        mask: (N,) bool, for each image in the source's order.
+        numbers: (n,) int64, of the images in the source's order.
         note: how they were chosen.
     """
 
-    mask: NDArray[np.bool_]
+    numbers: NDArray[np.int64]
     note: str
 
-    def of(self, named: Iterable[tuple[str, SourceItem]]) -> Iterator[tuple[str, SourceItem]]:
-        """Those of all images, each with its key, that are taken.
 
-        Raises:
-            SourceFault: there are more or fewer images than before.
-        """
-        count = 0
-        for count, one in enumerate(named, 1):
-            if count <= len(self.mask) and self.mask[count - 1]:
-                yield one
-        if count != len(self.mask):
-            raise SourceFault(
-                f"the source had {len(self.mask)} images, and then {count}",
-                cause="it was changed while it was listed",
-                remedy="run again when it stays as it is",
-            )
-
-
-def choose(source: Source, subset: Subset, keys: Keys, root: str | None = None) -> tuple[Taken, Keys]:
-    """Which images belong to a subset, and what the pass that writes them must know of their keys.
+def choose(images: Iterator[tuple[str, Label, str]], subset: Subset, root: str | None = None) -> Taken:
+    """Which images belong to a subset.
 
     Every image has the key that it would have in a run of the whole source.
 
     Args:
-        source: is listed once, or twice where keys repeat.
-        subset: of its images.
-        keys: unused yet.
+        images: key, label and path of each.
+        subset: of them.
         root: the source's folder.
 
     Raises:
         UsageError: the subset asks for keys, labels or more images than the source has.
     """
-    while True:
-        draw = SubsetDraw(subset, root)
-        for item in source.items():
-            draw.add(keys.key(item), item.label, item.path)
-        again = keys.again()
-        if again is None:
-            mask = draw.chosen()
-            return Taken(mask, draw.note), Keys(keys.fixed, keys.repeated)
-        keys = again
+    draw = SubsetDraw(subset, root)
+    for key, label, path in images:
+        draw.add(key, label, path)
+    return Taken(np.flatnonzero(draw.chosen()), draw.note)

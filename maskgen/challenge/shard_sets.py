@@ -8,8 +8,6 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-import pyarrow.parquet as pq
-
 from maskgen.loaders import Dataset
 from maskgen.pipelines.resolve import library_versions
 
@@ -21,7 +19,8 @@ from ..io.atomic import file_sha256, make_folder, sweep_partials, write_atomic
 from ..shards import manifest, naming
 from ..shards.commit import ShardWriter
 from ..shards.kept import drop
-from ..shards.plan import ROWS, Plan, PlannedImage, PlannedShard, rows_digest, to_row
+from ..shards.plan import Plan, PlannedImage, PlannedShard, rows_digest, to_row
+from ..shards.plan_table import ROWS, write_table
 from ..shards.sample import Encoded, SampleId, StoredPhoto, encode_sample, store_mask
 from ..types import RGB, ByteRef, HardMask
 from .settings import Settings
@@ -97,13 +96,13 @@ def open_set(
     folder = output / FOLDER / variant
     make_folder(folder / naming.RECORDS)
     _sweep(folder)
-    shards, sink = [], io.BytesIO()
-    with pq.ParquetWriter(sink, ROWS, compression="zstd") as table:
-        for number, samples in enumerate(parts):
-            rows = [to_row(PlannedImage(sample, ByteRef(sample.path, 0, 0))) for sample in samples]
-            table.write_table(table_of(rows, ROWS), row_group_size=len(rows))
-            name = naming.shard_name(variant, config.split, number)
-            shards.append(PlannedShard(name, len(rows), rows_digest(rows)))
+    shards, tables, sink = [], [], io.BytesIO()
+    for number, samples in enumerate(parts):
+        rows = [to_row(PlannedImage(sample, ByteRef(sample.path, 0, 0))) for sample in samples]
+        tables.append(table_of(rows, ROWS))
+        name = naming.shard_name(variant, config.split, number)
+        shards.append(PlannedShard(name, len(rows), rows_digest(rows)))
+    write_table(sink, tables)
     write_atomic(folder / naming.PLAN_TABLE, sink.getvalue())
     identity = {
         "format": naming.FORMAT_VERSION,

@@ -7,15 +7,19 @@ except where they lead in a circle.
 
 from __future__ import annotations
 
+import itertools
 import os
 import stat
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
 from ..errors import SourceFault
 from .storage.listing import list_objects, walk_objects
 from .storage.location import Location, ObjectLocation
+
+_LEVELS = 3
+_RUN = 20_000
 
 
 class Entry(NamedTuple):
@@ -98,9 +102,86 @@ def walk_folder(root: Location) -> Iterator[Entry]:
     if isinstance(root, ObjectLocation):
         yield from _walk_objects(root)
         return
-    stack = [("", os.path.realpath(root), iter(entries(root)))]
+    yield from walk_branch(root, Branch("", (os.path.realpath(root),), tuple(entries(root))))
+
+
+class Branch(NamedTuple):
+    """A part of the walk of a folder.
+
+    Args:
+        above: path from the root of the folder that its entries lie in, with a slash at its end; empty for
+            the root.
+        walked: real paths of the folders from the root to that one.
+        entries: of that folder, those that are walked.
+    """
+
+    above: str
+    walked: tuple[str, ...]
+    entries: tuple[Entry, ...]
+
+
+def branches(root: Path, least: int) -> list[Branch]:
+    """The walk of a folder in parts, each of which can be walked by itself.
+
+    Args:
+        root: a local folder.
+        least: the first levels of folders are listed until there are so many parts.
+
+    Raises:
+        SourceFault: a folder cannot be read.
+
+    Example:
+        >>> import tempfile
+        >>> from pathlib import Path
+        >>> from maskgen.io.folders import branches, walk_branch
+        >>> root = Path(tempfile.mkdtemp())
+        >>> for name in ("cats", "dogs"):
+        ...     (root / name).mkdir()
+        ...     _ = (root / name / "a.txt").write_text("mew")
+        >>> [[entry.name for entry in walk_branch(root, one)] for one in branches(root, 2)]
+        [['cats/a.txt'], ['dogs/a.txt']]
+    """
+    found = _split(Branch("", (os.path.realpath(root),), tuple(entries(root))))
+    for _ in range(_LEVELS):
+        if len(found) >= least:
+            break
+        found = [part for one in found for part in _split(_inside(root, one))]
+    return found
+
+
+def _split(branch: Branch) -> list[Branch]:
+    """Each folder by itself, and what lies between them in parts of some thousands."""
+    runs = itertools.groupby(enumerate(branch.entries), lambda one: "folder" in one[1].kind and one[0] + 1)
+    parts = []
+    for _, run in runs:
+        whole = tuple(entry for _, entry in run)
+        parts += [
+            branch._replace(entries=whole[start : start + _RUN]) for start in range(0, len(whole), _RUN)
+        ]
+    return parts
+
+
+def _inside(root: Path, branch: Branch) -> Branch:
+    """What lies in the folder that a part consists of; other parts are left as they are."""
+    entry = branch.entries[0]
+    if "folder" not in entry.kind:
+        return branch
+    path = branch.above + entry.name
+    inner = _real(root, path, entry, branch.walked)
+    if not inner:
+        return branch._replace(entries=(Entry(entry.name, "circle", 0),))
+    return Branch(f"{path}/", (*branch.walked, inner), tuple(entries(root / path)))
+
+
+def walk_branch(root: Path, branch: Branch) -> Iterator[Entry]:
+    """What `walk_folder` tells of one part.
+
+    Raises:
+        SourceFault: a folder cannot be read.
+    """
+    stack = [(branch.above, branch.walked, iter(branch.entries))]
     while stack:
-        above, real, remaining = stack[-1]
+        above, walked, remaining = stack[-1]
         entry = next(remaining, None)
         if entry is None:
             stack.pop()
@@ -108,14 +189,15 @@ def walk_folder(root: Location) -> Iterator[Entry]:
         path = above + entry.name
         if "folder" not in entry.kind:
             yield Entry(path, entry.kind, entry.size)
-            continue
-        inner = f"{real}/{entry.name}"
-        if entry.kind == "linked folder":
-            inner = _target(root / path, [folder for _, folder, _ in stack])
-        if inner:
-            stack.append((path + "/", inner, iter(entries(root / path))))
+        elif inner := _real(root, path, entry, walked):
+            stack.append((path + "/", (*walked, inner), iter(entries(root / path))))
         else:
             yield Entry(path, "circle", 0)
+
+
+def _real(root: Path, path: str, entry: Entry, walked: tuple[str, ...]) -> str:
+    """The real path of a folder; empty of a link to one that holds it."""
+    return _target(root / path, walked) if entry.kind == "linked folder" else f"{walked[-1]}/{entry.name}"
 
 
 def _walk_objects(root: ObjectLocation) -> Iterator[Entry]:
@@ -132,7 +214,7 @@ def is_circle(link: Location) -> bool:
     return isinstance(link, Path) and not _target(link, [os.path.realpath(link.parent)])
 
 
-def _target(link: Path, walked: list[str]) -> str:
+def _target(link: Path, walked: Sequence[str]) -> str:
     """The real path that a link leads to; empty when one of the folders being walked lies in it."""
     target = os.path.realpath(link)
     return "" if any(Path(folder).is_relative_to(target) for folder in walked) else target

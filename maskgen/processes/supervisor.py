@@ -5,11 +5,11 @@ Tasks handed out, crashes and hangs told with the item to blame, workers replace
 
 from __future__ import annotations
 
+import itertools
 import time
 from collections import deque
-from collections.abc import Callable, Generator, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterable, Iterator
 from dataclasses import dataclass, field
-from functools import partial
 from multiprocessing.connection import Connection
 from multiprocessing.process import BaseProcess
 from typing import Any, Generic, TypeVar
@@ -68,10 +68,10 @@ class Supervisor(Generic[Task]):
         """The workers that are on a task."""
         return [worker for worker in self.workers.alive if worker.task is not None]
 
-    def hand_out(self, is_wanted: Callable[[Task], bool] = lambda _: True) -> None:
-        """Give every idle worker a task, as long as the next one is wanted."""
+    def hand_out(self) -> None:
+        """Give every idle worker a task."""
         idle = [worker for worker in self.workers.alive if worker.task is None]
-        while self.queue and is_wanted(self.queue[0]) and (idle or len(self.workers.alive) < self.count):
+        while self.queue and (idle or len(self.workers.alive) < self.count):
             worker = idle.pop(0) if idle else self.start(self.workers)
             self.workers.send(worker, self.queue.popleft())
 
@@ -119,7 +119,7 @@ def dying_workers(why: str = "", where: str = "") -> EnvironmentFault:
 
 
 def map_in_order(
-    task: Callable[[Item], Result], items: Sequence[Item], workers: int, timeout_s: float = TIMEOUT_S
+    task: Callable[[Item], Result], items: Iterable[Item], workers: int, timeout_s: float = TIMEOUT_S
 ) -> Generator[Result | ImageFault, None, None]:
     """The task's result for each item, in their order, or the fault that the item has.
 
@@ -129,8 +129,8 @@ def map_in_order(
 
     Args:
         task: picklable; called in the workers.
-        items: picklable.
-        workers: processes.
+        items: picklable; taken a few at a time.
+        workers: processes at most.
         timeout_s: seconds for one item.
 
     Raises:
@@ -141,7 +141,7 @@ def map_in_order(
         >>> list(map_in_order(abs, [-3, 2, -1], workers=2))
         [3, 2, 1]
     """
-    work = _OrderedMap(task, items, timeout_s, min(workers, len(items)))
+    work = _OrderedMap(task, items, timeout_s, workers)
     try:
         yield from work.run()
     finally:
@@ -152,9 +152,9 @@ class _OrderedMap(Generic[Item, Result]):
     """The state of one `map_in_order`: results that wait for their turn, and deaths by item."""
 
     def __init__(
-        self, task: Callable[[Item], Result], items: Sequence[Item], timeout_s: float, count: int
+        self, task: Callable[[Item], Result], items: Iterable[Item], timeout_s: float, count: int
     ) -> None:
-        self._items = items
+        self._items = enumerate(items)
         self._results: dict[int, Result | ImageFault] = {}
         self._deaths: dict[int, int] = {}
         self._fruitless = 0
@@ -163,14 +163,16 @@ class _OrderedMap(Generic[Item, Result]):
         )
 
     def run(self) -> Iterator[Result | ImageFault]:
-        supervisor = self._supervisor
-        supervisor.queue.extend(enumerate(self._items))
-        for wanted in range(len(self._items)):
-            ahead = (
-                wanted + 4 * supervisor.count
-            )  # results wait in memory: none far ahead of what was asked for
+        supervisor, taken = self._supervisor, 0
+        for wanted in itertools.count():
+            # Results wait in memory: none far ahead of what was asked for, and no item before its turn.
+            for numbered in itertools.islice(self._items, wanted + 4 * supervisor.count - taken):
+                supervisor.queue.append(numbered)
+                taken += 1
+            if wanted == taken:
+                return
             while wanted not in self._results:
-                supervisor.hand_out(partial(_lies_before, ahead))
+                supervisor.hand_out()
                 for (number, _), answer in supervisor.answers(_POLL_S):
                     self._results[number] = answer
                     self._fruitless = 0
@@ -192,10 +194,6 @@ class _OrderedMap(Generic[Item, Result]):
             self._results[number] = ImageFault("crash", "the worker process died on it twice")
         else:
             self._supervisor.queue.appendleft(loss.task)
-
-
-def _lies_before(end: int, task: tuple[int, Any]) -> bool:
-    return task[0] < end
 
 
 def _serve(pipe: Connection, slots: Any, task: Callable[[Any], Any]) -> None:

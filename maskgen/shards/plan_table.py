@@ -10,16 +10,16 @@ from __future__ import annotations
 
 import contextlib
 import io
+import itertools
 import os
 import struct
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from typing import Any, BinaryIO, Protocol, cast
+from collections.abc import Iterable, Iterator
+from typing import BinaryIO, Protocol, cast
 
 import pyarrow as pa
 import pyarrow.parquet as pq
 
 from ..errors import ShardFault
-from ..io.arrow import table_of
 from ..io.storage.location import Location
 from ..io.storage.reading import ByteFile, open_bytes
 from . import naming
@@ -47,7 +47,7 @@ _FAULTS = (pa.ArrowException, OSError, ValueError, TypeError, LookupError, Overf
 class Appendable(Protocol):
     """A file that grows at its end."""
 
-    def write(self, data: bytes) -> None:
+    def write(self, data: bytes, /) -> object:
         """Append all of `data`."""
         ...
 
@@ -56,16 +56,17 @@ class Appendable(Protocol):
         ...
 
 
-def render_part(shards: Iterable[Sequence[Mapping[str, Any]]]) -> bytes:
+def render_part(shards: Iterable[pa.Table]) -> bytes:
     """The bytes of a part.
 
     Args:
-        shards: the rows of each of its shards, `PART_SHARDS` of them but for the last part.
+        shards: the rows of each of its shards, of `ROWS` and in one piece of memory; `PART_SHARDS` of them
+            but for the last part.
     """
     file = io.BytesIO()
     with pq.ParquetWriter(file, ROWS, compression="zstd", write_page_checksum=True) as writer:
         for rows in shards:
-            writer.write_table(table_of(rows, ROWS), row_group_size=len(rows))
+            writer.write_table(rows, row_group_size=rows.num_rows)
     return file.getvalue()
 
 
@@ -98,6 +99,19 @@ class TableWriter:
         """Write where the parts lie."""
         self._file.write(struct.pack(f"<{len(self._offsets)}Q", *self._offsets))
         self._file.write(_TAIL.pack(len(self._offsets) - 1, PART_SHARDS, _MARK))
+
+
+def write_table(file: Appendable, shards: Iterable[pa.Table]) -> None:
+    """Write a whole table.
+
+    Args:
+        file: empty.
+        shards: the rows of each shard, see `render_part`.
+    """
+    writer, remaining = TableWriter(file), iter(shards)
+    while part := list(itertools.islice(remaining, PART_SHARDS)):
+        writer.append(render_part(part))
+    writer.end()
 
 
 def table_name(output: Location) -> str:

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from maskgen.errors import SourceFault
+from maskgen.io.folders import walk_folder
 from maskgen.io.storage.location import Location
 from maskgen.types import ByteRef, Label, SourceItem
 
@@ -165,7 +166,7 @@ def _photos(photos: Location, options: SourceOptions, notes: Notes) -> Iterator[
         return
     prefix = relative(photos, options.root)
     prefix = f"{prefix}/" if prefix else ""
-    for photo in tree_photos(photos, prefix, notes):
+    for photo in tree_photos(walk_folder(photos), prefix, notes):
         inner = photo.ref.file.removeprefix(prefix)
         yield Photo(shown(split_name(inner)[0]), photo.ref, photo.path), inner
 

@@ -20,6 +20,7 @@ from maskgen.types import ByteRef, SourceItem
 from .containers.tars import SPARSE_LEFT_OUT, is_gzip, tar_members
 from .imagenet_labels import PhotoClasses, find_classes
 from .listing import (
+    Lister,
     Listing,
     Notes,
     Photo,
@@ -55,16 +56,20 @@ def open_imagenet(options: SourceOptions) -> Listing:
     wnid, a flat ``val`` with a file of labels (see `find_classes`), and ``ILSVRC2012_img_{split}.tar``
     without unpacking. ``val`` is numbered as ``train`` when that lies beside it.
     """
-    return Listing(lambda notes: _items(options, notes))
+    return Listing(parts=partial(_parts, options))
 
 
-def _items(options: SourceOptions, notes: Notes) -> Iterator[SourceItem]:
+def _parts(options: SourceOptions, notes: Notes) -> Iterator[Lister]:
+    """Class by class, where the photos lie in classes."""
     place = _place(options)
-    classes = _classes(place, options.root, notes)
-    if classes:
-        yield from _by_class(classes, _numbering(place, list(classes)), notes)
-    else:
-        yield from _flat(place, options, notes)
+    classes = _classes(place, options.root)
+    if not classes:
+        yield partial(_flat, place, options)
+        return
+    numbers = _numbering(place, list(classes))
+    _note_numbering(numbers, notes)
+    for wnid, list_photos in classes.items():
+        yield partial(_class_items, wnid, numbers[wnid], list_photos)
 
 
 def _place(options: SourceOptions) -> Location:
@@ -91,20 +96,20 @@ def _tar_name(split: str) -> str:
     return f"ILSVRC2012_img_{split}.tar"
 
 
-def _classes(place: Location, root: Location, notes: Notes) -> dict[str, Callable[[], list[Photo]]]:
+def _classes(place: Location, root: Location) -> dict[str, Callable[[Notes], list[Photo]]]:
     """How to list each class, in the order of the wnids; empty when the photos do not lie in classes."""
-    found: dict[str, Callable[[], list[Photo]]] = {}
+    found: dict[str, Callable[[Notes], list[Photo]]] = {}
     if place.is_file():
         if is_gzip(place):
             raise SourceFault(
                 "a compressed archive", where=str(place), remedy="decompress it to a .tar with gunzip"
             )
         for member in _class_tars(place):
-            found[member[0]] = partial(_class_tar_photos, place, root, member[1], notes)
+            found[member[0]] = partial(_class_tar_photos, place, root, member[1])
         return dict(sorted(found.items()))
     # A linked class folder is how subsets such as ImageNet-100 are made; one level cannot loop.
     for wnid in containers(place, lambda name: bool(_WNID.fullmatch(name)), ("folder", "linked folder")):
-        found[wnid] = partial(_class_folder_photos, place / wnid, root, notes)
+        found[wnid] = partial(_class_folder_photos, place / wnid, root)
     return found
 
 
@@ -201,16 +206,14 @@ def _training_classes(place: Location) -> list[str]:
     return [wnid for wnid, _ in _class_tars(archive)] if archive.is_file() else []
 
 
-def _by_class(
-    classes: dict[str, Callable[[], list[Photo]]], numbers: dict[str, int], notes: Notes
+def _class_items(
+    wnid: str, number: int, list_photos: Callable[[Notes], list[Photo]], notes: Notes
 ) -> Iterator[SourceItem]:
-    _note_numbering(numbers, notes)
-    for wnid, list_photos in classes.items():
-        photos = list_photos()
-        if not photos:
-            notes.add("class holds no photo", "classes hold no photo", wnid)
-        for photo in photos:
-            yield SourceItem(photo.name, photo.ref, numbers[wnid], photo.path)
+    photos = list_photos(notes)
+    if not photos:
+        notes.add("class holds no photo", "classes hold no photo", wnid)
+    for photo in photos:
+        yield SourceItem(photo.name, photo.ref, number, photo.path)
 
 
 def _note_numbering(numbers: dict[str, int], notes: Notes) -> None:

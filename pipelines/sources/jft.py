@@ -6,6 +6,7 @@ import fnmatch
 import re
 from collections import defaultdict
 from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
 from typing import NamedTuple
 
@@ -16,6 +17,7 @@ from maskgen.types import ByteRef, Label, SourceItem
 
 from .containers.tfrecord import Feature, Record, feature_names, features, records
 from .listing import (
+    Lister,
     Listing,
     Notes,
     SourceOptions,
@@ -63,17 +65,22 @@ def open_jft(options: SourceOptions) -> Listing:
     integer, or the sorted distinct integers of several. The name is the name feature without its folder and
     its image extension, else ``<file stem>_<record number>``.
     """
-    return Listing(lambda notes: _items(options, notes))
+    return Listing(parts=partial(_parts, options))
 
 
-def _items(options: SourceOptions, notes: Notes) -> Iterator[SourceItem]:
+def _parts(options: SourceOptions, notes: Notes) -> Iterator[Lister]:
+    """File by file."""
     for path in _files(options, notes):
-        file, count = relative(path, options.root), 0
-        for record in records(path):
-            count += 1
-            yield from _record_items(record, path, file, options, notes)
-        if not count:
-            notes.add("file holds no record", "files hold no record", file)
+        yield partial(_file_items, options, path)
+
+
+def _file_items(options: SourceOptions, path: Location, notes: Notes) -> Iterator[SourceItem]:
+    file, count = relative(path, options.root), 0
+    for record in records(path):
+        count += 1
+        yield from _record_items(record, path, file, options, notes)
+    if not count:
+        notes.add("file holds no record", "files hold no record", file)
 
 
 def _files(options: SourceOptions, notes: Notes) -> list[Location]:

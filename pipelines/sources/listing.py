@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
-from typing import NamedTuple
+from typing import NamedTuple, TypeAlias
 
 from maskgen.config.counted import counted
 from maskgen.errors import SourceFault
-from maskgen.io.folders import entries, walk_folder
+from maskgen.io.folders import Entry, entries
 from maskgen.io.storage.location import Location
 from maskgen.types import ByteRef, SourceItem
 
@@ -64,6 +64,11 @@ class Notes:
         self._counts[one, many] = self._counts.get((one, many), 0) + count
         self._examples.setdefault((one, many), example)
 
+    def merge(self, other: Notes) -> None:
+        """Add what a later part of the listing has counted."""
+        for fact, count in other._counts.items():
+            self.add(*fact, other._examples[fact], count)
+
     def lines(self) -> list[str]:
         """One sentence per fact, in the order they were met."""
         return [
@@ -71,25 +76,44 @@ class Notes:
         ]
 
 
+Lister: TypeAlias = Callable[[Notes], Iterator[SourceItem]]
+"""Lists a source, or a part of it: yields the items in a fixed order, adds to the notes it is given."""
+
+
 class Listing:
-    """A source made from a function that lists it; every call of `items` lists anew.
+    """A source made from a function that lists it; every call of `items` or `parts` lists anew.
 
     Args:
-        listing: yields the items in their fixed order and adds to the notes it is given.
+        listing: lists all of it.
+        parts: or the parts that it consists of, in their order; each can be listed by itself, in another
+            process.
         names_are_keys: True when two equal names are an error.
     """
 
     def __init__(
-        self, listing: Callable[[Notes], Iterator[SourceItem]], *, names_are_keys: bool = False
+        self,
+        listing: Lister | None = None,
+        *,
+        parts: Callable[[Notes], Iterable[Lister]] | None = None,
+        names_are_keys: bool = False,
     ) -> None:
         self.names_are_keys = names_are_keys
-        self._listing = listing
-        self._notes = Notes()
+        self._parts = parts or (lambda _: [listing] if listing else [])
+        self.found = Notes()
 
     @property
     def notes(self) -> list[str]:
-        """What was left out or assumed, complete once `items` is exhausted."""
-        return self._notes.lines()
+        """What was left out or assumed, complete once all is listed."""
+        return self.found.lines()
+
+    def parts(self) -> list[Lister]:
+        """Functions that list one part after the other, for whoever adds what they note to `found`.
+
+        Raises:
+            SourceFault: the place cannot be listed as a whole; the words say which file and why.
+        """
+        self.found = Notes()
+        return list(self._parts(self.found))
 
     def items(self) -> Iterator[SourceItem]:
         """Yield every image in a fixed order, without decoding any.
@@ -97,8 +121,8 @@ class Listing:
         Raises:
             SourceFault: the place cannot be listed as a whole; the words say which file and why.
         """
-        self._notes = Notes()
-        return self._listing(self._notes)
+        for part in self.parts():
+            yield from part(self.found)
 
 
 class Photo(NamedTuple):
@@ -166,9 +190,9 @@ def folder_photos(folder: Location, prefix: str, notes: Notes) -> list[Photo]:
     return photos
 
 
-def tree_photos(root: Location, prefix: str, notes: Notes) -> Iterator[Photo]:
-    """The image files of a whole tree in the order of their paths' bytes; links as in `walk_folder`."""
-    for entry in walk_folder(root):
+def tree_photos(walk: Iterable[Entry], prefix: str, notes: Notes) -> Iterator[Photo]:
+    """The image files among what `walk_folder` has told."""
+    for entry in walk:
         path = prefix + entry.name
         if entry.kind == "file":
             yield from _photos(path, entry.size, notes)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from functools import partial
 
 from maskgen.errors import SourceFault
 from maskgen.io.storage.location import Location
@@ -12,7 +13,7 @@ from maskgen.io.tars import ReadAt, TarMember
 from maskgen.types import ByteRef, Label, SourceItem
 
 from .containers.tars import SPARSE_LEFT_OUT, is_gzip, tar_members
-from .listing import Listing, Notes, SourceOptions, containers, relative, shown
+from .listing import Lister, Listing, Notes, SourceOptions, containers, relative, shown
 from .patterns import pattern_files
 
 _IMAGES = ("jpg", "jpeg", "png", "webp")
@@ -50,12 +51,13 @@ def open_webdataset(options: SourceOptions) -> Listing:
     The name is webdataset's key: the member's path up to the first dot of its last part. Labels come from
     ``.cls`` (an ASCII integer) or the ``label`` of ``.json`` (an integer or a list of them).
     """
-    return Listing(lambda notes: _items(options, notes), names_are_keys=True)
+    return Listing(parts=lambda _: _parts(options), names_are_keys=True)
 
 
-def _items(options: SourceOptions, notes: Notes) -> Iterator[SourceItem]:
+def _parts(options: SourceOptions) -> Iterator[Lister]:
+    """Tar by tar."""
     for path in _tars(options.input):
-        yield from _tar_items(path, relative(path, options.root), notes)
+        yield partial(_tar_items, path, relative(path, options.root))
 
 
 def _tars(place: Location) -> list[Location]:

@@ -2,19 +2,23 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from maskgen.config.run_config import make_config
 from maskgen.errors import SourceFault, UsageError
 from maskgen.io.atomic import PartialFile
+from maskgen.pipelines import keys as keys_module
 from maskgen.pipelines.dealing import write_rows
 from maskgen.pipelines.draft import Draft
-from maskgen.pipelines.keys import Keys, choose
+from maskgen.pipelines.keys import choose, find_repeated, lie_in
 from maskgen.pipelines.resolve import resolve
+from maskgen.shards import naming
 from maskgen.shards.plan import Plan, shard_rows
 from maskgen.shards.subset import Subset, draw_rank
 from maskgen.types import ByteRef, Label, SourceItem
@@ -22,15 +26,13 @@ from maskgen.types import ByteRef, Label, SourceItem
 
 @dataclass
 class Listed:
-    """A source from a list of (name, label); it loses its last image after `whole` passes."""
+    """A source from a list of (name, label)."""
 
     rows: list[tuple[str, Label]]
     names_are_keys: bool = False
-    whole: int = 100
 
     def items(self) -> Iterator[SourceItem]:
-        self.whole -= 1
-        for name, label in self.rows if self.whole >= 0 else self.rows[:-1]:
+        for name, label in self.rows:
             yield SourceItem(name, ByteRef(f"{name}.jpg", 0, 10), label, f"{name}.jpg")
 
 
@@ -100,11 +102,33 @@ def test_how_a_sample_is_drawn_belongs_to_the_fingerprint_where_one_is_drawn(tmp
     assert fingerprint(sample=40, seed=1) != fingerprint(sample=40)
 
 
-def test_a_source_that_changes_while_it_is_listed_is_an_error(tmp_path: Path) -> None:
-    with pytest.raises(SourceFault, match="40 images, and then 39"):
-        planned(Listed(SOURCE, whole=1), tmp_path, sample=5)
-
-
 def test_a_sample_by_class_needs_classes() -> None:
     with pytest.raises(UsageError, match="--labels folder"):
-        choose(Listed([("a", None)]), Subset(sample=1, by="classes"), Keys(fixed=False))
+        choose(iter([("a", None, "a.jpg")]), Subset(sample=1, by="classes"))
+
+
+@pytest.mark.parametrize("at_once", [1 << 25, 700, 11])
+def test_repeated_hashes_are_found_in_any_number_of_rounds(
+    at_once: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(keys_module, "_AT_ONCE", at_once)
+    rng = np.random.default_rng(7)
+    values = rng.integers(0, 1 << 64, 3000, np.uint64)
+    values[rng.integers(0, 3000, 200)] = values[rng.integers(0, 3000, 200)]
+    counts = Counter(values.tolist())
+    wanted = sorted(value for value, count in counts.items() if count > 1)
+    assert find_repeated(lambda: np.array_split(values, 7), len(values)).tolist() == wanted
+    assert find_repeated(list, 0).tolist() == []
+
+
+def test_hashes_that_lie_among_others() -> None:
+    values = np.array([5, 1 << 63, 7, 0], np.uint64)
+    assert lie_in(values, np.array([7, 1 << 63], np.uint64)).tolist() == [False, True, True, False]
+    assert not lie_in(values, np.empty(0, np.uint64)).any()
+
+
+def test_a_key_that_a_repaired_one_meets_is_an_error(tmp_path: Path) -> None:
+    """However unlikely: the hash of the path is part of the repaired key."""
+    met = naming.repaired_key("a_b", "a b.jpg")
+    with pytest.raises(SourceFault, match="stay equal"):
+        planned(Listed([("a_b", None), ("a b", None), (met, None)]), tmp_path)

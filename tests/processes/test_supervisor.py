@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import signal
 import time
+from collections.abc import Iterator
 from multiprocessing.connection import Connection
 from pathlib import Path
 from typing import Any
@@ -127,8 +128,16 @@ def test_a_loss_names_the_item_that_the_worker_was_on_and_the_reason() -> None:
     ]
 
 
-def test_a_task_that_is_not_wanted_yet_waits() -> None:
-    supervisor: Supervisor[int] = Supervisor(lambda workers: workers.start(count_to), 1, print, timeout_s=60)
-    supervisor.queue.extend([9])
-    supervisor.hand_out(lambda task: task < 9)
-    assert (list(supervisor.queue), supervisor.running, supervisor.workers.alive) == ([9], [], [])
+def test_items_are_taken_a_few_at_a_time() -> None:
+    """So that large ones need not lie in memory together."""
+    taken: list[int] = []
+
+    def items() -> Iterator[int]:
+        for number in range(40):
+            taken.append(number)
+            yield number
+
+    results = map_in_order(abs, items(), workers=1)
+    assert next(results) == 0
+    assert len(taken) == 4
+    assert list(results) == list(range(1, 40))

@@ -12,10 +12,11 @@ import numpy as np
 import pytest
 
 from maskgen.config.run_config import RunConfig
+from maskgen.io.arrow import table_of
 from maskgen.shards import manifest, naming
 from maskgen.shards.commit import ShardWriter
 from maskgen.shards.plan import Plan, PlannedImage, PlannedShard, rows_digest, to_row
-from maskgen.shards.plan_table import TableWriter, render_part
+from maskgen.shards.plan_table import ROWS, write_table
 from maskgen.shards.sample import Encoded, SampleId, StoredPhoto, encode_sample, store_mask
 from maskgen.types import Box, ByteRef
 
@@ -66,9 +67,7 @@ def planned(tmp_path: Path) -> DataSet:
         for n, part in enumerate(keys)
     ]
     with (path / naming.PLAN_TABLE).open("wb") as file:
-        table = TableWriter(file)
-        table.append(render_part([[to_row(one) for one in part] for part in rows]))
-        table.end()
+        write_table(file, (table_of([to_row(one) for one in part], ROWS) for part in rows))
     shards = tuple(
         PlannedShard(naming.shard_name("d", "train", n), 2, rows_digest([to_row(one) for one in part]))
         for n, part in enumerate(rows)

@@ -5,10 +5,10 @@ from __future__ import annotations
 import io
 import struct
 import time
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
@@ -16,7 +16,7 @@ from maskgen.errors import ShardFault
 from maskgen.io.arrow import table_of
 from maskgen.shards import naming
 from maskgen.shards.plan import from_row, shard_files, shard_rows
-from maskgen.shards.plan_table import PART_SHARDS, ROWS, TableWriter, is_whole, render_part
+from maskgen.shards.plan_table import PART_SHARDS, ROWS, TableWriter, is_whole, render_part, write_table
 
 
 def row(number: int, images: int = 0) -> dict[str, Any]:
@@ -37,19 +37,15 @@ def rows(number: int) -> list[dict[str, Any]]:
     return [row(number, image) for image in range(1 + number % 2)]
 
 
-def parts(shards: int) -> Iterator[bytes]:
-    for first in range(0, shards, PART_SHARDS):
-        yield render_part([rows(number) for number in range(first, min(shards, first + PART_SHARDS))])
+def shard(number: int) -> pa.Table:
+    return table_of(rows(number), ROWS)
 
 
 @pytest.fixture(scope="module")
 def table(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("plan")
     with (folder / naming.PLAN_TABLE).open("wb") as file:
-        writer = TableWriter(file)
-        for part in parts(150):
-            writer.append(part)
-        writer.end()
+        write_table(file, map(shard, range(150)))
     return folder
 
 
@@ -81,7 +77,7 @@ def test_the_table_of_an_older_run_is_read(tmp_path: Path) -> None:
     """It was one Parquet file with a row group a shard."""
     with pq.ParquetWriter(tmp_path / "plan.parquet", ROWS, compression="zstd") as writer:
         for number in range(5):
-            writer.write_table(table_of(rows(number), ROWS))
+            writer.write_table(shard(number))
     assert [image.sample.key for image in shard_rows(tmp_path, 3)] == ["3-0", "3-1"]
     assert is_whole(tmp_path, 5)
     assert not is_whole(tmp_path, 6)
@@ -106,7 +102,7 @@ def test_a_cut_table_is_not_whole(table: Path, tmp_path: Path) -> None:
 
 def test_a_flipped_bit_of_any_row_is_noticed_when_it_is_read(tmp_path: Path) -> None:
     """Runs trust the table without a hash of the whole."""
-    part = render_part([rows(0)])
+    part = render_part([shard(0)])
     start = pq.ParquetFile(io.BytesIO(part)).metadata.row_group(0).column(0).dictionary_page_offset
     footer = struct.unpack("<L", part[-8:-4])[0]
     wanted, told = [from_row(row) for row in rows(0)], 0
@@ -127,7 +123,7 @@ def test_a_flipped_bit_of_any_row_is_noticed_when_it_is_read(tmp_path: Path) -> 
 
 def test_a_large_table_is_read_as_fast_as_a_small_one(tmp_path: Path) -> None:
     """40,000 shards, whose one footer took .13 to .2 s; the fastest of several reads, on a busy machine."""
-    part = render_part([rows(0)] * PART_SHARDS)
+    part = render_part([shard(0)] * PART_SHARDS)
     with (tmp_path / naming.PLAN_TABLE).open("wb") as file:
         writer = TableWriter(file)
         for _ in range(40_000 // PART_SHARDS):

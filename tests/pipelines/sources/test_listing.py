@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from maskgen.errors import SourceFault
+from maskgen.io.folders import walk_folder
 from maskgen.pipelines.sources.listing import (
     LEFT_OUT,
     Notes,
@@ -30,7 +31,7 @@ def test_memory_is_that_of_one_folder(tmp_path: Path) -> None:
         for n in range(250):
             (tmp_path / f"{folder}/{n}.jpg").touch()
     tracemalloc.start()
-    assert sum(1 for _ in tree_photos(tmp_path, "", Notes())) == 10_000
+    assert sum(1 for _ in tree_photos(walk_folder(tmp_path), "", Notes())) == 10_000
     peak = tracemalloc.get_traced_memory()[1]
     tracemalloc.stop()
     assert peak < 1 << 20
@@ -97,7 +98,7 @@ def test_the_photos_of_a_tree_and_of_one_folder_come_sorted_by_path(tmp_path: Pa
     (tmp_path / "link").symlink_to("b")
     (tmp_path / "b" / "up").symlink_to("..")
     notes = Notes()
-    walked = [photo.path for photo in tree_photos(tmp_path, "in/", notes)]
+    walked = [photo.path for photo in tree_photos(walk_folder(tmp_path), "in/", notes)]
     assert walked == sorted(walked, key=str.encode)
     assert walked == ["in/b-a.jpg", "in/b.jpg", "in/b/x.jpg", "in/link/x.jpg"]
     assert notes.lines() == [
