@@ -29,7 +29,7 @@ _OF_NETWORKS = (
 )
 _OF_BACKGROUNDS = ("background_side", "background_store", "background_quality")
 _OF_INPAINTING = ("background_weights", "background_network", "background_runtime")
-_OF_TFRECORDS = ("image_feature", "label_feature", "name_feature")
+_OF_TFRECORDS = ("image_feature", "label_feature", "name_feature", "verify_source")
 
 
 @dataclass(frozen=True, kw_only=True)

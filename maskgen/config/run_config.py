@@ -174,6 +174,9 @@ class RunConfig:
     name_feature: str = option(
         "image/filename", "TFRecord feature that holds the image's name.", group="source"
     )
+    verify_source: bool = option(
+        False, "Read TFRecord files whole while listing, for all checksums.", group="source", result=False
+    )
     limit: int = option(
         0,
         "Take only the first N images in the source's order, often of its first classes only (0: all).",

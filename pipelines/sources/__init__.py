@@ -72,6 +72,7 @@ def open_source(config: RunConfig) -> Source:
         image_feature=config.image_feature,
         label_feature=config.label_feature,
         name_feature=config.name_feature,
+        verify=config.verify_source,
     )
     return SOURCES[config.dataset](options)
 

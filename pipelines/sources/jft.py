@@ -15,7 +15,16 @@ from maskgen.io.folders import entries
 from maskgen.io.storage.location import Location
 from maskgen.types import ByteRef, Label, SourceItem
 
-from .containers.tfrecord import Feature, Record, feature_names, features, records
+from .containers.tfrecord import (
+    Data,
+    Feature,
+    Record,
+    feature_names,
+    features,
+    reading,
+    record_heads,
+    records,
+)
 from .listing import (
     Lister,
     Listing,
@@ -61,7 +70,8 @@ def open_jft(options: SourceOptions) -> Listing:
     Of a folder without any, the one below it that has them. In ``name-{00000..00009}-of-01024`` the braces
     name single files.
 
-    All checksums are verified while listing. The reference points at the image inside the record. Labels: one
+    The lengths of records are verified by their checksums, the data only if asked for: else images are not
+    read. The reference points at the image inside the record. Labels: one
     integer, or the sorted distinct integers of several. The name is the name feature without its folder and
     its image extension, else ``<file stem>_<record number>``.
     """
@@ -76,9 +86,10 @@ def _parts(options: SourceOptions, notes: Notes) -> Iterator[Lister]:
 
 def _file_items(options: SourceOptions, path: Location, notes: Notes) -> Iterator[SourceItem]:
     file, count = relative(path, options.root), 0
-    for record in records(path):
-        count += 1
-        yield from _record_items(record, path, file, options, notes)
+    with reading(path):
+        for record in (records if options.verify else record_heads)(path):
+            count += 1
+            yield from _record_items(record, path, file, options, notes)
     if not count:
         notes.add("file holds no record", "files hold no record", file)
 
@@ -241,7 +252,7 @@ def _label(feature: Feature, where: str, notes: Notes) -> Label:
     return values[0] if len(values) == 1 else values or None
 
 
-def _name(feature: Feature, data: bytes) -> str:
+def _name(feature: Feature, data: Data) -> str:
     """The name feature without folder and image extension; empty when there is none."""
     if not feature.spans:
         return ""

@@ -41,6 +41,7 @@ class SourceOptions:
         image_feature: TFRecord feature with the image bytes.
         label_feature: TFRecord feature with the label.
         name_feature: TFRecord feature with the image's name.
+        verify: read all of TFRecord files, and verify every checksum.
     """
 
     input: Location
@@ -50,6 +51,7 @@ class SourceOptions:
     image_feature: str = "image/encoded"
     label_feature: str = "image/class/label"
     name_feature: str = "image/filename"
+    verify: bool = False
 
 
 class Notes:

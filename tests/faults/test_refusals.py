@@ -10,7 +10,7 @@ from photos import hashes, make_photos
 from maskgen.config.run_config import make_config
 from maskgen.errors import UsageError
 from maskgen.pipelines import resolve
-from maskgen.pipelines.running import run
+from maskgen.pipelines.running import RunOptions, run
 
 pytestmark = pytest.mark.faults
 
@@ -49,18 +49,19 @@ def test_a_changed_option_is_named(given: dict[str, object], name: str, tmp_path
 
 
 @pytest.mark.slow
-def test_a_changed_source_is_named(given: dict[str, object], tmp_path: Path) -> None:
+def test_a_changed_source_is_named_when_it_is_to_be_checked(given: dict[str, object], tmp_path: Path) -> None:
     before = hashes(tmp_path / "shards")
     photo = tmp_path / "photos" / "a05.jpg"
     content = photo.read_bytes()
     for change in (photo.unlink, lambda: photo.write_bytes(content + b"\0")):
         change()
         with pytest.raises(UsageError, match=r"source: .*first difference in shard folder-train-00000[01]"):
-            run(make_config(given))
+            run(make_config(given), RunOptions(recheck=True))
         photo.write_bytes(content)
     (tmp_path / "photos" / "zz.jpg").write_bytes(content)
     with pytest.raises(UsageError, match="15 images -> 16 images"):
-        run(make_config(given))
+        run(make_config(given), RunOptions(recheck=True))
+    assert run(make_config(given)).manifest.planned == 15
     assert hashes(tmp_path / "shards") == before
 
 

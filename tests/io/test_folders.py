@@ -8,7 +8,8 @@ from pathlib import Path
 import pytest
 
 from maskgen.errors import SourceFault
-from maskgen.io.folders import entries, is_circle, walk_folder
+from maskgen.io import folders
+from maskgen.io.folders import branches, entries, is_circle, walk_branch, walk_folder
 
 
 def touch(root: Path, *names: str) -> None:
@@ -92,3 +93,31 @@ def test_folders_whose_names_begin_alike_are_no_circle(tmp_path: Path) -> None:
 def test_a_folder_that_cannot_be_listed_is_named(tmp_path: Path) -> None:
     with pytest.raises(SourceFault, match=r"cannot list a folder(.|\n)*absent"):
         found(tmp_path / "absent")
+
+
+@pytest.mark.parametrize("least", [1, 2, 5, 100])
+def test_the_parts_of_a_walk_are_the_walk(
+    least: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Files between folders, links that lead on and in circles, folders without files; runs of two files."""
+    monkeypatch.setattr(folders, "_RUN", 2)
+    names = (
+        "a.jpg",
+        "b/1.jpg",
+        "b/c/2.jpg",
+        "b/c/d/e/3.jpg",
+        "b/f.jpg",
+        "b-.jpg",
+        "b0/4.jpg",
+        "z1",
+        "z2",
+        "z3",
+    )
+    touch(tmp_path, *names, "b/c/d/e/5.jpg", "b/c/d/e/f/6.jpg")
+    (tmp_path / "b" / "empty" / "more").mkdir(parents=True)
+    (tmp_path / "b" / "up").symlink_to("..")
+    (tmp_path / "b" / "c" / "d" / "up").symlink_to("../..")
+    (tmp_path / "again").symlink_to("b0")
+    parts = branches(tmp_path, least)
+    assert [entry for part in parts for entry in walk_branch(tmp_path, part)] == list(walk_folder(tmp_path))
+    assert len(parts) >= min(least, 12)

@@ -14,7 +14,7 @@ from object_stores import objects, upload
 from maskgen.config.run_config import make_config
 from maskgen.errors import UsageError
 from maskgen.loaders import MaskReader
-from maskgen.pipelines.running import Outcome, failures, run
+from maskgen.pipelines.running import Outcome, RunOptions, failures, run
 from maskgen.shards.verify import verify
 
 pytestmark = pytest.mark.slow
@@ -22,9 +22,9 @@ pytestmark = pytest.mark.slow
 ADDRESS = "s3://photos/deep/shards"
 
 
-def make(output: Path | str, **options: object) -> Outcome:
+def make(output: Path | str, steering: RunOptions | None = None, **options: object) -> Outcome:
     given = {"dataset": "folder", "output": str(output), "method": "box", "workers": 1, "shard_size": 4}
-    return run(make_config({**given, **options}))
+    return run(make_config({**given, **options}), steering)
 
 
 def files(path: Path) -> dict[str, bytes]:
@@ -99,8 +99,9 @@ def test_photos_in_a_store_give_the_bytes_of_photos_in_a_folder(
     assert again.progress.rate == 0
     assert any("1 photo has changed since the shards were made" in note for note in again.notes)
     amazon.delete_object(Bucket="photos", Key="photos/a0.jpg")
+    assert make(ADDRESS, **given).progress.rate == 0  # its plan is trusted
     with pytest.raises(UsageError, match="11 images -> 10 images"):
-        make(ADDRESS, **given)
+        make(ADDRESS, RunOptions(recheck=True), **given)
 
 
 def test_the_folder_that_a_run_works_in_may_lie_below_its_photos(

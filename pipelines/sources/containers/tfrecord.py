@@ -8,15 +8,18 @@ levels, no recursion, a bounded number of fields in a record.
 
 from __future__ import annotations
 
+import contextlib
 import os
 import struct
 from collections.abc import Iterator
-from typing import NamedTuple
+from typing import NamedTuple, TypeAlias
 
 from maskgen.errors import SourceFault
 from maskgen.io.checksum import crc32c
 from maskgen.io.storage.location import Location
-from maskgen.io.storage.reading import open_stream
+from maskgen.io.storage.reading import open_bytes, open_stream
+
+from .sparse import SparseBytes, Window
 
 MAX_RECORD_BYTES = 1 << 28
 MAX_FIELDS = 200_000
@@ -24,12 +27,16 @@ _MASK_DELTA = 0xA282EAD8
 _VARINT, _FIXED64, _SPAN, _FIXED32 = 0, 1, 2, 5
 
 
+Data: TypeAlias = "bytes | SparseBytes"
+"""Of a record: all of it, or what of it is looked at."""
+
+
 class Record(NamedTuple):
     """One record: its number in the file, the offset of its data in bytes, its data."""
 
     number: int
     offset: int
-    data: bytes
+    data: Data
 
 
 class Feature(NamedTuple):
@@ -52,21 +59,48 @@ def records(path: Location) -> Iterator[Record]:
     Raises:
         SourceFault: naming the file, the record and its offset; also when the file cannot be read.
     """
+    with reading(path), open_stream(path) as file:
+        end = file.seek(0, os.SEEK_END)
+        file.seek(0)
+        position, index = 0, 0
+        while header := file.read(12):
+            length = _length(header, path, index, position, end)
+            body = file.read(length + 4)
+            if len(body) < length + 4:
+                raise _fault(path, index, position, "the file ends inside the record")
+            data = body[:length]
+            if masked_crc32c(data) != int.from_bytes(body[length:], "little"):
+                raise _fault(path, index, position, "the data's checksum is wrong")
+            yield Record(index, position + 12, data)
+            position, index = position + length + 16, index + 1
+
+
+def record_heads(path: Location) -> Iterator[Record]:
+    """Every record of a file, the checksums of their lengths verified; of the data what is looked at is read.
+
+    What looks at it can raise OSError, see `reading`.
+
+    Raises:
+        SourceFault: as of `records`.
+    """
+    with reading(path), open_bytes(path) as file:
+        end, window = file.length(), Window(file)
+        position, index = 0, 0
+        while position < end:
+            length = _length(window.read(position, 12), path, index, position, end)
+            yield Record(index, position + 12, SparseBytes(window, position + 12, length))
+            position, index = position + length + 16, index + 1
+
+
+@contextlib.contextmanager
+def reading(path: Location) -> Iterator[None]:
+    """Turn what goes wrong while a file is read into a SourceFault that names it.
+
+    Raises:
+        SourceFault: it cannot be read.
+    """
     try:
-        with open_stream(path) as file:
-            end = file.seek(0, os.SEEK_END)
-            file.seek(0)
-            position, index = 0, 0
-            while header := file.read(12):
-                length = _length(header, path, index, position, end)
-                body = file.read(length + 4)
-                if len(body) < length + 4:
-                    raise _fault(path, index, position, "the file ends inside the record")
-                data = body[:length]
-                if masked_crc32c(data) != int.from_bytes(body[length:], "little"):
-                    raise _fault(path, index, position, "the data's checksum is wrong")
-                yield Record(index, position + 12, data)
-                position, index = position + length + 16, index + 1
+        yield
     except OSError as error:
         raise SourceFault(
             "cannot read a TFRecord file",
@@ -107,7 +141,7 @@ def _fault(path: Location, index: int, position: int, cause: str) -> SourceFault
 class _Message:
     """A serialized message and how many more of its fields may be looked at."""
 
-    def __init__(self, data: bytes) -> None:
+    def __init__(self, data: Data) -> None:
         self.data = data
         self.left = MAX_FIELDS
 
@@ -117,7 +151,7 @@ class _Message:
             raise ValueError(f"more than {MAX_FIELDS} fields in one record")
 
 
-def features(data: bytes, wanted: frozenset[str]) -> dict[str, Feature]:
+def features(data: Data, wanted: frozenset[str]) -> dict[str, Feature]:
     """The wanted features of one serialized `tf.train.Example`.
 
     The last of equal names counts, as in protobuf.
@@ -129,7 +163,7 @@ def features(data: bytes, wanted: frozenset[str]) -> dict[str, Feature]:
     return {name: _feature(message, *span) for name, span in _map(message) if name in wanted}
 
 
-def feature_names(data: bytes) -> list[str]:
+def feature_names(data: Data) -> list[str]:
     """The sorted names of all features of one record.
 
     Raises:
@@ -210,7 +244,7 @@ def _fields(message: _Message, start: int, end: int) -> Iterator[tuple[int, int,
         position += size
 
 
-def _value_size(data: bytes, wire: int, position: int, end: int) -> tuple[int, int]:
+def _value_size(data: Data, wire: int, position: int, end: int) -> tuple[int, int]:
     if wire == _SPAN:
         return _varint(data, position, end)
     if wire in (_FIXED32, _FIXED64):
@@ -218,7 +252,7 @@ def _value_size(data: bytes, wire: int, position: int, end: int) -> tuple[int, i
     raise ValueError(f"wire type {wire} at byte {position} of the record")
 
 
-def _varint(data: bytes, position: int, end: int) -> tuple[int, int]:
+def _varint(data: Data, position: int, end: int) -> tuple[int, int]:
     value = 0
     for place in range(10):
         if position >= end:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import pickle
 import random
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -38,6 +39,11 @@ class Opened:
         self.root = source_root(config)
         self.items: list[SourceItem] = list(source.items())
         assert list(source.items()) == self.items, "a second listing differs"
+        if config.dataset in ("imagenet", "jft", "webdataset", "folder"):
+            notes = source.notes
+            parts = pickle.loads(pickle.dumps(source.parts()))  # as they go to other processes
+            assert [item for part in parts for item in part(source.found)] == self.items
+            assert source.notes == notes
 
     @property
     def names(self) -> list[str]:

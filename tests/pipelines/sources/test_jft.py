@@ -157,12 +157,12 @@ def test_damage_is_named_by_file_record_and_offset(
         data = bytearray(good)
         data[rng.randrange(len(data))] ^= 1 << rng.randrange(8)
         path.write_bytes(data)
-        message = refused(opened, tmp_path)
+        message = refused(opened, tmp_path, verify_source=True)
         assert path.name in message
         assert "record " in message
         assert "at byte " in message
     path.write_bytes(good[:-1])
-    assert "record 3 at byte" in refused(opened, tmp_path)
+    assert "record 3 at byte" in refused(opened, tmp_path, verify_source=True)
 
 
 def test_a_record_that_is_no_example(opened: Any, tmp_path: Path) -> None:

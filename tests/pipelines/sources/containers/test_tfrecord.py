@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import os
 import struct
 import tracemalloc
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
@@ -15,12 +17,16 @@ from tfrecord import example_pb2
 from tfrecord.writer import TFRecordWriter
 
 from maskgen.errors import SourceFault
+from maskgen.io.storage.reading import LocalBytes
 from maskgen.pipelines.sources.containers.tfrecord import (
     MAX_FIELDS,
     MAX_RECORD_BYTES,
+    Record,
     feature_names,
     features,
     masked_crc32c,
+    reading,
+    record_heads,
     records,
 )
 
@@ -118,12 +124,68 @@ def test_every_flipped_byte_is_found(tmp_path: Path) -> None:
         assert "x.record" in str(caught.value)
 
 
+def test_heads_are_those_of_whole_records_and_their_images_are_never_read(tmp_path: Path) -> None:
+    """A large image before the label, and one behind; the bytes that are read are counted."""
+    rng = np.random.default_rng(1)
+    image = (rng.bytes(200_000), "byte")
+    messages = [
+        example(image=image, label=([7, -1], "int"), name=(b"a.jpg", "byte")),
+        example(label=([3], "int"), name=(b"b.jpg", "byte"), image=image),
+        example(image=(b"", "byte")),
+    ]
+    path = tmp_path / "x.record"
+    path.write_bytes(b"".join(framed(message) for message in messages))
+    wanted = frozenset({"image", "label", "name"})
+
+    def found(rows: Iterable[Record]) -> list[Any]:
+        facts = []
+        for row in rows:
+            known = features(row.data, wanted)
+            texts = [bytes(row.data[a:b]) for a, b in known["name"].spans] if "name" in known else []
+            facts.append((row.number, row.offset, len(row.data), known, texts, feature_names(row.data)))
+        return facts
+
+    with pytest.MonkeyPatch.context() as patch:
+        read: list[int] = []
+        inner = LocalBytes.read_at
+
+        def count(file: LocalBytes, offset: int, size: int) -> bytes:
+            read.append(size)
+            return inner(file, offset, size)
+
+        patch.setattr(LocalBytes, "read_at", count)
+        heads = found(record_heads(path))
+    assert heads == found(records(path))
+    assert sum(read) < 50_000 < path.stat().st_size / 8
+
+
+def test_a_flipped_byte_of_a_length_is_found_without_the_data(tmp_path: Path) -> None:
+    good = framed(bytes(5000)) + framed(b"x" * 20)
+    for position in (*range(12), *range(5016, 5028)):
+        data = bytearray(good)
+        data[position] ^= 1 << position % 8
+        (tmp_path / "x").write_bytes(data)
+        with pytest.raises(SourceFault, match=r"record [01] at byte (0|5016) "):
+            list(record_heads(tmp_path / "x"))
+
+
+def test_a_file_that_is_cut_while_it_is_read(tmp_path: Path) -> None:
+    path = tmp_path / "x"
+    path.write_bytes(framed(bytes(90_000)))
+    heads = record_heads(path)
+    record = next(heads)
+    os.truncate(path, 5000)
+    with pytest.raises(SourceFault, match=r"(?s)cannot read.*cut while"), reading(path):
+        record.data[80_000:80_004]
+
+
 def test_every_truncation_inside_a_record_is_found(tmp_path: Path) -> None:
     good = framed(b"1234567") + framed(b"")
     for length in [*range(1, 23), *range(24, len(good))]:
         (tmp_path / "x").write_bytes(good[:length])
-        with pytest.raises(SourceFault, match="ends inside"):
-            list(records(tmp_path / "x"))
+        for read in (records, record_heads):
+            with pytest.raises(SourceFault, match="ends inside"):
+                list(read(tmp_path / "x"))
 
 
 @pytest.mark.parametrize("length", [1 << 60, (1 << 64) - 1, MAX_RECORD_BYTES + 1, 1000])
