@@ -262,6 +262,9 @@ def repair_at(destination: Destination) -> list[str]:
                 destination.withdraw(record.name)
                 withdrawn.append(record.name)
     destination.write_manifest(head)
+    table_of_plan = folder / table_name(folder)
+    if table_of_plan.exists() and file_sha256(table_of_plan) != head.table_sha256:
+        table_of_plan.unlink()  # runs trust it while it is there
     return sorted(withdrawn)
 
 

@@ -10,7 +10,7 @@ import pytest
 
 from maskgen.errors import UsageError
 from maskgen.io.checksum import crc32c
-from maskgen.shards import commit, manifest
+from maskgen.shards import commit, manifest, naming
 from maskgen.shards.commit import ShardWriter
 from maskgen.shards.reader import read_samples
 from maskgen.shards.verify import LEVELS, repair, verify
@@ -147,3 +147,13 @@ def test_repair_of_a_sound_data_set_does_nothing(committed: Any) -> None:
     before = (committed.path / "manifest.json").read_bytes()
     assert repair(committed.path) == []
     assert (committed.path / "manifest.json").read_bytes() == before
+
+
+def test_repair_drops_a_damaged_table_of_the_plan_which_runs_would_trust(committed: Any) -> None:
+    table = committed.path / naming.PLAN_TABLE
+    repair(committed.path)
+    assert table.exists()
+    flip(table, 30)
+    assert verify(committed.path, "quick").faults != ()
+    repair(committed.path)
+    assert not table.exists()
