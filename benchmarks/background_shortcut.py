@@ -6,10 +6,9 @@
 
 The photos are synthetic: in 95 % of them the background gives the class away (`shortcut_photos`).
 `maskgen run` makes their shards, a real method their masks; the loader and the trainer are those of
-`train-ssl`. A linear classifier and kNN are fitted on the biased training photos and tested on new ones,
-whose backgrounds are their own, those of their class, of any class, of the next class, black, or all there
-is. `--real` takes a folder with `train/CLASS/...` and `val` (that of Tiny ImageNet) instead; its test sets
-are made with the masks of stage one.
+`train-ssl`. A linear classifier and kNN are fitted on the biased training photos and tested on the eight
+variants of `maskgen challenge` of new ones, made with their true masks. `--real` takes a folder with
+`train/CLASS/...` and `val` (that of Tiny ImageNet) instead, and the masks of stage one.
 
 Each (arm, seed) is a process of its own with one thread, `--jobs` at a time. DIR keeps everything: the same
 command goes on where it was cut.

@@ -9,18 +9,14 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-import cv2
 import numpy as np
-from shortcut_photos import Scene, compose, variants, write_mask, write_photo
+from shortcut_photos import Scene, compose, write_mask, write_photo
 
-from maskgen.io.images.decode import Limits, decode
-from maskgen.loaders import open_dataset
-from maskgen.loaders.reading.samples import SampleReader
-from maskgen.shards import naming
-from maskgen.shards.sample import hard_mask
-from maskgen.trainers.data.shards import read_labels
+from maskgen.challenge.donors import Donors
+from maskgen.challenge.variants import VARIANTS, render, take_apart
 
-_LIMITS = Limits(max_bytes=1 << 24, max_pixels=1 << 24, max_side=1 << 12)
+SIDE = 64
+"""Of Tiny ImageNet's photos, px."""
 
 
 def synthetic(work: Path, facts: dict[str, Any]) -> None:
@@ -37,7 +33,8 @@ def synthetic(work: Path, facts: dict[str, Any]) -> None:
         (work / "photos.done").touch()
     stage_one(photos, shards, facts["method"])
     subprocess.run(_maskgen("eval", "--masks", shards, "--truth", truth), check=True)
-    write_tests(work / "test", list(compose(facts["test"], facts["side"], train=False, seed=0)))
+    scenes = list(compose(facts["test"], facts["side"], train=False, seed=0))
+    write_tests(work / "test", scenes, facts["side"])
 
 
 def real(work: Path, facts: dict[str, Any]) -> None:
@@ -55,7 +52,8 @@ def real(work: Path, facts: dict[str, Any]) -> None:
             shutil.copy(photo, val / label)
     stage_one(source / "train", work / "shards", facts["method"])
     stage_one(val, work / "val-shards", facts["method"])
-    write_tests(work / "test", scenes_of(work / "val-shards"))
+    how = ("--side", str(SIDE), "--write", "folders")
+    subprocess.run(_maskgen("challenge", work / "val-shards", work / "test", *how), check=True)
 
 
 def stage_one(photos: Path, shards: Path, method: str) -> None:
@@ -68,29 +66,13 @@ def _maskgen(*words: str | Path) -> list[str]:
     return [sys.executable, "-m", "maskgen", *map(str, words)]
 
 
-def scenes_of(shards: Path) -> list[Scene]:
-    """The samples of labelled shards, taken apart by their own masks.
-
-    Those without foreground are left out.
-    """
-    dataset = open_dataset(shards)
-    reader, found = SampleReader(dataset, (naming.PHOTO, naming.MASK, naming.BACKGROUND)), []
-    for sample, label in enumerate(read_labels(dataset).tolist()):
-        image, background = (
-            decode(reader.encoded(sample, ext).tobytes(), _LIMITS).image
-            for ext in (naming.PHOTO, naming.BACKGROUND)
-        )
-        stored = cv2.imdecode(reader.encoded(sample, naming.MASK), cv2.IMREAD_GRAYSCALE)
-        mask = hard_mask(np.asarray(stored, np.uint8), dataset.level, image.shape[:2])
-        if mask.any():
-            found.append(Scene(image, mask, background, label))
-    reader.close()
-    return found
-
-
-def write_tests(folder: Path, scenes: Sequence[Scene]) -> None:
-    """FOLDER/VARIANT/CLASS/NUMBER.jpg."""
-    counts: dict[str, int] = {}
-    for name, label, picture in variants(scenes, seed=0):
-        counts[name] = counts.get(name, 0) + 1
-        write_photo(folder / name / f"{label:02d}" / f"{counts[name]:06d}.jpg", picture)
+def write_tests(folder: Path, scenes: Sequence[Scene], side: int) -> None:
+    """FOLDER/VARIANT/val/CLASS/NUMBER.jpg: what `maskgen challenge` makes, with the true masks."""
+    apart = [take_apart(one.image, np.where(one.mask, 255, 0).astype(np.uint8), 128, side) for one in scenes]
+    labels = {number: one.label for number, one in enumerate(scenes)}
+    donors = Donors({number: f"{number:06d}" for number in labels}, labels, seed=0)
+    for number, scene in enumerate(apart):
+        mixed = {name: apart[donor].background for name, donor in donors.mixed(number).items()}
+        for variant in VARIANTS:
+            path = folder / variant / "val" / f"{labels[number]:02d}" / f"{number:06d}.jpg"
+            write_photo(path, render(variant, scene, mixed.get(variant)))

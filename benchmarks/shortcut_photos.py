@@ -1,16 +1,13 @@
-"""Photos whose backgrounds give their class away, and test sets in which they do not.
+"""Photos whose backgrounds give their class away.
 
 The synthetic photos: an object, cut by a random super-ellipse out of one of eight colour photos, on one of
 eight grey textures with a random tint; all sixteen come with scikit-image. The outline says nothing about the
 class. Training parts come from the left 60 % of each picture, test parts from the right 40 %.
-
-The test sets are those of ImageNet-9 (Xiao et al. 2021): foregrounds over the tiled backgrounds of other
-photos.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -19,7 +16,6 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from maskgen.backgrounds import BACKGROUNDS
 from maskgen.types import RGB, HardMask
 
 OBJECTS = (
@@ -34,7 +30,6 @@ OBJECTS = (
 )
 TEXTURES = ("brick", "camera", "clock", "coins", "grass", "gravel", "page", "text")
 CLASSES = len(OBJECTS)
-VARIANTS = ("original", "mixed_same", "mixed_rand", "mixed_next", "only_fg", "only_bg")
 BIASED = 0.95
 """How often a training photo's texture is its class's own; else it is any of the eight."""
 HEIGHT = 320
@@ -43,18 +38,16 @@ QUALITY = 95
 
 @dataclass(frozen=True, eq=False)
 class Scene:
-    """A photo taken apart.
+    """A photo with its true mask.
 
     Args:
         image: (H, W, 3) uint8 RGB.
         mask: (H, W) bool, True is foreground.
-        background: (H, W, 3) uint8 RGB, the photo without its foreground.
-        label: its class, which is the background's class as well where nothing else is said.
+        label: its class.
     """
 
     image: RGB
     mask: HardMask
-    background: RGB
     label: int
 
 
@@ -96,7 +89,7 @@ def compose(count: int, side: int, *, train: bool, seed: int) -> Iterator[Scene]
         blend = cv2.GaussianBlur(shape.astype(np.float64), (0, 0), 0.6)[:, :, None]
         mixed = blend * _patch(objects[label], side, rng) + (1 - blend) * ground
         image = np.clip(np.rint(mixed), 0, 255).astype(np.uint8)
-        yield Scene(image, shape, BACKGROUNDS["tiled"](image, shape).image, label)
+        yield Scene(image, shape, label)
 
 
 def _patch(picture: RGB, side: int, rng: np.random.Generator) -> NDArray[np.float64]:
@@ -125,45 +118,6 @@ def super_ellipse(side: int, rng: np.random.Generator) -> HardMask:
         shape: HardMask = level <= np.partition(level.ravel(), area)[area]
         if not (shape[[0, -1]].any() or shape[:, [0, -1]].any()):
             return shape
-
-
-def variants(scenes: Sequence[Scene], seed: int) -> Iterator[tuple[str, int, RGB]]:
-    """(variant, label, picture) for each scene and each of `VARIANTS`.
-
-    Other photos' backgrounds are drawn at random.
-
-    ``only_bg`` is a photo's own tiled background, with its photo's label; ``mixed_next`` takes the next
-    class's.
-    """
-    rng = np.random.default_rng([seed, 2])
-    labels = np.array([scene.label for scene in scenes])
-    count = int(labels.max()) + 1
-
-    def donor(label: int, own: int) -> RGB:
-        others = np.flatnonzero(labels == label)
-        return scenes[int(rng.choice(others[others != own]))].background
-
-    for number, scene in enumerate(scenes):
-        grounds = {
-            "mixed_same": donor(scene.label, number),
-            "mixed_rand": donor(int(rng.integers(count)), number),
-            "mixed_next": donor((scene.label + 1) % count, number),
-            "only_fg": np.zeros_like(scene.image),
-        }
-        yield "original", scene.label, scene.image
-        yield "only_bg", scene.label, scene.background
-        for name, ground in grounds.items():
-            yield (
-                name,
-                scene.label,
-                np.where(scene.mask[:, :, None], scene.image, _fitted(ground, scene.image)),
-            )
-
-
-def _fitted(ground: RGB, image: RGB) -> RGB:
-    if ground.shape == image.shape:
-        return ground
-    return _resized(ground, image.shape[1], image.shape[0])
 
 
 def write_photo(path: Path, picture: RGB) -> None:

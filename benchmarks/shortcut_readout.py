@@ -9,9 +9,10 @@ from typing import Any
 
 import numpy as np
 import torch
-from shortcut_photos import VARIANTS
 from torch import Tensor
 
+from maskgen.challenge.scores import background_gap
+from maskgen.challenge.variants import VARIANTS
 from maskgen.trainers.heads.head import Head, accuracies
 from maskgen.trainers.heads.linear import train_heads
 from maskgen.trainers.heads.protocols import Protocol
@@ -45,7 +46,7 @@ def judged(work: Path, run: Path, seed: int, device: torch.device) -> dict[str, 
     )
     found: dict[str, dict[str, float]] = {"linear": {}, "knn": {}}
     for variant in VARIANTS:
-        test = read(open_images(work / "test" / variant))
+        test = read(open_images(work / "test" / variant / "val"))
         found["linear"][variant] = 100 * accuracies(Head(heads[LINEAR.lr], standard), *test)["top1"]
         found["knn"][variant] = 100 * knn_accuracy((bank, labels), test, ks=(20,))[20]
     return found
@@ -85,7 +86,9 @@ def report(found: dict[str, list[dict[str, Any]]]) -> Iterator[str]:
 
 
 def _value(accuracy: dict[str, float], name: str) -> float:
-    return accuracy["mixed_same"] - accuracy["mixed_rand"] if name == "gap" else accuracy[name]
+    if name == "gap":
+        return background_gap(accuracy["mixed_same"], accuracy["mixed_rand"])
+    return accuracy[name]
 
 
 def _spread(values: list[float]) -> str:

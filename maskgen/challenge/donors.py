@@ -41,7 +41,7 @@ class Donors:
     """
 
     def __init__(self, keys: Mapping[int, str], labels: Mapping[int, int], seed: int) -> None:
-        self._keys, self._labels, self._seed = keys, labels, seed
+        self.keys, self.labels, self.seed = keys, labels, seed
         members: dict[int, list[int]] = {label: [] for label in sorted(set(labels.values()))}
         for number in sorted(keys, key=keys.__getitem__):
             members[labels[number]].append(number)
@@ -58,16 +58,16 @@ class Donors:
         first.
         """
         labels = list(self.members)
-        own, key = self._labels[number], self._keys[number]
-        any_class = labels[draw(len(labels), self._seed, "class", key)]
+        own, key = self.labels[number], self.keys[number]
+        any_class = labels[draw(len(labels), self.seed, "class", key)]
         after = labels[(self._order[own] + 1) % len(labels)]
         classes = {"mixed_same": own, "mixed_rand": any_class, "mixed_next": after}
         return {variant: self.one_of(label, number, variant) for variant, label in classes.items()}
 
     def one_of(self, label: int, number: int, purpose: str) -> int:
         """A photo of a class, never the one of this number; draws for other purposes are others."""
-        group, words = self.members[label], (self._seed, purpose, self._keys[number])
-        if label != self._labels[number]:
+        group, words = self.members[label], (self.seed, purpose, self.keys[number])
+        if label != self.labels[number]:
             return group[draw(len(group), *words)]
         place = draw(len(group) - 1, *words)
         return group[place + (place >= self._places[number])]

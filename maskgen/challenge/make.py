@@ -19,15 +19,15 @@ from ..processes.cores import usable_cores
 from ..shards import naming, sealed_json
 from ..shards.sample import SampleId
 from .donors import Donors
-from .folders import class_folders, make_folders
+from .folders import MASKS, class_folders, make_folders
 from .output import PARTS, Output
+from .pairs import METADATA, PAIRS, Pair, find_classes, list_pairs, make_pairs
 from .photos import Photos
 from .pictures import Maker, map_threads
 from .report import PHOTOS, REPORT, SETTINGS, list_photos, summarize, write_sums
 from .selection import Selection, select
 from .settings import Settings
 from .shard_sets import FOLDER, ShardSet, config_of, open_set, versions_of
-from .variants import VARIANTS
 
 ELSEWHERE = "choose another folder"
 VERSION = 1
@@ -71,6 +71,8 @@ def make_challenge(
         raise UsageError(
             "the challenge lies inside the shards", where=str(output), remedy="choose a folder beside them"
         )
+    if settings.noise and settings.photo_format == "jpg":
+        raise UsageError("a JPEG does not keep noise", arguments=[("photo_format", "png"), ("noise", 0)])
     facts = {
         "challenge": VERSION,
         "settings": asdict(settings),
@@ -93,7 +95,7 @@ def make_challenge(
             work.make(report, threads or usable_cores())
         finally:
             photos.close()
-        found = summarize(facts, selection, work.classes, _list_files(output))
+        found = summarize(facts, selection, work.classes, settings.variants, _list_files(output))
         write_atomic(output / REPORT, sealed_json.render(found))
     return found
 
@@ -149,25 +151,40 @@ def _plan(photos: Photos, output: Path, selection: Selection, facts: Mapping[str
     donors = Donors({number: keys[number] for number in taken}, labels, settings.seed)
     mixed = {number: donors.mixed(number) for number in taken}
     write_atomic(output / PHOTOS, list_photos(selection, mixed))
-    classes = class_folders(list(donors.members), read_class_names(photos.dataset))
+    names = read_class_names(photos.dataset)
+    classes = class_folders(list(donors.members), names)
     paths, config = photos.paths(), config_of(photos.dataset, settings)
     samples = {number: SampleId(keys[number], labels[number], paths[number]) for number in taken}
     parts = [
         taken[first : first + settings.shard_size] for first in range(0, len(taken), settings.shard_size)
     ]
+    pairs = _draw_pairs(donors, settings, names)
+    for number, one in pairs.items():
+        mixed[number][PAIRS] = one.donor
     sets: dict[str, ShardSet] = {}
     if settings.shards:
         rows = [[samples[number] for number in part] for part in parts]
-        sets = {variant: open_set(output, variant, rows, config, dict(facts)) for variant in VARIANTS}
+        sets = {name: open_set(output, name, rows, config, dict(facts)) for name in settings.variants}
     if settings.folders:
-        make_folders(output, VARIANTS, classes)
-    files = Output(output, samples, classes if settings.folders else {}, sets, settings.photo_format)
-    return _Work(parts, Maker(photos, samples, mixed, config, settings.shards), files, classes)
+        make_folders(output, (*settings.variants, MASKS), classes)
+    files = Output(output, samples, {n: classes[labels[n]] for n in taken}, sets, settings)
+    if pairs:
+        make_folders(output, (PAIRS,), {one: classes[one] for one in {labels[number] for number in pairs}})
+        places = {number: files.place(number) for number in pairs}
+        write_atomic(output / PAIRS / METADATA, list_pairs(pairs, donors.keys, places))
+    return _Work(parts, Maker(photos, samples, mixed, config, settings), files, classes)
+
+
+def _draw_pairs(donors: Donors, settings: Settings, names: Mapping[int, str]) -> dict[int, Pair]:
+    if not settings.pairs:
+        return {}
+    known = {label: names.get(label, str(label)) for label in donors.members}
+    return make_pairs(donors, find_classes(settings.pairs, known), settings.bias)
 
 
 def _list_files(output: Path) -> str:
     """Write the checksums of all files; returns that of the list."""
     manifests = (output / FOLDER).glob(f"*/{naming.MANIFEST}")
-    more = [output / PHOTOS, *manifests]
+    more = [output / PHOTOS, *(output / PAIRS).glob(METADATA), *manifests]
     sums = {path.relative_to(output).as_posix(): file_sha256(path) for path in more}
     return write_sums(output, output / PARTS, sums)

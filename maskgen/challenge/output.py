@@ -10,7 +10,9 @@ from pathlib import Path
 from ..io.atomic import sync_disk, write_atomic
 from ..shards.sample import SampleId
 from .folders import MASKS, SPLIT, encode_mask, write_file
+from .pairs import PAIRS
 from .pictures import Made
+from .settings import Settings
 from .shard_sets import FOLDER, ShardSet
 
 PARTS = "parts"
@@ -23,16 +25,16 @@ class Output:
     Args:
         folder: it.
         samples: key, label and path of each photo, by number.
-        classes: the folder's name of each class; none where no folders are written.
+        folders: the name of its class's folder, of each photo, by number.
         sets: the shards of each variant; none where no shards are written.
-        ext: of the pictures.
+        settings: what is written.
     """
 
     folder: Path
     samples: Mapping[int, SampleId]
-    classes: Mapping[int, str]
+    folders: Mapping[int, str]
     sets: Mapping[str, ShardSet]
-    ext: str
+    settings: Settings
 
     def is_done(self, part: int) -> bool:
         """Whether a part is written already, all of it."""
@@ -72,11 +74,13 @@ class Output:
     def _sums(self, part: int) -> Path:
         return self.folder / PARTS / f"{part:06d}.sha256"
 
+    def place(self, number: int) -> str:
+        """Where a photo's picture lies in a variant's folder."""
+        return f"{SPLIT}/{self.folders[number]}/{self.samples[number].key}.{self.settings.photo_format}"
+
     def _write_files(self, made: Made) -> list[str]:
-        sample = self.samples[made.number]
-        if not self.classes or not isinstance(sample.label, int):
-            return []
-        place = f"{SPLIT}/{self.classes[sample.label]}/{sample.key}"
-        files = {f"{name}/{place}.{self.ext}": data for name, data in made.files.items()}
-        files[f"{MASKS}/{place}.npy"] = encode_mask(made.mask)
+        place, wanted = self.place(made.number), self.settings.folders
+        files = {f"{name}/{place}": data for name, data in made.files.items() if wanted or name == PAIRS}
+        if wanted:
+            files[f"{MASKS}/{place.rpartition('.')[0]}.npy"] = encode_mask(made.mask)
         return [f"{write_file(self.folder / path, data)}  {path}" for path, data in files.items()]

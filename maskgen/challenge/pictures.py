@@ -13,9 +13,13 @@ from ..io.images.encode import encode_jpeg, encode_photo_png
 from ..shards import naming
 from ..shards.sample import Encoded, SampleId
 from ..types import RGB, HardMask
+from .donors import draw
+from .noise import BACKGROUND, FOREGROUND, add_noise
+from .pairs import PAIRS
 from .photos import Photos
+from .settings import Settings
 from .shard_sets import encode
-from .variants import VARIANTS, render
+from .variants import MIXED, Scene, render
 
 T = TypeVar("T")
 R = TypeVar("R")
@@ -48,14 +52,14 @@ class Maker:
         samples: key, label and path, by number.
         mixed: whose background each photo gets, by number and variant.
         config: as of a run that made the pictures.
-        shards: whether samples of shards are made too.
+        settings: what is made.
     """
 
     photos: Photos
     samples: Mapping[int, SampleId]
     mixed: Mapping[int, Mapping[str, int]]
     config: RunConfig
-    shards: bool
+    settings: Settings
 
     def make(self, number: int) -> Made:
         """All pictures of a photo.
@@ -64,22 +68,27 @@ class Maker:
             ShardFault: it, or one that it gets a background of, is damaged.
         """
         scene, sha256 = self.photos.read(number)
-        pictures = {
-            variant: render(variant, scene, self._background(self.mixed[number].get(variant)))
-            for variant in VARIANTS
-        }
-        if not self.shards:
-            files = {variant: encode_picture(picture, self.config) for variant, picture in pictures.items()}
-            return Made(number, scene.mask, files, {}, sha256)
-        members = {
-            variant: encode(self.samples[number], picture, scene.mask, self.config)
-            for variant, picture in pictures.items()
-        }
-        files = {variant: encoded.members[0][1] for variant, encoded in members.items()}
+        mixed = self.mixed[number]
+        grounds = {variant: self.photos.read(donor).scene.background for variant, donor in mixed.items()}
+        files, members = {}, {}
+        for variant in self.settings.variants:
+            picture = self._render(variant, number, scene, grounds.get(variant))
+            if self.settings.shards:
+                members[variant] = encode(self.samples[number], picture, scene.mask, self.config)
+                files[variant] = members[variant].members[0][1]
+            else:
+                files[variant] = encode_picture(picture, self.config)
+        if PAIRS in grounds:
+            files[PAIRS] = encode_picture(render(MIXED[0], scene, grounds[PAIRS]), self.config)
         return Made(number, scene.mask, files, members, sha256)
 
-    def _background(self, number: int | None) -> RGB | None:
-        return None if number is None else self.photos.read(number).scene.background
+    def _render(self, variant: str, number: int, scene: Scene, ground: RGB | None) -> RGB:
+        for kind, where in ((FOREGROUND, scene.mask), (BACKGROUND, ~scene.mask)):
+            if variant.startswith(kind):
+                trial = variant.removeprefix(kind)
+                seed = draw(1 << 64, self.settings.seed, "noise", trial, self.samples[number].key)
+                return add_noise(scene.image, where, seed)
+        return render(variant, scene, ground)
 
 
 def encode_picture(picture: RGB, config: RunConfig) -> bytes:

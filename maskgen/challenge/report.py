@@ -5,13 +5,13 @@ from __future__ import annotations
 import csv
 import io
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from ..io.atomic import PartialFile, fsync_folder
 from .selection import Selection
-from .variants import MIXED, VARIANTS
+from .variants import MIXED
 
 SETTINGS, REPORT, PHOTOS, SUMS = "settings.json", "challenge.json", "photos.csv", "SHA256SUMS"
 
@@ -36,7 +36,11 @@ def list_photos(selection: Selection, mixed: Mapping[int, Mapping[str, int]]) ->
 
 
 def summarize(
-    facts: Mapping[str, Any], selection: Selection, classes: Mapping[int, str], sums: str
+    facts: Mapping[str, Any],
+    selection: Selection,
+    classes: Mapping[int, str],
+    variants: Sequence[str],
+    sums: str,
 ) -> dict[str, Any]:
     """What ``challenge.json`` says.
 
@@ -44,6 +48,7 @@ def summarize(
         facts: what the pictures depend on.
         selection: all samples.
         classes: the folder's name of each class.
+        variants: of every photo.
         sums: SHA-256 of ``SHA256SUMS``.
 
     Returns:
@@ -64,7 +69,7 @@ def summarize(
         "classes": [
             {"label": label, "folder": folder, "photos": taken[label]} for label, folder in classes.items()
         ],
-        "variants": list(VARIANTS),
+        "variants": list(variants),
         "sha256": sums,
     }
 

@@ -6,6 +6,8 @@ from dataclasses import dataclass
 
 from ..config.bounds import at_least, between
 from ..config.options import option
+from .noise import noisy_variants
+from .variants import VARIANTS
 
 WAYS = ("both", "folders", "shards")
 
@@ -35,6 +37,25 @@ class Settings:
         group="settings",
         bounds=between(0, 1),
     )
+    noise: int = option(
+        0,
+        "Also make pictures with noise on the foreground and on the background, so many of each (3 in the "
+        "paper), for RFS.",
+        group="settings",
+        bounds=between(0, 100),
+    )
+    pairs: str = option(
+        "",
+        "Two classes, by number or name, as 0,3: also make a set like Waterbirds of them, on each other's "
+        "backgrounds.",
+        group="settings",
+    )
+    bias: float = option(
+        0.95,
+        "With --pairs: share of training photos on a background of their own class.",
+        group="settings",
+        bounds=between(0, 1),
+    )
     write: str = option(
         "both",
         "folders: VARIANT/val/CLASS/KEY.png, as ImageNet-9 has them; shards: a data set for each variant, "
@@ -51,6 +72,11 @@ class Settings:
     shard_size: int = option(
         500, "Photos that are finished together, and of a shard.", group="output", bounds=between(1, 100_000)
     )
+
+    @property
+    def variants(self) -> tuple[str, ...]:
+        """Of every photo."""
+        return (*VARIANTS, *noisy_variants(self.noise))
 
     @property
     def folders(self) -> bool:

@@ -189,3 +189,32 @@ def test_what_cannot_be_made_leaves_no_folder(draw_shards: Callable[..., Dataset
     with pytest.raises(UsageError, match="two classes"):
         make_challenge(draw_shards(DRAWINGS[:3]), tmp_path / "out", SETTINGS)
     assert not (tmp_path / "out").exists()
+
+
+def test_noise_and_pairs_are_made_on_request(draw_shards: Callable[..., Dataset], tmp_path: Path) -> None:
+    drawings = [Drawing(number, (2, 5)[number % 2]) for number in range(1, 25)]
+    settings = replace(SETTINGS, noise=2, pairs="2,class 5", bias=1.0, write="folders", seed=2)
+    found = make_challenge(draw_shards(drawings), tmp_path / "out", settings, threads=2)
+    assert found["variants"] == [*VARIANTS, "noisy_fg_1", "noisy_bg_1", "noisy_fg_2", "noisy_bg_2"]
+    one = tmp_path / "out" / "original" / "val" / "class 5" / "k03.png"
+    plain = cv2.imread(str(one))
+    mask = np.load(tmp_path / "out" / "fg_mask" / "val" / "class 5" / "k03.npy") > 0
+    noisy = {}
+    for name in found["variants"][8:]:
+        noisy[name] = cv2.imread(str(tmp_path / "out" / name / "val" / "class 5" / "k03.png"))
+        changed = (noisy[name] != plain).any(axis=2)
+        where = mask if "fg" in name else ~mask
+        assert not changed[~where].any()
+        assert changed[where].mean() > 0.9
+    assert (noisy["noisy_fg_1"] != noisy["noisy_fg_2"]).any()
+    with (tmp_path / "out" / "pairs" / "metadata.csv").open(newline="") as file:
+        rows = list(csv.DictReader(file))
+    assert len(rows) == 24
+    for row in rows:
+        picture = cv2.imread(str(tmp_path / "out" / "pairs" / row["img_filename"]))
+        assert int(picture[0, 0, 0]) == 10 * int(row["place_filename"][1:])
+        assert int(picture[20, 20, 0]) == FOREGROUND
+        assert row["split"] != "0" or row["y"] == row["place"]
+    assert (tmp_path / "out" / SUMS).read_text().count("  pairs/") == 25
+    with pytest.raises(UsageError, match="does not keep noise"):
+        make_challenge(draw_shards(drawings, "more"), tmp_path / "x", replace(settings, photo_format="jpg"))

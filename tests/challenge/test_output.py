@@ -8,6 +8,7 @@ import pytest
 from maskgen.challenge.folders import make_folders
 from maskgen.challenge.output import PARTS, Output
 from maskgen.challenge.pictures import Made
+from maskgen.challenge.settings import Settings
 from maskgen.io.atomic import make_folder
 from maskgen.shards.sample import SampleId
 
@@ -15,8 +16,8 @@ from maskgen.shards.sample import SampleId
 def test_a_part_is_done_when_all_of_it_is_there(tmp_path: Path) -> None:
     samples = {number: SampleId(f"k{number}", 4, "") for number in range(3)}
     make_folder(tmp_path / PARTS)
-    make_folders(tmp_path, ("original",), {4: "04"})
-    output = Output(tmp_path, samples, {4: "04"}, {}, "png")
+    make_folders(tmp_path, ("original", "fg_mask"), {4: "04"})
+    output = Output(tmp_path, samples, dict.fromkeys(samples, "04"), {}, Settings(write="folders"))
     made = [Made(n, np.eye(2, dtype=np.bool_), {"original": bytes([n])}, {}, "") for n in samples]
 
     def broken() -> object:

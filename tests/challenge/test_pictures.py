@@ -23,7 +23,10 @@ def test_folders_and_shards_get_the_same_bytes(photo_format: str, drawn: Dataset
     samples = {n: SampleId(one.key, one.label, one.key) for n, one in enumerate(DRAWINGS)}
     mixed = {key: dict(zip(MIXED, (1, 4, 8), strict=True)) for key in samples}
     photos = Photos(drawn, SETTINGS.side)
-    made, plain = (Maker(photos, samples, mixed, config, shards).make(2) for shards in (True, False))
+    made, plain = (
+        Maker(photos, samples, mixed, config, replace(SETTINGS, write=write)).make(2)
+        for write in ("both", "folders")
+    )
     photos.close()
     assert made.files == plain.files
     assert not plain.members

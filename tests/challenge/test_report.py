@@ -21,7 +21,7 @@ def test_each_sample_has_a_line() -> None:
 
 
 def test_counts_shares_and_classes() -> None:
-    found = summarize({"seed": 1}, SELECTION, {3: "03"}, "abc")
+    found = summarize({"seed": 1}, SELECTION, {3: "03"}, ["original"], "abc")
     assert (found["seed"], found["samples"], found["photos"], found["sha256"]) == (1, 4, 2, "abc")
     assert found["left_out"]["too-large"] == {"count": 1, "share": 0.25}
     assert list(found["left_out"]) == list(REASONS)
