@@ -27,7 +27,9 @@ def test_importing_maskgen_pulls_nothing_heavy() -> None:
     assert {name for name in pulled if name.startswith("maskgen")} == {"maskgen", "maskgen.version"}
 
 
-@pytest.mark.parametrize("package", ["maskgen", "maskgen.loaders", "maskgen.pipelines", "maskgen.shards"])
+@pytest.mark.parametrize(
+    "package", ["maskgen", "maskgen.challenge", "maskgen.loaders", "maskgen.pipelines", "maskgen.shards"]
+)
 def test_every_public_name_is_listed_and_is_there(package: str) -> None:
     module = importlib.import_module(package)
     assert set(module.__all__) <= set(dir(module)) <= {*module.__all__, "__version__"}

@@ -19,7 +19,14 @@ PAGES = [
     *sorted((ROOT / "docs").rglob("*.md")),
     *sorted((ROOT / "changes").glob("*.md")),
 ]
-EXPORTS = ["maskgen", "maskgen.loaders", "maskgen.pipelines", "maskgen.shards", "maskgen.trainers"]
+EXPORTS = [
+    "maskgen",
+    "maskgen.challenge",
+    "maskgen.loaders",
+    "maskgen.pipelines",
+    "maskgen.shards",
+    "maskgen.trainers",
+]
 _STEMS = "normal|optim|binar|recogn|synchron|organ|initial|summar|visual|minim|maxim"
 BRITISH = (
     r"\b\w*(?:colour|grey|neighbour|centre|behaviour|favour|licence|unlabelled|labelled|learnt|"

@@ -61,10 +61,11 @@ def make_challenge(
         Interrupted: a signal; parts that are done stay.
 
     Example:
-        ```python
-        found = make_challenge(open_dataset("shards/"), Path("challenge/"))
-        print(found["photos"], found["left_out"])
-        ```
+        >>> from pathlib import Path
+        >>> from maskgen.challenge import Settings, make_challenge
+        >>> from maskgen.loaders import open_dataset
+        >>> settings = Settings(side=112, write="folders")
+        >>> found = make_challenge(open_dataset("shards/"), Path("challenge/"), settings)  # doctest: +SKIP
     """
     settings = settings or Settings()
     if output.resolve().is_relative_to(dataset.path.resolve()):

@@ -14,7 +14,13 @@ WAYS = ("both", "folders", "shards")
 
 @dataclass(frozen=True, kw_only=True)
 class Settings:
-    """Options of `maskgen challenge`."""
+    """Options of `maskgen challenge`.
+
+    Example:
+        >>> from maskgen.challenge import Settings
+        >>> Settings(noise=1).variants[-2:]
+        ('noisy_fg_1', 'noisy_bg_1')
+    """
 
     seed: int = option(
         0,
