@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import sys
+import tarfile
+import tempfile
 from collections.abc import Callable
 from pathlib import Path
 
@@ -103,3 +105,14 @@ def test_extract_says_what_it_did(call: Call, data: Path, tmp_path: Path) -> Non
     assert json.loads(out)["key"] == "p2"
     assert "in quarantine" in call("show", data, "p9", "--extract", tmp_path / "none")[2]
     assert not (tmp_path / "none").exists()
+
+
+def test_the_facts_of_a_lean_sample_come_from_its_table(call: Call) -> None:
+    golden = Path(__file__).parents[1] / "golden" / "format-5.tar.xz"
+    with tempfile.TemporaryDirectory() as folder:
+        with tarfile.open(golden) as archive:
+            archive.extractall(folder, filter="data")
+        expected = json.loads((Path(folder) / "expected.json").read_text())["full"]["cats_photo-1"]
+        shown = json.loads(call("show", Path(folder) / "full", "cats_photo-1", "--json")[1])["json"]
+    assert [shown["height"], shown["width"], *shown["fg_box"]] == expected["meta"][1:7]
+    assert (shown["key"], shown["source"], shown["label"]) == ("cats_photo-1", "cats/photo-1.jpg", 1)

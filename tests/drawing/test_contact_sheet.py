@@ -5,6 +5,8 @@ from pathlib import Path
 import cv2
 import numpy as np
 import pytest
+from sample_kit import blob, config_of, encode
+from sample_kit import photo as sample_photo
 
 from maskgen.backgrounds import tiled
 from maskgen.config.run_config import make_config
@@ -173,3 +175,15 @@ def test_the_least_confident_are_chosen_of_all_shards(tmp_path: Path, count: int
 def test_without_confidences_none_is_the_least(tmp_path: Path) -> None:
     with pytest.raises(UsageError, match="say nothing of the confidence"):
         contact_sheet.least_confident(tmp_path, known_confidences(tmp_path, version=3), 3)
+
+
+@pytest.mark.parametrize("layout", ["full", "sidecar"])
+def test_a_lean_mask_is_shown_in_the_shape_of_its_photo(layout: str) -> None:
+    config = config_of(members="lean", layout=layout)
+    members = dict(encode(config, sample_photo(), blob()).members)
+    pictures = contact_sheet.sample_row(SampleBytes("k", members), 102).pictures
+    assert {picture.shape for picture in pictures} == {(120, 181, 3)}
+    assert len(pictures) == len(contact_sheet.titles(tuple(members), photos=False))
+    mask = pictures[0 if layout == "sidecar" else 1]
+    assert mask[50, 80, 0] > 200  # the middle of the disc
+    assert mask[5, 5, 0] == 0
