@@ -54,18 +54,26 @@ class Drawing:
         return image
 
 
-def write_shards(folder: Path, drawings: Sequence[Drawing], *, size: int = 5) -> Path:
-    """Shards as `maskgen run` commits them."""
+def write_shards(folder: Path, drawings: Sequence[Drawing], *, size: int = 5, kind: str = "full") -> Path:
+    """Shards as `maskgen run --members KIND` commits them."""
     (folder / naming.RECORDS).mkdir(parents=True)
     config = RunConfig(
-        dataset="folder", output="", method="box", threshold=0.5, background="none", photo_format="png"
+        dataset="folder",
+        output="",
+        method="box",
+        threshold=0.5,
+        background="none",
+        photo_format="png",
+        members=kind,
     )
     parts = [drawings[first : first + size] for first in range(0, len(drawings), size)]
     planned = tuple(PlannedShard(f"folder-train-{n:06d}", len(part), "") for n, part in enumerate(parts))
     classes = any(isinstance(one.label, int) for one in drawings)
-    members = naming.members(photo=True, background=False, classes=classes, lossless=True)
+    members = naming.members(
+        photo=True, background=False, classes=classes, lossless=True, lean=kind == "lean"
+    )
     identity: dict[str, Any] = {
-        "format": naming.FORMAT_VERSION,
+        "format": naming.written_format(kind),
         "options": config.fingerprint_fields(),
         "drawings": digest([repr(one) for one in drawings]),
     }

@@ -79,6 +79,7 @@ def test_what_is_no_table_is_refused(content: bytes, challenge: Path, tmp_path: 
         read_answers(tmp_path / "a.csv", Challenge.open(challenge))
 
 
+@pytest.mark.slow
 def test_noise_and_pairs_by_hand(draw_shards: Callable[..., Dataset], tmp_path: Path) -> None:
     drawings = [Drawing(number, (2, 5)[number % 2]) for number in range(1, 25)]
     settings = replace(SETTINGS, noise=2, pairs="2,5", write="folders", seed=2)

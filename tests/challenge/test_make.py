@@ -69,6 +69,7 @@ def test_backgrounds_are_of_the_classes_that_the_names_say(challenge: Path) -> N
         assert one.number not in (same, rand, following)
 
 
+@pytest.mark.slow
 def test_each_variant_is_a_data_set_that_says_the_same_as_its_folder(challenge: Path) -> None:
     from maskgen.challenge.photos import Photos
 
@@ -112,6 +113,7 @@ def pictures(folder: Path) -> dict[str, bytes]:
 PARTS = replace(SETTINGS, write="folders", shard_size=5)
 
 
+@pytest.mark.slow
 def test_one_thread_and_other_parts_make_the_same_pictures_and_another_seed_others(
     challenge: Path, drawn: Dataset, tmp_path: Path
 ) -> None:
@@ -124,6 +126,7 @@ def test_one_thread_and_other_parts_make_the_same_pictures_and_another_seed_othe
     assert moved == set(MIXED)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("after", [1, 6, 11])
 def test_a_signal_stops_it_and_the_same_call_ends_with_the_same_bytes(
     after: int, challenge: Path, drawn: Dataset, tmp_path: Path
@@ -191,6 +194,7 @@ def test_what_cannot_be_made_leaves_no_folder(draw_shards: Callable[..., Dataset
     assert not (tmp_path / "out").exists()
 
 
+@pytest.mark.slow
 def test_noise_and_pairs_are_made_on_request(draw_shards: Callable[..., Dataset], tmp_path: Path) -> None:
     drawings = [Drawing(number, (2, 5)[number % 2]) for number in range(1, 25)]
     settings = replace(SETTINGS, noise=2, pairs="2,class 5", bias=1.0, write="folders", seed=2)

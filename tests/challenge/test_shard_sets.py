@@ -23,6 +23,7 @@ def test_masks_are_stored_bit_by_bit(drawn: Dataset) -> None:
     assert dict(encoded.members)[naming.CLASS] == b"1"
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("twice", [False, True])
 def test_a_set_of_two_shards_is_sound_also_when_a_shard_was_there(
     twice: bool, drawn: Dataset, tmp_path: Path

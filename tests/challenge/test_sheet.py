@@ -14,6 +14,7 @@ from maskgen.drawing.grid import Column, place
 from maskgen.errors import ShardFault
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("folders", [True, False])
 def test_each_row_shows_a_photo_in_all_variants(folders: bool, challenge: Path, tmp_path: Path) -> None:
     output = challenge

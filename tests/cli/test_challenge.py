@@ -17,6 +17,7 @@ def call(*arguments: object) -> Result:
     return CliRunner().invoke(cli, ["challenge", *map(str, arguments)], catch_exceptions=False)
 
 
+@pytest.mark.slow
 def test_it_says_what_was_left_out_and_draws_a_sheet(tmp_path: Path) -> None:
     shards = write_shards(tmp_path / "shards", [*DRAWINGS, Drawing(13, 7, box=(0, 0, 0, 0))])
     words = (shards, tmp_path / "out", "--side", 32, "--write", "folders", "--workers", 1)

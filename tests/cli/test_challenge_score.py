@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -18,9 +19,15 @@ def call(*arguments: object) -> Result:
     return CliRunner().invoke(cli, ["challenge-score", *map(str, arguments)], catch_exceptions=False)
 
 
+@pytest.mark.slow
 def test_scores_are_printed_for_people_and_programs(tmp_path: Path) -> None:
     output, maps = tmp_path / "out", tmp_path / "maps"
-    make_challenge(open_dataset(write_shards(tmp_path / "shards", DRAWINGS)), output, SETTINGS, threads=1)
+    make_challenge(
+        open_dataset(write_shards(tmp_path / "shards", DRAWINGS)),
+        output,
+        replace(SETTINGS, write="folders"),
+        threads=1,
+    )
     lines = ["variant,key,answer"]
     maps.mkdir()
     for one in DRAWINGS:
