@@ -45,6 +45,6 @@ def test_doctor_knows_every_package_that_maskgen_is_declared_to_need() -> None:
 
     extras = {name: names(given) for name, given in project["optional-dependencies"].items()}
     assert names(project["dependencies"]) == set(doctor._BASE)
-    for unasked in ("dev", "docs", "ray"):  # no command needs them
+    for unasked in ("dev", "docs"):  # no command needs them
         del extras[unasked]
     assert {name: set(given) for name, given in doctor._EXTRAS.items()} == extras
