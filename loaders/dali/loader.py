@@ -101,7 +101,7 @@ class DaliLoader(EpochLoader):
         from .stream import open_stream
 
         stream = open_stream(self.reader, self.recipe, self._schedule.batch_size, self._options)
-        return stream, BatchMaker(self.recipe, self.dataset, self._options)
+        return stream, BatchMaker(self.recipe, self._options)
 
     def _restart(self, steps: range, *, interrupted: bool) -> None:
         order = self.dataset.order(self._seed, self._epoch)

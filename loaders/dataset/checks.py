@@ -2,12 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable
 from pathlib import Path
-from typing import Any
-
-import numpy as np
-from numpy.typing import NDArray
 
 from maskgen.errors import ShardFault
 from maskgen.shards import manifest, naming
@@ -62,12 +58,12 @@ def _has_threshold(whole: Manifest) -> bool:
     return isinstance(options.get("threshold"), float | int) and isinstance(options.get("binary"), bool)
 
 
-def check_folder(names: Sequence[str], whole: Manifest) -> None:
+def check_folder(names: Iterable[str], *, complete: bool) -> None:
     """One manifest, and no shard that it does not know; of an unended run, fresh shards may lie there.
 
     Args:
-        names: of the files in the folder.
-        whole: its manifest.
+        names: of the files in the folder that the manifest does not know.
+        complete: whether the run has ended.
 
     Raises:
         ShardFault: there is more than the manifest knows.
@@ -80,11 +76,9 @@ def check_folder(names: Sequence[str], whole: Manifest) -> None:
                 cause="two data sets copied into one folder",
                 remedy="keep each data set in a folder of its own",
             )
-    known = {f"{record.name}.{suffix}" for record in whole.shards for suffix in record.files}
-    known.add(naming.WHOLE_PLAN_TABLE)
     for name in names:
         shard_file = name.endswith(tuple(f".{suffix}" for suffix in naming.SUFFIXES))
-        if shard_file and name not in known and whole.complete and not name.startswith("."):
+        if shard_file and complete and not name.startswith(".") and name != naming.WHOLE_PLAN_TABLE:
             raise ShardFault(
                 "the manifest knows no such file",
                 where=name,
@@ -93,31 +87,32 @@ def check_folder(names: Sequence[str], whole: Manifest) -> None:
             )
 
 
-def check_checksums(shards: Sequence[Shard], whole: Manifest) -> None:
+def check_checksums(shard: Shard, whole: Manifest) -> None:
     """Since format 3 the tables have a checksum of every member.
 
     Raises:
         ShardFault: a table is of another format than the manifest.
     """
-    for shard in shards:
-        if (shard.checksums is None) != (whole.format == naming.READABLE[0]):
-            raise ShardFault(
-                f"a table is not of shard format {whole.format}",
-                where=f"{shard.name}.parquet",
-                cause="a file of another run, or a hand edit",
-                remedy=COPY_AGAIN,
-            )
+    if (shard.checksums is None) != (whole.format == naming.READABLE[0]) and shard.bytes:
+        raise ShardFault(
+            f"a table is not of shard format {whole.format}",
+            where=f"{shard.name}.parquet",
+            cause="a file of another run, or a hand edit",
+            remedy=COPY_AGAIN,
+        )
 
 
-def check_unique(shards: Sequence[Shard]) -> None:
+def check_unique(keys: Iterable[bytes]) -> None:
     """Every sample has a key of its own: webdataset and DALI mistake two of one key for one sample.
+
+    Args:
+        keys: those that may be equal.
 
     Raises:
         ShardFault: a key appears twice.
     """
-    if not shards:
-        return
-    keys = np.sort(np.concatenate([shard.keys for shard in shards]))
-    twice: NDArray[Any] = keys[1:][keys[1:] == keys[:-1]]
-    if twice.size:
-        raise ShardFault("a key appears in two samples", where=twice[0].decode(), remedy=COPY_AGAIN)
+    known = set()
+    for key in keys:
+        if key in known:
+            raise ShardFault("a key appears in two samples", where=key.decode(), remedy=COPY_AGAIN)
+        known.add(key)

@@ -24,8 +24,11 @@ def read_labels(dataset: Dataset) -> NDArray[np.int64]:
     Raises:
         ShardFault: a table is damaged.
     """
-    found = [label for shard in dataset.shards for label in shard_labels(dataset, shard)]
-    return np.array([label if isinstance(label, int) else -1 for label in found], np.int64)
+    found = np.full(dataset.samples, -1, np.int64)
+    for shard in dataset.shards:
+        labels = shard_labels(dataset, shard)
+        found[shard.first : shard.first + len(labels)] = [n if isinstance(n, int) else -1 for n in labels]
+    return found
 
 
 def shard_labels(dataset: Dataset, shard: Shard) -> list[Label]:
@@ -73,8 +76,8 @@ def read_class_names(dataset: Dataset) -> dict[int, str]:
     """
     pattern = _NAMED.get(dataset.manifest.identity["options"]["dataset"])
     found: dict[int, str] = {}
-    for shard in dataset.shards if pattern else ():
-        rows = table.read(dataset.path / f"{shard.name}.parquet", ["path", "label"])
+    for number in range(len(dataset.shards)) if pattern else ():
+        rows = table.read(dataset.path / f"{dataset.tars(number).name}.parquet", ["path", "label"])
         for path, text in zip(rows["path"].to_pylist(), rows["label"].to_pylist(), strict=True):
             label = read_label(text)
             if isinstance(label, int) and label >= 0:

@@ -2,30 +2,25 @@
 
 from __future__ import annotations
 
-import hashlib
 import os
 import re
-from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import numpy as np
 
 from maskgen.errors import UsageError
 from maskgen.io.storage.location import open_location
-from maskgen.shards.manifest import Manifest
 from maskgen.shards.subset import Subset
 
-from ..storage.cache import TarCache, open_cache
-from .checks import check_checksums, check_folder, check_unique, read_manifest
+from ..storage.cache import open_cache
 from .dataset import Dataset
-from .open_shard import check_hash, open_shard
-from .shard import Shard
+from .indexed import open_index
+from .open_shard import check_hash
 from .sidecar import join
 from .subset import take_subset
 
 _SHUFFLE = re.compile(r"global|shards(?::([1-9][0-9]{0,5}))?")
 _WINDOW = 16
-_OPENERS = 8
 
 
 def open_dataset(
@@ -85,16 +80,20 @@ def open_dataset(
     window = _window(shuffle, unfit_photos)
     tars = open_cache(_folder_or_address(path), cache, cache_bytes)
     folder = tars.folder if tars else Path(path)
-    dataset = _open_shards(folder, read_ended(folder, allow_incomplete=allow_incomplete), tars, window)
+    index = open_index(folder, tars, window, allow_incomplete=allow_incomplete)
+    numbers = np.flatnonzero(index.directory["samples"])
+    firsts = np.append(index.firsts[numbers], index.firsts[-1])
+    dataset = Dataset(folder, index, numbers, firsts, index.manifest_sha256, cache=tars, window=window)
     part = take_subset(dataset, subset) if subset else dataset
     return _joined(part, photos, check_hashes=check_hashes, drop=unfit_photos == "drop")
 
 
 def _joined(dataset: Dataset, photos: str | Path | None, *, check_hashes: bool, drop: bool) -> Dataset:
     """With its photos, where they are elsewhere; with `check_hashes` every byte is compared."""
-    for shard in dataset.shards if check_hashes else ():
-        with dataset.descriptor(shard):  # a remote one is fetched, and checked on its way
-            check_hash(dataset.tar(shard), shard.sha256)
+    for number in range(len(dataset.shards)) if check_hashes else ():
+        tar = dataset.tars(number)
+        with dataset.descriptor(tar):  # a remote one is fetched, and checked on its way
+            check_hash(dataset.tar(tar), tar.sha256)
     return (
         dataset
         if photos is None
@@ -134,48 +133,3 @@ def _folder_or_address(path: str | os.PathLike[str]) -> str | Path:
             remedy="give the folder that maskgen run wrote, as a str or a Path",
         )
     return Path(path)
-
-
-def read_ended(folder: Path, *, allow_incomplete: bool = False) -> Manifest:
-    """The manifest of a folder of shards; nothing else of it is looked at.
-
-    Raises:
-        ShardFault: it is absent or damaged.
-        UsageError: the run has not ended and `allow_incomplete` is off.
-    """
-    whole = read_manifest(folder)
-    if not whole.complete and not allow_incomplete:
-        raise UsageError(
-            f"the run has not ended: {whole.samples + whole.failed} of {whole.planned} images are done",
-            where=str(folder),
-            remedy="run the same maskgen run command again",
-            arguments=[("allow_incomplete", True)],
-        )
-    return whole
-
-
-def _open_shards(folder: Path, whole: Manifest, tars: TarCache | None, window: int) -> Dataset:
-    """The data set of a manifest whose folder holds what it says."""
-    check_folder(tars.prepare(whole, window) if tars else sorted(p.name for p in folder.iterdir()), whole)
-    shards = _shards_with_samples(folder, whole, remote=tars is not None)
-    check_checksums(shards, whole)
-    check_unique(shards)
-    firsts = np.cumsum([0] + [len(shard.keys) for shard in shards])
-    fingerprint = hashlib.sha256(whole.render()).hexdigest()
-    return Dataset(folder, whole, tuple(shards), firsts, fingerprint, cache=tars, window=window)
-
-
-def _shards_with_samples(path: Path, whole: Manifest, *, remote: bool) -> list[Shard]:
-    """The shards that have samples.
-
-    Several are checked at a time, as most of it waits for the disk or hashes.
-    """
-    firsts = np.cumsum([0] + [record.samples for record in whole.shards]).tolist()
-
-    def opened(number: int) -> Shard:
-        return open_shard(
-            path, whole.shards[number], whole.members, firsts[number], whole.format, remote=remote
-        )
-
-    with ThreadPoolExecutor(_OPENERS) as pool:
-        return [shard for shard in pool.map(opened, range(len(whole.shards))) if len(shard.keys)]

@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Sequence
+from functools import lru_cache
 from pathlib import Path
 
 import numpy as np
@@ -83,6 +84,27 @@ def _places(
     if (checksums < 0).any():
         raise _contradiction(record, "the table lacks the checksum of a member")
     return good, offsets, sizes, checksums.astype(np.uint32) if checksums.size else None
+
+
+@lru_cache(maxsize=16)
+def read_keys(path: Path, name: str, sha256: str) -> NDArray[np.bytes_]:
+    """The (N,) keys of a shard's samples, ASCII, from its table; those of the last few shards are remembered.
+
+    Args:
+        path: the folder of its files.
+        name: of the shard.
+        sha256: of the table.
+
+    Raises:
+        ShardFault: the table is damaged.
+    """
+    file = path / f"{name}.parquet"
+    check_hash(file, sha256)
+    rows = table.read(file, ["key", "status"])
+    good = rows.filter(pc.equal(rows["status"], _text("ok")))
+    keys = np.array(good["key"].to_pylist(), dtype=np.bytes_)
+    keys.flags.writeable = False
+    return keys
 
 
 def _text(value: str) -> pa.Scalar:

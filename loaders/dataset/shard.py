@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
@@ -36,7 +35,7 @@ def fixed_bytes(version: int) -> dict[str, int]:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Shard:
-    """A shard of an open data set: 8 bytes, its key and 8 bytes per member for each sample.
+    """A shard of an open data set, or some of its samples.
 
     Args:
         name: its stem.
@@ -60,12 +59,6 @@ class Shard:
     lengths: NDArray[np.uint32]
     checksums: NDArray[np.uint32] | None = None
 
-    def take(self, rows: NDArray[np.bool_]) -> Shard:
-        """The shard with those samples alone for which `rows`, (N,) bool, is True."""
-        sums = None if self.checksums is None else self.checksums[rows]
-        keys, starts, lengths = self.keys[rows], self.starts[rows], self.lengths[rows]
-        return replace(self, keys=keys, starts=starts, lengths=lengths, checksums=sums)
-
     @property
     def tar_name(self) -> str:
         """File name of the tar."""
@@ -86,14 +79,6 @@ class Shard:
         lengths = self.lengths[row].tolist()
         before = sum(tar.BLOCK + size + -size % tar.BLOCK for size in lengths[:column])
         return int(self.starts[row]) + before + tar.BLOCK, lengths[column]
-
-
-def numbered(shards: Iterable[Shard]) -> tuple[tuple[Shard, ...], NDArray[np.int64]]:
-    """Shards whose samples count on from one to the next, and `Dataset.firsts`."""
-    given = list(shards)
-    firsts = np.cumsum([0] + [len(shard.keys) for shard in given])
-    pairs = zip(given, firsts[:-1].tolist(), strict=True)
-    return tuple(replace(shard, first=first) for shard, first in pairs), firsts
 
 
 def content_offsets(starts: NDArray[np.int64], lengths: NDArray[np.uint32]) -> NDArray[np.int64]:

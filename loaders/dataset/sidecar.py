@@ -14,7 +14,7 @@ from maskgen.shards import naming
 from .dataset import Dataset
 from .find_originals import find_photos
 from .originals import Paths, Photos, join_checksums, read_paths
-from .shard import Shard, numbered
+from .shard import Shard
 
 
 def join(dataset: Dataset, folder: Location, *, check_hashes: bool, drop: bool) -> Dataset:
@@ -38,13 +38,12 @@ def join(dataset: Dataset, folder: Location, *, check_hashes: bool, drop: bool) 
             arguments=[("unfit_photos", "drop")],
         )
     kept = [p.take(p.fit) for p in paths.values()]
-    shards, firsts = numbered(
-        shard.take(p.fit) for shard, p in zip(dataset.shards, paths.values(), strict=True)
-    )
     found = Photos(folder, find_photos(folder, kept, dataset.path), join_checksums(kept))
     found.check(kept, everything=check_hashes)
     digest = hashlib.sha256(b"photos " + dataset.fingerprint.encode() + repr(unfit).encode()).hexdigest()
-    return replace(dataset, shards=shards, firsts=firsts, fingerprint=digest, photos=found)
+    fit = np.concatenate([np.zeros(0, np.bool_), *(p.fit for p in paths.values())])
+    part = dataset if fit.all() else dataset.take(fit, digest)
+    return replace(part, fingerprint=digest, photos=found)
 
 
 def _paths_of(folder: Location, shard: Shard) -> Paths:

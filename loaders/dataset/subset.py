@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Sequence
-from dataclasses import replace
 
 import numpy as np
 
@@ -13,7 +12,6 @@ from maskgen.types import Label
 
 from .dataset import Dataset
 from .labels import shard_labels, shard_paths
-from .shard import numbered
 
 __all__ = ["Subset", "take_subset"]
 
@@ -39,9 +37,6 @@ def take_subset(dataset: Dataset, subset: Subset) -> Dataset:
     mask = draw.chosen()
     if mask.all():
         return dataset
-    parts = np.split(mask, dataset.firsts[1:-1])
-    kept = (shard.take(rows) for shard, rows in zip(dataset.shards, parts, strict=True) if rows.any())
-    shards, firsts = numbered(kept)
     chosen = np.flatnonzero(mask).astype("<i8").tobytes()
     digest = hashlib.sha256(b"subset " + dataset.fingerprint.encode() + chosen).hexdigest()
-    return replace(dataset, shards=shards, firsts=firsts, fingerprint=digest)
+    return dataset.take(mask, digest)

@@ -18,7 +18,6 @@ from .draw_table import Output
 from .normalize import normalize
 
 if TYPE_CHECKING:
-    from ..dataset.dataset import Dataset
     from .sources import Sources
 
 Parts = tuple[Tensor | None, ...]
@@ -31,13 +30,11 @@ class BatchMaker:
 
     Args:
         recipe: of the views.
-        dataset: for the keys.
         options: of the loader: the pictures' type, layout and device.
     """
 
-    def __init__(self, recipe: Recipe, dataset: Dataset, options: LoaderOptions) -> None:
+    def __init__(self, recipe: Recipe, options: LoaderOptions) -> None:
         self._recipe = recipe
-        self._dataset = dataset
         self._dtype = getattr(torch, options.output)
         self._channels_last = options.channels_last
         self._device = torch.device(options.device)
@@ -62,6 +59,7 @@ class BatchMaker:
             matched=draws.matched,
             label=small.meta["label"].astype(np.int64),
             sample=sources.taken.samples,
+            key=sources.taken.keys,
         )
         return self._batch(made, facts, turned=by_photo)
 
@@ -84,6 +82,7 @@ class BatchMaker:
             matched=np.zeros(0, np.bool_),
             label=none,
             sample=none,
+            key=[],
         )
         return self._batch(made, facts, turned=False)
 
@@ -124,7 +123,7 @@ class BatchMaker:
             negative_source=source,
             matched=None if source is None else torch.from_numpy(facts.matched),
             label=torch.from_numpy(facts.label),
-            key=self._dataset.keys(facts.sample),
+            key=facts.key,
             sample=torch.from_numpy(facts.sample),
         )
 
@@ -139,6 +138,7 @@ class _Facts(NamedTuple):
     matched: NDArray[np.bool_]
     label: NDArray[np.int64]
     sample: NDArray[np.int64]
+    key: list[str]
 
 
 def shrink_masks(masks: Tensor, side: int) -> Tensor:

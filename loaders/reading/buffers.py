@@ -16,7 +16,7 @@ from maskgen.shards import coverage, naming, tar
 from maskgen.shards.meta import META, UNKNOWN, Meta
 
 from ..dataset.dataset import Dataset
-from ..dataset.shard import Shard, content_offsets, fixed_bytes, padded_bytes
+from ..dataset.shard import content_offsets, fixed_bytes, padded_bytes
 from .bounds import Bounds
 
 _ALIGN = 64
@@ -48,11 +48,13 @@ class Taken(NamedTuple):
         samples: (B,) int64, the samples that were read: those asked for, or their substitutes.
         small: see `Small`.
         encoded: by extension, B arrays of uint8: the members' contents.
+        keys: of the samples, as their tars name them.
     """
 
     samples: NDArray[np.int64]
     small: Small
     encoded: dict[str, list[NDArray[np.uint8]]]
+    keys: list[str]
 
 
 class Row(NamedTuple):
@@ -61,7 +63,7 @@ class Row(NamedTuple):
     number: int
     sample: int
     shard: int
-    key: bytes
+    hash: int
     offsets: list[int]
     lengths: list[int]
     checksums: list[int | None]
@@ -86,6 +88,7 @@ class Buffers:
         self.meta["confidence_ppm"] = UNKNOWN  # read over, where KEY.meta reaches so far
         nothing = np.zeros(0, np.uint8)
         self.encoded = {ext: [nothing] * count for ext in members}
+        self.keys = [b""] * count
         self.small_members = small_members(version)
         self._tables = np.empty((count, side - 1, side - 1), "<u2")  # of lean samples
         lean, fixed = version == naming.LEAN_FORMAT, fixed_bytes(version)
@@ -97,7 +100,7 @@ class Buffers:
     def taken(self) -> Taken:
         """What was read."""
         small = Small(self.sat.astype(np.uint16, copy=False), self.fg, self.meta)
-        return Taken(self.samples, small, self.encoded)
+        return Taken(self.samples, small, self.encoded, [key.decode() for key in self.keys])
 
     def small(self, row: Row) -> list[tuple[bytearray, NDArray[np.uint8], bytearray]]:
         """What one read fills: header, content and padding of each of `small_members`."""
@@ -135,32 +138,26 @@ class Buffers:
     def locate(self, dataset: Dataset, rows: NDArray[np.int64]) -> list[Row]:
         """Where some rows, (n,) places in the batch, lie."""
         samples = self.samples[rows]
-        shards = dataset.shard_numbers(samples)
-        places = samples - dataset.firsts[shards]
-        picked = [(dataset.shards[s], r) for s, r in zip(shards.tolist(), places.tolist(), strict=True)]
-        lengths = np.array([shard.lengths[r] for shard, r in picked], np.uint32).reshape(
-            len(rows), len(dataset.members)
-        )
-        starts = np.array([shard.starts[r] for shard, r in picked], np.int64)
-        offsets = content_offsets(starts, lengths)
-        keys = [bytes(shard.keys[r]) for shard, r in picked]
-        sums = [checksums_of(shard, r) for shard, r in picked]
-        numbers = (rows.tolist(), samples.tolist(), shards.tolist(), keys)
-        columns = (*numbers, offsets.tolist(), lengths.tolist(), sums)
-        return [Row(*values) for values in zip(*columns, strict=True)]
+        return _rows(dataset, rows, samples, (*self.small_members, *self.members))
+
+
+def _rows(
+    dataset: Dataset, numbers: NDArray[np.int64], samples: NDArray[np.int64], members: Sequence[str]
+) -> list[Row]:
+    shards = dataset.shard_numbers(samples)
+    stored = [naming.stored_ext(ext, dataset.members) for ext in members]
+    hashes, starts, lengths, checksums = dataset.places(samples, stored)
+    sums: list[list[int | None]] = [[None] * len(dataset.members)] * len(samples)
+    if checksums is not None:
+        sums = checksums.tolist()
+    offsets = content_offsets(starts, lengths)
+    columns = (numbers, samples, shards, hashes, offsets, lengths)
+    return [Row(*values) for values in zip(*(column.tolist() for column in columns), sums, strict=True)]
 
 
 def _bytes_of(array: NDArray[Any]) -> NDArray[np.uint8]:
     """(B, n) uint8, a view of the n bytes of each of an array's B rows."""
     return array.view(np.uint8).reshape(len(array), array.nbytes // max(1, len(array)))
-
-
-def checksums_of(shard: Shard, row: int) -> list[int | None]:
-    """CRC-32C of each member of a sample; None where the format has none."""
-    if shard.checksums is None:
-        return [None] * len(shard.members)
-    known: list[int | None] = shard.checksums[row].tolist()
-    return known
 
 
 def locate_row(dataset: Dataset, sample: int) -> Row:
@@ -169,13 +166,7 @@ def locate_row(dataset: Dataset, sample: int) -> Row:
     Raises:
         IndexError: no such sample.
     """
-    if not 0 <= sample < dataset.samples:
-        raise IndexError(f"sample {sample} of {dataset.samples}")
-    number = int(dataset.firsts.searchsorted(sample, side="right")) - 1
-    shard, row = dataset.shards[number], sample - int(dataset.firsts[number])
-    lengths = shard.lengths[row].tolist()
-    offsets = [shard.place(row, column)[0] for column in range(len(lengths))]
-    return Row(0, sample, number, bytes(shard.keys[row]), offsets, lengths, checksums_of(shard, row))
+    return _rows(dataset, np.zeros(1, np.int64), np.array([sample]), dataset.members)[0]
 
 
 def plausible(batch: Buffers, rows: NDArray[np.int64], bounds: Bounds) -> NDArray[np.bool_]:

@@ -21,6 +21,7 @@ from maskgen.shards.reader import BIT_ROT
 from ..dataset.dataset import Dataset
 from ..dataset.originals import Photos
 from ..dataset.shard import damage, header, padded_bytes
+from ..index.layout import key_hash
 from ..storage.open_files import OpenFiles
 from .bounds import bounds_of
 from .broken import BrokenSample, Substitutes
@@ -81,8 +82,8 @@ class SampleReader:
         self._start()
 
     def _start(self) -> None:
-        shards = self.dataset.shards
-        self._files = OpenFiles(lambda number: self.dataset.open_tar(shards[number]), self._open_files)
+        data = self.dataset
+        self._files = OpenFiles(lambda number: data.open_tar(data.tars(number)), self._open_files)
         if self.dataset.cache is not None:
             self._files.capacity = 0  # an open tar could not be evicted
         self._pool = ThreadPoolExecutor(self.threads) if self.threads > 1 else None
@@ -156,7 +157,7 @@ class SampleReader:
         """
         if self.dataset.cache is not None:
             numbers = np.unique(self.dataset.shard_numbers(np.asarray(samples, np.int64)))
-            self.dataset.cache.prefetch([self.dataset.shards[number] for number in numbers.tolist()])
+            self.dataset.cache.prefetch([self.dataset.tars(number) for number in numbers.tolist()])
 
     def take(self, samples: NDArray[np.int64], members: Sequence[str] = ()) -> Taken:
         """Read a batch: (B,) int64 sample numbers; `members` are the extensions wanted beside the small ones.
@@ -186,14 +187,20 @@ class SampleReader:
 
     def fault(self, sample: int, ext: str, what: str, cause: str = "damage") -> BrokenSample:
         """The error for a member that was read and turned out bad, with its tar, offset and key."""
-        shard, row = self.dataset.locate(sample)
+        shard = self.dataset.alone(sample, self._key_of(sample))
         if ext == naming.PHOTO and self.dataset.photos is not None:
             where = self.dataset.photos.where(sample)
         else:
             ext = naming.stored_ext(ext, shard.members)
-            start, _ = shard.place(row, shard.members.index(ext))
-            where = f"{shard.tar_name} {shard.keys[row].decode()}.{ext} at byte {start}"
+            start, _ = shard.place(0, shard.members.index(ext))
+            where = f"{shard.tar_name} {shard.keys[0].decode()}.{ext} at byte {start}"
         return BrokenSample(what, where=where, cause=cause, sample=sample)
+
+    def _key_of(self, sample: int) -> str:
+        """Also where the table that knows it is lost with the tar."""
+        with contextlib.suppress(ShardFault):
+            return self.dataset.keys(np.array([sample]))[0]
+        return f"sample-{sample}"
 
     def _strict(self, samples: NDArray[np.int64], members: Sequence[str]) -> Taken:
         batch = Buffers(samples, members, self._bounds.version)
@@ -205,7 +212,7 @@ class SampleReader:
         """Read some rows of a batch; returns what is wrong with them."""
         located = batch.locate(self.dataset, rows)
         if self.dataset.cache is not None:
-            shards = [self.dataset.shards[n] for n in {row.shard for row in located} - self._lost.keys()]
+            shards = [self.dataset.tars(n) for n in {row.shard for row in located} - self._lost.keys()]
             self.dataset.cache.prefetch(shards, wait=True)
         if self._pool is None or len(located) < 2 * self.threads:
             faults = self._read(batch, located)
@@ -271,7 +278,7 @@ class SampleReader:
         buffers: list[Any] = [buffer for part in parts for buffer in part if len(buffer)]
         count = os.preadv(descriptor, buffers, start)
         for (block, content, _), ext in zip(parts, batch.small_members, strict=True):
-            self._check_header(bytes(block), row, ext, len(content))
+            batch.keys[row.number] = self._check_header(bytes(block), row, ext, len(content))
         if count < sum(len(buffer) for buffer in buffers):
             raise self.fault(row.sample, naming.SAT, "a sample is cut short", "truncation")
         for place, (_, content, padding) in enumerate(parts, first):
@@ -319,10 +326,13 @@ class SampleReader:
             what = "a photo is not the one that its mask was made from"
             raise self.fault(row.sample, naming.PHOTO, what, str(error)) from error
 
-    def _check_header(self, block: bytes, row: Row, ext: str, size: int) -> None:
-        if block != header(row.key + b"." + ext.encode(), size):
+    def _check_header(self, block: bytes, row: Row, ext: str, size: int) -> bytes:
+        """The key in a header that is just what it must be."""
+        key = block.partition(b".")[0]
+        if key_hash(key) != row.hash or block != header(key + b"." + ext.encode(), size):
             cause = "swapped files, a tar of another run, truncation or damage"
             raise self.fault(row.sample, ext, "a tar does not hold the member that its table names", cause)
+        return key
 
 
 def _check_member(dataset: Dataset, ext: str) -> None:

@@ -133,12 +133,13 @@ class TarCache:
             )
         return b"".join(fetch_parts(self.source / naming.MANIFEST, min(size, _MAX_MANIFEST)))
 
-    def prepare(self, whole: Manifest, window: int) -> list[str]:
+    def prepare(self, whole: Manifest, window: int, *, checked: bool = False) -> list[str]:
         """Fetch the indexes and tables that are not here yet, and make sure that the tars are there and fit.
 
         Args:
             whole: the manifest.
             window: shards per window of the order, 0 for a global shuffle.
+            checked: the files that are here were hashed before, and their sizes are enough.
 
         Returns:
             The names of the files in the store.
@@ -161,7 +162,8 @@ class TarCache:
                     remedy="copy it there again",
                 )
         self.room.check(facts, window, own=self.folder, where=str(self.source))
-        self._fetch_small({name: fact for name, fact in facts.items() if not name.endswith(".tar")})
+        small = {name: fact for name, fact in facts.items() if not name.endswith(".tar")}
+        self._fetch_small(small, checked=checked)
         return sorted(names)
 
     def open_tar(self, shard: Tar) -> int:
@@ -210,18 +212,24 @@ class TarCache:
     def __getstate__(self) -> dict[str, Any]:
         return {**self.__dict__, "_pool": None, "_coming": {}}
 
-    def _fetch_small(self, facts: dict[str, FileFact]) -> None:
+    def _fetch_small(self, facts: dict[str, FileFact], *, checked: bool) -> None:
         """Fetch those files that are not here yet, a group at a time.
 
         One process fetches a file, the others find it here.
         """
         with file_lock(self.folder / ".tables.lock"), ThreadPoolExecutor(_FETCHERS) as pool:
-            here = pool.map(lambda n: is_as_written(self.folder / n, facts[n].bytes, facts[n].sha256), facts)
+            here = pool.map(lambda name: self._is_here(name, facts[name], checked=checked), facts)
             missing = [name for name, found in zip(facts, here, strict=True) if not found]
             for first in range(0, len(missing), _GROUP):
                 group = {self.folder / name: facts[name] for name in missing[first : first + _GROUP]}
                 with self.room.reserve(group) as partials:
                     list(pool.map(self._fill, group.values(), partials))
+
+    def _is_here(self, name: str, fact: FileFact, *, checked: bool) -> bool:
+        path = self.folder / name
+        if not checked:
+            return is_as_written(path, fact.bytes, fact.sha256)
+        return path.is_file() and path.stat().st_size == fact.bytes
 
     def _fill(self, fact: FileFact, partial: PartialFile) -> None:
         """Fetch a file, check it and give it its name; one that arrives damaged is fetched once more."""

@@ -112,7 +112,7 @@ class TorchLoader(EpochLoader):
             channels_last=options.channels_last,
             reuse=False,
         )
-        return renderer, BatchMaker(self.recipe, self.dataset, options)
+        return renderer, BatchMaker(self.recipe, options)
 
     def _restart(self, steps: range, *, interrupted: bool) -> None:  # noqa: ARG002 - it is whole at any time
         while self._waiting:

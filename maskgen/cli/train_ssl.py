@@ -125,7 +125,7 @@ _OTHERS = {"presets": presets, "export": export}
 
 
 def _train(method: str, options: TrainOptions) -> None:
-    from maskgen.loaders.dataset.open import read_ended
+    from maskgen.loaders.dataset.indexed import read_ended
     from maskgen.trainers.presets import find_preset, render, with_overrides
     from maskgen.trainers.settings import FILE
 

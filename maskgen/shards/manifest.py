@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -35,7 +36,7 @@ class Manifest:
     members: tuple[str, ...]
     planned: int
     complete: bool
-    shards: tuple[Record, ...]
+    shards: Sequence[Record]
 
     @property
     def samples(self) -> int:

@@ -36,7 +36,7 @@ def tensors() -> list[torch.Tensor]:
 
 
 def test_each_output_gets_its_key(drawn: Any, sources: Sources) -> None:
-    maker = BatchMaker(RECIPE, open_dataset(drawn.path), LoaderOptions())
+    maker = BatchMaker(RECIPE, LoaderOptions())
     parts = tensors()
     batch = maker.batch(sources, parts)
     assert batch["views"] == (parts[0], parts[3])
@@ -58,7 +58,7 @@ def test_each_output_gets_its_key(drawn: Any, sources: Sources) -> None:
 
 
 def test_negatives_by_photo_are_turned_to_their_queries(drawn: Any, sources: Sources) -> None:
-    maker = BatchMaker(RECIPE, open_dataset(drawn.path), LoaderOptions())
+    maker = BatchMaker(RECIPE, LoaderOptions())
     batch = maker.batch(sources, tensors(), by_photo=True)
     assert batch["negative"] is not None
     assert (batch["negative"][:, 0, 0, 0] - 50).tolist() == sources.draws.negative_source.tolist()
@@ -67,7 +67,7 @@ def test_negatives_by_photo_are_turned_to_their_queries(drawn: Any, sources: Sou
 @pytest.mark.parametrize("channels_last", [False, True])
 def test_a_batch_of_nothing_has_the_shapes_of_any_other(drawn: Any, channels_last: bool) -> None:
     options = LoaderOptions(output="float16", channels_last=channels_last)
-    batch = BatchMaker(RECIPE, open_dataset(drawn.path), options).nothing()
+    batch = BatchMaker(RECIPE, options).nothing()
     assert [tuple(view.shape) for view in batch["views"]] == [(0, 3, 16, 16), (0, 3, 8, 8)]
     assert batch["views"][0].dtype == torch.float16
     assert batch["masks"] is not None
