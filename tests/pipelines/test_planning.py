@@ -2,9 +2,12 @@ from __future__ import annotations
 
 import dataclasses
 import hashlib
-from collections.abc import Iterator
+import os
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
+from typing import Any
 
 import pyarrow.parquet as pq
 import pytest
@@ -17,7 +20,7 @@ from maskgen.methods.networks.student.method import FAST_WEIGHTS
 from maskgen.pipelines import planning
 from maskgen.pipelines.resolve import resolve
 from maskgen.shards.plan import Plan, read_plan, shard_rows, to_row
-from maskgen.shards.plan_table import ROWS
+from maskgen.shards.plan_table import ROWS, is_whole
 from maskgen.types import ByteRef, Source, SourceItem
 
 VALUES = {"dataset": "folder", "method": "box"}
@@ -202,3 +205,49 @@ def test_a_refused_plan_leaves_no_folder_behind(folder: Folder) -> None:
     with pytest.raises(UsageError, match="no plan"):
         folder.prepare()
     assert [path.name for path in folder.output.iterdir()] == ["folder-train-000000.tar"]
+
+
+STEPS = ("open", "fsync", "link", "replace", "unlink", "mkdir", "pwrite", "truncate")
+
+
+def killed_at(step: int, work: Callable[[], object]) -> bool:
+    """Whether a process that does the work is killed before its step-th operation on files."""
+    child = os.fork()
+    if child == 0:
+        left = iter(range(step, 0, -1))
+
+        def counted(real: Callable[..., Any]) -> Callable[..., Any]:
+            def call(*arguments: Any, **named: Any) -> Any:
+                if next(left, 0) == 1:
+                    os._exit(9)
+                return real(*arguments, **named)
+
+            return call
+
+        for name in STEPS:
+            setattr(os, name, counted(getattr(os, name)))
+        try:
+            work()
+        finally:
+            os._exit(0)
+    return os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 9
+
+
+@pytest.mark.slow
+@pytest.mark.faults
+def test_a_kill_at_any_step_of_the_writing_leaves_no_plan_or_a_whole_one(folder: Folder) -> None:
+    plan = folder.prepare()
+    files = {path.name: path.read_bytes() for path in folder.output.glob("plan.*")}
+    step, states = 1, set()
+    while True:
+        output = folder.root / str(step)
+        if not killed_at(step, partial(folder.prepare, output=str(output))):
+            break
+        states.add((output / "plan.json").exists())
+        if (output / "plan.json").exists():
+            assert (read_plan(output), is_whole(output, 1)) == (plan, True)
+        assert folder.prepare(output=str(output)) == plan
+        assert {path.name: path.read_bytes() for path in output.iterdir() if path.is_file()} == files
+        step += 1
+    assert step > 10
+    assert states == {False, True}
