@@ -140,8 +140,9 @@ def _make(
 ) -> Outcome:
     config, plan, output = run.config, run.settle(), destination.folder
     wanted = config.options
+    fingerprint = plan.fingerprint
     own = [
-        ShardJob(output, number, shard.name, plan.members, plan.fingerprint, target=destination.target)
+        ShardJob(output, number, shard.name, plan.members, fingerprint, target=destination.target)
         for number, shard in enumerate(plan.shards)
         if number % options.task[1] == options.task[0]
     ]
@@ -280,8 +281,9 @@ class _Tally:
 def _committed(destination: Destination, plan: Plan, retried: set[str]) -> dict[str, Record]:
     """Records of the shards that are done; those with failures are withdrawn if they are to be retried."""
     done = {}
+    fingerprint = plan.fingerprint
     for record in read_records(destination.folder):
-        if record.fingerprint != plan.fingerprint:
+        if record.fingerprint != fingerprint:
             raise ShardFault(
                 "a commit record is of another run", where=record.name, remedy="maskgen verify --repair"
             )

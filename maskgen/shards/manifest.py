@@ -105,12 +105,9 @@ def build(output: Location, plan: Plan | None = None) -> Manifest:
     """
     plan = plan or read_plan(output)
     planned = {shard.name: shard.images for shard in plan.shards}
-    records = tuple(read_records(output))
+    records, fingerprint = tuple(read_records(output)), plan.fingerprint
     for record in records:
-        if (
-            record.fingerprint != plan.fingerprint
-            or planned.get(record.name) != record.samples + record.failed
-        ):
+        if record.fingerprint != fingerprint or planned.get(record.name) != record.samples + record.failed:
             raise ShardFault(
                 "a commit record is not of this plan", where=record.name, remedy="maskgen verify --repair"
             )

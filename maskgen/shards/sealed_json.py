@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from json.encoder import encode_basestring_ascii as _quoted
 from typing import Any
 
 from ..config.fingerprint import digest
@@ -16,7 +17,23 @@ _SEAL = "seal"
 
 def render(value: dict[str, Any]) -> bytes:
     """The bytes of a sealed JSON object: sorted keys, one space of indent, ASCII."""
-    return (json.dumps({**value, _SEAL: digest(value)}, sort_keys=True, indent=1) + "\n").encode()
+    return (_indented({**value, _SEAL: digest(value)}, "\n") + "\n").encode()
+
+
+def _indented(value: Any, lead: str) -> str:
+    """What `json.dumps` with sorted keys and an indent of 1 gives, which takes three times as long.
+
+    A resume reads and writes as many objects as there are shards.
+    """
+    if type(value) is str:
+        return _quoted(value)
+    inner = f"{lead} "
+    if isinstance(value, dict) and value:
+        parts = [f"{_quoted(name)}: {_indented(part, inner)}" for name, part in sorted(value.items())]
+        return f"{{{inner}{f',{inner}'.join(parts)}{lead}}}"
+    if isinstance(value, list | tuple) and value:
+        return f"[{inner}{f',{inner}'.join([_indented(part, inner) for part in value])}{lead}]"
+    return json.dumps(value)
 
 
 def parse(data: bytes, where: str) -> dict[str, Any]:

@@ -1,7 +1,13 @@
 from __future__ import annotations
 
-import pytest
+import json
+from typing import Any
 
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from maskgen.config.fingerprint import digest
 from maskgen.errors import ShardFault
 from maskgen.shards import sealed_json
 
@@ -28,3 +34,18 @@ def test_every_flipped_bit_and_every_truncation_is_found() -> None:
 def test_other_json_is_refused(data: bytes) -> None:
     with pytest.raises(ShardFault):
         sealed_json.parse(data, "x.json")
+
+
+SCALARS = st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False) | st.text()
+VALUES = st.recursive(
+    SCALARS,
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(), inner, max_size=3),
+    max_leaves=8,
+)
+
+
+@settings(max_examples=25, deadline=None)
+@given(st.dictionaries(st.text(), VALUES, max_size=4))
+def test_the_bytes_are_those_of_the_librarys_indented_text(value: dict[str, Any]) -> None:
+    sealed = {**value, "seal": digest(value)}
+    assert sealed_json.render(value) == (json.dumps(sealed, sort_keys=True, indent=1) + "\n").encode()
