@@ -98,9 +98,7 @@ def measure(work: Path, images: int, workers: int) -> None:
     print(f"  of the parent {own / images * 1e6:.2f} us; peak {parent:.0f} MB, of a worker {worker:.0f} MB")
     print(f"  table {table / images:.1f} bytes an image; {len(plan.shards):,} shards")
     resume(config.options.output, plan)
-    hours = max(cpu - own, own * CORES) / CORES / images * ALL / 3600
-    alone = own / images * ALL / 3600
-    print(f"  {ALL:,} on {CORES} cores: {hours:.2f} h; the parent's share {alone:.2f} h")
+    (work / f"{images}.figures").write_text(f"{images} {cpu - own} {own} {parent}")
 
     started = time.perf_counter()
     assert prepare(config) == plan
@@ -126,6 +124,17 @@ def resume(output: str, plan: Plan) -> None:
     print(f"  rows of one shard: median {times[len(times) // 2] * 1e3:.2f} ms, least {times[0] * 1e3:.2f} ms")
 
 
+def extrapolate(work: Path) -> None:
+    """Print what the slope between the smallest and the largest size means for all photos."""
+    rows = sorted(tuple(map(float, path.read_text().split())) for path in work.glob("*.figures"))
+    few, many = rows[0], rows[-1]
+    others, own, peak = ((many[k] - few[k]) / (many[0] - few[0]) for k in (1, 2, 3))
+    seconds = ALL * max(others / CORES, own)
+    print(f"slope: {others * 1e6:.1f} us of CPU in the workers, {own * 1e6:.2f} us in the parent an image")
+    memory = many[3] + peak * (ALL - many[0])
+    print(f"{ALL:,} on {CORES} cores: {seconds / 3600:.2f} h, the parent {memory:.0f} MB")
+
+
 def main() -> None:
     """Print the figures of each size, in a process of its own so that peaks are its own."""
     words = argparse.ArgumentParser()
@@ -139,6 +148,8 @@ def main() -> None:
             measure(given.work, images, given.workers)
             os._exit(0)
         os.waitpid(child, 0)
+    if len(set(given.images)) > 1:
+        extrapolate(given.work)
 
 
 if __name__ == "__main__":

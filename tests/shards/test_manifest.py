@@ -64,7 +64,7 @@ def test_any_changed_byte_is_seen(committed: Any) -> None:
     ("change", "said"),
     [
         ({"format": 1}, "shard format 1 is none of 2, 3, 4"),
-        ({"format": 5}, "shard format 5 is none of 2, 3, 4"),
+        ({"format": 6}, "shard format 6 is none of 2, 3, 4, 5"),
         ({"format": 2}, "contradicts itself"),
         ({"members": None}, "other fields"),
         ({"totals": {"planned": 4, "samples": 9, "failed": 1, "bytes": 0}}, "contradicts itself"),

@@ -128,7 +128,7 @@ def test_an_error_that_no_photo_is_to_blame_for_comes_with_the_report(tmp_path: 
     config, plan = planned(tmp_path)
     one = node(config)
     one.look(place(config, plan))
-    (tmp_path / "out" / "plan.parquet").unlink()
+    (tmp_path / "out" / "plan.table").unlink()
     given, fault = [job(config, plan)], None
     while fault is None:
         fault = one.step(given, begin=True).fault
