@@ -72,11 +72,11 @@ class ProbeOptions:
         group="settings",
         bounds=between(0, 1),
     )
-    interpolation: str = option(
-        "",
+    interpolation: str | None = option(
+        None,
         "Interpolation of the center crop.  [default: bilinear, or as timm says of the network]",
         group="settings",
-        choices=("", "bilinear", "bicubic"),
+        choices=("bilinear", "bicubic"),
     )
     batch_size: int = option(256, "Images per pass.", group="machine", bounds=at_least(1))
     threads: int = option(2, "Threads that decode.", group="machine", bounds=at_least(1))
@@ -211,7 +211,8 @@ def _evaluate(work: Callable[[Any, Any], dict[str, Any]], options: ProbeOptions)
     stop = click.get_current_context().obj
     with own_options(), join_process_group(options.device) as device:
         precision = "bf16" if options.device == "cuda" else "fp32"
-        config = ProbeConfig(**{**vars(options), "device": device, "precision": precision})
+        given = {**vars(options), "interpolation": options.interpolation or ""}
+        config = ProbeConfig(**{**given, "device": device, "precision": precision})
         result = work(config, stop)
         if rank() == 0:
             for name, value in result.items():
