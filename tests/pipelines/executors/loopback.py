@@ -121,8 +121,8 @@ class SlowStages(Stages):
         return super().mask(photo)
 
 
-class GatedStages(Stages):
-    """The real stages, which wait until there is a file ``gate`` beside the output."""
+class GatedStages(SlowStages):
+    """Slow stages, which wait until there is a file ``gate`` beside the output."""
 
     gate: Path
 

@@ -136,24 +136,41 @@ def test_a_node_is_killed_another_is_added_and_takes_work(
     assert outcome.progress.node_rates[added] > 0
 
 
-def test_nodes_killed_at_random_times(
+class Killer:
+    """Opens the gate when two nodes hold shards, and kills one of them when some photos are done."""
+
+    def __init__(self, cluster: Any, gate: Path, after: int, delay_s: float) -> None:
+        self.gate, self.after = gate, after
+        self.timer = threading.Timer(delay_s, kill_node, (cluster, newest(cluster)))
+
+    def __call__(self, at: running.Progress) -> None:
+        if len(at.node_rates) == 2:
+            self.gate.touch()
+        if at.done >= self.after and self.gate.exists() and not self.timer.ident:
+            self.timer.start()
+
+
+@pytest.mark.timeout(3600)
+def test_nodes_killed_at_random_times_while_they_are_at_work(
     cluster: Any, photos: Path, want: dict[str, bytes], tmp_path: Path, full_faults: bool
 ) -> None:
     if not full_faults:
         pytest.skip("20 kills at random times are for --faults=full; the test above has one")
     draw = random.Random(20261129)
-    lost = 0
+    held = 0
     for number in range(20):
         said: list[str] = []
-        timer = threading.Timer(draw.uniform(0.0, 8.0), kill_node, (cluster, newest(cluster)))
-        timer.start()
-        options = running.RunOptions(make_stages=make_slow, say=said.append)
-        make(photos, tmp_path / str(number), options, executor="ray", ray_address=cluster.address)
-        timer.join()
-        assert contents(tmp_path / str(number)) == want, f"kill {number}, {said}"
-        lost += any("was lost" in text for text in said)
+        gate = tmp_path / str(number) / "gate"
+        killer = Killer(cluster, gate, draw.randrange(8), draw.uniform(0.0, 0.3))
+        options = running.RunOptions(make_stages=make_gated, report=killer, say=said.append)
+        output = gate.with_name("out")
+        make(photos, output, options, executor="ray", ray_address=cluster.address)
+        killer.timer.join()
+        assert contents(output) == want, f"kill {number}, {said}"
+        assert not list(output.rglob("*.partial"))
+        held += any("was lost" in text and "0 shards" not in text for text in said)
         add_node(cluster)
-    assert lost >= 10
+    assert held >= 15, "the others came when the node had nothing to do"
 
 
 def test_a_killed_driver_is_resumed_and_a_stopped_one_says_so(
