@@ -20,15 +20,15 @@ def run_main(*words: str | Path) -> int:
     return int(stop.value.code or 0)
 
 
-def fill_both_layouts(folder: Path) -> None:
+def fill_shards(folder: Path, layouts: tuple[str, ...] = ("full", "sidecar")) -> None:
     """Run the photos of `folder`/photos into shards with their photos, `full`, and without, `sidecar`."""
-    for layout in ("full", "sidecar"):
+    for layout in layouts:
         place = ["--input", folder / "photos", "--output", folder / layout, "--layout", layout]
         assert run_main("run", "--dataset", "folder", *place, "--method", "box", "--workers", "1") == 0
 
 
 def draw_smooth_photos(folder: Path) -> None:
-    """Write ten photos of smooth colors, each its own, 120 to 200 px a side, and run them in both layouts."""
+    """Write ten photos of smooth colors, each its own, 120 to 200 px a side, into `folder`/photos."""
     (folder / "photos").mkdir()
     rng = np.random.default_rng(0)
     for number in range(10):
@@ -36,4 +36,3 @@ def draw_smooth_photos(folder: Path) -> None:
         coarse = rng.integers(0, 255, (4, 4, 3)).astype(np.uint8)
         photo = cv2.resize(coarse, (width, height), interpolation=cv2.INTER_CUBIC)
         cv2.imwrite(str(folder / "photos" / f"p{number}.jpg"), photo, [cv2.IMWRITE_JPEG_QUALITY, 97])
-    fill_both_layouts(folder)

@@ -40,6 +40,7 @@ PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md"))]
 LANGUAGES = {"python", "sh", "toml", "text", "json"}
 EXPORTS = [
     "maskgen",
+    "maskgen.augment",
     "maskgen.challenge",
     "maskgen.loaders",
     "maskgen.pipelines",

@@ -145,7 +145,7 @@ def draw(
     if recipe.negative is None:
         nobody = np.full(len(sat), -1, np.int32)
         return BatchDraws(views=done, negative=None, negative_source=nobody, matched=nobody >= 0)
-    source = _shift(drawn[:, -1, _OTHER])
+    source = draw_shift(drawn[:, -1, _OTHER])
     wanted = drawn[:, -1, _REPLACE_COIN] < recipe.negative.p
     seen = shown[source, -1] & lends & (samples[source] != samples)
     matched = np.asarray(wanted & seen)
@@ -241,7 +241,7 @@ def _replaced(
             gray=np.where(chosen, level, 0).astype(np.uint8),
         )
     samples, lends = batch
-    other = _others(drawn[:, _OTHER], samples, lends)
+    other = draw_others(drawn[:, _OTHER], samples, lends)
     chosen = chosen & (samples[other] != samples)
     own = plain.rows(np.where(chosen, other, np.arange(len(other))))
     before = background.place == "before"
@@ -259,7 +259,7 @@ def _replaced(
     )
 
 
-def _others(
+def draw_others(
     drawn: NDArray[np.float32], samples: NDArray[np.int64], lends: NDArray[np.bool_]
 ) -> NDArray[np.int64]:
     """(B,) a row for each that lends its background, drawn evenly of the others.
@@ -281,7 +281,7 @@ def _others(
     return other
 
 
-def _shift(drawn: NDArray[np.float32]) -> NDArray[np.int32]:
+def draw_shift(drawn: NDArray[np.float32]) -> NDArray[np.int32]:
     """(B,) other rows: all shifted alike, so that each photo is the source of one negative."""
     count = len(drawn)
     by = 1 + int(drawn[0] * np.float32(count - 1)) if count > 1 else 0

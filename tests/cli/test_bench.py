@@ -10,7 +10,7 @@ from pathlib import Path
 import cv2
 import numpy as np
 import pytest
-from command_kit import fill_both_layouts
+from command_kit import fill_shards
 from forge import forge, undecodable
 
 pytest.importorskip("nvidia.dali", reason="the loader that is measured is DALI's")
@@ -32,7 +32,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     for number in range(6):
         photo = cv2.resize(rng.integers(0, 255, (5, 5, 3)).astype(np.uint8), (120, 90 + 2 * number))
         cv2.imwrite(str(folder / "photos" / f"p{number}.jpg"), photo)
-    fill_both_layouts(folder)
+    fill_shards(folder)
     return folder
 
 

@@ -9,7 +9,7 @@ from pathlib import Path
 import cv2
 import numpy as np
 import pytest
-from command_kit import draw_smooth_photos
+from command_kit import draw_smooth_photos, fill_shards
 from numpy.typing import NDArray
 
 pytest.importorskip("torch", reason="views are torch tensors")
@@ -38,6 +38,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Ten photos of smooth colors, each its own, in shards of both layouts."""
     folder = tmp_path_factory.mktemp("views")
     draw_smooth_photos(folder)
+    fill_shards(folder)
     return folder
 
 

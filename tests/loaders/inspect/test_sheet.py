@@ -8,7 +8,7 @@ from pathlib import Path
 import cv2
 import numpy as np
 import pytest
-from command_kit import draw_smooth_photos
+from command_kit import draw_smooth_photos, fill_shards
 
 pytest.importorskip("torch", reason="views are torch tensors")
 from maskgen.drawing.grid import COLORS, Cell
@@ -34,6 +34,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Ten photos of smooth colours, each its own, in shards of both layouts."""
     folder = tmp_path_factory.mktemp("views")
     draw_smooth_photos(folder)
+    fill_shards(folder)
     return folder
 
 

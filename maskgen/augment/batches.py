@@ -1,0 +1,246 @@
+"""The augmentations as functions of tensors: batches of one size, on any device, whose type they keep.
+
+Random numbers come from a `torch.Generator` of the CPU, or from torch's own: set its seed, and the same calls
+draw the same again, on every device.
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import numpy as np
+import torch
+from torch import Generator, Tensor
+
+from maskgen.loaders.recipes.parts import Background
+from maskgen.loaders.sampling.draws import draw_others, draw_shift
+
+from ..errors import UsageError
+from ..shards.sample import cut_level
+from .pictures import levels
+
+
+class Replaced(NamedTuple):
+    """Pictures on other backgrounds.
+
+    Args:
+        images: (B, C, H, W), of the type and on the device of those given.
+        replaced: (B,) bool, on the CPU: whose background is another.
+    """
+
+    images: Tensor
+    replaced: Tensor
+
+
+class Negatives(NamedTuple):
+    """BG_Swaps' negatives.
+
+    Args:
+        images: (B, C, H, W); row i shows the foreground of row ``source[i]`` before the background of row i,
+            where it is matched, else the whole picture of that row.
+        source: (B,) int64, on the CPU, a permutation without fixed points.
+        matched: (B,) bool, on the CPU.
+    """
+
+    images: Tensor
+    source: Tensor
+    matched: Tensor
+
+
+def compose(
+    images: Tensor, backgrounds: Tensor, masks: Tensor, *, threshold: float = 0.5, softness: float = 0.0
+) -> Tensor:
+    """Images where the mask is foreground, backgrounds elsewhere.
+
+    For uint8 images, the loaders' pixels exactly.
+
+    Args:
+        images: (B, C, H, W) uint8, or floating in any range.
+        backgrounds: of the same type, of a shape that broadcasts to theirs.
+        masks: (B, 1, H, W) or (B, H, W), bool, uint8 0..255, or float in [0, 1].
+        threshold: mask value, in (0, 1], from which a pixel counts as foreground.
+        softness: width of the blended edge in mask values, [0, 1]; 0 cuts hard at the threshold.
+
+    Returns:
+        (B, C, H, W), of the images' type.
+
+    Raises:
+        UsageError: shapes or types that do not fit each other.
+
+    Example:
+        >>> import torch
+        >>> from maskgen.augment import compose
+        >>> white, black = torch.full((1, 3, 1, 2), 255, dtype=torch.uint8), torch.zeros(1, 3, 1, 2).byte()
+        >>> compose(white, black, torch.tensor([[[[True, False]]]]))[0, 0].tolist()
+        [[255, 0]]
+    """
+    soft, level = soft_masks(images, masks), cut_level(threshold)
+    if backgrounds.dtype != images.dtype:
+        raise UsageError(f"images are {images.dtype} and backgrounds {backgrounds.dtype}")
+    if not softness:
+        return torch.where(soft >= level, images, backgrounds)
+    share = ((soft.float() - level) / (255 * softness) + 0.5).clamp(0, 1)
+    if images.dtype == torch.uint8:
+        return (images * share + backgrounds * (1 - share)).round().to(torch.uint8)
+    return images * share.to(images.dtype) + backgrounds * (1 - share).to(images.dtype)
+
+
+def replace_backgrounds(
+    images: Tensor,
+    masks: Tensor,
+    background: Background,
+    backgrounds: Tensor | None = None,
+    *,
+    threshold: float = 0.5,
+    generator: Generator | None = None,
+) -> Replaced:
+    """BG_RM and BG_Random (Ryali et al., 2.2, https://arxiv.org/abs/2103.12719) on finished views.
+
+    ``Background(replace="grey", p=0.2)`` is BG_RM: one gray level per view. ``replace="donor"`` is BG_Random:
+    the background of another row, drawn evenly of those that have a foreground. Both come after the
+    photometric chain, as in the paper; for its variant before the chain, call this before yours. `min_area`
+    and `min_visible` are both measured on the views given.
+
+    Args:
+        images: (B, C, H, W) uint8 0..255, or floating; where gray levels are drawn, floating images are taken
+            to be in [0, 1], not yet normalized.
+        masks: (B, 1, H, W) or (B, H, W), bool, uint8 0..255, or float in [0, 1], cut as the images are.
+        background: what is done, and how often.
+        backgrounds: for ``donor``, (B, C, H, W) pictures of the rows without their foregrounds, cut and
+            colored as their rows' own views.
+        threshold: mask value, in (0, 1], from which a pixel counts as foreground.
+        generator: of the CPU; None: torch's own.
+
+    Raises:
+        UsageError: shapes or types that do not fit each other, no backgrounds for ``donor``, or
+            `min_confidence`, which these masks do not have.
+
+    Example:
+        >>> import torch
+        >>> from maskgen.augment import Background, replace_backgrounds
+        >>> images, masks = torch.zeros(2, 3, 8, 8), torch.zeros(2, 1, 8, 8)
+        >>> masks[0, :, :4] = 1
+        >>> law = Background(replace="grey", p=1.0, gray=0.5)
+        >>> replace_backgrounds(images, masks, law).replaced.tolist()  # the second shows no foreground
+        [True, False]
+    """
+    soft = soft_masks(images, masks)
+    if background.min_confidence:
+        raise UsageError("these masks do not say how sure they are", arguments=[("min_confidence", 0)])
+    if background.replace == "donor" and backgrounds is None:
+        raise UsageError("BG_Random shows other rows' backgrounds, and none were given")
+    coin, other, gray = torch.rand((3, len(images)), generator=generator).unbind()
+    lends = foreground_shares(soft, threshold) > 0
+    chosen = lends & shows_enough(soft, background, threshold) & (coin < background.p)
+    if background.replace == "donor" and backgrounds is not None:
+        rows = torch.from_numpy(draw_others(other.numpy(), np.arange(len(images)), lends.numpy()))
+        chosen &= rows != torch.arange(len(images))
+        behind = backgrounds[rows.to(backgrounds.device)]
+    elif background.replace == "grey":
+        behind = gray_pictures(images, background, gray)
+    else:
+        chosen, behind = torch.zeros_like(chosen), images
+    made = compose(images, behind, soft, threshold=threshold, softness=background.softness)
+    return Replaced(torch.where(chosen.to(images.device)[:, None, None, None], made, images), chosen)
+
+
+def matched_negatives(
+    images: Tensor,
+    masks: Tensor,
+    backgrounds: Tensor,
+    *,
+    p: float = 1.0,
+    threshold: float = 0.5,
+    softness: float = 0.0,
+    generator: Generator | None = None,
+) -> Negatives:
+    """BG_Swaps' extra negatives (Ryali et al., 2.2, https://arxiv.org/abs/2103.12719).
+
+    Another photo's foreground stands on the query's own background, so that the background alone cannot tell
+    them apart. All rows are shifted alike: each photo is the source of one negative.
+
+    Args:
+        images: (B, C, H, W) views of the photos that become negatives, B > 1.
+        masks: theirs, (B, 1, H, W) or (B, H, W), bool, uint8 0..255, or float in [0, 1].
+        backgrounds: (B, C, H, W) the queries' final backgrounds.
+        p: chance that a negative is matched to its query's background.
+        threshold: mask value, in (0, 1], from which a pixel counts as foreground.
+        softness: width of the blended edge in mask values, [0, 1].
+        generator: of the CPU; None: torch's own.
+
+    Raises:
+        UsageError: shapes or types that do not fit each other, or a single row.
+
+    Example:
+        >>> import torch
+        >>> from maskgen.augment import matched_negatives
+        >>> images = torch.arange(3.0).reshape(3, 1, 1, 1).expand(3, 3, 4, 4)
+        >>> masks = torch.zeros(3, 1, 4, 4, dtype=torch.bool)
+        >>> masks[:, :, :2] = True
+        >>> made = matched_negatives(images, masks, images + 10)
+        >>> bool((made.images[:, 0, 0, 0] == made.source).all()), made.images[:, 0, 3, 0].tolist()
+        (True, [10.0, 11.0, 12.0])
+    """
+    if len(images) < 2:
+        raise UsageError("a negative shows another row's photo, and there is one row")
+    soft = soft_masks(images, masks)
+    coin, shift = torch.rand((2, len(images)), generator=generator).unbind()
+    source = torch.from_numpy(draw_shift(shift.numpy())).long()
+    here = source.to(images.device)
+    seen = (foreground_shares(soft, threshold) > 0)[source]
+    matched = seen & (coin < p)
+    whole = images[here]
+    made = compose(whole, backgrounds, soft[here], threshold=threshold, softness=softness)
+    return Negatives(
+        torch.where(matched.to(images.device)[:, None, None, None], made, whole), source, matched
+    )
+
+
+def shows_enough(soft: Tensor, background: Background, threshold: float) -> Tensor:
+    """(B,) bool, on the CPU: whether (B, 1, H, W) uint8 masks hold as much foreground as is asked for."""
+    share = foreground_shares(soft, threshold)
+    return (share > 0) & (share >= max(background.min_area, background.min_visible))
+
+
+def foreground_shares(soft: Tensor, threshold: float) -> Tensor:
+    """(B,) float32, on the CPU: the foreground's share of each of (B, 1, H, W) uint8 masks."""
+    return (soft >= cut_level(threshold)).flatten(1).float().mean(dim=1).cpu()
+
+
+def soft_masks(images: Tensor, masks: Tensor) -> Tensor:
+    """The masks as (B, 1, H, W) uint8, checked against their images.
+
+    Raises:
+        UsageError: shapes or types that do not fit each other.
+    """
+    if images.ndim != 4:
+        raise UsageError(f"images have the shape {tuple(images.shape)}", remedy="(B, C, H, W)")
+    if images.dtype != torch.uint8 and not images.dtype.is_floating_point:
+        raise UsageError(f"images are {images.dtype}", remedy="uint8, or a floating type")
+    return levels(shaped_masks(images, masks))
+
+
+def shaped_masks(images: Tensor, masks: Tensor) -> Tensor:
+    """(B, 1, H, W) masks of (B, C, H, W) images, of the masks' type.
+
+    Raises:
+        UsageError: they are not.
+    """
+    shaped = masks[:, None] if masks.ndim == 3 else masks
+    if shaped.shape != (len(images), 1, *images.shape[2:]):
+        raise UsageError(
+            f"images of shape {tuple(images.shape)} do not go with masks of shape {tuple(masks.shape)}",
+            remedy="masks (B, 1, H, W) or (B, H, W)",
+        )
+    return shaped
+
+
+def gray_pictures(images: Tensor, background: Background, drawn: Tensor) -> Tensor:
+    """(B, 1, 1, 1) gray pictures in the images' type: 256 levels, as the loaders draw them."""
+    whole = (
+        torch.floor(drawn * 256)
+        if background.gray is None
+        else torch.full_like(drawn, background.gray * 255).round()
+    )
+    level = whole if images.dtype == torch.uint8 else whole / 255
+    return level.to(images.device, images.dtype)[:, None, None, None]

@@ -1,0 +1,170 @@
+"""Backgrounds of batches: pixels against the loaders' kernels, choices by what the pixels tell."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+
+from maskgen.augment import Background, compose, matched_negatives, replace_backgrounds
+from maskgen.errors import UsageError
+from maskgen.loaders.pixels import kernels
+from maskgen.shards.sample import cut_level
+
+DEVICES = [
+    "cpu",
+    pytest.param(
+        "cuda", marks=[pytest.mark.gpu, pytest.mark.skipif(not torch.cuda.is_available(), reason="no GPU")]
+    ),
+]
+RM = Background(replace="grey", p=1.0)
+RANDOM = Background(replace="donor", p=1.0)
+
+
+def seeded(seed: int) -> torch.Generator:
+    return torch.Generator().manual_seed(seed)
+
+
+@pytest.mark.parametrize("threshold", [0.3, 0.5, 0.9])
+@pytest.mark.parametrize("softness", [0.0, 0.2, 1.0])
+def test_pixels_are_the_loaders(threshold: float, softness: float) -> None:
+    rng = np.random.default_rng(0)
+    images, backgrounds = rng.integers(0, 256, (2, 3, 16, 20, 3), np.uint8)
+    masks = rng.integers(0, 256, (3, 16, 20), np.uint8)
+    level = cut_level(threshold)
+    planes = [torch.from_numpy(picture).movedim(-1, 1) for picture in (images, backgrounds)]
+    made = (
+        compose(*planes, torch.from_numpy(masks), threshold=threshold, softness=softness)
+        .movedim(1, -1)
+        .numpy()
+    )
+    for image, background, mask, got in zip(images, backgrounds, masks, made, strict=True):
+        if softness:
+            expected = kernels.blend(image, background, mask, level, softness)
+            assert np.abs(got.astype(int) - expected).max() <= 1  # float64 there
+            assert (got != expected).mean() < 1e-3
+        else:
+            np.testing.assert_array_equal(
+                got, kernels.compose(image, background.copy(), kernels.hard(mask, level))
+            )
+
+
+@pytest.mark.parametrize("dtype", [torch.uint8, torch.float32, torch.float16])
+@pytest.mark.parametrize("device", DEVICES)
+def test_type_and_device_are_kept_and_foregrounds_stay(scene: Any, dtype: torch.dtype, device: str) -> None:
+    images, masks = scene.images.to(device, dtype), scene.masks.to(device)
+    for law, backgrounds in ((RM, None), (RANDOM, scene.backgrounds.to(device, dtype))):
+        made = replace_backgrounds(images, masks, law, backgrounds, generator=seeded(0))
+        assert (made.images.dtype, made.images.device, made.images.shape) == (
+            dtype,
+            images.device,
+            images.shape,
+        )
+        assert made.replaced.tolist() == [True, True, True, False]
+        inside = masks.expand_as(images)
+        assert torch.equal(made.images[inside], images[inside])
+        assert torch.equal(made.images[3], images[3])  # it shows no foreground
+
+
+def test_one_gray_level_stands_behind_a_photo_and_all_levels_come_up(scene: Any) -> None:
+    outside = ~scene.masks[0, 0]
+    images, masks = scene.images[:1].expand(3000, -1, -1, -1), scene.masks[:1].expand(3000, -1, -1, -1)
+    levels = replace_backgrounds(images, masks, RM, generator=seeded(1)).images[:, :, outside].flatten(1)
+    assert (levels == levels[:, :1]).all()
+    assert len(levels[:, 0].unique()) == 256
+    whole = replace_backgrounds(images / 255, masks, RM, generator=seeded(1)).images[:, :, outside].flatten(1)
+    torch.testing.assert_close(whole * 255, levels.float())
+
+
+def test_a_background_is_another_rows_that_has_a_foreground(scene: Any) -> None:
+    seen = set()
+    for seed in range(30):
+        made = replace_backgrounds(
+            scene.images, scene.masks, RANDOM, scene.backgrounds, generator=seeded(seed)
+        )
+        donors = [(int(made.images[row, 0, 0, 0]) - 200) // 10 for row in range(3)]
+        assert all(donor != row for row, donor in enumerate(donors))
+        seen |= set(enumerate(donors))
+    assert seen == {(row, donor) for row in range(3) for donor in range(3) if row != donor}  # none of row 3
+
+
+def test_the_share_of_replaced_backgrounds_is_p_and_a_seed_repeats_it(scene: Any) -> None:
+    images, masks = scene.images[:1].expand(4000, -1, -1, -1), scene.masks[:1].expand(4000, -1, -1, -1)
+    law = Background(replace="grey", p=0.2)
+    one, two = (replace_backgrounds(images, masks, law, generator=seeded(3)) for _ in range(2))
+    assert 0.17 < one.replaced.float().mean() < 0.23
+    assert torch.equal(one.images, two.images)
+
+
+def test_a_photo_that_shows_too_little_keeps_its_background(scene: Any) -> None:
+    share = scene.masks.flatten(1).float().mean(dim=1)
+    least = float((share[0] + share[1]) / 2)
+    for law in (
+        Background(replace="grey", p=1.0, min_visible=least),
+        Background(replace="grey", p=1.0, min_area=least),
+    ):
+        assert replace_backgrounds(scene.images, scene.masks, law).replaced.tolist() == [
+            False,
+            True,
+            True,
+            False,
+        ]
+
+
+def test_a_lone_photo_with_a_foreground_finds_no_other_background(scene: Any) -> None:
+    masks = scene.masks.clone()
+    masks[1:] = False
+    made = replace_backgrounds(scene.images, masks, RANDOM, scene.backgrounds)
+    assert not made.replaced.any()
+    assert torch.equal(made.images, scene.images)
+
+
+@pytest.mark.parametrize("device", DEVICES)
+def test_negatives_show_another_foreground_on_the_own_background(scene: Any, device: str) -> None:
+    images, masks, behind = (part.to(device) for part in scene)
+    shifts = set()
+    for seed in range(12):
+        made = matched_negatives(images, masks, behind, generator=seeded(seed))
+        assert sorted(made.source.tolist()) == [0, 1, 2, 3]
+        for row, source in enumerate(made.source.tolist()):
+            assert source != row
+            if source == 3:  # no foreground to be seen: the whole photo
+                assert not made.matched[row]
+                assert torch.equal(made.images[row], images[3])
+                continue
+            assert made.matched[row]
+            inside = masks[source, 0]
+            assert (made.images[row][:, inside] == 10 * source + 100).all()
+            assert (made.images[row][:, ~inside] == 10 * row + 200).all()
+        shifts.add(made.source.tolist()[0])
+    assert shifts == {1, 2, 3}
+
+
+def test_negatives_that_are_not_matched_are_whole_photos(scene: Any) -> None:
+    made = matched_negatives(scene.images, scene.masks, scene.backgrounds, p=0.0)
+    assert not made.matched.any()
+    assert torch.equal(made.images, scene.images[made.source])
+
+
+def test_what_does_not_fit_is_refused(scene: Any) -> None:
+    images, masks, behind = scene
+    with pytest.raises(UsageError, match="none were given"):
+        replace_backgrounds(images, masks, RANDOM)
+    with pytest.raises(UsageError, match="do not go with masks"):
+        replace_backgrounds(images, masks[:, :, :-1], RM)
+    with pytest.raises(UsageError, match="how sure they are"):
+        replace_backgrounds(images, masks, Background(replace="grey", p=1.0, min_confidence=0.5))
+    with pytest.raises(UsageError, match="no value above 1"):
+        replace_backgrounds(images, masks.to(torch.uint8), RM)
+    with pytest.raises(UsageError, match=r"torch.int64"):
+        replace_backgrounds(images, masks.long(), RM)
+    with pytest.raises(UsageError, match="reach from 0 to 255"):
+        compose(images, behind, masks * 255.0)
+    with pytest.raises(UsageError, match="and backgrounds"):
+        compose(images, behind.float(), masks)
+    with pytest.raises(UsageError, match="there is one row"):
+        matched_negatives(images[:1], masks[:1], behind[:1])
+    with pytest.raises(UsageError, match="have the shape"):
+        compose(images[0], behind[0], masks[0])
