@@ -25,6 +25,8 @@ from maskgen.methods.networks.student.method import FAST_WEIGHTS, student_input 
 from maskgen.methods.networks.student.onnx_export import student_to_onnx  # noqa: E402
 from maskgen.methods.resolve import load_network  # noqa: E402
 
+pytestmark = pytest.mark.slow
+
 WORDS = {
     "student.safetensors": "it holds the weights of a student; use --method student",
     "deepusps.safetensors": "it holds the weights of a network of deepusps; use --method deepusps",

@@ -52,11 +52,11 @@ def load_deepusps(options: MethodOptions) -> Infer:
         UsageError: no such weights, or not this method's.
         EnvironmentFault: a package or GPU that is not here; a file that cannot be opened.
     """
+    photos = deepusps_input(options)  # refuses what is not ours before the libraries below are imported
+    path = weights_path(options)
     from .network import load_weights
     from .torch_runner import deepusps_infer
 
-    photos = deepusps_input(options)
-    path = weights_path(options)
     network = load_weights(path, read_metadata(MAKER, path)["network"])
     return deepusps_infer(
         network, photos, device=options.device, precision=options.precision, compile=options.compile
