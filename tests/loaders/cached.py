@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import tarfile
 from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
@@ -14,15 +13,6 @@ import pytest
 from maskgen.loaders.dataset.dataset import Dataset
 from maskgen.loaders.reading.samples import SampleReader
 from maskgen.loaders.storage import cache
-
-
-def contents(path: Path) -> dict[str, bytes]:
-    found = {}
-    for file in sorted(path.glob("*.tar")):
-        with tarfile.open(file) as archive:
-            for member in archive:
-                found[member.name] = archive.extractfile(member).read()  # type: ignore[union-attr]
-    return found
 
 
 def read_all(dataset: Dataset, known: dict[str, bytes], samples: Any = None) -> None:

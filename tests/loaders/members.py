@@ -9,7 +9,7 @@ from typing import Any
 from maskgen.loaders.reading.samples import SampleReader
 
 
-def content(path: Path) -> dict[str, bytes]:
+def contents(path: Path) -> dict[str, bytes]:
     """Every member through tarfile."""
     found = {}
     for file in sorted(path.glob("*.tar")):

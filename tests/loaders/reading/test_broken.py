@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from members import compare, content
+from members import compare, contents
 
 from maskgen.errors import ShardFault
 from maskgen.loaders.dataset.dataset import Dataset
@@ -49,7 +49,7 @@ DAMAGE: dict[str, tuple[str, int, bytes]] = {
 @pytest.mark.parametrize("threads", [1, 3])
 def test_skipped_samples_are_counted_and_replaced(damaged: Any, copy: Any, threads: int) -> None:
     dataset, damage = damaged
-    known = content(copy.path)
+    known = contents(copy.path)
     for sample, (ext, at, data) in zip((2, 8, 11, 15), list(DAMAGE.values())[::3], strict=True):
         damage(sample, ext, at, data)
     reader = SampleReader(dataset, ("jpg",), on_error="skip", threads=threads)

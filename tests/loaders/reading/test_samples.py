@@ -14,7 +14,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from members import compare, content
+from members import compare, contents
 from PIL import Image
 
 from maskgen.errors import ShardFault, UsageError
@@ -49,7 +49,7 @@ def damaged(copy: Any) -> tuple[Dataset, Any]:
 @pytest.mark.parametrize("threads", [1, 3])
 @pytest.mark.parametrize("open_files", [None, 1])
 def test_batches_are_what_tarfile_reads(drawn: Any, threads: int, open_files: int | None) -> None:
-    dataset, known = open_dataset(drawn.path), content(drawn.path)
+    dataset, known = open_dataset(drawn.path), contents(drawn.path)
     reader = SampleReader(dataset, ("jpg", "bg.jpg", "mask.png"), threads=threads, open_files=open_files)
     for epoch in range(3):
         order = dataset.order(3, epoch)[np.arange(dataset.samples)]
@@ -66,7 +66,7 @@ def test_batches_are_what_tarfile_reads(drawn: Any, threads: int, open_files: in
 
 
 def test_single_reads_are_the_same(drawn: Any) -> None:
-    dataset, known = open_dataset(drawn.path), content(drawn.path)
+    dataset, known = open_dataset(drawn.path), contents(drawn.path)
     reader = SampleReader(dataset)
     samples = np.array([20, 0, 7, 7, 13])
     small, taken = reader.small(samples), reader.take(samples)
@@ -99,7 +99,7 @@ def test_fast_header_is_that_of_the_tar_module() -> None:
 
 @pytest.mark.slow
 def test_many_threads_share_a_reader_with_few_descriptors(drawn: Any) -> None:
-    dataset, known = open_dataset(drawn.path), content(drawn.path)
+    dataset, known = open_dataset(drawn.path), contents(drawn.path)
     reader = SampleReader(dataset, ("jpg",), open_files=2)
     before = descriptors()
 
@@ -116,7 +116,7 @@ def test_many_threads_share_a_reader_with_few_descriptors(drawn: Any) -> None:
 
 
 def test_reader_travels_to_another_process_and_through_a_fork(drawn: Any) -> None:
-    dataset, known = open_dataset(drawn.path), content(drawn.path)
+    dataset, known = open_dataset(drawn.path), contents(drawn.path)
     reader = SampleReader(dataset, ("jpg",), threads=2)
     reader.take(np.arange(21))
     again = pickle.loads(pickle.dumps(reader))
@@ -172,7 +172,7 @@ def test_damage_is_named_with_tar_offset_and_key(damaged: Any, name: str) -> Non
 @pytest.mark.parametrize("skip", [False, True])
 def test_tar_cut_while_it_is_read(copy: Any, skip: bool) -> None:
     """At 60 lengths; a reader that maps the file would die of SIGBUS here."""
-    dataset, known = open_dataset(copy.path), content(copy.path)
+    dataset, known = open_dataset(copy.path), contents(copy.path)
     shard = dataset.shards[1]
     path, rng = dataset.tar(shard), np.random.default_rng(5)
     whole = path.read_bytes()
@@ -194,7 +194,7 @@ def test_tar_cut_while_it_is_read(copy: Any, skip: bool) -> None:
 
 
 def test_tar_gone_after_opening(copy: Any) -> None:
-    dataset, known = open_dataset(copy.path), content(copy.path)
+    dataset, known = open_dataset(copy.path), contents(copy.path)
     dataset.tar(dataset.shards[2]).unlink()
     with pytest.raises(ShardFault, match=r"000002\.tar"):
         SampleReader(dataset).take(np.arange(21))
@@ -206,7 +206,7 @@ def test_tar_gone_after_opening(copy: Any) -> None:
 def test_lean_samples_hold_what_their_mask_and_table_say(lean: Any) -> None:
     dataset = open_dataset(lean.path, check_hashes=True)
     reader = SampleReader(dataset, ("jpg",))
-    known = content(lean.path)
+    known = contents(lean.path)
     taken = reader.take(np.array([6, 0, 4, 4]), ("jpg",))
     assert reader.keys(taken.samples) == ["s0006", "s0000", "s0004", "s0004"]
     for row, key in enumerate(reader.keys(taken.samples)):

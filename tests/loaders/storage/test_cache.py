@@ -15,7 +15,8 @@ from typing import Any
 
 import numpy as np
 import pytest
-from cached import contents, count_fetches, held, read_all, tar_sizes
+from cached import count_fetches, held, read_all, tar_sizes
+from members import contents
 
 from maskgen.errors import ShardFault, UsageError
 from maskgen.loaders.dataset.open import open_dataset

@@ -14,7 +14,8 @@ from typing import Any
 
 import numpy as np
 import pytest
-from cached import contents, count_fetches, held, read_all, small_bytes, tar_sizes, total
+from cached import count_fetches, held, read_all, small_bytes, tar_sizes, total
+from members import contents
 
 from maskgen.errors import EnvironmentFault, UsageError
 from maskgen.loaders.dataset.open import open_dataset

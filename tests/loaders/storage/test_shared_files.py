@@ -10,7 +10,8 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from cached import contents, held, read_all, small_bytes, tar_sizes
+from cached import held, read_all, small_bytes, tar_sizes
+from members import contents
 
 from maskgen.io.atomic import folder_lock
 from maskgen.loaders.dataset.open import open_dataset
