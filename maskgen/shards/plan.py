@@ -107,7 +107,28 @@ def read_plan(output: Location) -> Plan:
             cause="another version of maskgen made it",
             remedy="go on with that version, or choose another --output",
         )
+    _check_shards(plan)
     return plan
+
+
+def _check_shards(plan: Plan) -> None:
+    """Make sure that shards have names, each once, and hold what the plan does: runs write by it.
+
+    Raises:
+        ShardFault: a name is a path or comes twice, or the numbers of images do not add up.
+    """
+    typed = all(type(shard.name) is str and type(shard.images) is int for shard in plan.shards)
+    named = typed and all(naming.KEY.match(shard.name) and shard.images > 0 for shard in plan.shards)
+    if (
+        not named
+        or len({shard.name for shard in plan.shards}) != len(plan.shards)
+        or sum(shard.images for shard in plan.shards) != plan.images
+    ):
+        raise ShardFault(
+            "the plan's shards are not ones this tool writes",
+            where=naming.PLAN,
+            remedy="copy plan.json again, or choose another --output",
+        )
 
 
 def to_row(image: PlannedImage) -> dict[str, Any]:

@@ -45,7 +45,7 @@ def test_the_format_is_part_of_the_identity_since_format_3(planned: Any) -> None
     head = planned.path / "plan.json"
     head.write_bytes(replace(planned.plan, identity=old).render())
     assert manifest.build(planned.path).format == 2
-    for wrong in (1, 5, "3", None):
+    for wrong in (1, 6, "3", None):
         head.write_bytes(replace(planned.plan, identity={**old, "format": wrong}).render())
         with pytest.raises(ShardFault, match=r"other fields|shard format"):
             read_plan(planned.path)
