@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 from maskgen.errors import UsageError
 from maskgen.methods.spec import NetworkSpec
 
-from ..known import KNOWN_NETWORKS, known_by_sha256
+from ..known import KNOWN_NETWORKS
 from ..openvino import import_openvino
 from .declaration import Declaration, fit_declaration, read_declaration
 from .file import ModelFile, read_model
@@ -125,9 +125,11 @@ def _require_own(file: ModelFile, declaration: Declaration, method: str) -> None
         UsageError: it is.
     """
     words, remedy = "", "use --method onnx"
-    if any(one.size == len(file.data) for name, one in KNOWN_NETWORKS.items() if name != method):
-        found = known_by_sha256(hashlib.sha256(file.data).hexdigest())
-        if found and found[0] != method:
+    alike = {name: one.sha256 for name, one in KNOWN_NETWORKS.items() if one.size == len(file.data)}
+    if alike.keys() - {method}:
+        sha256 = hashlib.sha256(file.data).hexdigest()
+        found = [name for name, known in alike.items() if known == sha256]
+        if found and method not in found:
             words, remedy = f"it is the published file of {found[0]}", f"use --method {found[0]}"
     if file.declaration.startswith("{") and not _alike(read_declaration(file.declaration), declaration):
         words = f"maskgen wrote it, as the network {file.network}, whose photos are prepared in another way"
