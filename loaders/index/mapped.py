@@ -92,7 +92,7 @@ class Index:
             raise
 
     def __del__(self) -> None:
-        if hasattr(self, "_owns"):  # else who made the descriptor still has it
+        if hasattr(self, "_owns") and os is not None:  # else who made the descriptor still has it
             os.close(self._descriptor)
 
     def __reduce__(self) -> tuple[Any, ...]:
