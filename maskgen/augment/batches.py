@@ -76,7 +76,10 @@ def compose(
     """
     soft, level = soft_masks(images, masks), cut_level(threshold)
     if backgrounds.dtype != images.dtype:
-        raise UsageError(f"images are {images.dtype} and backgrounds {backgrounds.dtype}")
+        raise UsageError(
+            f"images are {images.dtype} and backgrounds {backgrounds.dtype}",
+            remedy="backgrounds.to(images.dtype)",
+        )
     if not softness:
         return torch.where(soft >= level, images, backgrounds)
     share = ((soft.float() - level) / (255 * softness) + 0.5).clamp(0, 1)
@@ -128,7 +131,10 @@ def replace_backgrounds(
     if background.min_confidence:
         raise UsageError("these masks do not say how sure they are", arguments=[("min_confidence", 0)])
     if background.replace == "donor" and backgrounds is None:
-        raise UsageError("BG_Random shows other rows' backgrounds, and none were given")
+        raise UsageError(
+            "BG_Random shows other rows' backgrounds, and none were given",
+            remedy="maskgen.make_background(photo, mask) makes them",
+        )
     coin, other, gray = torch.rand((3, len(images)), generator=generator).unbind()
     lends = foreground_shares(soft, threshold) > 0
     chosen = lends & shows_enough(soft, background, threshold) & (coin < background.p)
@@ -182,7 +188,10 @@ def matched_negatives(
         (True, [10.0, 11.0, 12.0])
     """
     if len(images) < 2:
-        raise UsageError("a negative shows another row's photo, and there is one row")
+        raise UsageError(
+            "a negative shows another row's photo, and there is one row",
+            remedy="batches of two rows and more",
+        )
     soft = soft_masks(images, masks)
     coin, shift = torch.rand((2, len(images)), generator=generator).unbind()
     source = torch.from_numpy(draw_shift(shift.numpy())).long()

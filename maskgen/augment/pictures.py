@@ -146,4 +146,5 @@ def _check_shape(mask: NDArray[np.uint8], size: tuple[int, int]) -> None:
         raise UsageError(
             f"a mask of {height} x {width} px does not fit its photo of {size[0]} x {size[1]} px",
             cause="masks show the whole photo, at its size or smaller",
+            remedy="check the order of photos and masks, and whether one is turned",
         )

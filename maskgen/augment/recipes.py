@@ -181,7 +181,10 @@ class Augment:
             counts["backgrounds"] = len(backgrounds)
         if len(set(counts.values())) > 1 or not len(numbers):
             said = ", ".join(f"{count} {name}" for name, count in counts.items())
-            raise UsageError(f"a batch is made of as many of each, from 1: {said}")
+            raise UsageError(
+                f"a batch is made of as many of each, from 1: {said}",
+                remedy="one mask and number for each photo",
+            )
         if self.recipe.needs_backgrounds and backgrounds is None:
             raise UsageError(
                 "this recipe shows other photos' backgrounds, and none were given",

@@ -75,7 +75,10 @@ class ReplaceBackground(_WithMask):
         super().__init__()
         some = callable(backgrounds) or (backgrounds is not None and len(backgrounds) > 0)
         if background.replace == "donor" and not some:
-            raise UsageError("BG_Random shows other photos' backgrounds, and none were given")
+            raise UsageError(
+                "BG_Random shows other photos' backgrounds, and none were given",
+                remedy="a list of them, or a function; maskgen.make_background(photo, mask) makes one",
+            )
         if background.min_confidence:
             raise UsageError("these masks do not say how sure they are", arguments=[("min_confidence", 0)])
         law = Crop() if crop is None else crop

@@ -61,7 +61,7 @@ def test_budgets() -> None:
 def test_only_result_changing_options_are_in_the_fingerprint() -> None:
     fields = run_config.make_config({**GIVEN, "members": "lean"}).fingerprint_fields()
     free = {"input", "output", "weights", "executor", "workers", "max_failures", "image_timeout"}
-    free |= {"ray_address"}
+    free |= {"ray_address", "verify_source"}
     free |= {"weights_sha256", "accept_license", "force_precision", "devices", "keys", "background_weights"}
     assert fields.pop("confidence_version") == run_config.CONFIDENCE_VERSION
     assert (

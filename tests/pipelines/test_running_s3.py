@@ -29,7 +29,7 @@ def make(output: Path | str, steering: RunOptions | None = None, **options: obje
 
 def files(path: Path) -> dict[str, bytes]:
     found = {one.relative_to(path).as_posix(): one.read_bytes() for one in path.rglob("*") if one.is_file()}
-    return {name: data for name, data in found.items() if name != "run.log.jsonl"}
+    return {name: data for name, data in found.items() if name != "run.log.jsonl" and ".index" not in name}
 
 
 def stored(client: Any) -> dict[str, bytes]:

@@ -106,7 +106,12 @@ def test_batches_and_resume_are_the_same_whether_it_is_made_or_found(copy: Any) 
         found = []
         for batch in loader:
             found.append(
-                (batch.key, batch.sample.tolist(), batch.label.tolist(), batch.views[0].sum().item())
+                (
+                    batch["key"],
+                    batch["sample"].tolist(),
+                    batch["label"].tolist(),
+                    batch["views"][0].sum().item(),
+                )
             )
             if len(found) == 2:
                 kept = loader.state_dict()

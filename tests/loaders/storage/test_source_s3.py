@@ -239,8 +239,8 @@ def test_a_request_is_tried_again_for_as_long_as_is_said_and_ever_more_seldom(
 def test_a_stalled_answer_ends_after_the_time_that_is_said(
     faulty: type[Faulty], drawn: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setenv(patience.TIMEOUT_S, "0.3")
-    monkeypatch.setenv(patience.RETRY_S, "1.5")
+    monkeypatch.setenv(patience.TIMEOUT_S, "0.6")  # what opening fetches must come in time on a busy machine
+    monkeypatch.setenv(patience.RETRY_S, "3")
     remote = open_dataset("s3://photos/shards", cache=tmp_path)
     faulty.faults += ["stall"]
     began = time.monotonic()
@@ -248,7 +248,7 @@ def test_a_stalled_answer_ends_after_the_time_that_is_said(
     faulty.faults += ["stall"] * 40
     with pytest.raises(EnvironmentFault, match="cannot be used") as caught:
         remote.open_tar(remote.shards[1])
-    assert time.monotonic() - began < 6
+    assert time.monotonic() - began < 9
     assert patience.TIMEOUT_S in caught.value.remedy
 
 

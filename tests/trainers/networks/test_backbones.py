@@ -78,7 +78,8 @@ def test_the_error_names_the_nearest() -> None:
 
 
 def test_without_timm_its_models_are_an_environment_fault(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setitem(sys.modules, "timm", None)
+    for name in ("timm", "timm.models"):  # another test may have imported it
+        monkeypatch.setitem(sys.modules, name, None)
     with pytest.raises(EnvironmentFault, match="timm"):
         build_backbone("timm/convnext_tiny")
 
