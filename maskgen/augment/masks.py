@@ -73,8 +73,9 @@ def foreground_crops(
     side, pairs = [size, size], list(zip(images, shaped_masks(images, masks), found.tolist(), strict=True))
     # A mask that is enlarged stays soft, and a hard one hard.
     how = InterpolationMode.NEAREST if masks.dtype == torch.bool else InterpolationMode.BILINEAR
-    cut = [functional.resized_crop(image, *box, side, antialias=True) for image, _, box in pairs]
-    masked = [functional.resized_crop(mask, *box, side, how, antialias=False) for _, mask, box in pairs]
+    resized: Any = functional.resized_crop
+    cut = [resized(image, *box, side, antialias=True) for image, _, box in pairs]
+    masked = [resized(mask, *box, side, how, antialias=False) for _, mask, box in pairs]
     return Cropped(torch.stack(cut), torch.stack(masked), found)
 
 

@@ -38,15 +38,14 @@ def as_photo(picture: Picture, what: str = "a photo") -> NDArray[np.uint8]:
     Raises:
         UsageError: it is of another shape or type.
     """
-    if isinstance(picture, Tensor):
-        array: Any = picture.detach().cpu().movedim(0, -1).numpy() if picture.ndim == 3 else picture.numpy()
-    elif hasattr(picture, "convert"):
-        array = np.asarray(picture.convert("RGB"))
+    given: Any = picture
+    if isinstance(given, Tensor):
+        array: Any = given.detach().cpu().movedim(0, -1).numpy() if given.ndim == 3 else given.numpy()
     else:
-        array = np.asarray(picture)
+        array = np.asarray(given.convert("RGB") if hasattr(given, "convert") else given)
     if array.dtype != np.uint8 or array.ndim != 3 or array.shape[2] != 3 or not array.size:
         raise UsageError(
-            f"{what} is {array.dtype} of shape {tuple(picture.shape) if hasattr(picture, 'shape') else ''}",
+            f"{what} is {array.dtype} of shape {tuple(getattr(given, 'shape', array.shape))}",
             cause="pictures are uint8 RGB: arrays (H, W, 3), tensors (3, H, W), or Pillow's images",
             remedy="image.convert('RGB'), or torchvision's to_dtype(torch.uint8, scale=True)",
         )

@@ -109,11 +109,7 @@ class ReplaceBackground(_WithMask):
             other = functional.to_dtype(behind, pixels.dtype, scale=True)[None].to(pixels.device)
         soft, softness = params["soft"].to(pixels.device), self.background.softness
         made = compose(pixels, other, soft, threshold=self.threshold, softness=softness)[0]
-        return (
-            functional.to_pil_image(made)
-            if isinstance(inpt, PillowImage)
-            else tv_tensors.wrap(made, like=inpt)
-        )
+        return functional.to_pil_image(made) if isinstance(inpt, PillowImage) else _like(made, inpt)
 
     def _chosen(self) -> Any:
         source = () if self.backgrounds is None else self.backgrounds
@@ -185,7 +181,13 @@ class CorruptMask(v2.Transform):  # type: ignore[misc]
             return inpt
         masks = inpt.as_subclass(Tensor)
         made = corrupt_masks(masks.reshape(-1, *masks.shape[-2:]), self.corruption).reshape(masks.shape)
-        return tv_tensors.wrap(made, like=inpt)
+        return _like(made, inpt)
+
+
+def _like(made: Tensor, one: Any) -> Any:
+    """A tensor as the kind of `tv_tensors` that another is."""
+    wrap: Any = tv_tensors.wrap
+    return wrap(made, like=one)
 
 
 def _tensor(picture: Any) -> Tensor:
