@@ -152,8 +152,7 @@ def _named(listed: Listed, keys: dict[int, str]) -> Iterator[tuple[str, Label, s
         rows = parse_rows(data)
         columns = (rows[name].to_pylist() for name in ("key", "label", "path"))
         for number, (key, label, path) in enumerate(zip(*columns, strict=True), first):
-            final: str = keys.get(number, key)
-            yield final, _label(label), path
+            yield keys.get(number, str(key)), _label(label), path
 
 
 def _label(text: str) -> Label:
