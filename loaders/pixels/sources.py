@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -13,7 +13,7 @@ from maskgen.shards import naming
 
 from ..dataset.dataset import Dataset
 from ..reading.broken import BrokenSample
-from ..reading.buffers import Small, Taken
+from ..reading.buffers import Taken
 from ..reading.samples import SampleReader
 from ..recipes.spec import Recipe
 from ..sampling.corruption import corrupt_each
@@ -84,27 +84,15 @@ class SourceReader:
         """
         while True:
             taken = self.reader.take(wanted, (naming.PHOTO,))
-            small = self._corrupted(taken, seed, epoch)
-            lends = taken.small.sat[:, -1, -1] > 0
-            draws = draw(
-                self.recipe, small.sat, small.meta, taken.samples, seed=seed, epoch=epoch, lends=lends
+            sources = draw_sources(
+                self.recipe, taken, seed=seed, epoch=epoch, level=self.reader.dataset.level
             )
-            table = draw_table.pack(draws, taken.small.meta)
             try:
-                backgrounds = self._backgrounds(table, taken)
+                backgrounds = self._backgrounds(sources.table, taken)
             except BrokenSample as fault:
                 self.reader.mark_broken(fault)  # raises, or the batch is made again without the sample
                 continue
-            return Sources(wanted, seed, epoch, taken, small.fg, draws, table, backgrounds)
-
-    def _corrupted(self, taken: Taken, seed: int, epoch: int) -> Small:
-        corruption, level = self.recipe.corruption, self.reader.dataset.level
-        if corruption is None:
-            return taken.small
-        uses = len(draw_table.all_views(self.recipe))
-        return corrupt_each(
-            corruption, taken.small, taken.samples, seed=seed, epoch=epoch, level=level, uses=uses
-        )
+            return replace(sources, wanted=wanted, backgrounds=backgrounds)
 
     def _backgrounds(self, table: DrawTable, taken: Taken) -> dict[int, NDArray[np.uint8]]:
         """The encoded backgrounds that any view shows, by row, each read once."""
@@ -122,6 +110,35 @@ class SourceReader:
                 places = shown & (table["donor"] == row)
                 draw_table.set_tiling(table, places, how, meta)
         return found
+
+
+def draw_sources(
+    recipe: Recipe,
+    taken: Taken,
+    *,
+    seed: int,
+    epoch: int,
+    level: int,
+    lends: NDArray[np.bool_] | None = None,
+) -> Sources:
+    """The sources of a batch that was read, but its backgrounds: masks as they are used, and draws.
+
+    Args:
+        recipe: what is made of each image.
+        taken: what was read.
+        seed: of the draws.
+        epoch: of the draws.
+        level: smallest mask value that counts as foreground, 1..255.
+        lends: (B,) bool, whose background may be shown behind others; None: all that have a foreground.
+    """
+    small, corruption = taken.small, recipe.corruption
+    lends = small.sat[:, -1, -1] > 0 if lends is None else lends
+    used = small
+    if corruption is not None:
+        uses = len(draw_table.all_views(recipe))
+        used = corrupt_each(corruption, small, taken.samples, seed=seed, epoch=epoch, level=level, uses=uses)
+    draws = draw(recipe, used.sat, used.meta, taken.samples, seed=seed, epoch=epoch, lends=lends)
+    return Sources(taken.samples, seed, epoch, taken, used.fg, draws, draw_table.pack(draws, small.meta), {})
 
 
 def _tiled_as_today(dataset: Dataset) -> bool:

@@ -128,8 +128,7 @@ def replace_backgrounds(
         [True, False]
     """
     soft = soft_masks(images, masks)
-    if background.min_confidence:
-        raise UsageError("these masks do not say how sure they are", arguments=[("min_confidence", 0)])
+    check_law(background)
     if background.replace == "donor" and backgrounds is None:
         raise UsageError(
             "BG_Random shows other rows' backgrounds, and none were given",
@@ -203,6 +202,16 @@ def matched_negatives(
     return Negatives(
         torch.where(matched.to(images.device)[:, None, None, None], made, whole), source, matched
     )
+
+
+def check_law(background: Background) -> None:
+    """Refuse what masks from elsewhere cannot answer.
+
+    Raises:
+        UsageError: the law asks how sure a mask is.
+    """
+    if background.min_confidence:
+        raise UsageError("these masks do not say how sure they are", arguments=[("min_confidence", 0)])
 
 
 def shows_enough(soft: Tensor, background: Background, threshold: float) -> Tensor:

@@ -10,15 +10,12 @@ import torch
 from numpy.typing import NDArray
 
 from maskgen.loaders.options import LoaderOptions
-from maskgen.loaders.pixels import draw_table
 from maskgen.loaders.pixels.outputs import BatchMaker
 from maskgen.loaders.pixels.render import Renderer
-from maskgen.loaders.pixels.sources import Sources
-from maskgen.loaders.reading.buffers import Small, Taken
+from maskgen.loaders.pixels.sources import draw_sources
+from maskgen.loaders.reading.buffers import Taken
 from maskgen.loaders.recipes.lookup import as_recipe
 from maskgen.loaders.recipes.spec import Recipe, View
-from maskgen.loaders.sampling.corruption import corrupt_each
-from maskgen.loaders.sampling.draws import draw
 
 from ..errors import UsageError
 from ..shards.sample import cut_level
@@ -127,7 +124,8 @@ class Augment:
         lends = small.sat[:, -1, -1] > 0
         if behind:
             lends = lends & np.array([picture is not None for picture in behind])
-        sources = self._drawn(small, numbers, epoch, lends)
+        taken = Taken(numbers, small, {}, [str(number) for number in numbers])
+        sources = draw_sources(self.recipe, taken, seed=self.seed, epoch=epoch, level=self.level, lends=lends)
         donors = [
             photo if picture is None else picture for photo, picture in zip(pictures, behind, strict=False)
         ]
@@ -139,29 +137,6 @@ class Augment:
         )
         tensors = [torch.from_numpy(array).to(self._options.device) for array in arrays]
         return BatchMaker(self.recipe, self._options).batch(sources, tensors)
-
-    def _drawn(
-        self, small: Small, numbers: NDArray[np.int64], epoch: int, lends: NDArray[np.bool_]
-    ) -> Sources:
-        """The draws of a batch, as if its masks had been read from shards."""
-        used, corruption = small, self.recipe.corruption
-        if corruption is not None:
-            uses = len(draw_table.all_views(self.recipe))
-            used = corrupt_each(
-                corruption, small, numbers, seed=self.seed, epoch=epoch, level=self.level, uses=uses
-            )
-        draws = draw(self.recipe, used.sat, used.meta, numbers, seed=self.seed, epoch=epoch, lends=lends)
-        table = draw_table.pack(draws, small.meta)
-        return Sources(
-            numbers,
-            self.seed,
-            epoch,
-            Taken(numbers, small, {}, [str(number) for number in numbers]),
-            used.fg,
-            draws,
-            table,
-            {},
-        )
 
     def _render(self) -> Renderer:
         if self._renderer is None:

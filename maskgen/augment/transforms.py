@@ -15,7 +15,7 @@ from torchvision.transforms.v2 import functional
 from maskgen.loaders.recipes.parts import Background, Corruption, Crop
 
 from ..errors import UsageError
-from .batches import compose, gray_pictures, shows_enough
+from .batches import check_law, compose, gray_pictures, shows_enough
 from .masks import corrupt_masks, draw_boxes
 from .pictures import levels
 
@@ -79,8 +79,7 @@ class ReplaceBackground(_WithMask):
                 "BG_Random shows other photos' backgrounds, and none were given",
                 remedy="a list of them, or a function; maskgen.make_background(photo, mask) makes one",
             )
-        if background.min_confidence:
-            raise UsageError("these masks do not say how sure they are", arguments=[("min_confidence", 0)])
+        check_law(background)
         law = Crop() if crop is None else crop
         self.background, self.backgrounds, self.threshold = background, backgrounds, threshold
         self._cut = (law.scale, law.ratio)
