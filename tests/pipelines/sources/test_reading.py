@@ -14,6 +14,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from descriptors import leading_into
 
 from maskgen.errors import ImageFault, SourceFault
 from maskgen.pipelines.sources import ByteReader, reading
@@ -116,15 +117,15 @@ def test_handles_stay_few(tmp_path: Path) -> None:
         (tmp_path / f"{n}.gz").write_bytes(gzip.compress(b"%d" % n))
     reader = ByteReader(tmp_path, 1000)
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
-    before = len(list(Path("/proc/self/fd").iterdir()))
-    resource.setrlimit(resource.RLIMIT_NOFILE, (before + 25, hard))
+    highest = max(int(path.name) for path in Path("/proc/self/fd").iterdir())
+    resource.setrlimit(resource.RLIMIT_NOFILE, (highest + 25, hard))
     try:
         for n in [*range(200), *range(0, 200, 7)]:
             text = b"%d" % n
             assert reader.read(ByteRef(f"{n}", 0, len(text))) == text
             assert reader.read(ByteRef(f"{n}.gz", 0, len(text), "gzip")) == text
         reader.close()
-        assert len(list(Path("/proc/self/fd").iterdir())) == before
+        assert leading_into(tmp_path) == []
     finally:
         resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
 
