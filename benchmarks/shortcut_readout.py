@@ -13,12 +13,12 @@ from torch import Tensor
 
 from maskgen.challenge.scores import background_gap
 from maskgen.challenge.variants import VARIANTS
+from maskgen.trainers.datasets.images import Images, open_images
 from maskgen.trainers.heads.head import Head, accuracies
 from maskgen.trainers.heads.linear import train_heads
 from maskgen.trainers.heads.protocols import Protocol
 from maskgen.trainers.pretrained.encoder import load_encoder
 from maskgen.trainers.probes.features import Extractor, InputTransform, default_share
-from maskgen.trainers.probes.images import Images, open_images
 from maskgen.trainers.probes.knn import knn_accuracy
 
 KINDS = ("linear", "knn")

@@ -69,3 +69,7 @@ class StoppableGroup(click.Group):
         """Listen, then call the command."""
         with StopSignals() as ctx.obj:
             return super().invoke(ctx)
+
+
+class StoppableListedGroup(StoppableGroup, ListedGroup):
+    """Both."""

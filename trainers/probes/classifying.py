@@ -13,14 +13,14 @@ from maskgen.loaders import Dataset
 from maskgen.loaders.dataset.labels import read_class_names
 
 from ..data.shards import count_classes
+from ..datasets.classes import number_classes
+from ..datasets.images import Images, images_of_shards, open_images
 from ..distributed.ranks import own_range
 from ..heads.head import Head, accuracies
 from ..methods import Method
 from ..presets import Preset
 from ..settings import Settings
-from .classes import number_classes
 from .features import Extractor, InputTransform
-from .images import Images, images_of_shards, open_images
 from .monitor import seen_by, take_some
 
 

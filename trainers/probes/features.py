@@ -18,8 +18,8 @@ from maskgen.io.atomic import PartialFile, is_as_written, write_atomic
 from maskgen.loaders.pixels.normalize import normalize
 from maskgen.shards import sealed_json
 
+from ..datasets.images import Images, Pixels, center_crop, random_crop
 from ..distributed.ranks import all_sum, own_range, rank, world
-from .images import Images, Pixels, center_crop, random_crop
 from .loaded import loaded_views
 
 Network = Callable[[Tensor], Tensor]

@@ -15,8 +15,8 @@ from maskgen.loaders.recipes.parts import NO_PHOTOMETRIC, Crop
 from maskgen.loaders.recipes.spec import Recipe, View
 from maskgen.loaders.torch.loader import TorchLoader
 
+from ..datasets.images import Images
 from ..distributed.ranks import rank, world
-from .images import Images
 
 VIEWS = ("photos", "dali", "torch")
 """Who makes random crops: this folder's own code from any images, or a loader from shards."""

@@ -10,12 +10,12 @@ import torch
 from maskgen.errors import UsageError
 from maskgen.loaders import Dataset
 
+from ..datasets.images import Images, images_of_shards, open_images
 from ..distributed.ranks import own_range
 from ..methods import Method
 from ..presets import Preset
 from ..settings import Settings
 from .features import Extractor, InputTransform, default_share, gather_rows
-from .images import Images, images_of_shards, open_images
 from .knn import TEMPERATURE, knn_accuracy
 
 MOST = 10_000

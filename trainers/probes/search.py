@@ -9,13 +9,13 @@ from typing import Any
 import numpy as np
 import torch
 
+from ..datasets.classes import renumber_classes
+from ..datasets.images import Images, open_images
 from ..heads.head import Head, Standardizer, accuracies
 from ..heads.lbfgs import PENALTIES, Problem, layer_of
 from ..heads.linear import train_heads
 from ..heads.protocols import Protocol
 from ..heads.resume import Keeper
-from .classes import renumber_classes
-from .images import Images, open_images
 from .setup import Passes, ProbeSetup, split
 
 Say = Callable[[str], None]

@@ -13,11 +13,11 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from ..datasets.classes import renumber_classes
+from ..datasets.images import Images, open_images
 from ..distributed.ranks import own_range
 from ..pretrained.encoder import Encoder, load_encoder
-from .classes import renumber_classes
 from .features import Extractor, FeatureStore, InputTransform, default_share
-from .images import Images, open_images
 
 SIDE = 224
 """Of the input, px: that of the papers' evaluations, also of networks that were trained on another."""

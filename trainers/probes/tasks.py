@@ -12,13 +12,13 @@ from maskgen.errors import UsageError
 from maskgen.io.atomic import file_sha256, write_atomic
 from maskgen.processes.signals import StopSignals, interrupted
 
+from ..datasets.classes import number_classes, read_names
+from ..datasets.images import open_images
 from ..distributed.ranks import any_rank, rank
 from ..heads.head import OWN, Head, accuracies, load_head, save_head
 from ..heads.protocols import Protocol
 from ..heads.resume import Keeper
 from ..pretrained.encoder import load_encoder
-from .classes import number_classes, read_names
-from .images import open_images
 from .knn import knn_accuracy
 from .search import Search, Split, search_penalty, search_rate
 from .setup import ProbeConfig, ProbeSetup

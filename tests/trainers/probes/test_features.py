@@ -9,8 +9,8 @@ import pytest
 import torch
 
 from maskgen.errors import MaskgenError
+from maskgen.trainers.datasets.images import open_images
 from maskgen.trainers.probes.features import Extractor, FeatureStore, InputTransform, default_share
-from maskgen.trainers.probes.images import open_images
 
 
 class Counted:

@@ -9,8 +9,8 @@ import pytest
 import torch
 
 from maskgen.errors import UsageError
+from maskgen.trainers.datasets.images import open_images
 from maskgen.trainers.probes.features import Extractor, FeatureStore, InputTransform
-from maskgen.trainers.probes.images import open_images
 from maskgen.trainers.probes.loaded import loaded_views
 
 CPU = torch.device("cpu")

@@ -10,10 +10,10 @@ import torch
 
 from maskgen.errors import UsageError
 from maskgen.loaders import open_dataset
+from maskgen.trainers.datasets.images import center_crop
 from maskgen.trainers.methods import METHODS
 from maskgen.trainers.presets import find_preset
 from maskgen.trainers.probes import monitor
-from maskgen.trainers.probes.images import center_crop
 from maskgen.trainers.probes.monitor import Monitor
 from maskgen.trainers.settings import Settings
 

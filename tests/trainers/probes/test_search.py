@@ -11,10 +11,10 @@ import pytest
 import torch
 
 from maskgen.errors import Interrupted
+from maskgen.trainers.datasets.images import open_images
 from maskgen.trainers.heads import lbfgs
 from maskgen.trainers.heads.protocols import find_protocol
 from maskgen.trainers.pretrained.encoder import load_encoder
-from maskgen.trainers.probes.images import open_images
 from maskgen.trainers.probes.search import Split
 from maskgen.trainers.probes.setup import ProbeConfig, ProbeSetup
 from maskgen.trainers.probes.tasks import run_head, run_linear

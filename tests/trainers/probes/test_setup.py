@@ -8,10 +8,10 @@ from typing import Any
 import numpy as np
 import torch
 
+from maskgen.trainers.datasets.images import open_images
 from maskgen.trainers.methods import METHODS
 from maskgen.trainers.presets import find_preset
 from maskgen.trainers.probes.features import InputTransform
-from maskgen.trainers.probes.images import open_images
 from maskgen.trainers.probes.setup import Passes, ProbeConfig, ProbeSetup, split
 from maskgen.trainers.settings import Settings, config_of
 from maskgen.trainers.training import checkpoint

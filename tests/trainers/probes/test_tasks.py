@@ -21,10 +21,10 @@ from safetensors.torch import load_file
 from maskgen.cli.eval_ssl import eval_cli
 from maskgen.errors import Interrupted
 from maskgen.processes.signals import StopSignals
+from maskgen.trainers.datasets.images import center_crop, open_images
 from maskgen.trainers.heads.protocols import find_protocol
 from maskgen.trainers.methods import METHODS
 from maskgen.trainers.presets import find_preset
-from maskgen.trainers.probes.images import center_crop, open_images
 from maskgen.trainers.probes.setup import ProbeConfig
 from maskgen.trainers.probes.tasks import run_knn, run_linear
 from maskgen.trainers.settings import Settings, config_of

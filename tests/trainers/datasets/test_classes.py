@@ -10,8 +10,8 @@ import numpy as np
 import pytest
 
 from maskgen.errors import UsageError
-from maskgen.trainers.probes.classes import renumber_classes
-from maskgen.trainers.probes.images import Images, open_images
+from maskgen.trainers.datasets.classes import renumber_classes
+from maskgen.trainers.datasets.images import Images, open_images
 
 pytestmark = pytest.mark.slow  # its fixtures are
 

@@ -12,7 +12,7 @@ from PIL import Image
 from torchvision.transforms import RandomResizedCrop, v2
 
 from maskgen.errors import ShardFault, SourceFault, UsageError
-from maskgen.trainers.probes.images import center_crop, open_images, random_crop
+from maskgen.trainers.datasets.images import center_crop, open_images, random_crop
 
 
 def test_the_center_is_torchvisions_resize_and_center_crop() -> None:

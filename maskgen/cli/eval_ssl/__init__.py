@@ -1,0 +1,33 @@
+"""`eval-ssl`: one file a task, imported only when it is called."""
+
+from __future__ import annotations
+
+import importlib
+
+import click
+
+from maskgen.version import __version__
+
+from ..groups import StoppableListedGroup
+from ..terminal import WIDE
+
+TASKS = {
+    "knn": "Accuracy of weighted nearest neighbors.",
+    "linear": "Accuracy of a linear classifier on frozen features, trained or there already.",
+}
+
+
+def _load(name: str) -> click.Command:
+    command: click.Command = importlib.import_module(f"maskgen.cli.eval_ssl.{name}").command
+    return command
+
+
+@click.group(cls=StoppableListedGroup, sections={"Tasks": TASKS}, load=_load, context_settings=WIDE)
+@click.version_option(__version__, prog_name="eval-ssl")
+def eval_cli() -> None:
+    """Evaluate a backbone with labels.
+
+    With several GPUs: torchrun --nproc-per-node 8 -m maskgen.trainers eval ...
+
+    Exit status as train-ssl.
+    """

@@ -1,0 +1,1 @@
+"""The papers' evaluations beyond nearest neighbors and a linear classifier, a folder each."""
