@@ -15,6 +15,9 @@ if TYPE_CHECKING:
     from .dataset.dataset import Dataset
     from .dataset.open import open_dataset
     from .dataset.subset import Subset
+    from .interop.shard_dataset import ShardDataset
+    from .interop.shard_stream import ShardStream
+    from .interop.webdataset_masks import WithMasks
     from .reading.broken import BrokenSample
     from .reading.masks import MaskReader
     from .reading.samples import SampleReader
@@ -31,11 +34,14 @@ _MODULES = {
     "MaskReader": "reading.masks",
     "RECIPES": "recipes.published",
     "SampleReader": "reading.samples",
+    "ShardDataset": "interop.shard_dataset",
+    "ShardStream": "interop.shard_stream",
     "Subset": "dataset.subset",
     "TorchLoader": "torch.loader",
     "Negative": "recipes.spec",
     "Recipe": "recipes.spec",
     "View": "recipes.spec",
+    "WithMasks": "interop.webdataset_masks",
     "open_dataset": "dataset.open",
 }
 """Where the names are; those that are not here are in `recipes.parts`."""
@@ -55,9 +61,12 @@ __all__ = [
     "Photometric",
     "Recipe",
     "SampleReader",
+    "ShardDataset",
+    "ShardStream",
     "Subset",
     "TorchLoader",
     "View",
+    "WithMasks",
     "open_dataset",
 ]
 

