@@ -10,20 +10,22 @@ from pathlib import Path
 from typing import Any
 
 from maskgen.loaders import Dataset
+from maskgen.loaders.dataset.class_folders import class_folders
 from maskgen.loaders.dataset.labels import read_class_names
 
 from ..config.claim import check_empty, claim_folder
 from ..errors import UsageError
 from ..io.atomic import file_sha256, folder_lock, make_folder, sweep_partials, write_atomic
 from ..processes.cores import usable_cores
+from ..processes.threads import map_threads
 from ..shards import naming, sealed_json
 from ..shards.sample import SampleId
 from .donors import Donors
-from .folders import MASKS, class_folders, make_folders
+from .folders import MASKS, make_folders
 from .output import PARTS, Output
 from .pairs import METADATA, PAIRS, Pair, find_classes, list_pairs, make_pairs
 from .photos import Photos
-from .pictures import Maker, map_threads
+from .pictures import Maker
 from .report import PHOTOS, REPORT, SETTINGS, list_photos, summarize, write_sums
 from .selection import Selection, select
 from .settings import Settings

@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-from collections import deque
-from collections.abc import Callable, Generator, Iterable, Mapping
-from concurrent.futures import Future, ThreadPoolExecutor
+from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import NamedTuple, TypeVar
+from typing import NamedTuple
 
 from ..config.run_config import RunConfig
 from ..io.images.encode import encode_jpeg, encode_photo_png
@@ -20,9 +18,6 @@ from .photos import Photos
 from .settings import Settings
 from .shard_sets import encode
 from .variants import MIXED, Scene, render
-
-T = TypeVar("T")
-R = TypeVar("R")
 
 
 class Made(NamedTuple):
@@ -96,24 +91,3 @@ def encode_picture(picture: RGB, config: RunConfig) -> bytes:
     if config.photo_format == naming.LOSSLESS_PHOTO:
         return encode_photo_png(picture)
     return encode_jpeg(picture, config.jpeg_quality)
-
-
-def map_threads(function: Callable[[T], R], items: Iterable[T], threads: int) -> Generator[R, None, None]:
-    """The results in the items' order, a few at a time in memory.
-
-    Example:
-        >>> from maskgen.challenge.pictures import map_threads
-        >>> list(map_threads(abs, [-1, 2, -3], threads=2))
-        [1, 2, 3]
-    """
-    pool = ThreadPoolExecutor(threads)
-    waiting: deque[Future[R]] = deque()
-    try:
-        for item in items:
-            waiting.append(pool.submit(function, item))
-            if len(waiting) > 2 * threads:
-                yield waiting.popleft().result()
-        while waiting:
-            yield waiting.popleft().result()
-    finally:
-        pool.shutdown(cancel_futures=True)

@@ -1,7 +1,5 @@
 from __future__ import annotations
 
-import threading
-import time
 from dataclasses import replace
 
 import numpy as np
@@ -9,7 +7,7 @@ import pytest
 from challenge_kit import DRAWINGS, SETTINGS
 
 from maskgen.challenge.photos import Photos
-from maskgen.challenge.pictures import Maker, encode_picture, map_threads
+from maskgen.challenge.pictures import Maker, encode_picture
 from maskgen.challenge.shard_sets import config_of
 from maskgen.challenge.variants import MIXED, VARIANTS
 from maskgen.io.images.stored import decode_photo
@@ -40,33 +38,3 @@ def test_folders_and_shards_get_the_same_bytes(photo_format: str, drawn: Dataset
 def test_a_png_keeps_every_level(drawn: Dataset) -> None:
     noise = np.random.default_rng(0).integers(0, 256, (9, 7, 3), dtype=np.uint8)
     assert (decode_photo(encode_picture(noise, config_of(drawn, SETTINGS))) == noise).all()
-
-
-def test_results_come_in_order_and_few_wait() -> None:
-    begun: list[int] = []
-
-    def slowly(number: int) -> int:
-        begun.append(number)
-        time.sleep(0.002 * (number % 3))
-        return number
-
-    results = map_threads(slowly, range(40), threads=3)
-    assert [next(results) for _ in range(5)] == list(range(5))
-    assert len(begun) <= 5 + 2 * 3 + 1
-    assert list(results) == list(range(5, 40))
-
-
-def test_an_error_ends_the_work_and_no_thread_stays() -> None:
-    before = threading.active_count()
-    begun: list[int] = []
-
-    def fails(number: int) -> int:
-        begun.append(number)
-        if number == 3:
-            raise OSError("gone")
-        return number
-
-    with pytest.raises(OSError, match="gone"):
-        list(map_threads(fails, range(1000), threads=2))
-    assert len(begun) < 20
-    assert threading.active_count() == before
