@@ -42,6 +42,7 @@ EXPORTS = [
     "maskgen",
     "maskgen.augment",
     "maskgen.challenge",
+    "maskgen.export",
     "maskgen.loaders",
     "maskgen.pipelines",
     "maskgen.shards",
@@ -239,7 +240,19 @@ def check_loader(names: dict[str, Any]) -> None:
     assert [part.tolist() for part in names["rest"]] == [order[8:16].tolist()]
 
 
+def check_export(names: dict[str, Any]) -> None:
+    """The page's masks are those of the shards."""
+    reader = MaskReader("shards")
+    first = next(reader.keys())
+    assert (names["mask"] == reader.hard(first)).all()
+    for key in reader.keys():  # noqa: SIM118 - a reader yields masks too
+        path = Path("png", reader.record(key)["source"]).with_suffix(".png")
+        assert (cv2.imread(str(path), cv2.IMREAD_UNCHANGED) == reader.hard(key) * 255).all()
+    assert names["found"]["samples"] == PHOTOS
+
+
 CHECKS: dict[str, Callable[[dict[str, Any]], None]] = {
+    "docs/how-to/export.md": check_export,
     "docs/how-to/read.md": check_read,
     "docs/how-to/loader.md": check_loader,
 }

@@ -22,6 +22,7 @@ PAGES = [
 EXPORTS = [
     "maskgen",
     "maskgen.challenge",
+    "maskgen.export",
     "maskgen.loaders",
     "maskgen.pipelines",
     "maskgen.shards",

@@ -105,6 +105,17 @@ class PlaceKind(click.Path):
         return open_location(value) if is_address(value) else super().convert(value, param, ctx)
 
 
+class NewPlace(click.Path):
+    """A folder to write into, which need not exist, or an address in an object store."""
+
+    def __init__(self) -> None:
+        super().__init__(file_okay=False, path_type=Path)
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        """The location."""
+        return open_location(value) if is_address(value) else super().convert(value, param, ctx)
+
+
 class OutputFile(click.Path):
     """A file to write, refused before the work unless its ending says what will be in it.
 

@@ -5,10 +5,14 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from ..errors import UsageError
+from ..io.storage.address import is_address
 from ..io.storage.location import Location
 
 if TYPE_CHECKING:
     from maskgen.loaders import Dataset, Recipe
+
+_NEARBY_BYTES = 16 << 30
+"""Of the tars of a remote data set that lie here while it is read through once."""
 
 
 def find_recipe(name: str) -> Recipe:
@@ -46,3 +50,22 @@ def open_with_photos(data: Location, photos: Location | None) -> Dataset:
     if not dataset.samples:
         raise UsageError("the data set has no samples", where=str(data), remedy="maskgen status")
     return dataset
+
+
+def open_for_export(data: Location, photos: Location | None) -> Dataset:
+    """A data set that is read once, in order; of a remote one, few tars lie here at a time.
+
+    Raises:
+        UsageError: the run has not ended, or `photos` are given for shards with photos.
+        ShardFault: something is not what its manifest says.
+    """
+    from maskgen.loaders import open_dataset
+    from maskgen.loaders.storage.temporary import cache_for
+
+    return open_dataset(
+        str(data),
+        photos=None if photos is None else str(photos),
+        cache=cache_for(str(data)),
+        cache_bytes=_NEARBY_BYTES if is_address(str(data)) else None,
+        shuffle="shards:1" if is_address(str(data)) else "global",
+    )

@@ -18,7 +18,7 @@ REPEAT = "repeat the old settings to resume, or choose another --output"
 
 
 def claim_folder(
-    folder: Path,
+    folder: object,
     wanted: Facts,
     stored: Callable[[], Facts | None],
     *,
@@ -32,7 +32,7 @@ def claim_folder(
     Who calls it writes the configuration into a folder that was free; the file is the caller's own.
 
     Args:
-        folder: the output folder, which may be absent.
+        folder: the output folder or its address; nothing need be there.
         wanted: the configuration as JSON values, flat or nested.
         stored: reads the folder's configuration; None when it holds none.
         check_free: refuses a folder that holds no configuration and is not free either.

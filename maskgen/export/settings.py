@@ -1,0 +1,40 @@
+"""What an export is made with; everything here shapes its files."""
+
+from __future__ import annotations
+
+from dataclasses import MISSING, dataclass
+
+from ..config.bounds import between
+from ..config.options import option
+
+FORMATS = ("png", "cutout", "imagefolder", "coco")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Settings:
+    """Options of `maskgen export`.
+
+    Example:
+        >>> from maskgen.export import Settings
+        >>> Settings(to="png").binary
+        False
+    """
+
+    to: str = option(
+        MISSING,
+        "png: masks; cutout: photos whose alpha channel is the mask; imagefolder: photos, masks and "
+        "backgrounds in folders of classes; coco: annotations with run lengths.",
+        group="output",
+        choices=FORMATS,
+    )
+    binary: bool = option(
+        False, "Masks of 0 and 255, cut at the shards' threshold; else soft where they are.", group="output"
+    )
+    by_key: bool = option(
+        False,
+        "Name files by the samples' keys; else by the photos' paths in their source.",
+        group="output",
+    )
+    part_size: int = option(
+        1000, "Samples that are finished together.", group="output", bounds=between(1, 100_000)
+    )

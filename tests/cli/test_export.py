@@ -1,0 +1,42 @@
+from __future__ import annotations
+
+import json
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+
+from PIL import Image
+
+Call = Callable[..., tuple[int, str, str]]
+
+
+def test_it_says_what_it_wrote(call: Call, data: Path, tmp_path: Path) -> None:
+    words = ("export", data, tmp_path / "out", "--to", "png", "--binary")
+    assert call(*words) == (0, f"4 samples as png: {tmp_path / 'out'}\n", "")
+    with Image.open(tmp_path / "out" / "p0.png") as mask:
+        assert mask.size == (50, 40)
+    status, out, _ = call(*words, "--json")
+    assert (status, json.loads(out)["samples"]) == (0, 4)
+
+
+def test_damage_is_named_and_ends_with_1(call: Call, data: Path, tmp_path: Path) -> None:
+    copy = Path(shutil.copytree(data, tmp_path / "copy"))
+    tar = min(copy.glob("*.tar"))
+    raw = bytearray(tar.read_bytes())
+    raw[raw.index(b".mask.png") + 600] ^= 1
+    tar.write_bytes(raw)
+    status, out, _ = call("export", copy, tmp_path / "out", "--to", "coco")
+    lines = out.splitlines()
+    assert status == 1
+    assert lines[0] == "1 sample damaged; maskgen verify --full lists all damage:"
+    assert lines[1].startswith("  p0: ")
+    assert lines[2] == f"3 samples as coco: {tmp_path / 'out'}"
+
+
+def test_errors_speak_of_options(call: Call, data: Path, tmp_path: Path) -> None:
+    status, _, err = call("export", data, tmp_path / "out", "--to", "imagefolder")
+    assert status == 2
+    assert "no sample has a class" in err
+    assert call("export", data, tmp_path / "out")[0] == 2
+    assert "'pngg'" in call("export", data, tmp_path / "out", "--to", "pngg")[2]
+    assert not (tmp_path / "out").exists()
