@@ -116,6 +116,30 @@ class NewPlace(click.Path):
         return open_location(value) if is_address(value) else super().convert(value, param, ctx)
 
 
+class SetKind(_ParamType):
+    """A folder of images that must exist, or a split of a public set in one: KIND:PATH[@SPLIT]."""
+
+    name = "place"
+
+    def get_metavar(self, param: click.Parameter, ctx: click.Context | None = None) -> str:  # noqa: ARG002
+        """What stands for it in the help."""
+        return "DIRECTORY|KIND:PATH"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> str:
+        """The text itself, once its folder is known to exist.
+
+        Raises:
+            UsageError: no such kind of set, or no such split of it.
+        """
+        from maskgen.trainers.datasets.public.place import parse_place
+
+        place = parse_place(str(value))
+        path = place if isinstance(place, Path) else place.path
+        if not path.is_dir():
+            self.fail(f"Directory {str(path)!r} does not exist.", param, ctx)
+        return str(value)
+
+
 class OutputFile(click.Path):
     """A file to write, refused before the work unless its ending says what will be in it.
 

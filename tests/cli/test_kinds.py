@@ -8,7 +8,7 @@ from pathlib import Path
 import click
 import pytest
 
-from maskgen.cli.kinds import Choice, Numbers, OutputFile, Task
+from maskgen.cli.kinds import Choice, Numbers, OutputFile, SetKind, Task
 from maskgen.errors import EnvironmentFault, UsageError
 
 ROOT = Path(__file__).parents[2]
@@ -76,3 +76,13 @@ def test_a_folder_that_cannot_be_written_is_an_environment_fault(
     monkeypatch.setattr("os.access", lambda *_: False)  # the superuser may write anywhere
     with pytest.raises(EnvironmentFault, match="cannot write into a folder"):
         OutputFile(".png").convert(str(tmp_path / "a.png"), None, None)
+
+
+def test_a_set_of_images_is_a_folder_or_a_split_of_a_public_set(tmp_path: Path) -> None:
+    for text in (str(tmp_path), f"folder:{tmp_path}", f"dtd:{tmp_path}@train2", f"pets:{tmp_path}"):
+        assert SetKind().convert(text, None, None) == text
+    for text in (f"{tmp_path}/absent", f"pets:{tmp_path}/absent@test"):
+        with pytest.raises(click.BadParameter, match=r"Directory '.*absent' does not exist"):
+            SetKind().convert(text, None, None)
+    with pytest.raises(UsageError, match="did you mean 'pets'"):
+        SetKind().convert(f"pest:{tmp_path}", None, None)

@@ -1,4 +1,4 @@
-"""Labeled images for evaluation: a folder of classes, or shards; whole photos, cut as the papers do."""
+"""Labeled images for evaluation: a folder of classes, shards, or a public set; cut as the papers do."""
 
 from __future__ import annotations
 
@@ -19,6 +19,8 @@ from maskgen.loaders import Dataset, open_dataset
 from maskgen.loaders.dataset.labels import read_class_names, read_labels
 from maskgen.loaders.reading.samples import SampleReader
 from maskgen.shards import naming
+
+from .public.place import Place, parse_place
 
 _ENDINGS = {".jpg", ".jpeg", ".png", ".webp"}
 _LIMITS = Limits(max_bytes=64 << 20, max_pixels=64_000_000, max_side=32_768)
@@ -61,14 +63,39 @@ class Images:
         return Images(self.labels[rows], mark, lambda number: read(int(rows[number])), self.names, shards)
 
 
-def open_images(path: str | Path) -> Images:
+def open_images(where: str | Path | Place) -> Images:
     """Shards, if the folder holds a manifest; else one folder per class, with pictures at any depth.
 
+    Args:
+        where: the folder, or a split of a public set as `parse_place` takes it: ``pets:PATH@test``.
+
     Raises:
-        UsageError: there are no labeled images.
+        UsageError: there are no labeled images, no such set, or it has no such split.
+        SourceFault: some files of a public set are missing.
         ShardFault: the shards are damaged.
     """
-    path = Path(path)
+    place = where if isinstance(where, Place) else parse_place(where)
+    return images_of_set(place) if isinstance(place, Place) else _images_of_place(place)
+
+
+def images_of_set(place: Place) -> Images:
+    """The labeled pictures of a split of a public set.
+
+    Raises:
+        UsageError: the split has no labels.
+        SourceFault: some files of the set are missing.
+    """
+    found = place.open()
+    if not (found.labels >= 0).all():
+        raise UsageError(
+            "these images have no labels",
+            where=str(place),
+            remedy=f"one of @{', @'.join(place.facts.splits)}; without labels, train-ssl trains on them",
+        )
+    return Images(found.labels, found.fingerprint, found.read, found.names)
+
+
+def _images_of_place(path: Path) -> Images:
     found = (
         images_of_shards(open_dataset(path)) if (path / naming.MANIFEST).exists() else images_of_folder(path)
     )

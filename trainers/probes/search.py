@@ -43,7 +43,7 @@ class Split:
             setup: of the probe.
             choose: whether there is something to choose.
         """
-        place = setup.config.validation
+        place = setup.config.validation_place()
         train, test, chosen = split(
             setup.train, setup.test, setup.config.seed, choose=choose and place is None
         )

@@ -15,6 +15,7 @@ from torch import Tensor
 
 from ..datasets.classes import renumber_classes
 from ..datasets.images import Images, open_images
+from ..datasets.public.place import Place, paper_metric, training_places, validation_place
 from ..distributed.ranks import own_range
 from ..pretrained.encoder import Encoder, load_encoder
 from .features import Extractor, FeatureStore, InputTransform, default_share
@@ -35,9 +36,12 @@ class ProbeConfig:
     Args:
         checkpoint: a run's folder, a file of weights, or what else `load_pretrained` takes.
         backbone: its network, where the file does not say it.
-        data: training images: shards, or one folder per class; with ``train`` and ``val`` in it, both.
-        test: test images; None: ``val`` beside ``train``, else held-out training images.
-        validation: images that a learning rate or penalty is chosen on; None: a tenth of the training images.
+        data: training images: shards, or one folder per class; with ``train`` and ``val`` in it, both; or
+            ``KIND:PATH[@SPLIT]``, a public set, see `parse_place`.
+        test: test images, likewise; None: ``val`` beside ``train``, a public set's own test, else held-out
+            training images.
+        validation: images that a learning rate or penalty is chosen on, likewise; None: a public set's own,
+            else a tenth of the training images.
         output: folder of results and features.
         device: of the backbone.
         side: of its input, px; 0: `SIDE` whatever the training's was, or what a given head was trained on.
@@ -51,11 +55,11 @@ class ProbeConfig:
     """
 
     checkpoint: Path | str
-    data: Path
-    test: Path | None
+    data: Path | str
+    test: Path | str | None
     output: Path
     device: torch.device
-    validation: Path | None = None
+    validation: Path | str | None = None
     backbone: str = ""
     side: int = 0
     share: float = 0.0
@@ -66,12 +70,18 @@ class ProbeConfig:
     seed: int = 0
     views_by: str = "photos"
 
-    def places(self) -> tuple[Path, Path | None]:
+    def places(self) -> tuple[Place | Path, Place | Path | None]:
         """Where the training images lie, and the test images; None: they have no place of their own."""
-        train, val = self.data / "train", self.data / "val"
-        if self.test is not None or not (train.is_dir() and val.is_dir()):
-            return self.data, self.test
-        return train, val
+        return training_places(self.data, self.test)
+
+    def validation_place(self) -> Place | Path | None:
+        """Where the images lie that something is chosen on; None: they have no place of their own."""
+        return validation_place(self.data, self.validation)
+
+    def metric(self) -> str:
+        """``top1`` or ``per_class``, as the papers judge on the test images' set."""
+        train, test = self.places()
+        return paper_metric(test or train)
 
 
 @dataclass(frozen=True, eq=False)

@@ -14,6 +14,7 @@ from maskgen.processes.signals import StopSignals, interrupted
 
 from ..datasets.classes import number_classes, read_names
 from ..datasets.images import open_images
+from ..datasets.public.place import Place
 from ..distributed.ranks import any_rank, rank
 from ..heads.head import OWN, Head, accuracies, load_head, save_head
 from ..heads.protocols import Protocol
@@ -80,7 +81,7 @@ def run_linear(
     *,
     lrs: Sequence[float],
     views: int,
-    metric: str = "top1",
+    metric: str = "",
     say: Say,
     stop: StopSignals | None = None,
 ) -> dict[str, Any]:
@@ -96,7 +97,7 @@ def run_linear(
         lrs: learning rates; none: the protocol's.
         views: passes of random crops that are computed, and kept on disk; the epochs take them in turn. 0: a
             new one for each epoch, as in the papers. -1: center crops only, one pass.
-        metric: what is best: ``top1``, or ``per_class`` accuracy where a set asks for it.
+        metric: what is best: ``top1``, or ``per_class`` accuracy; empty: what the papers report of the set.
         say: told how far it is.
         stop: asked between epochs.
 
@@ -123,6 +124,7 @@ def run_linear(
         >>> 0 <= result["top1"] <= result["top5"] <= 1
         True
     """
+    metric = metric or config.metric()
     share, interpolation = config.share or protocol.share, config.interpolation or protocol.interpolation
     config = replace(config, share=share, interpolation=interpolation)
     setup = ProbeSetup.open(config)
@@ -184,6 +186,7 @@ def run_head(config: ProbeConfig, *, head: str, names: Path | None = None, say: 
     config = _input_of(config, found, say)
     first, second = config.places()
     place = second or first
+    title = place.name if isinstance(place, Place) else place.resolve().name
     known = read_names(names) if names is not None else found.names
     classes = found.layer.out_features
     if known and max(known) >= classes:
@@ -193,10 +196,10 @@ def run_head(config: ProbeConfig, *, head: str, names: Path | None = None, say: 
     images = number_classes(open_images(place), known, set(range(classes)), str(place))
     setup = ProbeSetup.of(config, encoder, images, None)
     judged = accuracies(found, setup.features(images), setup.labels(images))
-    facts = setup.facts() | {"data": str(place.name), "test": images.fingerprint}
+    facts = setup.facts() | {"data": place.name, "test": images.fingerprint}
     mark = OWN if head == OWN else file_sha256(Path(head))
     result = {**facts, "head": mark, **judged, "test_images": len(images)}
-    _write(config.output / f"test-{place.resolve().name}.json", result)
+    _write(config.output / f"test-{title}.json", result)
     return result
 
 

@@ -9,11 +9,11 @@ from typing import Annotated, Any
 import click
 
 from maskgen.config.bounds import above, at_least
-from maskgen.config.options import ExistingFile, ExistingFolder, option
+from maskgen.config.options import ExistingFile, option
 
 from ..options import Spelling, click_command, nested
 from ..terminal import echo_err, require_package
-from .probe import ProbeOptions, evaluate
+from .probe import LabeledPlace, ProbeOptions, evaluate
 
 
 def _list_protocols(context: click.Context, _: Any) -> None:
@@ -48,14 +48,16 @@ class LinearOptions:
         "File of the head's classes, one a line by its first word.  [default: as the head says]",
         group="data",
     )
-    validation: ExistingFolder | None = option(
+    validation: LabeledPlace | None = option(
         None,
-        "Images that the rate or penalty is chosen on.  [default: a tenth of the training images]",
+        "Images that the rate or penalty is chosen on, as --data.  [default: the set's own, else a tenth of "
+        "the training images]",
         group="data",
     )
-    metric: str = option(
-        "top1",
-        "What is best: top1, or the mean of the classes' accuracies where the set asks for it.",
+    metric: str | None = option(
+        None,
+        "What is best: top1, or per_class, the mean of the classes' accuracies.  [default: as the papers "
+        "report of the set; top1 of folders and shards]",
         group="settings",
         choices=("top1", "per_class"),
     )
@@ -104,7 +106,7 @@ def command(options: LinearOptions) -> None:
             find_protocol(options.protocol, epochs=options.epochs, **changes),
             lrs=list(options.lrs),
             views=options.views,
-            metric=options.metric,
+            metric=options.metric or "",
             say=echo_err,
             stop=stop,
         )

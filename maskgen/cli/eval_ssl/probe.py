@@ -4,15 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import MISSING, dataclass
-from typing import Any
+from typing import Annotated, Any
 
 import click
 
 from maskgen.config.bounds import at_least, between
-from maskgen.config.options import ExistingFolder, NewFolder, option
+from maskgen.config.options import NewFolder, option
 
+from ..kinds import SetKind
+from ..options import Spelling
 from ..terminal import echo_err, own_options, require_package
 
+LabeledPlace = Annotated[str, Spelling(kind=SetKind())]
+"""A folder, or a split of a public set: KIND:PATH[@SPLIT]."""
 _SMALL = 96
 """Side of pictures that are used whole, px: CIFAR, Tiny ImageNet, STL."""
 
@@ -33,14 +37,16 @@ class ProbeOptions:
         "its names look like; resnet50 for random and supervised]",
         group="data",
     )
-    data: ExistingFolder = option(
+    data: LabeledPlace = option(
         MISSING,
-        "Training images: shards, or one folder per class; or a folder that holds train and val.",
+        "Training images: shards, or one folder per class; or a folder that holds train and val; or a public "
+        "set as it is unpacked, for example pets:PATH, dtd:PATH@train2.",
         group="data",
     )
-    test: ExistingFolder | None = option(
+    test: LabeledPlace | None = option(
         None,
-        "Test images.  [default: val beside train, else training images are held out]",
+        "Test images, likewise.  [default: val beside train, or the set's own test; else training images are "
+        "held out]",
         group="data",
     )
     output: NewFolder = option(MISSING, "Folder of results and features.", group="output")

@@ -7,6 +7,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from public_sets_kit import write_aircraft, write_imagenet_val, write_pets
 
 from maskgen.errors import EXIT_USAGE
 
@@ -65,3 +66,66 @@ def test_one_head_is_used_on_a_later_set_from_the_command_line(
     status, _, err = call_tool("eval-ssl", "linear", *common, "--head", "own")
     assert status == EXIT_USAGE
     assert "no classifier of its own" in err
+
+
+RANDOM = ["--checkpoint", "random", "--backbone", "tiny", "--side", "32"]
+
+
+@pytest.mark.slow
+def test_a_transfer_is_one_option(tmp_path: Path, call_tool: Call) -> None:
+    """Splits, the images that choose, and the figure that counts are the set's own."""
+    planes = write_aircraft(tmp_path / "planes")
+    common = [*RANDOM, "--data", f"aircraft:{planes}", "--output", str(tmp_path / "out")]
+    status, _, err = call_tool("eval-ssl", "linear", *common, "--protocol", "kornblith")
+    assert status == 0
+    assert "per_class" in err
+    found = json.loads((tmp_path / "out" / "linear.json").read_text())
+    assert (found["metric"], found["images"], found["test_images"]) == ("per_class", 6, 6)
+    pets = write_pets(tmp_path / "pets")
+    common = [*RANDOM, "--data", f"pets:{pets}", "--output", str(tmp_path / "pets-out")]
+    linear = ["--metric", "top1", "--epochs", "1", "--views", "-1"]
+    assert call_tool("eval-ssl", "linear", *common, *linear)[0] == 0
+    found = json.loads((tmp_path / "pets-out" / "linear.json").read_text())
+    assert (found["metric"], found["images"], found["test_images"]) == ("top1", 12, 12)
+    head = ["--head", str(tmp_path / "pets-out" / "linear.safetensors")]
+    assert call_tool("eval-ssl", "linear", *common, *head)[0] == 0
+    again = json.loads((tmp_path / "pets-out" / "test-pets-test.json").read_text())
+    assert again["top1"] == found["top1"]
+
+
+def test_validation_photos_are_matched_with_folders_by_wnid(tmp_path: Path, call_tool: Call) -> None:
+    root = write_imagenet_val(tmp_path / "imagenet")
+    places = {wnid: tmp_path / "train" / wnid for wnid in ("n01440764", "n02100735", "n02119789")}
+    for number, place in enumerate([places["n02119789"], places["n02100735"], places["n01440764"]], 1):
+        place.mkdir(parents=True)
+        photo = (root / "val" / f"ILSVRC2012_val_{number:08d}.JPEG").read_bytes()
+        (place / "a.jpg").write_bytes(photo)
+        (place / "b.jpg").write_bytes((root / "val" / f"ILSVRC2012_val_{number + 3:08d}.JPEG").read_bytes())
+    where = ["--data", str(tmp_path / "train"), "--test", f"imagenet-val:{root}"]
+    status, _, _ = call_tool(
+        "eval-ssl", "knn", *RANDOM, *where, "--output", str(tmp_path / "out"), "--k", "1"
+    )
+    assert status == 0
+    assert json.loads((tmp_path / "out" / "knn.json").read_text())["knn_1"] == 1
+
+
+@pytest.mark.slow
+def test_real_photos_as_validation_set(shared_data: Path, tmp_path: Path, call_tool: Call) -> None:
+    """Imagewoof's folders are a validation set sorted by wnid: the same figure as from a plain folder."""
+    woof, found = shared_data / "eval" / "imagewoof", []
+    for number, test in enumerate((str(woof / "val"), f"imagenet-val:{woof}", f"folder:{woof}/val")):
+        where = ["--data", f"folder:{woof}/train", "--test", test, "--output", str(tmp_path / str(number))]
+        assert call_tool("eval-ssl", "knn", *RANDOM, *where, "--k", "5")[0] == 0
+        found.append(json.loads((tmp_path / str(number) / "knn.json").read_text())["knn_5"])
+    assert found[0] == found[1] == found[2] > 0
+
+
+def test_a_mistaken_set_is_answered_before_anything_heavy(tmp_path: Path, call_tool: Call) -> None:
+    common = [*RANDOM, "--output", str(tmp_path / "out")]
+    status, _, err = call_tool("eval-ssl", "linear", *common, "--data", f"cifar:{tmp_path}")
+    assert status == EXIT_USAGE
+    assert "no such kind of set, 'cifar'" in err
+    status, _, err = call_tool("eval-ssl", "knn", *common, "--data", f"cifar10:{tmp_path}")
+    assert status == EXIT_USAGE
+    assert "this folder is no CIFAR-10" in err
+    assert "cifar-10-binary.tar.gz" in err
