@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from maskgen.config.counted import counted
-from maskgen.config.run_config import RunConfig, parse_budget
+from maskgen.config.run_config import RunConfig, is_over_budget
 from maskgen.errors import EXIT_DONE, EXIT_FAULTS, MaskgenError, ShardFault
 from maskgen.io.atomic import sweep_partials
 from maskgen.io.storage.location import Location, open_location
@@ -309,9 +309,8 @@ def _log(output: Path, result: ShardResult) -> None:
 
 
 def _verdict(max_failures: str, whole: manifest.Manifest) -> int:
-    number, is_share = parse_budget(max_failures)
-    budget = number * whole.planned if is_share else number
-    return EXIT_FAULTS if whole.failed > budget else EXIT_DONE
+    over = is_over_budget(max_failures, whole.failed, whole.planned)
+    return EXIT_FAULTS if over else EXIT_DONE
 
 
 def failures(output: str | Location) -> Iterator[dict[str, str]]:

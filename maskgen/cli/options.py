@@ -9,7 +9,7 @@ from __future__ import annotations
 import copy
 import dataclasses
 import inspect
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Annotated, Any, TypeVar
 
@@ -66,12 +66,16 @@ def nested(owner: type) -> Any:
     return field(metadata={"nested": owner})
 
 
-def given(owner: type) -> Any:
+def given(owner: type, names: Sequence[str] = ()) -> Any:
     """A field that holds those options of another dataclass that were given, a value by name.
 
     No option has a default.
+
+    Args:
+        owner: the dataclass.
+        names: of the options that the command takes; empty: all.
     """
-    return field(metadata={"given": owner})
+    return field(metadata={"given": {name: options_of(owner)[name] for name in names or options_of(owner)}})
 
 
 def click_command(
@@ -139,7 +143,7 @@ def build(owner: type[T], values: dict[str, Any]) -> T:
         if inner := one.metadata.get("nested"):
             made[one.name] = build(inner, values)
         elif inner := one.metadata.get("given"):
-            made[one.name] = {name: values[name] for name in options_of(inner) if values[name] is not None}
+            made[one.name] = {name: values[name] for name in inner if values[name] is not None}
         elif one.name in known:
             known[one.name].check(values[one.name], _flag(known[one.name]))
             made[one.name] = values[one.name]
@@ -153,7 +157,7 @@ def click_parameters(owner: type) -> Iterator[click.Parameter]:
         if inner := one.metadata.get("nested"):
             yield from click_parameters(inner)
         elif inner := one.metadata.get("given"):
-            for option in options_of(inner).values():
+            for option in inner.values():
                 yield _free_option(option)
         elif one.name in known:
             yield _parameter(known[one.name])

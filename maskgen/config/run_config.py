@@ -389,3 +389,20 @@ def parse_budget(text: str) -> tuple[float, bool]:
             f"--max-failures takes a count or a percentage, got {text!r}", remedy="for example 20 or 1%"
         )
     return (number / 100, True) if share else (number, False)
+
+
+def is_over_budget(text: str, failed: int, planned: int) -> bool:
+    """Whether more images failed than a failure budget allows.
+
+    Args:
+        text: as `parse_budget` reads it.
+        failed: images that failed.
+        planned: all images.
+
+    Example:
+        >>> from maskgen.config.run_config import is_over_budget
+        >>> is_over_budget("1%", 2, 100), is_over_budget("2", 2, 100)
+        (True, False)
+    """
+    number, is_share = parse_budget(text)
+    return failed > (number * planned if is_share else number)

@@ -82,9 +82,7 @@ class Supervisor(Generic[Task]):
             MaskgenError: a worker's answer, if it is one that does not concern a single image.
         """
         for task, answer in self.workers.answers(timeout_s):
-            if isinstance(answer, MaskgenError) and not isinstance(answer, ImageFault):
-                raise answer
-            yield task, answer
+            yield task, _unless_grave(answer)
 
     def check(self) -> None:
         """Kill the workers that hang, count out the dead, and have the losses judged.
@@ -101,6 +99,13 @@ class Supervisor(Generic[Task]):
     def close(self) -> None:
         """End the workers; those on a task are killed."""
         self.workers.close()
+
+
+def _unless_grave(answer: Any) -> Any:
+    """The answer, unless it is an error that does not concern a single image: that is raised."""
+    if isinstance(answer, MaskgenError) and not isinstance(answer, ImageFault):
+        raise answer
+    return answer
 
 
 def _end_of(process: BaseProcess) -> str:
@@ -130,7 +135,8 @@ def map_in_order(
     Args:
         task: picklable; called in the workers.
         items: picklable; taken a few at a time.
-        workers: processes at most.
+        workers: processes at most; 0: the items are done in this process, where nothing guards against deaths
+            and hangs.
         timeout_s: seconds for one item.
 
     Raises:
@@ -141,6 +147,9 @@ def map_in_order(
         >>> list(map_in_order(abs, [-3, 2, -1], workers=2))
         [3, 2, 1]
     """
+    if not workers:
+        yield from (_unless_grave(_answer(task, item)) for item in items)
+        return
     work = _OrderedMap(task, items, timeout_s, workers)
     try:
         yield from work.run()

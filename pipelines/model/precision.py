@@ -29,22 +29,40 @@ def check_precision_of(config: ResolvedConfig, output: Path) -> None:
         EnvironmentFault: the check could not be made.
     """
     options = config.options
-    if not config.is_learned or options.precision == "fp32":
+    report = compare_precision(config)
+    if report is None:
         return
-    method = config.method_on(config.devices[0])
-    try:
-        context = multiprocessing.get_context("spawn")
-        with worker_environment(), ProcessPoolExecutor(1, context) as pool:
-            report = pool.submit(check_precision, options.method, method).result()
-    except BrokenProcessPool as error:
-        raise EnvironmentFault(
-            "the check of --precision has crashed", cause="too little memory", remedy="maskgen doctor"
-        ) from error
     append_log(
         output,
         {"precision": options.precision, "iou_mean": report.iou_mean, "iou_min": report.iou_min},
     )
     refuse_damage(report, options.precision, forced=options.force_precision)
+
+
+def compare_precision(config: ResolvedConfig) -> PrecisionReport | None:
+    """The masks of a few built-in photos against float32's, made in a process of its own.
+
+    Args:
+        config: of the masks.
+
+    Returns:
+        None for float32 or a method without a network: there is nothing to compare.
+
+    Raises:
+        EnvironmentFault: the check could not be made.
+    """
+    options = config.options
+    if not config.is_learned or options.precision == "fp32":
+        return None
+    method = config.method_on(config.devices[0])
+    try:
+        context = multiprocessing.get_context("spawn")
+        with worker_environment(), ProcessPoolExecutor(1, context) as pool:
+            return pool.submit(check_precision, options.method, method).result()
+    except BrokenProcessPool as error:
+        raise EnvironmentFault(
+            "the check of --precision has crashed", cause="too little memory", remedy="maskgen doctor"
+        ) from error
 
 
 def refuse_damage(report: PrecisionReport, precision: str, *, forced: bool) -> None:

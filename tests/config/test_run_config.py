@@ -114,3 +114,10 @@ def test_the_fingerprint_of_whole_samples_is_that_of_before_there_was_a_choice()
     assert (
         "members" not in run_config.make_config({"dataset": "sample", "output": "out"}).fingerprint_fields()
     )
+
+
+@pytest.mark.parametrize(
+    ("budget", "failed", "over"), [("0", 0, False), ("0", 1, True), ("1%", 1, False), ("1%", 2, True)]
+)
+def test_a_budget_is_kept_up_to_its_number(budget: str, failed: int, over: bool) -> None:
+    assert run_config.is_over_budget(budget, failed, 100) is over

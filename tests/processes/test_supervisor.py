@@ -141,3 +141,11 @@ def test_items_are_taken_a_few_at_a_time() -> None:
     assert next(results) == 0
     assert len(taken) == 4
     assert list(results) == list(range(1, 40))
+
+
+def test_without_workers_the_items_are_done_here_by_the_same_rules() -> None:
+    found = list(map_in_order(picky, range(3), workers=0))
+    assert found[0] == 0
+    assert [str(one) for one in found[1:]] == ["truncated: here", "method-error: ZeroDivisionError: two"]
+    with pytest.raises(UsageError, match="wrong for all"):
+        list(map_in_order(wrong, range(3), workers=0))

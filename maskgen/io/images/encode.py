@@ -17,6 +17,12 @@ if TYPE_CHECKING:
 Mask = TypeVar("Mask", np.uint8, np.float32)
 
 _MAX_SIDE_PX = 65_500  # libjpeg's own limit
+# Paeth at level 1: 4 % more bytes than all filters at level 3 on ImageNet photos, in 60 % of the time.
+_PHOTO_PNG = [
+    *(cv2.IMWRITE_PNG_COMPRESSION, 1),
+    *(cv2.IMWRITE_PNG_STRATEGY, cv2.IMWRITE_PNG_STRATEGY_DEFAULT),
+    *(cv2.IMWRITE_PNG_FILTER, cv2.IMWRITE_PNG_FILTER_PAETH),
+]
 
 
 def encode_jpeg(image: RGB, quality: int) -> bytes:
@@ -42,7 +48,7 @@ def encode_jpeg(image: RGB, quality: int) -> bytes:
         *(cv2.IMWRITE_JPEG_OPTIMIZE, 0),
         *(cv2.IMWRITE_JPEG_RST_INTERVAL, 0),
     ]
-    _check_encodable(image, 3)
+    _check_encodable(image, (3,))
     return _encode(".jpg", np.asarray(cv2.cvtColor(image, cv2.COLOR_RGB2BGR), np.uint8), settings)
 
 
@@ -61,14 +67,27 @@ def encode_photo_png(image: RGB) -> bytes:
         >>> encode_photo_png(np.zeros((30, 40, 3), np.uint8))[1:4]
         b'PNG'
     """
-    # Paeth at level 1: 4 % more bytes than all filters at level 3 on ImageNet photos, in 60 % of the time.
-    settings = [
-        *(cv2.IMWRITE_PNG_COMPRESSION, 1),
-        *(cv2.IMWRITE_PNG_STRATEGY, cv2.IMWRITE_PNG_STRATEGY_DEFAULT),
-        *(cv2.IMWRITE_PNG_FILTER, cv2.IMWRITE_PNG_FILTER_PAETH),
-    ]
-    _check_encodable(image, 3)
-    return _encode(".png", np.asarray(cv2.cvtColor(image, cv2.COLOR_RGB2BGR), np.uint8), settings)
+    _check_encodable(image, (3,))
+    return _encode(".png", np.asarray(cv2.cvtColor(image, cv2.COLOR_RGB2BGR), np.uint8), _PHOTO_PNG)
+
+
+def encode_cutout_png(image: NDArray[np.uint8]) -> bytes:
+    """Encode as an 8-bit PNG with transparency and without metadata; equal input gives equal bytes.
+
+    Args:
+        image: (H, W, 4) uint8, red, green, blue and opacity.
+
+    Raises:
+        ImageFault: ``unencodable``, a side of zero or above 65,500 px, or the encoder's own failure.
+
+    Example:
+        >>> from maskgen.io.images.encode import encode_cutout_png
+        >>> import numpy as np
+        >>> encode_cutout_png(np.zeros((30, 40, 4), np.uint8))[1:4]
+        b'PNG'
+    """
+    _check_encodable(image, (4,))
+    return _encode(".png", np.asarray(cv2.cvtColor(image, cv2.COLOR_RGBA2BGRA), np.uint8), _PHOTO_PNG)
 
 
 def encode_mask_png(mask_u8: NDArray[np.uint8], binary: bool) -> bytes:
@@ -96,7 +115,7 @@ def encode_mask_png(mask_u8: NDArray[np.uint8], binary: bool) -> bytes:
         *(cv2.IMWRITE_PNG_STRATEGY, cv2.IMWRITE_PNG_STRATEGY_RLE),
         *(cv2.IMWRITE_PNG_FILTER, cv2.IMWRITE_PNG_FILTER_UP),
     ]
-    _check_encodable(mask_u8, 2)
+    _check_encodable(mask_u8, ())
     if binary:
         if ((mask_u8 != 0) & (mask_u8 != 255)).any():
             raise ImageFault("unencodable", "a binary mask holds values between 0 and 255")
@@ -133,12 +152,12 @@ def encode_lean_mask(mask_u8: NDArray[np.uint8]) -> bytes:
         *(cv2.IMWRITE_PNG_STRATEGY, cv2.IMWRITE_PNG_STRATEGY_FILTERED),
         *(cv2.IMWRITE_PNG_FILTER, cv2.IMWRITE_PNG_FILTER_UP),
     ]
-    _check_encodable(mask_u8, 2)
+    _check_encodable(mask_u8, ())
     return _encode(".png", mask_u8, settings)
 
 
-def _check_encodable(array: NDArray[np.uint8], dimensions: int) -> None:
-    fits = array.dtype == np.uint8 and array.ndim == dimensions and array.shape[2:] in ((), (3,))
+def _check_encodable(array: NDArray[np.uint8], channels: tuple[int, ...]) -> None:
+    fits = array.dtype == np.uint8 and array.ndim >= 2 and array.shape[2:] == channels
     if not fits or not all(1 <= side <= _MAX_SIDE_PX for side in array.shape[:2]):
         raise ImageFault("unencodable", f"an array of shape {array.shape} and type {array.dtype}")
 

@@ -12,7 +12,13 @@ from PIL.JpegImagePlugin import get_sampling
 
 from maskgen.errors import ImageFault
 from maskgen.io.images.decode import Limits, decode
-from maskgen.io.images.encode import encode_jpeg, encode_mask_png, resize_mask, resize_short_side
+from maskgen.io.images.encode import (
+    encode_cutout_png,
+    encode_jpeg,
+    encode_mask_png,
+    resize_mask,
+    resize_short_side,
+)
 
 LIMITS = Limits(max_bytes=64 << 20, max_pixels=64_000_000, max_side=65_535)
 
@@ -155,3 +161,12 @@ def test_resized_masks_keep_type_and_range(type_: type, size: tuple[int, int]) -
     assert resized.max() <= top
     full = resize_mask(np.full((31, 47), top, type_), size)
     assert full.min() == full.max() == top
+
+
+def test_a_cutout_keeps_color_and_opacity() -> None:
+    image = np.random.default_rng(9).integers(0, 256, (12, 17, 4), dtype=np.uint8)
+    data = encode_cutout_png(image)
+    with Image.open(io.BytesIO(data)) as read:
+        assert read.mode == "RGBA"
+        assert (np.asarray(read) == image).all()
+    assert encode_cutout_png(image) == data
