@@ -13,6 +13,7 @@ from .terminal import WIDE, run_command
 
 COMMANDS = {
     "run": "Make mask shards from photos; run again to resume.",
+    "mask": "Masks, cutouts or backgrounds of photos as PNG files; run again to resume.",
     "plan": "Show shards, sizes and a time estimate, and write the plan for many tasks.",
     "status": "How far a run is, and what is in quarantine.",
     "verify": "Check shards against their manifest.",
