@@ -30,6 +30,7 @@ import cv2
 import numpy as np
 import pytest
 import skimage
+from voc_kit import write_voc
 
 from maskgen.loaders import RECIPES, MaskReader, TorchLoader, open_dataset
 
@@ -137,11 +138,12 @@ def shell(script: str, folder: Path) -> subprocess.CompletedProcess[str]:
 
 
 def fill(place: Path) -> None:
-    """`photos`, and the same photos as ImageNet, as COCO and in tars; `shards`; masks and truths as
+    """`photos`, and the same photos as ImageNet, as COCO and in tars; a VOC; `shards`; masks and truths as
     pictures.
     """
     images, annotations = [], []
     (place / "originals").mkdir(parents=True)
+    write_voc(place / "VOCdevkit", {"trainval": 30, "test": 15})
     for number, (path, data) in enumerate(photo_files(Path(skimage.__file__).parent / "data")):
         write(place / "photos" / path, data)
         wnid = ("n01440764", "n02123045")[number % 2]

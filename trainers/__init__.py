@@ -9,6 +9,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from .evaluations.voc07.run import VocConfig, run_voc07
     from .presets import PRESETS, Preset, find_preset, with_overrides
     from .pretrained.encoder import Encoder, load_encoder
     from .probes.setup import ProbeConfig
@@ -25,12 +26,14 @@ __all__ = [
     "Preset",
     "ProbeConfig",
     "Settings",
+    "VocConfig",
     "export",
     "find_preset",
     "load_encoder",
     "run_head",
     "run_knn",
     "run_linear",
+    "run_voc07",
     "train",
     "with_overrides",
 ]
@@ -42,12 +45,14 @@ _MODULES = {
     "ProbeConfig": "probes.setup",
     "Settings": "settings",
     "TRAINER_METHODS": "registry",
+    "VocConfig": "evaluations.voc07.run",
     "export": "training.export",
     "find_preset": "presets",
     "load_encoder": "pretrained.encoder",
     "run_head": "probes.tasks",
     "run_knn": "probes.tasks",
     "run_linear": "probes.tasks",
+    "run_voc07": "evaluations.voc07.run",
     "train": "run",
     "with_overrides": "presets",
 }

@@ -14,6 +14,7 @@ from ..terminal import WIDE
 TASKS = {
     "knn": "Accuracy of weighted nearest neighbors.",
     "linear": "Accuracy of a linear classifier on frozen features, trained or there already.",
+    "voc07": "Mean average precision of linear SVMs on PASCAL VOC 2007.",
 }
 
 

@@ -1,0 +1,142 @@
+"""One class's SVM: its cost chosen by three folds, fitted, and tested."""
+
+from __future__ import annotations
+
+import warnings
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from maskgen.errors import EnvironmentFault, UsageError
+from maskgen.trainers.datasets.voc import DIFFICULT, SHOWN
+
+from .precision import MEASURES
+from .protocols import SvmProtocol
+
+FOLDS = 3
+_ITERATIONS = 2000
+Rows = NDArray[np.float64]
+Targets = NDArray[np.int8]
+
+
+@dataclass(frozen=True, eq=False)
+class Fitted:
+    """An SVM.
+
+    Args:
+        model: scikit-learn's.
+        cost: C.
+        chosen_by: the mean average precision over the folds by cost; empty: there was one cost only.
+    """
+
+    model: Any
+    cost: float
+    chosen_by: dict[float, float]
+
+    @property
+    def converged(self) -> bool:
+        """Whether it met its tolerance."""
+        return bool(self.model.n_iter_ < _ITERATIONS)
+
+
+def require_sklearn() -> str:
+    """The version of scikit-learn.
+
+    Raises:
+        EnvironmentFault: it is not installed.
+    """
+    try:
+        import sklearn
+    except ImportError as error:
+        raise EnvironmentFault("SVMs need scikit-learn", remedy='pip install "maskgen[svm]"') from error
+    return str(sklearn.__version__)
+
+
+def fit(rows: Rows, targets: Targets, protocol: SvmProtocol, name: str, *, seed: int, workers: int) -> Fitted:
+    """Train a class's SVM; photos whose objects are all difficult are negatives.
+
+    The folds keep the order of the photos and the share of positives (scikit-learn's StratifiedKFold). Of
+    costs that are equally good the first is taken, as in FAIR's code. Results do not depend on the workers.
+
+    Args:
+        rows: (n, D) features.
+        targets: (n,) of the class.
+        protocol: whose costs and settings.
+        name: of the class, for errors.
+        seed: of the solver's order.
+        workers: processes that fit folds.
+
+    Raises:
+        UsageError: there are too few photos with or without the class.
+    """
+    from sklearn.exceptions import ConvergenceWarning
+    from sklearn.model_selection import GridSearchCV
+    from sklearn.svm import LinearSVC
+
+    labels = np.where(targets == SHOWN, 1, -1)
+    several = len(protocol.costs) > 1
+    least = FOLDS if several else 1
+    if min((labels > 0).sum(), (labels < 0).sum()) < least:
+        raise UsageError(
+            f"{name} is in {(labels > 0).sum()} of {len(labels)} training photos",
+            cause=f"{least} with it and {least} without are needed" + (" for three folds" if several else ""),
+            remedy="more training photos" + (", or a single --cost, which needs no folds" if several else ""),
+        )
+    kind: Any = LinearSVC  # stubs that come with a checker narrow its arguments wrongly
+    model = kind(
+        C=protocol.costs[0],
+        class_weight={1: 2, -1: 1},
+        intercept_scaling=1.0,
+        loss="squared_hinge",
+        tol=1e-4,
+        dual=True,
+        max_iter=_ITERATIONS,
+        random_state=seed,
+    )
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", ConvergenceWarning)  # told by `converged`
+        if not several:
+            return Fitted(model.fit(rows, labels), protocol.costs[0], {})
+        searcher: Any = GridSearchCV
+        search = searcher(
+            model,
+            {"C": list(protocol.costs)},
+            scoring="average_precision",
+            cv=FOLDS,
+            n_jobs=workers,
+            error_score="raise",
+        ).fit(rows, labels)
+    means = search.cv_results_["mean_test_score"].tolist()
+    best = search.best_estimator_
+    return Fitted(best, float(best.C), dict(zip(protocol.costs, means, strict=True)))
+
+
+def judge(fitted: Fitted, rows: Rows, targets: Targets, protocol: SvmProtocol) -> dict[str, Any]:
+    """How well an SVM finds its class in test photos.
+
+    Args:
+        fitted: the SVM.
+        rows: (m, D) features of test photos.
+        targets: (m,) of the class.
+        protocol: what it does with difficult objects.
+
+    Returns:
+        Each of `MEASURES`, None where no photo shows the class; how many ``photos`` were tested, how many of
+            them have the class ``shown``, how many of the set are ``difficult``; ``cost``, ``chosen_by`` and
+            ``converged``.
+    """
+    kept = targets != DIFFICULT if protocol.drop_difficult else np.ones(len(targets), bool)
+    shown = targets[kept] == SHOWN
+    scores = fitted.model.decision_function(rows[kept]) if len(shown) else np.zeros(0)
+    there = bool(shown.any())
+    return {
+        **{name: measure(scores, shown) if there else None for name, measure in MEASURES.items()},
+        "photos": int(kept.sum()),
+        "shown": int(shown.sum()),
+        "difficult": int((targets == DIFFICULT).sum()),
+        "cost": fitted.cost,
+        "chosen_by": {f"{cost:.6g}": mean for cost, mean in fitted.chosen_by.items()},
+        "converged": fitted.converged,
+    }
