@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import doctest
 import importlib
+import math
 import os
 import re
 import subprocess
@@ -14,13 +15,22 @@ from pathlib import Path
 
 import pytest
 
+import maskgen
+
 ROOT = Path(__file__).resolve().parents[1]
 EXAMPLES = ROOT / "examples"
 
 
-def call(name: str, *arguments: object) -> list[str]:
+SAMPLE = ROOT / "maskgen" / "release" / "photos"
+QUIET = {"LIGHTLY_DID_VERSION_CHECK": "1", "HF_HUB_OFFLINE": "1"}
+"""No example asks the network."""
+
+
+def call(name: str, *arguments: object, cwd: Path | None = None) -> list[str]:
     command = [sys.executable, str(EXAMPLES / name), *map(str, arguments)]
-    done = subprocess.run(command, capture_output=True, text=True, check=False, env={**os.environ})
+    done = subprocess.run(
+        command, capture_output=True, text=True, check=False, env={**os.environ, **QUIET}, cwd=cwd
+    )
     assert done.returncode == 0, done.stderr
     return done.stdout.splitlines()
 
@@ -57,6 +67,88 @@ def test_a_plain_loop_trains(shards: Path) -> None:
     assert len(losses) == 2
     assert all(-1 <= loss < 0.5 for loss in losses)
     assert losses[0] != losses[1]  # the weights have moved, and the views are others
+
+
+@pytest.fixture(scope="module")
+def labeled(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The sixteen photos of the demo, of four classes, with backgrounds."""
+    folder = tmp_path_factory.mktemp("labeled") / "shards"
+    maskgen.run(dataset="sample", output=str(folder), background="tiled", workers=1)
+    return folder
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("method", ["simclr", "moco"])
+def test_lightning_trains_with_lightlys_parts(labeled: Path, method: str) -> None:
+    pytest.importorskip("lightly")
+    pytest.importorskip("lightning")
+    words = ["--method", method, "--batch-size", 8]
+    (*_, loss) = call("lightning_lightly.py", labeled, *words, cwd=labeled.parent)
+    # a softmax over 14 others, or over the 4,096 random vectors of the memory, that know nothing yet
+    assert 0 < float(loss.removeprefix("loss ")) < 2 * math.log(14 if method == "simclr" else 4096)
+
+
+@pytest.mark.slow
+def test_timm_trains_on_other_backgrounds(labeled: Path) -> None:
+    pytest.importorskip("timm")
+    printed = call("timm_backgrounds.py", labeled, "--batch-size", 8, "--epochs", 2, "--side", 64)
+    assert [line.split(":")[0] for line in printed] == ["epoch 0", "epoch 1"]
+    losses = [float(line.rpartition(" ")[2]) for line in printed]
+    assert all(0 < loss < 3 * math.log(4) for loss in losses)
+    assert losses[0] != losses[1]
+
+
+@pytest.mark.slow
+def test_transformers_train_on_streamed_shards(labeled: Path) -> None:
+    pytest.importorskip("datasets")
+    pytest.importorskip("transformers")
+    pytest.importorskip("accelerate")
+    words = ["--classes", 4, "--steps", 2, "--batch-size", 4]
+    (*_, loss) = call("transformers_streaming.py", f"{labeled}/*.tar", *words, cwd=labeled.parent)
+    assert 0 < float(loss.removeprefix("loss ")) < 3 * math.log(4)
+
+
+@pytest.mark.slow
+def test_mask_rcnn_trains_on_exported_masks(labeled: Path, tmp_path: Path) -> None:
+    pytest.importorskip("torchvision")
+    pytest.importorskip("pycocotools")
+    command = [
+        sys.executable,
+        "-m",
+        "maskgen",
+        "export",
+        str(labeled),
+        "--to",
+        "coco",
+        str(tmp_path / "coco"),
+    ]
+    subprocess.run(command, check=True, capture_output=True)
+    photos, annotations = SAMPLE, tmp_path / "coco" / "annotations.json"
+    printed = call("detection.py", photos, annotations, "--steps", 2, "--side", 96)
+    steps = [line for line in printed if line.startswith("step ")]
+    assert len(steps) == 2
+    values = {name: float(value) for name, value in re.findall(r"(loss_\w+) ([\d.]+)", steps[0])}
+    assert set(values) == {
+        "loss_classifier",
+        "loss_box_reg",
+        "loss_mask",
+        "loss_objectness",
+        "loss_rpn_box_reg",
+    }
+    assert values["loss_mask"] > 0, "there were masks"
+
+
+@pytest.mark.slow
+def test_the_notebook_runs(tmp_path: Path) -> None:
+    nbformat, nbclient = pytest.importorskip("nbformat"), pytest.importorskip("nbclient")
+    pytest.importorskip("ipykernel")
+    notebook = nbformat.read(EXAMPLES / "masks.ipynb", as_version=4)
+    nbformat.validate(notebook)
+    assert not any(cell.get("outputs") for cell in notebook.cells), "is kept without its pictures"
+    nbclient.NotebookClient(notebook, timeout=200, resources={"metadata": {"path": str(tmp_path)}}).execute()
+    outputs = [output for cell in notebook.cells for output in cell.get("outputs", ())]
+    assert sum("image/png" in output.get("data", {}) for output in outputs) == 2
+    assert "% foreground" in outputs[-1]["text"]
 
 
 def test_examples_stay_short() -> None:
