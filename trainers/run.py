@@ -22,6 +22,7 @@ from maskgen.processes.signals import StopSignals, interrupted
 from .data.shards import Loader, chosen_loader, count_classes, open_data, open_loader
 from .distributed.process_group import batchnorm_difference, join_process_group, set_numerics
 from .distributed.ranks import all_sum, any_rank, rank, world
+from .evaluations.grounding.monitor import CamMonitor
 from .methods import StepOutput
 from .presets import Preset
 from .pretrained.load import Pretrained, load_pretrained
@@ -49,6 +50,7 @@ class Run:
     config: Config
     monitor: Monitor | None
     test: ClassifierTest | None
+    cam: CamMonitor | None
     log: MetricLog | None
     say: Say
 
@@ -92,7 +94,11 @@ class Run:
         self.save()
         training = self.training
         epoch, settings = training.progress.epoch, training.settings
-        looks = ((self.monitor, settings.knn_every), (self.test, settings.test_every))
+        looks = (
+            (self.monitor, settings.knn_every),
+            (self.test, settings.test_every),
+            (self.cam, settings.cam_every),
+        )
         for look, every in looks:
             last = training.step == training.rate.steps
             if look is not None and (last or (every and int(epoch) % every == 0)):
@@ -303,7 +309,8 @@ def _set_up(
         say(f"train-ssl: warning: {other}")
     monitor = Monitor.open(dataset, preset, settings, device) if settings.knn_every else None
     test = ClassifierTest.open(dataset, preset, settings, device) if classes else None
-    return Run(training, loader, config, monitor, test, None, say)
+    cam = CamMonitor.open(dataset, preset, settings, device) if settings.cam_every else None
+    return Run(training, loader, config, monitor, test, cam, None, say)
 
 
 def _open_log(training: Training, echo: Say) -> MetricLog:

@@ -86,6 +86,12 @@ class Settings:
     knn_data: str = option(
         "", "Labeled folder or shards for it.  [default: the training shards]", group="log"
     )
+    cam_every: int = option(
+        0,
+        "Epochs between looks at where the backbone looks: Grad-CAM against the shards' masks (0: none).",
+        group="log",
+        bounds=at_least(0),
+    )
     test_every: int = option(
         1,
         "Epochs between tests of a supervised run's own classifier; 0: only after the last.",

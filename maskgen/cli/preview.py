@@ -15,7 +15,7 @@ from ..io.storage.location import Location
 from .kinds import ENDINGS, OutputFile, PlaceKind
 from .loader_options import find_recipe, open_with_photos
 from .options import DataFolder, Spelling, click_command
-from .terminal import own_options
+from .terminal import own_options, require_package
 
 _OF_SAMPLES = ("count", "sort")
 _OF_VIEWS = ("rows", "seed", "cell", "min_confidence")
@@ -67,6 +67,12 @@ class PreviewOptions:
         "With --views: a photo whose mask is trusted less keeps its background.  [default: the recipe's]",
         bounds=between(0, 1),
     )
+    cam: str | None = option(
+        None,
+        "Draw where an encoder looks to match the foreground: Grad-CAM of a run, or of whatever else "
+        "`eval-ssl` takes.",
+    )
+    backbone: str | None = option(None, "With --cam: its network.  [default: as its file says]")
     photos: Annotated[Location | None, Spelling(kind=PlaceKind())] = option(
         None, "Folder of the originals, for shards of the sidecar layout, or its address."
     )
@@ -84,13 +90,23 @@ def command(options: PreviewOptions) -> None:
     `fg 83%`, the share of the foreground that the crop holds; `flip`; `grey 143` or `donor 5` (the row whose
     background it is); under a negative its photo's row, framed where it stands on the background of the row's
     first view.
+
+    With --cam, draw photo | mask | Grad-CAM of the match between the whole photo and its foreground alone;
+    the number before a key is the IoU of the map above 0.5 with the mask.
     """
     given = [name for name in (*_OF_SAMPLES, *_OF_VIEWS) if getattr(options, name) is not None]
     wrong = [name for name in given if (name in _OF_SAMPLES) == bool(options.views)]
     if wrong:
         flags = ", ".join(f"--{name.replace('_', '-')}" for name in sorted(wrong))
         raise click.UsageError(f"{flags}: {'not with' if options.views else 'only with'} --views")
-    drawn = _draw_views(options, options.views) if options.views else _draw_samples(options)
+    if options.cam and (options.views or options.sort):
+        raise click.UsageError(f"{'--views' if options.views else '--sort'}: not with --cam")
+    if options.backbone and not options.cam:
+        raise click.UsageError("--backbone: only with --cam")
+    if options.cam:
+        drawn = _draw_cams(options, options.cam)
+    else:
+        drawn = _draw_views(options, options.views) if options.views else _draw_samples(options)
     click.echo(f"{click.format_filename(options.output)}: {drawn}")
 
 
@@ -116,6 +132,20 @@ def _draw_samples(options: PreviewOptions) -> str:
     heads = titles(whole.members, photos=bool(photos))
     write_atomic(options.output, render_sheet(rows, heads, options.output.suffix.lower()))
     return f"{counted(len(rows), 'sample')}, {' | '.join(heads)}"
+
+
+def _draw_cams(options: PreviewOptions, checkpoint: str) -> str:
+    require_package("torch")
+    from maskgen.trainers.evaluations.grounding.sheet import TITLES, cam_rows
+
+    from ..drawing.contact_sheet import render_sheet
+    from ..io.atomic import write_atomic
+
+    with own_options():
+        dataset = open_with_photos(options.data, options.photos)
+        rows = list(cam_rows(dataset, checkpoint, options.backbone or "", count=options.count or 24))
+    write_atomic(options.output, render_sheet(rows, TITLES, options.output.suffix.lower()))
+    return f"{counted(len(rows), 'sample')}, {' | '.join(TITLES)}"
 
 
 def _draw_views(options: PreviewOptions, name: str) -> str:

@@ -15,6 +15,7 @@ TASKS = {
     "knn": "Accuracy of weighted nearest neighbors.",
     "linear": "Accuracy of a linear classifier on frozen features, trained or there already.",
     "voc07": "Mean average precision of linear SVMs on PASCAL VOC 2007.",
+    "grounding": "How far the encoder looks at the foreground: Grad-CAM against masks.",
 }
 
 

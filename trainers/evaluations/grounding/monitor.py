@@ -1,0 +1,66 @@
+"""Grounding while training."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+
+from maskgen.loaders import Dataset
+from maskgen.loaders.pixels.normalize import normalize
+from maskgen.trainers.datasets.masked import MaskedImages, masked_of_shards
+from maskgen.trainers.distributed.ranks import all_sum, own_range
+from maskgen.trainers.methods import Method
+from maskgen.trainers.presets import Preset
+from maskgen.trainers.settings import Settings
+
+from .measure import Looker, judge
+
+MOST = 1_000
+"""Images that are looked at; drawn once if there are more."""
+
+
+@dataclass(frozen=True, eq=False)
+class CamMonitor:
+    """Where the backbone looks to match a masked crop, on up to 1,000 training images, by all ranks together.
+
+    Args:
+        images: that are looked at.
+        preset: of the run; its first view's side is the input's.
+        settings: of the run.
+        device: of the network.
+    """
+
+    images: MaskedImages
+    preset: Preset
+    settings: Settings
+    device: torch.device
+
+    @classmethod
+    def open(cls, dataset: Dataset, preset: Preset, settings: Settings, device: torch.device) -> CamMonitor:
+        """On the training shards and their masks."""
+        return cls(masked_of_shards(dataset).draw(MOST), preset, settings, device)
+
+    def measure(self, method: Method) -> dict[str, float]:
+        """``cam_iou`` and ``cam_density``, means over the images with foreground.
+
+        Crops and images are the same at each look. The method is left as it was, and no random number of
+        torch's is drawn.
+        """
+        was = method.training
+        method.eval()
+        looker = Looker(
+            method.backbone,
+            normalize,
+            self.device,
+            self.preset.views.views[0].size,
+            threads=self.settings.threads,
+        )
+        own = [judge(look) for look in looker.looks(self.images, own_range(len(self.images)))]
+        method.train(was)
+        scores = torch.from_numpy(np.array(own, np.float64).reshape(-1, 2))
+        total, count = all_sum(scores.nansum(0)), all_sum((~scores.isnan()).sum(0))
+        names = ("cam_iou", "cam_density")
+        found = zip(names, total.tolist(), count.tolist(), strict=True)
+        return {name: value / number for name, value, number in found if number}
