@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
-from typing import Any, NotRequired, TypedDict
+from typing import TYPE_CHECKING, Any, NotRequired, TypedDict
 
 import numpy as np
 from numpy.typing import NDArray
@@ -22,6 +22,13 @@ from ..reading.broken import BrokenSample
 from ..reading.buffers import Taken
 from ..reading.samples import SampleReader
 from ..storage.temporary import cache_for
+
+if TYPE_CHECKING:
+    from torch.utils.data import Dataset as TorchDataset
+
+    MapStyle = TorchDataset[Any]  # what a checker of DataLoader's arguments asks for
+else:
+    MapStyle = object  # torch itself asks for none, and is not needed here
 
 FORMS = ("tensors", "arrays", "pillow")
 
@@ -44,7 +51,7 @@ class Sample(TypedDict):
     background: NotRequired[Any]
 
 
-class ShardDataset:
+class ShardDataset(MapStyle):
     """Samples of shards by number: photo, mask, label, and the background if asked.
 
     ``data[7]`` is a `Sample`, a dict. It is a map-style data set as torch means it, with ``__getitems__``, by
