@@ -183,7 +183,7 @@ def run_head(config: ProbeConfig, *, head: str, names: Path | None = None, say: 
     """
     encoder = load_encoder(config.checkpoint, config.device, config.backbone, seed=config.seed)
     found = load_head(head, encoder, config.device)
-    config = _input_of(config, found, say)
+    config = head_input(config, found, say)
     first, second = config.places()
     place = second or first
     title = place.name if isinstance(place, Place) else place.resolve().name
@@ -203,8 +203,14 @@ def run_head(config: ProbeConfig, *, head: str, names: Path | None = None, say: 
     return result
 
 
-def _input_of(config: ProbeConfig, head: Head, say: Say) -> ProbeConfig:
-    """The input that the head was trained on, where the question does not say another."""
+def head_input(config: ProbeConfig, head: Head, say: Say) -> ProbeConfig:
+    """The input that the head was trained on, where the question does not say another.
+
+    Args:
+        config: of the question.
+        head: with what it was trained on.
+        say: told where the two differ.
+    """
     trained: dict[str, Any] = {"side": 0, "share": 0.0, "interpolation": ""}
     trained = {name: head.facts.get(name, value) for name, value in trained.items()}
     for name, value in trained.items():

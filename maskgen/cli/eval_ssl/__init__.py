@@ -16,6 +16,7 @@ TASKS = {
     "linear": "Accuracy of a linear classifier on frozen features, trained or there already.",
     "voc07": "Mean average precision of linear SVMs on PASCAL VOC 2007.",
     "grounding": "How far the encoder looks at the foreground: Grad-CAM against masks.",
+    "robust": "Accuracy of a finished classifier on ImageNet's variants.",
 }
 
 

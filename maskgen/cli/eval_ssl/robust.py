@@ -1,0 +1,61 @@
+"""`eval-ssl robust`."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Annotated, Any
+
+import click
+
+from maskgen.config.options import ExistingFile, option
+
+from ..options import Spelling, click_command, nested
+from ..terminal import require_package
+from .classifier import ClassifierOptions, judge
+
+
+def _list_sets(context: click.Context, _: Any) -> None:
+    require_package("torch")
+    from maskgen.trainers.evaluations.robust.sets.kinds import KINDS
+
+    for name, kind in KINDS.items():
+        click.echo(f"{name:12} {kind.text}")
+    context.exit()
+
+
+@dataclass(frozen=True, kw_only=True)
+class RobustOptions:
+    """Options of `eval-ssl robust`."""
+
+    classifier: ClassifierOptions = nested(ClassifierOptions)
+    sets: Annotated[tuple[str, ...], Spelling(flag="--set", metavar="KIND=FOLDER")] = option(
+        (), "A set and the folder that it lies in, see --list; may be given several times.", group="data"
+    )
+    real_labels: ExistingFile | None = option(
+        None, "ReaL's labels.  [default: real.json beside the photos]", group="data"
+    )
+    partial: bool = option(False, "Judge what there is of a set that is not whole.", group="safety")
+    listed: Annotated[bool, Spelling(flag="--list", show=_list_sets)] = option(False, "List the sets.")
+
+
+@click_command("robust", RobustOptions)
+def command(options: RobustOptions) -> None:
+    """Accuracy of a finished classifier on ImageNet's variants, each as its paper counts it."""
+    if not options.sets:
+        raise click.UsageError("give at least one --set KIND=FOLDER; --list names the kinds")
+
+    def work(config: Any, stop: Any) -> dict[str, Any]:
+        from maskgen.trainers.evaluations.robust.run import RobustConfig, run_robust
+        from maskgen.trainers.evaluations.robust.sets.kinds import parse_set
+
+        asked = RobustConfig(
+            probe=config,
+            head=options.classifier.head,
+            sets=[parse_set(one) for one in options.sets],
+            names=options.classifier.classes,
+            partial=options.partial,
+            real_labels=options.real_labels,
+        )
+        return run_robust(asked, say=click.echo, stop=stop)
+
+    judge(work, options.classifier)

@@ -1,0 +1,175 @@
+"""A backbone and a head on it: a set of pictures in, counts and figures out, part by part and only once."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from maskgen.errors import ShardFault
+from maskgen.io.atomic import file_sha256, write_atomic
+from maskgen.processes.signals import StopSignals, interrupted
+from maskgen.shards import sealed_json
+from maskgen.trainers.distributed.ranks import all_sum, any_rank, own_range, rank
+from maskgen.trainers.heads.head import OWN, Head
+from maskgen.trainers.pretrained.encoder import Encoder
+from maskgen.trainers.probes.features import Extractor, FeatureStore, InputTransform, default_share
+from maskgen.trainers.probes.setup import FEATURES, SIDE, ProbeConfig
+
+from ..frozen import write_result
+from .judges import Counts
+from .sets.kinds import KINDS, Kind
+from .sets.parts import Part
+
+Say = Callable[[str], None]
+_ROWS = 4096
+PARTS = "parts"
+
+
+@dataclass(frozen=True, eq=False)
+class Classifier:
+    """A backbone, a head on it, and how both are fed.
+
+    Args:
+        encoder: the frozen backbone.
+        head: the classifier.
+        config: how pictures become inputs, and where results go.
+        source: of the head, as given.
+    """
+
+    encoder: Encoder
+    head: Head
+    config: ProbeConfig
+    source: str
+
+    def transform(self, kind: Kind) -> InputTransform:
+        """How the pictures of a set become inputs."""
+        config, side = self.config, self.config.side or SIDE
+        return InputTransform(
+            side=side,
+            share=kind.share or config.share or default_share(side),
+            precision=config.precision,
+            interpolation=config.interpolation or self.encoder.facts["interpolation"],
+        )
+
+    def facts(self, kind: Kind) -> dict[str, Any]:
+        """What a result depends on, beside the pictures."""
+        transform, facts = self.transform(kind), self.encoder.facts
+        return {
+            "backbone": facts["backbone"],
+            "checkpoint_sha256": facts["checkpoint_sha256"],
+            "head": OWN if self.source == OWN else file_sha256(Path(self.source)),
+            "side": transform.side,
+            "share": transform.share,
+            "interpolation": transform.interpolation,
+            "precision": transform.precision,
+            "trained_side": self.encoder.view_px,
+        }
+
+    def store(self) -> FeatureStore:
+        """The backbone's features."""
+        config, encoder = self.config, self.encoder
+        extractor = Extractor(
+            encoder.network, config.device, config.batch_size, config.threads, encoder.normalize
+        )
+        return FeatureStore(config.output / FEATURES, encoder.digest, extractor)
+
+    def judge(
+        self, name: str, parts: Mapping[str, Part], say: Say, stop: StopSignals | None
+    ) -> dict[str, Any]:
+        """The result of one set, written to its file.
+
+        Raises:
+            Interrupted: a signal asked for it.
+        """
+        kind = KINDS[name]
+        asked = self.facts(kind)
+        done = Done.open(self.config.output / PARTS / f"{name}.json", asked)
+        counted: dict[str, Counts] = {}
+        for number, (part_name, part) in enumerate(parts.items(), 1):
+            counted[part_name] = done.counts(part_name, part.mark) or self._count(kind, part)
+            done.add(part_name, part.mark, counted[part_name])
+            if len(parts) > 1:
+                report(say, f"{name}: {number}/{len(parts)} {part_name}", stop)
+        figures = kind.figures(counted)
+        data = {part_name or name: part.mark for part_name, part in parts.items()}
+        result = {**asked, "set": name, "data": data, "counts": counted, "figures": figures}
+        write_result(self.config.output / f"{name}.json", result)
+        report(say, f"{name}: " + ", ".join(map(_shown, figures.items())), stop)
+        return result
+
+    def _count(self, kind: Kind, part: Part) -> Counts:
+        """The counts of a part, over all ranks."""
+        store, transform, own = self.store(), self.transform(kind), own_range(len(part.images))
+        features = torch.from_numpy(store.get(part.images, transform, slice(own.start, own.stop)))
+        total: dict[str, float] = {}
+        for start in range(0, max(len(own), 1), _ROWS):
+            rows = own[start : start + _ROWS]
+            logits = self.head.logits(features[start : start + _ROWS].to(self.config.device))
+            for name, count in part.judge(logits, slice(rows.start, rows.stop)).items():
+                total[name] = total.get(name, 0) + count
+        if not kind.keep:
+            store.drop(part.images, transform)
+        values = all_sum(torch.tensor(list(total.values()), dtype=torch.float64)).tolist()
+        return {name: int(value) for name, value in zip(total, values, strict=True)}
+
+
+@dataclass(frozen=True, eq=False)
+class Done:
+    """Counts of parts that were judged before, in a file.
+
+    Args:
+        path: of the file.
+        asked: what they depend on.
+        parts: by name: the pictures' fingerprint, and the counts.
+    """
+
+    path: Path
+    asked: Mapping[str, Any]
+    parts: dict[str, tuple[str, Counts]]
+
+    @classmethod
+    def open(cls, path: Path, asked: Mapping[str, Any]) -> Done:
+        """Those of a file that were asked the same; none if there is no such file."""
+        try:
+            found = sealed_json.read(path)
+        except (ShardFault, FileNotFoundError):
+            found = {}
+        same = found.get("asked") == dict(asked)
+        parts = {name: (mark, counts) for name, (mark, counts) in found["parts"].items()} if same else {}
+        all_sum(torch.zeros(1))  # nobody writes before everybody has read
+        return cls(path, asked, parts)
+
+    def counts(self, name: str, fingerprint: str) -> Counts | None:
+        """Of a part of the same pictures."""
+        mark, counts = self.parts.get(name, ("", {}))
+        return counts if mark == fingerprint else None
+
+    def add(self, name: str, fingerprint: str, counts: Counts) -> None:
+        """Keep the counts of one more part."""
+        if self.counts(name, fingerprint) is None:
+            self.parts[name] = (fingerprint, counts)
+            if rank() == 0:
+                self.path.parent.mkdir(parents=True, exist_ok=True)
+                record = {"asked": dict(self.asked), "parts": self.parts}
+                write_atomic(self.path, sealed_json.render(record))
+
+
+def _shown(figure: tuple[str, Any]) -> str:
+    name, value = figure
+    return f"{name} -" if value is None else f"{name} {value:.4g}"
+
+
+def report(say: Say, text: str, stop: StopSignals | None) -> None:
+    """Say how far it is, on one rank; and stop there if a signal asks for it.
+
+    Raises:
+        Interrupted: it does.
+    """
+    if rank() == 0:
+        say(text)
+    if stop is not None and any_rank(bool(stop)):
+        raise interrupted()
