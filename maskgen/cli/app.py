@@ -27,7 +27,7 @@ COMMANDS = {
     "compare": "Several mask sets against one truth: a table, and a sheet of the images they disagree on.",
     "challenge": "Test sets that exchange backgrounds, as ImageNet-9's, from labeled shards.",
     "challenge-score": "A classifier's answers on them: accuracies, BG-gap, RFS, worst group.",
-    "export": "Masks in other formats: PNG, cutouts, ImageFolder, COCO.",
+    "export": "Masks in other formats: PNG, COCO, Parquet, the Hugging Face Hub, and more.",
     "export-onnx": "A U²-Net checkpoint as an ONNX model, checked against torch.",
     "bench": "How fast each part is on this machine, and which settings follow.",
     "doctor": "What is installed here, and how to install the rest.",

@@ -9,6 +9,7 @@ from typing import Any, ClassVar, TypeAlias
 
 from ..shards import naming
 from .output import Output
+from .provenance import TITLE
 from .samples import Sample, Samples
 from .settings import Settings
 
@@ -75,12 +76,24 @@ class Format:
         """Samples of a part."""
         return self.settings.part_size
 
+    @property
+    def title(self) -> str:
+        """Name of the data set."""
+        return self.settings.title or TITLE
+
+    @property
+    def parts(self) -> int:
+        """How many parts there are."""
+        return -(-self.samples.dataset.samples // self.part_samples)
+
 
 _CLASSES = {
     "png": "pictures:Masks",
     "cutout": "pictures:Cutouts",
     "imagefolder": "pictures:ClassFolders",
     "coco": "coco:Coco",
+    "parquet": "parquet:Tables",
+    "hf": "hub:HubTables",
 }
 """The module and class of each format."""
 
@@ -101,3 +114,14 @@ def format_class(name: str) -> type[Format]:
 def has_backgrounds(samples: Samples) -> bool:
     """Whether every sample has a background."""
     return naming.BACKGROUND in samples.dataset.members
+
+
+def has_photos(samples: Samples) -> bool:
+    """Whether every sample has a photo."""
+    dataset = samples.dataset
+    return dataset.photos is not None or naming.stored_ext(naming.PHOTO, dataset.members) in dataset.members
+
+
+def background_quality(samples: Samples) -> int:
+    """JPEG quality of the backgrounds, 1 to 100."""
+    return int(samples.dataset.manifest.identity["options"]["background_quality"])

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import contextlib
+import hashlib
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Protocol
+from typing import Any, Protocol
 
 from ..config.claim import check_empty
 from ..errors import UsageError
@@ -21,6 +22,44 @@ class Writer(Protocol):
     def write(self, data: bytes, /) -> object:
         """Append all of `data`."""
         ...
+
+
+class HashedFile:
+    """What pyarrow writes to: counts and hashes what passes through.
+
+    Args:
+        file: where it goes.
+    """
+
+    closed = False
+
+    def __init__(self, file: Writer) -> None:
+        self._file = file
+        self._hash = hashlib.sha256()
+        self.size = 0
+
+    def write(self, data: Any) -> int:
+        """Append all of `data`."""
+        view = bytes(data)
+        self._file.write(view)
+        self._hash.update(view)
+        self.size += len(view)
+        return len(view)
+
+    def tell(self) -> int:
+        """Bytes written so far."""
+        return self.size
+
+    def flush(self) -> None:
+        """Nothing is buffered here."""
+
+    def close(self) -> None:
+        """Whoever opened the file closes it."""
+
+    @property
+    def sha256(self) -> str:
+        """Hex digest of what was written."""
+        return self._hash.hexdigest()
 
 
 class Output(Protocol):

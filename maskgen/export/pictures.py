@@ -18,12 +18,29 @@ from ..errors import UsageError
 from ..io.images.encode import encode_mask_png
 from ..shards import naming
 from ..types import RGB
-from .formats import Format, Row, has_backgrounds
+from .croissant import (
+    CSV,
+    FILE,
+    PNG,
+    Column,
+    file_object,
+    file_set,
+    picture_set,
+    record_set,
+    render_croissant,
+)
+from .formats import Format, Row, background_quality, has_backgrounds
 from .names import stem_of
+from .output import HashedFile
+from .provenance import describe_masks
 from .samples import Facts, Sample
 
 LIST = "samples.csv"
-COLUMNS = ("key", "source", "mask", "photo", "background", "label", "coverage", "confidence")
+COLUMNS = {
+    **dict.fromkeys(("key", "source", "mask", "photo", "background", "label"), "sc:Text"),
+    **dict.fromkeys(("coverage", "confidence"), "sc:Float"),
+}
+"""Of the list, and their kinds in the metadata; a label may be several."""
 
 
 def encode_cutout(photo: RGB, mask: Any) -> bytes:
@@ -41,7 +58,10 @@ def encode_cutout(photo: RGB, mask: Any) -> bytes:
 
 
 class Listed(Format):
-    """Files of samples, with a list of them."""
+    """Files of samples, with a list of them, and metadata."""
+
+    pattern: ClassVar[str] = "*.png"
+    """What the paths of the masks fit, and of no other pictures."""
 
     def stem(self, facts: Facts) -> str:
         """The path of a sample's files, without their endings."""
@@ -54,11 +74,25 @@ class Listed(Format):
         return {**known, "confidence": facts.confidence, **files}
 
     def finish(self, rows: Iterable[Row]) -> None:
-        """Write the list."""
+        """Write the list and the metadata."""
         with self.output.open(LIST) as file:
-            file.write(_lines([COLUMNS]))
+            hashed = HashedFile(file)
+            hashed.write(_lines([COLUMNS]))
             for row in rows:
-                file.write(_lines([["" if row.get(name) is None else row[name] for name in COLUMNS]]))
+                hashed.write(_lines([["" if row.get(name) is None else row[name] for name in COLUMNS]]))
+        table = file_object(LIST, CSV, hashed.size, hashed.sha256)
+        pictures = file_set("files", PNG, self.pattern)
+        metadata = render_croissant(
+            title=self.title,
+            terms=self.settings.license,
+            masks=describe_masks(self.samples.dataset.manifest),
+            distribution=[table, pictures],
+            records=[
+                record_set("samples", table, [Column(name, kind) for name, kind in COLUMNS.items()]),
+                picture_set("pictures", pictures),
+            ],
+        )
+        self.output.write(FILE, metadata)
 
 
 def _lines(rows: Iterable[Iterable[object]]) -> bytes:
@@ -99,6 +133,7 @@ class ClassFolders(Listed):
 
     members: ClassVar[tuple[str, ...]] = (naming.PHOTO,)
     named_by_path: ClassVar[bool] = False
+    pattern: ClassVar[str] = "masks/*.png"
 
     @cached_property
     def folders(self) -> dict[int, str]:
@@ -132,9 +167,7 @@ class ClassFolders(Listed):
         files = {"photo": sample.photo, "mask": mask}
         if has_backgrounds(self.samples):
             paths["background"] = f"backgrounds/{place}.jpg"
-            files["background"] = sample.background(
-                int(self.samples.dataset.manifest.identity["options"]["background_quality"])
-            )
+            files["background"] = sample.background(background_quality(self.samples))
         for name, data in files.items():
             self.output.write(paths[name], data)
         return self.row(facts, **paths)

@@ -21,6 +21,7 @@ from .formats import Format, Row, format_class
 from .names import check_paths
 from .output import Output, check_free, open_output
 from .parts import SETTINGS, Part, Parts
+from .provenance import describe_masks
 from .samples import Facts, Samples
 from .settings import Settings
 
@@ -69,6 +70,8 @@ def export_masks(
             "the export lies inside the shards", where=str(output), remedy="choose a folder beside them"
         )
     target, kind = open_output(output), format_class(settings.to)
+    if settings.masks_only and kind.members:
+        raise UsageError(f"{settings.to} cannot be had without photos", remedy="leave --masks-only out")
     with Samples(dataset, kind.members) as samples:
         work = kind(samples, target, settings)
         work.prepare()
@@ -122,7 +125,7 @@ class _Work:
     def make(self, facts: dict[str, Any]) -> dict[str, Any]:
         """Make what is not done yet; returns what the report says."""
         size = self.format.part_samples
-        parts = Parts(self.output, -(-self.total // size))
+        parts = Parts(self.output, self.format.parts)
         missing = parts.missing()
         place = self.output.location / REPORT
         if not missing and place.is_file():
@@ -175,18 +178,11 @@ def summarize(made: Format, parts: Parts, facts: dict[str, Any]) -> dict[str, An
         parts: all written.
         facts: of the settings.
     """
-    manifest = made.samples.dataset.manifest
     found = [part for part in map(parts.read, range(parts.count)) if part]
     return {
         **facts,
         "samples": sum(part.samples for part in found),
         "left_out": sum(part.left_out for part in found),
         "damaged": {key: text for part in found for key, text in part.damaged.items()},
-        "masks": {
-            "method": manifest.identity["options"]["method"],
-            "threshold": manifest.threshold,
-            "level": manifest.level,
-            "weights_sha256": manifest.identity.get("weights_sha256"),
-            "versions": manifest.identity.get("versions"),
-        },
+        "masks": describe_masks(made.samples.dataset.manifest),
     }

@@ -7,7 +7,7 @@ from dataclasses import MISSING, dataclass
 from ..config.bounds import between
 from ..config.options import option
 
-FORMATS = ("png", "cutout", "imagefolder", "coco")
+FORMATS = ("png", "cutout", "imagefolder", "coco", "parquet", "hf")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -23,7 +23,8 @@ class Settings:
     to: str = option(
         MISSING,
         "png: masks; cutout: photos whose alpha channel is the mask; imagefolder: photos, masks and "
-        "backgrounds in folders of classes; coco: annotations with run lengths.",
+        "backgrounds in folders of classes; coco: annotations with run lengths; parquet: tables with all of "
+        "it; hf: the same for the Hugging Face Hub, with a card.",
         group="output",
         choices=FORMATS,
     )
@@ -35,6 +36,15 @@ class Settings:
         "Name files by the samples' keys; else by the photos' paths in their source.",
         group="output",
     )
+    masks_only: bool = option(
+        False, "parquet and hf without photos and backgrounds, which are others' to share.", group="output"
+    )
+    license: str = option(
+        "",
+        "License of the export, such as cc-by-4.0, for the card and the metadata.",
+        group="output",
+    )
+    title: str = option("", "Name of the data set, for the card and the metadata.", group="output")
     part_size: int = option(
         1000, "Samples that are finished together.", group="output", bounds=between(1, 100_000)
     )

@@ -20,7 +20,7 @@ def table_of(rows: Sequence[Mapping[str, Any]], schema: pa.Schema) -> pa.Table:
 
     Args:
         rows: each maps the names of fields to values; a missing one is null.
-        schema: of fields of type string, bool, an integer, a float, or a list of one of these.
+        schema: of fields of type string, binary, bool, an integer, a float, or a list of one of these.
 
     Raises:
         AttributeError, OverflowError, TypeError, ValueError: a value is not of its field's type.
@@ -54,8 +54,9 @@ def array_of(values: Sequence[Any], kind: pa.DataType) -> pa.Array:
         lists = [value or [] for value in values]
         flat = array_of([one for value in lists for one in value], kind.value_type)
         return pa.Array.from_buffers(kind, len(values), [valid, _offsets(lists)], children=[flat])
-    if pa.types.is_string(kind):
-        texts = [b"" if value is None else value.encode() for value in values]
+    if pa.types.is_string(kind) or pa.types.is_binary(kind):
+        encode = bytes if pa.types.is_binary(kind) else str.encode
+        texts = [b"" if value is None else encode(value) for value in values]
         buffers = [valid, _offsets(texts), pa.py_buffer(b"".join(texts))]
     elif pa.types.is_boolean(kind):
         buffers = [valid, _bits(np.array([bool(value) for value in values], bool))]

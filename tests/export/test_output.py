@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import hashlib
+import io
 import os
 from pathlib import Path
 from typing import Any
@@ -8,7 +10,7 @@ import pytest
 from object_stores import objects
 
 from maskgen.errors import UsageError
-from maskgen.export.output import FolderOutput, check_free, open_output
+from maskgen.export.output import FolderOutput, HashedFile, check_free, open_output
 from maskgen.io.storage.location import open_location
 from maskgen.io.storage.reading import read_whole
 
@@ -63,3 +65,13 @@ def test_a_missing_bucket_and_a_file_in_the_way(amazon: Any, tmp_path: Path) -> 
     (tmp_path / "file").write_bytes(b"")
     with pytest.raises(UsageError):
         check_free(tmp_path / "file")
+
+
+def test_what_passes_through_is_counted_and_hashed() -> None:
+    sink = io.BytesIO()
+    file = HashedFile(sink)
+    assert (file.write(b"ab"), file.write(memoryview(b"c"))) == (2, 1)
+    file.flush()
+    file.close()
+    assert (sink.getvalue(), file.tell(), file.size) == (b"abc", 3, 3)
+    assert file.sha256 == hashlib.sha256(b"abc").hexdigest()

@@ -25,6 +25,7 @@ SCHEMA = pa.schema(
         pa.field("area", pa.float64()),
         pa.field("box", pa.list_(pa.int32())),
         pa.field("verbatim", pa.bool_()),
+        pa.field("raw", pa.binary()),
     ]
 )
 TEXT = st.text(st.characters(exclude_categories=["Cs"]), max_size=5)
@@ -39,6 +40,7 @@ ROWS = st.lists(
             "area": st.none() | st.floats(),
             "box": st.none() | st.lists(INT32, max_size=4),
             "verbatim": st.none() | st.booleans(),
+            "raw": st.none() | st.binary(max_size=5),
         },
     ),
     max_size=12,
