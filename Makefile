@@ -59,8 +59,11 @@ $(VENV)/.docs: $(VENV)/.installed
 	$(UV) pip install --quiet --python $(BIN)/python --constraint requirements.lock --editable '.[docs]'
 	touch $@
 
+# What a release publishes, wheel and source archive, looked at as the index would.
 wheel: $(if $(filter .tools/%,$(UV)),.tools/bin/uv)
-	$(UV) build --quiet --wheel --out-dir build/wheel
+	rm -rf build/wheel
+	$(UV) build --quiet --out-dir build/wheel
+	$(UV) tool run --quiet twine check --strict build/wheel/*.whl build/wheel/*.tar.gz
 
 lock:
 	$(UV) pip compile --no-emit-index-url --no-header --generate-hashes --python-version 3.11 --universal --all-extras pyproject.toml --output-file requirements.lock

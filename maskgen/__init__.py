@@ -15,9 +15,19 @@ or click.
 from __future__ import annotations
 
 from importlib import import_module
+from os.path import dirname, isfile, join
 from typing import TYPE_CHECKING, Any
 
 from .version import __version__ as __version__
+
+for _link in ("loaders", "pipelines", "trainers"):
+    if isfile(join(dirname(__file__), _link)):  # noqa: PTH113, PTH118, PTH120 - pathlib would double the import
+        raise ImportError(
+            f"{join('maskgen', _link)} is a text file here, and must be a link to the folder {_link}: this "  # noqa: PTH118
+            "clone was made without symbolic links, as git does on Windows. "
+            "Next: git config core.symlinks true, then git checkout -- maskgen (Windows also asks for its "
+            "developer mode); or install a wheel, which holds no links."
+        )
 
 if TYPE_CHECKING:
     from maskgen.loaders import RECIPES, DaliLoader, MaskReader, TorchLoader, open_dataset

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import importlib
 import shutil
+import stat
 import subprocess
 import sys
+import tarfile
 import zipfile
 from pathlib import Path
 
@@ -74,21 +76,75 @@ def test_training_free_methods_need_no_torch() -> None:
     assert not modules_after(statement) & {"torch", "nvidia"}
 
 
-@pytest.mark.slow
-def test_the_wheel_puts_one_name_into_site_packages(tmp_path: Path) -> None:
+def checkout(target: Path) -> Path:
+    """What git tracks, links as links."""
     tracked = subprocess.run(["git", "ls-files", "-z"], cwd=ROOT, capture_output=True, text=True, check=True)
     for name in tracked.stdout.split("\0")[:-1]:
-        target = tmp_path / "tree" / name
-        target.parent.mkdir(parents=True, exist_ok=True)
-        shutil.copy(ROOT / name, target, follow_symlinks=False)
+        (target / name).parent.mkdir(parents=True, exist_ok=True)
+        shutil.copy(ROOT / name, target / name, follow_symlinks=False)
+    return target
+
+
+INSIDE = ("loaders/__init__.py", "pipelines/running.py", "trainers/__init__.py", "py.typed")
+
+
+@pytest.mark.slow
+def test_the_wheel_puts_one_name_into_site_packages(tmp_path: Path) -> None:
     code = f"from setuptools import build_meta; build_meta.build_wheel({str(tmp_path)!r})"
-    subprocess.run([sys.executable, "-c", code], cwd=tmp_path / "tree", check=True, capture_output=True)
+    tree = checkout(tmp_path / "tree")
+    subprocess.run([sys.executable, "-c", code], cwd=tree, check=True, capture_output=True)
     (wheel,) = tmp_path.glob("*.whl")
-    names = zipfile.ZipFile(wheel).namelist()
-    top = {name.split("/")[0] for name in names if ".dist-info/" not in name}
-    assert top == {"maskgen"}
-    for inside in ("loaders/__init__.py", "pipelines/running.py", "trainers/__init__.py", "py.typed"):
-        assert f"maskgen/{inside}" in names
+    entries = zipfile.ZipFile(wheel).infolist()
+    names = [entry.filename for entry in entries]
+    assert {name.split("/")[0] for name in names if ".dist-info/" not in name} == {"maskgen"}
+    assert {f"maskgen/{inside}" for inside in INSIDE} <= set(names)
+    assert not any(stat.S_ISLNK(entry.external_attr >> 16) for entry in entries)
+    assert (
+        "Root-Is-Purelib: true"
+        in zipfile.ZipFile(wheel)
+        .read(next(name for name in names if name.endswith(".dist-info/WHEEL")))
+        .decode()
+    ), "one wheel for every machine, and no compiler"
+
+
+@pytest.mark.slow
+def test_a_wheel_made_of_the_source_archive_is_the_same(tmp_path: Path) -> None:
+    tree = checkout(tmp_path / "tree")
+    code = f"from setuptools import build_meta; build_meta.build_sdist({str(tmp_path)!r})"
+    subprocess.run([sys.executable, "-c", code], cwd=tree, check=True, capture_output=True)
+    (archive,) = tmp_path.glob("*.tar.gz")
+    with tarfile.open(archive) as source:
+        assert not any(member.issym() or member.islnk() for member in source)
+        source.extractall(tmp_path / "unpacked", filter="data")
+    (unpacked,) = (tmp_path / "unpacked").iterdir()
+    names = []
+    for place in (tree, unpacked):
+        code = f"from setuptools import build_meta; build_meta.build_wheel({str(place.parent)!r})"
+        subprocess.run([sys.executable, "-c", code], cwd=place, check=True, capture_output=True)
+        (wheel,) = place.parent.glob("*.whl")
+        names.append({(one.filename, one.CRC) for one in zipfile.ZipFile(wheel).infolist()})
+        wheel.unlink()
+    differ = {name for name, _ in names[0] ^ names[1]}
+    assert all(".dist-info/" in name for name in differ), sorted(differ)
+
+
+@pytest.mark.slow
+def test_a_clone_without_links_says_what_to_do(tmp_path: Path) -> None:
+    """As git makes it where there are no symbolic links: text files with the links' targets."""
+    tree = checkout(tmp_path / "tree")
+    for name in ("loaders", "pipelines", "trainers"):
+        link = tree / "maskgen" / name
+        assert link.is_symlink()
+        link.unlink()
+        link.write_text(f"../{name}")
+    for module in ("maskgen", "maskgen.loaders", "maskgen.cli.app"):
+        done = subprocess.run(
+            [sys.executable, "-c", f"import {module}"],
+            capture_output=True, text=True, check=False, cwd=tree, env={"PATH": "", "PYTHONPATH": str(tree)},
+        )  # fmt: skip
+        assert done.returncode == 1
+        assert "ImportError: maskgen/loaders is a text file here" in done.stderr
+        assert "git config core.symlinks true" in done.stderr
 
 
 def test_no_machine_path_or_lock_of_hosts_is_tracked() -> None:
