@@ -9,7 +9,7 @@ import dataclasses
 from dataclasses import dataclass
 from importlib import metadata
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from maskgen.config.run_config import RunConfig
 from maskgen.errors import EnvironmentFault, UsageError
@@ -24,6 +24,9 @@ from maskgen.shards.naming import written_format
 from maskgen.version import __version__
 
 from .weights import find_weights
+
+if TYPE_CHECKING:
+    from .given.look import GivenMasks
 
 _NETWORK_OPTIONS = (
     "network",
@@ -63,6 +66,7 @@ class ResolvedConfig:
         model_process: whether the network runs in processes of its own, one per device.
         inpainting: of ``--background onnx``, with its runtime named and its declaration fitted.
         inpainting_sha256: of its model; empty without one.
+        masks: those of ``--method files``.
     """
 
     options: RunConfig
@@ -73,6 +77,7 @@ class ResolvedConfig:
     model_process: bool = False
     inpainting: InpaintingOptions | None = None
     inpainting_sha256: str = ""
+    masks: GivenMasks | None = None
 
     @property
     def is_learned(self) -> bool:
@@ -99,6 +104,8 @@ class ResolvedConfig:
         if found := known_by_sha256(self.weights_sha256):
             name, known = found
             facts["weights"] = {"name": name, "license": known.license, "terms": known.terms}
+        if self.masks:
+            facts["masks"] = self.masks.identity
         return {**facts, "background_sha256": self.inpainting_sha256} if self.inpainting else facts
 
 
@@ -140,7 +147,9 @@ def resolve(config: RunConfig, progress: Progress | None = None) -> ResolvedConf
 
 def _resolve_method(config: RunConfig, progress: Progress | None) -> ResolvedConfig:
     spec = METHODS[config.method]
-    config = dataclasses.replace(config, threshold=config.threshold or spec.threshold)
+    masks = _look_at(config.masks) if spec.looks_up else None
+    usual = masks.threshold if masks else spec.threshold
+    config = dataclasses.replace(config, threshold=config.threshold or usual)
     if config.layout == "sidecar":
         config = dataclasses.replace(config, photo_format=_DEFAULTS["photo_format"])
     elif config.dataset == "sample" and config.photo_format == "auto":
@@ -149,7 +158,7 @@ def _resolve_method(config: RunConfig, progress: Progress | None) -> ResolvedCon
     config = dataclasses.replace(config, **{name: _DEFAULTS[name] for name in unused})
     if not spec.network:  # what a method ignores is no part of the run's fingerprint
         config = dataclasses.replace(config, **{name: _DEFAULTS[name] for name in _NETWORK_OPTIONS})
-        return ResolvedConfig(config, _method_options(config), library_versions(config))
+        return ResolvedConfig(config, _method_options(config), library_versions(config), masks=masks)
     weights = find_weights(
         config.method,
         _method_options(config),
@@ -173,6 +182,12 @@ def _resolve_method(config: RunConfig, progress: Progress | None) -> ResolvedCon
     return ResolvedConfig(
         config, method, library_versions(config), weights.sha256, devices_of(config), mode == "on"
     )
+
+
+def _look_at(place: str) -> GivenMasks:
+    from .given.look import look_at  # it brings what reads shards
+
+    return look_at(place)
 
 
 def _usual_batch(name: str, options: MethodOptions) -> int:

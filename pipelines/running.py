@@ -176,7 +176,7 @@ def _make(
         _verdict(wanted.max_failures, whole),
         tally.seconds,
         max(1, tally.workers),
-        (*plan.notes, *tally.notes),
+        (*plan.notes, *tally.notes, *_note_resized(tally.resized)),
     )
 
 
@@ -234,6 +234,7 @@ class _Tally:
     done: int = 0
     failed: int = 0
     workers: int = 0
+    resized: int = 0
     state: State = field(default_factory=State)
     notes: list[str] = field(default_factory=list)
 
@@ -249,6 +250,7 @@ class _Tally:
     def add(self, result: ShardResult, output: Path) -> None:
         self._count(result.record)
         self.resumed += result.kept
+        self.resized += result.resized
         for stage, seconds in result.seconds.items():
             self.seconds[stage] = self.seconds.get(stage, 0.0) + seconds
         if result.changed:
@@ -295,6 +297,11 @@ def _committed(destination: Destination, plan: Plan, retried: set[str]) -> dict[
     return done
 
 
+def _note_resized(count: int) -> list[str]:
+    masks = counted(count, "mask had another size than its photo", "masks had another size than their photos")
+    return [f"{masks}, and {'was' if count == 1 else 'were'} resized"] if count else []
+
+
 def _log(output: Path, result: ShardResult) -> None:
     facts: dict[str, Any] = {
         "shard": result.record.name,
@@ -303,6 +310,8 @@ def _log(output: Path, result: ShardResult) -> None:
         "kept": result.kept,
         "seconds": {stage: round(value, 3) for stage, value in result.seconds.items()},
     }
+    if result.resized:
+        facts["resized_masks"] = result.resized
     if result.changed:
         facts["changed_photos"] = result.changed
     append_log(output, facts)

@@ -104,6 +104,11 @@ def command(options: MaskOptions) -> int:
     from ..processes.signals import StopSignals
 
     kind = options.kind  # refused before the libraries are loaded
+    if options.config.get("method") == "files":
+        raise UsageError(
+            "--method files takes masks that are there already, none are made",
+            remedy="name another method; maskgen run --method files --masks PLACE makes shards of them",
+        )
     given = {"dataset": "folder", "input": ".", "output": "."}
     fixed = {"background": "none", "model_process": "off", "max_failures": options.max_failures}
     config = make_config({**given, **options.config, **fixed})

@@ -66,6 +66,7 @@ def find_unused(config: RunConfig) -> Iterator[str]:
     given = {one.name for one in fields if getattr(config, one.name) != one.default}
     rules = (
         (METHODS[config.method].network, _OF_NETWORKS, f"{config.method} has no network"),
+        (config.method == "files", ("masks", "missing"), f"{config.method} makes the masks"),
         (config.method == "onnx", ("network",), "it describes an onnx model"),
         (config.device == "cuda", ("devices",), "the device is the CPU"),
         (config.executor == "local", ("devices",), "each node has the GPUs that Ray knows of"),

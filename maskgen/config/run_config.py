@@ -16,7 +16,7 @@ METHODS = (
     *("rbd", "mr", "dsr", "mc", "vote"),
     *("u2net", "u2netp", "u2net-human", "silueta", "isnet", "birefnet", "birefnet-lite", "birefnet-portrait"),
     *("inspyrenet", "rmbg-1.4", "rmbg-2.0"),
-    *("deepusps", "fast", "free", "student", "tokencut", "found", "onnx", "box"),
+    *("deepusps", "fast", "free", "student", "tokencut", "found", "onnx", "box", "files"),
 )
 RUNTIMES = ("auto", "torch", "openvino", "onnxruntime")
 PRECISIONS = ("auto", "fp32", "tf32", "fp16", "bf16", "mixed")
@@ -51,7 +51,8 @@ class RunConfig:
     method: str = option(
         "fast",
         "Mask method (fast: a small network that comes with maskgen; free: one that has seen no masks by "
-        "people; vote: the best without one; box: a centered box, to measure everything else).",
+        "people; vote: the best without one; files: masks that are there, see --masks; box: a centered box, "
+        "to measure everything else).",
         group="masks",
         choices=METHODS,
     )
@@ -70,6 +71,19 @@ class RunConfig:
         "Use weights whose license forbids commercial use; the message without this says where it is.",
         group="masks",
         result=False,
+    )
+    masks: str = option(
+        "",
+        "The masks of --method files: a folder of PNG files under the photos' paths or keys, an "
+        "instances_*.json, or shards; what they are is part of the fingerprint.",
+        group="masks",
+        result=False,
+    )
+    missing: str = option(
+        "quarantine",
+        "What --method files does with a photo that has no mask; empty: it gets one without foreground.",
+        group="masks",
+        choices=("quarantine", "empty"),
     )
     network: str = option(
         "",
@@ -306,6 +320,8 @@ class RunConfig:
         fields = {name: getattr(self, name) for name, one in options_of(type(self)).items() if one.result}
         if self.members == "full":
             del fields["members"]  # as in all shards from before there was a choice
+        if self.method != "files":
+            del fields["missing"]
         fields["confidence_version"] = CONFIDENCE_VERSION
         version = BACKGROUND_VERSIONS.get(self.background, 1)
         return fields if version == 1 else {**fields, "background_version": version}

@@ -112,9 +112,7 @@ def read_map(blob: Blob, size: tuple[int, int], truth: Truth) -> NDArray[np.uint
     """
     levels = _read_gray(blob)
     height, width = levels.shape
-    # Small stored masks have sides rounded to whole pixels: half of one is no other aspect ratio.
-    off_px = min(abs(height - size[0] * width / size[1]), abs(width - size[1] * height / size[0]))
-    if abs(width * size[0] / (height * size[1]) - 1) > _MAX_STRETCH and off_px > 0.5:
+    if not has_aspect((height, width), size):
         against = str(truth) if isinstance(truth, Blob) else truth.where
         raise UsageError(
             f"a mask of {width}x{height} px for a truth of {size[1]}x{size[0]} px",
@@ -123,6 +121,16 @@ def read_map(blob: Blob, size: tuple[int, int], truth: Truth) -> NDArray[np.uint
             remedy="make the mask from the photo that the truth was drawn on",
         )
     return np.array(resize_mask(levels, size), np.uint8)
+
+
+def has_aspect(found: tuple[int, int], wanted: tuple[int, int]) -> bool:
+    """Whether two pictures of these (height, width) px have one aspect ratio, within 1 %.
+
+    Small stored masks have sides rounded to whole pixels: half of one is no other aspect ratio.
+    """
+    (height, width), size = found, wanted
+    off_px = min(abs(height - size[0] * width / size[1]), abs(width - size[1] * height / size[0]))
+    return abs(width * size[0] / (height * size[1]) - 1) <= _MAX_STRETCH or off_px <= 0.5
 
 
 def read_photo(blob: Blob) -> RGB:
@@ -148,7 +156,7 @@ def _read_gray(blob: Blob) -> NDArray[np.uint8]:
     try:
         if blob.size >= 0:
             return decode_mask(data)
-        return _decode_gray(data)
+        return decode_gray(data)
     except ImageFault as error:
         if blob.size >= 0:
             raise ShardFault(
@@ -163,7 +171,13 @@ def _read_gray(blob: Blob) -> NDArray[np.uint8]:
         ) from error
 
 
-def _decode_gray(data: bytes) -> NDArray[np.uint8]:
+def decode_gray(data: bytes) -> NDArray[np.uint8]:
+    """The (H, W) uint8 levels of a mask's file: PNG, JPEG or WebP, upright.
+
+    Raises:
+        ImageFault: no such picture, a damaged one, or one in color or with transparency, because nobody knows
+            what these are meant to say.
+    """
     image = decode(data, _LIMITS).image
     if not _opaque(data):
         raise ImageFault("transparency", "a mask is one gray channel")

@@ -45,6 +45,11 @@ def make_method(name: str, options: MethodOptions) -> Method:
     if name not in METHODS:
         raise UsageError(f"unknown mask method {name!r}", remedy=nearest(str(name), list(METHODS)))
     spec = METHODS[name]
+    if spec.looks_up:
+        raise UsageError(
+            f"--method {name} makes no mask of a photo, it looks up those that are there",
+            remedy="maskgen run --method files --masks PLACE; here name another method",
+        )
     method = spec.load_prior() if spec.network is None else _load_network_method(name, options)
     refine = spec.refinement(options.refine)
     if refine == "none":

@@ -134,6 +134,11 @@ METHODS: dict[str, MethodSpec] = {
         network=ONNX,
         libraries=_NETWORK,
     ),
+    "files": MethodSpec(
+        summary="masks that are there already, from elsewhere or from an earlier run; needs --masks",
+        threshold=0.5,
+        libraries=("numpy", "opencv-python-headless", "pillow"),
+    ),
     "box": MethodSpec(
         summary="a centered box, to measure everything but the method",
         threshold=0.5,

@@ -75,7 +75,7 @@ class NetworkSpec:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class MethodSpec:
-    """One entry of METHODS: a prior or a network.
+    """One entry of METHODS: a prior, a network, or masks that are there already.
 
     Args:
         summary: one line for `--help` and the docs.
@@ -97,6 +97,11 @@ class MethodSpec:
     network: NetworkSpec | None = None
     released: str = ""
     refine: str = "none"
+
+    @property
+    def looks_up(self) -> bool:
+        """Whether masks are looked up where they are, which a run does, and none are made here."""
+        return not self.prior and self.network is None
 
     def load_prior(self) -> Method:
         """The training-free method; its libraries are imported only now.

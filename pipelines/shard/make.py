@@ -60,6 +60,7 @@ class ShardResult:
         changed: photos that are not what they were when the shard was made before, or when an attempt that
             was broken off took them up.
         kept: samples that an attempt which was broken off had finished.
+        resized: masks that were given, and had another size than their photos.
     """
 
     number: int
@@ -68,6 +69,7 @@ class ShardResult:
     seconds: dict[str, float]
     changed: tuple[str, ...] = ()
     kept: int = 0
+    resized: int = 0
 
 
 Finished: TypeAlias = tuple[Encoded, str] | Quarantined
@@ -83,6 +85,7 @@ def make_shard(job: ShardJob, images: list[PlannedImage], stages: Stages, watch:
     """
     watch.begin_shard()
     failures_in_row = 0
+    resized = stages.resized
     stages.expect(images)
     with (
         open_kept(job.output, job.name, job.fingerprint) as kept,
@@ -108,7 +111,8 @@ def make_shard(job: ShardJob, images: list[PlannedImage], stages: Stages, watch:
             record, made = writer.commit()
             job.target.publish(job.output, record)
     changed = tuple(dict.fromkeys((*kept.changed, *writer.changed)))
-    return ShardResult(job.number, record, made, watch.seconds, changed, watch.kept_count)
+    resized = stages.resized - resized
+    return ShardResult(job.number, record, made, watch.seconds, changed, watch.kept_count, resized)
 
 
 def try_image(job: ShardJob, index: int, images: list[PlannedImage], stages: Stages, watch: Watch) -> None:

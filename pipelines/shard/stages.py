@@ -27,6 +27,8 @@ from maskgen.shards.plan import PlannedImage
 from maskgen.shards.sample import Encoded, MaskPair, SampleId, StoredPhoto, encode_sample, store_mask
 from maskgen.types import RGB, Background, Box, Filled, Method, SoftMask
 
+from ..given.fit import fit
+from ..given.open import Finder, open_given
 from ..model.client import RemoteNetwork
 from ..resolve import ResolvedConfig
 from ..sources import source_root
@@ -37,11 +39,12 @@ T = TypeVar("T")
 
 @dataclass(frozen=True, slots=True)
 class Decoded:
-    """A photo at its stored size, and the hash of the source's bytes."""
+    """A photo at its stored size, the hash of the source's bytes, and its (height, width) before, px."""
 
     sample: SampleId
     photo: StoredPhoto
     sha256: str
+    size: tuple[int, int]
 
     @property
     def image(self) -> RGB:
@@ -84,6 +87,7 @@ class Stages:
 
     Attributes:
         remote: the connection to a model process after `connect`; None when the method runs here.
+        resized: masks that were given, and had another size than their photos.
     """
 
     def __init__(
@@ -98,7 +102,11 @@ class Stages:
         if config.inpainting:
             self._background = load_inpainting(config.inpainting)
         self.remote: RemoteNetwork | None = None
-        if config.model_process and method is None:
+        self.resized = 0
+        self._find: Finder | None = None
+        if config.masks and method is None:
+            self._find = open_given(config.masks)
+        elif config.model_process and method is None:
             self._input = network_input(options.method, config.method)
         else:
             self._method = method or make_method(options.method, config.method)
@@ -135,7 +143,8 @@ class Stages:
             return Quarantined(sample, str(fault), sha256)
         pixels = resize_short_side(photo.image, self._options.short_side)
         verbatim = data if photo.verbatim and pixels is photo.image else None
-        return Decoded(sample, StoredPhoto(pixels, verbatim, photo.damage), sha256)
+        size = photo.image.shape[0], photo.image.shape[1]
+        return Decoded(sample, StoredPhoto(pixels, verbatim, photo.damage), sha256, size)
 
     def has_source(self, image: PlannedImage, sha256: str) -> bool:
         """Whether an image's bytes in the source have this SHA-256."""
@@ -148,6 +157,9 @@ class Stages:
         """Run the method."""
         if isinstance(photo, Quarantined):
             return photo
+        find = self._find
+        if find:
+            return _guarded("method-error", photo, lambda: Masked(photo, self._given_mask(photo, find)))
         return _guarded("method-error", photo, lambda: Masked(photo, self._method(photo.image)))
 
     def prepare(self, photo: Decoded | Quarantined, pixels: NDArray[Any]) -> Decoded | Quarantined:
@@ -171,7 +183,19 @@ class Stages:
     def _finished_mask(self, image: RGB, small: NDArray[np.float32]) -> SoftMask:
         if not np.isfinite(small).all():
             raise ImageFault("non-finite-mask", "the network's map holds NaN or infinity")
-        mask = self._input.finish(small, image.shape[0], image.shape[1])
+        return self._refined(image, self._input.finish(small, image.shape[0], image.shape[1]))
+
+    def _given_mask(self, photo: Decoded, find: Finder) -> SoftMask:
+        found, stored = find(photo.sample), (photo.image.shape[0], photo.image.shape[1])
+        if found:
+            mask = fit(found, photo.size, stored)
+            self.resized += found.levels.shape != photo.size
+            return self._refined(photo.image, mask)
+        if self._options.missing == "empty":
+            return np.zeros(stored, np.float32)
+        raise ImageFault("no-mask", "no mask has the path or the key of this photo")
+
+    def _refined(self, image: RGB, mask: SoftMask) -> SoftMask:
         spec = METHODS[self._options.method]
         refine = spec.refinement(self._options.refine)
         return mask if refine == "none" else REFINEMENTS[refine](image, mask, spec.threshold)

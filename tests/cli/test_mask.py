@@ -68,6 +68,12 @@ def test_two_pictures_at_once_are_refused(call: Call, discs: Path, tmp_path: Pat
     assert "Next: give one of them" in err
 
 
+def test_masks_that_are_there_are_for_shards(call: Call, discs: Path, tmp_path: Path) -> None:
+    status, _, err = call("mask", discs, tmp_path / "x", "--method", "files")
+    assert status == 2
+    assert "maskgen run --method files" in err
+
+
 @pytest.mark.slow
 def test_pipes(discs: Path, tmp_path: Path) -> None:
     words = [sys.executable, "-m", "maskgen", "mask", "--method", "box"]

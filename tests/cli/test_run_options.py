@@ -33,6 +33,8 @@ from maskgen.config.run_config import make_config
             {"method": "vote", "devices": "0,1", "precision": "bf16"},
             ["--precision, --devices: no effect, vote has no network"],
         ),
+        ({"method": "files", "masks": "m", "missing": "empty"}, []),
+        ({"masks": "m", "missing": "empty"}, ["--masks, --missing: no effect, fast makes the masks"]),
         ({"labels": "none"}, []),
         (
             {"background_network": "lama"},

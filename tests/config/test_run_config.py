@@ -58,10 +58,16 @@ def test_budgets() -> None:
     assert run_config.parse_budget("20") == (20.0, False)
 
 
+def test_what_becomes_of_photos_without_a_mask_shapes_runs_of_given_masks_alone() -> None:
+    found = run_config.make_config({**GIVEN, "method": "files", "masks": "m"}).fingerprint_fields()
+    assert found["missing"] == "quarantine"
+    assert "masks" not in found  # what they are is, wherever they lie
+
+
 def test_only_result_changing_options_are_in_the_fingerprint() -> None:
     fields = run_config.make_config({**GIVEN, "members": "lean"}).fingerprint_fields()
     free = {"input", "output", "weights", "executor", "workers", "max_failures", "image_timeout"}
-    free |= {"ray_address", "verify_source"}
+    free |= {"ray_address", "verify_source", "masks", "missing"}
     free |= {"weights_sha256", "accept_license", "force_precision", "devices", "keys", "background_weights"}
     assert fields.pop("confidence_version") == run_config.CONFIDENCE_VERSION
     assert (

@@ -17,7 +17,7 @@ PHOTO[12:30, 20:45] = (200, 60, 40)
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("name", [name for name, spec in METHODS.items() if spec.network is None])
+@pytest.mark.parametrize("name", [name for name, spec in METHODS.items() if spec.prior])
 def test_a_mask_is_that_of_the_built_method(name: str) -> None:
     mask = make_mask(name, PHOTO)
     assert mask.shape == (40, 60)

@@ -10,7 +10,7 @@ from maskgen.config import run_config
 from maskgen.methods import METHODS, networks
 from maskgen.methods.priors import box
 
-PRIORS = [name for name, spec in METHODS.items() if spec.network is None]
+PRIORS = [name for name, spec in METHODS.items() if spec.prior]
 
 
 def test_the_command_line_offers_the_methods_of_the_table() -> None:

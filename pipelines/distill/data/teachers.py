@@ -10,16 +10,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from maskgen.errors import ImageFault
-from maskgen.io.images.decode import Limits, decode
 from maskgen.io.images.encode import resize_mask
 from maskgen.methods import make_method
+from maskgen.pipelines.given.tree import SUFFIXES, MaskTree
 from maskgen.types import Method, SoftMask
 
 from ..settings.teachers import FILES, Teacher
 from .photos import Drawn, Opened
-
-SUFFIXES = (".png", ".webp", ".jpg", ".jpeg")
-"""Of masks in a folder, the first that is there counts."""
 
 
 @dataclass
@@ -68,7 +65,7 @@ def small_maps(maps: Sequence[NDArray[np.floating]], side: int) -> NDArray[np.ui
 
 
 def read_mask(folder: Path, photo: str, max_bytes: int) -> SoftMask:
-    """The mask of a photo in a folder: under the photo's own path, with an ending of `SUFFIXES`.
+    """The mask of a photo in a folder, see `MaskTree.find`.
 
     Args:
         folder: of the masks.
@@ -76,22 +73,13 @@ def read_mask(folder: Path, photo: str, max_bytes: int) -> SoftMask:
         max_bytes: the largest file that is read.
 
     Returns:
-        (H, W) float32 in [0, 1]; of a file in color the mean of the channels.
+        (H, W) float32 in [0, 1].
 
     Raises:
-        ImageFault: there is none, or it cannot be decoded.
+        ImageFault: there is none, or it cannot be used.
     """
-    bare = PurePosixPath(photo).with_suffix("")
-    if bare.is_absolute() or ".." in bare.parts:
-        raise ImageFault("no-mask", f"the photo's path {photo} leads out of the masks' folder")
-    for suffix in SUFFIXES:
-        path = folder / f"{bare}{suffix}"
-        if path.is_file():
-            break
-    else:
-        raise ImageFault("no-mask", f"{folder.name} holds no {bare}{SUFFIXES[0]}")
-    if path.stat().st_size > max_bytes:
-        raise ImageFault("no-mask", f"{path.name} is larger than {max_bytes} bytes")
-    image = decode(path.read_bytes(), Limits(max_bytes, 1 << 26, 1 << 14)).image
-    mask: SoftMask = (image.mean(axis=2) / 255).astype(np.float32)
+    levels = MaskTree(folder, max_bytes).find(photo)
+    if levels is None:
+        raise ImageFault("no-mask", f"{folder.name} holds no {PurePosixPath(photo).with_suffix(SUFFIXES[0])}")
+    mask: SoftMask = levels.astype(np.float32) / np.float32(255)
     return mask

@@ -26,7 +26,7 @@ class Teacher:
 
     Args:
         name: of its maps in the store; distinct.
-        method: a name of METHODS, or ``files``.
+        method: a name of METHODS.
         path: its weights, or the folder of masks, absolute; empty: none needed.
         sha256: of the weights; empty for none and for a folder.
         network: what describes an ONNX model, see `--network` of `maskgen run`.
@@ -74,8 +74,8 @@ def read_teachers(texts: Sequence[str], *, accept_license: bool = False) -> tupl
 def _read(text: str, taken: dict[str, int], accept_license: bool) -> Teacher:
     words, _, place = text.partition("=")
     method, _, network = words.partition(":")
-    if method not in (*METHODS, FILES):
-        raise UsageError(f"--teacher got {text!r}", remedy=nearest(method, [*METHODS, FILES]))
+    if method not in METHODS:
+        raise UsageError(f"--teacher got {text!r}", remedy=nearest(method, list(METHODS)))
     taken[method] = taken.get(method, 0) + 1
     name = method if taken[method] == 1 else f"{method}-{taken[method]}"
     path = Path(place).resolve() if place else None
