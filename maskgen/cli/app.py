@@ -20,6 +20,7 @@ COMMANDS = {
     "info": "What a data set holds, how it was made.",
     "show": "One sample: where it lies, its facts, its files.",
     "preview": "A contact sheet: photo | mask | overlay | background.",
+    "report": "One HTML page: numbers, histograms, contact sheets, quarantine.",
     "weights": "Published networks that are fetched by name: list, get, path.",
     "deepusps": "Learn masks from unlabeled photos; run again to resume.",
     "distill": "Teach a fast mask network what slow or noisy methods find; run again to resume.",

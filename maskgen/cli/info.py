@@ -14,11 +14,6 @@ from ..config.options import option
 from .options import DataFolder, Json, click_command
 from .units import format_size
 
-SPECKS = 0.01
-"""The share of the photo below which a mask is hardly more than a few specks: the loader's `min_visible`."""
-DOUBTFUL = 0.5
-"""The confidence below which more of a mask and its truth is expected to differ than to agree."""
-
 
 @dataclass(frozen=True, kw_only=True)
 class InfoOptions:
@@ -36,6 +31,7 @@ def command(options: InfoOptions) -> None:
     all, masks of specks less than 1 % of their photo, doubtful ones a confidence below 0.5.
     """
     from ..shards import manifest, table
+    from ..shards.confidence import DOUBTFUL
 
     data = options.data
     whole = manifest.read(data)
@@ -88,4 +84,6 @@ def count_sparse(areas: Sequence[float]) -> tuple[int, int]:
         >>> count_sparse([0.0, 0.002, 0.3])
         (1, 1)
     """
+    from ..shards.coverage import SPECKS
+
     return sum(area == 0 for area in areas), sum(0 < area < SPECKS for area in areas)

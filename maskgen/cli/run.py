@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Annotated
 
@@ -121,6 +122,7 @@ def _print(outcome: Outcome, output: str, *, as_json: bool) -> None:
         f"{whole.failed} quarantined, {whole.planned} planned; {pace}"
         + (f", {there}" if progress.resumed else "")
     )
+    click.echo(f"see them: maskgen report {shlex.quote(output)}")
 
 
 def describe_profile(outcome: Outcome) -> list[str]:

@@ -6,7 +6,7 @@ Folders by file stem, shards by key or original file name, COCO by file name.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import NamedTuple
@@ -80,23 +80,32 @@ class Pairing:
     lone_truths: tuple[str, ...]
 
 
-def open_masks(path: Location, threshold: float | None = None) -> MaskSet:
+def open_masks(
+    path: Location, threshold: float | None = None, names: Collection[str] | None = None
+) -> MaskSet:
     """The masks of a shard folder, or of a folder of PNG and JPEG maps (also in folders below).
 
     Args:
         path: the folder, or its address in an object store.
         threshold: overrides the data set's threshold, or 0.5 for plain folders.
+        names: only masks with one of these are kept; None keeps all.
 
     Raises:
         UsageError: no mask in it, or two with one stem.
         ShardFault: a manifest or table is damaged, or a file is not as recorded.
     """
-    if (path / naming.MANIFEST).exists() or (path / naming.PLAN).exists():
-        found, entries = _open_shards(path)
+    if has_shards(path):
+        found, entries = _open_shards(path, names)
     else:
-        found, entries = HALF, [MaskEntry((name,), blob) for name, blob in pictures(path).items()]
+        found, maps = HALF, pictures(path)
+        entries = [MaskEntry((name,), maps[name]) for name in maps if names is None or name in names]
     threshold = found if threshold is None else threshold
     return MaskSet(str(path), tuple(entries), threshold, cut_level(threshold))
+
+
+def has_shards(path: Location) -> bool:
+    """Whether a folder holds a data set, finished or not, rather than maps."""
+    return (path / naming.MANIFEST).exists() or (path / naming.PLAN).exists()
 
 
 def open_truths(path: Location) -> Mapping[str, Truth]:
@@ -118,19 +127,27 @@ def open_truths(path: Location) -> Mapping[str, Truth]:
     return truths
 
 
-def _open_shards(path: Location) -> tuple[float, list[MaskEntry]]:
+def _open_shards(path: Location, names: Collection[str] | None) -> tuple[float, list[MaskEntry]]:
     whole = manifest.read(path)
     sizes = file_sizes(path)
-    entries = [entry for record in whole.shards for entry in _entries(path, record, whole.members, sizes)]
-    if not entries:
+    entries = [
+        entry
+        for record in whole.shards
+        for entry in _entries(path, record, whole.members, sizes)
+        if names is None or any(name in names for name in entry.names)
+    ]
+    if not whole.samples:
         raise UsageError(
             "the data set holds no sample", where=str(path), remedy="maskgen status says what became of it"
         )
-    return _threshold(whole), entries
+    return threshold_of(whole), entries
 
 
-def _threshold(whole: Manifest) -> float:
-    """Binary masks have been cut already: what is above one half is foreground, as the loader has it."""
+def threshold_of(whole: Manifest) -> float:
+    """The mask value from which a pixel of a data set's masks is foreground.
+
+    Binary masks have been cut already: what is above one half is foreground, as the loader has it.
+    """
     return HALF if whole.identity["options"]["binary"] else whole.threshold
 
 
@@ -143,10 +160,20 @@ def _entries(
     pictures = (naming.MASK, naming.stored_ext(naming.PHOTO, members))
     places = [table.column(ext, part) for ext in pictures for part in _PARTS]
     rows = table.read(path / f"{record.name}.parquet", ["key", "path", "status", *places]).to_pylist()
-    return [_entry(path / f"{record.name}.tar", row, pictures) for row in rows if row["status"] == "ok"]
+    return [entry_of(path / f"{record.name}.tar", row, pictures) for row in rows if row["status"] == "ok"]
 
 
-def _entry(tar: Location, row: dict[str, object], pictures: tuple[str, str]) -> MaskEntry:
+def entry_of(tar: Location, row: Mapping[str, object], pictures: tuple[str, str]) -> MaskEntry:
+    """The mask of a sample.
+
+    Args:
+        tar: of its shard.
+        row: of the shard's table: key, path, and the places of both members.
+        pictures: extensions of mask and photo.
+
+    Raises:
+        ShardFault: the table knows no mask.
+    """
     key = str(row["key"])
     mask, photo = (_member(tar, row, key, ext) for ext in pictures)
     if mask is None:
@@ -158,7 +185,7 @@ def _entry(tar: Location, row: dict[str, object], pictures: tuple[str, str]) -> 
 _PARTS = ("offset", "size", "crc32c")
 
 
-def _member(tar: Location, row: dict[str, object], key: str, ext: str) -> Blob | None:
+def _member(tar: Location, row: Mapping[str, object], key: str, ext: str) -> Blob | None:
     offset, size, checksum = (row.get(table.column(ext, part)) for part in _PARTS)
     if not isinstance(offset, int) or not isinstance(size, int):
         return None

@@ -99,7 +99,7 @@ def read_truth(truth: Truth) -> tuple[HardMask, HardMask]:
     """
     if isinstance(truth, CocoTruth):
         return truth.draw()
-    foreground = _read_gray(truth) > _TRUE_ABOVE
+    foreground = read_levels(truth) > _TRUE_ABOVE
     return foreground, np.zeros_like(foreground)
 
 
@@ -110,7 +110,7 @@ def read_map(blob: Blob, size: tuple[int, int], truth: Truth) -> NDArray[np.uint
         UsageError: the file cannot be read as a gray map, or its aspect ratio is not the truth's.
         ShardFault: the member of a shard is damaged.
     """
-    levels = _read_gray(blob)
+    levels = read_levels(blob)
     height, width = levels.shape
     if not has_aspect((height, width), size):
         against = str(truth) if isinstance(truth, Blob) else truth.where
@@ -150,8 +150,15 @@ def read_photo(blob: Blob) -> RGB:
         ) from error
 
 
-def _read_gray(blob: Blob) -> NDArray[np.uint8]:
-    """(H, W) uint8; colors and transparency are refused, because nobody knows what they are meant to say."""
+def read_levels(blob: Blob) -> NDArray[np.uint8]:
+    """A mask's (H, W) uint8 levels as they are stored.
+
+    Colors and transparency are refused, because nobody knows what they are meant to say.
+
+    Raises:
+        UsageError: the file cannot be read as a gray map.
+        ShardFault: the member of a shard is damaged.
+    """
     data = blob.read()
     try:
         if blob.size >= 0:

@@ -18,6 +18,9 @@ from numpy.typing import NDArray
 
 from ..config.run_config import CONFIDENCE_VERSION
 
+DOUBTFUL = 0.5
+"""The confidence below which more of a mask and its truth is expected to differ than to agree."""
+
 _STEPS = 1000  # of the soft mask, once its threshold lies in the middle
 _DIGITS = 3  # of an estimate; more would be noise
 

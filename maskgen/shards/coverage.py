@@ -13,6 +13,8 @@ from ..types import Box, HardMask
 GRID = 32
 FG_SIDE = 128
 SAT_SCALE = 65535
+SPECKS = 0.01
+"""The share of the photo below which a mask is hardly more than a few specks: the loader's `min_visible`."""
 LEVELS = np.array([0, *range(34, 222, 17), 255], np.uint8)
 """(14,) the gray levels of a lean mask: sixteenths, but for those beside the ends.
 

@@ -1,0 +1,59 @@
+"""`maskgen report`."""
+
+from __future__ import annotations
+
+import html
+import json
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from faulty_store import FaultyStore
+
+Call = Callable[..., tuple[int, str, str]]
+
+
+def test_a_report_is_one_file_that_tells_what_is_in_quarantine(
+    call: Call, data: Path, tmp_path: Path
+) -> None:
+    page = tmp_path / "new" / "report.html"
+    status, out, err = call("report", data, "--output", page)
+    assert (status, err) == (0, "")
+    assert out.startswith(f"{page}: 4 masks, 4 drawn (")
+    assert [one.name for one in page.parent.iterdir()] == ["report.html"]
+    text = page.read_text()
+    assert "p9.jpg" in text
+    (failure,) = json.loads(call("status", data, "--json")[1])["failures"]
+    assert f"<td>{html.escape(failure['error'])}</td>" in text
+    assert "maskgen run --dataset folder --input INPUT --output OUTPUT --method box" in text
+
+
+def test_what_cannot_be_reported_is_refused(call: Call, data: Path, tmp_path: Path) -> None:
+    assert call("report", tmp_path / "nowhere")[0] == 2
+    status, _, err = call("report", data, "--output", tmp_path / "report.pdf")
+    assert (status, "does not end in .html" in err) == (2, True)
+    (tmp_path / "empty").mkdir()
+    status, _, err = call("report", tmp_path / "empty", "--output", tmp_path / "r.html")
+    assert (status, "no PNG or JPEG file in this folder" in err) == (2, True)
+    assert not (tmp_path / "r.html").exists()
+
+
+def test_shards_at_an_address_give_the_same_page(
+    call: Call, data: Path, faulty_store: FaultyStore, tmp_path: Path
+) -> None:
+    faulty_store.page = 3
+    faulty_store.upload(data, "deep/shards")
+    assert call("report", data, "--output", tmp_path / "near.html")[0] == 0
+    assert call("report", "s3://bucket/deep/shards", "--output", tmp_path / "far.html")[0] == 0
+    assert (tmp_path / "far.html").read_bytes() == (tmp_path / "near.html").read_bytes()
+
+
+@pytest.mark.slow
+def test_a_run_names_the_report_at_its_end(
+    call: Call, data: Path, run_words: Callable[[Path], list[str]]
+) -> None:
+    status, out, err = call("run", *run_words(data.parent), "--shard-size", "3")
+    assert status == 1
+    assert f"maskgen report {data}" in out
+    assert "maskgen report" not in err
+    assert "maskgen report" not in call("run", *run_words(data.parent), "--shard-size", "3", "--json")[1]
