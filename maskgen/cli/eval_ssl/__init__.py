@@ -17,6 +17,7 @@ TASKS = {
     "voc07": "Mean average precision of linear SVMs on PASCAL VOC 2007.",
     "grounding": "How far the encoder looks at the foreground: Grad-CAM against masks.",
     "robust": "Accuracy of a finished classifier on ImageNet's variants.",
+    "davis": "Objects followed through DAVIS-2017's clips, by features alone: J&F.",
 }
 
 

@@ -55,7 +55,7 @@ class GroundingConfig(FrozenConfig):
         Raises:
             MaskgenError: the encoder or the head cannot be read, or do not go together.
         """
-        encoder = self.encoder
+        encoder: Any = self.encoder  # Any: a checker that follows links sees its class twice
         return Looker(
             encoder.network,
             encoder.normalize,
