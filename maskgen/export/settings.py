@@ -7,7 +7,7 @@ from dataclasses import MISSING, dataclass
 from ..config.bounds import between
 from ..config.options import option
 
-FORMATS = ("png", "cutout", "imagefolder", "coco", "parquet", "hf")
+FORMATS = ("png", "cutout", "imagefolder", "coco", "parquet", "hf", "zarr", "fiftyone")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -24,7 +24,8 @@ class Settings:
         MISSING,
         "png: masks; cutout: photos whose alpha channel is the mask; imagefolder: photos, masks and "
         "backgrounds in folders of classes; coco: annotations with run lengths; parquet: tables with all of "
-        "it; hf: the same for the Hugging Face Hub, with a card.",
+        "it; hf: the same for the Hugging Face Hub, with a card; zarr: arrays; fiftyone: a folder that it "
+        "opens.",
         group="output",
         choices=FORMATS,
     )
@@ -35,6 +36,13 @@ class Settings:
         False,
         "Name files by the samples' keys; else by the photos' paths in their source.",
         group="output",
+    )
+    side: int = option(
+        0,
+        "zarr with masks squeezed to squares of this side, px (0: each at its photo's size).",
+        group="output",
+        bounds=between(0, 65_536),
+        unit="px",
     )
     masks_only: bool = option(
         False, "parquet and hf without photos and backgrounds, which are others' to share.", group="output"

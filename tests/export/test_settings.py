@@ -4,7 +4,7 @@ import pytest
 
 from maskgen.config.options import options_of
 from maskgen.errors import UsageError
-from maskgen.export.formats import format_class
+from maskgen.export.formats.format import format_class
 from maskgen.export.settings import FORMATS, Settings
 
 

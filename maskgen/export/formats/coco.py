@@ -8,11 +8,12 @@ from typing import Any
 
 import numpy as np
 
-from ..io.rle import compress_counts, encode_counts
-from ..shards import coverage
-from .formats import Format, Row
-from .names import stem_of
-from .samples import Sample
+from maskgen.io.rle import compress_counts, encode_counts
+from maskgen.shards import coverage
+
+from ..names import stem_of
+from ..samples import Sample
+from .format import Format, Row
 
 FILE = "annotations.json"
 CATEGORY = 1

@@ -13,7 +13,8 @@ import pytest
 from challenge_kit import Drawing, write_shards
 from PIL import Image
 
-from maskgen.export import Settings, export_masks, parquet
+from maskgen.export import Settings, export_masks
+from maskgen.export.formats import parquet
 from maskgen.loaders import Dataset, MaskReader, open_dataset
 
 Export = Callable[..., tuple[Path, dict[str, Any]]]

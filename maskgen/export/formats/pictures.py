@@ -11,14 +11,14 @@ from typing import Any, ClassVar
 import cv2
 import numpy as np
 
+from maskgen.errors import UsageError
+from maskgen.io.images.encode import encode_mask_png
 from maskgen.loaders.dataset.class_folders import class_folders
 from maskgen.loaders.dataset.labels import read_class_names, read_labels
+from maskgen.shards import naming
+from maskgen.types import RGB
 
-from ..errors import UsageError
-from ..io.images.encode import encode_mask_png
-from ..shards import naming
-from ..types import RGB
-from .croissant import (
+from ..metadata.croissant import (
     CSV,
     FILE,
     PNG,
@@ -29,11 +29,11 @@ from .croissant import (
     record_set,
     render_croissant,
 )
-from .formats import Format, Row, background_quality, has_backgrounds
-from .names import stem_of
-from .output import HashedFile
-from .provenance import describe_masks
-from .samples import Facts, Sample
+from ..metadata.provenance import describe_masks
+from ..names import stem_of
+from ..output import HashedFile
+from ..samples import Facts, Sample
+from .format import Format, Row, background_quality, has_backgrounds
 
 LIST = "samples.csv"
 COLUMNS = {

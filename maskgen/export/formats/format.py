@@ -7,11 +7,12 @@ from dataclasses import dataclass
 from importlib import import_module
 from typing import Any, ClassVar, TypeAlias
 
-from ..shards import naming
-from .output import Output
-from .provenance import TITLE
-from .samples import Sample, Samples
-from .settings import Settings
+from maskgen.shards import naming
+
+from ..metadata.provenance import TITLE
+from ..output import Output
+from ..samples import Sample, Samples
+from ..settings import Settings
 
 Row: TypeAlias = dict[str, Any]
 """What is kept of a sample, or of a part, until the whole is finished: JSON values."""
@@ -94,6 +95,8 @@ _CLASSES = {
     "coco": "coco:Coco",
     "parquet": "parquet:Tables",
     "hf": "hub:HubTables",
+    "zarr": "arrays:Arrays",
+    "fiftyone": "fiftyone:FiftyOne",
 }
 """The module and class of each format."""
 
@@ -102,12 +105,12 @@ def format_class(name: str) -> type[Format]:
     """The class of a format.
 
     Example:
-        >>> from maskgen.export.formats import format_class
+        >>> from maskgen.export.formats.format import format_class
         >>> format_class("cutout").members
         ('jpg',)
     """
     module, _, attribute = _CLASSES[name].partition(":")
-    found: type[Format] = getattr(import_module(f"maskgen.export.{module}"), attribute)
+    found: type[Format] = getattr(import_module(f"maskgen.export.formats.{module}"), attribute)
     return found
 
 

@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 import yaml
 
-from maskgen.export.card import render_card, size_category
+from maskgen.export.metadata.card import render_card, size_category
 
 FEATURES: dict[str, dict[str, Any]] = {
     "key": {"dtype": "string", "_type": "Value"},

@@ -38,7 +38,7 @@ def size_category(samples: int) -> str:
     """How the Hub speaks of a number of samples.
 
     Example:
-        >>> from maskgen.export.card import size_category
+        >>> from maskgen.export.metadata.card import size_category
         >>> size_category(999), size_category(1_281_167)
         ('n<1K', '1M<n<10M')
     """

@@ -7,8 +7,8 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from ..methods.registry import METHODS
-from ..shards.manifest import Manifest
+from maskgen.methods.registry import METHODS
+from maskgen.shards.manifest import Manifest
 
 TITLE = "Foreground masks"
 """Of a data set that was given no name."""

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from maskgen.export.croissant import CONTEXT
+from maskgen.export.metadata.croissant import CONTEXT
 from maskgen.loaders import Dataset, MaskReader
 
 Export = Callable[..., tuple[Path, dict[str, Any]]]

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from maskgen.export.provenance import describe_in_words, describe_masks
+from maskgen.export.metadata.provenance import describe_in_words, describe_masks
 from maskgen.loaders import Dataset
 from maskgen.methods.registry import METHODS
 

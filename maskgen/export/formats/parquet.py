@@ -10,15 +10,15 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from maskgen.io.arrow import array_of
+from maskgen.io.images.encode import encode_mask_png
 from maskgen.loaders.dataset.labels import shard_labels
 
-from ..io.arrow import array_of
-from ..io.images.encode import encode_mask_png
-from .croissant import FILE, PARQUET, Column, file_object, file_set, record_set, render_croissant
-from .formats import Format, Row, background_quality, has_backgrounds, has_photos
-from .output import HashedFile
-from .provenance import describe_masks
-from .samples import Sample
+from ..metadata.croissant import FILE, PARQUET, Column, file_object, file_set, record_set, render_croissant
+from ..metadata.provenance import describe_masks
+from ..output import HashedFile
+from ..samples import Sample
+from .format import Format, Row, background_quality, has_backgrounds, has_photos
 
 GROUP_ROWS = 100
 GROUP_BYTES = 32 << 20

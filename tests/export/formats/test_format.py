@@ -1,6 +1,6 @@
 from __future__ import annotations
 
-from maskgen.export.formats import Format, format_class, has_backgrounds
+from maskgen.export.formats.format import Format, format_class, has_backgrounds
 from maskgen.export.output import FolderOutput
 from maskgen.export.samples import Samples
 from maskgen.export.settings import Settings

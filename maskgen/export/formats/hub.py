@@ -10,13 +10,13 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 
+from maskgen.io.arrow import array_of
 from maskgen.loaders.dataset.labels import read_class_names, read_labels
 
-from ..io.arrow import array_of
-from .card import CARD, render_card
-from .formats import Row
+from ..metadata.card import CARD, render_card
+from ..metadata.provenance import describe_masks
+from .format import Row
 from .parquet import Tables
-from .provenance import describe_masks
 
 PICTURE = pa.struct([pa.field("bytes", pa.binary()), pa.field("path", pa.string())])
 
