@@ -5,7 +5,7 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, Generic, Protocol, TypeVar
 
 from maskgen.errors import UsageError
 from maskgen.shards import naming
@@ -15,43 +15,75 @@ from .dataset.dataset import Dataset
 from .dataset.open import as_dataset
 from .options import LoaderOptions, as_whole
 from .order.schedule import Schedule
+from .order.shuffle import Order
 from .order.state import LoaderState
 from .reading.samples import SampleReader
 from .recipes.lookup import as_recipe
 from .recipes.spec import Recipe, View
 
 
-class EpochLoader(ABC):
-    """What `DaliLoader` and `TorchLoader` share.
+class Ordered(Protocol):
+    """A data set, as far as epochs go."""
+
+    @property
+    def fingerprint(self) -> str:
+        """Of all that decides which sample has which number."""
+        ...
+
+    @property
+    def samples(self) -> int:
+        """How many there are."""
+        ...
+
+    def order(self, seed: int, epoch: int) -> Order:
+        """The order of an epoch."""
+        ...
+
+
+class Counting(Protocol):
+    """A reader, as far as epochs go."""
+
+    @property
+    def skipped(self) -> int:
+        """Samples found broken so far."""
+        ...
+
+    def close(self) -> None:
+        """Close the files."""
+
+
+Data = TypeVar("Data", bound=Ordered)
+Reader = TypeVar("Reader", bound=Counting)
+
+
+class EpochLoader(ABC, Generic[Data, Reader]):
+    """What `DaliLoader`, `TorchLoader` and `PhotoLoader` share.
 
     Args:
-        dataset: from `open_dataset`, or the folder that it would open.
+        dataset: what is shown.
+        reader: of it.
         batch_size: images per batch and rank.
-        recipe: what to make of each image: a name in `RECIPES`, a recipe, or a sequence of views.
+        recipe: what to make of each image.
         seed: of the order and of all draws.
         options: the ranks' share of an epoch, and how batches are made.
 
     Raises:
-        UsageError: an option is out of range, or the data set lacks a member, or the confidence in its masks,
-            that the recipe needs.
+        UsageError: an option is out of range.
     """
 
     def __init__(
         self,
-        dataset: Dataset | str | Path,
+        dataset: Data,
+        reader: Reader,
         batch_size: int,
         *,
-        recipe: Recipe | Sequence[View] | str,
+        recipe: Recipe,
         seed: int,
         options: LoaderOptions,
     ) -> None:
         batch_size, seed = as_whole("batch_size", batch_size), as_whole("seed", seed)
-        self.recipe = as_recipe(recipe)
-        self.dataset = as_dataset(dataset)
-        _check_confidence(self.recipe, self.dataset)
+        self.recipe, self.dataset, self.reader = recipe, dataset, reader
         self._schedule = Schedule(self.dataset.samples, batch_size, options.rank, options.world, options.last)
-        backgrounds = (naming.BACKGROUND,) if self.recipe.needs_backgrounds else ()
-        self.reader = SampleReader(self.dataset, (naming.PHOTO, *backgrounds), on_error=options.on_error)
         self._options = options
         self._seed, self._epoch, self._step = seed, 0, 0
         self._begun = self._taken = False
@@ -156,6 +188,25 @@ class EpochLoader(ABC):
         return batch
 
 
+def open_shards(
+    dataset: Dataset | str | Path, recipe: Recipe | Sequence[View] | str, options: LoaderOptions
+) -> tuple[Dataset, SampleReader, Recipe]:
+    """What a loader of shards works on.
+
+    Args:
+        dataset: from `open_dataset`, or the folder that it would open.
+        recipe: what to make of each image: a name in `RECIPES`, a recipe, or a sequence of views.
+        options: of the loader.
+
+    Raises:
+        UsageError: the data set lacks a member, or the confidence in its masks, that the recipe needs.
+    """
+    made, opened = as_recipe(recipe), as_dataset(dataset)
+    _check_confidence(made, opened)
+    backgrounds = (naming.BACKGROUND,) if made.needs_backgrounds else ()
+    return opened, SampleReader(opened, (naming.PHOTO, *backgrounds), on_error=options.on_error), made
+
+
 def _check_confidence(recipe: Recipe, dataset: Dataset) -> None:
     version = dataset.manifest.format
     if recipe.min_confidence > 0 and version < naming.CONFIDENCE_SINCE:
@@ -171,7 +222,7 @@ def _check_confidence(recipe: Recipe, dataset: Dataset) -> None:
 class _Iteration:
     """One epoch, or the rest of one; it outlives errors."""
 
-    def __init__(self, loader: EpochLoader, turn: int) -> None:
+    def __init__(self, loader: EpochLoader[Any, Any], turn: int) -> None:
         self._loader = loader
         self._turn = turn
 

@@ -8,9 +8,11 @@ moment.
 from __future__ import annotations
 
 import atexit
+import itertools
 import threading
 import weakref
-from collections.abc import Callable
+from collections import deque
+from collections.abc import Callable, Iterator
 from functools import partial
 from queue import SimpleQueue
 from typing import Generic, NoReturn, TypeVar
@@ -57,6 +59,38 @@ class Job(Generic[T]):
 
 def _fail(error: BaseException) -> NoReturn:
     raise error
+
+
+class StepsAhead(Generic[T]):
+    """Makes what belongs to the steps of an epoch, in their order, some steps ahead.
+
+    Args:
+        name: of the thread that makes it.
+        ahead: how many steps are made before they are asked for.
+    """
+
+    def __init__(self, name: str, ahead: int) -> None:
+        self._work = WorkAhead(name)
+        self._ahead = ahead
+        self._waiting: deque[Job[T]] = deque()
+        self._coming: Iterator[Callable[[], T]] = iter(())
+
+    def restart(self, calls: Iterator[Callable[[], T]]) -> None:
+        """Drop what is on its way, wait for what is being made, and go on with these calls, one a step."""
+        while self._waiting:
+            self._waiting.pop().cancel()
+        self._work.wait()
+        self._coming = calls
+
+    def next(self) -> T:
+        """What the next call returns.
+
+        Raises:
+            BaseException: what the call raised.
+        """
+        for call in itertools.islice(self._coming, self._ahead + 1 - len(self._waiting)):
+            self._waiting.append(self._work.submit(call))
+        return self._waiting.popleft().result()
 
 
 class WorkAhead:

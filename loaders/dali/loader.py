@@ -8,24 +8,25 @@ from typing import TYPE_CHECKING
 
 from maskgen.errors import EnvironmentFault
 
-from ..base import EpochLoader
+from ..base import EpochLoader, open_shards
 from ..batch import Batch
+from ..dataset.dataset import Dataset
 from ..options import LoaderOptions
 from ..pixels.sources import check_tiling
+from ..reading.samples import SampleReader
 from ..recipes.spec import Recipe, View
 
 if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
-    from ..dataset.dataset import Dataset
     from ..order.schedule import Schedule
     from ..order.shuffle import Order
     from ..pixels.outputs import BatchMaker
     from .stream import Stream
 
 
-class DaliLoader(EpochLoader):
+class DaliLoader(EpochLoader[Dataset, SampleReader]):
     """Shuffled epochs of batches of views, made by DALI.
 
     ``for batch in loader`` is one epoch. What a batch holds is a function of (seed, epoch, step, rank, world)
@@ -90,7 +91,8 @@ class DaliLoader(EpochLoader):
             operators=operators or device == "cuda",
             tile=tile,
         )
-        super().__init__(dataset, batch_size, recipe=recipe, seed=seed, options=options)
+        opened, reader, made = open_shards(dataset, recipe, options)
+        super().__init__(opened, reader, batch_size, recipe=made, seed=seed, options=options)
         if tile:
             check_tiling(self.dataset, operators=options.operators)
         _require_dali()

@@ -25,18 +25,19 @@ class BrokenSample(ShardFault):
         where: tar, member and offset.
         cause: the likely cause.
         sample: its number in the data set.
+        remedy: what to do next, beside `on_error`.
     """
 
-    def __init__(self, what: str, *, where: str, cause: str, sample: int) -> None:
-        super().__init__(what, where=where, cause=cause, remedy=COPY_AGAIN, arguments=[("on_error", "skip")])
+    def __init__(self, what: str, *, where: str, cause: str, sample: int, remedy: str = COPY_AGAIN) -> None:
+        super().__init__(what, where=where, cause=cause, remedy=remedy, arguments=[("on_error", "skip")])
         self.sample = sample
 
     def __reduce__(self) -> tuple[Any, ...]:
-        return (_rebuild, (self.what, self.where, self.cause, self.sample))
+        return (_rebuild, (self.what, self.where, self.cause, self.sample, self._words))
 
 
-def _rebuild(what: str, where: str, cause: str, sample: int) -> BrokenSample:
-    return BrokenSample(what, where=where, cause=cause, sample=sample)
+def _rebuild(what: str, where: str, cause: str, sample: int, remedy: str) -> BrokenSample:
+    return BrokenSample(what, where=where, cause=cause, sample=sample, remedy=remedy)
 
 
 class Substitutes:

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import itertools
-from collections import deque
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from pathlib import Path
@@ -13,22 +11,23 @@ from typing import TYPE_CHECKING
 from maskgen.errors import EnvironmentFault
 from maskgen.types import RGB
 
-from ..base import EpochLoader
+from ..base import EpochLoader, open_shards
 from ..batch import Batch
+from ..dataset.dataset import Dataset
 from ..options import LoaderOptions
 from ..pixels.sources import SourceReader, Sources, check_tiling
-from ..prefetch import Job, WorkAhead
+from ..prefetch import StepsAhead
 from ..reading.broken import BrokenSample
+from ..reading.samples import SampleReader
 from ..recipes.spec import Recipe, View
 from .decode import decode
 
 if TYPE_CHECKING:
-    from ..dataset.dataset import Dataset
     from ..pixels.outputs import BatchMaker
     from ..pixels.render import Renderer
 
 
-class TorchLoader(EpochLoader):
+class TorchLoader(EpochLoader[Dataset, SampleReader]):
     """The arguments, epochs and batches of `DaliLoader`, without DALI.
 
     The pixels are those of `DaliLoader` on a CPU, made by the same renderer: bit by bit, as long as both
@@ -89,16 +88,15 @@ class TorchLoader(EpochLoader):
             channels_last=channels_last,
             tile=tile,
         )
-        super().__init__(dataset, batch_size, recipe=recipe, seed=seed, options=options)
+        opened, reader, made = open_shards(dataset, recipe, options)
+        super().__init__(opened, reader, batch_size, recipe=made, seed=seed, options=options)
         if tile:
             check_tiling(self.dataset)
-        _require_torch(device)
+        require_torch(device)
         self._source = SourceReader(self.reader, self.recipe, tile=tile)
         self._renderer, self._maker = self._open()
         self._decoders = ThreadPoolExecutor(threads, thread_name_prefix="maskgen-decode")
-        self._ahead = WorkAhead("maskgen-batches")
-        self._waiting: deque[Job[Batch]] = deque()
-        self._coming: Iterator[int] = iter(())
+        self._ahead = StepsAhead[Batch]("maskgen-batches", options.prefetch)
 
     def _open(self) -> tuple[Renderer, BatchMaker]:
         from ..pixels.outputs import BatchMaker
@@ -115,15 +113,10 @@ class TorchLoader(EpochLoader):
         return renderer, BatchMaker(self.recipe, options)
 
     def _restart(self, steps: range, *, interrupted: bool) -> None:  # noqa: ARG002 - it is whole at any time
-        while self._waiting:
-            self._waiting.pop().cancel()
-        self._ahead.wait()
-        self._coming = iter(steps)
+        self._ahead.restart(partial(self.make, self._epoch, step) for step in steps)
 
     def _batch(self, step: int) -> Batch:  # noqa: ARG002 - they come in order
-        for later in itertools.islice(self._coming, self._options.prefetch + 1 - len(self._waiting)):
-            self._waiting.append(self._ahead.submit(partial(self.make, self._epoch, later)))
-        return self._waiting.popleft().result()
+        return self._ahead.next()
 
     def make(self, epoch: int, step: int) -> Batch:
         """One batch of this rank: a function of (seed, epoch, step) and of which samples are broken.
@@ -158,7 +151,15 @@ class TorchLoader(EpochLoader):
         return self._maker.batch(sources, tensors)
 
 
-def _require_torch(device: str) -> None:
+def require_torch(device: str) -> None:
+    """Refuse to go on without torch, or without a GPU that is asked for.
+
+    Args:
+        device: ``cpu`` or ``cuda``.
+
+    Raises:
+        EnvironmentFault: torch or torchvision is not installed, or torch sees no GPU.
+    """
     try:
         import torch
         import torchvision  # noqa: F401

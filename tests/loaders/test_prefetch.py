@@ -7,10 +7,11 @@ import subprocess
 import sys
 import threading
 import time
+from functools import partial
 
 import pytest
 
-from maskgen.loaders.prefetch import WorkAhead
+from maskgen.loaders.prefetch import StepsAhead, WorkAhead
 
 
 def test_calls_are_made_in_order_and_in_one_other_thread() -> None:
@@ -64,3 +65,19 @@ ahead.submit(lambda: (time.sleep(0.3), print("made", flush=True)))
         [sys.executable, "-c", program], capture_output=True, text=True, check=False, timeout=60
     )
     assert (done.returncode, done.stdout, done.stderr) == (0, "made\n", "")
+
+
+def test_steps_come_in_order_a_few_ahead_and_begin_anew() -> None:
+    steps, made = StepsAhead[int]("maskgen-test", 2), []
+
+    def call(step: int) -> int:
+        made.append(step)
+        return step
+
+    steps.restart(partial(call, step) for step in range(10))
+    assert [steps.next() for _ in range(3)] == [0, 1, 2]
+    steps.restart(partial(call, step) for step in range(20, 22))
+    assert set(made) <= {0, 1, 2, 3, 4}
+    assert [steps.next(), steps.next()] == [20, 21]
+    steps.restart(iter(()))
+    assert made[-2:] == [20, 21]
