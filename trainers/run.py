@@ -15,11 +15,13 @@ from maskgen.config.fingerprint import digest
 from maskgen.errors import ShardFault
 from maskgen.loaders import Dataset
 from maskgen.loaders.batch import Batch
-from maskgen.loaders.dataset.labels import read_class_names
+from maskgen.loaders.dataset.photo_set import PhotoSet
 from maskgen.loaders.pixels.normalize import DEVIATION, MEAN, normalize
+from maskgen.loaders.torch.photos import PhotoLoader
 from maskgen.processes.signals import StopSignals, interrupted
 
-from .data.shards import Loader, chosen_loader, count_classes, open_data, open_loader
+from .data.shards import Loader, chosen_loader, class_names, count_classes, open_loader
+from .datasets.photos import open_training
 from .distributed.process_group import batchnorm_difference, join_process_group, set_numerics
 from .distributed.ranks import all_sum, any_rank, rank, world
 from .evaluations.grounding.monitor import CamMonitor
@@ -241,7 +243,7 @@ def train(
     """
     with StopSignals() if stop is None else stop as signals, join_process_group(settings.device) as device:
         set_numerics(settings)
-        dataset = open_data(settings)
+        dataset = open_training(settings)
         say = say if rank() == 0 else _silent
         begun = _read_init(preset, settings, say)
         order, init = dataset.order(0, 0).name, begun.facts["checkpoint_sha256"] if begun else ""
@@ -270,7 +272,7 @@ def _go(run: Run, signals: StopSignals, echo: Say, begin: Callable[[], None]) ->
         where = "already done: step" if step == steps else "going on from step"
         run.say(f"train-ssl: {where} {step} of {steps}")
     if rank() == 0:
-        run.log = _open_log(run.training, echo)
+        run.log = _open_log(run, echo)
     if signals:
         raise interrupted()
     signals.patience = 1
@@ -279,7 +281,7 @@ def _go(run: Run, signals: StopSignals, echo: Say, begin: Callable[[], None]) ->
         export(settings.output, settings.output / BACKBONE, warn=run.say)
         if run.test is not None:
             target = settings.output / CLASSIFIER
-            export(settings.output, target, warn=run.say, classes=read_class_names(run.test.dataset))
+            export(settings.output, target, warn=run.say, classes=class_names(run.test.dataset))
 
 
 def _read_init(preset: Preset, settings: Settings, say: Say) -> Pretrained | None:
@@ -300,7 +302,12 @@ def _silent(_text: str) -> None:
 
 
 def _set_up(
-    dataset: Dataset, config: Config, device: torch.device, preset: Preset, settings: Settings, say: Say
+    dataset: Dataset | PhotoSet,
+    config: Config,
+    device: torch.device,
+    preset: Preset,
+    settings: Settings,
+    say: Say,
 ) -> Run:
     loader = open_loader(dataset, preset, settings, rank=rank(), world=world())
     classes = count_classes(dataset) if TRAINER_METHODS[preset.method].labels else 0
@@ -313,15 +320,15 @@ def _set_up(
     return Run(training, loader, config, monitor, test, cam, None, say)
 
 
-def _open_log(training: Training, echo: Say) -> MetricLog:
-    settings = training.settings
+def _open_log(run: Run, echo: Say) -> MetricLog:
+    training, settings = run.training, run.training.settings
     log = MetricLog(settings.output, step=training.step, tensorboard=settings.tensorboard, echo=echo)
-    log.note({"step": training.step, "steps": training.rate.steps, **_hardware(training)})
+    log.note({"step": training.step, "steps": training.rate.steps, **_hardware(run)})
     return log
 
 
-def _hardware(training: Training) -> dict[str, Any]:
-    settings = training.settings
+def _hardware(run: Run) -> dict[str, Any]:
+    training, settings = run.training, run.training.settings
     name = (
         torch.cuda.get_device_name(training.device) if training.device.type == "cuda" else platform.machine()
     )
@@ -329,6 +336,6 @@ def _hardware(training: Training) -> dict[str, Any]:
         "device": name,
         "ranks": world(),
         "torch": torch.__version__,
-        "loader": chosen_loader(settings),
+        "loader": "torch" if isinstance(run.loader, PhotoLoader) else chosen_loader(settings),
         "precision": settings.chosen_precision,
     }

@@ -39,7 +39,12 @@ class Settings:
         'bf16'
     """
 
-    data: str = option(MISSING, "Folder of shards, or its address (s3://..., with --cache).", group="data")
+    data: str = option(
+        MISSING,
+        "Folder of shards, or its address (s3://..., with --cache); without masks, folder:PATH for a folder "
+        "of photos, or a public set, for example stl10:PATH@unlabeled.",
+        group="data",
+    )
     output: NewFolder = option(MISSING, "Folder of the run.", group="output")
     init: str = option(
         "",

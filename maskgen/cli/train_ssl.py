@@ -54,7 +54,7 @@ _SECTIONS = {
 @click.group(cls=_TrainGroup, sections=_SECTIONS, load=_load, context_settings=WIDE)
 @click.version_option(__version__, prog_name="train-ssl")
 def train_cli() -> None:
-    """Train a backbone without labels, on shards that `maskgen run` made. The same command resumes it.
+    """Train a backbone, on shards that `maskgen run` made or on plain photos. The same command resumes it.
 
     One process per GPU: torchrun --nproc-per-node 8 -m maskgen.trainers METHOD ...
 
@@ -126,6 +126,7 @@ _OTHERS = {"presets": presets, "export": export}
 
 def _train(method: str, options: TrainOptions) -> None:
     from maskgen.loaders.dataset.indexed import read_ended
+    from maskgen.trainers.datasets.public.place import parse_kind
     from maskgen.trainers.presets import find_preset, render, with_overrides
     from maskgen.trainers.settings import FILE
 
@@ -138,7 +139,7 @@ def _train(method: str, options: TrainOptions) -> None:
             where=str(settings.output),
             remedy="--resume auto, or another folder",
         )
-    if "://" not in settings.data:
+    if parse_kind(settings.data) is None and "://" not in settings.data:
         read_ended(Path(settings.data))  # a wrong folder is told before torch and DALI load
     require_package("torch")
     from maskgen.trainers.run import BACKBONE, train

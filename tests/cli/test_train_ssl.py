@@ -212,3 +212,33 @@ def test_export_says_what_it_wrote(trained: Path, tmp_path: Path, call_tool: Cal
     status, _, err = call_tool("train-ssl", *wrong)
     assert status == EXIT_USAGE
     assert ".pth" in err
+
+
+@pytest.mark.slow
+def test_plain_photos_are_trained_on_and_judged(photo_folder: Path, tmp_path: Path, call_tool: Call) -> None:
+    where = ["--data", f"folder:{photo_folder}", "--output", str(tmp_path / "run")]
+    words = [*where, "--preset", "smoke", "--set", "epochs=1", "--set", "batch-size=18", "--knn-every", "1"]
+    status, out, err = call_tool("train-ssl", "simsiam", *words)
+    assert status == 0
+    assert "knn" in out
+    assert "done, the backbone is" in err
+    assert "already done" in call_tool("train-ssl", "simsiam", *words)[2]
+    common = ["--checkpoint", str(tmp_path / "run"), "--data", str(photo_folder), "--output", str(tmp_path)]
+    assert call_tool("eval-ssl", "knn", *common, "--side", "32", "--k", "5")[0] == 0
+
+
+def test_a_method_that_needs_masks_is_refused_on_plain_photos(
+    photo_folder: Path, tmp_path: Path, call_tool: Call
+) -> None:
+    where = ["--data", f"folder:{photo_folder}", "--output", str(tmp_path / "run")]
+    status, _, err = call_tool("train-ssl", "cast", *where, "--preset", "smoke")
+    assert status == EXIT_USAGE
+    assert "the recipe needs masks" in err
+    assert not (tmp_path / "run").exists()
+    status, _, err = call_tool("train-ssl", "simsiam", *where, "--preset", "smoke", "--cam-every", "1")
+    assert status == EXIT_USAGE
+    assert "no masks that an encoder could be held against" in err
+    assert not (tmp_path / "run").exists()
+    status, _, err = call_tool("train-ssl", "simsiam", "--data", "pest:/x", *where[2:], "--preset", "smoke")
+    assert status == EXIT_USAGE
+    assert "did you mean 'pets'" in err

@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import os
 import re
+import shutil
 import signal
 import subprocess
 import sys
@@ -217,3 +218,34 @@ def test_a_terminated_and_a_killed_process_end_like_an_undisturbed_one(shards: P
     said = run("mocov2", shards, output, lambda _: None, save_every=5)
     assert said[0].startswith("train-ssl: going on from step ")
     assert_equal(last(tmp_path / "whole"), last(output))
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("method", ["simsiam", "mocov2", "supervised"])
+def test_a_killed_run_on_plain_photos_goes_on_bit_for_bit(
+    method: str, photo_folder: Path, tmp_path: Path
+) -> None:
+    """One of the photos is damaged, and counted after the kill too; what judges a classifier is whole."""
+    photos, supervised = tmp_path / "photos", method == "supervised"
+    shutil.copytree(photo_folder, photos)
+    if not supervised:
+        (photos / "cat" / "04.png").write_bytes(b"no picture")
+    changes = {"recipe": "mocov2"} if method == "mocov2" else {}
+    preset = with_overrides(PRESETS[method]["smoke"], {**SMALL, **changes})
+
+    def go(output: Path, echo: Callable[[str], None]) -> list[str]:
+        values: dict[str, Any] = {"log_every": 1, "save_every": SAVED, "on_error": "skip"}
+        said: list[str] = []
+        settings = Settings(data=f"folder:{photos}", output=output, **values)
+        train(preset, settings, say=said.append, echo=echo)
+        return said
+
+    go(tmp_path / "whole", lambda _: None)
+    with pytest.raises(Killed):
+        go(tmp_path / "killed", die_at(KILLED))
+    assert go(tmp_path / "killed", lambda _: None) == [f"train-ssl: going on from step {SAVED} of {STEPS}"]
+    assert_equal(last(tmp_path / "whole"), last(tmp_path / "killed"))
+    assert losses(tmp_path / "whole") == losses(tmp_path / "killed")
+    records = [one for one in read(tmp_path / "killed" / "metrics.jsonl") if "loss" in one]
+    assert records[-1].get("skipped", 0) == (0 if supervised else 1)
+    assert (tmp_path / "whole" / "classifier.safetensors").exists() == supervised

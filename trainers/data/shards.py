@@ -1,4 +1,4 @@
-"""The shards of a run, its loader, and its labels."""
+"""What a run trains on, its loader, and its labels."""
 
 from __future__ import annotations
 
@@ -8,8 +8,11 @@ from typing import Any, Protocol
 from maskgen.errors import UsageError
 from maskgen.loaders import DaliLoader, Dataset, open_dataset
 from maskgen.loaders.batch import Batch
-from maskgen.loaders.dataset.labels import read_labels
+from maskgen.loaders.dataset.labels import read_class_names, read_labels
+from maskgen.loaders.dataset.photo_set import PhotoSet
+from maskgen.loaders.options import LoaderOptions
 from maskgen.loaders.torch.loader import TorchLoader
+from maskgen.loaders.torch.photos import PhotoLoader
 from maskgen.shards import naming
 from maskgen.shards.subset import Subset
 
@@ -49,16 +52,22 @@ class Loader(Protocol):
 
 
 def open_data(settings: Settings) -> Dataset:
-    """The run's data set, or the part of it that the run trains on."""
-    photos, cache = settings.photos or None, settings.cache or None
-    subset = Subset(
+    """The run's shards, or the part of them that the run trains on."""
+    photos, cache, shuffle = settings.photos or None, settings.cache or None, settings.shuffle
+    return open_dataset(
+        settings.data, photos=photos, cache=cache, shuffle=shuffle, subset=subset_of(settings)
+    )
+
+
+def subset_of(settings: Settings) -> Subset:
+    """The part of its data that a run trains on."""
+    return Subset(
         sample=settings.sample,
         seed=settings.sample_seed,
         by=settings.sample_by,
         alpha=settings.pareto_alpha,
         keys=settings.keys or None,
     )
-    return open_dataset(settings.data, photos=photos, cache=cache, shuffle=settings.shuffle, subset=subset)
 
 
 def rank_batch(preset: Preset, settings: Settings, world: int) -> int:
@@ -88,8 +97,16 @@ def rank_batch(preset: Preset, settings: Settings, world: int) -> int:
     return preset.batch_size // world
 
 
-def open_loader(dataset: Dataset, preset: Preset, settings: Settings, *, rank: int, world: int) -> Loader:
-    """Shuffled epochs of the preset's views on the run's device."""
+def open_loader(
+    dataset: Dataset | PhotoSet, preset: Preset, settings: Settings, *, rank: int, world: int
+) -> Loader:
+    """Shuffled epochs of the preset's views on the run's device.
+
+    Raises:
+        UsageError: the views need masks and there are photos alone, or the batch does not fit.
+    """
+    if isinstance(dataset, PhotoSet):
+        return _open_photos(dataset, preset, settings, rank=rank, world=world)
     kind: type[DaliLoader | TorchLoader] = DaliLoader if chosen_loader(settings) == "dali" else TorchLoader
     return kind(
         dataset,
@@ -104,8 +121,22 @@ def open_loader(dataset: Dataset, preset: Preset, settings: Settings, *, rank: i
     )
 
 
+def _open_photos(
+    photos: PhotoSet, preset: Preset, settings: Settings, *, rank: int, world: int
+) -> PhotoLoader:
+    options = LoaderOptions(
+        rank=rank,
+        world=world,
+        device=settings.device,
+        threads=settings.threads,
+        on_error=settings.on_error,
+    )
+    batch = rank_batch(preset, settings, world)
+    return PhotoLoader(photos, batch, recipe=preset.views, seed=settings.seed, options=options)
+
+
 def chosen_loader(settings: Settings) -> str:
-    """``dali`` or ``torch``."""
+    """The loader of shards: ``dali`` or ``torch``."""
     if settings.loader != "auto":
         return settings.loader
     try:
@@ -115,8 +146,15 @@ def chosen_loader(settings: Settings) -> str:
     return "dali"
 
 
-def count_classes(dataset: Dataset) -> int:
+def count_classes(dataset: Dataset | PhotoSet) -> int:
     """The number of classes: one more than the highest label; 0 without labels."""
+    if isinstance(dataset, PhotoSet):
+        return int(dataset.labels.max(initial=-1)) + 1
     if naming.CLASS not in dataset.members and dataset.manifest.format != naming.LEAN_FORMAT:
         return 0
     return int(read_labels(dataset).max(initial=-1)) + 1
+
+
+def class_names(dataset: Dataset | PhotoSet) -> dict[int, str]:
+    """The names of the classes by number; empty where they have none."""
+    return dict(dataset.names) if isinstance(dataset, PhotoSet) else read_class_names(dataset)

@@ -17,6 +17,7 @@ from maskgen.io.folders import walk_folder
 from maskgen.io.images.decode import Limits, decode
 from maskgen.loaders import Dataset, open_dataset
 from maskgen.loaders.dataset.labels import read_class_names, read_labels
+from maskgen.loaders.dataset.photo_set import PhotoSet
 from maskgen.loaders.reading.samples import SampleReader
 from maskgen.shards import naming
 
@@ -125,6 +126,14 @@ def images_of_shards(dataset: Dataset) -> Images:
     named = read_class_names(dataset)
     names = {number: named[number] for number in np.unique(labels[samples]).tolist()} if named else {}
     return Images(labels[samples], dataset.fingerprint, read, names, (dataset, samples))
+
+
+def images_of_data(data: Dataset | PhotoSet) -> Images:
+    """The labeled images of what a run trains on."""
+    if not isinstance(data, PhotoSet):
+        return images_of_shards(data)
+    images = Images(data.labels, data.fingerprint, data.read, data.names)
+    return images if (data.labels >= 0).all() else images.take(np.flatnonzero(data.labels >= 0))
 
 
 def images_of_folder(folder: Path) -> Images:

@@ -16,7 +16,7 @@ from ..presets import Preset
 from .base import Method, Progress, StepOutput, check_views
 
 _LABELS = (
-    "make shards with labels, from a folder of one folder per class: "
+    "give a folder of one folder per class: --data folder:PHOTOS, or shards of it with their labels: "
     "maskgen run --dataset folder --labels folder --input PHOTOS --output SHARDS"
 )
 
@@ -32,7 +32,7 @@ class Supervised(Method):
         if classes < 2:
             raise UsageError(
                 f"supervised training got {classes} classes",
-                cause="the shards have no labels",
+                cause="the images have no labels",
                 remedy=_LABELS,
             )
         super().__init__(preset, classes=classes)
@@ -42,7 +42,7 @@ class Supervised(Method):
         """The mean cross-entropy of view 0; 0 for a batch without any label.
 
         Raises:
-            UsageError: the shards have no labels.
+            UsageError: the images have no labels.
         """
         check_views(views, "supervised")
         if views.label is None:

@@ -10,11 +10,11 @@ from torch import nn
 
 from maskgen.errors import UsageError
 from maskgen.loaders import Dataset
-from maskgen.loaders.dataset.labels import read_class_names
+from maskgen.loaders.dataset.photo_set import PhotoSet
 
-from ..data.shards import count_classes
+from ..data.shards import class_names, count_classes
 from ..datasets.classes import number_classes
-from ..datasets.images import Images, images_of_shards, open_images
+from ..datasets.images import Images, images_of_data, open_images
 from ..distributed.ranks import own_range
 from ..heads.head import Head, accuracies
 from ..methods import Method
@@ -36,7 +36,7 @@ class ClassifierTest:
         device: of the network.
     """
 
-    dataset: Dataset
+    dataset: Dataset | PhotoSet
     images: Images
     transform: InputTransform
     settings: Settings
@@ -44,7 +44,7 @@ class ClassifierTest:
 
     @classmethod
     def open(
-        cls, dataset: Dataset, preset: Preset, settings: Settings, device: torch.device
+        cls, dataset: Dataset | PhotoSet, preset: Preset, settings: Settings, device: torch.device
     ) -> ClassifierTest:
         """On ``settings.test_data``, else on the training shards.
 
@@ -52,10 +52,10 @@ class ClassifierTest:
             UsageError: the test images have a class that the training images lack.
         """
         if settings.test_data:
-            names, classes = read_class_names(dataset), set(range(count_classes(dataset)))
+            names, classes = class_names(dataset), set(range(count_classes(dataset)))
             images = number_classes(open_images(settings.test_data), names, classes, settings.test_data)
         else:
-            images = take_some(images_of_shards(dataset))
+            images = take_some(images_of_data(dataset))
         return cls(dataset, images, seen_by(preset, settings), settings, device)
 
     def measure(self, method: Method) -> dict[str, float]:

@@ -9,8 +9,9 @@ import torch
 
 from maskgen.errors import UsageError
 from maskgen.loaders import Dataset
+from maskgen.loaders.dataset.photo_set import PhotoSet
 
-from ..datasets.images import Images, images_of_shards, open_images
+from ..datasets.images import Images, images_of_data, open_images
 from ..distributed.ranks import own_range
 from ..methods import Method
 from ..presets import Preset
@@ -54,13 +55,15 @@ class Monitor:
     device: torch.device
 
     @classmethod
-    def open(cls, dataset: Dataset, preset: Preset, settings: Settings, device: torch.device) -> Monitor:
-        """On ``settings.knn_data``, else on the training shards.
+    def open(
+        cls, dataset: Dataset | PhotoSet, preset: Preset, settings: Settings, device: torch.device
+    ) -> Monitor:
+        """On ``settings.knn_data``, else on what is trained on.
 
         Raises:
             UsageError: fewer than two labeled images.
         """
-        images = open_images(settings.knn_data) if settings.knn_data else images_of_shards(dataset)
+        images = open_images(settings.knn_data) if settings.knn_data else images_of_data(dataset)
         if len(images) < 2:
             raise UsageError(
                 "there are no labels for kNN",

@@ -29,12 +29,14 @@ class Pictures:
         fingerprint: of which pictures these are, in what order, and of their labels.
         read: a picture by its number, (H, W, 3) uint8 RGB; safe to call from several threads.
         names: of the classes by number; empty where only numbers are known.
+        paths: of the pictures; empty where they lie in files of many.
     """
 
     labels: NDArray[np.int64]
     fingerprint: str
     read: Callable[[int], NDArray[np.uint8]]
     names: Mapping[int, str] = field(default_factory=dict)
+    paths: Sequence[str] = ()
 
 
 @dataclass(frozen=True)
@@ -141,7 +143,7 @@ class SetFolder:
             path = paths[number]
             return read_picture(path.read_bytes(), str(path))
 
-        return Pictures(labels, mark, read, names)
+        return Pictures(labels, mark, read, names, [path for path, _ in rows])
 
 
 def _unpacked(folder: Path) -> str:

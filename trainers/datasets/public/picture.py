@@ -13,9 +13,10 @@ from maskgen.io.images.decode import Limits, decode
 
 LIMITS = Limits(max_bytes=64 << 20, max_pixels=64_000_000, max_side=32_768)
 _GIF = b"GIF8"
+_AGAIN = "unpack the set's archive again, or download it again"
 
 
-def read_picture(data: bytes, where: str) -> NDArray[np.uint8]:
+def read_picture(data: bytes, where: str, remedy: str = _AGAIN) -> NDArray[np.uint8]:
     """(H, W, 3) uint8 RGB of a picture file, as the papers' readers see it.
 
     Oxford's pets hold some GIFs named .jpg, of which the first frame counts, and a JPEG with bytes that
@@ -25,6 +26,7 @@ def read_picture(data: bytes, where: str) -> NDArray[np.uint8]:
     Args:
         data: the whole file.
         where: the file, for errors.
+        remedy: what to do about a damaged one.
 
     Raises:
         ShardFault: it does not decode, or is larger than 64 million pixels.
@@ -36,7 +38,7 @@ def read_picture(data: bytes, where: str) -> NDArray[np.uint8]:
             "a picture does not decode",
             where=where,
             cause=str(fault),
-            remedy="unpack the set's archive again, or download it again",
+            remedy=remedy,
         ) from fault
 
 

@@ -83,15 +83,28 @@ def parse_place(given: str | Path) -> Place | Path:
         >>> parse_place("photos/train")
         PosixPath('photos/train')
     """
-    match = _PREFIX.fullmatch(given) if isinstance(given, str) else None
+    place = parse_kind(given) if isinstance(given, str) else None
+    return Path(given) if place is None else place
+
+
+def parse_kind(given: str) -> Place | Path | None:
+    """What is meant by ``folder:PATH`` or ``KIND:PATH[@SPLIT]``; None: the text names no kind, it is a path.
+
+    Args:
+        given: see `parse_place`.
+
+    Raises:
+        UsageError: as `parse_place`.
+    """
+    match = _PREFIX.fullmatch(given)
     if match is None or Path(given).exists():
-        return Path(given)
+        return None
     kind, rest = match[1], match[2]
     if kind == FOLDER:
         return Path(rest)
     if kind not in KINDS:
         raise UsageError(
-            f"no such kind of set, {kind!r}", where=str(given), remedy=nearest(kind, [*KINDS, FOLDER])
+            f"no such kind of set, {kind!r}", where=given, remedy=nearest(kind, [*KINDS, FOLDER])
         )
     path, sign, split = rest.rpartition("@")
     if not sign or Path(rest).exists():

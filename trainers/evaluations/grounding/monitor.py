@@ -7,7 +7,9 @@ from dataclasses import dataclass
 import numpy as np
 import torch
 
+from maskgen.errors import UsageError
 from maskgen.loaders import Dataset
+from maskgen.loaders.dataset.photo_set import PhotoSet
 from maskgen.loaders.pixels.normalize import normalize
 from maskgen.trainers.datasets.masked import MaskedImages, masked_of_shards
 from maskgen.trainers.distributed.ranks import all_sum, own_range
@@ -38,8 +40,20 @@ class CamMonitor:
     device: torch.device
 
     @classmethod
-    def open(cls, dataset: Dataset, preset: Preset, settings: Settings, device: torch.device) -> CamMonitor:
-        """On the training shards and their masks."""
+    def open(
+        cls, dataset: Dataset | PhotoSet, preset: Preset, settings: Settings, device: torch.device
+    ) -> CamMonitor:
+        """On the training shards and their masks.
+
+        Raises:
+            UsageError: there are photos alone.
+        """
+        if isinstance(dataset, PhotoSet):
+            raise UsageError(
+                "these photos have no masks that an encoder could be held against",
+                where=dataset.where,
+                remedy="--cam-every 0, or make shards of them with maskgen run",
+            )
         return cls(masked_of_shards(dataset).draw(MOST), preset, settings, device)
 
     def measure(self, method: Method) -> dict[str, float]:
