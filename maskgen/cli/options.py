@@ -122,9 +122,11 @@ def make_command(name: str, owner: type[T], function: Callable[[T], Any], text: 
     def call(**values: Any) -> Any:
         return function(build(owner, values))
 
-    return GroupedCommand(
+    made = GroupedCommand(
         name, callback=call, params=list(click_parameters(owner)), help=inspect.cleandoc(text)
     )
+    made.owner = owner
+    return made
 
 
 def build(owner: type[T], values: dict[str, Any]) -> T:
@@ -195,7 +197,13 @@ class GroupedOption(click.Option):
 
 
 class GroupedCommand(click.Command):
-    """A command whose help lists its options under headings."""
+    """A command whose help lists its options under headings.
+
+    Attributes:
+        owner: the dataclass that its options are made from; None: another's.
+    """
+
+    owner: type | None = None
 
     def format_options(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         """One section for each group that there is; options without a group stand in the last."""

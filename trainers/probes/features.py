@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import asdict, dataclass
@@ -16,6 +17,7 @@ from maskgen.config.fingerprint import digest
 from maskgen.errors import MaskgenError, ShardFault
 from maskgen.io.atomic import PartialFile, is_as_written, write_atomic
 from maskgen.loaders.pixels.normalize import normalize
+from maskgen.loaders.storage.shared_files import file_lock
 from maskgen.shards import sealed_json
 
 from ..datasets.images import Images, Pixels, center_crop, random_crop
@@ -34,7 +36,7 @@ class InputTransform:
         side: of the square input, px.
         share: of the short side that the center crop keeps.
         augmented: the number of a pass of random crops and flips; None: center crops.
-        seed: of those.
+        seed: of those; 0 for center crops, which have none.
         precision: ``fp32``, or ``bf16`` autocast.
         interpolation: ``bilinear`` or ``bicubic``, of the center crop.
         views: who makes random crops, of `VIEWS`.
@@ -151,10 +153,15 @@ class FeatureStore:
         folder: shared by all ranks.
         source: digest of the network.
         extractor: makes what is missing.
+        shared: folder of the features of center crops, if others work on it too; random crops, which are
+            dropped when their epoch is over, stay in `folder`.
     """
 
-    def __init__(self, folder: Path, source: str, extractor: Extractor) -> None:
+    def __init__(
+        self, folder: Path, source: str, extractor: Extractor, *, shared: Path | None = None
+    ) -> None:
         self._folder, self._source, self._extractor = folder, source, extractor
+        self._shared = shared or folder
 
     def get(
         self, images: Images, transform: InputTransform, rows: slice = slice(None)
@@ -170,9 +177,10 @@ class FeatureStore:
             MaskgenError: some are infinite or no number.
         """
         path = self._path(images, transform)
-        there = int(all_sum(torch.tensor(int(rank() == 0 and _is_sound(path)))))
-        if not there:
-            self._make(images, transform, path)
+        with self._alone(path):
+            there = int(all_sum(torch.tensor(int(rank() == 0 and _is_sound(path)))))
+            if not there:
+                self._make(images, transform, path)
         return np.array(_require_finite(np.load(path, mmap_mode="r"))[rows])
 
     def drop(self, images: Images, transform: InputTransform) -> None:
@@ -181,12 +189,22 @@ class FeatureStore:
             for path in (self._path(images, transform).with_suffix(".json"), self._path(images, transform)):
                 path.unlink(missing_ok=True)
 
+    @contextlib.contextmanager
+    def _alone(self, path: Path) -> Iterator[None]:
+        """While one process looks for features and makes them, others that share the folder wait for them."""
+        with contextlib.ExitStack() as stack:
+            if rank() == 0 and path.parent != self._folder:
+                path.parent.mkdir(parents=True, exist_ok=True)
+                stack.enter_context(file_lock(path.with_suffix(".lock")))
+            yield
+
     def _path(self, images: Images, transform: InputTransform) -> Path:
-        return self._folder / f"{digest([self._source, images.fingerprint, asdict(transform)])[:24]}.npy"
+        folder = self._shared if transform.augmented is None else self._folder
+        return folder / f"{digest([self._source, images.fingerprint, asdict(transform)])[:24]}.npy"
 
     def _make(self, images: Images, transform: InputTransform, path: Path) -> None:
         """Each rank writes its rows into files, rank 0 puts them together."""
-        self._folder.mkdir(parents=True, exist_ok=True)
+        path.parent.mkdir(parents=True, exist_ok=True)
         parts = [path.with_suffix(f".{number}-of-{world()}.npy") for number in range(world())]
         places = [part.with_suffix(".rows.npy") for part in parts]
         numbers, own = self._extractor.part(images, transform)

@@ -52,6 +52,8 @@ class ProbeConfig:
         precision: ``fp32`` or ``bf16``.
         seed: of crops, held-out images and heads.
         views_by: who makes random crops: ``photos``, or a loader of shards, ``dali`` or ``torch``.
+        features: folder of the features of center crops, which several tasks may share at the same time;
+            None: in ``output``.
     """
 
     checkpoint: Path | str
@@ -69,6 +71,7 @@ class ProbeConfig:
     precision: str = "fp32"
     seed: int = 0
     views_by: str = "photos"
+    features: Path | None = None
 
     def places(self) -> tuple[Place | Path, Place | Path | None]:
         """Where the training images lie, and the test images; None: they have no place of their own."""
@@ -121,7 +124,8 @@ class ProbeSetup:
         extractor = Extractor(
             encoder.network, config.device, config.batch_size, config.threads, encoder.normalize
         )
-        store = FeatureStore(config.output / FEATURES, encoder.digest, extractor)
+        own = config.output / FEATURES
+        store = FeatureStore(own, encoder.digest, extractor, shared=config.features)
         return cls(config, encoder, store, train, test)
 
     def transform(self, augmented: int | None = None) -> InputTransform:
@@ -132,7 +136,7 @@ class ProbeSetup:
             side=side,
             share=q.share or default_share(side),
             augmented=augmented,
-            seed=q.seed,
+            seed=0 if augmented is None else q.seed,
             precision=q.precision,
             interpolation=q.interpolation or self.encoder.facts["interpolation"],
             views="photos" if augmented is None else q.views_by,
@@ -164,7 +168,7 @@ class ProbeSetup:
             "share": transform.share,
             "interpolation": transform.interpolation,
             "precision": transform.precision,
-            "seed": transform.seed,
+            "seed": self.config.seed,
         }
 
 

@@ -19,14 +19,21 @@ TASKS = {
     "robust": "Accuracy of a finished classifier on ImageNet's variants.",
     "davis": "Objects followed through DAVIS-2017's clips, by features alone: J&F.",
 }
+MANY = {"suite": "Many checkpoints, tasks and seeds, and their results as tables."}
 
 
-def _load(name: str) -> click.Command:
+def load_task(name: str) -> click.Command:
+    """The command of a name."""
     command: click.Command = importlib.import_module(f"maskgen.cli.eval_ssl.{name}").command
     return command
 
 
-@click.group(cls=StoppableListedGroup, sections={"Tasks": TASKS}, load=_load, context_settings=WIDE)
+@click.group(
+    cls=StoppableListedGroup,
+    sections={"Tasks": TASKS, "Many tasks": MANY},
+    load=load_task,
+    context_settings=WIDE,
+)
 @click.version_option(__version__, prog_name="eval-ssl")
 def eval_cli() -> None:
     """Evaluate a backbone with labels.

@@ -50,6 +50,12 @@ class ProbeOptions:
         group="data",
     )
     output: NewFolder = option(MISSING, "Folder of results and features.", group="output")
+    features: NewFolder | None = option(
+        None,
+        "Folder of the features of center crops, which several tasks may share at the same time.  [default: "
+        "features in --output]",
+        group="machine",
+    )
     device: str = option("cpu", "Device that computes.", group="machine", choices=("cpu", "cuda"))
     side: int = option(
         0,
