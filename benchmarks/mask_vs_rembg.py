@@ -6,7 +6,8 @@ rembg runs in an environment of its own with ``rembg[cpu,cli]``; it gets our ONN
 custom session, `maskgen mask` the same file. Each command is timed on one photo (``rembg i`` and ``maskgen
 mask PHOTO``) and on a folder (``rembg p``, ``maskgen mask FOLDER``); masks only, one thread on one core,
 byte code of all libraries compiled beforehand. A photo's time is the folder's above that of a folder of one
-photo. CPU time is given too, which other work on the machine moves less.
+photo, start-up is one photo's command without it. CPU time is given too, which other work on the machine
+moves less.
 """
 
 from __future__ import annotations
@@ -66,21 +67,19 @@ def measure(commands: dict[str, Command], scratch: Path, inputs: dict[str, Path]
 
 
 def show(found: dict, count: int, ious: dict[str, float]) -> None:
-    """A table."""
-    base = {key: found[REMBG][key] for key in found[REMBG]}
+    """A table: seconds by the clock and of CPU time, each also as a share of rembg's."""
+    heads = ("start-up, s", "of rembg", "CPU s", "of rembg", "ms a photo", "of rembg", "CPU ms", "of rembg")
+    print(f"| command | {' | '.join(heads)} | IoU with rembg's |")
+    print("|---|---|---|---|---|---|---|---|---|---|")
     each = {name: (one["many"] - one["folder"]) / (count - 1) for name, one in found.items()}
-    print(
-        "| command | one photo, s | of rembg | CPU s | of rembg | ms a photo of a folder | of rembg | CPU ms"
-    )
-    print("| of rembg | IoU with rembg's |")
-    for name, one in found.items():
-        wall, cpu = one["photo"]
-        print(
-            f"| {name} | {wall:.2f} | {wall / base['photo'][0]:.2f} | {cpu:.2f} | "
-            f"{cpu / base['photo'][1]:.2f} | {1000 * each[name][0]:.0f} | "
-            f"{each[name][0] / each[REMBG][0]:.2f} | {1000 * each[name][1]:.0f} | "
-            f"{each[name][1] / each[REMBG][1]:.2f} | {ious[name]:.4f} |"
-        )
+    start = {name: one["photo"] - each[name] for name, one in found.items()}
+    for name in found:
+        cells = []
+        for part, unit, digits in ((start, 1, 2), (each, 1000, 0)):
+            for clock in (0, 1):
+                share = part[name][clock] / part[REMBG][clock]
+                cells += [f"{unit * part[name][clock]:.{digits}f}", f"{share:.2f}"]
+        print(f"| {name} | {' | '.join(cells)} | {ious[name]:.4f} |")
 
 
 def main() -> None:

@@ -142,10 +142,12 @@ def _picture(options: MaskOptions, kind: str, config: ResolvedConfig) -> Picture
 
 def _pipe(options: MaskOptions, config: ResolvedConfig, picture: Picture) -> int:
     """One photo from or to a pipe; nothing is printed."""
-    from maskgen.pipelines.masks.task import MaskTask
+    from maskgen.pipelines.masks.make import check_targets
+    from maskgen.pipelines.masks.task import Job, MaskTask
 
     from ..errors import ImageFault
     from ..io.atomic import write_atomic
+    from ..types import ByteRef
 
     source, output = Path(options.source), Path(options.output)
     if options.source != _PIPE and not source.is_file():
@@ -156,11 +158,14 @@ def _pipe(options: MaskOptions, config: ResolvedConfig, picture: Picture) -> int
         )
     if options.output != _PIPE and output.suffix.lower() != ".png":
         raise UsageError("masks are PNG files", where=options.output, remedy="name a file that ends in .png")
+    task = MaskTask(config, picture, source.parent, output.parent)
+    if options.output != _PIPE:
+        check_targets(task, [Job(ByteRef(_PIPE, 0, 0), _PIPE, output.name)], overwrite=options.overwrite)
     limit = config.options.max_bytes + 1
     with sys.stdin.buffer if options.source == _PIPE else source.open("rb") as file:
         data = file.read(limit)
     try:
-        png = MaskTask(config, picture, source.parent, output.parent).make(data)
+        png = task.make(data)
     except ImageFault as fault:
         name = "standard input" if options.source == _PIPE else options.source
         echo_err(f"maskgen: {name}: {fault}")

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import io
 import json
+import signal
 import subprocess
 import sys
+import time
 from collections.abc import Callable
 from pathlib import Path
 
@@ -86,6 +88,12 @@ def test_pipes(discs: Path, tmp_path: Path) -> None:
     assert (tmp_path / "a.png").read_bytes() == done.stdout
     subprocess.run([*words, "-", str(tmp_path / "b.png")], input=photo, check=True)
     assert (tmp_path / "b.png").read_bytes() == done.stdout
+    (tmp_path / "c.png").write_bytes(b"of somebody else")
+    refused = subprocess.run(
+        [*words, "-", str(tmp_path / "c.png")], input=photo, capture_output=True, check=False
+    )
+    assert refused.returncode == 2
+    assert (tmp_path / "c.png").read_bytes() == b"of somebody else"
     broken = subprocess.run([*words, "-", "-"], input=photo[:700], capture_output=True, check=False)
     assert (broken.returncode, broken.stdout) == (1, b"")
     assert b"standard input: " in broken.stderr
@@ -97,3 +105,26 @@ def test_pipes_take_one_photo_and_give_a_png(call: Call, discs: Path, tmp_path: 
         assert status == 2
         assert "Next: " in err
     assert not np.any(list(tmp_path.iterdir()))
+
+
+@pytest.mark.slow
+def test_an_interrupted_command_resumes(call: Call, discs: Path, tmp_path: Path) -> None:
+    output, words = tmp_path / "masks", ["--method", "vote", "--workers", "1", "--max-failures", "2"]
+    (tmp_path / "photos").mkdir()
+    for number in range(16):
+        copy = tmp_path / "photos" / f"{number:02d}.jpg"
+        copy.write_bytes((discs / f"a{number % 8}.jpg").read_bytes())
+    command = [sys.executable, "-m", "maskgen", "mask", str(tmp_path / "photos"), str(output), *words]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as running:
+        while running.poll() is None and not list(output.glob("*.png")):
+            time.sleep(0.01)
+        running.send_signal(signal.SIGTERM)
+        _, err = running.communicate()
+    before = len(list(output.glob("*.png")))
+    assert running.returncode == 75, err
+    assert b"run the same command again" in err
+    assert 0 < before < 16
+    status, out, _ = call("mask", tmp_path / "photos", output, *words, "--json")
+    facts = json.loads(out)
+    assert (status, facts["kept"], facts["made"]) == (0, before, 16 - before)
+    assert {path.name for path in output.iterdir()} == {f"{number:02d}.png" for number in range(16)}
