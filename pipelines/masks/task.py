@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -81,11 +82,8 @@ class MaskTask:
             ImageFault: the photo cannot be read or decoded, or its mask is not finite.
             EnvironmentFault: the disk is full, broken or read-only.
         """
-        reader = ByteReader(self.root, self.config.options.max_bytes)
-        try:
-            data = reader.read(job.ref)
-        finally:
-            reader.close()
+        with contextlib.closing(ByteReader(self.root, self.config.options.max_bytes)) as bytes_of:
+            data = bytes_of.read(job.ref)
         wanted, target = self._stamp(data), self.output / job.target
         if target.exists() and read_stamp(target) == (wanted, True):
             return False

@@ -193,7 +193,7 @@ class Stages:
             return self._refined(photo.image, mask)
         if self._options.missing == "empty":
             return np.zeros(stored, np.float32)
-        raise ImageFault("no-mask", "no mask has the path or the key of this photo")
+        raise ImageFault("no-mask", f"none for the path {photo.sample.path} nor the key {photo.sample.key}")
 
     def _refined(self, image: RGB, mask: SoftMask) -> SoftMask:
         spec = METHODS[self._options.method]

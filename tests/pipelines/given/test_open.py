@@ -54,6 +54,8 @@ def test_masks_come_out_as_they_went_in_and_what_does_not_fit_is_quarantined(pla
     outcome = make(place, "masks")
     assert outcome.exit_code == 1
     assert reasons(place / "shards") == {"x_c": "other-size", "x_d": "no-mask"}
+    (lost,) = (row["error"] for row in failures(place / "shards") if row["key"] == "x_d")
+    assert lost == "no-mask: none for the path x/d.jpg nor the key x_d"
     reader = MaskReader(place / "shards")
     given = cv2.imread(str(place / "masks/x/a.png"), cv2.IMREAD_GRAYSCALE)
     assert (reader["x_a"] == given).all()

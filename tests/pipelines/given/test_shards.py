@@ -29,7 +29,6 @@ def test_every_mask_is_found_by_its_path_and_by_its_key(shards: Path) -> None:
             assert (found.levels == reader[str(row["key"])]).all()
             assert found.made_for == (row["height"], row["width"])
     assert masks.find("no such path", "no such key") is None
-    masks.close()
 
 
 @pytest.mark.slow
