@@ -124,12 +124,18 @@ def _rule(x0: float, y0: float, x1: float, y1: float, dashes: str = "") -> str:
     style = f' stroke-dasharray="{dashes}"' if dashes else ""
     return (
         f'<line x1="{x0:.1f}" y1="{y0:.1f}" x2="{x1:.1f}" y2="{y1:.1f}" '
-        f'stroke="{"#999" if dashes else "#e4e4e4"}"{style}/>'
+        f'stroke="{"#888" if dashes else "#8885"}"{style}/>'
     )
 
 
 def _text(
-    x: float, y: float, text: str, *, anchor: str = "start", weight: str = "normal", color: str = "#282828"
+    x: float,
+    y: float,
+    text: str,
+    *,
+    anchor: str = "start",
+    weight: str = "normal",
+    color: str = "currentColor",
 ) -> str:
     return (
         f'<text x="{x:.1f}" y="{y:.1f}" font-family="sans-serif" font-size="11" font-weight="{weight}" '

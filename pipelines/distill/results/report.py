@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import base64
 import html
 import json
 from pathlib import Path
 from typing import Any
 
+from maskgen.drawing.page import picture, render_page
 from maskgen.drawing.svg import Line, plot_lines
 from maskgen.io.atomic import write_atomic
 
@@ -18,11 +18,6 @@ from ..training.schedule import ScheduledPhase
 from ..work_folder import LOG, REPORT, SHEET, WorkFolder
 from .judge import JUDGED
 from .sheet import agreement, draw_sheet, spread
-
-_STYLE = """body{font-family:sans-serif;color:#282828;max-width:1180px;margin:2em auto;padding:0 1em}
-table{border-collapse:collapse}td,th{padding:.2em .8em .2em 0;text-align:left;font-size:.9em}
-td.n{text-align:right;font-variant-numeric:tabular-nums}img{max-width:100%}svg{margin:.5em 1em .5em 0}
-code{background:#f2f2f2;padding:.1em .3em}"""
 
 
 def write_report(work: WorkFolder, settings: Settings, count: int = 24) -> Path:
@@ -51,22 +46,15 @@ def write_report(work: WorkFolder, settings: Settings, count: int = 24) -> Path:
         parts += _judged(work, settings)
         sheet = draw_sheet(work, settings, spread((work.record(priors.RECORD) or {})["kept"], count))
         write_atomic(work.root / SHEET, sheet)
-        parts += ["<h2>Photos that were learned from</h2>", _picture(sheet, "contact sheet")]
+        parts += ["<h2>Photos that were learned from</h2>", picture(sheet, "contact sheet")]
     parts.append(_left_out(facts))
-    head = f"<meta charset='utf-8'><title>{_title(settings)}</title><style>{_STYLE}</style>"
-    page = f"<!doctype html><html><head>{head}</head>"
-    page += "<body>" + "\n".join(parts) + "</body></html>\n"
     path = work.root / REPORT
-    write_atomic(path, page.encode())
+    write_atomic(path, render_page(_title(settings), parts).encode())
     return path
 
 
 def _title(settings: Settings) -> str:
     return "A student" if settings.teachers else "DeepUSPS"
-
-
-def _picture(jpeg: bytes, words: str) -> str:
-    return f'<img alt="{words}" src="data:image/jpeg;base64,{base64.b64encode(jpeg).decode()}">'
 
 
 def _judged(work: WorkFolder, settings: Settings) -> list[str]:
@@ -90,7 +78,7 @@ def _judged(work: WorkFolder, settings: Settings) -> list[str]:
         "<h2>Photos held back</h2>",
         f"<p>{html.escape(words)} A low IoU need not be the student's fault: teachers err too.</p>",
         f"<table><tr><th>worst</th><th>IoU</th></tr>{rows}</table>",
-        _picture(sheet, "worst photos"),
+        picture(sheet, "worst photos"),
     ]
 
 
