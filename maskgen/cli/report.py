@@ -58,26 +58,29 @@ def command(options: ReportOptions) -> None:
     maskgen report shards/ --output report.html
     maskgen report shards/ --compare shards-rbd/ --truth truth/
     """  # noqa: D301 - click wants the character itself
+    from ..errors import Interrupted
     from ..io.atomic import write_atomic
     from ..processes.cores import usable_cores
     from ..processes.signals import StopSignals
     from ..report.make import make_report
     from ..report.settings import Settings
 
-    with StopSignals():
-        report = make_report(
-            Settings(
-                masks=options.masks,
-                truth=options.truth,
-                compare=options.compare,
-                photos=options.photos,
-                sheet=options.sheet,
-                opened=options.opened,
-                seed=options.seed,
-                workers=usable_cores(),
-            )
-        )
-        write_atomic(options.output, report.page)
+    settings = Settings(
+        masks=options.masks,
+        truth=options.truth,
+        compare=options.compare,
+        photos=options.photos,
+        sheet=options.sheet,
+        opened=options.opened,
+        seed=options.seed,
+        workers=usable_cores(),
+    )
+    try:
+        with StopSignals():
+            report = make_report(settings)
+            write_atomic(options.output, report.page)
+    except Interrupted as error:
+        raise Interrupted(error.what, remedy="run the same command again; it starts anew") from error
     left = f", {report.left_out} had no room" if report.left_out else ""
     click.echo(
         f"{click.format_filename(options.output)}: {counted(report.total, 'mask')}, {report.drawn} drawn"

@@ -116,7 +116,7 @@ def _values(sample: Sample, findings: Findings) -> dict[str, float]:
 def _caption(sample: Sample, values: Mapping[str, float]) -> str:
     parts = [f"{100 * sample.coverage:.1f} % foreground" if sample.coverage else "empty"]
     if sample.coverage and "pieces" in values:
-        parts.append(counted(int(values["pieces"]), "piece"))
+        parts.append(counted(int(values["pieces"]), "piece") if values["pieces"] else "specks alone")
     if sample.sides:
         parts.append(f"touches {counted(sample.sides, 'side')}")
     if "confidence" in values:

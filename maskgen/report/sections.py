@@ -7,6 +7,7 @@ import shlex
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from ..config.counted import counted
 from ..config.options import options_of
 from ..config.run_config import RunConfig
 from ..drawing.bars import draw_bars
@@ -23,12 +24,12 @@ _MOST_PIECES = 9
 _TIME_BINS = 16
 
 
-def tiles(values: Mapping[str, str]) -> str:
+def tiles(values: Mapping[str, str], *, small: bool = False) -> str:
     """Numbers to be seen first, each with its name."""
     cells = "".join(
         f"<div><dt>{plain(name)}</dt><dd>{plain(value)}</dd></div>" for name, value in values.items()
     )
-    return f'<dl class="tiles">{cells}</dl>'
+    return f'<dl class="tiles{" small" * small}">{cells}</dl>'
 
 
 def numbers(tally: Tally) -> dict[str, str]:
@@ -36,12 +37,12 @@ def numbers(tally: Tally) -> dict[str, str]:
     found = {
         "mean coverage": f"{100 * tally.mean_coverage:.1f} %",
         "empty masks": f"{tally.empty:,}",
-        f"specks, under {100 * SPECKS:.0f} %": f"{tally.specks:,}",
+        f"specks (< {100 * SPECKS:.0f}%)": f"{tally.specks:,}",
         "touch the border": f"{100 * sum(tally.sides[1:]) / max(1, tally.samples):.0f} %",
     }
     if tally.mean_confidence is not None:
         found["mean confidence"] = f"{tally.mean_confidence:.2f}"
-        found[f"doubtful, under {DOUBTFUL}"] = f"{tally.doubtful:,}"
+        found[f"doubtful (< {DOUBTFUL})"] = f"{tally.doubtful:,}"
     return found
 
 
@@ -88,8 +89,10 @@ def _agreement(survey: Survey, findings: Findings) -> str:
     names = [f"{n / BINS:.2f} to {(n + 1) / BINS:.2f}" for n in range(BINS)]
     svg = draw_bars("Agreement", counts, names, [(n / 4, f"{n / 4:g}") for n in range(5)])
     mean = f", mean {sum(known) / len(known):.3f}" if known else ""
-    told = f"Intersection over union with the masks of the other set{mean}, {_of(len(known), survey.total)}."
-    return _plot("Agreement with the other masks", told, svg)
+    some = "" if len(survey.drawn) == survey.total else f" of {len(survey.drawn):,} drawn at random"
+    told = "Intersection over union with the other set's mask of the same photo"
+    told += f"{mean}, {counted(len(known), 'mask')}{some} that both have."
+    return _plot("Agreement", told, svg)
 
 
 def _times(times: Times) -> str:
@@ -124,8 +127,8 @@ def truth_section(truths: Truths | None) -> str:
         told.append(f"{truths.without:,} truths have no mask.")
     if truths.evaluation.empty:
         told.append(f"{len(truths.evaluation.empty):,} truths without foreground were left out.")
-    rows = table([(name, found[name]) for name in SHOWN], ("measure", "value"))
-    return f'<h2 id="truth">Against the truth</h2><p>{" ".join(told)}</p>{rows}'
+    means = tiles({name: f"{found[name]:.4f}" for name in SHOWN}, small=True)
+    return f'<h2 id="truth">Against the truth</h2><p>{" ".join(told)}</p>{means}'
 
 
 def quarantine_section(quarantine: Quarantine) -> str:

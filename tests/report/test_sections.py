@@ -2,11 +2,18 @@
 
 from __future__ import annotations
 
+import re
 import shlex
 from functools import partial
+from importlib.resources import files
+from pathlib import Path
 from xml.etree import ElementTree as ET
 
+import pytest
+from report_kit import open_page
+
 from maskgen.cli.run_options import ConfigOptions
+from maskgen.drawing.page import render_page
 from maskgen.evaluation.pairs import MaskEntry
 from maskgen.evaluation.reading import Blob
 from maskgen.report.sample import Findings, Sample
@@ -29,7 +36,7 @@ def test_numbers_are_what_was_counted() -> None:
     assert found["mean coverage"] == "45.0 %"
     assert found["empty masks"] == "1"
     assert found["touch the border"] == "60 %"
-    assert (found["mean confidence"], found["doubtful, under 0.5"]) == ("0.25", "10")
+    assert (found["mean confidence"], found["doubtful (< 0.5)"]) == ("0.25", "10")
     assert tiles({"a<b": "1"}).count("&lt;") == 1
 
 
@@ -40,7 +47,7 @@ def test_a_histogram_says_of_how_many_it_is() -> None:
     assert html.count("<svg") == 5
     assert "10 of 20 masks, drawn at random" in html
     assert "<title>9+: 4</title>" in html
-    assert "mean 0.750, 2 of 20 masks" in html
+    assert "mean 0.750, 2 masks of 10 drawn at random that both have" in html
     assert "mean 300 (method 300)" in html
     for figure in html.split("<figure>")[1:]:
         ET.fromstring(figure[figure.index("<svg") : figure.index("</svg>") + 6])
@@ -56,6 +63,26 @@ def test_a_quarantine_tells_reasons_and_the_first_images() -> None:
     assert f"The first {LISTED} of {LISTED + 1}" in html
     assert "<script>" not in html
     assert "</td></td>" not in html
+
+
+@pytest.mark.slow
+def test_a_quarantine_is_searched_in_a_browser(tmp_path: Path) -> None:
+    quarantine = Quarantine()
+    for key, error in (
+        ("a", "truncated: 3 rows"),
+        ("b", "not-an-image: GIF"),
+        ("c", "truncated: <img src=x>"),
+    ):
+        quarantine.add("s-000000", key, f"<script>{key}</script>", error)
+    script = files("maskgen.report").joinpath("report.js").read_text()
+    page = tmp_path / "page.html"
+    page.write_text(render_page("t", [quarantine_section(quarantine)], script))
+    opened = open_page(page, "quarantine=TRUNC")
+    assert opened.complaints == []
+    rows = re.findall(r"<tr([^>]*)><td>(\w)</td>", opened.html)
+    assert [key for marks, key in rows if "hidden" not in marks] == ["a", "c"]
+    assert len(rows) == 3
+    assert opened.html.count('<button type="button">') == 4  # a column each, to sort by
 
 
 def test_the_command_means_the_same_options() -> None:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import tracemalloc
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -37,6 +39,27 @@ def test_a_pass_finds_what_the_tables_say(shards: Path) -> None:
     assert (one.path, one.coverage, one.size) == (rows[7]["path"], rows[7]["fg_area"], (48, 48))
     assert one.entry.mask.read()[1:4] == b"PNG"
     assert one.entry.photo is not None
+
+
+@pytest.mark.slow
+def test_memory_does_not_grow_with_the_data_set(shards: Path, tmp_path: Path) -> None:
+    whole = manifest.read(shards)
+    first = whole.shards[0]
+    records = [replace(first, name=f"s-{number:06d}") for number in range(120)]
+    for record in records:
+        (tmp_path / f"{record.name}.parquet").symlink_to(shards / f"{first.name}.parquet")
+
+    def peak(count: int) -> int:
+        some = replace(whole, shards=tuple(records[:count]))
+        tracemalloc.start()
+        survey = survey_shards(tmp_path, some, whole.level, draw_numbers(some.samples, 50, 0), set(), 8)
+        most = tracemalloc.get_traced_memory()[1]
+        tracemalloc.stop()
+        assert (survey.tally.samples, len(survey.drawn)) == (first.samples * count, 50)
+        return most
+
+    peak(2)  # what is imported and cached on the way
+    assert peak(120) < 1.5 * peak(12)
 
 
 def test_times_are_those_of_the_log_but_for_broken_lines(tmp_path: Path) -> None:
