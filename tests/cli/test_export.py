@@ -5,6 +5,9 @@ import shutil
 from collections.abc import Callable
 from pathlib import Path
 
+import pytest
+from command_kit import draw_smooth_photos, fill_shards
+from faulty_store import FaultyStore
 from PIL import Image
 
 Call = Callable[..., tuple[int, str, str]]
@@ -40,3 +43,23 @@ def test_errors_speak_of_options(call: Call, data: Path, tmp_path: Path) -> None
     assert call("export", data, tmp_path / "out")[0] == 2
     assert "'pngg'" in call("export", data, tmp_path / "out", "--to", "pngg")[2]
     assert not (tmp_path / "out").exists()
+
+
+@pytest.mark.slow
+def test_photos_of_sidecar_shards_may_lie_in_a_store(
+    call: Call, faulty_store: FaultyStore, tmp_path: Path
+) -> None:
+    draw_smooth_photos(tmp_path)
+    fill_shards(tmp_path, ("sidecar",))
+    faulty_store.upload(tmp_path / "photos", "photos")
+    for name, photos in (("near", tmp_path / "photos"), ("far", "s3://bucket/photos")):
+        words = ("export", tmp_path / "sidecar", tmp_path / name, "--to", "cutout", "--photos", photos)
+        assert call(*words)[0] == 0
+    near, far = (
+        {path.name: path.read_bytes() for path in (tmp_path / name).glob("*.png")} for name in ("near", "far")
+    )
+    assert near == far
+    assert len(near) == 10
+    status, _, err = call("export", tmp_path / "sidecar", tmp_path / "none", "--to", "cutout")
+    assert status == 2
+    assert "--photos <the folder of the originals>" in err

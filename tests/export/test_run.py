@@ -86,6 +86,7 @@ def test_damaged_samples_are_counted_and_made_when_they_are_whole_again(copy: Pa
     assert (output / "cats/a.png").is_file()
 
 
+@pytest.mark.slow
 def test_from_and_to_an_object_store(amazon: Any, export: Export, made: Path) -> None:
     upload(amazon, made / "shards", "shards")
     dataset = open_for_export(open_location("s3://photos/shards"), None)
