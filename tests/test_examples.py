@@ -12,6 +12,7 @@ import re
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -149,6 +150,38 @@ def test_the_notebook_runs(tmp_path: Path) -> None:
     outputs = [output for cell in notebook.cells for output in cell.get("outputs", ())]
     assert sum("image/png" in output.get("data", {}) for output in outputs) == 2
     assert "% foreground" in outputs[-1]["text"]
+
+
+def make_places(options: dict[str, Any], folder: Path) -> None:
+    """What a suite's options name: folders of data, and a file of labels."""
+    for name, value in options.items():
+        if name == "data":
+            (folder / value).mkdir(parents=True, exist_ok=True)
+        if name == "real-labels":
+            (folder / value).touch()
+
+
+@pytest.mark.parametrize("path", sorted((EXAMPLES / "suites").glob("*.toml")), ids=lambda path: path.stem)
+def test_a_papers_suite_asks_for_tasks_and_options_that_there_are(
+    path: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    from maskgen.cli.eval_ssl import eval_cli
+    from maskgen.trainers.evaluations.suite.spec import read_suite
+
+    suite = read_suite(path)
+    file = tmp_path / path.name
+    file.write_bytes(path.read_bytes())
+    for options in (suite.defaults, *(task.options for task in suite.tasks)):
+        make_places(options, tmp_path)
+    words = ["suite", str(file), "--output", str(tmp_path / "out"), "--dry-run"]
+    assert eval_cli.main(words, standalone_mode=False) == 0
+    assert capsys.readouterr().out.count("to do ") == len(suite.checkpoints) * len(suite.tasks)
+    for table in suite.tables:
+        assert "et al., Table" in table.source
+        assert all(row.published for row in table.rows)
+        assert {name for row in table.rows for name in row.checkpoints} == {
+            one.name for one in suite.checkpoints
+        }
 
 
 def test_examples_stay_short() -> None:
