@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -52,3 +53,49 @@ def write_head(path: Path, classes: int = 1000, names: Sequence[str] = ()) -> Pa
     weight = torch.randn(classes, FEATURES, generator=generator)
     save_head(path, Head(linear_layer(weight, torch.zeros(classes)), names=dict(enumerate(names))))
     return path
+
+
+IN9_FOLDERS = ("00_dog", "01_bird", "02_wheeled vehicle")
+VARIANTS = (
+    *("original", "only_fg", "mixed_same", "mixed_rand", "mixed_next"),
+    *("no_fg", "only_bg_b", "only_bg_t"),
+)
+
+
+def write_in9(folder: Path, each: int = 2, names: Sequence[str] = IN9_FOLDERS) -> Path:
+    """ImageNet-9 with masks whose left half is foreground; 32 px pictures."""
+    for variant, name in enumerate(VARIANTS):
+        for place, label in enumerate(names):
+            for number in range(each):
+                path = folder / name / "val" / label / f"{label[:2]}_{number}.png"
+                seed = 7 * (1000 * variant + 10 * place + number)  # a multiple of 7: square pictures
+                write_picture(path, seed, side=32)
+    mask = np.zeros((32, 32), np.uint8)
+    mask[:, :16] = 1
+    for label in names:
+        (folder / "fg_mask" / "val" / label).mkdir(parents=True)
+        for number in range(each):
+            np.save(folder / "fg_mask" / "val" / label / f"{label[:2]}_{number}.npy", mask)
+    return folder
+
+
+def write_objectnet(folder: Path) -> Path:
+    """Three kinds of ObjectNet, of which ImageNet has two, with a red frame around each picture."""
+    things = {"Alarm clock": "analog clock; digital clock", "Banana": "banana"}
+    labels = {"alarm_clock": "Alarm clock", "air_freshener": "Air freshener", "banana": "Banana"}
+    lines = ["banana", "analog clock", "something else", "digital clock"]
+    order = {"409": 1, "530": 3, "954": 0, "0": 2}
+    home = folder / "mappings"
+    home.mkdir(parents=True)
+    (home / "objectnet_to_imagenet_1k.json").write_text(json.dumps(things))
+    (home / "folder_to_objectnet_label.json").write_text(json.dumps(labels))
+    (home / "imagenet_to_label_2012_v2").write_text("\n".join(lines) + "\n")
+    (home / "pytorch_to_imagenet_2012_id.json").write_text(json.dumps(order))
+    for place, name in enumerate(labels):
+        for number in range(2):
+            path = folder / "images" / name / f"{number}.png"
+            write_picture(path, 10 * place + number)
+            picture = cv2.imread(str(path))
+            framed = cv2.copyMakeBorder(picture, 2, 2, 2, 2, cv2.BORDER_CONSTANT, value=(0, 0, 255))
+            cv2.imwrite(str(path), framed)
+    return folder

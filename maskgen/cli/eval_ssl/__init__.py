@@ -18,6 +18,7 @@ TASKS = {
     "grounding": "How far the encoder looks at the foreground: Grad-CAM against masks.",
     "robust": "Accuracy of a finished classifier on ImageNet's variants.",
     "davis": "Objects followed through DAVIS-2017's clips, by features alone: J&F.",
+    "attack": "Accuracy of a finished classifier under FGSM and PGD.",
 }
 MANY = {"suite": "Many checkpoints, tasks and seeds, and their results as tables."}
 

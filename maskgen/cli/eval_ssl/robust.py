@@ -7,7 +7,7 @@ from typing import Annotated, Any
 
 import click
 
-from maskgen.config.options import ExistingFile, option
+from maskgen.config.options import ExistingFile, ExistingFolder, option
 
 from ..options import Spelling, click_command, nested
 from ..terminal import require_package
@@ -34,6 +34,19 @@ class RobustOptions:
     real_labels: ExistingFile | None = option(
         None, "ReaL's labels.  [default: real.json beside the photos]", group="data"
     )
+    challenge: ExistingFolder | None = option(
+        None,
+        "ImageNet-9's folder: the share of its foregrounds that none of its backgrounds hides.",
+        group="data",
+    )
+    masks: ExistingFolder | None = option(
+        None,
+        "Masks of ImageNet-A's photos, for a-fg: shards, or pictures laid out as the photos.",
+        group="data",
+    )
+    fill: str = option(
+        "black", "What is put in the place of backgrounds.", group="settings", choices=("black", "gray")
+    )
     partial: bool = option(False, "Judge what there is of a set that is not whole.", group="safety")
     listed: Annotated[bool, Spelling(flag="--list", show=_list_sets)] = option(False, "List the sets.")
 
@@ -41,7 +54,7 @@ class RobustOptions:
 @click_command("robust", RobustOptions)
 def command(options: RobustOptions) -> None:
     """Accuracy of a finished classifier on ImageNet's variants, each as its paper counts it."""
-    if not options.sets:
+    if not options.sets and options.challenge is None:
         raise click.UsageError("give at least one --set KIND=FOLDER; --list names the kinds")
 
     def work(config: Any, stop: Any) -> dict[str, Any]:
@@ -55,6 +68,9 @@ def command(options: RobustOptions) -> None:
             names=options.classifier.classes,
             partial=options.partial,
             real_labels=options.real_labels,
+            challenge=options.challenge,
+            masks=options.masks,
+            fill={"black": 0, "gray": 128}[options.fill],
         )
         return run_robust(asked, say=click.echo, stop=stop)
 

@@ -7,12 +7,16 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import torch
+from numpy.typing import NDArray
+from torch import Tensor
 
 from maskgen.errors import ShardFault
 from maskgen.io.atomic import file_sha256, write_atomic
 from maskgen.processes.signals import StopSignals, interrupted
 from maskgen.shards import sealed_json
+from maskgen.trainers.datasets.images import Images
 from maskgen.trainers.distributed.ranks import all_sum, any_rank, own_range, rank
 from maskgen.trainers.heads.head import OWN, Head
 from maskgen.trainers.pretrained.encoder import Encoder
@@ -68,6 +72,26 @@ class Classifier:
             "precision": transform.precision,
             "trained_side": self.encoder.view_px,
         }
+
+    @torch.no_grad()
+    def logits(self, pictures: Tensor) -> Tensor:
+        """(B, 3, S, S) uint8 pictures to (B, C) on the device."""
+        device, half = self.config.device, self.config.precision == "bf16"
+        with torch.autocast(device.type, torch.bfloat16, enabled=half):
+            features = self.encoder.network(self.encoder.normalize(pictures.to(device)))
+        return self.head.logits(features)
+
+    def of_pixels(self, pixels: Tensor) -> Tensor:
+        """(B, 3, S, S) float32 in [0, 1] to (B, C), with a gradient."""
+        features = self.encoder.network(self.encoder.normalize(pixels * 255))
+        logits: Tensor = self.head.layer(self.head.standard(features))
+        return logits
+
+    def pixels(self, images: Images, rows: NDArray[np.int64]) -> Tensor:
+        """The inputs that some photos become, (B, 3, S, S) float32 in [0, 1] on the device."""
+        transform = self.transform(KINDS["val"])
+        inputs = np.stack([transform.input(images.read(row), row) for row in rows.tolist()])
+        return torch.from_numpy(inputs).permute(0, 3, 1, 2).to(self.config.device).float() / 255
 
     def store(self) -> FeatureStore:
         """The backbone's features."""

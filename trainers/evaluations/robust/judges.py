@@ -93,6 +93,40 @@ class ByGroup:
         return {"images": len(truth), "top1": int((answers == truth).sum())}
 
 
+@dataclass(frozen=True, eq=False)
+class ShapeOrTexture:
+    """Whether the shape or the texture is answered, where they conflict; elsewhere a picture does not count.
+
+    The probability of a class is the mean of its outputs' probabilities.
+
+    Source: Geirhos et al.: ImageNet-trained CNNs are biased towards texture, ICLR 2019,
+    https://arxiv.org/abs/1811.12231, sections 2.3 and A.3; the mean as in the authors' later evaluations
+    (Geirhos et al. 2021, https://arxiv.org/abs/2106.07411). No deviation.
+
+    Args:
+        shapes: (N,) int64, classes.
+        textures: (N,) int64, classes.
+        groups: (C,) int64, the class of each output; -1: none. Every class has an output.
+    """
+
+    shapes: NDArray[np.int64]
+    textures: NDArray[np.int64]
+    groups: NDArray[np.int64]
+
+    def __call__(self, logits: Tensor, rows: slice) -> Counts:
+        """``images`` with a conflict, ``shape`` and ``texture``."""
+        chances = logits.float().softmax(1).cpu()
+        owned = [np.flatnonzero(self.groups == group) for group in range(self.groups.max() + 1)]
+        answers = torch.stack([chances[:, outputs].mean(1) for outputs in owned], 1).argmax(1).numpy()
+        shapes, textures = self.shapes[rows], self.textures[rows]
+        conflict = shapes != textures
+        return {
+            "images": int(conflict.sum()),
+            "shape": int((conflict & (answers == shapes)).sum()),
+            "texture": int((conflict & (answers == textures)).sum()),
+        }
+
+
 def mark_of(judge: Judge) -> str:
     """A digest of all that a judge knows."""
     known = vars(judge).items()

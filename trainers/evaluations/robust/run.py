@@ -14,6 +14,7 @@ from maskgen.trainers.probes.setup import ProbeConfig
 from maskgen.trainers.probes.tasks import head_input
 
 from ..frozen import write_result
+from .challenge import Foregrounds, run_challenge
 from .classes import HeadClasses
 from .classifier import Classifier, Say
 from .sets.kinds import KINDS
@@ -31,16 +32,22 @@ class RobustConfig:
         head: a linear.safetensors; or ``own``, the checkpoint's own classifier.
         sets: pairs of a kind, a key of `KINDS`, and its folder.
         names: a file of the head's classes; None: as the head says, or ImageNet's thousand.
+        challenge: ImageNet-9's folder, for its challenge; None: without.
         partial: whether a part of a set will do.
         real_labels: ReaL's labels; None: beside the photos.
+        masks: of ImageNet-A's photos, shards or a folder of pictures, for ``a-fg``.
+        fill: the gray that is put in the place of backgrounds, 0 to 255.
     """
 
     probe: ProbeConfig
     head: str
     sets: Sequence[tuple[str, Path]]
     names: Path | None = None
+    challenge: Path | None = None
     partial: bool = False
     real_labels: Path | None = None
+    masks: Path | None = None
+    fill: int = 0
 
 
 def run_robust(config: RobustConfig, *, say: Say, stop: StopSignals | None = None) -> dict[str, Any]:
@@ -84,18 +91,24 @@ def run_robust(config: RobustConfig, *, say: Say, stop: StopSignals | None = Non
     head = load_head(config.head, encoder, probe.device)
     classifier = Classifier(encoder, head, head_input(probe, head, say), config.head)
     classes = HeadClasses.of(head, config.names)
-    opened = [(kind, KINDS[kind].open(_request(config, kind, place, classes))) for kind, place in config.sets]
-    results = {}
-    for kind, parts in opened:
-        results[kind] = classifier.judge(kind, parts, say, stop)
-    summary = {
-        **classifier.facts(KINDS["val"]),
-        "sets": {kind: result["figures"] for kind, result in results.items()},
-    }
+    opened = [(kind, KINDS[kind].open(_request(config, place, classes))) for kind, place in config.sets]
+    foregrounds = None
+    if config.challenge is not None:
+        foregrounds = Foregrounds.open(config.challenge, classes, partial=config.partial)
+    figures = {kind: classifier.judge(kind, parts, say, stop)["figures"] for kind, parts in opened}
+    if foregrounds is not None:
+        figures["challenge"] = run_challenge(classifier, foregrounds, say, stop)
+    summary = {**classifier.facts(KINDS["val"]), "sets": figures}
     write_result(probe.output / SUMMARY, summary)
     return summary
 
 
-def _request(config: RobustConfig, kind: str, place: Path, classes: HeadClasses) -> Request:
-    labels = config.real_labels if kind == "real" else None
-    return Request(folder=place, classes=classes, partial=config.partial, labels=labels)
+def _request(config: RobustConfig, place: Path, classes: HeadClasses) -> Request:
+    return Request(
+        folder=place,
+        classes=classes,
+        partial=config.partial,
+        labels=config.real_labels,
+        masks=config.masks,
+        fill=config.fill,
+    )

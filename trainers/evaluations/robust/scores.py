@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from statistics import mean
 
+from maskgen.challenge.scores import background_gap
+
 from .judges import Counts
 
 Figures = dict[str, float | None]
@@ -68,3 +70,29 @@ def corruption_figures(parts: Mapping[str, Counts]) -> Figures:
     figures: Figures = {"top1": mean(map(accuracy, parts.values()))}
     figures["mce"] = 100 * mean(errors) if len(names) == len(ALEXNET) else None
     return figures | {f"top1_{name}": right for name, right in each.items()}
+
+
+def background_figures(parts: Mapping[str, Counts]) -> Figures:
+    """ImageNet-9's: the accuracy on each variant, and ``bg_gap``, see `background_gap`.
+
+    Args:
+        parts: by variant; ``bg_gap`` is None unless ``mixed_same`` and ``mixed_rand`` are there.
+    """
+    figures: Figures = {name: accuracy(counts) for name, counts in parts.items()}
+    there = {"mixed_same", "mixed_rand"} <= parts.keys()
+    gap = background_gap(*(accuracy(parts[n]) for n in ("mixed_same", "mixed_rand"))) if there else None
+    return {**figures, "bg_gap": gap}
+
+
+def shape_figures(parts: Mapping[str, Counts]) -> Figures:
+    """``shape_bias``, the share of shapes among the answers that are shape or texture, and the share of each.
+
+    Example:
+        >>> from maskgen.trainers.evaluations.robust.scores import shape_figures
+        >>> shape_figures({"": {"images": 8, "shape": 1, "texture": 3}})
+        {'shape_bias': 0.25, 'shape': 0.125, 'texture': 0.375}
+    """
+    (counts,) = parts.values()
+    either = counts["shape"] + counts["texture"]
+    bias = counts["shape"] / either if either else None
+    return {"shape_bias": bias, "shape": accuracy(counts, "shape"), "texture": accuracy(counts, "texture")}

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import torch
 
-from maskgen.trainers.evaluations.robust.judges import ByClass, ByGroup, ByLists, mark_of
+from maskgen.trainers.evaluations.robust.judges import ByClass, ByGroup, ByLists, ShapeOrTexture, mark_of
 
 LOGITS = torch.tensor(
     [
@@ -59,6 +59,18 @@ def test_outputs_that_belong_to_no_group_are_wrong() -> None:
     groups = np.array([0, -1, 0, 1, 1, 1, 0])
     assert ByGroup(np.array([0, 0, 1]), groups)(LOGITS, ALL) == {"images": 3, "top1": 2}
     assert ByGroup(np.array([0, 1, 1]), groups)(LOGITS, ALL) == {"images": 3, "top1": 1}
+
+
+def test_a_class_has_the_mean_of_its_outputs_probabilities() -> None:
+    """Worked by hand: outputs 0 and 1 are class 0 with .5 and .1, output 2 is class 1 with .35: .3 < .35."""
+    logits = torch.tensor([[0.5, 0.1, 0.35, 0.05]]).log()
+    groups = np.array([0, 0, 1, -1])
+    texture = ShapeOrTexture(np.array([0]), np.array([1]), groups)(logits, slice(0, 1))
+    assert texture == {"images": 1, "shape": 0, "texture": 1}
+    shape = ShapeOrTexture(np.array([1]), np.array([0]), groups)(logits, slice(0, 1))
+    assert shape == {"images": 1, "shape": 1, "texture": 0}
+    same = ShapeOrTexture(np.array([1]), np.array([1]), groups)(logits, slice(0, 1))
+    assert same == {"images": 0, "shape": 0, "texture": 0}  # no conflict
 
 
 def test_batches_are_told_apart() -> None:

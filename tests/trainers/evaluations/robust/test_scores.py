@@ -8,8 +8,10 @@ from maskgen.trainers.evaluations.robust.scores import (
     ALEXNET,
     SEVERITIES,
     accuracy,
+    background_figures,
     corruption_figures,
     plain_figures,
+    shape_figures,
 )
 
 
@@ -44,3 +46,18 @@ def test_severities_count_within_a_corruption_and_corruptions_alike() -> None:
 def test_a_part_of_the_corruptions_has_no_mce() -> None:
     parts = {f"snow/{severity}": {"images": 4, "top1": 1} for severity in SEVERITIES}
     assert corruption_figures(parts) == {"top1": 0.25, "mce": None, "top1_snow": 0.25}
+
+
+def test_the_gap_is_what_other_backgrounds_cost() -> None:
+    """ResNet-50's of Xiao et al., table 1."""
+    parts = {"original": 956, "mixed_same": 862, "mixed_rand": 789}
+    found = background_figures({name: {"images": 1000, "top1": right} for name, right in parts.items()})
+    assert found["bg_gap"] == pytest.approx(0.073)
+    assert found["original"] == 0.956
+    assert background_figures({"mixed_same": {"images": 1, "top1": 1}})["bg_gap"] is None
+
+
+def test_shape_bias_counts_only_shape_or_texture() -> None:
+    found = shape_figures({"": {"images": 1200, "shape": 200, "texture": 600}})
+    assert found == {"shape_bias": 0.25, "shape": pytest.approx(1 / 6), "texture": 0.5}
+    assert shape_figures({"": {"images": 5, "shape": 0, "texture": 0}})["shape_bias"] is None

@@ -109,8 +109,7 @@ def _of_wnids(request: Request, kind: str, layout: Layout, *, restricted: bool) 
         raise _wrong_folders(request.folder, layout)
     labels = outputs_of(found.folders, request.classes, request.folder)
     members = np.unique(labels) if restricted else None
-    images = found.images(change=request.change, mark=request.mark)
-    return {"": Part(images, ByClass(labels, members))}
+    return {"": Part(found.images(), ByClass(labels, members))}
 
 
 def _wrong_folders(folder: Path, layout: Layout) -> UsageError:

@@ -10,8 +10,14 @@ from maskgen.config.suggest import nearest
 from maskgen.errors import UsageError
 
 from ..judges import Counts
-from ..scores import Figures, corruption_figures, plain_figures
-from . import imagenet, validation
+from ..scores import (
+    Figures,
+    background_figures,
+    corruption_figures,
+    plain_figures,
+    shape_figures,
+)
+from . import foregrounds, imagenet, objectnet, scenes, validation
 from .parts import Parts, Request
 
 
@@ -43,6 +49,10 @@ KINDS = {
     "r": Kind("ImageNet-R", imagenet.open_r),
     "sketch": Kind("ImageNet-Sketch", imagenet.open_sketch),
     "c": Kind("ImageNet-C", imagenet.open_c, corruption_figures, share=1.0, keep=False),
+    "a-fg": Kind("ImageNet-A's foregrounds alone, by --masks", foregrounds.open_foregrounds),
+    "in9": Kind("ImageNet-9's variants, or a challenge's", scenes.open_in9, background_figures, share=1.0),
+    "objectnet": Kind("ObjectNet", objectnet.open_objectnet, share=1.0),
+    "cue-conflict": Kind("shapes with other textures", scenes.open_cues, shape_figures, share=1.0),
 }
 
 

@@ -14,7 +14,6 @@ from maskgen.trainers.datasets.images import Images
 
 from ..classes import HeadClasses
 from ..judges import Judge, mark_of
-from .pictures import Change
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -26,16 +25,16 @@ class Request:
         classes: of the head.
         partial: whether a part of the set will do.
         labels: file of the labels, of `open_real`; None: beside the photos or above them.
-        change: what is done to each photo first, of `open_a`.
-        mark: names that change.
+        masks: of the photos' foregrounds, shards or a folder of pictures, of `open_foregrounds`.
+        fill: what is put where a mask has no foreground, 0 to 255.
     """
 
     folder: Path
     classes: HeadClasses
     partial: bool = False
     labels: Path | None = None
-    change: Change | None = None
-    mark: str = ""
+    masks: Path | None = None
+    fill: int = 0
 
 
 @dataclass(frozen=True, eq=False)
