@@ -92,7 +92,7 @@ def with_stride(network: nn.Module, stride: int, *, dilate: bool) -> nn.Module:
     if not isinstance(network, ResNet):
         raise UsageError(
             f"the strides of a {type(network).__name__} cannot be changed",
-            remedy="leave --stride out, and choose a --layer of the wanted stride",
+            remedy="--stride 0, and a --layer of the wanted stride",
         )
     made: nn.Module = copy.deepcopy(network)
     reached, dilation = _stem_stride(made), 1
