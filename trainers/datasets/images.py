@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from math import exp, log
 from pathlib import Path
@@ -40,6 +40,7 @@ class Images:
         read: an image by its number, (H, W, 3) uint8 RGB; safe to call from several threads.
         names: of the classes that there are images of, by number; empty where only numbers are known.
         shards: the data set and the (N,) numbers of its samples, where the images lie in shards.
+        files: the N paths in a folder of classes; empty where they lie elsewhere.
     """
 
     labels: NDArray[np.int64]
@@ -47,6 +48,7 @@ class Images:
     read: Callable[[int], Pixels]
     names: Mapping[int, str] = field(default_factory=dict)
     shards: tuple[Dataset, NDArray[np.int64]] | None = None
+    files: Sequence[str] = ()
 
     def __len__(self) -> int:
         return len(self.labels)
@@ -61,7 +63,10 @@ class Images:
         read = self.read
         mark = digest([self.fingerprint, digest(rows.tolist())])
         shards = None if self.shards is None else (self.shards[0], self.shards[1][rows])
-        return Images(self.labels[rows], mark, lambda number: read(int(rows[number])), self.names, shards)
+        files = [self.files[int(row)] for row in rows] if self.files else []
+        return Images(
+            self.labels[rows], mark, lambda number: read(int(rows[number])), self.names, shards, files
+        )
 
 
 def open_images(where: str | Path | Place) -> Images:
@@ -168,7 +173,9 @@ def images_of_folder(folder: Path) -> Images:
         path = files[number][0]
         return _decode(path.read_bytes(), str(path))
 
-    return Images(np.array([label for _, label in files], np.int64), digest(listing), read, names)
+    inner = tuple(name for name, _, _ in listing)
+    numbers = np.array([label for _, label in files], np.int64)
+    return Images(numbers, digest(listing), read, names, files=inner)
 
 
 def _decode(data: bytes, where: str) -> Pixels:

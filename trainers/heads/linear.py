@@ -69,7 +69,7 @@ def train_heads(
         standard = Standardizer(*(part.to(labels.device) for part in state["standard"]))
     size = min(protocol.batch_size, count)
     heads = {
-        lr: _Head(_new_layer(width, classes, seed, labels.device), protocol, lr, count // size) for lr in lrs
+        lr: _Head(new_layer(width, classes, seed, labels.device), protocol, lr, count // size) for lr in lrs
     }
     if state is not None:
         heads = {one["lr"]: heads[one["lr"]].restored(one) for one in state["heads"]}
@@ -162,7 +162,8 @@ class _Head:
         return bool(self.layer.weight.isfinite().all())
 
 
-def _new_layer(width: int, classes: int, seed: int, device: torch.device) -> nn.Linear:
+def new_layer(width: int, classes: int, seed: int, device: torch.device) -> nn.Linear:
+    """A classifier (B, width) to (B, classes): weights N(0, 0.01^2) by the seed, biases 0."""
     generator = torch.Generator().manual_seed(seed)
     head = nn.Linear(width, classes)
     with torch.no_grad():

@@ -24,11 +24,14 @@ class Keeper:
         output: of the evaluation.
         question: everything that decides which heads come out, JSON values.
         warn: told about damaged states that were passed over.
+        folder: of the output.
     """
 
-    def __init__(self, output: Path, question: dict[str, Any], warn: Callable[[str], None]) -> None:
+    def __init__(
+        self, output: Path, question: dict[str, Any], warn: Callable[[str], None], folder: str = FOLDER
+    ) -> None:
         self._question = digest(question)
-        self._folder, self._warn = output / FOLDER / self._question[:16], warn
+        self._folder, self._warn = output / folder / self._question[:16], warn
 
     def load(self) -> dict[str, Any] | None:
         """The last whole state, the same on all ranks; None: there is none. Rank 0 decides which it is."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -104,7 +104,10 @@ class Extractor:
     @torch.no_grad()
     def rows(self, images: Images, numbers: NDArray[np.int64], transform: InputTransform) -> Tensor:
         """The features of (n,) images, (n, D) float32 on the CPU, in order."""
-        parts = [self._features(inputs, transform) for inputs in self._inputs(images, numbers, transform)]
+        size = self.batch_size
+        batches = [numbers[start : start + size] for start in range(0, len(numbers), size)]
+        made = make_inputs(images, batches, transform, self.threads)
+        parts = [self._features(inputs, transform) for inputs in made]
         return torch.cat(parts) if parts else torch.zeros(0, 0)
 
     @torch.no_grad()
@@ -114,24 +117,31 @@ class Extractor:
         with torch.autocast(self.device.type, torch.bfloat16, enabled=half):
             return self.network(self.normalize(inputs.to(self.device))).float().cpu()
 
-    def _inputs(
-        self, images: Images, numbers: NDArray[np.int64], transform: InputTransform
-    ) -> Iterator[Tensor]:
-        """Batches (b, 3, S, S) uint8; the next one is decoded while this one is in use."""
 
-        def made(number: int) -> Tensor:
-            return torch.from_numpy(np.array(transform.input(images.read(number), number))).permute(2, 0, 1)
+def make_inputs(
+    images: Images, parts: Sequence[NDArray[np.int64]], transform: InputTransform, threads: int
+) -> Iterator[Tensor]:
+    """Batches (b, 3, S, S) uint8; the next one is decoded while this one is in use.
 
-        starts = range(0, len(numbers), self.batch_size)
-        with ThreadPoolExecutor(self.threads) as pool:
-            jobs: list[Future[Tensor]] = []
-            for start in starts:
-                later = [pool.submit(made, n) for n in numbers[start : start + self.batch_size].tolist()]
-                if jobs:
-                    yield torch.stack([job.result() for job in jobs])
-                jobs = later
+    Args:
+        images: of which the inputs are.
+        parts: the numbers (b,) of the images of each batch.
+        transform: how they are fed.
+        threads: that decode.
+    """
+
+    def made(number: int) -> Tensor:
+        return torch.from_numpy(np.array(transform.input(images.read(number), number))).permute(2, 0, 1)
+
+    with ThreadPoolExecutor(threads) as pool:
+        jobs: list[Future[Tensor]] = []
+        for part in parts:
+            later = [pool.submit(made, number) for number in part.tolist()]
             if jobs:
                 yield torch.stack([job.result() for job in jobs])
+            jobs = later
+        if jobs:
+            yield torch.stack([job.result() for job in jobs])
 
 
 def gather_rows(rows: Tensor, count: int) -> Tensor:
