@@ -9,6 +9,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from .evaluations.finetune.run import run_finetune
     from .evaluations.voc07.run import VocConfig, run_voc07
     from .presets import PRESETS, Preset, find_preset, with_overrides
     from .pretrained.encoder import Encoder, load_encoder
@@ -30,6 +31,7 @@ __all__ = [
     "export",
     "find_preset",
     "load_encoder",
+    "run_finetune",
     "run_head",
     "run_knn",
     "run_linear",
@@ -49,6 +51,7 @@ _MODULES = {
     "export": "training.export",
     "find_preset": "presets",
     "load_encoder": "pretrained.encoder",
+    "run_finetune": "evaluations.finetune.run",
     "run_head": "probes.tasks",
     "run_knn": "probes.tasks",
     "run_linear": "probes.tasks",

@@ -14,6 +14,7 @@ from ..terminal import WIDE
 TASKS = {
     "knn": "Accuracy of weighted nearest neighbors.",
     "linear": "Accuracy of a linear classifier on frozen features, trained or there already.",
+    "finetune": "Accuracy of the whole network, trained with a classifier.",
     "voc07": "Mean average precision of linear SVMs on PASCAL VOC 2007.",
     "grounding": "How far the encoder looks at the foreground: Grad-CAM against masks.",
     "robust": "Accuracy of a finished classifier on ImageNet's variants.",

@@ -1,0 +1,119 @@
+"""`eval-ssl finetune`."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Annotated, Any
+
+import click
+
+from maskgen.config.bounds import above, at_least
+from maskgen.config.options import ExistingFile, option
+
+from ..options import Spelling, click_command, nested
+from ..terminal import echo_err, require_package
+from .probe import LabeledPlace, ProbeOptions, evaluate
+
+
+def _list_protocols(context: click.Context, _: Any) -> None:
+    require_package("torch")
+    from maskgen.trainers.evaluations.finetune.protocols import PROTOCOLS
+
+    for name, protocol in PROTOCOLS.items():
+        rates = ",".join(f"{lr:g}" for lr in protocol.lrs)
+        heads = ",".join(f"{lr:g}" for lr in protocol.head_lrs) or "the same"
+        long = (
+            f"{protocol.steps} steps" if protocol.steps else f"{','.join(map(str, protocol.epochs))} epochs"
+        )
+        click.echo(
+            f"{name:10} {long}, batch {protocol.batch_size}, lr {rates}, head {heads}: {protocol.source}"
+        )
+    context.exit()
+
+
+@dataclass(frozen=True, kw_only=True)
+class FinetuneOptions:
+    """Options of `eval-ssl finetune`."""
+
+    probe: ProbeOptions = nested(ProbeOptions)
+    protocol: str = option("swav-10", "A paper's settings, see --protocols.", group="settings")
+    listed: Annotated[ExistingFile, Spelling(flag="--list")] | None = option(
+        None,
+        "File that names the training images, one a line (SimCLR's 1percent.txt).  [default: all]",
+        group="data",
+    )
+    allow_missing: bool = option(
+        False, "Go on without images of the list that are not there; they are counted.", group="data"
+    )
+    validation: LabeledPlace | None = option(
+        None,
+        "Images that rates are chosen on, as --data.  [default: the set's own, else a tenth of the training "
+        "images]",
+        group="data",
+    )
+    lrs: Annotated[tuple[float, ...], Spelling(flag="--lr")] = option(
+        (), "Learning rates of the backbone; the best is kept.", group="settings", bounds=at_least(0)
+    )
+    head_lrs: Annotated[tuple[float, ...], Spelling(flag="--head-lr")] = option(
+        (), "Learning rates of the classifier, each with each --lr.", group="settings", bounds=above(0)
+    )
+    epochs: tuple[int, ...] = option(
+        (),
+        "Epochs, in place of the protocol's; of several the best is kept.",
+        group="settings",
+        bounds=at_least(1),
+    )
+    step_batch: int | None = option(
+        None,
+        "Images per step, in place of the protocol's; those of a step go through the network in passes of "
+        "--batch-size.",
+        group="settings",
+        bounds=at_least(1),
+    )
+    weight_decay: float | None = option(
+        None, "Weight decay, in place of the protocol's.", group="settings", bounds=at_least(0)
+    )
+    layer_decay: float | None = option(
+        None,
+        "Factor of the learning rate from each layer to the one before it.  [default: the protocol's, 1]",
+        group="settings",
+        bounds=above(0, 1),
+    )
+    metric: str | None = option(
+        None,
+        "What is best: top1, or per_class, the mean of the classes' accuracies.  [default: as the papers "
+        "report of the set; top1 of folders and shards]",
+        group="settings",
+        choices=("top1", "per_class"),
+    )
+    protocols: Annotated[bool, Spelling(show=_list_protocols)] = option(
+        False, "List the protocols of the papers."
+    )
+
+
+@click_command("finetune", FinetuneOptions)
+def command(options: FinetuneOptions) -> None:
+    """Accuracy of the whole network, trained with a classifier from the checkpoint."""
+
+    def work(config: Any, stop: Any) -> dict[str, Any]:
+        import dataclasses
+
+        from maskgen.trainers.evaluations.finetune.protocols import find_tuning_protocol
+        from maskgen.trainers.evaluations.finetune.run import TuningQuestion, run_finetune
+
+        protocol = find_tuning_protocol(
+            options.protocol,
+            lrs=options.lrs,
+            head_lrs=options.head_lrs,
+            epochs=options.epochs,
+            batch_size=options.step_batch,
+            weight_decay=options.weight_decay,
+            layer_decay=options.layer_decay,
+        )
+        question = TuningQuestion(
+            listed=options.listed, allow_missing=options.allow_missing, metric=options.metric or ""
+        )
+        config = dataclasses.replace(config, validation=options.validation)
+        return run_finetune(config, protocol, question, say=echo_err, stop=stop)
+
+    evaluate(work, options.probe)

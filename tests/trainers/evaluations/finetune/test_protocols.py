@@ -1,0 +1,49 @@
+"""The papers' settings, trials and schedules."""
+
+from __future__ import annotations
+
+import pytest
+
+from maskgen.errors import UsageError
+from maskgen.trainers.evaluations.finetune.protocols import PROTOCOLS, Trial, find_tuning_protocol
+
+
+def test_swavs_rates_fall_to_a_fifth_at_epochs_12_and_16() -> None:
+    rate = find_tuning_protocol("swav-1").factor(20, 50)
+    found = [rate.at(epoch * 50) for epoch in (0, 11, 12, 15, 16, 19)]
+    assert found == pytest.approx([1, 1, 0.2, 0.2, 0.04, 0.04])
+    short = find_tuning_protocol("swav-1", epochs=(10,))
+    assert short.milestones == (6, 8)
+    assert short.factor(10, 1).at(6) == pytest.approx(0.2)
+
+
+def test_published_rates() -> None:
+    """SwAV's README, RELICv2 D.2, as heads, backbones, batches and weight decay."""
+    found = {
+        name: (one.lrs[0], one.head_lrs[0], one.batch_size, one.weight_decay)
+        for name, one in PROTOCOLS.items()
+        if one.head_lrs
+    }
+    assert found == {
+        "swav-1": (0.02, 5.0, 256, 0.0),
+        "swav-10": (0.01, 0.2, 256, 0.0),
+        "relicv2-1": (0.04, 10.0, 2048, 0.0),
+        "relicv2-10": (0.004, 0.3, 512, 1e-5),
+    }
+    assert len(find_tuning_protocol("byol").trials()) == 10
+    assert all(set(one.ours) < set(vars(one)) for one in PROTOCOLS.values())
+
+
+def test_trials_are_each_rate_with_each() -> None:
+    found = find_tuning_protocol("swav-1", lrs=(0.1, 0.2), head_lrs=(1.0, 2.0), epochs=(3,)).trials()
+    assert found == [Trial(0.1, 1.0, 3), Trial(0.1, 2.0, 3), Trial(0.2, 1.0, 3), Trial(0.2, 2.0, 3)]
+    assert find_tuning_protocol("simclr-1", lrs=(0.1,)).trials() == [Trial(0.1, 0.1, 60)]
+    assert str(find_tuning_protocol("transfer").trials()[0]) == "lr 0.0001 head 0.0001"
+
+
+def test_what_there_is_not_is_said() -> None:
+    with pytest.raises(UsageError, match="swav-1"):
+        find_tuning_protocol("swav1")
+    with pytest.raises(UsageError, match="MSR publishes no fine-tuning"):
+        find_tuning_protocol("msr")
+    assert find_tuning_protocol("relicv2-10", weight_decay=0.0).weight_decay == 0.0

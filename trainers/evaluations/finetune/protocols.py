@@ -1,0 +1,162 @@
+"""How the papers fine-tune classifiers."""
+
+from __future__ import annotations
+
+import dataclasses
+from dataclasses import dataclass
+from itertools import product
+from typing import Any
+
+from maskgen.config.suggest import nearest
+from maskgen.errors import UsageError
+from maskgen.trainers.optim.schedules import LearningRate
+
+
+@dataclass(frozen=True, kw_only=True)
+class TuningProtocol:
+    """How a paper trains the whole network: SGD with momentum 0.9 on random crops and flips.
+
+    BatchNorm is in training mode and its statistics are those of the images that pass together.
+
+    Args:
+        source: where the values come from.
+        lrs: learning rates of the backbone; of several the best is kept.
+        head_lrs: of the classifier, likewise, each with each; none: the backbone's.
+        epochs: passes over the training images, likewise.
+        steps: in place of epochs: as many of these as have so many steps, rounded up; 0: `epochs` count.
+        batch_size: images per step.
+        schedule: ``steps`` or a cosine, see `LearningRate`.
+        milestones: epochs at which ``steps`` falls, of the first of `epochs`.
+        decay: by this factor.
+        weight_decay: of all weights.
+        nesterov: Nesterov momentum.
+        layer_decay: see `parameter_groups`.
+        interpolation: of the test's center crop; empty: as `ProbeConfig`.
+        refit: train the best once more, also on the images that chose it.
+        ours: fields that the source leaves open.
+    """
+
+    source: str
+    lrs: tuple[float, ...]
+    head_lrs: tuple[float, ...] = ()
+    epochs: tuple[int, ...] = (20,)
+    steps: int = 0
+    batch_size: int = 256
+    schedule: str = "cosine step"
+    milestones: tuple[int, ...] = ()
+    decay: float = 0.2
+    weight_decay: float = 0.0
+    nesterov: bool = True
+    layer_decay: float = 1.0
+    interpolation: str = ""
+    refit: bool = False
+    ours: tuple[str, ...] = ()
+
+    def trials(self) -> list[Trial]:
+        """All that is tried: each rate with each rate of the classifier and each number of epochs."""
+        rates = [(lr, head) for lr in self.lrs for head in self.head_lrs or (lr,)]
+        lengths = (0,) if self.steps else self.epochs
+        return [Trial(lr, head, epochs) for (lr, head), epochs in product(rates, lengths)]
+
+    def factor(self, epochs: int, steps_per_epoch: int) -> LearningRate:
+        """What the rates are multiplied with, by step."""
+        moved = tuple(round(milestone * epochs / self.epochs[0]) for milestone in self.milestones)
+        return LearningRate(
+            peak=1.0,
+            epochs=epochs,
+            steps_per_epoch=steps_per_epoch,
+            kind=self.schedule,
+            milestones=moved,
+            decay=self.decay,
+        )
+
+
+@dataclass(frozen=True)
+class Trial:
+    """One training.
+
+    Args:
+        lr: of the backbone.
+        head_lr: of the classifier.
+        epochs: passes; 0: as many as the protocol's `steps` need.
+    """
+
+    lr: float
+    head_lr: float
+    epochs: int
+
+    def __str__(self) -> str:
+        return f"lr {self.lr:g} head {self.head_lr:g}" + (f" epochs {self.epochs}" if self.epochs else "")
+
+
+_SWAV: dict[str, Any] = {
+    "source": "SwAV's code, eval_semisup.py; Ryali et al., A.1.4",
+    "schedule": "steps",
+    "milestones": (12, 16),
+    "nesterov": False,
+}
+_RELICV2: dict[str, Any] = {
+    "source": "RELICv2, D.2",
+    "schedule": "steps",
+    "milestones": (12, 16),
+    "interpolation": "bicubic",
+}
+_SIMCLR: dict[str, Any] = {
+    "source": "SimCLR, B.5: 0.05 * batch / 256",
+    "batch_size": 4096,
+    "ours": ("schedule",),
+}
+PROTOCOLS: dict[str, TuningProtocol] = {
+    "swav-1": TuningProtocol(lrs=(0.02,), head_lrs=(5.0,), **_SWAV),
+    "swav-10": TuningProtocol(lrs=(0.01,), head_lrs=(0.2,), **_SWAV),
+    "relicv2-1": TuningProtocol(lrs=(0.04,), head_lrs=(10.0,), batch_size=2048, **_RELICV2),
+    "relicv2-10": TuningProtocol(
+        lrs=(0.004,), head_lrs=(0.3,), batch_size=512, weight_decay=1e-5, **_RELICV2
+    ),
+    "byol": TuningProtocol(
+        source="BYOL, appendix: semi-supervised",
+        lrs=(0.01, 0.02, 0.05, 0.1, 0.005),
+        epochs=(30, 50),
+        batch_size=1024,
+        interpolation="bicubic",
+        ours=("schedule",),
+    ),
+    "simclr-1": TuningProtocol(lrs=(0.8,), epochs=(60,), **_SIMCLR),
+    "simclr-10": TuningProtocol(lrs=(0.8,), epochs=(30,), **_SIMCLR),
+    "transfer": TuningProtocol(
+        source="SimCLR, B.8.2; BYOL, RELICv2: transfer",
+        lrs=tuple(round(10 ** (-4 + power / 2), 7) for power in range(7)),
+        steps=20_000,
+        refit=True,
+        ours=("schedule", "weight_decay"),
+    ),
+}
+
+
+def find_tuning_protocol(name: str, **changes: Any) -> TuningProtocol:
+    """A protocol by name, with values in the place of its own where they are neither None nor empty.
+
+    With other epochs, milestones move along.
+
+    Raises:
+        UsageError: there is no such protocol.
+
+    Example:
+        >>> from maskgen.trainers.evaluations.finetune.protocols import find_tuning_protocol
+        >>> [str(trial) for trial in find_tuning_protocol("swav-1", lrs=(0.01, 0.02)).trials()]
+        ['lr 0.01 head 5 epochs 20', 'lr 0.02 head 5 epochs 20']
+    """
+    if name == "msr":
+        raise UsageError(
+            "MSR publishes no fine-tuning of a classifier",
+            cause="its transfer is Mask R-CNN in Detectron2 (section 4.2)",
+            remedy="train-ssl export --format detectron2 for that, or another --protocol here",
+        )
+    if name not in PROTOCOLS:
+        raise UsageError(f"unknown protocol {name!r}", remedy=nearest(name, list(PROTOCOLS)))
+    found = PROTOCOLS[name]
+    given = {field: value for field, value in changes.items() if value not in (None, ())}
+    if "epochs" in given:
+        first = given["epochs"][0] / found.epochs[0]
+        given |= {"steps": 0, "milestones": tuple(round(mark * first) for mark in found.milestones)}
+    return dataclasses.replace(found, **given)
