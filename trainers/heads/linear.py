@@ -126,7 +126,7 @@ class _Head:
         self.layer, self._rate, self._steps = layer, protocol.rate(lr, per_epoch), 0
         decay, nesterov = protocol.weight_decay, protocol.nesterov
         self._optimizer = torch.optim.SGD(
-            layer.parameters(), lr=lr, momentum=0.9, weight_decay=decay, nesterov=nesterov
+            layer.parameters(), lr=lr, momentum=protocol.momentum, weight_decay=decay, nesterov=nesterov
         )
 
     def step(self, batch: Tensor, truth: Tensor, size: int) -> Tensor:

@@ -14,13 +14,14 @@ from ..optim.schedules import LearningRate
 
 @dataclass(frozen=True, kw_only=True)
 class Protocol:
-    """How a paper trains its linear classifier: SGD with momentum 0.9 on random crops, or L-BFGS.
+    """How a paper trains its linear classifier: SGD on random crops, a sweep of it, or L-BFGS.
 
     Args:
         source: where the values come from.
-        epochs: passes over the training images; 0 for ``lbfgs``.
+        epochs: passes over the training images; 0 for ``lbfgs`` and ``sweep``.
         solver: ``sgd``; or ``lbfgs`` on center crops, see `maskgen.trainers.heads.lbfgs`: it reads nothing
-            but `share` and `interpolation`.
+            but `share` and `interpolation`; or ``sweep``: SGD on center crops with the settings of
+            `maskgen.trainers.heads.sweep`.
         batch_size: images per step.
         lr: learning rate; for a batch of 256 where `scaled`.
         scaled: times batch_size / 256.
@@ -28,6 +29,7 @@ class Protocol:
         schedule: ``steps`` or a cosine, see `LearningRate`.
         milestones: epochs at which ``steps`` falls to a tenth.
         weight_decay: of weights and biases.
+        momentum: of SGD.
         nesterov: Nesterov momentum.
         standardise: features of length 1, then less the mean and over the deviation of the training set's.
         share: of the short side that the center crop keeps; 0: as `ProbeConfig`.
@@ -45,6 +47,7 @@ class Protocol:
     schedule: str = "cosine step"
     milestones: tuple[int, ...] = ()
     weight_decay: float = 0.0
+    momentum: float = 0.9
     nesterov: bool = False
     standardise: bool = False
     share: float = 0.0
@@ -150,6 +153,13 @@ PROTOCOLS: dict[str, Protocol] = {
         share=1.0,
         interpolation="bicubic",
     ),
+    "relicv2-transfer": Protocol(
+        source="RELICv2, D.3 and the appendix on JFT-300M: transfer",
+        solver="sweep",
+        share=1.0,
+        interpolation="bicubic",
+        ours=("share", "interpolation"),
+    ),
 }
 
 
@@ -165,10 +175,11 @@ def find_protocol(name: str, **changes: float | None) -> Protocol:
         raise UsageError(f"unknown protocol {name!r}", remedy=nearest(name, list(PROTOCOLS)))
     found = PROTOCOLS[name]
     given: dict[str, Any] = {field: value for field, value in changes.items() if value is not None}
-    if given and found.solver == "lbfgs":
+    if given and found.solver != "sgd":
+        kind = "L-BFGS over 45 penalties, not SGD" if found.solver == "lbfgs" else "a sweep over them"
         raise UsageError(
             f"{name} has no {', '.join(given)}",
-            cause="it is L-BFGS over 45 penalties, not SGD",
+            cause=f"it is {kind}",
             remedy="leave these options out, or take another --protocol",
         )
     if "epochs" in given:

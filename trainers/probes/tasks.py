@@ -19,10 +19,12 @@ from ..distributed.ranks import any_rank, rank
 from ..heads.head import OWN, Head, accuracies, load_head, save_head
 from ..heads.protocols import Protocol
 from ..heads.resume import Keeper
+from ..heads.sweep import draw_trials
 from ..pretrained.encoder import load_encoder
 from .knn import knn_accuracy
 from .search import Search, Split, search_penalty, search_rate
 from .setup import ProbeConfig, ProbeSetup
+from .sweep import search_trials
 
 Say = Callable[[str], None]
 
@@ -82,6 +84,7 @@ def run_linear(
     lrs: Sequence[float],
     views: int,
     metric: str = "",
+    trials: int = 30,
     say: Say,
     stop: StopSignals | None = None,
 ) -> dict[str, Any]:
@@ -98,6 +101,7 @@ def run_linear(
         views: passes of random crops that are computed, and kept on disk; the epochs take them in turn. 0: a
             new one for each epoch, as in the papers. -1: center crops only, one pass.
         metric: what is best: ``top1``, or ``per_class`` accuracy; empty: what the papers report of the set.
+        trials: settings that a sweep tries, from 1.
         say: told how far it is.
         stop: asked between epochs.
 
@@ -128,14 +132,18 @@ def run_linear(
     share, interpolation = config.share or protocol.share, config.interpolation or protocol.interpolation
     config = replace(config, share=share, interpolation=interpolation)
     setup = ProbeSetup.open(config)
-    smooth, rates = protocol.solver == "lbfgs", list(lrs) or [protocol.lr]
-    data = Split.of(setup, choose=smooth or len(rates) > 1)
+    sgd, rates = protocol.solver == "sgd", list(lrs) or [protocol.lr]
+    data = Split.of(setup, choose=not sgd or len(rates) > 1)
     asked = {**setup.facts(), **data.facts(), "protocol": _shown(protocol), "metric": metric}
-    asked |= {} if smooth else {"views": views, "views_by": config.views_by}
+    asked |= {"views": views, "views_by": config.views_by} if sgd else {}
+    asked |= {"trials": trials} if protocol.solver == "sweep" else {}
     report = _reporter(say, stop)
     keeper = Keeper(config.output, {**asked, "lrs": rates}, lambda text: report(f"warning: {text}"))
-    if smooth:
+    if protocol.solver == "lbfgs":
         found = search_penalty(setup, data, metric, report=report, keeper=keeper)
+    elif protocol.solver == "sweep":
+        plan = draw_trials(protocol, trials, config.seed, lrs)
+        found = search_trials(setup, data, plan, metric, report=report, keeper=keeper)
     else:
         found = search_rate(setup, data, Search(protocol, rates, views, metric), report=report, keeper=keeper)
     judged = accuracies(found.head, setup.features(data.test), setup.labels(data.test))

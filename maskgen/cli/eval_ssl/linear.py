@@ -24,7 +24,9 @@ def _list_protocols(context: click.Context, _: Any) -> None:
         how = f"{protocol.epochs:4} epochs, batch {protocol.batch_size:4}, lr {protocol.lr:g}"
         if protocol.solver == "lbfgs":
             how = "L-BFGS, 45 penalties"
-        click.echo(f"{name:11} {how}: {protocol.source}")
+        if protocol.solver == "sweep":
+            how = "SGD, --trials of its settings"
+        click.echo(f"{name:16} {how}: {protocol.source}")
     context.exit()
 
 
@@ -70,6 +72,12 @@ class LinearOptions:
     head_batch: int | None = option(
         None, "Images per step, in place of the protocol's.", group="settings", bounds=at_least(1)
     )
+    trials: int = option(
+        30,
+        "Settings that relicv2-transfer tries, drawn by --seed from the paper's grid.",
+        group="settings",
+        bounds=at_least(1),
+    )
     views: int = option(
         0,
         "Passes of random crops that are kept on disk and taken in turn; 0: a new one for each epoch, "
@@ -107,6 +115,7 @@ def command(options: LinearOptions) -> None:
             lrs=list(options.lrs),
             views=options.views,
             metric=options.metric or "",
+            trials=options.trials,
             say=echo_err,
             stop=stop,
         )

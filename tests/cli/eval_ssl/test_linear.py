@@ -129,3 +129,21 @@ def test_a_mistaken_set_is_answered_before_anything_heavy(tmp_path: Path, call_t
     assert status == EXIT_USAGE
     assert "this folder is no CIFAR-10" in err
     assert "cifar-10-binary.tar.gz" in err
+
+
+@pytest.mark.slow
+def test_a_sweep_has_a_budget_of_its_own_and_takes_no_settings_of_one_head(
+    tmp_path: Path, call_tool: Call
+) -> None:
+    planes = write_aircraft(tmp_path / "planes")
+    common = [*RANDOM, "--data", f"aircraft:{planes}", "--output", str(tmp_path / "out")]
+    sweep = ["--protocol", "relicv2-transfer", "--trials", "2"]
+    status, _, err = call_tool("eval-ssl", "linear", *common, *sweep)
+    assert status == 0
+    assert err.count("trial ") == 2
+    found = json.loads((tmp_path / "out" / "linear.json").read_text())
+    assert (found["trials"], len(found["chosen_by"]), found["metric"]) == (2, 2, "per_class")
+    status, _, err = call_tool("eval-ssl", "linear", *common, *sweep, "--epochs", "3")
+    assert status == EXIT_USAGE
+    assert "relicv2-transfer has no epochs" in err
+    assert "relicv2-transfer SGD, --trials" in call_tool("eval-ssl", "linear", "--list")[1]
