@@ -9,16 +9,18 @@ from maskgen.errors import UsageError
 
 from .published import RECIPES
 from .spec import Recipe, View
+from .text import ENDING, read_recipe
 
 
 def as_recipe(given: Recipe | View | Sequence[View] | str) -> Recipe:
     """The recipe that is meant.
 
     Args:
-        given: a name in `RECIPES`, a recipe, or the views of one.
+        given: a name in `RECIPES`, a TOML file (its name ends in ``.toml``, see `read_recipe`), a recipe, or
+            the views of one.
 
     Raises:
-        UsageError: no recipe has this name, or it is none of these.
+        UsageError: no recipe has this name, the file holds none, or it is none of these.
 
     Example:
         >>> len(as_recipe("swav").views)
@@ -29,9 +31,11 @@ def as_recipe(given: Recipe | View | Sequence[View] | str) -> Recipe:
     if isinstance(given, Recipe):
         return given
     if isinstance(given, str):
+        if given.endswith(ENDING):
+            return read_recipe(given)
         if given not in RECIPES:
             raise UsageError(
-                f"no recipe {given!r} ({nearest(given, RECIPES)})", remedy="maskgen preview --views list"
+                f"no recipe {given!r} ({nearest(given, RECIPES)})", remedy="maskgen recipes list"
             )
         return RECIPES[given]
     views = (given,) if isinstance(given, View) else given

@@ -21,6 +21,7 @@ COMMANDS = {
     "show": "One sample: where it lies, its facts, its files.",
     "preview": "A contact sheet: photo | mask | overlay | background.",
     "report": "One HTML page: numbers, histograms, contact sheets, quarantine.",
+    "recipes": "The views of the published methods: list them, or show one as a file to change.",
     "weights": "Published networks that are fetched by name: list, get, path.",
     "deepusps": "Learn masks from unlabeled photos; run again to resume.",
     "distill": "Teach a fast mask network what slow or noisy methods find; run again to resume.",

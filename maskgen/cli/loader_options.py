@@ -16,10 +16,10 @@ _NEARBY_BYTES = 16 << 30
 
 
 def find_recipe(name: str) -> Recipe:
-    """A recipe of `RECIPES`.
+    """A recipe of `RECIPES`, or of a .toml file.
 
     Raises:
-        UsageError: there is none of this name.
+        UsageError: there is none of this name, or the file holds none.
     """
     from maskgen.loaders.recipes.lookup import as_recipe
 

@@ -24,11 +24,9 @@ _OF_VIEWS = ("rows", "seed", "cell", "min_confidence")
 def _list_recipes(context: click.Context, value: str) -> None:
     if value != "list":
         return
-    from maskgen.loaders.inspect.sheet import describe
-    from maskgen.loaders.recipes.published import RECIPES
+    from .recipes import echo_recipes
 
-    for name, recipe in RECIPES.items():
-        click.echo(f"{name:18}{describe(recipe)}")
+    echo_recipes()
     context.exit()
 
 
@@ -50,7 +48,9 @@ class PreviewOptions:
         choices=("spread", "confidence"),
     )
     views: Annotated[str | None, Spelling(metavar="RECIPE", show=_list_recipes)] = option(
-        None, "Draw what a trainer gets instead: all views of a recipe. `--views list` names the recipes."
+        None,
+        "Draw what a trainer gets instead: all views of a recipe, or of a .toml file of one. `--views list` "
+        "names the recipes.",
     )
     rows: int | None = option(None, "With --views: photos, one batch.  [default: 8]", bounds=between(1, 64))
     seed: int | None = option(

@@ -131,7 +131,8 @@ def _train(method: str, options: TrainOptions) -> None:
     from maskgen.trainers.settings import FILE
 
     settings = options.settings
-    changes = dict(split_assignment(text) for text in options.changes)
+    views = {"recipe": options.recipe} if options.recipe else {}
+    changes = {**views, **dict(split_assignment(text) for text in options.changes)}
     chosen = with_overrides(find_preset(method, options.preset), changes)
     if options.resume == "never" and (settings.output / FILE).exists():
         raise UsageError(

@@ -26,7 +26,7 @@ class Preset:
 
     A method reads the shared fields and those that its row in the registry names. `source` says where the
     values come from, `ours` names the fields whose values the paper and its code leave open, `changed` those
-    a user has set.
+    a user has set, `view_changes` paths to fields of the views and the texts they were set to.
 
     Raises:
         UsageError: a value out of its range, or views that do not fit each other.
@@ -41,8 +41,9 @@ class Preset:
     source: str = ""
     ours: tuple[str, ...] = ()
     changed: tuple[str, ...] = ()
+    view_changes: tuple[tuple[str, str], ...] = ()
     # The views.
-    recipe: str = option(MISSING, "The views, a name in maskgen.loaders.recipes.published.")
+    recipe: str = option(MISSING, "The views: a name of `maskgen recipes list`, or a .toml file.")
     view_px: int = option(0, "Side of the large views, px (0: the recipe's).")
     small_px: int = option(0, "Side of the small views, px (0: the recipe's).")
     background: str = option(
@@ -236,4 +237,5 @@ def render(preset: Preset) -> str:
         mark = "our choice" if one.name in preset.ours else ""
         mark = "set by you" if one.name in preset.changed else mark
         lines.append(f"{one.name} = {text}" + (f"  # {mark}" if mark else ""))
+    lines += [f"{path} = {text}  # set by you" for path, text in preset.view_changes]
     return "\n".join(lines)

@@ -7,6 +7,7 @@ from typing import cast, get_args
 
 from maskgen.config.suggest import nearest
 from maskgen.errors import UsageError
+from maskgen.loaders.recipes.lookup import as_recipe
 from maskgen.loaders.recipes.parts import (
     Background,
     Corruption,
@@ -16,8 +17,8 @@ from maskgen.loaders.recipes.parts import (
     Place,
     Replace,
 )
-from maskgen.loaders.recipes.published import RECIPES
 from maskgen.loaders.recipes.spec import Recipe, View
+from maskgen.loaders.recipes.text import with_changes
 
 from ..registry import TRAINER_METHODS, TrainerMethod
 
@@ -44,6 +45,7 @@ class ViewOptions:
     corruption_amount: float
     cam_px: int
     jitter: str
+    view_changes: tuple[tuple[str, str], ...] = ()
 
 
 def resolve_recipe(options: ViewOptions) -> Recipe:
@@ -52,9 +54,7 @@ def resolve_recipe(options: ViewOptions) -> Recipe:
     Raises:
         UsageError: an unknown recipe or corruption, or parts that do not fit each other.
     """
-    if options.recipe not in RECIPES:
-        raise UsageError(f"unknown recipe {options.recipe!r}", remedy=nearest(options.recipe, list(RECIPES)))
-    recipe = RECIPES[options.recipe]
+    recipe = as_recipe(options.recipe)
     largest = max(view.size for view in recipe.views)
     _check_sizes(recipe, options, largest)
     negative = recipe.negative
@@ -79,7 +79,8 @@ def resolve_recipe(options: ViewOptions) -> Recipe:
         negative=negative,
         corruption=_corruption(options),
     )
-    return made if options.min_confidence is None else made.trusting(options.min_confidence)
+    made = made if options.min_confidence is None else made.trusting(options.min_confidence)
+    return with_changes(made, dict(options.view_changes))
 
 
 def _check_sizes(recipe: Recipe, options: ViewOptions, largest: int) -> None:
@@ -177,7 +178,7 @@ def _background(view: View, options: ViewOptions) -> Background:
     if options.background_place == "recipe" and view.photometric.auto_augment_p:
         place = "before"
     p = old.p if options.background_p is None else options.background_p
-    if p == 0 and options.background_p is None:
+    if p == 0 and options.background_p is None and options.background != "recipe":
         raise UsageError("background is set, but not its probability", remedy="set background_p=0.2")
     return replace(old, replace=kind, p=p, place=place)
 

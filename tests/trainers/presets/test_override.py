@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 
 from maskgen.errors import UsageError
-from maskgen.trainers.presets import PRESETS, with_overrides
+from maskgen.loaders import RECIPES
+from maskgen.loaders.recipes.text import render_recipe, with_changes
+from maskgen.trainers.presets import PRESETS, fingerprint, render, with_overrides
 
 
 def test_values_are_set_by_type() -> None:
@@ -58,3 +62,26 @@ def test_values_are_set_by_type() -> None:
 def test_wrong_settings_are_named(setting: str, text: str, message: str) -> None:
     with pytest.raises(UsageError, match=message):
         with_overrides(PRESETS["mocov2"]["imagenet-200"], {setting: text})
+
+
+def test_fields_of_views_are_set_by_their_paths_after_the_presets_own() -> None:
+    base = PRESETS["mocov2"]["bg-swaps-220"]
+    preset = with_overrides(base, {"views.1.background.p": "0", "background_p": "0.5"})
+    assert [view.background.p for view in preset.views.views] == [0.5, 0.0]
+    assert preset.view_changes == (("views.1.background.p", "0"),)
+    assert fingerprint(preset) != fingerprint(with_overrides(base, {"background_p": "0.5"}))
+    assert "views.1.background.p = 0  # set by you" in render(preset)
+    again = with_overrides(preset, {"views.*.background.p": "0.1", "views.1.background.p": "0.3"})
+    assert [view.background.p for view in again.views.views] == [0.1, 0.3]
+    with pytest.raises(UsageError, match="did you mean 'background'"):
+        with_overrides(base, {"views.0.backgrund.p": "0"})
+
+
+def test_a_recipe_may_be_a_file(tmp_path: Path) -> None:
+    swaps = RECIPES["mocov2-bg-swaps"]
+    (tmp_path / "mine.toml").write_text(render_recipe(with_changes(swaps, {"views.1.background.p": "0"})))
+    base = with_overrides(PRESETS["mocov2"]["bg-swaps-220"], {"jitter": "affine"})
+    preset = with_overrides(base, {"recipe": str(tmp_path / "mine.toml")})
+    assert [view.background.p for view in preset.views.views] == [0.2, 0.0]
+    inline = with_overrides(base, {"views.1.background.p": "0"})
+    assert fingerprint(preset) == fingerprint(inline), "what is trained counts, not how it was said"

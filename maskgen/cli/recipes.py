@@ -1,0 +1,60 @@
+"""`maskgen recipes`."""
+
+from __future__ import annotations
+
+from dataclasses import MISSING, dataclass
+from typing import Annotated
+
+import click
+
+from ..config.options import option, split_assignment
+from .loader_options import find_recipe
+from .options import Spelling, click_command
+
+
+@dataclass(frozen=True, kw_only=True)
+class ListOptions:
+    """Options of `maskgen recipes list`: none."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class ShowOptions:
+    """Options of `maskgen recipes show`."""
+
+    name: Annotated[str, Spelling(argument=True)] = option(MISSING, "A recipe, or a .toml file of one.")
+    changes: Annotated[tuple[str, ...], Spelling(flag="--set", metavar="PATH=VALUE")] = option(
+        (), "Change one field, for example views.1.background.p=0; views.* is all; may be repeated."
+    )
+
+
+@click.group("recipes")
+def command() -> None:
+    """Recipes: what views are made of an image.
+
+    A file that `show` prints is taken wherever a recipe is: train-ssl METHOD --recipe FILE.toml, maskgen
+    preview --views FILE.toml, maskgen bench loader --recipe FILE.toml, DaliLoader(..., recipe="FILE.toml").
+    """
+
+
+@click_command("list", ListOptions, command)
+def list_command(_: ListOptions) -> None:
+    """The recipes that there are, in a few words each."""
+    echo_recipes()
+
+
+@click_command("show", ShowOptions, command)
+def show_command(options: ShowOptions) -> None:
+    """Print every field of recipe NAME as TOML."""
+    from maskgen.loaders.recipes.text import render_recipe, with_changes
+
+    changes = dict(split_assignment(text) for text in options.changes)
+    click.echo(render_recipe(with_changes(find_recipe(options.name), changes)).rstrip())
+
+
+def echo_recipes() -> None:
+    """Print the published recipes, one a line."""
+    from maskgen.loaders.inspect.sheet import describe
+    from maskgen.loaders.recipes.published import RECIPES
+
+    for name, recipe in RECIPES.items():
+        click.echo(f"{name:18}{describe(recipe)}")
