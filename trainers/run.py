@@ -24,7 +24,7 @@ from .data.shards import Loader, chosen_loader, class_names, count_classes, open
 from .datasets.photos import open_training
 from .distributed.process_group import batchnorm_difference, join_process_group, set_numerics
 from .distributed.ranks import all_sum, any_rank, rank, world
-from .evaluations.grounding.monitor import CamMonitor
+from .evaluations.cam_monitor import CamMonitor
 from .methods import StepOutput
 from .presets import Preset
 from .pretrained.load import Pretrained, load_pretrained

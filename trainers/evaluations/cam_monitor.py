@@ -11,13 +11,13 @@ from maskgen.errors import UsageError
 from maskgen.loaders import Dataset
 from maskgen.loaders.dataset.photo_set import PhotoSet
 from maskgen.loaders.pixels.normalize import normalize
-from maskgen.trainers.datasets.masked import MaskedImages, masked_of_shards
-from maskgen.trainers.distributed.ranks import all_sum, own_range
-from maskgen.trainers.methods import Method
-from maskgen.trainers.presets import Preset
-from maskgen.trainers.settings import Settings
 
-from .measure import Looker, judge
+from ..datasets.masked import MaskedImages, masked_of_shards
+from ..distributed.ranks import all_sum, own_range
+from ..methods import Method
+from ..presets import Preset
+from ..settings import Settings
+from .grounding.measure import Looker, judge
 
 MOST = 1_000
 """Images that are looked at; drawn once if there are more."""
@@ -71,7 +71,8 @@ class CamMonitor:
             self.preset.views.views[0].size,
             threads=self.settings.threads,
         )
-        own = [judge(look) for look in looker.looks(self.images, own_range(len(self.images)))]
+        looks = looker.looks(self.images, own_range(len(self.images)))  # pyright: ignore[reportArgumentType] # one class by two names
+        own = [judge(look) for look in looks]
         method.train(was)
         scores = torch.from_numpy(np.array(own, np.float64).reshape(-1, 2))
         total, count = all_sum(scores.nansum(0)), all_sum((~scores.isnan()).sum(0))

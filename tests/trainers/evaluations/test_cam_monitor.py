@@ -9,8 +9,8 @@ import torch
 from safetensors.torch import load_file
 
 from maskgen.loaders import open_dataset
-from maskgen.trainers.evaluations.grounding import monitor
-from maskgen.trainers.evaluations.grounding.monitor import CamMonitor
+from maskgen.trainers.evaluations import cam_monitor
+from maskgen.trainers.evaluations.cam_monitor import CamMonitor
 from maskgen.trainers.evaluations.grounding.task import GroundingConfig, run_grounding
 from maskgen.trainers.methods import METHODS
 from maskgen.trainers.presets import find_preset, with_overrides
@@ -40,7 +40,7 @@ def test_the_method_is_left_as_it_was(shards: Path) -> None:
 
 
 def test_of_many_images_some_are_drawn_once(shards: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(monitor, "MOST", 20)
+    monkeypatch.setattr(cam_monitor, "MOST", 20)
     settings = Settings(data=str(shards), output=shards / "unused")
     one, again = (
         CamMonitor.open(open_dataset(shards), find_preset("simclr", "smoke"), settings, CPU) for _ in range(2)
