@@ -16,7 +16,8 @@ import click
 from maskgen.trainers.registry import TRAINER_METHODS
 
 from ..config.options import ExistingPath, NewFile, option, split_assignment
-from ..errors import UsageError
+from ..errors import ShardFault, UsageError
+from ..shards.naming import MANIFEST
 from ..version import __version__
 from .groups import ListedGroup, StoppableGroup
 from .options import Spelling, click_command, make_command
@@ -125,7 +126,6 @@ _OTHERS = {"presets": presets, "export": export}
 
 
 def _train(method: str, options: TrainOptions) -> None:
-    from maskgen.loaders.dataset.indexed import read_ended
     from maskgen.trainers.datasets.public.place import parse_kind
     from maskgen.trainers.presets import find_preset, render, with_overrides
     from maskgen.trainers.settings import FILE
@@ -141,7 +141,7 @@ def _train(method: str, options: TrainOptions) -> None:
             remedy="--resume auto, or another folder",
         )
     if parse_kind(settings.data) is None and "://" not in settings.data:
-        read_ended(Path(settings.data))  # a wrong folder is told before torch and DALI load
+        _check_shards(Path(settings.data))
     require_package("torch")
     from maskgen.trainers.run import BACKBONE, train
 
@@ -154,6 +154,19 @@ def _train(method: str, options: TrainOptions) -> None:
         train(chosen, settings, say=echo_err, echo=click.echo, stop=stop, begin=tell)
     if os.environ.get("RANK", "0") == "0":
         echo_err(f"train-ssl: done, the backbone is {settings.output / BACKBONE}")
+
+
+def _check_shards(folder: Path) -> None:
+    """Tell of a wrong folder before torch and DALI load."""
+    from maskgen.loaders.dataset.indexed import read_ended
+
+    try:
+        read_ended(folder)
+    except ShardFault as fault:
+        if not folder.is_dir() or (folder / MANIFEST).exists():
+            raise
+        remedy = f"{fault.remedy}; for plain photos, without masks: --data folder:{folder}"
+        raise ShardFault(fault.what, where=fault.where, cause=fault.cause, remedy=remedy) from fault
 
 
 def train() -> None:

@@ -77,6 +77,7 @@ def test_wrong_data_are_refused_before_anything_heavy_loads(
     status, _, err = call_tool("train-ssl", *words)
     assert status == 1
     assert ("no manifest.json here" if inside else "no such folder") in err
+    assert ("for plain photos, without masks: --data folder:" in err) == bool(inside)
     assert not (tmp_path / "run").exists()
 
 
