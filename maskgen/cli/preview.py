@@ -15,6 +15,7 @@ from ..io.storage.location import Location
 from .kinds import ENDINGS, OutputFile, PlaceKind
 from .loader_options import find_recipe, open_with_photos
 from .options import DataFolder, Spelling, click_command
+from .recipes import echo_recipes, echo_stats
 from .terminal import own_options, require_package
 
 _OF_SAMPLES = ("count", "sort")
@@ -24,8 +25,6 @@ _OF_VIEWS = ("rows", "seed", "cell", "min_confidence")
 def _list_recipes(context: click.Context, value: str) -> None:
     if value != "list":
         return
-    from .recipes import echo_recipes
-
     echo_recipes()
     context.exit()
 
@@ -67,6 +66,12 @@ class PreviewOptions:
         "With --views: a photo whose mask is trusted less keeps its background.  [default: the recipe's]",
         bounds=between(0, 1),
     )
+    stats: int = option(
+        0,
+        "With --views: also print what the crops of this many photos show: how much of the foreground, how "
+        "they overlap, how many backgrounds are replaced.  [default: no]",
+        bounds=between(0, 10**7),
+    )
     cam: str | None = option(
         None,
         "Draw where an encoder looks to match the foreground: Grad-CAM of a run, or of whatever else "
@@ -99,6 +104,8 @@ def command(options: PreviewOptions) -> None:
     if wrong:
         flags = ", ".join(f"--{name.replace('_', '-')}" for name in sorted(wrong))
         raise click.UsageError(f"{flags}: {'not with' if options.views else 'only with'} --views")
+    if options.stats and not options.views:
+        raise click.UsageError("--stats: only with --views")
     if options.cam and (options.views or options.sort):
         raise click.UsageError(f"{'--views' if options.views else '--sort'}: not with --cam")
     if options.backbone and not options.cam:
@@ -165,4 +172,7 @@ def _draw_views(options: PreviewOptions, name: str) -> str:
     reader.close()
     write_atomic(options.output, encode_grid(sheet, options.output.suffix.lower()))
     damaged = f", {counted(reader.skipped, 'damaged sample')} left out" if reader.skipped else ""
+    if options.stats:
+        with own_options():
+            echo_stats(dataset, recipe, options.stats, seed)
     return f"{counted(len(batch['key']), 'photo')}, {name}{damaged}"

@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 from dataclasses import MISSING, dataclass
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import click
 
+from ..config.counted import counted
 from ..config.options import option, split_assignment
 from .loader_options import find_recipe
 from .options import Spelling, click_command
+
+if TYPE_CHECKING:
+    from maskgen.loaders import Dataset, Recipe
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -58,3 +62,22 @@ def echo_recipes() -> None:
 
     for name, recipe in RECIPES.items():
         click.echo(f"{name:18}{describe(recipe)}")
+
+
+def echo_stats(dataset: Dataset, recipe: Recipe, samples: int, seed: int) -> None:
+    """Print what a recipe's crops show of a data set: a line a view, a line a pair."""
+    from maskgen.loaders.inspect.crop_stats import crop_stats
+
+    found = crop_stats(dataset, recipe, samples, seed)
+    click.echo(f"{counted(found.samples, 'photo')}, {found.without:.1%} without foreground")
+    click.echo("view      px   of photo  of foreground  is foreground  holds none  replaced")
+    for number, (view, one) in enumerate(zip(recipe.views, found.views, strict=True)):
+        click.echo(
+            f"{number:4} {view.size:7} {one.area:10.1%} {one.held:14.1%} {one.shown:14.1%} {one.empty:11.1%} "
+            f"{one.replaced:9.1%} of {one.asked:.0%}"
+        )
+    if found.pairs:
+        click.echo("views       IoU   disjoint  no foreground in common")
+    for pair in found.pairs:
+        views = ", ".join(map(str, pair.views))
+        click.echo(f"{views:6} {pair.iou:8.3f} {pair.disjoint:10.1%} {pair.no_common_foreground:24.1%}")

@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 pytest.importorskip("torch", reason="views are torch tensors")
 from maskgen.drawing.contact_sheet import pick, render_sheet, spread
 from maskgen.drawing.grid import MARK
+from maskgen.errors import EXIT_USAGE
 from maskgen.loaders import (
     RECIPES,
     open_dataset,
@@ -162,3 +163,16 @@ def test_samples_of_the_sidecar_layout_are_drawn_as_those_with_photos(
     assert ("10 samples, mask | background" in out, "--photos INPUT draws them too" in err) == (True, True)
     status, _, err = call("preview", shards, "--photos", tmp_path, "--output", alone)
     assert (status != 0, "the originals are not here" in err) == (True, True)
+
+
+def test_what_crops_show_is_printed_if_asked(folder: Path, tmp_path: Path, call: Call) -> None:
+    words = ("preview", folder / "full", "--output", tmp_path / "v.png", "--stats", "100")
+    status, out, _ = call(*words, "--views", "relicv2")
+    assert status == 0
+    lines = out.splitlines()
+    assert lines[0].startswith("10 photos, ")
+    assert [line.split()[0] for line in lines[2:8]] == ["0", "1", "2", "3", "4", "5"]
+    assert len(lines) == 2 + 6 + 1 + 15 + 1, "the views, the pairs, and the picture"
+    status, _, err = call(*words)
+    assert status == EXIT_USAGE
+    assert "--stats: only with --views" in err
