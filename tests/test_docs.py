@@ -30,6 +30,7 @@ import cv2
 import numpy as np
 import pytest
 import skimage
+import yaml
 from voc_kit import write_voc
 
 from maskgen.loaders import RECIPES, MaskReader, TorchLoader, open_dataset
@@ -38,7 +39,7 @@ os.environ.setdefault("HF_HUB_OFFLINE", "1")
 
 ROOT = Path(__file__).resolve().parents[1]
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md"))]
-LANGUAGES = {"python", "sh", "toml", "text", "json"}
+LANGUAGES = {"python", "sh", "toml", "text", "json", "yaml"}
 EXPORTS = [
     "maskgen",
     "maskgen.augment",
@@ -288,6 +289,9 @@ def test_every_block_of_a_page_runs(name: str, here: Path) -> None:
 def test_every_block_names_its_language(name: str) -> None:
     wrong = [block.line for block in BLOCKS[name] if block.language not in LANGUAGES]
     assert not wrong, f"blocks of {name} in lines {wrong}: say which of {sorted(LANGUAGES)} they are"
+    for block in BLOCKS[name]:
+        if block.language == "yaml":
+            assert isinstance(yaml.safe_load(block.text), dict)
 
 
 def commands(script: str) -> Iterator[list[str]]:

@@ -47,7 +47,7 @@ _SECTIONS = {
     "Methods": {name: row.summary for name, row in TRAINER_METHODS.items()},
     "Other commands": {
         "presets": "List the settings of every paper, or show one.",
-        "export": "Write a backbone for torchvision, timm or Detectron2.",
+        "export": "Write a backbone for torchvision, timm, Detectron2 or MMSegmentation.",
     },
 }
 
@@ -79,7 +79,7 @@ class ExportOptions:
     checkpoint: ExistingPath = option(MISSING, "A checkpoint, or a run's folder.")
     output: NewFile = option(MISSING, "The .safetensors or .pth file to write.")
     form: Annotated[str, Spelling(flag="--format")] = option(
-        "torchvision", "For which library.", choices=("torchvision", "timm", "detectron2")
+        "torchvision", "For which library.", choices=("torchvision", "timm", "detectron2", "mmseg")
     )
     classifier: bool = option(False, "With the classifier of a supervised run: a whole model.")
 

@@ -1,6 +1,6 @@
 """Backbones for other projects.
 
-Torchvision's and timm's names as safetensors, Detectron2's as a checkpoint.
+Torchvision's and timm's names as safetensors, Detectron2's and OpenMMLab's as checkpoints.
 """
 
 from __future__ import annotations
@@ -28,7 +28,9 @@ Warn = Callable[[str], None]
 Weights = dict[str, Tensor]
 Facts = dict[str, str]
 
-FORMATS = ("torchvision", "timm", "detectron2")
+FORMATS = ("torchvision", "timm", "detectron2", "mmseg")
+_PICKLED = ("detectron2", "mmseg")
+"""Whose readers take a .pth."""
 _PREFIX, _CLASSIFIER = "backbone.", "classifier."
 _OWN = {"backbone", "view_px", "checkpoint_sha256"}
 """What the metadata of our exports say."""
@@ -112,7 +114,7 @@ def export(
 
     Args:
         source: a checkpoint, or a run's folder.
-        target: the file; ``.safetensors``, or ``.pth`` for Detectron2.
+        target: the file; ``.safetensors``, or ``.pth`` for Detectron2 and MMSegmentation.
         kind: one of `FORMATS`.
         classes: the names of the classifier's classes by number, as far as they are known, to write it too;
             None: leave it out.
@@ -136,7 +138,7 @@ def export(
         >>> export(Path("run"), Path("mine.safetensors"))["backbone"]
         'tiny'
     """
-    ending = ".pth" if kind == "detectron2" else ".safetensors"
+    ending = ".pth" if kind in _PICKLED else ".safetensors"
     if kind not in FORMATS or target.suffix != ending:
         raise UsageError(
             f"cannot export {target.name} as {kind!r}",
@@ -152,7 +154,11 @@ def export(
             f"timm has no backbone {facts['backbone']!r}", remedy="--format torchvision keeps its own names"
         )
     if kind == "detectron2":
-        _write_detectron2(target, detectron2_names(weights), facts)
+        content = {"model": detectron2_names(weights), "matching_heuristics": True}
+        _write_pickled(target, {**content, "__author__": "maskgen", "facts": facts})
+    elif kind == "mmseg":
+        detectron2_names(weights)  # refuses what is no ResNet of four stages
+        _write_pickled(target, {"state_dict": weights, "meta": facts})
     else:
         from safetensors.torch import save
 
@@ -164,9 +170,9 @@ def _with_classifier(
     own: OwnBackbone, kind: str, classes: Mapping[int, str], path: Path
 ) -> tuple[Weights, Facts]:
     """A whole model: the classifier under the name that the backbone's library has for it."""
-    if own.classifier is None or kind == "detectron2":
+    if own.classifier is None or kind in _PICKLED:
         raise UsageError(
-            "there is no classifier to write" if own.classifier is None else "Detectron2 has no classifier",
+            "there is no classifier to write" if own.classifier is None else f"{kind} has no classifier",
             where=str(path),
             remedy="only a supervised run has one, for torchvision and timm",
         )
@@ -234,7 +240,7 @@ def _detectron2_name(name: str) -> str:
     match = _BLOCK.fullmatch(name)
     if match is None:
         raise UsageError(
-            "Detectron2 has no place for this backbone",
+            "Detectron2 and MMSegmentation have no place for this backbone",
             where=name,
             cause="it is no ResNet of four stages",
             remedy="leave --format out",
@@ -245,9 +251,12 @@ def _detectron2_name(name: str) -> str:
     return f"res{int(stage) + 1}.{block}.{layer}.{part}"
 
 
-def _write_detectron2(target: Path, weights: Weights, facts: Facts) -> None:
-    """As its checkpointer reads a .pth; "matching_heuristics" lets it put a prefix before the names."""
-    content = {"model": weights, "__author__": "maskgen", "matching_heuristics": True, "facts": facts}
+def _write_pickled(target: Path, content: dict[str, Any]) -> None:
+    """As their checkpointers read a .pth: tensors, texts and truths only, so that ``weights_only`` reads it.
+
+    Detectron2's ``matching_heuristics`` lets it put a prefix before the names; the ResNets of MMSegmentation
+    and MMDetection (``style="pytorch"``) have torchvision's names.
+    """
     buffer = io.BytesIO()
     torch.save(content, buffer)
     write_atomic(target, buffer.getvalue())

@@ -123,12 +123,27 @@ def test_a_resnet_50_computes_the_same_under_detectron2s_names(tmp_path: Path) -
     torch.testing.assert_close(peer.eval()(IMAGES), method.features(IMAGES))
 
 
+@pytest.mark.slow
+def test_openmmlab_reads_torchvisions_names(tmp_path: Path) -> None:
+    """Its ResNet of style="pytorch" has them (mmpretrain, mmdet and mmseg share it), without a classifier."""
+    method, _ = saved(tmp_path, "resnet50")
+    export(tmp_path, tmp_path / "out.pth", "mmseg")
+    content = torch.load(tmp_path / "out.pth", weights_only=True)
+    assert set(content) == {"state_dict", "meta"}
+    peer = resnet50()
+    peer.fc = torch.nn.Identity()  # type: ignore[assignment]
+    peer.load_state_dict(content["state_dict"], strict=True)
+    torch.testing.assert_close(peer.eval()(IMAGES), method.features(IMAGES))
+
+
 def test_what_is_no_resnet_of_four_stages_is_refused(tmp_path: Path) -> None:
     method, _ = saved(tmp_path, "tiny")
     with pytest.raises(UsageError, match="no place for this backbone"):
         detectron2_names(method.backbone.state_dict())
     with pytest.raises(UsageError, match=r"ends in \.pth"):
         export(tmp_path, tmp_path / "out.safetensors", "detectron2")
+    with pytest.raises(UsageError, match="no place for this backbone"):
+        export(tmp_path, tmp_path / "out.pth", "mmseg")
     with pytest.raises(UsageError, match="timm has no backbone 'tiny'"):
         export(tmp_path, tmp_path / "out.safetensors", "timm")
 
