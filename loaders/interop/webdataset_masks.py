@@ -31,7 +31,7 @@ class WithMasks:
         missing: what becomes of a sample without a mask, such as a photo in quarantine: ``drop`` leaves it
             out, counts it in `dropped` (each worker its own), and warns of the first
             one; ``raise`` is an error. When none of the
-            first hundred has one, it is an error in any case.
+            first hundred has one, or none of a whole pass, it is an error in any case.
 
     Raises:
         ShardFault: the folder is not what its manifest says.
@@ -83,17 +83,14 @@ class WithMasks:
                 continue
             self._joined += 1
             yield {**sample, self.field: mask}
+        if self.dropped and not self._joined:
+            raise self._foreign(f"none of {self.dropped} samples has a mask", "")
 
     def _leave_out(self, sample: dict[str, Any]) -> None:
         where = f"{sample.get('__url__', 'the originals')} {sample['__key__']}"
         self.dropped += 1
         if not self._joined and self.dropped == _FIRST:
-            raise ShardFault(
-                f"none of the first {_FIRST} samples has a mask",
-                where=str(self.masks.dataset.path),
-                cause=f"the masks were made of other originals; the last one asked for was {where}",
-                remedy="give the masks of these originals",
-            )
+            raise self._foreign(f"none of the first {_FIRST} samples has a mask", f"; one of them is {where}")
         if self.missing == "raise":
             raise ShardFault(
                 "a sample has no mask",
@@ -104,3 +101,11 @@ class WithMasks:
             )
         if self.dropped == 1:
             warnings.warn(f"{where} has no mask and is left out; `dropped` counts such samples", stacklevel=3)
+
+    def _foreign(self, what: str, example: str) -> ShardFault:
+        return ShardFault(
+            what,
+            where=str(self.masks.dataset.path),
+            cause=f"the masks were made of other originals{example}",
+            remedy="give the masks of these originals",
+        )

@@ -158,9 +158,9 @@ def _pipe(options: MaskOptions, config: ResolvedConfig, picture: Picture) -> int
         )
     if options.output != _PIPE and output.suffix.lower() != ".png":
         raise UsageError("masks are PNG files", where=options.output, remedy="name a file that ends in .png")
-    task = MaskTask(config, picture, source.parent, output.parent)
+    task = MaskTask(config, picture, source.parent, output.parent, options.overwrite)
     if options.output != _PIPE:
-        check_targets(task, [Job(ByteRef(_PIPE, 0, 0), _PIPE, output.name)], overwrite=options.overwrite)
+        check_targets(task, [Job(ByteRef(_PIPE, 0, 0), _PIPE, output.name)])
     limit = config.options.max_bytes + 1
     with sys.stdin.buffer if options.source == _PIPE else source.open("rb") as file:
         data = file.read(limit)
@@ -182,8 +182,8 @@ def _make_all(options: MaskOptions, config: ResolvedConfig, picture: Picture, ba
     from maskgen.pipelines.masks.task import MaskTask
 
     root, output, jobs = find_jobs(Path(options.source), Path(options.output), bar.say)
-    task: MaskTask = MaskTask(config, picture, root, output)
-    check_targets(task, jobs, overwrite=options.overwrite)
+    task: MaskTask = MaskTask(config, picture, root, output, options.overwrite)
+    check_targets(task, jobs)
     told = 0
 
     def report(at: Outcome) -> None:

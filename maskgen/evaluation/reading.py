@@ -174,7 +174,7 @@ def read_levels(blob: Blob) -> NDArray[np.uint8]:
             "cannot read a mask",
             where=str(blob),
             cause=str(error),
-            remedy=f"{remedy}, or remove it and give --allow-missing",
+            remedy=f"{remedy}, or remove it",
         ) from error
 
 

@@ -9,6 +9,7 @@ import signal
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
+from multiprocessing import resource_tracker
 from multiprocessing.connection import Connection, wait
 from multiprocessing.process import BaseProcess
 from typing import Any, Generic, TypeVar
@@ -58,6 +59,7 @@ class Workers(Generic[Task]):
         process = context.Process(
             target=_live, args=(os.getpid(), serve, theirs, slots, *arguments), daemon=True
         )
+        resource_tracker.ensure_running()  # when it is started it unblocks the signals again
         with worker_environment(), _signals_blocked():
             process.start()
         theirs.close()

@@ -8,7 +8,6 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from maskgen.config.counted import counted
-from maskgen.config.fingerprint import differences
 from maskgen.errors import ImageFault, UsageError
 from maskgen.io.atomic import make_folder, sweep_partials, sync_disk
 from maskgen.processes.cores import usable_cores
@@ -18,10 +17,8 @@ from maskgen.types import ByteRef
 from ..sources.folder import open_folder
 from ..sources.listing import SourceOptions, shown
 from .names import ENDING, name_masks
-from .stamp import read_stamp
+from .targets import check_target
 from .task import Job, MaskTask
-
-_OVERWRITE = "--overwrite replaces what maskgen mask has made"
 
 
 @dataclass(slots=True)
@@ -101,36 +98,18 @@ def _jobs_of_folder(source: Path, output: Path, note: Callable[[str], None]) -> 
     ]
 
 
-def check_targets(task: MaskTask, jobs: Sequence[Job], *, overwrite: bool) -> None:
+def check_targets(task: MaskTask, jobs: Sequence[Job]) -> None:
     """Refuse to replace what was not made by these settings, before anything is made.
-
-    An empty file, as a power failure leaves it, is in nobody's way.
 
     Args:
         task: that will be done.
         jobs: all of it.
-        overwrite: whether pictures of other settings are replaced; files of others never are.
 
     Raises:
         UsageError: a file is in the way.
     """
     for job in jobs:
-        target = task.output / job.target
-        if not target.exists() or (target.is_file() and not target.stat().st_size):
-            continue
-        found = read_stamp(target)[0] if target.is_file() else None
-        if found is None:
-            raise UsageError(
-                "this was not made by maskgen mask, and is not replaced",
-                where=str(target),
-                remedy="choose another place for the masks, or remove it",
-            )
-        lines = [] if overwrite else differences(found.settings, task.settings)
-        if lines:
-            raise UsageError(
-                f"{target} was made with other settings:\n    " + "\n    ".join(lines),
-                remedy=f"repeat the old settings to resume, or choose another place; {_OVERWRITE}",
-            )
+        check_target(task.output / job.target, task.settings, overwrite=task.overwrite)
 
 
 def make_pictures(

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from maskgen.errors import EnvironmentFault, UsageError
 from maskgen.io.atomic import PartialFile
 from maskgen.io.images.decode import Limits, decode
 from maskgen.methods.make import make_method
@@ -18,6 +19,7 @@ from ..resolve import ResolvedConfig
 from ..sources.reading import ByteReader
 from .picture import Picture
 from .stamp import Stamp, read_stamp
+from .targets import check_target
 
 if TYPE_CHECKING:
     from maskgen.types import Method
@@ -52,12 +54,14 @@ class MaskTask:
         picture: what is made of them.
         root: the folder that photos are read from.
         output: the folder that pictures are written to.
+        overwrite: whether pictures of other settings are replaced.
     """
 
     config: ResolvedConfig
     picture: Picture
     root: Path
     output: Path
+    overwrite: bool = False
     _method: Method | None = None
     _settings: dict[str, Any] = field(init=False)
 
@@ -80,7 +84,8 @@ class MaskTask:
 
         Raises:
             ImageFault: the photo cannot be read or decoded, or its mask is not finite.
-            EnvironmentFault: the disk is full, broken or read-only.
+            EnvironmentFault: the disk is full, broken or read-only, or another command writes other pictures
+                there.
         """
         with contextlib.closing(ByteReader(self.root, self.config.options.max_bytes)) as bytes_of:
             data = bytes_of.read(job.ref)
@@ -89,8 +94,21 @@ class MaskTask:
             return False
         with PartialFile(target) as partial:
             partial.write(wanted.put_on(self._render(data)))
+            self._look_again(target)
             partial.put()  # made durable by who calls, for all at once
         return True
+
+    def _look_again(self, target: Path) -> None:
+        """All targets were looked at before the work; what has come since is another command's."""
+        try:
+            check_target(target, self._settings, overwrite=self.overwrite)
+        except UsageError as error:
+            raise EnvironmentFault(
+                "another command has written here meanwhile",
+                where=str(target),
+                cause=error.what,
+                remedy="let one end before the other begins, or give each a place of its own",
+            ) from error
 
     def make(self, data: bytes) -> bytes:
         """The picture of a photo's file.

@@ -16,7 +16,7 @@ Call = Callable[..., tuple[int, str, str]]
 
 def test_a_recipe_is_found_by_its_name_and_a_mistake_answered() -> None:
     assert all(find_recipe(name) is recipe for name, recipe in RECIPES.items())
-    with pytest.raises(UsageError, match=r"did you mean 'mocov2'(.|\n)*preview --views list"):
+    with pytest.raises(UsageError, match=r"did you mean 'mocov2'(.|\n)*recipes list"):
         find_recipe("mocov")
 
 

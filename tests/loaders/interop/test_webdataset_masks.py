@@ -90,6 +90,9 @@ def test_masks_of_other_originals_are_an_error_and_not_an_empty_epoch(masks: Pat
     foreign = ({"__key__": f"other {n}", "__url__": "foreign.tar"} for n in range(1000))
     with pytest.raises(ShardFault, match="none of the first 100 samples"):
         list(WithMasks(masks)(foreign))
+    few = ({"__key__": f"other {n}", "__url__": "foreign.tar"} for n in range(3))
+    with pytest.raises(ShardFault, match="none of 3 samples has a mask"):
+        list(WithMasks(masks)(few))
 
 
 @pytest.mark.slow

@@ -29,8 +29,8 @@ def photos(discs: Path, tmp_path: Path) -> Path:
 def make(photos: Path, output: Path, method: str = "box", workers: int = 1, **options: bool) -> Outcome:
     root, output, jobs = find_jobs(photos, output, lambda _: None)
     values = {"dataset": "folder", "output": "x", "method": method}
-    task = MaskTask(resolve(make_config(values)), Picture(), root, output)
-    check_targets(task, jobs, overwrite=options.get("overwrite", False))
+    task = MaskTask(resolve(make_config(values)), Picture(), root, output, options.get("overwrite", False))
+    check_targets(task, jobs)
     return make_pictures(task, jobs, workers, lambda _: None)
 
 

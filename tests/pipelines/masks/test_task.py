@@ -24,7 +24,7 @@ from maskgen.types import ByteRef
 
 def task(root: Path, output: Path, method: str = "mr", **options: object) -> MaskTask:
     values = {"dataset": "folder", "input": str(root), "output": "x", "method": method, **options}
-    return MaskTask(resolve(make_config(values)), Picture(), root, output)
+    return MaskTask(resolve(make_config(values)), Picture(), root, output, overwrite=True)
 
 
 def job(root: Path, name: str) -> Job:
