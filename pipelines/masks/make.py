@@ -12,6 +12,7 @@ from maskgen.errors import ImageFault, UsageError
 from maskgen.io.atomic import make_folder, sweep_partials, sync_disk
 from maskgen.processes.cores import usable_cores
 from maskgen.processes.supervisor import map_in_order
+from maskgen.shards.naming import MANIFEST
 from maskgen.types import ByteRef
 
 from ..sources.folder import open_folder
@@ -90,7 +91,13 @@ def _jobs_of_folder(source: Path, output: Path, note: Callable[[str], None]) -> 
     for line in listing.notes:
         note(line)
     if not items:
-        raise UsageError("the folder holds no photo", where=str(source), remedy="check the path")
+        shards = (source / MANIFEST).is_file()
+        raise UsageError(
+            "the folder holds no photo",
+            where=str(source),
+            cause="it holds shards, which have their masks" if shards else "",
+            remedy="maskgen export SHARDS OUT --to png writes them as files" if shards else "check the path",
+        )
     names = name_masks([item.ref.file for item in items])
     return [
         Job(item.ref, shown(str(source / item.ref.file)), name)

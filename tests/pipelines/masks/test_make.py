@@ -34,6 +34,14 @@ def make(photos: Path, output: Path, method: str = "box", workers: int = 1, **op
     return make_pictures(task, jobs, workers, lambda _: None)
 
 
+def test_a_folder_of_shards_is_pointed_to_the_export(tmp_path: Path) -> None:
+    with pytest.raises(UsageError, match="Next: check the path"):
+        find_jobs(tmp_path, tmp_path.parent / "out", lambda _: None)
+    (tmp_path / "manifest.json").write_text("{}")
+    with pytest.raises(UsageError, match="maskgen export SHARDS OUT --to png"):
+        find_jobs(tmp_path, tmp_path.parent / "out", lambda _: None)
+
+
 @pytest.mark.slow
 def test_a_tree_is_mirrored_and_resumed(photos: Path, tmp_path: Path) -> None:
     output = tmp_path / "masks"
