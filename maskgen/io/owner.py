@@ -64,11 +64,16 @@ def _place() -> str:
 
 
 def _start_of(pid: int | str) -> str:
-    """When a process started, in clock ticks since the boot; empty when there is none of that number."""
+    """When a process started, in clock ticks since the boot; empty when none of that number runs.
+
+    One that has ended stays in /proc until its parent asks for its status, which the first process of many
+    containers never does.
+    """
     try:
-        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[19]
+        fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
     except OSError:
         return ""
+    return "" if fields[0] in "ZX" else fields[19]
 
 
 def _owner_of(name: str) -> _Owner | None:

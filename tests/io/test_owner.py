@@ -105,6 +105,16 @@ def test_a_process_of_this_place_is_known_by_its_number_and_its_start(tmp_path: 
 
 
 @pytest.mark.usefixtures("shared")
+def test_a_process_that_has_ended_and_was_not_waited_for_is_gone(tmp_path: Path) -> None:
+    with subprocess.Popen([sys.executable, "-c", HOLD, tmp_path], stdin=-1, stdout=-1) as process:
+        assert process.stdout and process.stdout.readline()
+        process.kill()
+        os.waitid(os.P_PID, process.pid, os.WEXITED | os.WNOWAIT)
+        assert Path(f"/proc/{process.pid}/stat").read_text().rpartition(")")[2].split()[0] == "Z"
+        assert sweep_partials(tmp_path) == 1
+
+
+@pytest.mark.usefixtures("shared")
 def test_on_a_shared_file_system_an_owner_elsewhere_has_a_day(tmp_path: Path) -> None:
     """A clone of this machine after another boot, or a container: its host name and numbers may be ours."""
     path = named(tmp_path, place="0" * 8, pid="999999999")
