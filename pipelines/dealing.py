@@ -7,6 +7,7 @@ from bisect import bisect_left, bisect_right
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import partial
+from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -111,7 +112,9 @@ def write_rows(source: Source, config: ResolvedConfig, table: Draft) -> Plan:
             "the source holds no image",
             where=options.input,
             cause="; ".join(notes) or "an empty folder, or another layout",
-            remedy="check --input and --dataset: docs/how-to/sources.md has the layout of each kind",
+            remedy="--dataset webdataset reads the photos of shards"
+            if options.dataset == "folder" and (Path(options.input) / naming.MANIFEST).is_file()
+            else "check --input and --dataset: docs/how-to/sources.md has the layout of each kind",
         )
     lossless, members = _members(options, totals, has_classes=bool(classes))
     facts = config.identity(digest([list(shard) for shard in shards]))

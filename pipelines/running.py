@@ -156,6 +156,7 @@ def _make(
     tally.notes += note_touched(source_root(wanted), output, plan, done, tables=destination.location)
     try:
         if jobs:
+            tally.notes += _note_joined(config, output, jobs)
             check_precision_of(config, output)
         destination.claim(plan)
         stop.patience = math.inf
@@ -178,6 +179,17 @@ def _make(
         max(1, tally.workers),
         (*plan.notes, *tally.notes, *_note_resized(tally.resized)),
     )
+
+
+def _note_joined(config: ResolvedConfig, output: Path, jobs: list[ShardJob]) -> list[str]:
+    if config.masks is None:
+        return []
+    from .given.joined import check_joined  # it brings what reads shards
+
+    options = config.options
+    spare = options.missing == "empty" or not is_over_budget(options.max_failures, 1, 1)
+    note = check_joined(config.masks, output, [job.number for job in jobs], spare=spare)
+    return [note] if note else []
 
 
 def _executor(

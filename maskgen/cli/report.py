@@ -16,6 +16,8 @@ from .kinds import OutputFile, PlaceKind
 from .options import Spelling, click_command
 from .units import format_size
 
+_HEAD_BYTES = 4096
+
 
 @dataclass(frozen=True, kw_only=True)
 class ReportOptions:
@@ -65,6 +67,7 @@ def command(options: ReportOptions) -> None:
     from ..report.make import make_report
     from ..report.settings import Settings
 
+    _spare_foreign(options.output)
     settings = Settings(
         masks=options.masks,
         truth=options.truth,
@@ -86,3 +89,21 @@ def command(options: ReportOptions) -> None:
         f"{click.format_filename(options.output)}: {counted(report.total, 'mask')}, {report.drawn} drawn"
         f"{left} ({format_size(len(report.page))})"
     )
+
+
+def _spare_foreign(path: Path) -> None:
+    """Refuse to replace a page that is not a report: the output has a name of its own unless one is given."""
+    from ..drawing.page import GENERATOR
+    from ..errors import UsageError
+
+    try:
+        with path.open("rb") as file:
+            is_ours = GENERATOR.encode() in file.read(_HEAD_BYTES)
+    except FileNotFoundError:
+        return
+    if not is_ours:
+        raise UsageError(
+            "a file is in the way that is no report of maskgen",
+            where=str(path),
+            remedy="move it, or name another file with --output",
+        )

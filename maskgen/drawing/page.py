@@ -11,6 +11,8 @@ from importlib.resources import files
 
 CLIPPED = 200
 """Characters of a text from the data; of a longer one the middle is left out."""
+GENERATOR = '<meta name="generator" content="maskgen">'
+"""By this a page of ours is told from others."""
 
 
 def render_page(title: str, parts: Iterable[str], script: str = "") -> str:
@@ -42,6 +44,7 @@ def render_page(title: str, parts: Iterable[str], script: str = "") -> str:
         "<head>",
         '<meta charset="utf-8">',
         f'<meta http-equiv="Content-Security-Policy" content="{allowed}">',
+        GENERATOR,
         '<meta name="viewport" content="width=device-width, initial-scale=1">',
         '<meta name="color-scheme" content="light dark">',
         '<link rel="icon" href="data:,">',

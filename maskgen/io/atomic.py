@@ -34,6 +34,8 @@ _DISK = {
     errno.ENFILE: "close other programs: the machine has too many open files",
 }
 """What to do about each of the disk's errors."""
+NAME_BYTES = 255
+"""The longest name of a file on all common file systems."""
 
 
 @contextlib.contextmanager
@@ -86,8 +88,13 @@ def _space(path: Path, needed_bytes: int) -> str:
 
 
 def partial_name(final: Path) -> Path:
-    """A name for the unfinished file, in the same folder, that says which process owns it."""
-    return final.with_name(f".{final.name}.{owner_name()}-{secrets.token_hex(4)}.partial")
+    """A name for the unfinished file, in the same folder, that says which process owns it.
+
+    Of a name so long that this one would be too long for a file system, it has the beginning.
+    """
+    ending = f".{owner_name()}-{secrets.token_hex(4)}.partial"
+    room = NAME_BYTES - 1 - len(os.fsencode(ending))
+    return final.with_name(f".{os.fsencode(final.name)[:room].decode(errors='ignore')}{ending}")
 
 
 def fsync_folder(folder: Path) -> None:

@@ -59,7 +59,7 @@ def plots(survey: Survey, findings: Findings, times: Times) -> str:
         counts.append(len(pieces) - sum(counts))
         names = [*map(str, range(_MOST_PIECES)), f"{_MOST_PIECES}+"]
         told = f"Pieces that a mask's foreground falls into, {_of(len(pieces), survey.total)}."
-        drawn.append(_plot("Components", told, draw_bars("Components", counts, names)))
+        drawn.append(_plot("Pieces", told, draw_bars("Pieces", counts, names)))
     if tally.known:
         shares = [f"{n / BINS:.2f} to {(n + 1) / BINS:.2f}" for n in range(BINS)]
         ends = [(n / 4, f"{n / 4:g}") for n in range(5)]

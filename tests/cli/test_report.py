@@ -38,6 +38,18 @@ def test_what_cannot_be_reported_is_refused(call: Call, data: Path, tmp_path: Pa
     assert not (tmp_path / "r.html").exists()
 
 
+def test_a_page_that_is_no_report_is_spared_and_a_report_is_made_anew(
+    call: Call, data: Path, tmp_path: Path
+) -> None:
+    page = tmp_path / "report.html"
+    page.write_text("<title>mine</title>")
+    status, _, err = call("report", data, "--output", page)
+    assert (status, page.read_text()) == (2, "<title>mine</title>")
+    assert "a file is in the way that is no report of maskgen" in err
+    page.unlink()
+    assert [call("report", data, "--output", page)[0] for _ in range(2)] == [0, 0]
+
+
 def test_shards_at_an_address_give_the_same_page(
     call: Call, data: Path, faulty_store: FaultyStore, tmp_path: Path
 ) -> None:

@@ -88,6 +88,15 @@ def test_other_os_errors_pass_through(tmp_path: Path) -> None:
         raise IsADirectoryError(errno.EISDIR, "a folder")
 
 
+@pytest.mark.parametrize("name", ["a" * 251 + ".tar", "ü" * 125 + ".tar"])
+def test_a_name_of_the_greatest_length_has_a_partial_file_too(name: str, tmp_path: Path) -> None:
+    atomic.write_atomic(tmp_path / name, b"abc")
+    assert {path.name: path.read_bytes() for path in tmp_path.iterdir()} == {name: b"abc"}
+    with atomic.PartialFile(tmp_path / name) as partial:
+        assert partial.path.name.startswith("." + name[:20])
+        assert atomic.sweep_partials(tmp_path) == 0, "its owner, who is named at the end, lives"
+
+
 def test_the_sweep_takes_what_has_no_owner_and_nothing_else(tmp_path: Path) -> None:
     with atomic.PartialFile(tmp_path / "mine.tar") as mine:
         debris = atomic.partial_name(tmp_path / "gone.tar")

@@ -107,7 +107,8 @@ def test_a_process_of_this_place_is_known_by_its_number_and_its_start(tmp_path: 
 @pytest.mark.usefixtures("shared")
 def test_a_process_that_has_ended_and_was_not_waited_for_is_gone(tmp_path: Path) -> None:
     with subprocess.Popen([sys.executable, "-c", HOLD, tmp_path], stdin=-1, stdout=-1) as process:
-        assert process.stdout and process.stdout.readline()
+        assert process.stdout
+        assert process.stdout.readline()
         process.kill()
         os.waitid(os.P_PID, process.pid, os.WEXITED | os.WNOWAIT)
         assert Path(f"/proc/{process.pid}/stat").read_text().rpartition(")")[2].split()[0] == "Z"

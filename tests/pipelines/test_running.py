@@ -228,3 +228,12 @@ def test_a_refused_run_leaves_no_folder_that_it_has_made(tmp_path: Path) -> None
             run(make_config({**values, "output": str(output)}))
         left = {tmp_path / "photos", *([output.parent, output] if there else [])}
         assert set(tmp_path.rglob("*")) == left
+
+
+def test_shards_that_are_given_as_photos_are_told_what_reads_them(tmp_path: Path) -> None:
+    shards = str(tmp_path / "shards")
+    run(make_config({"dataset": "sample", "output": shards, "method": "box", "limit": 2, "workers": 1}))
+    values = {"input": shards, "output": str(tmp_path / "again"), "method": "box", "workers": 1}
+    with pytest.raises(SourceFault, match="--dataset webdataset reads the photos of shards"):
+        run(make_config({**values, "dataset": "folder"}))
+    assert run(make_config({**values, "dataset": "webdataset"})).manifest.samples == 2
