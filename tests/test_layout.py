@@ -85,6 +85,7 @@ OWN = {
     "test_docker.py",
     "test_docs.py",
     "test_examples.py",
+    "test_experiments.py",
     "test_site.py",
 }
 """Tests of the project as a whole."""

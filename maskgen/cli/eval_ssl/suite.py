@@ -59,7 +59,7 @@ def command(options: SuiteOptions) -> int:
 
     devices = _devices(options.devices)
     suite = read_suite(options.suite)
-    cells = _cells(suite, options.suite)
+    cells = list_checked_cells(suite, options.suite.resolve().parent, options.suite)
     if options.dry_run:
         return _tell(cells, options)
     make_folder(options.output)
@@ -76,18 +76,30 @@ def _devices(text: str) -> list[str]:
     return devices or ["cpu"]
 
 
-def _cells(suite: Suite, file: Path) -> list[Cell]:
-    """All cells, whose options their commands accept."""
+def list_checked_cells(suite: Suite, base: Path, file: Path) -> list[Cell]:
+    """All cells, whose options their commands accept.
+
+    Args:
+        suite: it.
+        base: folder that relative paths start from.
+        file: that the suite is from.
+
+    Raises:
+        UsageError: naming the file and the task.
+    """
     from maskgen.trainers.evaluations.suite.cells import list_cells
     from maskgen.trainers.evaluations.suite.folder import weights_mark
 
-    base = file.resolve().parent
     find = functools.partial(find_command, base=base, where=str(file))
     cells = list_cells(suite, find, lambda one: weights_mark(one.source, base), str(file))
     for cell in {(cell.task.name): cell for cell in cells}.values():
         own = {"checkpoint": cell.checkpoint.source, "output": "."}
         used = {key: str(file.resolve() if use.file else base) for key, use in cell.uses.items()}
-        cell.command.check({**own, **cell.options, **used})
+        try:
+            cell.command.check({**own, **cell.options, **used})
+        except UsageError as error:
+            place = f"{file}: task {cell.task.name!r}"
+            raise UsageError(error.what, where=place, cause=error.cause, remedy=error.remedy) from error
     return cells
 
 

@@ -11,7 +11,7 @@ import click
 
 from maskgen.config.suggest import nearest
 from maskgen.errors import UsageError
-from maskgen.trainers.evaluations.suite.commands import TaskCommand
+from maskgen.trainers.evaluations.suite.commands import ELSEWHERE, OWN, TaskCommand
 
 from ..options import GroupedCommand, build
 from . import TASKS, load_task
@@ -32,7 +32,29 @@ def find_command(name: str, base: Path, where: str) -> TaskCommand:
     """
     if name not in TASKS:
         raise UsageError(f"eval-ssl has no task {name!r}", where=where, remedy=nearest(name, TASKS))
-    command = load_task(name)
+    return describe_command(load_task(name), f"eval-ssl {name}", base, where)
+
+
+def describe_command(
+    command: click.Command,
+    program: str,
+    base: Path,
+    where: str,
+    *,
+    own: tuple[str, ...] = OWN,
+    elsewhere: str = ELSEWHERE,
+) -> TaskCommand:
+    """A command as a file of many of them sees it.
+
+    Args:
+        command: it.
+        program: as users type it.
+        base: folder that relative paths start from.
+        where: the file's place, for errors.
+        own: options that the file does not give.
+        elsewhere: where they are given.
+    """
+    name = str(command.name)
     options = {str(one.name): one for one in command.params if _is_settable(one)}
     spellings = {spelling: name for name, one in options.items() for spelling in (name, *_flags(one))}
     return TaskCommand(
@@ -42,7 +64,9 @@ def find_command(name: str, base: Path, where: str) -> TaskCommand:
         words=lambda values: [
             word for n, value in values.items() for word in _words(options[n], value, where)
         ],
-        check=lambda values: _check(command, values, options, (base, where)),
+        check=lambda values: _check(command, values, options, (base, where, program)),
+        own=own,
+        elsewhere=elsewhere,
     )
 
 
@@ -79,10 +103,10 @@ def _check(
     command: click.Command,
     values: Mapping[str, Any],
     options: Mapping[str, click.Parameter],
-    place: tuple[Path, str],
+    place: tuple[Path, str, str],
 ) -> None:
     """Read the values as the command would, from its folder, and check them by its dataclass."""
-    base, where = place
+    base, where, program = place
     words = [word for name, value in values.items() for word in _words(options[name], value, where)]
     try:
         with contextlib.chdir(base):
@@ -94,7 +118,7 @@ def _check(
             f"{command.name} refuses its options",
             where=where,
             cause=error.format_message().rstrip("."),
-            remedy=f"see eval-ssl {command.name} --help",
+            remedy=f"see {program} --help",
         ) from error
     except UsageError as error:
         raise UsageError(

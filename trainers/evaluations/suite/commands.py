@@ -1,4 +1,7 @@
-"""What a suite needs to know of a task's command; `eval-ssl suite` takes it from the commands themselves."""
+"""What a suite needs to know of a task's command; `eval-ssl suite` takes it from the commands themselves.
+
+So does `train-ssl sweep`, of the commands that train.
+"""
 
 from __future__ import annotations
 
@@ -11,11 +14,12 @@ from maskgen.errors import UsageError
 
 OWN = ("checkpoint", "backbone", "output", "seed", "device", "features")
 """Options that a suite gives itself."""
+ELSEWHERE = "see [[checkpoint]], seeds, --output and --devices"
 
 
 @dataclass(frozen=True, eq=False)
 class TaskCommand:
-    """One task of `eval-ssl`.
+    """One task of `eval-ssl`, or one method of `train-ssl`.
 
     Args:
         name: of the command.
@@ -23,6 +27,8 @@ class TaskCommand:
         machine: options that change no result, such as threads.
         words: options and their values as words of the command line.
         check: refuses values that the command would refuse.
+        own: options that a file does not give.
+        elsewhere: where they are given.
     """
 
     name: str
@@ -30,6 +36,8 @@ class TaskCommand:
     machine: frozenset[str]
     words: Callable[[Mapping[str, Any]], list[str]]
     check: Callable[[Mapping[str, Any]], None]
+    own: tuple[str, ...] = OWN
+    elsewhere: str = ELSEWHERE
 
     def knows(self, option: str) -> bool:
         """Whether the command has this option."""
@@ -43,17 +51,17 @@ class TaskCommand:
         """
         found = self.spellings.get(key.replace("-", "_"))
         if found is None:
-            others = [name for name in self.spellings.values() if name not in OWN]
+            others = [name for name in self.spellings.values() if name not in self.own]
             raise UsageError(
                 f"{self.name} has no option {key!r}",
                 where=where,
                 remedy=nearest(key.replace("-", "_"), others),
             )
-        if found in OWN:
+        if found in self.own:
             raise UsageError(
-                f"{key!r} is no option of a task of a suite",
+                f"{key!r} is not given here",
                 where=where,
-                cause="the suite gives it to each of its tasks",
-                remedy="leave it out: see [[checkpoint]], seeds, --output and --devices",
+                cause=f"{self.name} gets it otherwise",
+                remedy=f"leave it out: {self.elsewhere}",
             )
         return found

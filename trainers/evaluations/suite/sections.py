@@ -19,6 +19,11 @@ def section(owner: type, key: str) -> Any:
     return field(default=(), metadata={"section": owner, "key": key})
 
 
+def one_table(owner: type) -> dict[str, Any]:
+    """Metadata of a field that is one table, ``[key]`` in the file: an instance of another dataclass."""
+    return {"section": owner, "single": True}
+
+
 FREE_TABLE = {"free": dict}
 FREE_ARRAY = {"free": list}
 """Metadata of a field that is taken as the file has it; of an array it holds a tuple."""
@@ -76,6 +81,8 @@ def _plain(known: Option, value: Any, shown: str) -> Any:
 
 
 def _other(one: dataclasses.Field[Any], value: Any, shown: str) -> Any:
+    if "single" in one.metadata:
+        return read_section(one.metadata["section"], value, shown)
     if "section" in one.metadata:
         if not isinstance(value, list):
             raise UsageError(f"{shown} is no array of tables", remedy=f"write [[{one.metadata['key']}]]")

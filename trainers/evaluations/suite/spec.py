@@ -133,7 +133,7 @@ def read_suite(path: Path) -> Suite:
         ) from error
     suite = read_section(Suite, raw, str(path))
     for what, items in (("checkpoint", suite.checkpoints), ("task", suite.tasks)):
-        _check_names(what, [one.name for one in items], str(path))
+        check_names(what, [one.name for one in items], str(path))
     for table in suite.tables:
         _check_table(suite, table, f"{path}: table {table.title!r}")
     for plot in suite.plots:
@@ -152,9 +152,14 @@ def known(name: str, names: Iterable[str], what: str, where: str) -> None:
         raise UsageError(f"there is no {what} {name!r}", where=where, remedy=nearest(name, names))
 
 
-def _check_names(what: str, names: Sequence[str], where: str) -> None:
+def check_names(what: str, names: Sequence[str], where: str) -> None:
+    """Refuse names that come twice or cannot name a folder.
+
+    Raises:
+        UsageError: likewise where there is no name at all.
+    """
     if not names:
-        raise UsageError(f"the suite has no {what}", where=where, remedy=f"add a [[{what}]]")
+        raise UsageError(f"the file has no {what}", where=where, remedy=f"add a [[{what}]]")
     for number, name in enumerate(names):
         if not _NAME.fullmatch(name):
             raise UsageError(

@@ -38,7 +38,7 @@ def test_settings_hold_what_the_result_depends_on(suite: Suite, cells_of: ListCe
     ("options", "told"),
     [
         ({"sides": 1}, "did you mean 'side'?"),
-        ({"output": "x"}, "the suite gives it"),
+        ({"output": "x"}, "toy gets it otherwise"),
         ({"head": {"task": "frist"}}, "did you mean 'first'?"),
         ({"head": {"name": "first"}}, "another task's file"),
         ({"head": "later"}, "use each other in a circle"),

@@ -16,5 +16,5 @@ def test_an_option_is_found_by_each_of_its_spellings() -> None:
     with pytest.raises(UsageError, match="toy has no option 'thread'") as error:
         command.option("thread", "suite.toml")
     assert "did you mean 'threads'?" in str(error.value)
-    with pytest.raises(UsageError, match="no option of a task of a suite"):
+    with pytest.raises(UsageError, match="'seed' is not given here"):
         command.option("seed", "suite.toml")
