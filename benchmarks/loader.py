@@ -31,7 +31,8 @@ from pathlib import Path
 from typing import Any
 
 from maskgen.loaders import DaliLoader, Dataset, Recipe, TorchLoader, View, open_dataset
-from maskgen.loaders.reading.samples import SampleReader
+from maskgen.loaders.inspect.decoding import decoded
+from maskgen.loaders.inspect.workload import Workload
 from maskgen.loaders.recipes.published import RECIPES
 
 WARM_UP = 3
@@ -82,53 +83,16 @@ class Timing:
     cpu: float
 
 
-def decode_only(setting: Setting) -> Iterator[Any]:
-    """Batches of decoded photos, two in flight."""
-    from nvidia.dali import fn, types
-    from nvidia.dali.pipeline import pipeline_def
-
-    gpu = setting.device == "cuda"
-
-    @pipeline_def(
-        batch_size=setting.batch,
-        num_threads=setting.threads,
-        device_id=0 if gpu else None,
-        prefetch_queue_depth=2,
+def decoded_photos(setting: Setting) -> Iterator[Any]:
+    """Batches of decoded photos without end."""
+    return decoded(
+        Workload(
+            dataset=setting.dataset,
+            batch_size=setting.batch,
+            threads=setting.threads,
+            device=setting.device,
+        )
     )
-    def graph() -> Any:
-        encoded = fn.external_source(name="photo", dtype=types.UINT8, ndim=1, no_copy=True)
-        return fn.decoders.image(encoded, device="mixed" if gpu else "cpu", output_type=types.RGB).shape()
-
-    reader, pipeline, step = SampleReader(setting.dataset, ("jpg",)), graph(), 0
-    pipeline.build()
-    order, flying = setting.dataset.order(0, 0), []
-
-    def feed() -> None:
-        nonlocal step
-        samples = order[_cycle(setting, step)]
-        flying.append(reader.take(samples, ("jpg",)))
-        pipeline.feed_input("photo", flying[-1].encoded["jpg"])
-        step += 1
-
-    try:
-        feed(), feed()
-        pipeline.schedule_run()
-        while True:
-            yield pipeline.share_outputs()
-            pipeline.release_outputs()
-            del flying[:-2]
-            feed()
-            pipeline.schedule_run()
-    finally:
-        pipeline.release_outputs()
-        pipeline.share_outputs()
-        pipeline.release_outputs()
-
-
-def _cycle(setting: Setting, step: int) -> Any:
-    import numpy as np
-
-    return np.arange(step * setting.batch, (step + 1) * setting.batch) % setting.dataset.samples
 
 
 def epochs(
@@ -172,8 +136,8 @@ def timed(batches: Callable[[], Iterator[Any]], setting: Setting) -> Timing:
 
 def _wait(batch: Any) -> None:
     """Until a batch on a GPU is done."""
-    views = batch.get("views") if isinstance(batch, dict) else None
-    if views and views[0].is_cuda:
+    views = batch.get("views") if isinstance(batch, dict) else batch
+    if isinstance(views, tuple | list) and getattr(views[0], "is_cuda", False):
         import torch
 
         torch.cuda.synchronize()
@@ -224,7 +188,7 @@ def streams(setting: Setting, options: Any) -> dict[str, Callable[[], Iterator[A
     found: dict[str, Callable[[], Iterator[Any]]] = {}
     for name in options.cases.split(","):
         if name == "decode":
-            found[name] = lambda: decode_only(setting)
+            found[name] = lambda: decoded_photos(setting)
             continue
         recipe = CASES[name]
         found[name] = lambda recipe=recipe: epochs(DaliLoader, setting, recipe)  # type: ignore[misc]

@@ -1,25 +1,32 @@
-"""The loader's rival: torch DataLoader, webdataset and torchvision v2, on PIL images or on tensors.
+"""The loader's rivals, written as one would without this project.
 
-The same views as the cases `plain`, `rm` and `swaps` of loader.py, written as one would without this project:
-masks and backgrounds are decoded from the shards' PNG and JPEG members, but only where they are used; a
-crop's foreground is counted on the mask; the other photo of a swap is the one before in the worker's stream.
-uint8 tensors come out.
+`loader`: torch DataLoader, webdataset and torchvision v2, on PIL images or on tensors. The same views as the
+cases `plain`, `rm` and `swaps` of loader.py: masks and backgrounds are decoded from the shards' PNG and JPEG
+members, but only where they are used; a crop's foreground is counted on the mask; the other photo of a swap
+is the one before in the worker's stream.
+
+`on_device`: torchvision's decoder of whole batches and its transforms v2, both on a GPU. Plain views.
+
+uint8 tensors come out of both.
 """
 
 from __future__ import annotations
 
 import io
+import itertools
+import warnings
 from collections.abc import Iterator
 from typing import Any
 
 import cv2
+import numpy as np
 import torch
-import webdataset
 from PIL import Image
 from torchvision import tv_tensors
+from torchvision.io import ImageReadMode, decode_jpeg
 from torchvision.transforms import v2
 
-from maskgen.loaders import Dataset
+from maskgen.loaders import Dataset, SampleReader
 
 SIZE, P, FG_MIN, TRIES = 224, 0.2, 0.1, 10
 SCALE, RATIO = (0.2, 1.0), (3 / 4, 4 / 3)
@@ -119,7 +126,43 @@ def _tensor(picture: Any) -> torch.Tensor:
 
 def loader(dataset: Dataset, case: str, *, kind: str, batch: int, workers: int) -> Iterator[Any]:
     """Batches without end."""
+    import webdataset
+
     shards = [str(dataset.tar(shard)) for shard in dataset.shards]
     source = webdataset.WebDataset(shards, resampled=True, shardshuffle=False).shuffle(256)
     made = source.map(Views(case, kind, dataset.level)).batched(batch, partial=False)
     return iter(torch.utils.data.DataLoader(made, batch_size=None, num_workers=workers, prefetch_factor=2))
+
+
+def on_device(dataset: Dataset, *, batch: int, device: str, views: str) -> Iterator[Any]:
+    """Batches without end of two MoCo v2 views of each photo, decoded and computed on a device.
+
+    Args:
+        dataset: whose photos are read, in a shuffled order.
+        batch: photos a batch.
+        device: ``cpu`` or ``cuda``.
+        views: ``none``: the decoded photos; ``each``: every view draws its own colors and blur, as here and
+            as in the papers; ``batch``: one draw for all first views and one for all second, which is less
+            random and costs a GPU far fewer kernels.
+
+    Yields:
+        A list of (3, H, W) photos, or two (B, 3, 224, 224) tensors, all uint8.
+    """
+    warnings.filterwarnings("ignore", ".*deprecated since torchvision 0.29", DeprecationWarning)
+    reader, chain = SampleReader(dataset, ("jpg",)), Chain()
+    order = dataset.order(0, 0)[np.arange(dataset.samples)]
+    for step in itertools.count():
+        samples = order[np.arange(step * batch, (step + 1) * batch) % len(order)]
+        encoded = [torch.tensor(data) for data in reader.take(samples, ("jpg",)).encoded["jpg"]]
+        photos = decode_jpeg(encoded, mode=ImageReadMode.RGB, device=device)
+        yield photos if views == "none" else tuple(_view(photos, chain, views) for _ in range(2))
+
+
+def _view(photos: list[torch.Tensor], chain: Chain, views: str) -> torch.Tensor:
+    boxes = [v2.RandomResizedCrop.get_params(photo, SCALE, RATIO) for photo in photos]
+    pairs = list(zip(photos, boxes, strict=True))
+    if views == "each":
+        return torch.stack([chain({"photo": photo}, box)["photo"] for photo, box in pairs])
+    cut = [chain.flip(v2.functional.resized_crop(photo, *box, [SIZE, SIZE])) for photo, box in pairs]
+    made: torch.Tensor = chain.colours(torch.stack(cut))
+    return made
