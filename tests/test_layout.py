@@ -16,7 +16,7 @@ PACKAGES = {
     "trainers": "maskgen.trainers",
 }
 """The real folders, and the names they are imported by."""
-APART = {"faults", "interop", "golden", "oracle"}
+APART = {"faults", "interop", "golden", "oracle", "benchmarks"}
 """Folders of tests that mirror no folder of the code."""
 
 
