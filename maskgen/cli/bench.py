@@ -23,6 +23,7 @@ from .terminal import own_options
 if TYPE_CHECKING:
     from maskgen.loaders.inspect.bench import LoaderRate
     from maskgen.pipelines.bench import RuntimeRate
+    from maskgen.pipelines.budget.measure import Budget
 
 
 @click.group("bench")
@@ -36,6 +37,9 @@ class StageOneOptions:
 
     config: ConfigOptions = nested(ConfigOptions)
     seconds: float = option(2.0, "Time for each figure, seconds.", bounds=between(0.1, 600), unit="s")
+    budget: bool = option(
+        False, "Say where a worker's CPU time goes, part by part, each against the library call for it."
+    )
     as_json: Json = option(False, "Print one JSON object.")
 
 
@@ -43,7 +47,7 @@ class StageOneOptions:
 def stage1(options: StageOneOptions) -> None:
     """Each part of making shards alone: decode, method, background, encode, tar.
 
-    Then every runtime and precision.
+    Then every runtime and precision. With --budget one worker's CPU time instead, part by part.
 
     Takes the options of `maskgen run`; of the input up to 100 photos are used (the sample photos without
     one).
@@ -55,6 +59,7 @@ def stage1(options: StageOneOptions) -> None:
     import tempfile
 
     from maskgen.pipelines import bench
+    from maskgen.pipelines.budget.measure import measure_budget
     from maskgen.pipelines.resolve import resolve
 
     from ..release import PHOTOS
@@ -64,6 +69,9 @@ def stage1(options: StageOneOptions) -> None:
         source = open_location(wanted.input) if wanted.input else PHOTOS
         files = bench.photos_of(source, Path(scratch))
         config = resolve(dataclasses.replace(wanted, input=str(source)))
+        if options.budget:
+            _show_budget(measure_budget(config, files, options.seconds), as_json=options.as_json)
+            return
         workers = wanted.workers or usable_cores()
         click.echo(
             f"each part on {counted(workers, 'core')}, about {5 * options.seconds + 15:.0f} s ...", err=True
@@ -89,6 +97,18 @@ def stage1(options: StageOneOptions) -> None:
         click.echo(_line(one))
     for sentence in said:
         click.echo(sentence)
+
+
+def _show_budget(budget: Budget, *, as_json: bool) -> None:
+    import dataclasses
+
+    from maskgen.pipelines.budget.table import budget_lines
+
+    if as_json:
+        click.echo(json.dumps(dataclasses.asdict(budget)))
+        return
+    for line in budget_lines(budget):
+        click.echo(line)
 
 
 def _line(one: RuntimeRate) -> str:

@@ -89,18 +89,27 @@ def store_mask(mask: SoftMask, threshold: float, config: RunConfig) -> MaskPair:
     Raises:
         ValueError: the mask is not finite: the method is at fault.
     """
+    size = (mask.shape[0], mask.shape[1])
+    stored = mask_levels(mask, threshold, config)
+    hard = hard_mask(stored, cut_level(threshold, binary=config.binary), size)
+    return MaskPair(stored, hard, coverage.small_mask(stored))
+
+
+def mask_levels(mask: SoftMask, threshold: float, config: RunConfig) -> NDArray[np.uint8]:
+    """The (h, w) uint8 mask that is stored, see `store_mask`.
+
+    Raises:
+        ValueError: the mask is not finite.
+    """
     stored = _quantize(mask)
-    size = mask.shape
     level = cut_level(threshold)
     if config.members == "lean":
         stored = coverage.lean_mask(stored, level)
     else:
-        stored = resize_mask(stored, stored_mask_size((size[0], size[1]), config.mask_side))
+        stored = resize_mask(stored, stored_mask_size((mask.shape[0], mask.shape[1]), config.mask_side))
     if config.binary:
         stored = np.where(stored >= level, np.uint8(255), np.uint8(0))
-        level = 128
-    hard = hard_mask(stored, level, (size[0], size[1]))
-    return MaskPair(stored, hard, coverage.small_mask(stored))
+    return stored
 
 
 def stored_mask_size(size: tuple[int, int], side: int) -> tuple[int, int]:

@@ -1,4 +1,4 @@
-"""`maskgen bench loader`: its figures hang together, and its advice follows from them."""
+"""`maskgen bench`: its figures hang together, and its advice follows from them."""
 
 from __future__ import annotations
 
@@ -107,3 +107,18 @@ def test_a_photo_that_does_not_decode_is_named_a_fault(call: Call, folder: Path,
     assert status == 1
     assert "cannot be decoded" in err
     assert "maskgen verify --full" in err
+
+
+def test_a_budget_has_a_line_for_each_part_and_the_sums(call: Call, folder: Path) -> None:
+    options = ("--budget", "--input", folder / "photos", "--method", "box", "--seconds", "0.1")
+    status, out, _ = call("bench", "stage1", *options)
+    assert status == 0
+    lines = out.splitlines()
+    assert lines[0].endswith("kB")
+    assert {"read", "decode", "mask.png", "tar", "commit"} <= {line.split()[0] for line in lines[2:]}
+    sums = [line[:20].strip() for line in lines[-3:]]
+    assert sums == ["the worker", "not explained", "all but the network"]
+    status, out, _ = call("bench", "stage1", *options, "--json")
+    facts = json.loads(out)
+    assert facts["whole_ms"] > 0
+    assert facts["parts"][0]["name"] == "read"
