@@ -237,10 +237,27 @@ def write_caltech(root: Path) -> Path:
     return root
 
 
+def write_tiny_imagenet(root: Path) -> Path:
+    home = root / "tiny-imagenet-200"
+    wnids = ("n02000001", "n01000001", "n03000001")
+    for label, wnid in enumerate(wnids):
+        for number in range(4):
+            put(home / "train" / wnid / "images" / f"{wnid}_{number}.JPEG", 10 * label + number)
+        (home / "train" / wnid / f"{wnid}_boxes.txt").write_text(f"{wnid}_0.JPEG\t0\t0\t62\t63\n")
+    lines = []
+    for number in range(6):
+        put(home / "val" / "images" / f"val_{number}.JPEG", 100 + number)
+        lines.append(f"val_{number}.JPEG\t{wnids[number % 3]}\t0\t32\t44\t62\n")
+    (home / "val" / "val_annotations.txt").write_text("".join(lines))
+    (home / "wnids.txt").write_text("".join(f"{wnid}\n" for wnid in wnids))
+    return root
+
+
 WRITERS: dict[str, Callable[[Path], Path]] = {
     "cifar10": lambda root: write_cifar(root, coarse=False),
     "cifar100": lambda root: write_cifar(root, coarse=True),
     "stl10": write_stl,
+    "tiny-imagenet": write_tiny_imagenet,
     "imagenet-val": write_imagenet_val,
     "places365": write_places,
     "flowers102": write_flowers,

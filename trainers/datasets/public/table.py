@@ -12,6 +12,7 @@ from .folder import Pictures, SetFolder, find_root
 from .imagenet import read_imagenet_val
 from .lists import read_aircraft, read_dtd, read_food101, read_pets, read_places365, read_sun397
 from .matlab import read_cars, read_flowers102
+from .tiny_imagenet import read_tiny_imagenet
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -83,6 +84,16 @@ KINDS: dict[str, PublicSet] = {
         marks=("class_names.txt", "train_X.bin", "test_X.bin", "unlabeled_X.bin"),
         read=read_stl10,
         splits=("train", "test", "unlabeled", "train+unlabeled"),
+    ),
+    "tiny-imagenet": PublicSet(
+        title="Tiny ImageNet",
+        files="tiny-imagenet-200/ of tiny-imagenet-200.zip, with wnids.txt, train/WNID/images/, val/images/ "
+        "and val/val_annotations.txt",
+        inside=("tiny-imagenet-200",),
+        marks=("wnids.txt", "val/val_annotations.txt"),
+        read=read_tiny_imagenet,
+        splits=("train", "val"),
+        test="val",
     ),
     "imagenet-val": PublicSet(
         title="ImageNet's validation set",
