@@ -41,7 +41,7 @@ def build(
 ) -> Any:
     """A built pipeline with the outputs of `draw_table.outputs`.
 
-    Its inputs are fed with `feed_input`. ``photo``: B encoded JPEGs. ``draws``: (B, V, 47) float32, see
+    Its inputs are fed with `feed_input`. ``photo``: B encoded JPEGs. ``draws``: (B, V, 51) float32, see
     `draw_table.as_floats`; for the graph of operators `draw_table.by_photo`. ``mask``: (B, 128, 128) uint8,
     when the recipe needs masks, (B, V, 128, 128) when it corrupts them. Backgrounds,
     when it needs them: for the rendered graph ``donors``, B encoded

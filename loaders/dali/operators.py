@@ -28,7 +28,7 @@ class ViewGraph:
 
     Args:
         view: what to make.
-        row: its draws, a (47,) float32 node on the CPU.
+        row: its draws, a (51,) float32 node on the CPU.
         kinds: what may take the background's place, see `draw_table.kinds`.
         level: the smallest mask value that counts as foreground.
         gpu: whether pictures are on the GPU.
@@ -56,6 +56,8 @@ class ViewGraph:
         weak = image = _cut(photo, row[columns("roi")], view.size)
         whole = view.masks or view.cam_masks or view.masked
         hard = self._hard(_cut(mask, row[columns("roi")], view.size)) if whole else None
+        if view.masks_within is not None:
+            hard = _inside(hard, row[columns("mask_box")], view.size)
         if view.background.place == "before":
             image = self._replace(image, mask)
         image = self._photometric(image)
@@ -152,6 +154,15 @@ def _cut(picture: Any, roi: Any, size: int) -> Any:
 def _compose(image: Any, background: Any, mask: Any) -> Any:
     """The image where the mask is 255, the background where it is 0; bit by bit, the cheapest way."""
     return background ^ ((image ^ background) & mask)
+
+
+def _inside(mask: Any, box: Any, size: int) -> Any:
+    """A mask that is 0 outside of `box`, (y0, x0, y1, x1) px: erased above, below, left and right of it."""
+    y0, x0, y1, x1 = box[0:1], box[1:2], box[2:3], box[3:4]
+    zero, side = y0 * 0.0, y0 * 0.0 + float(size)
+    anchor = fn.cat(zero, zero, y1, zero, zero, zero, zero, x1)
+    shape = fn.cat(y0, side, side - y1, side, side, x0, side, side - x1)
+    return fn.erase(mask, anchor=anchor, shape=shape, axes=[0, 1], fill_value=0)
 
 
 def _pasted(photo: Any, patch: Any, place: Any) -> Any:

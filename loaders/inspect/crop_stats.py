@@ -16,7 +16,7 @@ from ..reading.samples import SampleReader
 from ..recipes.spec import Recipe
 from ..sampling.crops import coverage, foreground_area
 from ..sampling.draws import KEEP
-from ..sampling.overlaps import intersection
+from ..sampling.overlaps import common_part, intersection
 
 _TOGETHER = 256
 
@@ -148,10 +148,7 @@ def _pair(boxes: Floats, sat: NDArray[np.uint16], there: NDArray[np.bool_], pair
     first, second = boxes[:, pair[0]], boxes[:, pair[1]]
     shared = intersection(first, second)
     union = first[:, 2:].prod(-1) + second[:, 2:].prod(-1) - shared
-    low = np.maximum(first[:, :2], second[:, :2])
-    high = np.minimum(first[:, :2] + first[:, 2:], second[:, :2] + second[:, 2:])
-    common = np.concatenate([low, np.maximum(high - low, 0)], axis=1)
-    held = np.where(shared > 0, coverage(sat, common[:, None])[:, 0], 0.0)
+    held = np.where(shared > 0, coverage(sat, common_part(first, second)[:, None])[:, 0], 0.0)
     return PairStats(
         views=(pair[0], pair[1]),
         iou=float((shared / union).mean()),

@@ -208,10 +208,12 @@ def _words(view: View) -> str:
     low, high = crop.scale
     words = [f"{view.size} px", f"area {low:g}-{high:g}" if low < 1 else "whole"]
     words += [f"fg_min {crop.fg_min:g}"] if crop.fg_min else []
+    words += [f"also within view {crop.fg_within}"] if crop.fg_within is not None else []
     words += [f"over view {crop.overlap_of}"] if crop.overlap_of is not None else []
     if behind.p:
         early = " before the colors" if behind.place == "before" else ""
         words.append(f"{'grey' if behind.replace == 'grey' else 'another'} background p {behind.p:g}{early}")
     extra = {"mask": view.masks, f"cam mask {view.cam_masks}": view.cam_masks, "weak": view.weak}
     words += [f"+ {name}" for name, given in {**extra, "masked": view.masked}.items() if given]
+    words += [f"within view {view.masks_within}"] if view.masks_within is not None else []
     return " ".join(words)

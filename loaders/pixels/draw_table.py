@@ -35,6 +35,7 @@ DRAWS = np.dtype(
         ("bg_strip", "f4", 4),
         ("policy", "f4"),
         ("policy_u", "f4", 4),
+        ("mask_box", "f4", 4),
     ]
 )
 """What is done to one view of one row; the fields are those of `ViewDraws`, and these:
@@ -52,17 +53,17 @@ DrawTable: TypeAlias = NDArray[np.void]
 
 
 def as_floats(table: DrawTable) -> NDArray[np.float32]:
-    """(B, V) of `DRAWS` as (B, V, 47) float32, the same memory: a graph of DALI takes numbers alone."""
+    """(B, V) of `DRAWS` as (B, V, 51) float32, the same memory: a graph of DALI takes numbers alone."""
     return table.view(np.float32).reshape(*table.shape, -1)
 
 
 def from_floats(rows: NDArray[np.float32]) -> DrawTable:
-    """The (B, V) of `DRAWS` that `as_floats` made (B, V, 47) of."""
+    """The (B, V) of `DRAWS` that `as_floats` made (B, V, 51) of."""
     return np.ascontiguousarray(rows).view(DRAWS)[..., 0]
 
 
 def columns(field: str) -> slice:
-    """Where a field of `DRAWS` stands among the 47 floats.
+    """Where a field of `DRAWS` stands among the 51 floats.
 
     Example:
         >>> columns("roi"), columns("kind")
@@ -165,6 +166,7 @@ _COPIED = (
     "donor",
     "policy",
     "policy_u",
+    "mask_box",
     "bg_color",
     "bg_order",
     "bg_grayscale",

@@ -73,6 +73,19 @@ def cut_mask(mask: Picture, roi: Sequence[float], size: int) -> Picture:
     return np.asarray(warped, np.uint8)
 
 
+def keep_inside(mask: Picture, box: Sequence[float]) -> Picture:
+    """A copy of an (S, S) mask that is 0 outside of `box`, (y0, x0, y1, x1) px.
+
+    Example:
+        >>> keep_inside(np.full((2, 3), 255, np.uint8), [0, 1, 1, 3]).tolist()
+        [[0, 255, 255], [0, 0, 0]]
+    """
+    y0, x0, y1, x1 = (int(edge) for edge in box)
+    kept = np.zeros_like(mask)
+    kept[y0:y1, x0:x1] = mask[y0:y1, x0:x1]
+    return kept
+
+
 def pixel_box(photo: Picture, place: Sequence[float]) -> Box:
     """A (y0, x0, y1, x1) relative to a photo, in its pixels."""
     height, width = photo.shape[:2]

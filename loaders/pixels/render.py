@@ -138,6 +138,8 @@ class Renderer:
         if replaced and place == "after":
             image = self._replace(view, row, image, (soft, mask))
         yield image
+        if view.masks_within is not None:
+            mask = kernels.keep_inside(mask, row.draws["mask_box"].tolist())
         if view.masks or view.cam_masks:
             yield mask
         if view.weak:

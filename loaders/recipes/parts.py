@@ -76,6 +76,8 @@ class Crop:
         ratio: bounds of the crop's width / height.
         fg_min: smallest share of the whole foreground area that the crop must hold, in [0, 1]
             (Ryali et al., A.4: 0, 0.1, 0.2; CAST's φ, 0.2). A photo without foreground takes any crop.
+        fg_within: index of an earlier view: the crop must also hold this share of the foreground that lies in
+            that view's crop (CAST's code for table 2d).
         rule: what a crop is when no try is good. ``plain`` and ``fg_min``: the center crop of torchvision's
             RandomResizedCrop (Ryali et al., A.4). ``phi``: the foreground's box, grown at random (CAST's
             code).
@@ -98,6 +100,7 @@ class Crop:
     scale: tuple[float, float] = (0.2, 1.0)
     ratio: tuple[float, float] = (3 / 4, 4 / 3)
     fg_min: float = 0.0
+    fg_within: int | None = None
     rule: Rule | None = None
     center: Center = "uniform"
     overlap_of: int | None = None
@@ -113,6 +116,11 @@ class Crop:
             ("scale", self.scale, 0 < self.scale[0] <= self.scale[1] <= 1),
             ("ratio", self.ratio, 0 < self.ratio[0] <= self.ratio[1] < inf),
             ("fg_min", self.fg_min, is_share(self.fg_min)),
+            (
+                "fg_within",
+                self.fg_within,
+                self.fg_within is None or (self.fg_within >= 0 and self.fg_min > 0),
+            ),
             ("rule", self.rule, self.rule in get_args(Rule) and needed.get(str(self.rule), True)),
             ("center", self.center, self.center in get_args(Center)),
             ("overlap_of", self.overlap_of, self.overlap_of is None or self.overlap_of >= 0),

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from .parts import NO_PHOTOMETRIC, Background, Crop, Photometric
+from .parts import NO_PHOTOMETRIC, Background, Center, Crop, Photometric
 from .spec import Negative, Recipe, View
 
 _MOCO = Photometric()  # jitter (.4,.4,.4,.1) p .8, gray .2, blur (.1,2) p .5
@@ -73,14 +73,34 @@ def _relicv2() -> Recipe:
     return Recipe(views=(odd, even, odd, even, small, replace(small, photometric=_EVEN)))
 
 
-def _cast() -> Recipe:
+def _cast(center: Center = "foreground") -> Recipe:
     """Query and key, each with φ = 0.2 of the saliency.
 
-    7 x 7 masks of both and the masked key (sections 3.1-3.3).
+    7 x 7 masks of both and the masked key (sections 3.1-3.3). The code draws the crops' centers around the
+    saliency; the paper says no more than random.
     """
-    crop = Crop(scale=(0.2, 1.0), fg_min=0.2, rule="phi", center="foreground")
+    crop = Crop(scale=(0.2, 1.0), fg_min=0.2, rule="phi", center=center)
     query = View(crop=crop, photometric=_CAST, cam_masks=7)
     return _pair(query, replace(query, masked=True))
+
+
+def _cast_control(phi: float) -> Recipe:
+    """CAST's baselines (4.1): its chain without its masks, on MoCo's crops (phi 0) or on its own."""
+    crop = Crop(scale=(0.2, 1.0))
+    if phi:
+        crop = replace(crop, fg_min=phi, rule="phi", center="foreground")
+    return _pair(View(crop=crop, photometric=_CAST))
+
+
+def _cast_intersection() -> Recipe:
+    """Table 2d: saliency inside the intersection of query and key alone.
+
+    As the code's ``--second-constraint all --output-mask-region all``: both masks and the masked key are cut
+    to the intersection, and the key also holds φ of the saliency that the query shows.
+    """
+    query, key = _cast().views
+    crop = replace(key.crop, fg_within=0)
+    return _pair(replace(query, masks_within=1), replace(key, crop=crop, masks_within=0))
 
 
 def _with_swaps(recipe: Recipe) -> Recipe:
@@ -98,14 +118,16 @@ def _with_swaps(recipe: Recipe) -> Recipe:
     )
 
 
-def _knn_moco() -> Recipe:
-    """Query and key 160 px, four small crops 96 px that overlap the key (A.1); A+ on all but the key (4.2).
+def _multi_crop(constrained: bool, auto_augment_p: float = 0.0) -> Recipe:
+    """Query and key 160 px, four small crops 96 px (Revisiting, 4.1, A.1), which may have to overlap the key.
 
-    The paper asks for an overlap of 20 % of a small crop's area, its code for 10 %.
+    The paper asks for an overlap of 20 % of a small crop's area, its code for 10 %. AutoAugment is for all
+    but the key (4.2: A+).
     """
-    strong = replace(_MOCO, auto_augment_p=0.5)
+    strong, scale = replace(_MOCO, auto_augment_p=auto_augment_p), _SMALL_SCALE
     query = View(size=160, crop=_LARGE, photometric=strong)
-    small = View(size=96, crop=Crop(scale=_SMALL_SCALE, overlap_of=1, overlap_min=0.2), photometric=strong)
+    crop = Crop(scale=scale, overlap_of=1, overlap_min=0.2) if constrained else Crop(scale=scale)
+    small = View(size=96, crop=crop, photometric=strong)
     return Recipe(views=(query, replace(query, photometric=_MOCO)) + (small,) * 4)
 
 
@@ -141,9 +163,18 @@ RECIPES: dict[str, Recipe] = {
     "relicv2": _relicv2(),
     "cast": _cast(),
     "cast-bg-swaps": _with_swaps(_cast()),
+    "cast-intersection": _cast_intersection(),
+    "cast-uniform": _cast(center="uniform"),
+    "cast-plain": _cast_control(0.0),
+    "cast-crop": _cast_control(0.2),
     "msr": _pair(View(crop=_LARGE, photometric=_MOCO, weak=True)),  # section 4.1: MoCo v2's chain
-    "knn-moco": _knn_moco(),
-    "knn-moco-bg-swaps": _with_swaps(_knn_moco()),
+    "msr-weak": _pair(  # table 1, AW: one view aggressive, the other weak, each with a crop of its own
+        View(crop=_LARGE, photometric=_MOCO), View(crop=_LARGE, photometric=NO_PHOTOMETRIC)
+    ),
+    "knn-moco": _multi_crop(constrained=True, auto_augment_p=0.5),
+    "knn-moco-bg-swaps": _with_swaps(_multi_crop(constrained=True, auto_augment_p=0.5)),
+    "multi-crop": _multi_crop(constrained=False),  # Revisiting, table 4: MC
+    "multi-crop-overlap": _multi_crop(constrained=True),  # MC, CC
     "supervised": Recipe(views=(View(crop=Crop(scale=(0.08, 1.0)), photometric=NO_PHOTOMETRIC),)),
     "plain": Recipe(views=(_WHOLE,)),
 }

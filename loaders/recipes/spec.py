@@ -32,6 +32,9 @@ class View:
             (MSR's weak view).
         masked: also give the finished view with its background at the ImageNet mean (CAST's masked key, whose
             background is zero after normalization).
+        masks_within: index of another view: what these masks show outside of its crop is no foreground (CAST,
+            table 2d: the intersection of query and key). A pixel counts by its center. Backgrounds are
+            replaced by the whole mask all the same.
 
     Raises:
         UsageError: a value out of its range.
@@ -46,12 +49,19 @@ class View:
     cam_masks: int = 0
     weak: bool = False
     masked: bool = False
+    masks_within: int | None = None
 
     def __post_init__(self) -> None:
+        given = self.masks or self.cam_masks > 0 or self.masked
         rules = (
             ("size", self.size, self.size >= 1),
             ("flip_p", self.flip_p, is_share(self.flip_p)),
             ("cam_masks", self.cam_masks, 0 <= self.cam_masks <= self.size),
+            (
+                "masks_within",
+                self.masks_within,
+                self.masks_within is None or (self.masks_within >= 0 and given),
+            ),
         )
         check_ranges("View", rules)
 
@@ -102,7 +112,8 @@ class Recipe:
     """All that is made of one image.
 
     Args:
-        views: one or more; views of other views' crops (`Crop.overlap_of`, `Crop.iou`) stand behind them.
+        views: one or more; crops that depend on other views' (`Crop.overlap_of`, `Crop.fg_within`,
+            `Crop.iou`) stand behind them.
         negative: the extra negative of the first view.
         corruption: how the masks are corrupted first.
 
@@ -118,9 +129,18 @@ class Recipe:
         check_ranges("Recipe", (("views", self.views, len(self.views) > 0),))
         for index, view in enumerate(self.views):
             crop = view.crop
-            others = [crop.overlap_of, crop.iou[0] if crop.iou else None]
+            others = [crop.overlap_of, crop.fg_within, crop.iou[0] if crop.iou else None]
+            within = view.masks_within
             check_ranges(
-                "Recipe", ((f"views[{index}].crop", crop, all(o is None or o < index for o in others)),)
+                "Recipe",
+                (
+                    (f"views[{index}].crop", crop, all(o is None or o < index for o in others)),
+                    (
+                        f"views[{index}].masks_within",
+                        within,
+                        within is None or (within < len(self.views) and within != index),
+                    ),
+                ),
             )
             if view.photometric.auto_augment_p and view.uses_mask_last:
                 raise _unfit(f"views[{index}] turns pictures by AutoAugment, where its mask would not follow")
@@ -139,7 +159,7 @@ class Recipe:
             raise _unfit("a negative takes pictures apart by their masks, which do not follow AutoAugment")
         if query.photometric != negative.view.photometric:
             raise _unfit("the negative and the first view have different photometric chains")
-        if crop.overlap_of is not None or crop.iou is not None:
+        if crop.overlap_of is not None or crop.fg_within is not None or crop.iou is not None:
             raise _unfit("the negative shows another photo, so that its crop cannot overlap with a view's")
 
     @property

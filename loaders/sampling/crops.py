@@ -13,7 +13,7 @@ from maskgen.shards.coverage import SAT_SCALE
 from maskgen.shards.meta import Meta
 
 from ..recipes.parts import Crop
-from .overlaps import intersection, move_to_limits, off_bounds, off_limits
+from .overlaps import common_part, intersection, move_to_limits, off_bounds, off_limits
 
 Floats = NDArray[np.float64]
 TRIES = 10
@@ -44,7 +44,7 @@ def choose_crops(
     where CAST's code shows its lower or right end.
 
     Args:
-        crops: one for each of V views; `overlap_of` and `iou` name earlier ones.
+        crops: one for each of V views; `overlap_of`, `fg_within` and `iou` name earlier ones.
         sat: (B, 33, 33) uint16 summed-area tables of the masks; (B, V, 33, 33) if each view has its own.
         meta: (B,) of `shards.meta.META`, or (B, V) alike.
         uniforms: (B, V, UNIFORMS) in [0, 1).
@@ -91,6 +91,11 @@ def _draw(
     boxes = np.empty((rows, views, 4))
     for view, crop in enumerate(crops):
         own = meta[:, min(view, meta.shape[1] - 1)]
+        if crop.fg_within is not None:
+            table = sat[:, min(view, sat.shape[1] - 1)]
+            fits[:, view, :TRIES] &= _holds_within(
+                crop, table, own, tried[:, view, :TRIES], boxes[:, crop.fg_within]
+            )
         boxes[:, view] = _pick(crop, own, drawn[:, view, -1], tried[:, view], fits[:, view], boxes)
     return boxes
 
@@ -226,6 +231,17 @@ def _holds_enough(
         enough = share + _QUANTUM >= np.stack(needed, axis=1)[..., None]
         holds[:, bound] = enough | (sat[..., -1, -1] == 0)[..., None]
     return holds
+
+
+def _holds_within(
+    crop: Crop, sat: NDArray[np.uint16], meta: Meta, tried: Floats, earlier: Floats
+) -> NDArray[np.bool_]:
+    """(B, T) whether each (B, T, 4) try holds its least share of the foreground in a (B, 4) earlier crop."""
+    size = np.tile(meta["size"], 2)[:, None]
+    common = common_part(tried, earlier[:, None])
+    held = coverage(sat, np.minimum(common / size, 1))
+    there = coverage(sat, np.minimum(earlier[:, None] / size, 1))
+    return np.asarray(held + _QUANTUM >= _needed(crop, meta)[:, None] * there)
 
 
 def _needed(crop: Crop, meta: Meta) -> Floats:

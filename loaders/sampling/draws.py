@@ -20,6 +20,7 @@ from ..recipes.parts import Background, Photometric
 from ..recipes.spec import Recipe, View
 from . import crops
 from .crops import by_view, choose_crops, covered, foreground_area
+from .overlaps import shown_box
 from .uniforms import uniforms
 
 KEEP, GRAY, DONOR = 0, 1, 2
@@ -52,6 +53,8 @@ class ViewDraws:
         kind: (B,) uint8, background 0 kept, 1 gray, 2 of another picture.
         gray: (B,) uint8, the gray level where kind is 1.
         donor: (B,) int32, row whose background picture is shown where kind is 2, else -1.
+        mask_box: (B, 4) int32 (y0, x0, y1, x1), px of the view: the part of it that its masks may show as
+            foreground, see `View.masks_within`.
         bg_box, bg_flip, bg_color, bg_order, bg_grayscale, bg_sigma, bg_solarize: where kind is 2, how that
             picture is cut and colored; shapes as above. A background placed before the photometric chain
             keeps its colors here.
@@ -69,6 +72,7 @@ class ViewDraws:
     kind: NDArray[np.uint8]
     gray: NDArray[np.uint8]
     donor: NDArray[np.int32]
+    mask_box: NDArray[np.int32]
     bg_box: NDArray[np.float32]
     bg_flip: NDArray[np.bool_]
     bg_color: NDArray[np.float32]
@@ -136,10 +140,14 @@ def draw(
         return more.reshape(len(rows), len(views), _BLOCK)[..., : crops.UNIFORMS]
 
     boxes = choose_crops([view.crop for view in views], sat, meta, drawn[..., : crops.UNIFORMS], again)
-    shown = _shown(views, sat, meta, boxes)
+    enough = _shown(views, sat, meta, boxes)
     plain = [_plain(view, drawn[:, i], boxes[:, i]) for i, view in enumerate(views)]
+    for i, view in enumerate(views):
+        if view.masks_within is not None:
+            shown = shown_box(boxes[:, i], boxes[:, view.masks_within], plain[i].flip, view.size)
+            plain[i] = replace(plain[i], mask_box=shown)
     done = tuple(
-        _replaced(view.background, plain[i], drawn[:, i], shown[:, i], (samples, lends))
+        _replaced(view.background, plain[i], drawn[:, i], enough[:, i], (samples, lends))
         for i, view in enumerate(recipe.views)
     )
     if recipe.negative is None:
@@ -147,7 +155,7 @@ def draw(
         return BatchDraws(views=done, negative=None, negative_source=nobody, matched=nobody >= 0)
     source = draw_shift(drawn[:, -1, _OTHER])
     wanted = drawn[:, -1, _REPLACE_COIN] < recipe.negative.p
-    seen = shown[source, -1] & lends & (samples[source] != samples)
+    seen = enough[source, -1] & lends & (samples[source] != samples)
     matched = np.asarray(wanted & seen)
     negative = _on_background(plain[-1].rows(source), done[0], matched)
     return BatchDraws(views=done, negative=negative, negative_source=source, matched=matched)
@@ -197,6 +205,7 @@ def _plain(view: View, drawn: NDArray[np.float32], box: NDArray[np.float32]) -> 
         kind=np.zeros(count, np.uint8),
         gray=np.zeros(count, np.uint8),
         donor=np.full(count, -1, np.int32),
+        mask_box=np.tile(np.array([0, 0, view.size, view.size], np.int32), (count, 1)),
         bg_box=box,
         bg_flip=flip,
         bg_color=color,

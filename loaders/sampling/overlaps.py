@@ -17,12 +17,53 @@ _STEPS = np.linspace(0, 1, 65)[:, None]
 _PASSES = 2
 
 
-def intersection(boxes: Floats, others: Floats) -> Floats:
-    """Areas that (..., 4) boxes (y0, x0, height, width) share with others of a shape that fits."""
+def common_part(boxes: Floats, others: Floats) -> Floats:
+    """The (..., 4) boxes that boxes (y0, x0, height, width) share with others of a shape that fits.
+
+    Where they share nothing, a side is 0.
+
+    Example:
+        >>> common_part(np.array([0, 0, 4, 4]), np.array([2, 1, 4, 4])).tolist()
+        [2, 1, 2, 3]
+    """
     low = np.maximum(boxes[..., :2], others[..., :2])
     high = np.minimum(boxes[..., :2] + boxes[..., 2:], others[..., :2] + others[..., 2:])
-    area: Floats = np.maximum(high - low, 0).prod(axis=-1)
+    return np.concatenate([low, np.maximum(high - low, 0)], axis=-1)
+
+
+def intersection(boxes: Floats, others: Floats) -> Floats:
+    """Areas that (..., 4) boxes (y0, x0, height, width) share with others of a shape that fits."""
+    area: Floats = common_part(boxes, others)[..., 2:].prod(axis=-1)
     return area
+
+
+def shown_box(
+    boxes: NDArray[np.float32], others: NDArray[np.float32], flips: NDArray[np.bool_], size: int
+) -> NDArray[np.int32]:
+    """(B, 4) the pixels (y0, x0, y1, x1) of (size, size) views whose centers lie in other crops too.
+
+    Args:
+        boxes: (B, 4) crops of the views, relative to their photos.
+        others: (B, 4) the other crops, alike.
+        flips: (B,) whether a view is flipped left to right.
+        size: of the views, px.
+
+    Example:
+        >>> left, right = np.array([[0, 0, 1, 0.5]]), np.array([[0, 0.25, 1, 0.75]])
+        >>> shown_box(left, right, np.array([False]), 8).tolist()
+        [[0, 4, 8, 8]]
+        >>> shown_box(left, right, np.array([True]), 8).tolist()
+        [[0, 0, 8, 4]]
+    """
+    own = boxes.astype(np.float64)
+    common = common_part(own, others.astype(np.float64))
+    low = (common[:, :2] - own[:, :2]) / own[:, 2:] * size
+    ends = np.stack([low, low + common[:, 2:] / own[:, 2:] * size])
+    first, end = np.ceil(ends.round(3) - 0.5)  # the boxes' float32 is finer than a thousandth of a pixel
+    kept = np.concatenate([first, np.maximum(end, first)], axis=1)
+    box: NDArray[np.int32] = np.clip(kept, 0, size).astype(np.int32)
+    box[flips, 1], box[flips, 3] = size - box[flips, 3], size - box[flips, 1]
+    return box
 
 
 def off_bounds(boxes: Floats, others: Floats, bounds: tuple[float, float]) -> Floats:

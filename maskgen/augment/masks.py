@@ -85,7 +85,7 @@ def draw_boxes(soft: Tensor, crop: Crop, threshold: float, generator: Generator 
     Raises:
         UsageError: the law looks at another view's crop.
     """
-    if crop.overlap_of is not None or crop.iou is not None:
+    if crop.overlap_of is not None or crop.fg_within is not None or crop.iou is not None:
         raise UsageError(
             "this crop is drawn by another view's crop, and there is one view",
             remedy="maskgen.augment.Augment",

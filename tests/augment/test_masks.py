@@ -65,6 +65,8 @@ def test_a_soft_mask_stays_soft(corner: Any) -> None:
 def test_crops_that_look_at_others_are_refused(corner: Any) -> None:
     with pytest.raises(UsageError, match="another view's crop"):
         foreground_crops(*corner, 16, Crop(overlap_of=0))
+    with pytest.raises(UsageError, match="another view's crop"):
+        foreground_crops(*corner, 16, Crop(fg_min=0.1, fg_within=0))
 
 
 @pytest.mark.parametrize("dtype", [torch.bool, torch.uint8, torch.float32])

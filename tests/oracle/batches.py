@@ -55,15 +55,17 @@ def _batch(
         small = Small(*(np.stack(field, axis=1) for field in zip(*each, strict=True)))
     draws = draw(recipe, small.sat, small.meta, samples, seed=seed, epoch=epoch, lends=lends)
     pictures = _Pictures(taken, level, small.fg)
-    columns = [
-        _Column([pictures.view(view, of, row, row, use) for row in range(len(samples))])
-        for use, (view, of) in enumerate(zip(recipe.views, draws.views, strict=True))
-    ]
+    columns = []
+    for use, (view, of) in enumerate(zip(recipe.views, draws.views, strict=True)):
+        others = of.box if view.masks_within is None else draws.views[view.masks_within].box
+        rows = range(len(samples))
+        columns.append(_Column([pictures.view(view, of, row, row, use, others[row]) for row in rows]))
     negative = None
     if recipe.negative is not None and draws.negative is not None:
         sources, view = draws.negative_source.tolist(), recipe.negative.view
         made = [
-            pictures.view(view, draws.negative, row, source, uses - 1) for row, source in enumerate(sources)
+            pictures.view(view, draws.negative, row, source, uses - 1, draws.negative.box[row])
+            for row, source in enumerate(sources)
         ]
         negative = _Column(made).part("view")
     return {
@@ -107,13 +109,24 @@ class _Pictures:
         self._masks = masks
         self._level = level
 
-    def view(self, view: View, draws: ViewDraws, row: int, source: int, use: int) -> Made:
-        """A view of a row that shows the photo of row `source` and its mask for this use."""
+    def view(
+        self,
+        view: View,
+        draws: ViewDraws,
+        row: int,
+        source: int,
+        use: int,
+        within: NDArray[np.float32],
+    ) -> Made:
+        """A view of a row that shows the photo of row `source` and its mask for this use.
+
+        Its masks are cut to the crop `within`.
+        """
         masks = self._masks[source]
         mask = torch.from_numpy((masks[use] if masks.ndim == 3 else masks)[None])
         behind = from_numpy(self._background(int(draws.donor[row]))) if draws.kind[row] == DONOR else None
         sources = Sources(from_numpy(self._decode("jpg", source)), mask, behind)
-        return make_view(view, draws, row, sources, self._level)
+        return make_view(view, draws, row, sources, self._level, within=within)
 
     def _background(self, row: int) -> RGB:
         """The background picture; where only a patch of it is stored, pasted on its photo."""

@@ -57,6 +57,7 @@ def one_row(**changes: Any) -> ViewDraws:
         "kind": np.zeros(1, np.uint8),
         "gray": np.zeros(1, np.uint8),
         "donor": np.full(1, -1, np.int32),
+        "mask_box": np.array([[0, 0, 10_000, 10_000]], np.int32),
         "bg_box": whole,
         "bg_flip": no,
         "bg_color": same,

@@ -150,6 +150,18 @@ def hard(mask: Tensor, level: int) -> Tensor:
     return (mask >= level).to(torch.uint8) * 255
 
 
+def shown_too(view: NDArray[np.float32], flip: bool, other: NDArray[np.float32], size: int) -> Tensor:
+    """(1, size, size) which pixels of a view have their centers inside another crop, one by one."""
+    inside = torch.zeros(1, size, size, dtype=torch.bool)
+    (y0, x0, tall, wide), (top, left, high, broad) = view.tolist(), other.tolist()
+    for row in range(size):
+        for column in range(size):
+            across = size - 1 - column if flip else column
+            y, x = y0 + (row + 0.5) / size * tall, x0 + (across + 0.5) / size * wide
+            inside[0, row, column] = -1e-6 <= y - top < high - 1e-6 and -1e-6 <= x - left < broad - 1e-6
+    return inside
+
+
 def shrunk(mask: Tensor, side: int) -> Tensor:
     """A hard (1, S, S) mask as (side, side) float32 in [0, 1], the mean over each cell."""
     fine = mask[0].float().repeat_interleave(side, 0).repeat_interleave(side, 1) / 255
@@ -199,7 +211,14 @@ class Made(NamedTuple):
 
 
 def make_view(
-    view: View, draws: ViewDraws, row: int, sources: Sources, level: int, *, beyond: bool = False
+    view: View,
+    draws: ViewDraws,
+    row: int,
+    sources: Sources,
+    level: int,
+    *,
+    beyond: bool = False,
+    within: NDArray[np.float32] | None = None,
 ) -> Made:
     """One view of one row, in the order that `loaders.views` gives.
 
@@ -210,6 +229,7 @@ def make_view(
         sources: the pictures; for the extra negative those of row `BatchDraws.negative_source`.
         level: smallest mask value that counts as foreground, 1..255.
         beyond: how photos and backgrounds are cut, see `cut`; masks are always cut as with True.
+        within: (4,) the crop of view `View.masks_within` of this row.
     """
     box, flip = draws.box[row], bool(draws.flip[row])
     weak = cut(sources.photo, box, view.size, flip=flip, beyond=beyond)
@@ -223,6 +243,8 @@ def make_view(
     made = photometric(made, view.photometric, draws, row)
     if behind is not None and mask is not None and law.place == "after":
         made = composite(made, behind, mask, level, law.softness)
+    if mask is not None and within is not None and view.masks_within is not None:
+        mask = mask * shown_too(box, flip, within, view.size)
     shown = None if mask is None else hard(mask, level)
     return Made(
         made,

@@ -55,6 +55,12 @@ STRAINED = {
     "negative on a donor's": swapping(view(background=Background(replace="donor", p=0.6))),
     "negative on gray": swapping(view(background=Background(replace="grey", p=0.6))),
     "all outputs": Recipe(views=(replace(always("donor"), masks=True, cam_masks=7, weak=True, masked=True),)),
+    "masks within another view": Recipe(
+        views=(
+            replace(always("grey"), masks=True, cam_masks=7, masks_within=1, crop=Crop(scale=(0.1, 0.5))),
+            replace(view(), masks=True, masked=True, masks_within=0, crop=Crop(scale=(0.1, 0.5))),
+        )
+    ),
     "corrupted masks": Recipe(
         views=(replace(always("grey"), masks=True),) * 2, corruption=Corruption(change="rotate", amount=90.0)
     ),

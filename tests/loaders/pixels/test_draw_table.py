@@ -62,7 +62,7 @@ def test_a_donors_background_covers_its_photo_or_a_box_of_it(made: tuple[BatchDr
 def test_floats_are_the_same_memory_and_turn_back(made: tuple[BatchDraws, Any]) -> None:
     table = draw_table.pack(*made)
     floats = draw_table.as_floats(table)
-    assert floats.shape == (16, 3, 47)
+    assert floats.shape == (16, 3, 51)
     assert np.shares_memory(floats, table)
     assert floats.tobytes() == table.tobytes()
     assert (draw_table.from_floats(floats) == table).all()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -39,9 +40,16 @@ def test_the_names() -> None:
         "relicv2",
         "cast",
         "cast-bg-swaps",
+        "cast-intersection",
+        "cast-uniform",
+        "cast-plain",
+        "cast-crop",
         "msr",
+        "msr-weak",
         "knn-moco",
         "knn-moco-bg-swaps",
+        "multi-crop",
+        "multi-crop-overlap",
         "supervised",
         "plain",
     }
@@ -132,7 +140,8 @@ def test_the_backgrounds(name: str, replace: str, p: float, fg_min: float, views
 
 
 def test_methods_without_masks_need_none() -> None:
-    for name in ("mocov2", "simclr", "simsiam", "byol", "swav", "msr", "knn-moco", "supervised"):
+    plain = ("mocov2", "simclr", "simsiam", "byol", "swav", "msr", "knn-moco", "supervised")
+    for name in (*plain, "cast-plain", "cast-crop", "msr-weak", "multi-crop", "multi-crop-overlap"):
         assert not RECIPES[name].needs_masks
         assert not RECIPES[name].needs_backgrounds
 
@@ -149,6 +158,33 @@ def test_special_parts() -> None:
     assert strong == [0.5, 0.0, 0.5, 0.5, 0.5, 0.5], "never on the anchor"
     masked = RECIPES["relicv2"].views[0].background
     assert (masked.place, masked.min_area) == ("before", 0.05)
+
+
+def test_casts_controls_differ_in_what_they_leave_out() -> None:
+    for cast, crop, plain in zip(
+        *(RECIPES[name].views for name in ("cast", "cast-crop", "cast-plain")), strict=True
+    ):
+        assert replace(cast, cam_masks=0, masked=False) == crop
+        assert replace(crop, crop=plain.crop) == plain
+        assert (plain.crop.fg_min, plain.crop.center, plain.crop.rule) == (0, "uniform", "plain")
+    for cast, uniform in zip(RECIPES["cast"].views, RECIPES["cast-uniform"].views, strict=True):
+        assert replace(uniform, crop=cast.crop) == cast
+        assert replace(uniform.crop, center="foreground") == cast.crop
+    query, key = RECIPES["cast-intersection"].views
+    assert (query.masks_within, key.masks_within, key.crop.fg_within) == (1, 0, 0)
+    both = replace(query, masks_within=None), replace(key, masks_within=None, crop=query.crop)
+    assert both == RECIPES["cast"].views
+
+
+def test_kinds_of_multi_crop() -> None:
+    free, bound, strong = (RECIPES[name].views for name in ("multi-crop", "multi-crop-overlap", "knn-moco"))
+    assert [view.crop.overlap_of for view in free] == [None] * 6
+    assert [view.crop.overlap_of for view in bound] == [None, None, 1, 1, 1, 1]
+    for one, two, three in zip(free, bound, strong, strict=True):
+        assert replace(two, crop=one.crop) == one
+        assert replace(three, photometric=one.photometric) == two
+    weak = RECIPES["msr-weak"].views[1].photometric
+    assert (weak.jitter_p, weak.gray_p, weak.blur_p, weak.solarize_p) == (0, 0, 0, 0)
 
 
 def photos(count: int) -> tuple[Any, Any]:

@@ -32,6 +32,9 @@ GRAY = Background(replace="grey", p=0.2)
     [
         (lambda: with_views(View(crop=Crop(overlap_of=0))), "crop"),
         (lambda: with_views(View(), View(crop=Crop(iou=(1, 0, 0.5)))), "crop"),
+        (lambda: with_views(View(), View(crop=Crop(fg_min=0.2, fg_within=1))), "crop"),
+        (lambda: with_views(View(), View(masks=True, masks_within=1)), "masks_within"),
+        (lambda: with_views(View(masks=True, masks_within=2), View()), "masks_within"),
         (lambda: with_views(View(photometric=STRONG, masks=True)), "AutoAugment"),
         (lambda: with_views(View(photometric=STRONG, cam_masks=7)), "AutoAugment"),
         (lambda: with_views(View(photometric=STRONG, masked=True)), "AutoAugment"),
@@ -42,6 +45,10 @@ GRAY = Background(replace="grey", p=0.2)
         (lambda: with_views(View(), negative=Negative(view=View(photometric=NO_PHOTOMETRIC))), "chains"),
         (lambda: with_views(View(background=replace(GRAY, place="before")), negative=Negative()), "after"),
         (lambda: with_views(View(), negative=Negative(view=View(crop=Crop(overlap_of=0)))), "another photo"),
+        (
+            lambda: with_views(View(), negative=Negative(view=View(crop=Crop(fg_min=0.1, fg_within=0)))),
+            "another photo",
+        ),
         (
             lambda: with_views(View(photometric=Photometric(solarize_threshold=100)), negative=Negative()),
             "chains",
@@ -55,6 +62,7 @@ def test_parts_that_do_not_fit_are_refused(make: Any, words: str) -> None:
 
 def test_parts_that_do_fit() -> None:
     with_views(View(), View(crop=Crop(overlap_of=0)), View(crop=Crop(iou=(1, 0.0, 0.3))))
+    with_views(View(masks=True, masks_within=1), View(crop=Crop(fg_min=0.1, fg_within=0)))
     with_views(View(photometric=STRONG, background=replace(GRAY, place="before"), weak=True))
     with_views(View(background=GRAY), negative=Negative())
 

@@ -123,6 +123,12 @@ def slow_crop(mask: Mask, crop: Crop, u: NDArray[np.float64], earlier: Sequence[
         held = mask[top : top + h, left : left + w].sum() / mask.sum() if mask.any() else 1
         if held < least - 1e-4:
             continue
+        if crop.fg_within is not None:
+            seen = np.zeros_like(mask)
+            y, x, tall, wide = earlier[crop.fg_within]
+            seen[y : y + tall, x : x + wide] = mask[y : y + tall, x : x + wide]
+            if seen.any() and seen[top : top + h, left : left + w].sum() / seen.sum() < least - 1e-4:
+                continue
         if crop.overlap_of is not None and overlap(box, earlier[crop.overlap_of]) < crop.overlap_min * h * w:
             continue
         if crop.iou is None:
@@ -171,6 +177,11 @@ RULES = {
     ],
     "overlap": [Crop(), Crop(scale=SMALL, overlap_of=0), Crop(scale=SMALL, overlap_of=1, overlap_min=0.9)],
     "iou": [Crop(), Crop(iou=(0, 0.0, 0.3)), Crop(iou=(1, 0.6, 0.9)), Crop(iou=(0, 0.0, 0.02))],
+    "within": [
+        Crop(fg_min=0.2, rule="phi"),
+        Crop(fg_min=0.2, rule="phi", center="foreground", fg_within=0),
+        Crop(scale=SMALL, fg_min=0.3, fg_within=1),
+    ],
     "several": [
         Crop(fg_min=0.3),
         Crop(fg_min=0.3, iou=(0, 0.2, 0.6)),

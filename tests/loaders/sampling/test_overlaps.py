@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from maskgen.loaders.recipes.parts import Crop
 from maskgen.loaders.recipes.spec import Recipe, View
 from maskgen.loaders.sampling.draws import draw
-from maskgen.loaders.sampling.overlaps import intersection, move_to_limits, off_bounds, off_limits
+from maskgen.loaders.sampling.overlaps import intersection, move_to_limits, off_bounds, off_limits, shown_box
 from maskgen.shards.meta import META
 
 SIZE = (300, 400)
@@ -77,6 +77,35 @@ def test_an_impossible_limit_is_missed_by_the_least() -> None:
 def test_pairs_within_their_limits_stay_as_they_were_drawn() -> None:
     free, bound = pairs(Crop(), Crop()), pairs(Crop(), Crop(iou=(0, 0.0, 1.0)))
     np.testing.assert_array_equal(free, bound)
+
+
+def test_a_view_shows_those_pixels_of_another_whose_centers_lie_in_it() -> None:
+    """Pixel by pixel, in whole numbers: a center is at y0 + (2 i + 1) h / 2 S."""
+    first, second, side = Crop(scale=(0.05, 1)), Crop(scale=(0.05, 1)), 7
+    both = pairs(first, second, 300).astype(int)
+    relative = (both / np.tile(np.array(SIZE, float), 2)).astype(np.float32)
+    flips = np.arange(len(both)) % 2 == 1
+    boxes = shown_box(relative[:, 0], relative[:, 1], flips, side)
+    seen = 0
+    for (own, other), flip, (y0, x0, y1, x1) in zip(both.tolist(), flips, boxes.tolist(), strict=True):
+        for row in range(side):
+            for column in range(side):
+                across = side - 1 - column if flip else column
+                y = own[0] * 2 * side + (2 * row + 1) * own[2]
+                x = own[1] * 2 * side + (2 * across + 1) * own[3]
+                inside = all(
+                    start * 2 * side <= at < (start + length) * 2 * side
+                    for at, start, length in ((y, other[0], other[2]), (x, other[1], other[3]))
+                )
+                assert inside == (y0 <= row < y1 and x0 <= column < x1)
+                seen += inside
+    assert 0.2 < seen / (len(both) * side**2) < 0.8
+
+
+def test_crops_that_share_nothing_show_nothing_of_each_other() -> None:
+    left, right = np.array([[0, 0, 1, 0.25]], np.float32), np.array([[0, 0.5, 1, 0.5]], np.float32)
+    y0, x0, y1, x1 = shown_box(left, right, np.array([False]), 10)[0].tolist()
+    assert (y1 - y0) * (x1 - x0) == 0
 
 
 def test_distances_from_bounds_by_hand() -> None:
