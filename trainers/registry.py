@@ -127,7 +127,14 @@ _ROWS = (
         "knn-moco",
         "KNNMoCo",
         "MoCo with constrained multi-crop and neighbors (Van Gansbeke et al.).",
-        reads=(*_MOCO, "neighbors", "neighbor_weight", "neighbor_start_epoch"),
+        reads=(
+            *_MOCO,
+            "neighbors",
+            "neighbor_weight",
+            "neighbor_start_epoch",
+            "neighbor_features",
+            "mine_enqueued",
+        ),
         multi_crop=True,
     ),
     TrainerMethod(

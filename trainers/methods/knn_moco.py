@@ -17,8 +17,12 @@ for x in loader:
 With BG_Swaps (Ryali et al. 2021, section 3.3, have it on MoCo v2) view 0, on whose background it stands, has
 one more negative; the other positives and the neighbors' loss do not see it.
 
-Deviations: of the two variants in appendix B and the code, the one that mines first, enqueues after, and
-begins with the neighbors after some epochs. The momentum update comes before the step, as in MoCo's code.
+Of the two variants in appendix B and the code, the default mines first, enqueues after, and begins with the
+neighbors after some epochs; `mine_enqueued` mines among the step's own anchors too, so that a neighbor among
+these stands for a logit of the row that its anchor takes the place of. `neighbor_features` mines after the
+head (section 4.3: worse). With `neighbor_weight` 0 nothing is mined: sections 4.1 and 4.2.
+
+Deviation: the momentum update comes before the step, as in MoCo's code.
 """
 
 from __future__ import annotations
@@ -47,13 +51,15 @@ class KNNMoCo(Method):
     def __init__(self, preset: Preset, *, classes: int = 0) -> None:
         super().__init__(preset, classes=classes)
         self.moco = MoCo(preset, self.backbone, self.dim)
-        self.feature_queue = Queue(preset.queue, self.dim)
+        mined = preset.neighbor_weight and preset.neighbor_features == "backbone"
+        self.feature_queue = Queue(preset.queue, self.dim) if mined else None
         self._matched = MatchedNegatives(preset)
 
     def before_step(self, progress: Progress) -> None:
         """The momentum update comes before the anchors are encoded."""
         self.moco.before_step(self.backbone)
-        self.feature_queue.forget()
+        if self.feature_queue is not None:
+            self.feature_queue.forget()
 
     def forward(self, views: Views, progress: Progress) -> StepOutput:
         """Instance discrimination of all positives, and from the start epoch on their neighbors."""
@@ -67,14 +73,22 @@ class KNNMoCo(Method):
         told_apart = logits if n is None else self._with_extra(logits, positives, n)
         loss = instance = cross_entropy_at_zero(told_apart)
         metrics = {"instance": instance.detach(), "accuracy": (told_apart.argmax(1) == 0).float().mean()}
-        if progress.epoch >= preset.neighbor_start_epoch:
-            nearest = nearest_in_queue(positives_g, self.feature_queue.rows, preset.neighbors)
-            neighbors = knn_loss(logits[:, 1:], nearest)
+        self.moco.queue.remember(anchors)
+        if self.feature_queue is not None:
+            self.feature_queue.remember(anchors_g)
+        if preset.neighbor_weight and progress.epoch >= preset.neighbor_start_epoch:
+            neighbors = knn_loss(logits[:, 1:], self._nearest(positives_g, positives))
             loss = instance + preset.neighbor_weight * neighbors
             metrics["neighbors"] = neighbors.detach()
-        self.moco.queue.remember(anchors)
-        self.feature_queue.remember(anchors_g)
         return StepOutput(loss, metrics)
+
+    def _nearest(self, positives_g: Tensor, positives: Tensor) -> Tensor:
+        """(P, k) places in the queues of each positive's neighbors."""
+        queue, found = self.feature_queue, positives_g
+        if queue is None:
+            queue, found = self.moco.queue, positives
+        rows = queue.upcoming() if self.preset.mine_enqueued else queue.rows
+        return nearest_in_queue(found, rows, self.preset.neighbors)
 
     def _keys(self, views: Views, progress: Progress) -> tuple[Tensor, Tensor, Tensor | None]:
         """The anchors (B, d), their features (B, dim), and the extra negatives of view 0."""
@@ -99,4 +113,5 @@ class KNNMoCo(Method):
     def after_step(self, progress: Progress) -> None:
         """Both queues take the step's anchors, in the same places."""
         self.moco.queue.flush()
-        self.feature_queue.flush()
+        if self.feature_queue is not None:
+            self.feature_queue.flush()

@@ -71,6 +71,19 @@ class Queue(nn.Module):
         """Keep (B, D) rows of this rank until `flush`; the loss still sees the queue without them."""
         self._waiting.append(rows.detach().float())
 
+    @torch.no_grad()
+    def upcoming(self) -> Tensor:
+        """(K, D) the rows that `flush` would leave, if it came now."""
+        if not self._waiting:
+            return self.rows
+        return self.rows.index_copy(0, *self._incoming())
+
+    def _incoming(self) -> tuple[Tensor, Tensor]:
+        """(N,) places and (N, D) remembered rows of all ranks, N at most K."""
+        rows = torch.cat([all_gather(part) for part in self._waiting])[-len(self.rows) :]
+        places = (self.pointer + torch.arange(len(rows), device=rows.device)) % len(self.rows)
+        return places, rows
+
     def forget(self) -> None:
         """Drop what a step left that was given up."""
         self._waiting.clear()
@@ -83,9 +96,8 @@ class Queue(nn.Module):
         """
         if not self._waiting:
             return
-        rows = torch.cat([all_gather(part) for part in self._waiting])[-len(self.rows) :]
+        places, rows = self._incoming()
         self._waiting.clear()
-        places = (self.pointer + torch.arange(len(rows), device=rows.device)) % len(self.rows)
         self.rows.index_copy_(0, places, rows)
         self.pointer.add_(len(rows)).remainder_(len(self.rows))
         self.filled.add_(len(rows)).clamp_(max=len(self.rows))

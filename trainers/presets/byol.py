@@ -45,6 +45,26 @@ def _byol(recipe: str, full: bool) -> Preset:
     return replace(_BYOL if full else _BYOL_300, source=_RYALI, recipe=recipe, sync_batchnorm=512)
 
 
+_MSR = msr_baselines(
+    "byol",
+    ours=(),
+    large={"head_hidden": 4096, "head_out": 256, "predictor_hidden": 4096},  # code
+    zero_init_residual=True,  # code
+    ema=0.99,  # 4.1
+    ema_final=1.0,  # 4.1
+    head_hidden=1024,  # 4.1
+    head_out=128,  # 4.1
+    predictor_hidden=1024,  # 4.1
+)
+
+
+def _weak(name: str) -> Preset:
+    """MSR, table 1, AW: one view is aggressive, the other weak (code: ``--augs aw --method byol``)."""
+    return replace(
+        _MSR[f"msr-{name}"], source="MSR (Bai et al. 2022), 4.2: table 1, BYOL with AW", recipe="msr-weak"
+    )
+
+
 PRESETS: dict[str, Preset] = {
     "imagenet-100": replace(_BYOL, epochs=100, lr=0.45, weight_decay=1e-6, ema=0.99),  # code
     "imagenet-300": _BYOL_300,
@@ -58,16 +78,7 @@ PRESETS: dict[str, Preset] = {
     "saliency-300": replace(
         _BYOL_300, source="RELICv2, table 14: BYOL with saliency masks", recipe="byol-saliency"
     ),
-    **msr_baselines(
-        "byol",
-        ours=(),
-        large={"head_hidden": 4096, "head_out": 256, "predictor_hidden": 4096},  # code
-        zero_init_residual=True,  # code
-        ema=0.99,  # 4.1
-        ema_final=1.0,  # 4.1
-        head_hidden=1024,  # 4.1
-        head_out=128,  # 4.1
-        predictor_hidden=1024,  # 4.1
-    ),
+    **_MSR,
+    **{f"msr-weak-{name}": _weak(name) for name in ("cifar-200", "stl-200", "imagenet100-100")},
     "smoke": smoke("byol", ema=0.99, predictor_hidden=128, sync_batchnorm=-1),
 }

@@ -37,6 +37,11 @@ _CAST = Preset(
 PRESETS: dict[str, Preset] = {
     "coco-200": _CAST,
     "coco-mlp-200": replace(_CAST, head="mlp"),  # table 2c
+    "phi0-200": replace(_CAST, fg_min=0.0),  # table 2a: MoCo's crops
+    "intersection-200": replace(_CAST, recipe="cast-intersection"),  # table 2d
+    "uniform-200": replace(  # a control of what the paper does not say
+        _CAST, source="CAST, but for the centers of its crops, which are uniform", recipe="cast-uniform"
+    ),
     "coco-code-200": replace(
         _CAST,
         source="CAST (Selvaraju et al. 2021), its code as it was run, but for the color jitter",

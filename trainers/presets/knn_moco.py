@@ -28,9 +28,19 @@ _KNN = Preset(
     neighbor_weight=0.4,  # table 8
     neighbor_start_epoch=5,  # appendix B; the code's script for 200 epochs
 )
+_AUGMENTED = replace(_KNN, neighbor_weight=0.0)  # 4.2: without neighbors
+_CONSTRAINED = replace(_AUGMENTED, recipe="multi-crop-overlap")  # 4.1: without A+ either
 PRESETS: dict[str, Preset] = {
     "coco-200": _KNN,
     "coco-800": replace(_KNN, epochs=800, neighbor_start_epoch=20),  # table 9; its script
+    "mc-200": replace(_CONSTRAINED, recipe="multi-crop", ema=0.999),  # table 4: MC
+    "mc-cc-200": replace(_CONSTRAINED, ema=0.999),  # table 4: MC, CC
+    "mc-cc-m-200": _CONSTRAINED,  # table 4: MC, CC, m; tables 7 and 8 begin with it
+    "mc-cc-m-a-200": _AUGMENTED,  # table 4: MC, CC, m, A+
+    "mc-cc-m-nn-200": replace(_CONSTRAINED, neighbor_weight=0.4),  # table 8: neighbors without A+
+    "mc-cc-m-800": replace(_CONSTRAINED, epochs=800),  # table 9: CC
+    "mc-cc-m-a-800": replace(_AUGMENTED, epochs=800),  # table 9: CC, A+
+    "enqueued-200": replace(_KNN, mine_enqueued=True, neighbor_start_epoch=0.0),  # appendix B
     "smoke": smoke(
         "knn-moco", queue=256, ema=0.99, bn_groups=2, head_hidden=64, neighbors=5, neighbor_start_epoch=1.0
     ),

@@ -52,6 +52,16 @@ _COCO = replace(
     lr=0.3,  # A.1
     bn_groups=2,  # appendix A: two GPUs
 )
+_CAST = replace(
+    _IMAGENET,
+    source="CAST (Selvaraju et al. 2021), 4.1: MoCo-COCO; its settings are those of CAST's code",
+    recipe="cast-plain",  # 4.1: phi 0, lambda 0
+    lr=0.5,
+    clip_norm=2.0,
+    temperature=0.07,
+    head="linear",  # table 2c
+    ours=("lr", "clip_norm"),  # the paper does not print them, and the code has CAST's own run alone
+)
 
 PRESETS: dict[str, Preset] = {
     "imagenet-200": _IMAGENET,
@@ -67,6 +77,8 @@ PRESETS: dict[str, Preset] = {
     "coco-200": _COCO,  # section 4
     "coco-400": replace(_COCO, epochs=400),  # section 3
     "coco-800": replace(_COCO, epochs=800),  # table 9
+    "cast-coco-200": _CAST,  # CAST, table 1: MoCo-COCO
+    "cast-crop-200": replace(_CAST, recipe="cast-crop"),  # CAST, table 1: + Constrained Crop
     **msr_baselines(
         "mocov2",
         ours=("queue", "head_hidden", "bn_groups"),

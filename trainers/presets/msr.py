@@ -62,6 +62,13 @@ def _on_simsiam(preset: Preset) -> Preset:
     )
 
 
+def _decay(preset: Preset) -> Preset:
+    """Table 1, "Decay", with 4.2's first weight of 0.5."""
+    return replace(
+        preset, source="MSR (Bai et al. 2022), 4.2: table 1 with a weight that decays", msr_beta=0.5
+    )
+
+
 def _fixed(preset: Preset) -> Preset:
     """Table 1, "Fixed", with 4.2's weight of 0.5, of which the paper says that it decays from or stays."""
     source = "MSR (Bai et al. 2022), 4.2: table 1 with a fixed weight"
@@ -82,6 +89,9 @@ PRESETS: dict[str, Preset] = {
     "fixed-cifar-200": _fixed(_MSR_SMALL),
     "fixed-stl-200": _fixed(_MSR_MEDIUM),  # and Tiny ImageNet
     "fixed-imagenet100-100": _fixed(replace(_MSR_IN100, epochs=100)),
+    "decay-cifar-200": _decay(_MSR_SMALL),
+    "decay-stl-200": _decay(_MSR_MEDIUM),  # and Tiny ImageNet
+    "decay-imagenet100-100": _decay(replace(_MSR_IN100, epochs=100)),
     "simsiam-cifar-200": _on_simsiam(_MSR_SMALL),
     "simsiam-stl-200": _on_simsiam(_MSR_MEDIUM),
     "simsiam-imagenet100-200": _on_simsiam(_MSR_IN100),

@@ -59,15 +59,20 @@ def with_overrides(preset: Preset, values: Mapping[str, str]) -> Preset:
 
 def _check_effect(preset: Preset, parsed: Mapping[str, Any]) -> None:
     """Refuse what was set and changes nothing about this recipe's views."""
-    views = preset.views.views
-    small = len({view.size for view in as_recipe(preset.recipe).views}) > 1
+    views, given = preset.views.views, as_recipe(preset.recipe).views
+    small = len({view.size for view in given}) > 1
+    augmented = any(view.photometric.auto_augment_p for view in given)
     if parsed.get("symmetric") and len(views) > 2:
         raise UsageError(
             f"symmetric is set, but the {len(views)} views of {preset.recipe!r} are all paired anyhow",
             remedy="leave symmetric out",
         )
     overlapping = any(view.crop.overlap_of is not None for view in views)
-    for name, works, what in (("small_px", small, "small"), ("overlap_min", overlapping, "constrained")):
+    for name, works, what in (
+        ("small_px", small, "small"),
+        ("overlap_min", overlapping, "constrained"),
+        ("auto_augment_p", augmented, "AutoAugment"),
+    ):
         default = options_of(Preset)[name].default
         if parsed.get(name, default) != default and not works:
             raise UsageError(

@@ -67,6 +67,11 @@ class Preset:
     overlap_min: float | None = option(
         None, "Least overlap of constrained small crops (none: the recipe's).", bounds=between(0, 1)
     )
+    auto_augment_p: float | None = option(
+        None,
+        "Probability of AutoAugment in views that may have it (none: the recipe's).",
+        bounds=between(0, 1),
+    )
     negative_p: float | None = option(
         None,
         "Probability that BG_Swaps' negative is matched (none: the recipe's).",
@@ -157,6 +162,12 @@ class Preset:
     neighbors: int = option(20, "Neighbors, k.", bounds=at_least(1))
     neighbor_weight: float = option(0.4, "Weight of their loss, lambda.")
     neighbor_start_epoch: float = option(5.0, "Epoch from which they count.")
+    neighbor_features: str = option(
+        "backbone",
+        "What they are near by: features before the head or after it.",
+        choices=("backbone", "head"),
+    )
+    mine_enqueued: bool = option(False, "Look for them among the step's own anchors too.")
     framework: str = option("byol", "What MSR is built on.", choices=("byol", "simsiam"))
     msr_beta: float = option(0.4, "First weight of aggressive pairs.", bounds=between(0, 1))
     msr_schedule: str = option("cosine", "How it falls to 0, or that it stays.", choices=("cosine", "fixed"))

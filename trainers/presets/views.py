@@ -40,6 +40,7 @@ class ViewOptions:
     min_confidence: float | None
     fg_min: float | None
     overlap_min: float | None
+    auto_augment_p: float | None
     negative_p: float | None
     corruption: str
     corruption_amount: float
@@ -133,6 +134,9 @@ def _changed(view: View, options: ViewOptions, large: bool) -> View:
         view = replace(view, background=_background(view, options))
     if options.overlap_min is not None and view.crop.overlap_of is not None:
         view = replace(view, crop=replace(view.crop, overlap_min=options.overlap_min))
+    if options.auto_augment_p is not None and view.photometric.auto_augment_p:
+        chain = replace(view.photometric, auto_augment_p=options.auto_augment_p)
+        view = replace(view, photometric=chain)
     if view.cam_masks and options.cam_px:
         view = replace(view, cam_masks=options.cam_px)
     return _jittered(_sized(view, options, large), options)

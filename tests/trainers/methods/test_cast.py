@@ -164,3 +164,25 @@ def test_the_contrast_in_training_has_the_matched_negative(
     method.after_step(START)
     torch.testing.assert_close(method.moco.queue.rows[:4], k)
     assert int(method.moco.queue.filled) == 4  # neither masked keys nor negatives
+
+
+@pytest.mark.parametrize("phi", ["0", "none"])
+def test_without_attention_it_is_moco_on_the_controls_views(
+    make_views: MakeViews, still: Callable[..., Any], phi: str
+) -> None:
+    """MoCo-COCO and "+ Constrained Crop" of table 1 are presets of mocov2 that make no masks."""
+    shared = {"queue": "64", "bn_groups": "2", "head": "linear", "view_px": "56", "temperature": "0.07"}
+    cast = still("cast", attention_weight="0", fg_min=phi, **shared).train()
+    recipe = "cast-crop" if phi == "none" else "cast-plain"
+    moco = still("mocov2", recipe=recipe, **shared).train()
+    assert [v.crop for v in cast.preset.views.views] == [v.crop for v in moco.preset.views.views]
+    assert [v.photometric for v in cast.preset.views.views] == [
+        v.photometric for v in moco.preset.views.views
+    ]
+    views = make_views(cast.preset)
+    ours, theirs = cast(views, START), moco(views, START)
+    assert ours.loss.item() == pytest.approx(theirs.loss.item(), rel=1e-6)
+    ours.loss.backward()
+    theirs.loss.backward()
+    for one, two in zip(cast.backbone.parameters(), moco.backbone.parameters(), strict=True):
+        torch.testing.assert_close(one.grad, two.grad)

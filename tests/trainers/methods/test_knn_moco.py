@@ -80,3 +80,48 @@ def test_in_training_view_0_alone_meets_the_matched_negative(
     torch.testing.assert_close(method.feature_queue.rows[:4], normalize(both[:4], dim=1))
     assert not torch.equal(method.feature_queue.rows, features)
     assert int(method.feature_queue.filled) == 4
+
+
+def test_after_the_head_neighbors_are_those_of_the_embeddings(
+    make_views: MakeViews, still: Callable[..., Any]
+) -> None:
+    method = still("knn-moco", apart=True, neighbor_features="head")
+    views = make_views(method.preset)
+    queue = method.moco.queue.rows.clone()
+    out = method(views, START)
+    crops = [views.views[index] for index in (0, 2, 3, 4, 5)]
+    z = torch.cat([normalize(method.moco.head(method.backbone(crop)), dim=1) for crop in crops])
+    near = (z @ queue.T).argsort(1, descending=True)[:, :5]
+    wanted = -log_softmax(z @ queue.T / 0.2, 1).gather(1, near).mean()
+    assert out.metrics["neighbors"].item() == pytest.approx(wanted.item(), rel=1e-5)
+    assert method.feature_queue is None
+
+
+def test_anchors_that_are_enqueued_first_are_mined_and_stand_for_the_rows_before_them(
+    make_views: MakeViews, still: Callable[..., Any]
+) -> None:
+    """Appendix B: "there is a mismatch between the logits and the memory bank for the most recent batch"."""
+    method = still("knn-moco", apart=True, mine_enqueued="yes", queue="12", neighbors="1")
+    for seed in (0, 1):  # 8 images each: the second time they wrap around
+        views = make_views(method.preset, seed=seed)
+        queue, features = method.moco.queue.rows.clone(), method.feature_queue.rows.clone()
+        place = int(method.feature_queue.pointer)
+        out = method(views, START)
+        anchors = normalize(method.moco.key[0](views.views[1]), dim=1)
+        for row, anchor in enumerate(anchors):
+            features[(place + row) % 12] = anchor
+        g = torch.cat([method.backbone(views.views[0]), method.backbone(torch.cat(views.views[2:]))])
+        z = normalize(method.moco.head(g), dim=1)
+        near = (g @ features.T).argmax(1)
+        wanted = -log_softmax(z @ queue.T / 0.2, 1)[range(40), near].mean()
+        assert out.metrics["neighbors"].item() == pytest.approx(wanted.item(), rel=1e-5)
+        method.after_step(START)
+        torch.testing.assert_close(method.feature_queue.rows, features)
+
+
+def test_without_a_weight_nothing_is_mined(make_views: MakeViews, still: Callable[..., Any]) -> None:
+    method = still("knn-moco", neighbor_weight="0")
+    out = method(make_views(method.preset), START)
+    assert "neighbors" not in out.metrics
+    assert out.loss.item() == out.metrics["instance"].item()
+    assert method.feature_queue is None

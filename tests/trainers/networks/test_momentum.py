@@ -44,9 +44,11 @@ def test_a_queue_is_first_in_first_out_of_any_batch() -> None:
     ):  # 10 is no multiple, and 13 is more than it holds
         rows = torch.full((batch, 2), float(step)) + torch.arange(batch)[:, None] / 100
         queue.remember(rows)
-        before = queue.rows.clone()
+        before, soon = queue.rows.clone(), queue.upcoming()
         assert torch.equal(before, queue.rows)
         queue.flush()
+        assert torch.equal(soon, queue.rows)
+        assert torch.equal(queue.upcoming(), queue.rows)
         given += rows.tolist()
         expected = sorted(map(tuple, given[-size:]))
         if len(given) >= size:

@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from maskgen.trainers.presets import resolved
 from maskgen.trainers.presets.byol import PRESETS
 
 
@@ -37,3 +38,13 @@ def test_views_are_the_papers(name: str, figures: tuple[Any, ...], views_of: Cal
 @pytest.mark.parametrize("name", ["plain-300", "plain-1000", "bg-rm-300", "bg-random-1000"])
 def test_batchnorm_is_over_groups_of_8_of_64_gpus(name: str) -> None:
     assert PRESETS[name].sync_batchnorm == 8 * 4096 // 64
+
+
+@pytest.mark.parametrize("name", ["cifar-200", "stl-200", "imagenet100-100"])
+def test_table_1_of_msr_has_one_weak_view_of_two(name: str) -> None:
+    weak, both = PRESETS[f"msr-weak-{name}"], PRESETS[f"msr-{name}"]
+    (_, two), (three, four) = weak.views.views, both.views.views
+    assert weak.views.views[0] == three
+    assert (two.photometric.jitter_p, two.photometric.gray_p, two.photometric.blur_p) == (0, 0, 0)
+    assert (two.size, two.crop, two.flip_p) == (four.size, four.crop, four.flip_p)
+    assert {**resolved(weak), "views": None} == {**resolved(both), "views": None}

@@ -7,7 +7,8 @@ from typing import Any
 
 import pytest
 
-from maskgen.trainers.presets import render
+from maskgen.loaders import Crop
+from maskgen.trainers.presets import find_preset, render, resolved
 from maskgen.trainers.presets.cast import PRESETS
 
 
@@ -36,6 +37,26 @@ def test_the_attention_is_the_papers() -> None:
     assert (preset.temperature, preset.attention_weight, preset.clip_norm) == (0.07, 3, 2)
     assert preset.head == "linear"
     assert preset.views.views[0].cam_masks == 7
+
+
+def test_ablations_are_one_thing_apart_from_the_paper() -> None:
+    base = {**resolved(PRESETS["coco-200"]), "views": None}
+    for name in ("phi0-200", "intersection-200", "uniform-200"):
+        assert {**resolved(PRESETS[name]), "views": None} == base
+    moco = PRESETS["phi0-200"].views.views[0].crop
+    assert (moco.fg_min, moco.rule, moco.center) == (0, "plain", "uniform")
+    query, key = PRESETS["intersection-200"].views.views
+    assert (query.masks_within, key.masks_within, key.crop.fg_within) == (1, 0, 0)
+    assert PRESETS["uniform-200"].views.views[1].crop == Crop(fg_min=0.2, rule="phi")
+    assert {**resolved(PRESETS["coco-mlp-200"]), "head": "linear"} == resolved(PRESETS["coco-200"])
+
+
+def test_the_baselines_of_table_1_have_the_settings_of_cast() -> None:
+    cast = resolved(PRESETS["coco-200"])
+    for name in ("cast-coco-200", "cast-crop-200"):
+        control = resolved(find_preset("mocov2", name))
+        other = {key for key in control if control[key] != cast.get(key)}
+        assert other == {"method", "views", "symmetric"}
 
 
 def test_the_codes_preset_says_what_it_does_not_have() -> None:

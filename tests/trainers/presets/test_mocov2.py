@@ -17,6 +17,7 @@ from maskgen.trainers.presets.mocov2 import PRESETS
         ("bg-rm-220", (220, 1024, "sgd", 0.12, 20, 1e-4, 0.999)),
         ("bg-swaps-800", (800, 1024, "sgd", 0.12, 20, 1e-4, 0.999)),
         ("coco-200", (200, 256, "sgd", 0.3, 0, 1e-4, 0.999)),
+        ("cast-coco-200", (200, 256, "sgd", 0.5, 0, 1e-4, 0.999)),
     ],
 )
 def test_settings_are_the_papers(name: str, figures: tuple[Any, ...], figures_of: Callable[..., Any]) -> None:

@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from maskgen.trainers.presets import resolved
 from maskgen.trainers.presets.msr import PRESETS
 
 
@@ -45,3 +46,6 @@ def test_beta_follows_the_data(name: str, beta: float) -> None:
 def test_table_1_compares_a_fixed_weight_of_a_half() -> None:
     for name in ("fixed-cifar-200", "fixed-stl-200", "fixed-imagenet100-100"):
         assert (PRESETS[name].msr_beta, PRESETS[name].msr_schedule) == (0.5, "fixed")
+        decay = PRESETS[name.replace("fixed", "decay")]
+        assert (decay.msr_beta, decay.msr_schedule) == (0.5, "cosine")
+        assert {**resolved(decay), "msr_schedule": "fixed"} == resolved(PRESETS[name])
