@@ -15,6 +15,7 @@ from ..options import LoaderOptions
 from ..pixels.sources import check_tiling
 from ..reading.samples import SampleReader
 from ..recipes.spec import Recipe, View
+from .lent import Lent, mark_stream
 
 if TYPE_CHECKING:
     import numpy as np
@@ -96,6 +97,7 @@ class DaliLoader(EpochLoader[Dataset, SampleReader]):
         if tile:
             check_tiling(self.dataset, operators=options.operators)
         _require_dali()
+        self._lent = Lent(mark_stream) if device == "cuda" else None
         self._stream, self._maker = self._open()
 
     def _open(self) -> tuple[Stream, BatchMaker]:
@@ -117,6 +119,8 @@ class DaliLoader(EpochLoader[Dataset, SampleReader]):
         from torch.utils.dlpack import from_dlpack
 
         feed, outputs = next(self._stream)
+        if self._lent is not None:
+            self._lent.lend(outputs)
         tensors = [from_dlpack(part.as_tensor()) for part in outputs]
         return self._maker.batch(feed.sources, tensors, by_photo=feed.by_photo)
 

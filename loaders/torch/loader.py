@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from pathlib import Path
@@ -96,7 +96,7 @@ class TorchLoader(EpochLoader[Dataset, SampleReader]):
         self._source = SourceReader(self.reader, self.recipe, tile=tile)
         self._renderer, self._maker = self._open()
         self._decoders = ThreadPoolExecutor(threads, thread_name_prefix="maskgen-decode")
-        self._ahead = StepsAhead[Batch]("maskgen-batches", options.prefetch)
+        self._ahead = StepsAhead[Callable[[], Batch]]("maskgen-batches", options.prefetch)
 
     def _open(self) -> tuple[Renderer, BatchMaker]:
         from ..pixels.outputs import BatchMaker
@@ -113,10 +113,10 @@ class TorchLoader(EpochLoader[Dataset, SampleReader]):
         return renderer, BatchMaker(self.recipe, options)
 
     def _restart(self, steps: range, *, interrupted: bool) -> None:  # noqa: ARG002 - it is whole at any time
-        self._ahead.restart(partial(self.make, self._epoch, step) for step in steps)
+        self._ahead.restart(partial(self._begin, self._epoch, step) for step in steps)
 
     def _batch(self, step: int) -> Batch:  # noqa: ARG002 - they come in order
-        return self._ahead.next()
+        return self._ahead.next()()
 
     def make(self, epoch: int, step: int) -> Batch:
         """One batch of this rank: a function of (seed, epoch, step) and of which samples are broken.
@@ -126,9 +126,13 @@ class TorchLoader(EpochLoader[Dataset, SampleReader]):
             ShardFault: no whole sample was found in place of a broken one.
             EnvironmentFault: the files cannot be read for a reason outside them.
         """
+        return self._begin(epoch, step)()
+
+    def _begin(self, epoch: int, step: int) -> Callable[[], Batch]:
+        """That batch, as far as it can be made ahead."""
         wanted = self._schedule.batch(self.dataset.order(self._seed, epoch), step)
         if not wanted.size:
-            return self._maker.nothing()
+            return self._maker.nothing
         while True:
             sources = self._source.read(wanted, self._seed, epoch)
             try:
@@ -138,8 +142,8 @@ class TorchLoader(EpochLoader[Dataset, SampleReader]):
                 continue
             return self._rendered(sources, photos, backgrounds)
 
-    def _rendered(self, sources: Sources, photos: list[RGB], backgrounds: list[RGB]) -> Batch:
-        import torch
+    def _rendered(self, sources: Sources, photos: list[RGB], backgrounds: list[RGB]) -> Callable[[], Batch]:
+        from .upload import begin_batch
 
         arrays = self._renderer.render(
             photos,
@@ -147,8 +151,7 @@ class TorchLoader(EpochLoader[Dataset, SampleReader]):
             list(sources.masks) if self.recipe.needs_masks else None,
             backgrounds if self.recipe.needs_backgrounds else None,
         )
-        tensors = [torch.from_numpy(array).to(self._options.device) for array in arrays]
-        return self._maker.batch(sources, tensors)
+        return begin_batch(self._maker, sources, arrays, self._options.device)
 
 
 def require_torch(device: str) -> None:

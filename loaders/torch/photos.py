@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from functools import partial
@@ -62,7 +62,7 @@ class PhotoLoader(EpochLoader[PhotoSet, PhotoReader]):
         require_torch(options.device)
         self._renderer, self._maker = self._open()
         self._decoders = ThreadPoolExecutor(options.threads, thread_name_prefix="maskgen-decode")
-        self._ahead = StepsAhead[Batch]("maskgen-batches", options.prefetch)
+        self._ahead = StepsAhead[Callable[[], Batch]]("maskgen-batches", options.prefetch)
 
     def _open(self) -> tuple[Renderer, BatchMaker]:
         from ..pixels.outputs import BatchMaker
@@ -75,10 +75,10 @@ class PhotoLoader(EpochLoader[PhotoSet, PhotoReader]):
         return renderer, BatchMaker(self.recipe, options)
 
     def _restart(self, steps: range, *, interrupted: bool) -> None:  # noqa: ARG002 - it is whole at any time
-        self._ahead.restart(partial(self.make, self._epoch, step) for step in steps)
+        self._ahead.restart(partial(self._begin, self._epoch, step) for step in steps)
 
     def _batch(self, step: int) -> Batch:  # noqa: ARG002 - they come in order
-        return self._ahead.next()
+        return self._ahead.next()()
 
     def make(self, epoch: int, step: int) -> Batch:
         """One batch of this rank: a function of (seed, epoch, step) and of which photos are damaged.
@@ -87,16 +87,19 @@ class PhotoLoader(EpochLoader[PhotoSet, PhotoReader]):
             BrokenSample: a photo is damaged, and `on_error` is ``raise``.
             ShardFault: no whole photo was found in place of a damaged one.
         """
-        import torch
+        return self._begin(epoch, step)()
+
+    def _begin(self, epoch: int, step: int) -> Callable[[], Batch]:
+        """That batch, as far as it can be made ahead."""
+        from .upload import begin_batch
 
         wanted = self._schedule.batch(self.dataset.order(self._seed, epoch), step)
         if not wanted.size:
-            return self._maker.nothing()
+            return self._maker.nothing
         taken, photos = self.reader.take(wanted, self._decoders.map)
         sources = draw_sources(self.recipe, taken, seed=self._seed, epoch=epoch, level=_LEVEL)
         arrays = self._renderer.render(photos, sources.table, None, None)
-        tensors = [torch.from_numpy(array).to(self._options.device) for array in arrays]
-        return self._maker.batch(sources, tensors)
+        return begin_batch(self._maker, sources, arrays, self._options.device)
 
 
 def check_unmasked(recipe: Recipe, where: str) -> None:

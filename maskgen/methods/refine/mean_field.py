@@ -164,13 +164,24 @@ def mean_field(unary: Tensor, photos: Tensor, kernels: Kernels) -> Tensor:
 
 
 def blur(values: Tensor, sigma_px: float) -> Tensor:
-    """(B, h, w) filtered by a Gaussian of sum 1, with zeros beyond the border."""
+    """(B, h, w) filtered by a Gaussian of sum 1, with zeros beyond the border.
+
+    As products with matrices: convolutions in float32 are rounded to TF32 on a GPU unless the whole process
+    is told otherwise.
+    """
+    down, across = (_gaussian(side, sigma_px, values) for side in values.shape[1:])
+    return down @ values @ across
+
+
+def _gaussian(side: int, sigma_px: float, like: Tensor) -> Tensor:
+    """(side, side), symmetric: what each place gives to each."""
     radius = max(1, math.ceil(TRUNCATION * sigma_px))
-    taps = torch.arange(-radius, radius + 1, device=values.device, dtype=values.dtype)
-    weights = torch.exp(-((taps / sigma_px) ** 2) / 2)
-    weights = weights / weights.sum()
-    down = functional.conv2d(values[:, None], weights.view(1, 1, -1, 1), padding=(radius, 0))
-    return functional.conv2d(down, weights.view(1, 1, 1, -1), padding=(0, radius))[:, 0]
+    taps = torch.arange(-radius, radius + 1, device=like.device, dtype=like.dtype)
+    whole = torch.exp(-((taps / sigma_px) ** 2) / 2).sum()
+    places = torch.arange(side, device=like.device, dtype=like.dtype)
+    distance = (places[:, None] - places).abs()
+    weights = torch.exp(-((distance / sigma_px) ** 2) / 2) / whole
+    return torch.where(distance <= radius, weights, 0.0)
 
 
 def _features(photos: Tensor, kernels: Kernels) -> Tensor:
