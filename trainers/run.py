@@ -24,6 +24,7 @@ from .data.shards import Loader, chosen_loader, class_names, count_classes, open
 from .datasets.photos import open_training
 from .distributed.process_group import batchnorm_difference, join_process_group, set_numerics
 from .distributed.ranks import all_sum, any_rank, rank, world
+from .evaluations.background_monitor import BackgroundMonitor
 from .evaluations.cam_monitor import CamMonitor
 from .methods import StepOutput
 from .presets import Preset
@@ -34,7 +35,7 @@ from .registry import TRAINER_METHODS
 from .settings import Config, Settings, claim, config_of
 from .training import checkpoint
 from .training.export import export
-from .training.log import CollapseAlarm, MetricLog, Record, Stopwatch, spread
+from .training.log import CollapseAlarm, MetricLog, Record, ReplacedShare, Stopwatch, spread
 from .training.step import Training, prepare, train_step
 
 BACKBONE, CLASSIFIER = "backbone.safetensors", "classifier.safetensors"
@@ -53,11 +54,13 @@ class Run:
     monitor: Monitor | None
     test: ClassifierTest | None
     cam: CamMonitor | None
+    reliance: BackgroundMonitor | None
     log: MetricLog | None
     say: Say
 
     def __post_init__(self) -> None:
         self.watch, self.alarm = Stopwatch(), CollapseAlarm()
+        self.replaced = ReplacedShare(self.training.preset.views)
 
     def fit(self, stop: StopSignals) -> None:
         """All steps that are left.
@@ -83,6 +86,7 @@ class Run:
         training, settings = self.training, self.training.settings
         output = train_step(training, batch)
         self.watch.add(len(batch["label"]) * world())
+        self.replaced.add(batch)
         ends = training.rate.ends_epoch(training.step)
         saves = settings.save_every and training.step % settings.save_every == 0 and not ends
         if training.step % settings.log_every == 0 or ends:
@@ -100,6 +104,7 @@ class Run:
             (self.monitor, settings.knn_every),
             (self.test, settings.test_every),
             (self.cam, settings.cam_every),
+            (self.reliance, settings.reliance_every),
         )
         for look, every in looks:
             last = training.step == training.rate.steps
@@ -129,7 +134,8 @@ class Run:
         """What is shown only where there is something to show."""
         skipped, scaler = self.loader.skipped, self.training.scaler
         odd: Record = {"skipped": skipped} if skipped else {}
-        return {**odd, "scale": scaler.get_scale()} if scaler.is_enabled() else odd
+        scale: Record = {"scale": scaler.get_scale()} if scaler.is_enabled() else {}
+        return {**self.replaced.read(), **odd, **scale}
 
     def _feature_std(self, batch: Batch) -> float:
         """The spread of a batch's features on this rank.
@@ -317,7 +323,8 @@ def _set_up(
     monitor = Monitor.open(dataset, preset, settings, device) if settings.knn_every else None
     test = ClassifierTest.open(dataset, preset, settings, device) if classes else None
     cam = CamMonitor.open(dataset, preset, settings, device) if settings.cam_every else None
-    return Run(training, loader, config, monitor, test, cam, None, say)
+    reliance = BackgroundMonitor.open(dataset, preset, settings, device) if settings.reliance_every else None
+    return Run(training, loader, config, monitor, test, cam, reliance, None, say)
 
 
 def _open_log(run: Run, echo: Say) -> MetricLog:

@@ -97,6 +97,12 @@ class Settings:
         group="log",
         bounds=at_least(0),
     )
+    reliance_every: int = option(
+        0,
+        "Epochs between looks at how much of two photos' likeness is their backgrounds' (0: none).",
+        group="log",
+        bounds=at_least(0),
+    )
     test_every: int = option(
         1,
         "Epochs between tests of a supervised run's own classifier; 0: only after the last.",

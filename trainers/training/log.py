@@ -18,6 +18,8 @@ from torch import Tensor
 
 from maskgen.errors import EnvironmentFault
 from maskgen.io.atomic import disk_errors, write_atomic
+from maskgen.loaders.batch import Batch
+from maskgen.loaders.recipes.spec import Recipe
 
 FILE = "metrics.jsonl"
 COLLAPSED_BELOW = 0.02
@@ -88,6 +90,32 @@ class Stopwatch:
         passed = max(self._clock() - self._start, 1e-9)
         found = {"images_s": self._images / passed, "wait": min(self._waited / passed, 1.0)}
         self._begin()
+        return found
+
+
+class ReplacedShare:
+    """The share of views on another background since the last reading, of those that a recipe may replace.
+
+    What is missing to the recipe's probability was skipped: no foreground, too little of it, or too unsure.
+
+    Args:
+        recipe: of the loader.
+    """
+
+    def __init__(self, recipe: Recipe) -> None:
+        self._views = [number for number, view in enumerate(recipe.views) if view.background.p > 0]
+        self._replaced = self._seen = 0
+
+    def add(self, batch: Batch) -> None:
+        """Count the views of one batch."""
+        kinds = batch["replaced"][:, self._views]
+        self._replaced += int(kinds.count_nonzero())
+        self._seen += kinds.numel()
+
+    def read(self) -> dict[str, float]:
+        """``replaced``, on this rank; nothing for a recipe that replaces none."""
+        found = {"replaced": self._replaced / self._seen} if self._seen else {}
+        self._replaced = self._seen = 0
         return found
 
 

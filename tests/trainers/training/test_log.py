@@ -2,12 +2,26 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
+from typing import TYPE_CHECKING, cast
 
 import pytest
 import torch
 
 from maskgen.errors import EnvironmentFault
-from maskgen.trainers.training.log import CollapseAlarm, MetricLog, Stopwatch, line, read, spread
+from maskgen.loaders.recipes.parts import Background
+from maskgen.loaders.recipes.spec import Recipe, View
+from maskgen.trainers.training.log import (
+    CollapseAlarm,
+    MetricLog,
+    ReplacedShare,
+    Stopwatch,
+    line,
+    read,
+    spread,
+)
+
+if TYPE_CHECKING:
+    from maskgen.loaders.batch import Batch
 
 
 def test_the_spread_of_equal_opposite_and_orthogonal_features() -> None:
@@ -48,6 +62,18 @@ def test_the_stopwatch_leaves_pauses_out() -> None:
     passes(2)
     watch.add(10)
     assert watch.read() == {"images_s": pytest.approx(5), "wait": 0}
+
+
+def test_the_share_of_replaced_backgrounds_is_that_of_views_that_may_be() -> None:
+    share = ReplacedShare(Recipe(views=(View(), View(background=Background(replace="donor", p=0.5)))))
+    kinds = torch.tensor([[0, 2], [0, 0], [0, 2], [0, 2]], dtype=torch.uint8)
+    share.add(cast("Batch", {"replaced": kinds}))
+    share.add(cast("Batch", {"replaced": torch.zeros(2, 2, dtype=torch.uint8)}))
+    assert share.read() == {"replaced": 0.5}
+    assert share.read() == {}, "nothing since"
+    plain = ReplacedShare(Recipe(views=(View(),)))
+    plain.add(cast("Batch", {"replaced": kinds[:, :1]}))
+    assert plain.read() == {}
 
 
 def test_records_reach_the_file_and_the_terminal(tmp_path: Path) -> None:
