@@ -119,24 +119,36 @@ def _feather(photo: RGB, out: RGB, region: Box) -> None:
     window = slice(region.y0, region.y1), slice(region.x0, region.x1)
     under, over = photo[window], out[window]
     height, width = over.shape[:2]
-    rows = _ramp(height, seam, starts=region.y0 > 0, ends=region.y1 < photo.shape[0])
-    columns = _ramp(width, seam, starts=region.x0 > 0, ends=region.x1 < photo.shape[1])
-    top, bottom = min(seam, height), max(min(seam, height), height - seam)
-    for part in (  # the frame alone: the middle is the repeats' own
+    above, below, left, right = _inner_sides(region, photo.shape)
+    rows = _ramp(height, seam, starts=above, ends=below)
+    columns = _ramp(width, seam, starts=left, ends=right)
+    top, bottom = min(seam, height) * above, height - min(seam, height) * below
+    start, end = min(seam, width) * left, width - min(seam, width) * right
+    bottom, end = max(top, bottom), max(start, end)
+    for part in (  # the frame alone, and no side of the photo's own: the middle is the repeats'
         (slice(0, top), slice(0, width)),
         (slice(bottom, height), slice(0, width)),
-        (slice(top, bottom), slice(0, min(seam, width))),
-        (slice(top, bottom), slice(max(min(seam, width), width - seam), width)),
+        (slice(top, bottom), slice(0, start)),
+        (slice(top, bottom), slice(end, width)),
     ):
         share = np.minimum.outer(rows[part[0]], columns[part[1]])
-        if share.size and float(share.min()) < 1:
+        if share.size:
             over[part] = cv2.blendLinear(over[part].copy(), under[part].copy(), share, 1 - share)
+
+
+def _inner_sides(region: Box, shape: Sequence[int]) -> tuple[bool, bool, bool, bool]:
+    """Whether a region ends inside the photo: above, below, to the left, to the right."""
+    return region.y0 > 0, region.y1 < shape[0], region.x0 > 0, region.x1 < shape[1]
 
 
 def _ramp(length: int, seam: int, *, starts: bool, ends: bool) -> NDArray[np.float32]:
     """For each of `length` lines the share of what covers it: from 0 to 1 over `seam` lines, smoothly."""
-    rise = np.clip((np.arange(length, dtype=np.float32) + np.float32(0.5)) / np.float32(seam), 0, 1)
-    one = np.ones(length, np.float32)
-    share: NDArray[np.float32] = np.minimum(rise if starts else one, rise[::-1] if ends else one)
+    rise = (np.arange(min(seam, length), dtype=np.float32) + np.float32(0.5)) / np.float32(seam)
+    share = np.ones(length, np.float32)
+    if starts:
+        share[: len(rise)] = rise
+    if ends:
+        last = share[length - len(rise) :]
+        np.minimum(last, rise[::-1], out=last)
     smooth: NDArray[np.float32] = share * share * (3 - 2 * share)
     return smooth

@@ -10,6 +10,7 @@ sums, products, quotients and a square root is taken, so that every machine gets
 from __future__ import annotations
 
 from collections.abc import Mapping
+from functools import cache
 from math import sqrt
 from typing import NamedTuple
 
@@ -153,6 +154,7 @@ def mask_signs(small: NDArray[np.uint8], level: int) -> Signs | None:
     return Signs(agreement, min(scatter, 0.5), sides)
 
 
+@cache
 def _centered(level: int) -> NDArray[np.int64]:
     """(256,) int64 0..1000: what each mask value becomes when `level` is moved to the middle."""
     values, half = np.arange(256, dtype=np.int64), _STEPS // 2

@@ -127,10 +127,12 @@ def stored_mask_size(size: tuple[int, int], side: int) -> tuple[int, int]:
 
 def _quantize(mask: SoftMask) -> NDArray[np.uint8]:
     """(H, W) uint8 0..255, rounded to nearest; values beyond [0, 1] become its ends."""
-    if not np.isfinite(mask).all():
-        raise ValueError("the method returned a mask with values that are not finite")
-    low, high = cv2.minMaxLoc(mask)[:2]
-    inside = mask if low >= 0 and high <= 1 else np.clip(mask, 0, 1)
+    low, high = mask.min(initial=0), mask.max(initial=0)  # both are NaN where one value is
+    inside = mask
+    if not (low >= 0 and high <= 1):
+        if not np.isfinite(mask).all():
+            raise ValueError("the method returned a mask with values that are not finite")
+        inside = np.clip(mask, 0, 1)
     return np.asarray(
         cv2.convertScaleAbs(inside, alpha=255), np.uint8
     )  # 5 x as fast as numpy's, the same values
