@@ -26,6 +26,8 @@ BACKGROUND_VERSIONS = {"tiled": 2}
 """Of backgrounds that are made in another way than once; 1 is that of all others."""
 CONFIDENCE_VERSION = 1
 """Of the curves of `shards.confidence`; one more with each curve that is added or mended there."""
+LEAN_MASK_VERSION = 2
+"""Of how the PNG of a lean mask is packed; its pixels are the same in all."""
 LAYOUTS = ("full", "sidecar")
 MEMBER_SETS = ("full", "lean")
 SAMPLE_BY = ("images", "classes", "pareto")
@@ -320,6 +322,8 @@ class RunConfig:
         fields = {name: getattr(self, name) for name, one in options_of(type(self)).items() if one.result}
         if self.members == "full":
             del fields["members"]  # as in all shards from before there was a choice
+        else:
+            fields["lean_mask_version"] = LEAN_MASK_VERSION
         if self.method != "files":
             del fields["missing"]
         fields["confidence_version"] = CONFIDENCE_VERSION

@@ -70,6 +70,8 @@ def test_only_result_changing_options_are_in_the_fingerprint() -> None:
     free |= {"ray_address", "verify_source", "masks", "missing"}
     free |= {"weights_sha256", "accept_license", "force_precision", "devices", "keys", "background_weights"}
     assert fields.pop("confidence_version") == run_config.CONFIDENCE_VERSION
+    assert fields.pop("lean_mask_version") == run_config.LEAN_MASK_VERSION
+    assert "lean_mask_version" not in run_config.make_config(GIVEN).fingerprint_fields()
     assert (
         run_config.make_config(GIVEN).fingerprint_fields()["background_version"] == 2
     )  # another way of tiling than that of shards without one

@@ -145,11 +145,11 @@ def encode_lean_mask(mask_u8: NDArray[np.uint8]) -> bytes:
         >>> encode_lean_mask(np.zeros((128, 128), np.uint8))[1:4]
         b'PNG'
     """
-    # Of masks of 128 x 128 px in 14 levels. Paeth saves 1 % more and takes twice the time to decode; a PNG of
-    # 4 bits, which OpenCV does not write, is 20 % smaller.
+    # Of masks of 128 x 128 px in 14 levels. Level 9 without run lengths saves 6 % and takes 33 times as long,
+    # 2.4 ms: more than decoding a photo. A PNG of 4 bits, which OpenCV does not write, is 20 % smaller.
     settings = [
-        *(cv2.IMWRITE_PNG_COMPRESSION, 9),
-        *(cv2.IMWRITE_PNG_STRATEGY, cv2.IMWRITE_PNG_STRATEGY_FILTERED),
+        *(cv2.IMWRITE_PNG_COMPRESSION, 1),
+        *(cv2.IMWRITE_PNG_STRATEGY, cv2.IMWRITE_PNG_STRATEGY_RLE),
         *(cv2.IMWRITE_PNG_FILTER, cv2.IMWRITE_PNG_FILTER_UP),
     ]
     _check_encodable(mask_u8, ())
