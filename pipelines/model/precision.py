@@ -13,6 +13,7 @@ from maskgen.processes.lifetime import worker_environment
 
 from ..log import append_log
 from ..resolve import ResolvedConfig
+from .kept_check import keep_report, kept_report
 
 
 def check_precision_of(config: ResolvedConfig, output: Path) -> None:
@@ -42,6 +43,8 @@ def check_precision_of(config: ResolvedConfig, output: Path) -> None:
 def compare_precision(config: ResolvedConfig) -> PrecisionReport | None:
     """The masks of a few built-in photos against float32's, made in a process of its own.
 
+    Made once: a result for the same weights, machine and versions is kept.
+
     Args:
         config: of the masks.
 
@@ -54,15 +57,19 @@ def compare_precision(config: ResolvedConfig) -> PrecisionReport | None:
     options = config.options
     if not config.is_learned or options.precision == "fp32":
         return None
+    if kept := kept_report(config):
+        return kept
     method = config.method_on(config.devices[0])
     try:
         context = multiprocessing.get_context("spawn")
         with worker_environment(), ProcessPoolExecutor(1, context) as pool:
-            return pool.submit(check_precision, options.method, method).result()
+            report = pool.submit(check_precision, options.method, method).result()
     except BrokenProcessPool as error:
         raise EnvironmentFault(
             "the check of --precision has crashed", cause="too little memory", remedy="maskgen doctor"
         ) from error
+    keep_report(config, report)
+    return report
 
 
 def refuse_damage(report: PrecisionReport, precision: str, *, forced: bool) -> None:
