@@ -74,9 +74,10 @@ def describe(dataset: Dataset, recipe: str, batch: Batch) -> Iterator[str]:
                 f"{', flipped' if flip else ''}, {BACKGROUNDS[int(kind)]}"
             )
         if batch["negative_source"] is not None and batch["matched"] is not None:
-            source = batch["key"][int(batch["negative_source"][row])]
-            where = "view 0's background" if batch["matched"][row] else "its own background"
-            yield f"    negative: {source} on {where}"
+            sources, matches = batch["negative_source"][row].reshape(-1), batch["matched"][row].reshape(-1)
+            for source, matched in zip(sources.tolist(), matches.tolist(), strict=True):
+                where = "view 0's background" if matched else "its own background"
+                yield f"    negative: {batch['key'][source]} on {where}"
 
 
 def _tensors(batch: Batch) -> Iterator[str]:

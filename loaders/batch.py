@@ -22,12 +22,15 @@ class Batch(TypedDict):
         weak: V tensors like `views`, the same crops before the photometric chain and with their own
             backgrounds; None as above.
         masked: V tensors like `views`, the views with their backgrounds at ImageNet's mean; None as above.
+        kept: V tensors like `views`, the views on their own backgrounds; None as above.
         boxes: (B, V, 4) float32, the crops (y0, x0, height, width) relative to the photo.
         flips: (B, V) bool, whether the view is flipped left to right.
         replaced: (B, V) uint8, background 0 kept, 1 gray, 2 of another picture.
-        negative: (B, 3, S, S) like `views`, an extra negative for each row's first view; None without.
-        negative_source: (B,) int64, the row whose photo that negative shows; None without.
-        matched: (B,) bool, whether it stands on its query's final background; None without.
+        negative: (B, 3, S, S) like `views`, an extra negative for each row's first view; (B, n, 3, S, S) for
+            n of them (`Negative.count`); None without.
+        negative_source: (B,) or (B, n) int64, the row whose photo that negative shows; None without.
+        matched: (B,) or (B, n) bool, whether it stands on its query's final background (or on that of the
+            view that `Negative.background_of` names); None without.
         label: (B,) int64, -1 without a single label.
         key: the B samples' keys.
         sample: (B,) int64, their numbers in the data set.
@@ -38,6 +41,7 @@ class Batch(TypedDict):
     cam_masks: tuple[Tensor | None, ...] | None
     weak: tuple[Tensor | None, ...] | None
     masked: tuple[Tensor | None, ...] | None
+    kept: tuple[Tensor | None, ...] | None
     boxes: Tensor
     flips: Tensor
     replaced: Tensor

@@ -57,7 +57,7 @@ _ROWS = (
         "mocov2",
         "MoCoV2",
         "MoCo v2, with the background augmentations of Ryali et al.",
-        reads=(*_MOCO, "symmetric"),
+        reads=(*_MOCO, "symmetric", "enqueue"),
         multi_crop=True,
     ),
     TrainerMethod(

@@ -25,7 +25,7 @@ _CONTRAST, _SATURATION, _HUE = 1.0, 2.0, 3.0
 
 
 class Jitter(NamedTuple):
-    """The draws of one picture's colors, from its (51,) row on the CPU.
+    """The draws of one picture's colors, from its (52,) row on the CPU.
 
     Args:
         row: the draws of its view.

@@ -72,7 +72,7 @@ class Feeder:
 
     def blank(self, jpeg: NDArray[np.uint8]) -> dict[str, Any]:
         """Inputs of one row that shows a JPEG, (n,) uint8 of the encoded bytes, and no background."""
-        table = draw_table.blank(1, len(draw_table.all_views(self.recipe)))
+        table = draw_table.blank(1, len(self.recipe.all_views))
         each = () if self.recipe.corruption is None else (table.shape[1],)
         return self._inputs(table, [jpeg], np.zeros((1, *each, FG_SIDE, FG_SIDE), np.uint8), {})
 

@@ -20,7 +20,7 @@ from ..options import LoaderOptions
 from ..pixels import draw_table
 from ..pixels.render import Renderer
 from ..recipes.spec import Recipe
-from ..sampling.draws import DONOR
+from ..sampling.draws import DONOR, PASTE
 from .operators import ViewGraph
 
 # DALI's own annotations know neither its element types nor half of its return types.
@@ -41,7 +41,7 @@ def build(
 ) -> Any:
     """A built pipeline with the outputs of `draw_table.outputs`.
 
-    Its inputs are fed with `feed_input`. ``photo``: B encoded JPEGs. ``draws``: (B, V, 51) float32, see
+    Its inputs are fed with `feed_input`. ``photo``: B encoded JPEGs. ``draws``: (B, V, 52) float32, see
     `draw_table.as_floats`; for the graph of operators `draw_table.by_photo`. ``mask``: (B, 128, 128) uint8,
     when the recipe needs masks, (B, V, 128, 128) when it corrupts them. Backgrounds,
     when it needs them: for the rendered graph ``donors``, B encoded
@@ -123,20 +123,26 @@ def _rendered(recipe: Recipe, renderer: Renderer) -> Any:
 def _operated(recipe: Recipe, level: int, patched: bool, gpu: bool, channels_last: bool) -> Any:
     photo = _decode(_input(PHOTO, types.UINT8, 1), gpu=gpu)
     rows = _input(DRAWS, types.FLOAT, 2)
-    views = draw_table.all_views(recipe)
+    views = recipe.all_views
     given: list[Any] = [None] * len(views)
     if recipe.needs_masks:
         masks = _input(MASK, types.UINT8, 2 if recipe.corruption is None else 3)
         one_each = recipe.corruption is not None
         given = [_square(masks[view] if one_each else masks, gpu) for view in range(len(views))]
-    made = []
+    made: list[Any] = []
+    finished: list[Any] = []
     for index, view in enumerate(views):
-        kinds = draw_table.kinds(recipe, index)
-        graph = ViewGraph(view, rows[index], kinds=kinds, level=level, gpu=gpu)
+        kinds, fill = draw_table.kinds(recipe, index), draw_table.fill_color(recipe, index)
+        graph = ViewGraph(view, rows[index], kinds=kinds, fill=fill, level=level, gpu=gpu)
         if DONOR in kinds:
             encoded = _input(donor_input(index), types.UINT8, 1)
             graph.set_backgrounds(encoded, photo if patched else None)
-        made += graph.outputs(photo, given[index])
+        if recipe.negative is not None and PASTE in kinds:
+            of = recipe.negative.background_of
+            graph.set_query(recipe.negative.formula, finished[of], given[of], rows[of])
+        parts = graph.outputs(photo, given[index])
+        finished.append(parts[0])
+        made += parts
     if channels_last:
         return tuple(made)
     return tuple(fn.transpose(part, perm=[2, 0, 1]) for part in made)

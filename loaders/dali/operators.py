@@ -14,7 +14,7 @@ from ..pixels.auto_augment import auto_augment
 from ..pixels.draw_table import columns
 from ..recipes.parts import IMAGENET_MEAN
 from ..recipes.spec import View
-from ..sampling.draws import DONOR, GRAY
+from ..sampling.draws import DONOR, GRAY, PASTE
 from .color_jitter import Jitter, color_jitter
 
 # DALI's own annotations know neither its element types nor half of its return types.
@@ -28,20 +28,42 @@ class ViewGraph:
 
     Args:
         view: what to make.
-        row: its draws, a (51,) float32 node on the CPU.
+        row: its draws, a (52,) float32 node on the CPU.
         kinds: what may take the background's place, see `draw_table.kinds`.
+        fill: (R, G, B), 0..255, of a background of one color; None where that is a gray level.
         level: the smallest mask value that counts as foreground.
         gpu: whether pictures are on the GPU.
     """
 
-    def __init__(self, view: View, row: Any, *, kinds: frozenset[int], level: int, gpu: bool) -> None:
+    def __init__(
+        self,
+        view: View,
+        row: Any,
+        *,
+        kinds: frozenset[int],
+        fill: tuple[int, ...] | None,
+        level: int,
+        gpu: bool,
+    ) -> None:
         self._view = view
         self._row = row
         self._kinds = kinds
+        self._fill = fill
         self._level = level
         self._gpu = gpu
         self._encoded: Any = None
         self._donor_photo: Any = None
+        self._formula = ""
+        self._query: Any = None
+        self._query_mask: Any = None
+
+    def set_query(self, formula: str, finished: Any, mask: Any, row: Any) -> None:
+        """Give the view that a negative is made with: how, its pictures, the photos' masks, its draws."""
+        here = fn.cast(self._row[columns("query").start], dtype=types.INT32)
+        soft = _cut(mask, row[columns("roi")], self._view.size)
+        self._formula = formula
+        self._query = fn.permute_batch(finished, indices=here)
+        self._query_mask = fn.permute_batch(soft, indices=here)
 
     def set_backgrounds(self, encoded: Any, photo: Any) -> None:
         """Give the encoded backgrounds, and the batch's photos where the backgrounds are patches of them."""
@@ -63,8 +85,15 @@ class ViewGraph:
         image = self._photometric(image)
         if view.photometric.auto_augment_p:
             image = self._auto_augment(image)
+        kept = image
+        if view.kept and view.background.place == "before" and self._kinds:
+            kept = self._photometric(weak)
+            if view.photometric.auto_augment_p:
+                kept = self._auto_augment(kept)
         if view.background.place == "after":
             image = self._replace(image, mask)
+        if PASTE in self._kinds:
+            image = self._pasted(image)
         made = [image]
         if view.masks or view.cam_masks:
             made.append(hard)
@@ -72,6 +101,8 @@ class ViewGraph:
             made.append(weak)
         if view.masked:
             made.append(_compose(image, self._constant([[IMAGENET_MEAN]]), hard))
+        if view.kept:
+            made.append(kept)
         return made
 
     def _photometric(self, image: Any, prefix: str = "") -> Any:
@@ -112,11 +143,26 @@ class ViewGraph:
         # Two conditions: the inner one is DALI's, and cannot be joined with one of Python's.
         if GRAY in self._kinds:  # noqa: SIM102
             if kind == float(GRAY):
-                gray = fn.cast(self._row[columns("gray").start], dtype=types.UINT8)
-                image = self._behind(image, mask, gray.gpu() if self._gpu else gray)
+                image = self._behind(image, mask, self._filled())
         if DONOR in self._kinds:  # noqa: SIM102
             if kind == float(DONOR):
                 image = self._behind(image, mask, self._donor())
+        return image
+
+    def _filled(self) -> Any:
+        """A background of one color, which goes with pictures of any size."""
+        if self._fill is not None:
+            return self._constant([[self._fill]])
+        gray = fn.cast(self._row[columns("gray").start], dtype=types.UINT8)
+        return gray.gpu() if self._gpu else gray
+
+    def _pasted(self, image: Any) -> Any:
+        """A finished negative with its query's view, by the formula."""
+        pasted = self._row[columns("kind").start] == float(PASTE)
+        query, soft = self._query, self._query_mask
+        if pasted:
+            parts = (image, query) if self._formula == "hole" else (query, image)
+            image = self._composite(*parts, soft)
         return image
 
     def _donor(self) -> Any:
@@ -126,13 +172,15 @@ class ViewGraph:
             self._encoded, device=device, output_type=types.RGB, adjust_orientation=False
         )
         if self._donor_photo is not None:
-            picture = _pasted(self._donor_photo, picture, self._row[columns("bg_place")])
+            picture = _patched(self._donor_photo, picture, self._row[columns("bg_place")])
         picture = _cut(picture, self._row[columns("bg_roi")], self._view.size)
         return self._photometric(picture, "bg_")
 
     def _behind(self, image: Any, mask: Any, background: Any) -> Any:
         """The image in front of a background."""
-        soft = _cut(mask, self._row[columns("roi")], self._view.size)
+        return self._composite(image, background, _cut(mask, self._row[columns("roi")], self._view.size))
+
+    def _composite(self, image: Any, background: Any, soft: Any) -> Any:
         softness = self._view.background.softness
         if not softness:
             return _compose(image, background, self._hard(soft))
@@ -165,7 +213,7 @@ def _inside(mask: Any, box: Any, size: int) -> Any:
     return fn.erase(mask, anchor=anchor, shape=shape, axes=[0, 1], fill_value=0)
 
 
-def _pasted(photo: Any, patch: Any, place: Any) -> Any:
+def _patched(photo: Any, patch: Any, place: Any) -> Any:
     """A photo with a patch over the box `place`, (y0, x0, y1, x1) relative to the photo."""
     size = fn.cast(photo.shape()[0:2], dtype=types.FLOAT)
     start, end = math.floor(place[0:2] * size + 0.5), math.floor(place[2:4] * size + 0.5)

@@ -10,7 +10,6 @@ from dataclasses import dataclass
 from typing import Any
 
 from ..dali.loader import DaliLoader
-from ..pixels.draw_table import all_views
 from ..recipes.spec import Recipe
 from ..torch.loader import TorchLoader
 from .decoding import decoded
@@ -83,7 +82,7 @@ def loader_rates(
     for number in range(_ROUNDS):
         for case in list(cases)[:: -1 if number % 2 else 1]:
             _measure(cases[case], workload, seconds / _ROUNDS, spent[case])
-    counts = {name: len(all_views(recipe)) for name, recipe in recipes.items()}
+    counts = {name: len(recipe.all_views) for name, recipe in recipes.items()}
     return [_rate(case, spent, counts) for case in (DECODE, *(case for case in cases if case != DECODE))]
 
 

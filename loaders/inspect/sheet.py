@@ -19,10 +19,9 @@ from maskgen.types import RGB
 
 from ..batch import Batch
 from ..dali.loader import DaliLoader
-from ..pixels.draw_table import all_views
 from ..reading.buffers import Small
 from ..reading.samples import SampleReader
-from ..recipes.spec import Recipe, View
+from ..recipes.spec import Negative, Recipe, View
 from ..sampling.corruption import corrupt_each
 from ..sampling.crops import by_view, covered
 from ..sampling.draws import DONOR, GRAY, BatchDraws, draw
@@ -94,7 +93,7 @@ def views_grid(
     samples = batch["sample"].numpy()
     stored = small = reader.small(samples)
     if recipe.corruption is not None:
-        level, uses = reader.dataset.level, len(all_views(recipe))
+        level, uses = reader.dataset.level, len(recipe.all_views)
         small = corrupt_each(recipe.corruption, stored, samples, seed=seed, epoch=0, level=level, uses=uses)
     lends = stored.sat[:, -1, -1] > 0
     draws = draw(recipe, small.sat, small.meta, samples, seed=seed, epoch=0, lends=lends)
@@ -144,6 +143,7 @@ def _outputs(recipe: Recipe, batch: Batch, draws: BatchDraws, small: Small, cell
             ("mask", batch["masks"]),
             ("cam mask", batch["cam_masks"]),
             ("masked", batch["masked"]),
+            ("kept", batch["kept"]),
         ):
             tensor = parts[number] if parts is not None else None
             if tensor is not None:
@@ -151,9 +151,14 @@ def _outputs(recipe: Recipe, batch: Batch, draws: BatchDraws, small: Small, cell
     if batch["negative"] is not None:
         side = max(1, round(recipe.views[0].size * scale))
         width = max(side, _NARROWEST)
-        yield _Output(
-            Column("negative of view 0", width, COLORS[0]), _negatives(batch, batch["negative"], side)
-        )
+        of = recipe.negative.background_of if recipe.negative is not None else 0
+        title = "negative of view 0" + (f", bg of view {of}" if of else "")
+        extra = batch["negative"] if batch["negative"].ndim == 5 else batch["negative"][:, None]
+        for number in range(extra.shape[1]):
+            yield _Output(
+                Column(title, width, COLORS[of % len(COLORS)]),
+                _negatives(batch, extra[:, number], number, side),
+            )
 
 
 def _caption(draws: BatchDraws, view: int, row: int, held: float) -> str:
@@ -174,9 +179,10 @@ def _cells(
     return cell
 
 
-def _negatives(batch: Batch, negative: Tensor, side: int) -> Callable[[int], Cell]:
-    pictures, source, matched = _pictures(negative), batch["negative_source"], batch["matched"]
-    assert source is not None and matched is not None  # noqa: S101, PT018 - they come with the negative
+def _negatives(batch: Batch, negative: Tensor, number: int, side: int) -> Callable[[int], Cell]:
+    pictures, sources, matches = _pictures(negative), batch["negative_source"], batch["matched"]
+    assert sources is not None and matches is not None  # noqa: S101, PT018 - they come with the negative
+    source, matched = (part.reshape(len(part), -1)[:, number] for part in (sources, matches))
 
     def cell(row: int) -> Cell:
         on_its_own = not bool(matched[row])
@@ -199,21 +205,32 @@ def describe(recipe: Recipe) -> str:
     alike = Counter(_words(view) for view in recipe.views)
     parts = [f"{count} x {words}" for words, count in alike.items()]
     if recipe.negative is not None:
-        parts.append(f"a negative, matched with p {recipe.negative.p:g}")
+        parts.append(_negative_words(recipe.negative))
     return "; ".join(parts)
+
+
+def _negative_words(law: Negative) -> str:
+    words = "a negative" if law.count == 1 else f"{law.count} negatives"
+    words += f", matched with p {law.p:g}"
+    words += f" to view {law.background_of}" if law.background_of else ""
+    words += ", by that view's coin" if law.coupled else ""
+    return words + (f", formula {law.formula}" if law.formula != "prose" else "")
 
 
 def _words(view: View) -> str:
     crop, behind = view.crop, view.background
     low, high = crop.scale
-    words = [f"{view.size} px", f"area {low:g}-{high:g}" if low < 1 else "whole"]
+    area = f"centered {crop.centered:g}" if crop.centered else f"area {low:g}-{high:g}"
+    words = [f"{view.size} px", area if low < 1 or crop.centered else "whole"]
     words += [f"fg_min {crop.fg_min:g}"] if crop.fg_min else []
     words += [f"also within view {crop.fg_within}"] if crop.fg_within is not None else []
     words += [f"over view {crop.overlap_of}"] if crop.overlap_of is not None else []
     if behind.p:
         early = " before the colors" if behind.place == "before" else ""
-        words.append(f"{'grey' if behind.replace == 'grey' else 'another'} background p {behind.p:g}{early}")
+        kind = "one-color" if behind.color else behind.replace
+        words.append(f"{kind if kind != 'donor' else 'another'} background p {behind.p:g}{early}")
     extra = {"mask": view.masks, f"cam mask {view.cam_masks}": view.cam_masks, "weak": view.weak}
-    words += [f"+ {name}" for name, given in {**extra, "masked": view.masked}.items() if given]
+    extra |= {"masked": view.masked, "kept": view.kept}
+    words += [f"+ {name}" for name, given in extra.items() if given]
     words += [f"within view {view.masks_within}"] if view.masks_within is not None else []
     return " ".join(words)

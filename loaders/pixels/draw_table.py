@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from maskgen.shards.meta import Meta
 
 from ..recipes.spec import Recipe, View
-from ..sampling.draws import DONOR, GRAY, BatchDraws, ViewDraws
+from ..sampling.draws import DONOR, GRAY, PASTE, BatchDraws, ViewDraws
 from .tiles import Tiling
 
 DRAWS = np.dtype(
@@ -25,6 +25,7 @@ DRAWS = np.dtype(
         ("gray", "f4"),
         ("donor", "f4"),
         ("source", "f4"),
+        ("query", "f4"),
         ("bg_roi", "f4", 4),
         ("bg_color", "f4", 4),
         ("bg_order", "f4", 4),
@@ -41,7 +42,8 @@ DRAWS = np.dtype(
 """What is done to one view of one row; the fields are those of `ViewDraws`, and these:
 
 ``roi`` and ``bg_roi`` are regions of interest (y0, x0, y1, x1) relative to the picture, with x0 > x1 in a
-flipped view. ``source`` is the row whose photo is shown: a view's own, and that of a negative. ``bg_place``
+flipped view. ``source`` is the row whose photo is shown: a view's own, and that of a negative; ``query`` the
+row that it is shown in. ``bg_place``
 is where the donor's stored background lies on the donor's photo, (y0, x0, y1, x1) relative to it, and
 ``bg_strip`` zero, or the part of that photo to be repeated there in the stored background's stead. All fields
 are float32, so that a table is a plain array of floats as well; whole numbers are below 2**24, which float32
@@ -49,21 +51,21 @@ holds exactly.
 """
 
 DrawTable: TypeAlias = NDArray[np.void]
-"""(B, V) of `DRAWS`; behind the views stands the negative, if there is one: row i is that of query i."""
+"""(B, V) of `DRAWS`; behind the views stand the negatives, if there are any: row i is that of query i."""
 
 
 def as_floats(table: DrawTable) -> NDArray[np.float32]:
-    """(B, V) of `DRAWS` as (B, V, 51) float32, the same memory: a graph of DALI takes numbers alone."""
+    """(B, V) of `DRAWS` as (B, V, 52) float32, the same memory: a graph of DALI takes numbers alone."""
     return table.view(np.float32).reshape(*table.shape, -1)
 
 
 def from_floats(rows: NDArray[np.float32]) -> DrawTable:
-    """The (B, V) of `DRAWS` that `as_floats` made (B, V, 51) of."""
+    """The (B, V) of `DRAWS` that `as_floats` made (B, V, 52) of."""
     return np.ascontiguousarray(rows).view(DRAWS)[..., 0]
 
 
 def columns(field: str) -> slice:
-    """Where a field of `DRAWS` stands among the 51 floats.
+    """Where a field of `DRAWS` stands among the 52 floats.
 
     Example:
         >>> columns("roi"), columns("kind")
@@ -82,7 +84,7 @@ class Output(NamedTuple):
 
 
 def outputs(recipe: Recipe) -> tuple[Output, ...]:
-    """The outputs of a recipe's graph, in order; the negative is the view behind the last one.
+    """The outputs of a recipe's graph, in order; the negatives are the views behind the last one.
 
     Masks are given for `View.cam_masks` too, which are made from them.
     """
@@ -90,28 +92,33 @@ def outputs(recipe: Recipe) -> tuple[Output, ...]:
     for index, view in enumerate(recipe.views):
         found.append(Output("views", index))
         masks = view.masks or view.cam_masks > 0
-        wanted = (("masks", masks), ("weak", view.weak), ("masked", view.masked))
+        wanted = (("masks", masks), ("weak", view.weak), ("masked", view.masked), ("kept", view.kept))
         found += [Output(name, index) for name, asked in wanted if asked]
-    if recipe.negative is not None:
-        found.append(Output("negative", len(recipe.views)))
+    found += [Output("negative", index) for index in range(len(recipe.views), len(recipe.all_views))]
     return tuple(found)
 
 
-def all_views(recipe: Recipe) -> tuple[View, ...]:
-    """The views of a recipe, and behind them that of the negative."""
-    return (*recipe.views, *((recipe.negative.view,) if recipe.negative is not None else ()))
+def background_of(recipe: Recipe, view: int) -> View:
+    """The view whose background another one has: its own, or of a negative that which it is matched to."""
+    extra = recipe.negative
+    return recipe.views[view if extra is None or view < len(recipe.views) else extra.background_of]
+
+
+def fill_color(recipe: Recipe, view: int) -> tuple[int, ...] | None:
+    """The (R, G, B), 0..255, of a view whose background is one color; None where that is a gray level."""
+    color = background_of(recipe, view).background.color
+    return None if color is None else tuple(round(255 * value) for value in color)
 
 
 def kinds(recipe: Recipe, view: int) -> frozenset[int]:
-    """What may take the place of a view's background; the view behind the last one is the negative."""
-    own = recipe.views[min(view, len(recipe.views) - 1)].background
-    if view == len(recipe.views):
-        own = recipe.views[0].background
-        if recipe.negative is None or not recipe.negative.p:
-            return frozenset()
-        return frozenset({DONOR, GRAY} if own.replace == "grey" and own.p else {DONOR})
-    found = {"none": (), "grey": (GRAY,), "donor": (DONOR,)}[own.replace]
-    return frozenset(found if own.p else ())
+    """What may take the place of a view's background; the views behind the last one are the negatives."""
+    law, extra = background_of(recipe, view).background, recipe.negative
+    own = {"none": (), "grey": (GRAY,), "donor": (DONOR,)}[law.replace] if law.p else ()
+    if view < len(recipe.views) or extra is None:
+        return frozenset(own)
+    if not extra.p:
+        return frozenset()
+    return frozenset({PASTE}) if extra.formula != "prose" else frozenset({DONOR, *own})
 
 
 def pack(draws: BatchDraws, meta: Meta) -> DrawTable:
@@ -124,8 +131,7 @@ def pack(draws: BatchDraws, meta: Meta) -> DrawTable:
     own = np.arange(len(meta))
     places = meta["bg_box"] / np.tile(meta["size"], 2)
     views = [_fill(view, own, places) for view in draws.views]
-    if draws.negative is not None:
-        views.append(_fill(draws.negative, draws.negative_source, places))
+    views += [_fill(negative.view, negative.source, places) for negative in draws.negatives]
     return np.stack(views, axis=1)
 
 
@@ -151,7 +157,7 @@ def blank(rows: int, views: int) -> DrawTable:
     table["color"] = table["bg_color"] = (1, 1, 1, 0)
     table["order"] = table["bg_order"] = (0, 1, 2, 3)
     table["donor"] = table["policy"] = -1
-    table["source"] = np.arange(rows)[:, None]
+    table["source"] = table["query"] = np.arange(rows)[:, None]
     return table
 
 
@@ -183,7 +189,7 @@ def _fill(draws: ViewDraws, source: NDArray[np.integer[Any]], places: NDArray[np
     made["roi"] = _region(draws.box, draws.flip)
     made["bg_roi"] = _region(draws.bg_box, draws.bg_flip)
     made["bg_place"] = places[draws.donor]
-    made["source"] = source
+    made["source"], made["query"] = source, np.arange(len(source))
     return made
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 import torch
@@ -55,8 +55,8 @@ class BatchMaker:
             boxes=np.stack([view.box for view in draws.views], axis=1),
             flips=np.stack([view.flip for view in draws.views], axis=1),
             replaced=np.stack([view.kind for view in draws.views], axis=1),
-            source=draws.negative_source.astype(np.int64),
-            matched=draws.matched,
+            source=_columns([negative.source.astype(np.int64) for negative in draws.negatives]),
+            matched=_columns([negative.matched for negative in draws.negatives]),
             label=small.meta["label"].astype(np.int64),
             sample=sources.taken.samples,
             key=sources.taken.keys,
@@ -67,19 +67,20 @@ class BatchMaker:
         """A batch of no rows."""
         made = {}
         for output in draw_table.outputs(self._recipe):
-            size = draw_table.all_views(self._recipe)[output.view].size
+            size = self._recipe.all_views[output.view].size
             shape = (
                 (0, size, size, 3) if self._channels_last and output.name != "masks" else (0, 3, size, size)
             )
             shape = (0, 1, size, size) if output.name == "masks" else shape
             made[output] = self._part(output, torch.empty(shape, dtype=torch.uint8, device=self._device))
         views, none = len(self._recipe.views), np.zeros(0, np.int64)
+        extra = len(self._recipe.all_views) - views
         facts = _Facts(
             boxes=np.zeros((0, views, 4), np.float32),
             flips=np.zeros((0, views), np.bool_),
             replaced=np.zeros((0, views), np.uint8),
-            source=none,
-            matched=np.zeros(0, np.bool_),
+            source=np.zeros((0, extra), np.int64),
+            matched=np.zeros((0, extra), np.bool_),
             label=none,
             sample=none,
             key=[],
@@ -100,10 +101,7 @@ class BatchMaker:
         def of(name: str) -> Parts:
             return tuple(made.get(Output(name, index)) for index in range(len(views)))
 
-        negative = made.get(Output("negative", len(views)))
-        source = None if negative is None else torch.from_numpy(facts.source)
-        if negative is not None and source is not None and turned:
-            negative = negative[source.to(negative.device)]
+        negative, source, matched = self._negatives(made, facts, turned=turned)
         masks = of("masks")
         return Batch(
             views=tuple(made[Output("views", index)] for index in range(len(views))),
@@ -116,20 +114,38 @@ class BatchMaker:
             ),
             weak=none_if_all_none(of("weak")),
             masked=none_if_all_none(of("masked")),
+            kept=none_if_all_none(of("kept")),
             boxes=torch.from_numpy(facts.boxes),
             flips=torch.from_numpy(facts.flips),
             replaced=torch.from_numpy(facts.replaced),
             negative=negative,
             negative_source=source,
-            matched=None if source is None else torch.from_numpy(facts.matched),
+            matched=matched,
             label=torch.from_numpy(facts.label),
             key=facts.key,
             sample=torch.from_numpy(facts.sample),
         )
 
+    def _negatives(self, made: dict[Output, Tensor], facts: _Facts, *, turned: bool) -> Parts:
+        """The negatives, their sources, and whether they are matched; None each without BG_Swaps."""
+        found = [part for output, part in made.items() if output.name == "negative"]
+        if not found:
+            return None, None, None
+        source, matched = torch.from_numpy(facts.source), torch.from_numpy(facts.matched)
+        if turned:
+            found = [part[source[:, number].to(part.device)] for number, part in enumerate(found)]
+        if len(found) == 1:
+            return found[0], source[:, 0], matched[:, 0]
+        return torch.stack(found, dim=1), source, matched
+
+
+def _columns(parts: list[NDArray[Any]]) -> NDArray[Any]:
+    """(B, n) of n arrays (B,)."""
+    return np.stack(parts, axis=1) if parts else np.zeros((0, 0))
+
 
 class _Facts(NamedTuple):
-    """What a batch holds beside pictures, as numpy arrays; `source` is that of the negatives."""
+    """What a batch holds beside pictures, as numpy arrays; `source` and `matched` are (B, n)."""
 
     boxes: NDArray[np.float32]
     flips: NDArray[np.bool_]

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from ..recipes.parts import IMAGENET_MEAN
 from ..recipes.spec import Recipe, View
-from ..sampling.draws import GRAY, KEEP, color_matrix
+from ..sampling.draws import DONOR, GRAY, PASTE, color_matrix
 from . import draw_table, kernels
 from .auto_augment import auto_augment
 from .color_jitter import color_jitter, grayscale
@@ -26,7 +26,11 @@ Matrix = NDArray[np.float32]
 
 @dataclass(frozen=True, slots=True)
 class _Row:
-    """What one view of one row is made from: its draws, two color maps, and pictures."""
+    """What one view of one row is made from: its draws, two color maps, and pictures.
+
+    `fill` is the color of a background of one color, None for a gray level; `query`, for a negative that is
+    made of two views, the finished view of its query and that view's soft mask.
+    """
 
     draws: np.void
     matrix: Matrix
@@ -35,6 +39,8 @@ class _Row:
     mask: Picture | None
     donor: Picture | None
     donor_photo: Picture | None
+    fill: tuple[int, ...] | None
+    query: tuple[Picture, Picture] | None = None
 
 
 class Renderer:
@@ -54,7 +60,9 @@ class Renderer:
     def __init__(
         self, recipe: Recipe, level: int, *, threads: int = 1, channels_last: bool = False, reuse: bool = True
     ) -> None:
-        self._views = draw_table.all_views(recipe)
+        self._views = recipe.all_views
+        self._negative = recipe.negative
+        self._fills = [draw_table.fill_color(recipe, index) for index in range(len(self._views))]
         self._outputs = draw_table.outputs(recipe)
         self._level = level
         self._channels_last = channels_last
@@ -96,6 +104,7 @@ class Renderer:
         def make(numbers: Iterator[int]) -> None:
             for number in numbers:
                 targets = iter(made)
+                finished: list[Picture] = []
                 for index, view in enumerate(self._views):
                     draws = table[number, index]
                     source, donor = int(draws["source"]), int(draws["donor"])
@@ -107,12 +116,24 @@ class Renderer:
                         _mask(masks[source], index) if masks is not None else None,
                         donors[donor] if donors is not None and donor >= 0 else None,
                         photos[donor] if donors is not None and donor >= 0 else None,
+                        self._fills[index],
+                        self._query(table[number], finished, masks[number])
+                        if masks is not None and draws["kind"] == PASTE
+                        else None,
                     )
-                    for picture in self._view(view, row):
+                    for place, picture in enumerate(self._view(view, row)):
+                        if not place:
+                            finished.append(picture)
                         self._store(picture, next(targets)[number])
 
         self._spread(make, len(photos))
         return made
+
+    def _query(self, table: DrawTable, finished: list[Picture], masks: Picture) -> tuple[Picture, Picture]:
+        """The view that a row's negatives are made with, and its soft mask."""
+        of = self._negative.background_of if self._negative is not None else 0
+        region, size = table[of]["roi"].tolist(), self._views[of].size
+        return finished[of], kernels.cut_mask(_mask(masks, of), region, size)
 
     def _spread(self, make: Any, count: int) -> None:
         numbers = iter(range(count))  # shared: each thread takes the next row when it is done with one
@@ -125,7 +146,7 @@ class Renderer:
     def _view(self, view: View, row: _Row) -> Iterator[NDArray[Any]]:
         """The outputs of one view in the order of `draw_table.outputs`."""
         region, place = row.draws["roi"].tolist(), view.background.place
-        replaced = row.draws["kind"] != KEEP
+        replaced = row.draws["kind"] in (GRAY, DONOR)
         whole = view.masks or view.cam_masks or view.masked
         soft = mask = _NOTHING
         if row.mask is not None and (replaced or whole):
@@ -134,10 +155,12 @@ class Renderer:
         image = weak = kernels.cut(row.photo, region, view.size)
         if replaced and place == "before":
             image = self._replace(view, row, image, (soft, mask))
-        image = _photometric(view, row, image)
+        image = kept = _photometric(view, row, image)
+        if replaced and place == "before" and view.kept:
+            kept = _photometric(view, row, weak)
         if replaced and place == "after":
             image = self._replace(view, row, image, (soft, mask))
-        yield image
+        yield image if row.query is None else self._paste(view, image, row.query)
         if view.masks_within is not None:
             mask = kernels.keep_inside(mask, row.draws["mask_box"].tolist())
         if view.masks or view.cam_masks:
@@ -146,20 +169,34 @@ class Renderer:
             yield weak
         if view.masked:
             yield kernels.compose(image, np.full_like(image, IMAGENET_MEAN), mask)
+        if view.kept:
+            yield kept
+
+    def _paste(self, view: View, image: Picture, query: tuple[Picture, Picture]) -> Picture:
+        """A finished negative made of its own view and its query's, by the formula."""
+        other, soft = query
+        hole = self._negative is not None and self._negative.formula == "hole"
+        front, behind = (image, other.copy()) if hole else (other, image)
+        return self._composite(view, front, behind, (soft, kernels.hard(soft, self._level)))
 
     def _replace(self, view: View, row: _Row, image: Picture, masks: tuple[Picture, Picture]) -> Picture:
         """The image on another background; `masks` are its soft and its hard mask."""
-        draws, softness = row.draws, view.background.softness
+        draws = row.draws
         if draws["kind"] == GRAY or row.donor is None or row.donor_photo is None:
-            background = np.full_like(image, int(draws["gray"]))
+            background = np.full_like(image, int(draws["gray"]) if row.fill is None else row.fill)
         else:
             picture = _background(
                 row.donor_photo, row.donor, draws["bg_place"].tolist(), draws["bg_strip"].tolist()
             )
             background = kernels.cut(picture, draws["bg_roi"].tolist(), view.size)
             background = _chain(view, row, background, row.donor_matrix, "bg_")
-        if softness:
-            return kernels.blend(image, background, masks[0], self._level, softness)
+        return self._composite(view, image, background, masks)
+
+    def _composite(
+        self, view: View, image: Picture, background: Picture, masks: tuple[Picture, Picture]
+    ) -> Picture:
+        if view.background.softness:
+            return kernels.blend(image, background, masks[0], self._level, view.background.softness)
         return kernels.compose(image, background, masks[1])
 
     def _store(self, picture: NDArray[Any], target: NDArray[Any]) -> None:

@@ -33,7 +33,7 @@ class Sources:
         epoch: of the draws.
         taken: what was read: those samples, or their substitutes; its masks are the stored ones.
         masks: (B, 128, 128) uint8 soft masks; (B, V, 128, 128) where the recipe corrupts them for each view,
-            and for the negative behind the last one.
+            and for each negative behind the last one.
         draws: of the batch.
         table: the same draws as one table.
         backgrounds: by row, the encoded backgrounds that any view shows.
@@ -135,7 +135,7 @@ def draw_sources(
     lends = small.sat[:, -1, -1] > 0 if lends is None else lends
     used = small
     if corruption is not None:
-        uses = len(draw_table.all_views(recipe))
+        uses = len(recipe.all_views)
         used = corrupt_each(corruption, small, taken.samples, seed=seed, epoch=epoch, level=level, uses=uses)
     draws = draw(recipe, used.sat, used.meta, taken.samples, seed=seed, epoch=epoch, lends=lends)
     return Sources(taken.samples, seed, epoch, taken, used.fg, draws, draw_table.pack(draws, small.meta), {})

@@ -17,6 +17,7 @@ Rule: TypeAlias = Literal["plain", "fg_min", "phi", "overlap"]
 Center: TypeAlias = Literal["uniform", "foreground"]
 Replace: TypeAlias = Literal["none", "grey", "donor"]
 Place: TypeAlias = Literal["after", "before"]
+Formula: TypeAlias = Literal["prose", "printed", "hole"]
 JitterMode: TypeAlias = Literal["affine", "torchvision"]
 MaskChange: TypeAlias = Literal[
     "rotate",
@@ -35,6 +36,7 @@ _WORDS: dict[str, tuple[str, ...]] = {
     "center": get_args(Center),
     "replace": get_args(Replace),
     "place": get_args(Place),
+    "formula": get_args(Formula),
     "jitter_mode": get_args(JitterMode),
     "change": get_args(MaskChange),
 }
@@ -92,6 +94,9 @@ class Crop:
             drawn anew, 64 times at most; then both are moved to where they are met. Bounds that no crops of
             these sizes and shapes can meet, or none with `fg_min` or `overlap_of` that were drawn, are missed
             by the least (ours).
+        centered: side of a centered square, as a share of the photo's shorter side, in (0, 1], that takes the
+            place of the random crop; 0: there is none (Ryali et al., table A9, which does not say how large;
+            0.875 is 224 of 256 px). Of the other fields none applies.
 
     Raises:
         UsageError: a value out of its range.
@@ -106,6 +111,7 @@ class Crop:
     overlap_of: int | None = None
     overlap_min: float = 0.2
     iou: tuple[int, float, float] | None = None
+    centered: float = 0.0
 
     def __post_init__(self) -> None:
         if self.rule is None:
@@ -126,8 +132,14 @@ class Crop:
             ("overlap_of", self.overlap_of, self.overlap_of is None or self.overlap_of >= 0),
             ("overlap_min", self.overlap_min, is_share(self.overlap_min)),
             ("iou", self.iou, self.iou is None or (self.iou[0] >= 0 and 0 <= self.iou[1] <= self.iou[2])),
+            ("centered", self.centered, is_share(self.centered) and not (self.centered and self._bound)),
         )
         check_ranges("Crop", rules)
+
+    @property
+    def _bound(self) -> bool:
+        """Whether the crop hangs on the foreground or on another view's crop."""
+        return self.fg_min > 0 or self.overlap_of is not None or self.iou is not None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -198,7 +210,10 @@ class Background:
             batch that has a foreground, cut, flipped and colored as in that photo's own view (BG_Random).
             Where no other has one, the view keeps its own.
         p: probability of the replacement, in each view on its own.
-        gray: level in [0, 1] for ``grey``, 0 is black; None draws it uniformly per view (Ryali et al., 2.2).
+        gray: level in [0, 1] for ``grey``, 0 is black; None draws it uniformly per view (Ryali et al., 2.2,
+            who found black similar).
+        color: RGB in [0, 1] for ``grey`` in the place of a gray level; ``(0.485, 0.456, 0.406)`` is
+            ImageNet's mean, zero after normalization (ours).
         place: ``after`` or ``before`` the photometric chain (Ryali et al., 2.2: after, before is similar).
         min_area: the foreground's least share of the whole photo (RELICv2, B.2: 0.05). A photo without any
             foreground always keeps its background.
@@ -216,6 +231,7 @@ class Background:
     replace: Replace = "none"
     p: float = 0.0
     gray: float | None = None
+    color: tuple[float, float, float] | None = None
     place: Place = "after"
     min_area: float = 0.0
     min_visible: float = 0.01
@@ -228,6 +244,11 @@ class Background:
             ("replace", self.replace, self.replace in get_args(Replace)),
             ("p", self.p, self.replace != "none" or self.p == 0),
             ("gray", self.gray, self.gray is None or is_share(self.gray)),
+            (
+                "color",
+                self.color,
+                self.color is None or (self.gray is None and all(is_share(value) for value in self.color)),
+            ),
             ("place", self.place, self.place in get_args(Place)),
             *((name, getattr(self, name), is_share(getattr(self, name))) for name in shares),
         )

@@ -9,10 +9,11 @@ one AutoAugment sub-policy; with ``place="after"`` replace its background.
 from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
+from typing import get_args
 
 from maskgen.errors import UsageError
 
-from .parts import Background, Corruption, Crop, Photometric, check_ranges, is_share
+from .parts import Background, Corruption, Crop, Formula, Photometric, check_ranges, is_share
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -35,6 +36,8 @@ class View:
         masks_within: index of another view: what these masks show outside of its crop is no foreground (CAST,
             table 2d: the intersection of query and key). A pixel counts by its center. Backgrounds are
             replaced by the whole mask all the same.
+        kept: also give the finished view on its own background, where that was not replaced the view itself
+            (what `train-ssl mocov2 --set enqueue=own` keeps in the queue).
 
     Raises:
         UsageError: a value out of its range.
@@ -50,6 +53,7 @@ class View:
     weak: bool = False
     masked: bool = False
     masks_within: int | None = None
+    kept: bool = False
 
     def __post_init__(self) -> None:
         given = self.masks or self.cam_masks > 0 or self.masked
@@ -79,19 +83,27 @@ class View:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Negative:
-    """BG_Swaps' extra negative for the first view (the query): one more view, of another photo of the batch.
+    """BG_Swaps' extra negatives for the first view (the query): views of other photos of the batch.
 
-    With probability `p` it stands on the query's final background, n = f·r + (1 - f)·bg(q), where r is the
+    With probability `p` one stands on the query's final background, n = f·r + (1 - f)·bg(q), where r is the
     other photo's view and f its foreground; else it is that view as it is, so that a query always has the
-    same number of negatives (Ryali et al., 3.3). The paper's section 2.2 prints the formula with the roles of
-    the two photos exchanged, which would show the query's foreground in its own negative; its text, figure 1
-    and table 3 mean this one.
+    same number of negatives (Ryali et al., 3.3). Section 2.2 prints f_q·q + (1 - f_q)·r with the query's
+    mask f_q, which shows the query's foreground in its own negative; its text, figure 1 and table 3 mean the
+    former.
 
     Args:
-        p: probability that the negative's background matches the query's.
-        view: of r; its size and photometric chain are those of the query. Of its background, min_area,
-            min_visible, min_confidence and softness apply. It has no outputs but itself: no masks, weak or
-            masked pictures.
+        p: probability that a negative's background matches the query's; each is drawn on its own.
+        view: of r; its size and photometric chain are those of the query. Of its background, place, min_area,
+            min_visible, min_confidence and softness apply; `place` is the query's. Before the chain, both
+            parts of a negative get the colors of r (Ryali et al., 2.2: before is similar). It has no outputs
+            but itself: no masks, weak, masked or kept pictures.
+        count: negatives of each query (A.3.2: 5), of other photos each while the batch has as many.
+        background_of: the view whose background they match: 0, the query, or 1, its positive key (A.3.4).
+        coupled: the coin that replaces that view's background also decides on its negatives: they are matched
+            only where it was replaced (A.3.3: coupled); `p` is at most that view's. False: independent.
+        formula: ``prose``, as above; ``printed``: f_q·q + (1 - f_q)·r, the query's foreground before the
+            whole picture r; ``hole``: (1 - f_q)·q + f_q·r, r seen through the query's silhouette, which the
+            printed formula says if f_q is the background's mask. Both are made of finished views.
 
     Raises:
         UsageError: a value out of its range.
@@ -99,12 +111,22 @@ class Negative:
 
     p: float = 0.2
     view: View = field(default_factory=View)
+    count: int = 1
+    background_of: int = 0
+    coupled: bool = False
+    formula: Formula = "prose"
 
     def __post_init__(self) -> None:
-        law = self.view.background
-        more = self.view.masks or self.view.cam_masks or self.view.weak or self.view.masked
-        plain = law.replace == "none" and law.place == "after" and not more
-        check_ranges("Negative", (("p", self.p, is_share(self.p)), ("view", self.view, plain)))
+        more = (self.view.masks, self.view.cam_masks, self.view.weak, self.view.masked, self.view.kept)
+        plain = self.view.background.replace == "none" and not any(more)
+        rules = (
+            ("p", self.p, is_share(self.p)),
+            ("view", self.view, plain),
+            ("count", self.count, self.count >= 1),
+            ("background_of", self.background_of, self.background_of >= 0),
+            ("formula", self.formula, self.formula in get_args(Formula)),
+        )
+        check_ranges("Negative", rules)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -148,19 +170,35 @@ class Recipe:
             self._check_negative(self.negative)
 
     def _check_negative(self, negative: Negative) -> None:
-        query, crop = self.views[0], negative.view.crop
+        if negative.background_of >= len(self.views):
+            raise _unfit(f"the negative's background is that of view {negative.background_of}, which is none")
+        query, crop = self.views[negative.background_of], negative.view.crop
+        law, own = query.background, negative.view.background
         if query.size != negative.view.size:
-            raise _unfit(f"the negative has {negative.view.size} px, the first view {query.size} px")
-        if query.background.place == "before" and query.background.p:
             raise _unfit(
-                "a negative needs a first view with its background placed after the photometric chain"
+                f"the negative has {negative.view.size} px, view {negative.background_of} {query.size} px"
+            )
+        if law.p and law.place != own.place and negative.formula == "prose":
+            raise _unfit(
+                f"a negative's background is placed {own.place} the photometric chain, that of its view "
+                f"{law.place} it"
             )
         if query.photometric.auto_augment_p or negative.view.photometric.auto_augment_p:
             raise _unfit("a negative takes pictures apart by their masks, which do not follow AutoAugment")
         if query.photometric != negative.view.photometric:
-            raise _unfit("the negative and the first view have different photometric chains")
+            raise _unfit(f"the negative and view {negative.background_of} have different photometric chains")
         if crop.overlap_of is not None or crop.fg_within is not None or crop.iou is not None:
             raise _unfit("the negative shows another photo, so that its crop cannot overlap with a view's")
+        if negative.coupled and negative.p > law.p:
+            raise _unfit(
+                f"coupled negatives have p {negative.p:g}, the replacement that decides on them {law.p:g}"
+            )
+
+    @property
+    def all_views(self) -> tuple[View, ...]:
+        """The views, and behind them that of each negative."""
+        extra = self.negative
+        return (*self.views, *((extra.view,) * extra.count if extra is not None else ()))
 
     @property
     def needs_masks(self) -> bool:
@@ -198,7 +236,8 @@ class Recipe:
     def needs_backgrounds(self) -> bool:
         """Whether a backend needs the foreground-free pictures (KEY.bg.jpg)."""
         donors = any(v.background.replace == "donor" and v.background.p > 0 for v in self.views)
-        return donors or (self.negative is not None and self.negative.p > 0)
+        extra = self.negative
+        return donors or (extra is not None and extra.p > 0 and extra.formula == "prose")
 
 
 def _unfit(what: str) -> UsageError:

@@ -260,6 +260,8 @@ def _pick(
     boxes: Floats,
 ) -> Floats:
     """(B, 4) boxes of one view, px, from its (B, T + 1, 4) tries and the (B, V, 4) boxes of earlier views."""
+    if crop.centered:
+        return _centered_squares(meta["size"].astype(np.float64), crop.centered)
     good, inside = fits[:, :TRIES], tried[:, :TRIES]
     if crop.overlap_of is not None:
         shared = intersection(inside, boxes[:, None, crop.overlap_of])
@@ -274,6 +276,13 @@ def _pick(
     if not found.all():
         chosen[~found] = _fallback(crop, meta[~found], spare[~found], tried[~found, -1], fits[~found, -1])
     return chosen
+
+
+def _centered_squares(sizes: Floats, share: float) -> Floats:
+    """(B, 4) boxes, px, in the middle of (B, 2) photos, with this share of their shorter sides."""
+    side = np.maximum(np.rint(share * sizes.min(axis=1)), 1)
+    sides = np.stack([side, side], axis=1)
+    return np.concatenate([(sizes - sides) // 2, sides], axis=1)
 
 
 def _fallback(crop: Crop, meta: Meta, spare: Floats, free: Floats, free_fits: NDArray[np.bool_]) -> Floats:

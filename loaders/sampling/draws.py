@@ -17,13 +17,13 @@ from numpy.typing import NDArray
 from maskgen.shards.meta import Meta
 
 from ..recipes.parts import Background, Photometric
-from ..recipes.spec import Recipe, View
+from ..recipes.spec import Negative, Recipe, View
 from . import crops
 from .crops import by_view, choose_crops, covered, foreground_area
 from .overlaps import shown_box
 from .uniforms import uniforms
 
-KEEP, GRAY, DONOR = 0, 1, 2
+KEEP, GRAY, DONOR, PASTE = 0, 1, 2, 3
 
 # Places in a view's block of random numbers, behind those of its crop; the layout is part of reproducibility.
 _BLOCK = 64
@@ -50,7 +50,8 @@ class ViewDraws:
         solarize: (B,) bool.
         policy: (B,) int16, AutoAugment sub-policy 0..24 in place of color, blur and solarize; -1: none.
         policy_u: (B, 4) float32 in [0, 1): whether its two operations happen, and their signs.
-        kind: (B,) uint8, background 0 kept, 1 gray, 2 of another picture.
+        kind: (B,) uint8, background 0 kept, 1 gray, 2 of another picture; of a negative also 3: made of this
+            view and its query's, see `Negative.formula`.
         gray: (B,) uint8, the gray level where kind is 1.
         donor: (B,) int32, row whose background picture is shown where kind is 2, else -1.
         mask_box: (B, 4) int32 (y0, x0, y1, x1), px of the view: the part of it that its masks may show as
@@ -87,21 +88,32 @@ class ViewDraws:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class NegativeDraws:
+    """An extra negative of each of B rows' queries.
+
+    Args:
+        view: row i describes the negative of query i, a view of the photo of row `source[i]`.
+        source: (B,) int32, a permutation without fixed points if B > 1.
+        matched: (B,) bool, whether the negative stands on its query's final background, or on that of the
+            view that `Negative.background_of` names.
+    """
+
+    view: ViewDraws
+    source: NDArray[np.int32]
+    matched: NDArray[np.bool_]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class BatchDraws:
     """All draws of a batch of B rows.
 
     Args:
         views: one for each view of the recipe.
-        negative: the extra negative of each row's first view, or None. Row i describes the negative of query
-            i: a view of the photo of row `negative_source[i]`.
-        negative_source: (B,) int32, a permutation without fixed points if B > 1.
-        matched: (B,) bool, whether the negative stands on its query's final background.
+        negatives: the extra negatives of each row, `Negative.count` of them; none without BG_Swaps.
     """
 
     views: tuple[ViewDraws, ...]
-    negative: ViewDraws | None
-    negative_source: NDArray[np.int32]
-    matched: NDArray[np.bool_]
+    negatives: tuple[NegativeDraws, ...]
 
 
 _REDRAWS = 1  # the streams behind that of corrupted masks
@@ -121,7 +133,7 @@ def draw(
 
     Args:
         recipe: what is made of each image.
-        sat: (B, 33, 33) uint16 summed-area tables of the masks; (B, V, 33, 33) where each view, and the
+        sat: (B, 33, 33) uint16 summed-area tables of the masks; (B, V, 33, 33) where each view, and each
             negative behind the last one, has a mask of its own.
         meta: (B,) of `shards.meta.META`, or (B, V) alike.
         samples: (B,) int64 numbers of the samples in the data set.
@@ -131,7 +143,7 @@ def draw(
             foreground. None: where `sat` has one, which corrupted masks do not tell.
     """
     lends = sat.reshape(len(sat), -1)[:, -1] > 0 if lends is None else lends
-    views = recipe.views if recipe.negative is None else (*recipe.views, recipe.negative.view)
+    views = recipe.all_views
     drawn = uniforms(seed, epoch, samples, len(views) * _BLOCK).reshape(len(sat), len(views), _BLOCK)
 
     def again(attempt: int, rows: NDArray[np.intp]) -> NDArray[np.float32]:
@@ -150,15 +162,47 @@ def draw(
         _replaced(view.background, plain[i], drawn[:, i], enough[:, i], (samples, lends))
         for i, view in enumerate(recipe.views)
     )
-    if recipe.negative is None:
-        nobody = np.full(len(sat), -1, np.int32)
-        return BatchDraws(views=done, negative=None, negative_source=nobody, matched=nobody >= 0)
-    source = draw_shift(drawn[:, -1, _OTHER])
-    wanted = drawn[:, -1, _REPLACE_COIN] < recipe.negative.p
-    seen = enough[source, -1] & lends & (samples[source] != samples)
-    matched = np.asarray(wanted & seen)
-    negative = _on_background(plain[-1].rows(source), done[0], matched)
-    return BatchDraws(views=done, negative=negative, negative_source=source, matched=matched)
+    negatives: tuple[NegativeDraws, ...] = ()
+    if recipe.negative is not None:
+        own = _Negatives(recipe.negative, done[recipe.negative.background_of], len(done))
+        negatives = tuple(
+            own.draw(number, plain[len(done) + number], drawn, enough, (samples, lends))
+            for number in range(recipe.negative.count)
+        )
+    return BatchDraws(views=done, negatives=negatives)
+
+
+@dataclass(frozen=True, slots=True)
+class _Negatives:
+    """The law of the negatives, the draws of the view that they are matched to, and where they begin."""
+
+    law: Negative
+    query: ViewDraws
+    first: int
+
+    def draw(
+        self,
+        number: int,
+        plain: ViewDraws,
+        drawn: NDArray[np.float32],
+        shown: NDArray[np.bool_],
+        batch: tuple[NDArray[np.int64], NDArray[np.bool_]],
+    ) -> NegativeDraws:
+        """One negative of each row; arguments as `_replaced`, of all views."""
+        law, place, (samples, lends) = self.law, self.first + number, batch
+        source = draw_shift(drawn[:, self.first, _OTHER], number)
+        coin = drawn[:, law.background_of if law.coupled else place, _REPLACE_COIN]
+        seen = shown[source, place] & lends if law.formula == "prose" else shown[:, law.background_of]
+        matched = np.asarray((coin < law.p) & seen & (samples[source] != samples))
+        if law.coupled:
+            matched &= self.query.kind != KEEP
+        view = plain.rows(source)
+        if law.formula == "prose":
+            before = law.view.background.place == "before"
+            view = _on_background(view, self.query, matched, before=before)
+        else:
+            view = replace(view, kind=np.where(matched, PASTE, KEEP).astype(np.uint8))
+        return NegativeDraws(view=view, source=source, matched=matched)
 
 
 def _shown(
@@ -253,18 +297,29 @@ def _replaced(
     other = draw_others(drawn[:, _OTHER], samples, lends)
     chosen = chosen & (samples[other] != samples)
     own = plain.rows(np.where(chosen, other, np.arange(len(other))))
-    before = background.place == "before"
-    return replace(
+    shown_as = replace(
         plain,
         kind=np.where(chosen, DONOR, KEEP).astype(np.uint8),
         donor=np.where(chosen, other, -1).astype(np.int32),
         bg_box=own.box,
         bg_flip=own.flip,
-        bg_color=np.broadcast_to(_SAME, own.color.shape) if before else own.color,
+        bg_color=own.color,
         bg_order=own.order,
-        bg_grayscale=np.zeros_like(own.grayscale) if before else own.grayscale,
-        bg_sigma=np.zeros_like(own.sigma) if before else own.sigma,
-        bg_solarize=np.zeros_like(own.solarize) if before else own.solarize,
+        bg_grayscale=own.grayscale,
+        bg_sigma=own.sigma,
+        bg_solarize=own.solarize,
+    )
+    return _uncolored(shown_as) if background.place == "before" else shown_as
+
+
+def _uncolored(view: ViewDraws) -> ViewDraws:
+    """The same with the background picture in its own colors: it goes through the view's chain with it."""
+    return replace(
+        view,
+        bg_color=np.broadcast_to(_SAME, view.bg_color.shape),
+        bg_grayscale=np.zeros_like(view.bg_grayscale),
+        bg_sigma=np.zeros_like(view.bg_sigma),
+        bg_solarize=np.zeros_like(view.bg_solarize),
     )
 
 
@@ -290,23 +345,31 @@ def draw_others(
     return other
 
 
-def draw_shift(drawn: NDArray[np.float32]) -> NDArray[np.int32]:
-    """(B,) other rows: all shifted alike, so that each photo is the source of one negative."""
+def draw_shift(drawn: NDArray[np.float32], number: int = 0) -> NDArray[np.int32]:
+    """(B,) other rows: all shifted alike, so that each photo is the source of one negative.
+
+    Args:
+        drawn: (B,) in [0, 1).
+        number: of the negative, from 0; each has another shift, while there are as many.
+    """
     count = len(drawn)
-    by = 1 + int(drawn[0] * np.float32(count - 1)) if count > 1 else 0
+    by = 1 + (int(drawn[0] * np.float32(count - 1)) + number) % (count - 1) if count > 1 else 0
     return np.roll(np.arange(count, dtype=np.int32), -by)
 
 
-def _on_background(negative: ViewDraws, query: ViewDraws, matched: NDArray[np.bool_]) -> ViewDraws:
+def _on_background(
+    negative: ViewDraws, query: ViewDraws, matched: NDArray[np.bool_], *, before: bool
+) -> ViewDraws:
     """The negatives' draws: the matched ones on the final background of their query.
 
-    A query that kept its background lends its own background picture, cut and colored as the query itself.
+    A query that kept its background lends its own background picture, cut and colored as the query itself;
+    with `before` it is only cut so, as it gets the negative's colors.
     """
     rows = np.arange(len(matched))
     gray = matched & (query.kind == GRAY)
     lent = np.where(query.kind == DONOR, query.donor, rows)
     picture = matched & ~gray
-    return replace(
+    made = replace(
         negative,
         kind=np.where(gray, GRAY, np.where(picture, DONOR, KEEP)).astype(np.uint8),
         gray=np.where(gray, query.gray, 0).astype(np.uint8),
@@ -319,6 +382,7 @@ def _on_background(negative: ViewDraws, query: ViewDraws, matched: NDArray[np.bo
         bg_sigma=query.bg_sigma,
         bg_solarize=query.bg_solarize,
     )
+    return _uncolored(made) if before else made
 
 
 def color_matrix(color: NDArray[np.float32]) -> NDArray[np.float32]:

@@ -8,11 +8,11 @@ from typing import Any
 import numpy as np
 import torch
 
-from maskgen.loaders import Dataset, Negative, Recipe, SampleReader, View
+from maskgen.loaders import Dataset, Recipe, SampleReader, View
 from maskgen.loaders.sampling.draws import draw
 
 FACTS = ("boxes", "flips", "replaced", "label", "key", "sample", "matched", "negative_source")
-PICTURES = ("views", "weak", "masked", "masks", "cam_masks")
+PICTURES = ("views", "weak", "masked", "kept", "masks", "cam_masks")
 
 
 def small(recipe: Recipe) -> Recipe:
@@ -23,7 +23,7 @@ def small(recipe: Recipe) -> Recipe:
         side = 40 if view.size > 96 else 24
         return replace(view, size=side, background=law if law.replace == "none" else replace(law, p=0.6))
 
-    negative = recipe.negative and Negative(p=0.6, view=shrink(recipe.negative.view))
+    negative = recipe.negative and replace(recipe.negative, p=0.6, view=shrink(recipe.negative.view))
     return replace(recipe, views=tuple(map(shrink, recipe.views)), negative=negative)
 
 

@@ -210,7 +210,7 @@ def test_without_extras_there_are_none() -> None:
     image = reference.from_numpy(picture(10, 40, 40))
     made = make_view(View(size=40), one_row(), 0, Sources(image), 128)
     assert torch.equal(made.view, image)
-    assert made[1:] == (None, None, None, None)
+    assert all(part is None for part in made[1:])
 
 
 def noise(rng: np.random.Generator, height: int, width: int) -> torch.Tensor:
@@ -246,16 +246,16 @@ def test_a_matched_negative_is_its_querys_background_outside_its_foreground(
     seen = set()
     for epoch in range(3):
         draws = draw(recipe, sat, meta, np.arange(rows), seed=0, epoch=epoch)
-        query, negative = draws.views[0], draws.negative
+        query, negative = draws.views[0], draws.negatives[0].view
         assert negative is not None
         for row in range(rows):
-            source, donor = int(draws.negative_source[row]), int(negative.donor[row])
+            source, donor = int(draws.negatives[0].source[row]), int(negative.donor[row])
             behind = pictures[donor] if donor >= 0 else None
             made = make_view(third, negative, row, Sources(photos[source], fg[source], behind), level).view
             own = make_view(
                 replace(third, background=Background()), negative, row, Sources(photos[source]), level
             ).view
-            if not draws.matched[row]:
+            if not draws.negatives[0].matched[row]:
                 assert torch.equal(made, own)
                 continue
             nothing = torch.zeros((1, 128, 128), dtype=torch.uint8)

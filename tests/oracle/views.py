@@ -201,6 +201,8 @@ class Made(NamedTuple):
         cam_mask: (k, k) float32 in [0, 1].
         weak: (3, S, S) uint8.
         masked: (3, S, S) uint8.
+        kept: (3, S, S) uint8.
+        soft: (1, S, S) uint8, the view's soft mask where one was cut.
     """
 
     view: Tensor
@@ -208,6 +210,8 @@ class Made(NamedTuple):
     cam_mask: Tensor | None
     weak: Tensor | None
     masked: Tensor | None
+    kept: Tensor | None
+    soft: Tensor | None
 
 
 def make_view(
@@ -219,6 +223,7 @@ def make_view(
     *,
     beyond: bool = False,
     within: NDArray[np.float32] | None = None,
+    color: tuple[float, float, float] | None = None,
 ) -> Made:
     """One view of one row, in the order that `loaders.views` gives.
 
@@ -230,19 +235,25 @@ def make_view(
         level: smallest mask value that counts as foreground, 1..255.
         beyond: how photos and backgrounds are cut, see `cut`; masks are always cut as with True.
         within: (4,) the crop of view `View.masks_within` of this row.
+        color: (R, G, B) in [0, 1] of backgrounds of one color, in the place of gray levels.
     """
     box, flip = draws.box[row], bool(draws.flip[row])
     weak = cut(sources.photo, box, view.size, flip=flip, beyond=beyond)
     mask = None
-    if sources.mask is not None and (view.needs_masks or draws.kind[row]):
+    if sources.mask is not None:
         mask = cut(sources.mask, box, view.size, flip=flip, beyond=True)
     behind = _behind(view, draws, row, sources.background, beyond=beyond)
+    if color is not None and draws.kind[row] == GRAY:
+        behind = to_uint8(255 * torch.tensor(color))[:, None, None].expand(3, view.size, view.size)
     law, made = view.background, weak
     if behind is not None and mask is not None and law.place == "before":
         made = composite(made, behind, mask, level, law.softness)
-    made = photometric(made, view.photometric, draws, row)
+    made = kept = photometric(made, view.photometric, draws, row)
+    if view.kept and law.place == "before":
+        kept = photometric(weak, view.photometric, draws, row)
     if behind is not None and mask is not None and law.place == "after":
         made = composite(made, behind, mask, level, law.softness)
+    whole = mask
     if mask is not None and within is not None and view.masks_within is not None:
         mask = mask * shown_too(box, flip, within, view.size)
     shown = None if mask is None else hard(mask, level)
@@ -252,6 +263,8 @@ def make_view(
         shrunk(shown, view.cam_masks) if shown is not None and view.cam_masks else None,
         weak if view.weak else None,
         on_mean(made, mask, level) if mask is not None and view.masked else None,
+        kept if view.kept else None,
+        whole,
     )
 
 

@@ -29,13 +29,20 @@ def noise_views(preset: Preset, batch: int = 8, seed: int = 0, classes: int = 5)
 
     sides = [view.cam_masks for view in recipe.views]
     cams = tuple(torch.rand(batch, k, k, generator=generator).round() if k else None for k in sides)
+    shown = tuple(view(v.size) for v in recipe.views)
+    weak = tuple(view(v.size) if v.weak else None for v in recipe.views)
+    masked = tuple(view(v.size) if v.masked else None for v in recipe.views)
+    several = [picture(recipe.views[0].size) for _ in range(recipe.negative.count if recipe.negative else 0)]
+    extra = None if not several else several[0] if len(several) == 1 else torch.stack(several, dim=1)
     return Views(
-        views=tuple(view(v.size) for v in recipe.views),
+        views=shown,
         cam_masks=cams,
-        weak=tuple(view(v.size) if v.weak else None for v in recipe.views),
-        masked=tuple(view(v.size) if v.masked else None for v in recipe.views),
-        negative=picture(recipe.views[0].size) if recipe.negative else None,
-        matched=torch.rand(batch, generator=generator) < 0.5 if recipe.negative else None,
+        weak=weak,
+        masked=masked,
+        negative=extra,
+        matched=None if extra is None else torch.rand(extra.shape[:-3], generator=generator) < 0.5,
+        kept=tuple(view(v.size) if v.kept else None for v in recipe.views),
+        replaced=(torch.rand(batch, len(recipe.views), generator=generator) < 0.5).to(torch.uint8),
         label=torch.randint(0, classes, (batch,), generator=generator),
     )
 

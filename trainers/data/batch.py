@@ -22,8 +22,11 @@ class Views:
         cam_masks: V times (B, k, k) float32, the foreground's share of each cell, or None.
         weak: V tensors like `views`, or None: the crops before the photometric chain.
         masked: V tensors like `views`, or None: the views with their backgrounds at zero.
-        negative: (B, 3, S, S) like `views`: each query's extra negative (BG_Swaps); None without.
-        matched: (B,) bool: whether that negative stands on its query's background; None without.
+        negative: (B, 3, S, S) like `views`: each query's extra negative (BG_Swaps); (B, n, 3, S, S) for n of
+            them; None without.
+        matched: (B,) or (B, n) bool: whether that negative stands on its query's background; None without.
+        kept: V tensors like `views`, or None: the views on their own backgrounds.
+        replaced: (B, V) uint8: whose background was replaced, not 0; None in views made by hand.
         label: (B,) int64, -1 where there is none; None in views made by hand without labels.
     """
 
@@ -34,6 +37,8 @@ class Views:
     masked: tuple[Tensor | None, ...] = ()
     negative: Tensor | None = None
     matched: Tensor | None = None
+    kept: tuple[Tensor | None, ...] = ()
+    replaced: Tensor | None = None
     label: Tensor | None = None
 
     def __len__(self) -> int:
@@ -61,6 +66,9 @@ def to_device(
     def picture(value: Tensor | None) -> Tensor | None:
         if value is None:
             return None
+        if value.ndim == 5:
+            made = picture(value.flatten(0, 1))
+            return None if made is None else made.reshape(value.shape)
         return normalize(value.to(target, non_blocking=True), dtype).to(memory_format=layout)
 
     def pictures(values: tuple[Tensor | None, ...] | None) -> tuple[Tensor | None, ...]:
@@ -77,5 +85,7 @@ def to_device(
         masked=pictures(batch["masked"]),
         negative=picture(batch["negative"]),
         matched=moved(batch["matched"]),
+        kept=pictures(batch["kept"]),
+        replaced=moved(batch["replaced"]),
         label=moved(batch["label"]),
     )

@@ -13,7 +13,7 @@ from .precision import in_float32
 def info_nce_logits(
     query: Tensor, key: Tensor, queue: Tensor, temperature: float, extra: Tensor | None = None
 ) -> Tensor:
-    """The logits of MoCo: the positive first, then the queue, then BG_Swaps' one negative of each query.
+    """The logits of MoCo: the positive first, then the queue, then BG_Swaps' negatives of each query.
 
     Args:
         query: (B, D) L2-normalized.
@@ -21,10 +21,10 @@ def info_nce_logits(
         queue: (K, D) L2-normalized negatives that all queries share.
         temperature: tau.
         extra: (B, D) L2-normalized; row i is a negative of query i alone (Ryali et al., 3.3: |Q| + 1
-            negatives).
+            negatives); (B, n, D) for n of them (A.3.2: 5).
 
     Returns:
-        (B, 1 + K) float32, or (B, 1 + K + 1) with `extra`.
+        (B, 1 + K) float32, or (B, 1 + K + n) with `extra`.
 
     Raises:
         RuntimeError: the shapes do not fit each other (torch).
@@ -38,8 +38,22 @@ def info_nce_logits(
     """
     parts = [(query * key.detach()).sum(1, keepdim=True), query @ queue.detach().T]
     if extra is not None:
-        parts.append((query * extra.detach()).sum(1, keepdim=True))
+        parts.append(own_products(query, extra.detach()))
     return torch.cat(parts, dim=1) / temperature
+
+
+def own_products(query: Tensor, extra: Tensor) -> Tensor:
+    """(B, n) products of each of (B, D) rows with its own of (B, n, D), or (B, D) where n is 1.
+
+    Example:
+        >>> import torch
+        >>> from maskgen.trainers.losses.contrastive import own_products
+        >>> own_products(torch.eye(2), torch.tensor([[[1.0, 2], [3, 4]], [[5, 6], [7, 8]]])).tolist()
+        [[1.0, 3.0], [6.0, 8.0]]
+    """
+    if extra.ndim == 2:
+        return (query * extra).sum(1, keepdim=True)
+    return (query[:, None] * extra).sum(2)
 
 
 @in_float32
@@ -64,18 +78,18 @@ def cross_entropy_at_zero(logits: Tensor) -> Tensor:
 def info_nce(
     query: Tensor, key: Tensor, queue: Tensor, temperature: float, matched_negative: Tensor | None = None
 ) -> Tensor:
-    """InfoNCE (https://arxiv.org/abs/1911.05722, eq. 1), with a matched negative per query if one is given.
+    """InfoNCE (https://arxiv.org/abs/1911.05722, eq. 1), with matched negatives per query if they are given.
 
-    That negative is BG_Swaps' (https://arxiv.org/abs/2103.12719v1, section 3.3).
+    Those are BG_Swaps' (https://arxiv.org/abs/2103.12719v1, section 3.3; several of them, A.3.2).
 
-    -mean_i log( e^{q_i·k_i/t} / (e^{q_i·k_i/t} + sum_j e^{q_i·queue_j/t} [+ e^{q_i·n_i/t}]) )
+    -mean_i log( e^{q_i·k_i/t} / (e^{q_i·k_i/t} + sum_j e^{q_i·queue_j/t} [+ sum_m e^{q_i·n_im/t}]) )
 
     Args:
         query: (B, D) L2-normalized.
         key: (B, D) L2-normalized, the positive of each query; no gradient reaches it.
         queue: (K, D) L2-normalized negatives that all queries share; no gradient reaches it.
         temperature: t, above 0.
-        matched_negative: (B, D) L2-normalized; row i is a negative of query i alone.
+        matched_negative: (B, D) or (B, n, D) L2-normalized; row i holds negatives of query i alone.
 
     Returns:
         A float32 scalar from 0.
@@ -112,8 +126,9 @@ def nt_xent_one_way(
         temperature: t.
         everything: (N, D) each, both of all ranks, with the gradient; None: there is one rank.
         offset: where this rank's rows begin in `everything`.
-        extra: (B, D) L2-normalized; row i is a negative of anchor i alone, with its gradient. It is what
-            https://arxiv.org/abs/2103.12719v1, section 3.3, gives to MoCo v2 (ours: on SimCLR).
+        extra: (B, D) or (B, n, D) L2-normalized; row i holds negatives of anchor i alone, with their
+            gradient. That is what https://arxiv.org/abs/2103.12719v1, section 3.3, gives to MoCo v2 (ours:
+            on SimCLR).
 
     Returns:
         A float32 scalar from 0; the ranks' mean is the loss of the joint batch.
@@ -133,5 +148,5 @@ def nt_xent_one_way(
     logits = anchors @ torch.cat([all_anchors, all_positives]).T / temperature
     logits = logits.scatter(1, own[:, None], -torch.inf)
     if extra is not None:
-        logits = torch.cat([logits, (anchors * extra).sum(1, keepdim=True) / temperature], dim=1)
+        logits = torch.cat([logits, own_products(anchors, extra) / temperature], dim=1)
     return functional.cross_entropy(logits, own + len(all_anchors))

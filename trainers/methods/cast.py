@@ -46,10 +46,10 @@ class CAST(Method):
     def forward(self, views: Views, progress: Progress) -> StepOutput:
         """The contrastive and the attention loss of view 0 (query) and view 1 (key)."""
         check_views(views, "cast")
-        preset, (x_q, x_k) = self.preset, views.views[:2]
+        preset, x_q = self.preset, views.views[0]
         maps = apply_in_groups(lambda part: feature_maps(self.backbone, part), x_q, self.moco.groups)
         q = unit(self.moco.head(pool(maps)))
-        k, n = self.moco.keys_and_negatives(x_k, views, progress)
+        k, n, _ = self.moco.encode(1, views, progress)
         logits = info_nce_logits(q, k, self.moco.queue.rows, preset.temperature, n)
         contrast = cross_entropy_at_zero(logits)
         self.moco.queue.remember(k)

@@ -33,9 +33,10 @@ from torch.nn import functional
 
 from ..data.batch import Views
 from ..losses import cross_entropy_at_zero, info_nce_logits, knn_loss, nearest_in_queue
+from ..losses.contrastive import own_products
 from ..networks.batchnorm_groups import encode_crops
 from ..networks.heads import unit
-from ..networks.matched_negatives import MatchedNegatives, spread_negatives
+from ..networks.matched_negatives import MatchedNegatives
 from ..networks.momentum import Queue
 from ..presets import Preset
 from .base import Method, Progress, StepOutput, check_views
@@ -101,14 +102,14 @@ class KNNMoCo(Method):
         return (
             anchors,
             features[: len(x)],
-            spread_negatives(anchors, rows, encoded, progress.step, progress.seed),
+            self._matched.spread(anchors, rows, encoded, progress.step, progress.seed),
         )
 
     def _with_extra(self, logits: Tensor, positives: Tensor, n: Tensor) -> Tensor:
-        """(P, 1 + K) logits and a column more: the extra negative, which the other positives do not have."""
-        own = (positives[: len(n)] * n).sum(1) / self.preset.temperature
-        column = functional.pad(own, (0, len(logits) - len(n)), value=-torch.inf)
-        return torch.cat([logits, column[:, None]], dim=1)
+        """(P, 1 + K) logits and more columns: the extra negatives, which the other positives do not have."""
+        own = own_products(positives[: len(n)], n) / self.preset.temperature
+        columns = functional.pad(own, (0, 0, 0, len(logits) - len(n)), value=-torch.inf)
+        return torch.cat([logits, columns], dim=1)
 
     def after_step(self, progress: Progress) -> None:
         """Both queues take the step's anchors, in the same places."""

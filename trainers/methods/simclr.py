@@ -29,9 +29,10 @@ from torch import Tensor
 from ..data.batch import Views
 from ..distributed.ranks import all_gather_with_grad, rank
 from ..losses import nt_xent_one_way
+from ..losses.contrastive import own_products
 from ..networks.batchnorm_groups import encode_crops
 from ..networks.heads import mlp, unit
-from ..networks.matched_negatives import MatchedNegatives, spread_negatives
+from ..networks.matched_negatives import MatchedNegatives
 from ..presets import Preset
 from .base import Method, Progress, StepOutput, check_views, pairs_with_large
 
@@ -63,15 +64,15 @@ class SimCLR(Method):
         ]
         metrics = {"positive": (z[0] * z[1]).sum(1).mean().detach()}
         if n is not None:
-            metrics["extra negative"] = (z[0] * n).sum(1).mean().detach()
+            metrics["extra negative"] = own_products(z[0], n).mean().detach()
         return StepOutput(torch.stack(losses).mean(), metrics)
 
     def _embed(self, views: Views, progress: Progress) -> tuple[tuple[Tensor, ...], Tensor | None]:
-        """The embeddings (B, d) of each view, and the extra negative of each anchor of view 0."""
+        """The embeddings (B, d) of each view, and the extra negatives of each anchor of view 0."""
         chosen, count = self._matched.choose(views), len(views.views)
         if chosen is None:
             return unit(self.head(encode_crops(self.backbone, views.views))).chunk(count), None
         rows, pictures = chosen
         made = unit(self.head(encode_crops(self.backbone, (pictures, *views.views))))
         z = made[len(rows) :].chunk(count)
-        return z, spread_negatives(z[1], rows, made[: len(rows)], progress.step, progress.seed)
+        return z, self._matched.spread(z[1], rows, made[: len(rows)], progress.step, progress.seed)

@@ -14,7 +14,7 @@ from maskgen.errors import UsageError
 from maskgen.loaders.recipes.spec import Recipe
 
 from ..registry import METHOD_NAMES, TRAINER_METHODS
-from .views import ViewOptions, check_fit, resolve_recipe
+from .views import ViewOptions, check_fit, resolve_recipe, with_kept
 
 _OWN = {name for row in TRAINER_METHODS.values() for name in row.reads}
 """Options that not every method reads."""
@@ -135,6 +135,12 @@ class Preset:
     symmetric: bool = option(
         False, "Also match view 1, the query, with view 0, the key; more than two views always do."
     )
+    enqueue: str = option(
+        "keys",
+        "What the queue takes: the keys; own: replaced ones on their own backgrounds; negatives: also "
+        "BG_Swaps'.",
+        choices=("keys", "own", "negatives"),
+    )
     queue_start_epoch: int = option(15, "Epoch from which the queue is filled.")
     ema: float = option(0.999, "Momentum of the second network.", bounds=between(0, 1))
     ema_final: float = option(1.0, "To which it rises by a cosine.", bounds=between(0, 1))
@@ -181,7 +187,7 @@ class Preset:
                 f"queue must be at least 1 for {self.method}, got {self.queue}",
                 remedy="for example --set queue=65536",
             )
-        check_fit(self.method, self.recipe, resolve_recipe(self.view_options))
+        check_fit(self.method, self.recipe, self.views)
 
     @property
     def view_options(self) -> ViewOptions:
@@ -191,7 +197,8 @@ class Preset:
     @property
     def views(self) -> Recipe:
         """The recipe with this preset's changes, for the loader."""
-        return resolve_recipe(self.view_options)
+        made = resolve_recipe(self.view_options)
+        return with_kept(made, self.recipe, self.enqueue, symmetric=self.symmetric)
 
     @property
     def lr_factor(self) -> float:

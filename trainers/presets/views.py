@@ -67,6 +67,9 @@ def resolve_recipe(options: ViewOptions) -> Recipe:
     if negative is not None:
         p = negative.p if options.negative_p is None else options.negative_p
         other = _jittered(_sized(_cropped(negative.view, options), options, True), options)
+        if options.background_place != "recipe":
+            place = cast("Place", options.background_place)
+            other = replace(other, background=replace(other.background, place=place))
         negative = replace(negative, p=p, view=other)
     views = tuple(_changed(view, options, view.size == largest) for view in recipe.views)
     if options.min_confidence and negative is None and not any(view.background.p for view in views):
@@ -82,6 +85,45 @@ def resolve_recipe(options: ViewOptions) -> Recipe:
     )
     made = made if options.min_confidence is None else made.trusting(options.min_confidence)
     return with_changes(made, dict(options.view_changes))
+
+
+def with_kept(recipe: Recipe, name: str, enqueue: str, *, symmetric: bool) -> Recipe:
+    """A recipe whose key views also come on their own backgrounds, where MoCo's queue takes these.
+
+    Args:
+        recipe: of the preset.
+        name: of the recipe.
+        enqueue: what the queue takes, see `Preset`.
+        symmetric: whether view 0 of two is a key too.
+
+    Raises:
+        UsageError: the recipe has not what the queue is to take, or makes what nothing uses.
+    """
+    if enqueue == "negatives" and recipe.negative is None:
+        raise UsageError(
+            f"enqueue=negatives is set, but the recipe {name!r} has no matched negative",
+            remedy="set recipe=mocov2-bg-swaps, or another one with bg-swaps in its name",
+        )
+    if enqueue != "own":
+        if any(view.kept for view in recipe.views):
+            raise UsageError(
+                f"the recipe {name!r} makes kept, which nothing uses",
+                remedy="set kept=false in it, or enqueue=own",
+            )
+        return recipe
+    first = 0 if symmetric or len(recipe.views) > 2 else 1  # view 0 is a query alone
+    largest = max(view.size for view in recipe.views)
+    used = [
+        number >= first and view.size == largest and view.background.p > 0
+        for number, view in enumerate(recipe.views)
+    ]
+    if not any(used):
+        raise UsageError(
+            "enqueue=own is set, but no key's background is replaced",
+            remedy="leave enqueue out, or set views.1.background.p",
+        )
+    views = zip(recipe.views, used, strict=True)
+    return replace(recipe, views=tuple(replace(view, kept=own) for view, own in views))
 
 
 def _check_sizes(recipe: Recipe, options: ViewOptions, largest: int) -> None:

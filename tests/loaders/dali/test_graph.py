@@ -44,6 +44,16 @@ def swapping(query: View) -> Recipe:
     return Recipe(views=(query, view()), negative=Negative(p=0.7, view=other))
 
 
+def several(place: Any = "after", **law: Any) -> Recipe:
+    """Negatives of two views whose backgrounds are often replaced."""
+    often = view(background=Background(replace="donor", p=0.6, place=place))
+    return Recipe(views=(often, often), negative=Negative(p=0.7, view=always_kept(place=place), **law))
+
+
+def always_kept(**values: Any) -> View:
+    return view(background=Background(**values))
+
+
 # Every part at once, more often than any published recipe has it.
 STRAINED = {
     "gray after": Recipe(views=(always("grey"),)),
@@ -65,6 +75,16 @@ STRAINED = {
         views=(replace(always("grey"), masks=True),) * 2, corruption=Corruption(change="rotate", amount=90.0)
     ),
     "torchvision's jitter": swapping(view(photometric=EXACT, background=Background(replace="donor", p=0.6))),
+    "one color": swapping(view(background=Background(replace="grey", p=0.6, color=(0.2, 0.9, 0.5)))),
+    "kept after": Recipe(views=(replace(always("donor"), kept=True),)),
+    "kept before": Recipe(views=(replace(always("donor", place="before"), kept=True),)),
+    "centered": Recipe(views=(view(crop=Crop(centered=0.875), masks=True),)),
+    "three negatives of the key": several(background_of=1, count=3),
+    "negatives before the colors": several("before", count=2),
+    "the printed formula": several(formula="printed", count=2),
+    "a hole, soft": replace(
+        several(), negative=Negative(p=0.7, formula="hole", view=always_kept(softness=0.4), background_of=1)
+    ),
     "one gray level": Recipe(views=(view(size=33, photometric=replace(ALL, gray_p=1.0)),)),
 }
 GRAPHS = {"rendered": False, "operators": True}
@@ -80,7 +100,7 @@ def batches(path: Path, recipe: Recipe, **options: Any) -> tuple[Batch, Any]:
 def pictures(batch: Batch) -> dict[str, torch.Tensor]:
     """Every picture output of a batch by name."""
     found = {}
-    for name in ("views", "weak", "masked"):
+    for name in ("views", "weak", "masked", "kept"):
         for index, part in enumerate(batch[name] or ()):  # type: ignore[literal-required]
             if part is not None:
                 found[f"{name} {index}"] = part.float()

@@ -29,9 +29,8 @@ def made(drawn: Any) -> tuple[BatchDraws, Any]:
 def test_every_field_is_what_was_drawn(made: tuple[BatchDraws, Any]) -> None:
     draws, meta = made
     table = draw_table.pack(draws, meta)
-    assert draws.negative is not None
     assert table.shape == (16, 3)
-    for index, view in enumerate((*draws.views, draws.negative)):
+    for index, view in enumerate((*draws.views, draws.negatives[0].view)):
         column = table[:, index]
         for name in ("color", "sigma", "solarize", "kind", "gray", "donor", "policy", "policy_u", "bg_sigma"):
             assert (column[name] == getattr(view, name)).all(), name
@@ -43,7 +42,7 @@ def test_every_field_is_what_was_drawn(made: tuple[BatchDraws, Any]) -> None:
         np.testing.assert_allclose(column["roi"][:, 0], top, atol=1e-6)
         np.testing.assert_allclose(column["roi"][:, 2], top + height, atol=1e-6)
     assert (table["source"][:, :2] == np.arange(16)[:, None]).all()
-    assert (table["source"][:, 2] == draws.negative_source).all()
+    assert (table["source"][:, 2] == draws.negatives[0].source).all()
 
 
 def test_a_donors_background_covers_its_photo_or_a_box_of_it(made: tuple[BatchDraws, Any]) -> None:
@@ -62,7 +61,7 @@ def test_a_donors_background_covers_its_photo_or_a_box_of_it(made: tuple[BatchDr
 def test_floats_are_the_same_memory_and_turn_back(made: tuple[BatchDraws, Any]) -> None:
     table = draw_table.pack(*made)
     floats = draw_table.as_floats(table)
-    assert floats.shape == (16, 3, 51)
+    assert floats.shape == (16, 3, 52)
     assert np.shares_memory(floats, table)
     assert floats.tobytes() == table.tobytes()
     assert (draw_table.from_floats(floats) == table).all()
@@ -79,7 +78,7 @@ def test_by_photo_puts_each_view_at_the_row_of_its_photo(made: tuple[BatchDraws,
     table = draw_table.pack(*made)
     turned = draw_table.by_photo(table)
     assert (turned["source"] == np.arange(16)[:, None]).all()
-    source = made[0].negative_source
+    source = made[0].negatives[0].source
     assert (turned[:, :2] == table[:, :2]).all()
     assert (turned[source, 2] == table[:, 2]).all()
 
@@ -111,7 +110,7 @@ def test_outputs_stand_in_the_order_of_the_views() -> None:
     recipe = Recipe(views=views, negative=Negative(view=View(size=32)))
     wanted = ["views 0", "masks 0", "weak 0", "views 1", "masks 1", "masked 1", "negative 2"]
     assert draw_table.outputs(recipe) == tuple(Output(n, int(v)) for n, v in map(str.split, wanted))
-    assert draw_table.all_views(recipe) == (*views, View(size=32))
+    assert recipe.all_views == (*views, View(size=32))
 
 
 def test_kinds_are_those_that_a_view_may_draw() -> None:

@@ -61,7 +61,7 @@ def test_negatives_by_photo_are_turned_to_their_queries(drawn: Any, sources: Sou
     maker = BatchMaker(RECIPE, LoaderOptions())
     batch = maker.batch(sources, tensors(), by_photo=True)
     assert batch["negative"] is not None
-    assert (batch["negative"][:, 0, 0, 0] - 50).tolist() == sources.draws.negative_source.tolist()
+    assert (batch["negative"][:, 0, 0, 0] - 50).tolist() == sources.draws.negatives[0].source.tolist()
 
 
 @pytest.mark.parametrize("channels_last", [False, True])

@@ -222,7 +222,7 @@ def test_every_recipe_draws_what_it_says(name: str) -> None:
             inside = intersection(made.box, draws.views[view.crop.overlap_of].box) / area
             assert (inside >= 0.2 - 1e-5).mean() > 0.98
     if recipe.negative is not None:
-        assert abs(draws.matched.mean() - recipe.negative.p) < 0.05
+        assert abs(draws.negatives[0].matched.mean() - recipe.negative.p) < 0.05
 
 
 def test_plain_is_the_central_square_without_chance() -> None:

@@ -45,6 +45,14 @@ GRAY = Background(replace="grey", p=0.2)
         (lambda: with_views(View(), negative=Negative(view=View(photometric=NO_PHOTOMETRIC))), "chains"),
         (lambda: with_views(View(background=replace(GRAY, place="before")), negative=Negative()), "after"),
         (lambda: with_views(View(), negative=Negative(view=View(crop=Crop(overlap_of=0)))), "another photo"),
+        (lambda: with_views(View(), negative=Negative(background_of=1)), "view 1, which is none"),
+        (lambda: with_views(View(background=GRAY), negative=Negative(p=0.3, coupled=True)), "p 0.3.* 0.2"),
+        (
+            lambda: with_views(
+                View(background=GRAY), negative=Negative(view=View(background=Background(place="before")))
+            ),
+            "placed before .* after it",
+        ),
         (
             lambda: with_views(View(), negative=Negative(view=View(crop=Crop(fg_min=0.1, fg_within=0)))),
             "another photo",
@@ -65,6 +73,17 @@ def test_parts_that_do_fit() -> None:
     with_views(View(masks=True, masks_within=1), View(crop=Crop(fg_min=0.1, fg_within=0)))
     with_views(View(photometric=STRONG, background=replace(GRAY, place="before"), weak=True))
     with_views(View(background=GRAY), negative=Negative())
+    before = replace(GRAY, place="before")
+    with_views(View(background=before), negative=Negative(view=View(background=Background(place="before"))))
+    with_views(View(), View(background=GRAY), negative=Negative(background_of=1, coupled=True, count=5))
+
+
+@pytest.mark.parametrize(("formula", "needed"), [("prose", True), ("printed", False), ("hole", False)])
+def test_negatives_of_finished_views_need_no_stored_backgrounds(formula: Any, needed: bool) -> None:
+    recipe = with_views(View(), negative=Negative(formula=formula, count=3))
+    assert recipe.needs_backgrounds is needed
+    assert recipe.needs_masks
+    assert recipe.all_views == (View(),) * 4
 
 
 def test_views_cannot_be_changed_and_compare_by_value() -> None:

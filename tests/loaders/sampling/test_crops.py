@@ -16,6 +16,7 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 from scipy import stats
 from torchvision.transforms import RandomResizedCrop
+from torchvision.transforms.functional import center_crop
 
 from maskgen.loaders.recipes.parts import Crop
 from maskgen.loaders.sampling.crops import TRIES, UNIFORMS, center_crops, choose_crops, coverage
@@ -438,6 +439,23 @@ def test_fallback_is_the_one_of_torchvision(size: tuple[int, int]) -> None:
     ours = choose_crops([Crop(scale=(1.0, 1.0))], sat, meta, np.full((1, 1, UNIFORMS), 0.5))
     assert in_pixels(ours, meta)[0, 0].tolist() == list(theirs)
     assert center_crops(np.array([size]))[0].tolist() == list(theirs)
+
+
+@pytest.mark.parametrize(("size", "box"), [((256, 300), (16, 38, 224, 224)), ((101, 64), (22, 4, 56, 56))])
+def test_a_centered_crop_is_torchvisions_center_crop(
+    size: tuple[int, int], box: tuple[int, int, int, int]
+) -> None:
+    """0.875 of the shorter side: Resize(256), CenterCrop(224), whatever the foreground and the numbers."""
+    meta = np.zeros(1, META)
+    meta["size"] = size
+    numbers = np.random.default_rng(0).random((1, 1, UNIFORMS))
+    sat = np.zeros((1, 33, 33), np.uint16)
+    found = choose_crops([Crop(centered=0.875)], sat, meta, numbers)[0, 0] * np.tile(size, 2)
+    np.testing.assert_allclose(found, box, atol=1e-3)
+    if min(size) == 256:
+        shown = torch.arange(300).expand(1, 256, 300)
+        edge = center_crop(shown, [224, 224])[0, 0]
+        assert edge[[0, -1]].tolist() == [38, 261]
 
 
 def test_views_do_not_depend_on_one_another_without_need() -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import itertools
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -21,7 +22,7 @@ from maskgen.loaders.dataset.dataset import Dataset
 from maskgen.loaders.reading.broken import BrokenSample
 from maskgen.loaders.recipes.parts import NO_PHOTOMETRIC, Background, Corruption, Crop
 from maskgen.loaders.recipes.published import RECIPES
-from maskgen.loaders.recipes.spec import Recipe, View
+from maskgen.loaders.recipes.spec import Negative, Recipe, View
 from maskgen.loaders.torch.loader import TorchLoader
 
 PLAIN = Recipe(views=(View(size=32, masks=True),))
@@ -246,3 +247,91 @@ def test_a_damaged_photo_is_an_error_or_is_replaced(builder: Callable[..., Any])
 def test_options_out_of_range(dataset: Dataset, options: dict[str, Any]) -> None:
     with pytest.raises(UsageError):
         TorchLoader(dataset, 2, recipe=PLAIN, seed=0, **options)
+
+
+WHOLE = View(
+    size=64, crop=Crop(scale=(1.0, 1.0), ratio=(0.2, 5.0)), photometric=NO_PHOTOMETRIC, flip_p=0.0, masks=True
+)
+
+
+def first(dataset: Dataset, recipe: Recipe) -> Any:
+    loader = TorchLoader(dataset, 20, recipe=recipe, seed=0)
+    batch = next(iter(loader))
+    loader.close()
+    return batch
+
+
+def behind(*, p: float) -> View:
+    return replace(WHOLE, background=Background(replace="donor", p=p))
+
+
+@pytest.mark.parametrize(("query", "key"), [(0.0, 1.0), (1.0, 0.0)])
+def test_backgrounds_are_replaced_in_the_query_or_the_key_alone(
+    dataset: Dataset, query: float, key: float
+) -> None:
+    """Ryali et al., tables 2 and 3: the other view shows the photo, and so do the kept views."""
+    plain = first(dataset, Recipe(views=(WHOLE, WHOLE)))
+    views = tuple(replace(behind(p=p), kept=True) for p in (query, key))
+    batch = first(dataset, Recipe(views=views))
+    for view, p in enumerate((query, key)):
+        assert torch.equal(batch["kept"][view], plain["views"][view])
+        changed = (batch["views"][view] != plain["views"][view]).any(dim=1)
+        if not p:
+            assert not changed.any()
+            continue
+        assert (batch["replaced"][:, view] == 2).sum() > 10
+        shown = batch["masks"][view][:, 0] > 0
+        assert not (changed & shown).any()
+        assert changed[batch["replaced"][:, view] == 2].float().mean() > 0.3
+
+
+def test_five_negatives_stand_on_the_background_of_the_key(dataset: Dataset) -> None:
+    """A.3.2 and A.3.4, by pixels: outside its own photo's mask each is what the key shows there."""
+    own = replace(WHOLE, masks=False)
+    gray = replace(WHOLE, background=Background(replace="grey", p=1.0))
+    law = Negative(p=1.0, view=own, count=5, background_of=1)
+    batch = first(dataset, Recipe(views=(WHOLE, gray), negative=law))
+    assert batch["negative"].shape == (20, 5, 3, 64, 64)
+    assert batch["negative_source"].shape == batch["matched"].shape == (20, 5)
+    masks, checked = batch["masks"][1][:, 0] > 0, 0
+    for row, number in batch["matched"].nonzero().tolist():
+        source, key = int(batch["negative_source"][row, number]), batch["views"][1][row]
+        if batch["replaced"][row, 1] != 1:
+            continue
+        level = key[:, ~masks[row]].unique()
+        assert len(level) == 1
+        made = batch["negative"][row, number]
+        assert (made[:, ~masks[source]] == level).all()
+        assert torch.equal(made[:, masks[source]], batch["views"][0][source][:, masks[source]])
+        checked += 1
+    assert checked > 50
+
+
+@pytest.mark.parametrize("formula", ["printed", "hole"])
+def test_the_printed_formula_shows_the_query_and_a_hole_the_other_photo(
+    dataset: Dataset, formula: Any
+) -> None:
+    law = Negative(p=1.0, view=replace(WHOLE, masks=False), formula=formula)
+    batch = first(dataset, Recipe(views=(behind(p=0.5),), negative=law))
+    plain, query = first(dataset, Recipe(views=(WHOLE,)))["views"][0], batch["views"][0]
+    assert batch["matched"].sum() > 10
+    for row in range(20):
+        other = plain[int(batch["negative_source"][row])]
+        inside = batch["masks"][0][row, 0] > 0
+        front, back = (query[row], other) if formula == "printed" else (other, query[row])
+        wanted = torch.where(inside, front, back) if batch["matched"][row] else other
+        assert torch.equal(batch["negative"][row], wanted)
+
+
+def test_a_background_of_one_color(dataset: Dataset) -> None:
+    """And a negative that is matched to it."""
+    law = Background(replace="grey", p=1.0, color=(1.0, 0.5, 0.0))
+    negative = Negative(p=1.0, view=replace(WHOLE, masks=False))
+    batch = first(dataset, Recipe(views=(replace(WHOLE, background=law),), negative=negative))
+    color, masks = torch.tensor([255, 128, 0], dtype=torch.uint8), batch["masks"][0][:, 0] > 0
+    rows = (batch["matched"] & (batch["replaced"][:, 0] == 1)).nonzero().flatten().tolist()
+    assert len(rows) > 10
+    for row in rows:
+        source = int(batch["negative_source"][row])
+        assert (batch["views"][0][row].permute(1, 2, 0)[~masks[row]] == color).all()
+        assert (batch["negative"][row].permute(1, 2, 0)[~masks[source]] == color).all()

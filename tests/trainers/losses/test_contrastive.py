@@ -46,6 +46,31 @@ def test_a_matched_negative_is_its_own_querys_alone(unit_rows: Callable[..., Ten
     assert changed.sum() == 1
 
 
+def test_several_negatives_by_hand() -> None:
+    """q = (1, 0), k = q, one key in the queue at a right angle, negatives at 1, 0 and -1; t = 1."""
+    q = torch.tensor([[1.0, 0.0]])
+    extra = torch.tensor([[[1.0, 0.0], [0.0, 1.0], [-1.0, 0.0]]])
+    queue = torch.tensor([[0.0, -1.0]])
+    wanted = -log(exp(1) / (exp(1) + 1 + exp(1) + 1 + exp(-1)))
+    assert losses.info_nce(q, q, queue, 1.0, extra).item() == pytest.approx(wanted, rel=1e-6)
+    assert losses.info_nce_logits(q, q, queue, 0.5, extra).tolist() == [[2.0, 0.0, 2.0, 0.0, -2.0]]
+    assert torch.equal(
+        losses.info_nce(q, q, queue, 1.0, extra[:, :1]), losses.info_nce(q, q, queue, 1.0, extra[:, 0])
+    )
+
+
+@pytest.mark.parametrize("count", [1, 3])
+def test_nt_xent_with_several_negatives_is_the_formula(count: int, unit_rows: Callable[..., Tensor]) -> None:
+    z, p, *more = unit_rows(2 + count, 5, 8)
+    extra = torch.stack(more, dim=1)
+    total = 0.0
+    for i in range(5):
+        others = [float(z[i] @ z[j]) for j in range(5) if j != i] + [float(z[i] @ p[j]) for j in range(5)]
+        others += [float(z[i] @ extra[i, m]) for m in range(count)]
+        total -= log(exp(float(z[i] @ p[i]) / 0.5) / sum(exp(score / 0.5) for score in others))
+    assert losses.nt_xent_one_way(z, p, 0.5, extra=extra).item() == pytest.approx(total / 5, rel=1e-5)
+
+
 def test_a_negative_equal_to_the_positive_halves_its_probability() -> None:
     q = k = torch.eye(4)
     nothing = torch.zeros(1, 4)  # logit 0: e^0 beside e^(1/t)

@@ -143,6 +143,69 @@ def test_only_the_positive_keys_enter_the_queue(make_views: MakeViews, still: Ca
     torch.testing.assert_close(method.moco.queue.rows[:8], normalize(method.moco.key(views.views[1]), dim=1))
 
 
+FIVE = {
+    "recipe": "mocov2-bg-swaps",
+    "negative.p": "1",
+    "negative.count": "5",
+    "views.0.background.p": "0",
+    "negative.background_of": "1",
+}
+
+
+def test_five_negatives_of_each_query_are_its_own(make_views: MakeViews, still: Callable[..., Any]) -> None:
+    """Ryali et al., A.3.2."""
+    method = still("mocov2", apart=True, queue="32", **FIVE)
+    views, queue = make_views(method.preset, batch=4), method.moco.queue.rows.double()
+    views = replace(views, matched=torch.ones(4, 5, dtype=torch.bool))
+    q = embed(method.moco.head, method.backbone, views.views[0]).double().detach()
+    k = normalize(method.moco.key(views.views[1]), dim=1).double()
+    n = normalize(method.moco.key(views.negative.flatten(0, 1)), dim=1).double().reshape(4, 5, -1)
+    wanted = 0.0
+    for i in range(4):
+        scores = [*(float(q[i] @ row) for row in queue), *(float(q[i] @ n[i, m]) for m in range(5))]
+        positive = exp(float(q[i] @ k[i]) / 0.2)
+        wanted -= log(positive / (positive + sum(exp(score / 0.2) for score in scores))) / 4
+    assert method(views, START).loss.item() == pytest.approx(wanted, rel=1e-5)
+    method.after_step(START)
+    torch.testing.assert_close(method.moco.queue.rows[:4], k.float())
+    assert int(method.moco.queue.filled) == 4
+
+
+@pytest.mark.parametrize("bn_groups", ["1", "2"])
+def test_the_queue_can_take_keys_on_their_own_backgrounds(
+    bn_groups: str, make_views: MakeViews, still: Callable[..., Any]
+) -> None:
+    """The loss has the replaced keys; the queue gets the same view of the photo as it was."""
+    changes = {"recipe": "mocov2-bg-random", "views.0.background.p": "0", "views.1.background.p": "0.9"}
+    method = still("mocov2", apart=True, enqueue="own", bn_groups=bn_groups, **changes)
+    assert [view.kept for view in method.preset.views.views] == [False, True]
+    views = make_views(method.preset)
+    assert 0 < int((views.replaced[:, 1] > 0).sum()) < 8
+    plain = still("mocov2", apart=True, bn_groups=bn_groups, **changes)
+    assert torch.equal(method(views, START).loss, plain(views, START).loss)
+    method.after_step(START)
+    shown = torch.where(views.replaced[:, 1, None, None, None] > 0, views.kept[1], views.views[1])
+    own = normalize(method.moco.key(shown), dim=1)
+    used = normalize(method.moco.key(views.kept[1]), dim=1)
+    for row, key in enumerate(method.moco.queue.rows[:8]):
+        near = torch.minimum((key - own[row]).abs().max(), (key - used[row]).abs().max())
+        assert near < 1e-5
+        if views.replaced[row, 1]:
+            torch.testing.assert_close(key, own[row])
+    assert int(method.moco.queue.filled) == 8
+
+
+def test_the_queue_can_take_the_extra_negatives_too(make_views: MakeViews, still: Callable[..., Any]) -> None:
+    method = still("mocov2", enqueue="negatives", **FIVE)
+    views = make_views(method.preset, batch=4)
+    method(views, START)
+    method.after_step(START)
+    assert int(method.moco.queue.filled) == 4 + 20
+    wanted = normalize(method.moco.key(views.negative.flatten(0, 1)), dim=1)
+    for row in method.moco.queue.rows[4:24]:
+        assert (wanted - row).abs().amax(1).min() < 1e-5
+
+
 def info_nce_by_hand(q: Tensor, k: Tensor, queue: Tensor, n: Tensor | None = None) -> float:
     """-log of the positive's share, a row at a time; t = 0.2."""
     total = 0.0

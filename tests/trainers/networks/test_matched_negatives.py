@@ -57,6 +57,45 @@ def test_rows_without_a_negative_take_another_photos_key() -> None:
     assert seen == {1, 2, 3, 4, 5}
 
 
+def several(p: str, count: int, *, coupled: bool = False) -> MatchedNegatives:
+    changes = {
+        "recipe": "mocov2-bg-swaps",
+        "negative.p": p,
+        "negative.count": str(count),
+        "negative.coupled": str(coupled).lower(),
+        "views.0.background.p": "1",
+    }
+    return MatchedNegatives(with_overrides(PRESETS["mocov2"]["smoke"], changes))
+
+
+def test_there_is_room_for_several_negatives_of_each_query() -> None:
+    one = several("0.2", 1).room(256)
+    assert several("0.2", 5).room(256) == swaps("0.2").room(1280) < 5 * one
+    assert several("0.2", 5, coupled=True).room(256) == 5 * one, "all five of a query, or none"
+    assert several("1", 5).room(8) == 40
+
+
+def test_of_several_negatives_those_that_are_matched_are_chosen() -> None:
+    numbered = torch.arange(12.0).reshape(6, 2, 1, 1, 1).expand(-1, -1, 3, 4, 4)
+    matched = torch.zeros(6, 2, dtype=torch.bool)
+    matched[1, 1] = matched[4, 0] = True
+    views = Views((numbered[:, 0],), negative=numbered, matched=matched)
+    chosen = several("0.1", 2).choose(views)
+    assert chosen is not None
+    assert chosen[0][:2].tolist() == [3, 8]
+    assert chosen[1][:, 0, 0, 0].tolist() == chosen[0].tolist()
+
+
+def test_of_several_negatives_the_others_are_different_keys() -> None:
+    keys, rows = torch.arange(6.0)[:, None], torch.tensor([4, 1])
+    for step in range(20):
+        made = spread_negatives(keys, rows, torch.tensor([[104.0], [101.0]]), step, count=3)[..., 0].tolist()
+        assert (made[1][1], made[0][1]) == (104, 101)
+        for row, taken in enumerate(made):
+            others = [key for key in taken if key < 100]
+            assert len({row, *others}) == 1 + len(others)
+
+
 def test_whose_key_is_taken_follows_the_seed() -> None:
     keys, none = torch.arange(1000.0)[:, None], torch.zeros(0, 1)
     taken = [

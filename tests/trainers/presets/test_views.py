@@ -8,7 +8,7 @@ import pytest
 
 from maskgen.errors import UsageError
 from maskgen.loaders.recipes.published import RECIPES
-from maskgen.trainers.presets import PRESETS, fingerprint, render, with_overrides
+from maskgen.trainers.presets import PRESETS, Preset, fingerprint, render, with_overrides
 from maskgen.trainers.registry import METHOD_NAMES
 
 
@@ -147,3 +147,35 @@ def test_min_confidence_holds_in_every_view_and_the_negative() -> None:
     assert dataclasses.replace(laws[0], min_confidence=0.0) == before.views[0].background
     with pytest.raises(UsageError, match="min_confidence is set, but nothing replaces the background"):
         _ = with_overrides(PRESETS["simsiam"]["smoke"], {"min_confidence": "0.4"}).views
+
+
+def mocov2(**changes: str) -> Preset:
+    return with_overrides(PRESETS["mocov2"]["bg-random-220"], changes)
+
+
+def test_keys_come_on_their_own_backgrounds_only_where_the_queue_takes_them() -> None:
+    assert [view.kept for view in mocov2(enqueue="own").views.views] == [False, True]
+    assert [view.kept for view in mocov2(enqueue="own", symmetric="yes").views.views] == [True, True]
+    assert not any(view.kept for view in mocov2().views.views)
+    swav = mocov2(enqueue="own", recipe="swav-bg-random").views.views
+    assert [view.kept for view in swav] == [view.size == 224 for view in swav]
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"enqueue": "own", "views.1.background.p": "0"}, "no key's background is replaced"),
+        ({"enqueue": "negatives"}, "has no matched negative"),
+        ({"views.1.kept": "true"}, "makes kept, which nothing uses"),
+        ({"enqueue": "all"}, "enqueue"),
+    ],
+)
+def test_a_queue_that_could_not_take_what_is_asked_is_refused(changes: dict[str, str], message: str) -> None:
+    with pytest.raises(UsageError, match=message):
+        mocov2(**changes)
+
+
+def test_a_place_before_the_colors_holds_for_the_negative_too() -> None:
+    recipe = with_overrides(PRESETS["mocov2"]["bg-swaps-220"], {"background_place": "before"}).views
+    assert recipe.negative is not None
+    assert {view.background.place for view in recipe.all_views} == {"before"}
