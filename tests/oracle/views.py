@@ -151,15 +151,12 @@ def hard(mask: Tensor, level: int) -> Tensor:
 
 
 def shown_too(view: NDArray[np.float32], flip: bool, other: NDArray[np.float32], size: int) -> Tensor:
-    """(1, size, size) which pixels of a view have their centers inside another crop, one by one."""
-    inside = torch.zeros(1, size, size, dtype=torch.bool)
+    """(1, size, size) which pixels of a view have their centers inside another crop."""
     (y0, x0, tall, wide), (top, left, high, broad) = view.tolist(), other.tolist()
-    for row in range(size):
-        for column in range(size):
-            across = size - 1 - column if flip else column
-            y, x = y0 + (row + 0.5) / size * tall, x0 + (across + 0.5) / size * wide
-            inside[0, row, column] = -1e-6 <= y - top < high - 1e-6 and -1e-6 <= x - left < broad - 1e-6
-    return inside
+    centers = (torch.arange(size, dtype=torch.float64) + 0.5) / size
+    y, x = y0 + centers * tall - top, x0 + (1 - centers if flip else centers) * wide - left
+    down, across = (y >= -1e-6) & (y < high - 1e-6), (x >= -1e-6) & (x < broad - 1e-6)
+    return (down[:, None] & across)[None]
 
 
 def shrunk(mask: Tensor, side: int) -> Tensor:
