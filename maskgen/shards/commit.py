@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import hashlib
 import json
 import os
 from collections.abc import Iterator
@@ -71,7 +70,6 @@ class ShardWriter:
                 "a sample has other members than the data set", where=f"{self._name} {sample.key}"
             )
         row = {**sample.row, "label": json.dumps(label), "source_sha256": source_sha256}
-        content = hashlib.sha256()
         parts = []
         block = bytearray()
         for ext, data in sample.members:
@@ -79,12 +77,11 @@ class ShardWriter:
             offset = self._tar.size + len(block)
             block += data
             block += tar.padding(len(data))
-            content.update(data)
             facts = {"offset": offset, "size": len(data), "crc32c": crc32c(data)}
             row.update({table.column(ext, part): value for part, value in facts.items()})
             parts.append(tar.Member(ext, offset, len(data)))
         self._tar.write(block)
-        self._rows.append({**row, "sha256": content.hexdigest()})
+        self._rows.append({**row, "sha256": sample.content_sha256()})
         if self._journal is None:
             self._journal = Journal(self._tar)
             self._journal.add({"fingerprint": self._fingerprint, "tar": self._tar.path.name})

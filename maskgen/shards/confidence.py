@@ -138,17 +138,18 @@ def mask_signs(small: NDArray[np.uint8], level: int) -> Signs | None:
         level: the smallest value, 1..255, that counts as foreground.
     """
     hard = small >= level
-    area = int(np.count_nonzero(hard))
+    counts = np.bincount(small.ravel(), minlength=256)
+    area = int(counts[level:].sum())
     if not area:
         return None
-    soft = _centered(level)[small]
-    inside, everywhere = int(soft[hard].sum()), int(soft.sum())
+    weighted = counts * _centered(level)
+    inside, everywhere = int(weighted[level:].sum()), int(weighted.sum())
     agreement = inside / (_STEPS * area + everywhere - inside)
     spread = 1
     for axis in (0, 1):  # of a line, n² times the variance of its n places, in whole numbers
-        counts = np.count_nonzero(hard, axis=1 - axis).astype(np.int64)
-        places = np.arange(len(counts), dtype=np.int64)
-        spread *= area * int((counts * places**2).sum()) - int((counts * places).sum()) ** 2
+        lines = np.count_nonzero(hard, axis=1 - axis).astype(np.int64)
+        places = np.arange(len(lines), dtype=np.int64)
+        spread *= area * int((lines * places**2).sum()) - int((lines * places).sum()) ** 2
     scatter = sqrt(spread) / area**3
     sides = sum(bool(side.any()) for side in (hard[0], hard[-1], hard[:, 0], hard[:, -1])) / 4
     return Signs(agreement, min(scatter, 0.5), sides)

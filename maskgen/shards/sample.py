@@ -5,8 +5,8 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass
-from typing import Any, NamedTuple
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import cv2
 import numpy as np
@@ -19,6 +19,9 @@ from ..types import RGB, Box, Filled, HardMask, Label, SoftMask
 from . import coverage, naming, patch
 from .confidence import mask_confidence
 from .meta import pack_meta
+
+if TYPE_CHECKING:
+    from hashlib import _Hash as HASH
 
 _NOWHERE = Box(0, 0, 0, 0)
 
@@ -54,20 +57,37 @@ class StoredPhoto(NamedTuple):
         image: (H, W, 3) uint8 RGB, upright.
         verbatim: the source's bytes when they may be stored as they are.
         damage: how a part of the picture was lost; empty for a sound one.
+        hashed: SHA-256 of `verbatim`, where it is known already; it is copied, never changed.
     """
 
     image: RGB
     verbatim: bytes | None = None
     damage: str = ""
+    hashed: HASH | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class Encoded:
-    """A finished sample: its members in tar order as (extension, bytes), and its row for the table."""
+    """A finished sample.
+
+    Args:
+        key: of the sample.
+        members: in tar order, as (extension, bytes).
+        row: for the table.
+        hashed: SHA-256 of the first member's bytes, where it is known already; it is copied, never changed.
+    """
 
     key: str
     members: tuple[tuple[str, bytes], ...]
     row: dict[str, Any]
+    hashed: HASH | None = field(default=None, compare=False, repr=False)
+
+    def content_sha256(self) -> str:
+        """Of all members' bytes, in order."""
+        content, rest = (self.hashed.copy(), 1) if self.hashed else (hashlib.sha256(), 0)
+        for _, data in self.members[rest:]:
+            content.update(data)
+        return content.hexdigest()
 
 
 def cut_level(threshold: float, *, binary: bool = False) -> int:
@@ -214,7 +234,8 @@ def encode_sample(
         "source_crc32c": None if verbatim is None else crc32c(verbatim),
         "mask_sha256": hashlib.sha256(np.ascontiguousarray(masks.stored).data).hexdigest(),
     }
-    return Encoded(sample.key, tuple(parts.items()), row)
+    is_first = verbatim is not None and parts.get(naming.PHOTO) is verbatim
+    return Encoded(sample.key, tuple(parts.items()), row, photo.hashed if is_first else None)
 
 
 def _encode_photo(photo: StoredPhoto, config: RunConfig) -> tuple[str, bytes]:

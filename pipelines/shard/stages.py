@@ -137,14 +137,15 @@ class Stages:
         sha256 = None
         try:
             data = self._reader.read(image.ref)
-            sha256 = hashlib.sha256(data).hexdigest()
+            hashed = hashlib.sha256(data)
+            sha256 = hashed.hexdigest()
             photo = decode(data, self._limits, accept_damaged=self._options.accept_damaged)
         except ImageFault as fault:
             return Quarantined(sample, str(fault), sha256)
         pixels = resize_short_side(photo.image, self._options.short_side)
         verbatim = data if photo.verbatim and pixels is photo.image else None
         size = photo.image.shape[0], photo.image.shape[1]
-        return Decoded(sample, StoredPhoto(pixels, verbatim, photo.damage), sha256, size)
+        return Decoded(sample, StoredPhoto(pixels, verbatim, photo.damage, hashed), sha256, size)
 
     def has_source(self, image: PlannedImage, sha256: str) -> bool:
         """Whether an image's bytes in the source have this SHA-256."""
