@@ -31,6 +31,7 @@ import numpy as np
 import pytest
 import skimage
 import yaml
+from segmentation_kit import make_voc
 from voc_kit import write_voc
 
 from maskgen.loaders import RECIPES, MaskReader, TorchLoader, open_dataset
@@ -145,6 +146,7 @@ def fill(place: Path) -> None:
     images, annotations = [], []
     (place / "originals").mkdir(parents=True)
     write_voc(place / "VOCdevkit", {"trainval": 30, "test": 15})
+    make_voc(place / "segmentation")
     for number, (path, data) in enumerate(photo_files(Path(skimage.__file__).parent / "data")):
         write(place / "photos" / path, data)
         wnid = ("n01440764", "n02123045")[number % 2]

@@ -20,11 +20,13 @@ VOID = 255
 _MAX_BYTES, _MAX_PIXELS = 64 << 20, 64_000_000
 
 
-def read_indices(path: Path) -> NDArray[np.uint8]:
+def read_indices(path: Path, *, masks: bool = True) -> NDArray[np.uint8]:
     """The (H, W) uint8 numbers of a PNG with a palette, or of a gray one.
 
-    A gray PNG that has no values but 0 and 255 is a mask of one object, as in DAVIS-2016, and is read as 0
-    and 1.
+    Args:
+        path: of the file.
+        masks: whether a gray PNG that has no values but 0 and 255 is a mask of one object, as in DAVIS-2016,
+            and is read as 0 and 1; else 255 is void there too.
 
     Raises:
         SourceFault: it cannot be read, is no PNG of one channel of at most 8 bits, or too large.
@@ -40,7 +42,7 @@ def read_indices(path: Path) -> NDArray[np.uint8]:
             cause=str(error),
             remedy="unpack the data set's archive again: its annotations are PNGs with a palette, or gray",
         ) from error
-    if image.mode == "L" and set(np.unique(found).tolist()) <= {0, VOID}:
+    if masks and image.mode == "L" and set(np.unique(found).tolist()) <= {0, VOID}:
         return np.asarray(found == VOID, np.uint8)
     return found
 

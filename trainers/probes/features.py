@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from typing import TypeVar
 
 import numpy as np
 import torch
@@ -26,6 +27,7 @@ from .loaded import loaded_views
 
 Network = Callable[[Tensor], Tensor]
 _CHUNK = 4096
+T = TypeVar("T")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -133,15 +135,28 @@ def make_inputs(
     def made(number: int) -> Tensor:
         return torch.from_numpy(np.array(transform.input(images.read(number), number))).permute(2, 0, 1)
 
+    return map(torch.stack, read_ahead(parts, made, threads))
+
+
+def read_ahead(
+    parts: Sequence[NDArray[np.int64]], make: Callable[[int], T], threads: int
+) -> Iterator[list[T]]:
+    """What is made of the numbers of each part; the next part is made while this one is in use.
+
+    Args:
+        parts: (b,) numbers each.
+        make: what becomes of a number; called in threads.
+        threads: that make.
+    """
     with ThreadPoolExecutor(threads) as pool:
-        jobs: list[Future[Tensor]] = []
+        jobs: list[Future[T]] = []
         for part in parts:
-            later = [pool.submit(made, number) for number in part.tolist()]
+            later = [pool.submit(make, number) for number in part.tolist()]
             if jobs:
-                yield torch.stack([job.result() for job in jobs])
+                yield [job.result() for job in jobs]
             jobs = later
         if jobs:
-            yield torch.stack([job.result() for job in jobs])
+            yield [job.result() for job in jobs]
 
 
 def gather_rows(rows: Tensor, count: int) -> Tensor:

@@ -20,6 +20,7 @@ TASKS = {
     "robust": "Accuracy of a finished classifier on ImageNet's variants.",
     "davis": "Objects followed through DAVIS-2017's clips, by features alone: J&F.",
     "attack": "Accuracy of a finished classifier under FGSM and PGD.",
+    "fcn": "Segmentation by a fully convolutional network, trained from the checkpoint: mIoU.",
     "retrieval": "Segments of PASCAL VOC named by their nearest neighbors: mIoU.",
 }
 MANY = {"suite": "Many checkpoints, tasks and seeds, and their results as tables."}

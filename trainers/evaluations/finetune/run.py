@@ -5,30 +5,30 @@ from __future__ import annotations
 import json
 from collections.abc import Callable
 from dataclasses import asdict, dataclass, replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from maskgen.config.fingerprint import digest
-from maskgen.errors import MaskgenError
 from maskgen.io.atomic import write_atomic
 from maskgen.processes.signals import StopSignals
 from maskgen.trainers.datasets.classes import renumber_classes
 from maskgen.trainers.datasets.images import Images, Pixels, open_images
 from maskgen.trainers.distributed.ranks import rank
-from maskgen.trainers.heads.resume import Keeper
 from maskgen.trainers.probes.setup import ProbeConfig, ProbeSetup, split
 
+from ..tuning.loop import Record
+from ..tuning.search import Search
 from .listed import take_listed
 from .model import Tuned
-from .protocols import Trial, TuningProtocol
+from .protocols import TuningProtocol
 from .saved import FILE, write_tuned
-from .training import Outcome, Record, Task, judge, tune
+from .training import Task, judge, tune
 
 FOLDER, RESULT, LOG = "finetune", "finetune.json", "finetune.log.jsonl"
 Say = Callable[[str], None]
-_OF_EPOCH = {"epoch", "step", "loss", "top1", "top5", "per_class"}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -113,10 +113,10 @@ def run_finetune(
 
     task = Task(setup, protocol, train, chosen or test, classes, report, stop)
     metric = question.metric or config.metric()
-    search = _Search(task, asked, config.output)
+    search = Search(partial(tune, task), asked, config.output, FOLDER, report)
     best = search.best(trials, metric)
     if chosen is not None and protocol.refit:
-        search.task = replace(task, train=_join(train, chosen), judge=test)
+        search.train = partial(tune, replace(task, train=_join(train, chosen), judge=test))
         model = search.trial(best, {"refit": True})
     else:
         model = search.trial(best, {})
@@ -124,71 +124,6 @@ def run_finetune(
     result |= judge(task, model, test)
     _write(config, setup, model, result, search.records)
     return result
-
-
-class _Search:
-    """Trials and what they gave."""
-
-    def __init__(self, task: Task, asked: dict[str, Any], output: Path) -> None:
-        self.task, self._asked, self._output = task, asked, output
-        self.records: list[Record] = []
-        self.scores: dict[str, float] = {}
-
-    def best(self, trials: list[Trial], metric: str) -> Trial:
-        """The trial with the best last epoch; the only one, if there is one.
-
-        Raises:
-            MaskgenError: no trial had finite losses.
-        """
-        if len(trials) == 1:
-            return trials[0]
-        for trial in trials:
-            outcome = self._train(trial, {})
-            if outcome.lost:
-                self.task.say(f"eval-ssl: warning: {_diverged(trial, outcome)}: left out")
-            else:
-                self.scores[str(trial)] = outcome.records[-1][metric]
-        if not self.scores:
-            raise MaskgenError(
-                f"no trial of {len(trials)} had finite losses",
-                cause="the learning rates are too high",
-                remedy="a lower --lr or --head-lr",
-            )
-        return max((one for one in trials if str(one) in self.scores), key=lambda one: self.scores[str(one)])
-
-    def trial(self, trial: Trial, more: dict[str, Any]) -> Tuned:
-        """The network of a trial; from disk, where it is trained already.
-
-        Raises:
-            MaskgenError: its losses were not finite.
-        """
-        outcome = self._train(trial, more)
-        if outcome.lost:
-            raise MaskgenError(
-                _diverged(trial, outcome),
-                cause="a learning rate is too high",
-                remedy="a lower --lr or --head-lr",
-            )
-        return outcome.model
-
-    def _train(self, trial: Trial, more: dict[str, Any]) -> Outcome:
-        question = {**self._asked, **more, "trial": asdict(trial)}
-        keeper = Keeper(self._output, question, lambda text: self.task.say(f"warning: {text}"), FOLDER)
-        outcome = tune(self.task, trial, keeper)
-        known = {"trial": str(trial), **more}
-        kept = [one for one in self.records if {key: one[key] for key in one.keys() - _OF_EPOCH} != known]
-        self.records = [*kept, *({**known, **record} for record in outcome.records)]
-        return outcome
-
-    def facts(self) -> dict[str, Any]:
-        """What the result says of the search."""
-        last = self.records[-1]
-        found = {"epochs": last["epoch"], "steps": last["step"], "loss": last["loss"]}
-        return {**found, "chosen_by": self.scores} if self.scores else found
-
-
-def _diverged(trial: Trial, outcome: Outcome) -> str:
-    return f"the loss became infinite or no number in step {outcome.lost} with {trial}"
 
 
 def _listed(train: Images, question: TuningQuestion) -> tuple[Images, dict[str, Any]]:

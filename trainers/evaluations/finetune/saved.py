@@ -62,11 +62,11 @@ def write_tuned(
         "classifier": fc,
         "names": json.dumps({str(number): name for number, name in names.items()}),
     }
-    write_atomic(path, _in_order(save(tensors, metadata=facts)))
+    write_atomic(path, in_order(save(tensors, metadata=facts)))
     return facts
 
 
-def _in_order(data: bytes) -> bytes:
+def in_order(data: bytes) -> bytes:
     """The same file with its metadata sorted, so that it always has the same bytes: they come in any order.
 
     8 bytes of the header's length, the header as JSON, padded with spaces, and the tensors

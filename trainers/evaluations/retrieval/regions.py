@@ -12,7 +12,7 @@ from scipy.cluster.vq import kmeans2
 
 from maskgen.evaluation.reading import Blob, read_map
 from maskgen.trainers.datasets.index_png import VOID
-from maskgen.trainers.datasets.voc_segmentation import CLASSES
+from maskgen.trainers.datasets.segmentation.voc import CLASSES
 from maskgen.types import HardMask
 
 _ROUNDS = 20

@@ -18,7 +18,8 @@ from maskgen.errors import UsageError
 from maskgen.evaluation.pairs import open_masks
 from maskgen.evaluation.reading import Blob
 from maskgen.processes.signals import StopSignals
-from maskgen.trainers.datasets.voc_segmentation import CLASSES, Segmented, open_voc_segmentation
+from maskgen.trainers.datasets.segmentation.segmented import Segmented
+from maskgen.trainers.datasets.segmentation.voc import CLASSES, open_voc_segmentation
 from maskgen.types import RGB
 
 from ..dense_maps import DenseMaps
@@ -140,7 +141,7 @@ class _Cutter:
         maps = self._maps(images.photo(number))
         if self.masks is None:
             return cluster_regions(maps, truth, self.config.clusters, [self.config.seed, number])
-        size, blob = (truth.shape[0], truth.shape[1]), Blob(str(images.truth_path(number)))
+        size, blob = (truth.shape[0], truth.shape[1]), Blob(str(images.truths[number]))
         mask = read_mask(self.masks, images.names[number], size, self.level, blob)
         return masked_region(maps, truth, mask)
 

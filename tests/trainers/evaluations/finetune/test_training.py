@@ -16,10 +16,11 @@ from torch.nn import functional
 from maskgen.errors import Interrupted
 from maskgen.processes.signals import StopSignals
 from maskgen.trainers.datasets.images import open_images
-from maskgen.trainers.evaluations.finetune import training
-from maskgen.trainers.evaluations.finetune.model import new_model
+from maskgen.trainers.distributed.ranks import step_generator
+from maskgen.trainers.evaluations.finetune.model import Tuned, new_model
 from maskgen.trainers.evaluations.finetune.protocols import Trial, find_tuning_protocol
-from maskgen.trainers.evaluations.finetune.training import Outcome, Task, judge, tune
+from maskgen.trainers.evaluations.finetune.training import Task, judge, tune
+from maskgen.trainers.evaluations.tuning.loop import STREAM, Loop, Outcome
 from maskgen.trainers.heads.resume import Keeper
 from maskgen.trainers.probes.setup import ProbeConfig, ProbeSetup
 
@@ -53,11 +54,11 @@ def keeper(folder: Path) -> Keeper:
     return Keeper(folder, {"question": 1}, lambda _: None, "tuned")
 
 
-def state(outcome: Outcome) -> dict[str, Tensor]:
+def state(outcome: Outcome[Tuned]) -> dict[str, Tensor]:
     return {name: value.clone() for name, value in outcome.model.state_dict().items()}
 
 
-def same(first: Outcome, second: Outcome) -> bool:
+def same(first: Outcome[Tuned], second: Outcome[Tuned]) -> bool:
     one, two = state(first), state(second)
     return first.records == second.records and all(torch.equal(one[name], two[name]) for name in one)
 
@@ -75,7 +76,7 @@ def test_steps_are_torchs_own(photo_folder: Path, tmp_path: Path) -> None:
     groups.append({"params": list(model.head.parameters()), "lr": 0.1})
     optimizer = torch.optim.SGD(groups, lr=1, momentum=0.9, nesterov=True, weight_decay=1e-3)
     transform = task.setup.transform(0)
-    order = torch.randperm(54, generator=training.step_generator(0, training._STREAM, seed=0))
+    order = torch.randperm(54, generator=step_generator(0, STREAM, seed=0))
     for rows in torch.split(order[:48], 16):
         pictures = [torch.from_numpy(transform.input(task.train.read(n), n).copy()) for n in rows.tolist()]
         inputs = task.setup.encoder.normalize(torch.stack(pictures).permute(0, 3, 1, 2).contiguous())
@@ -110,7 +111,7 @@ def test_a_signal_after_any_step_changes_nothing(
     """Three steps an epoch: within the first, at its end, within the second."""
     whole = tune(make_task(photo_folder), TRIAL, keeper(tmp_path / "whole"))
     taken = []
-    real: Callable[..., None] = training._Run._take_step
+    real: Callable[..., None] = Loop._take_step
 
     def take(run: Any, *args: Any) -> None:
         real(run, *args)
@@ -118,7 +119,7 @@ def test_a_signal_after_any_step_changes_nothing(
         if len(taken) == after:
             signal.raise_signal(signal.SIGTERM)
 
-    monkeypatch.setattr(training._Run, "_take_step", take)
+    monkeypatch.setattr(Loop, "_take_step", take)
     with StopSignals() as stop, pytest.raises(Interrupted):
         tune(make_task(photo_folder, stop=stop), TRIAL, keeper(tmp_path / "parts"))
     assert stop.patience == 0
