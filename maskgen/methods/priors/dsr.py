@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 import cv2
 import numpy as np
 
-from ..superpixels.features import border_members, mean_over, mean_position
+from ..superpixels.features import border_members, mean_over, positions
 from ..superpixels.graph import minmax
 from .reconstruction import dense_error, k_means, propagate, sparse_error
 from .scene import Scene, prepare, restore
@@ -78,67 +78,60 @@ def dsr_map(scene: Scene) -> NDArray[np.float64]:
     """
     if not np.ptp(scene.image, axis=(0, 1)).any():  # places alone would still differ
         return np.zeros(scene.image.shape[:2])
-    colors = pixel_colors(scene.image)
-    dense, sparse = np.zeros(colors.shape[:2]), np.zeros(colors.shape[:2])
+    pixels = pixel_features(scene.image)
+    errors = np.zeros((*pixels.shape[:2], 2))
     for count in SCALES:
         labels = scene.labels(count)
-        dense_at_scale, sparse_at_scale = scale_errors(colors, labels)
-        dense += dense_at_scale[labels]
-        sparse += sparse_at_scale[labels]
-    dense, sparse = weight_by_center(minmax(dense)), weight_by_center(minmax(sparse))
+        errors += np.take(scale_errors(pixels, labels), labels, axis=0)
+    dense, sparse = (weight_by_center(minmax(errors[..., kind])) for kind in (0, 1))
     return minmax(posterior(dense, sparse) + posterior(sparse, dense))
 
 
-def pixel_colors(image: RGB) -> NDArray[np.float32]:
-    """R, G, B in [0, 1] and CIELAB of each pixel, (H, W, 6) float32.
+def pixel_features(image: RGB) -> NDArray[np.float64]:
+    """R, G, B in [0, 1], CIELAB, row/H and column/W of each pixel, (H, W, 8) float64.
 
     Example:
-        >>> from maskgen.methods.priors.dsr import pixel_colors
+        >>> from maskgen.methods.priors.dsr import pixel_features
         >>> import numpy as np
-        >>> pixel_colors(np.full((1, 1, 3), 255, np.uint8)).round(2).tolist()
-        [[[1.0, 1.0, 1.0, 100.0, 0.0, 0.0]]]
+        >>> pixel_features(np.full((1, 1, 3), 255, np.uint8)).round(2).tolist()
+        [[[1.0, 1.0, 1.0, 100.0, 0.0, 0.0, 0.0, 0.0]]]
     """
     rgb = image.astype(np.float32) / 255
     lab = cv2.cvtColor(rgb, cv2.COLOR_RGB2LAB)
-    return np.concatenate([rgb, lab], axis=2, dtype=np.float32)
+    return np.concatenate([rgb, lab, positions(*image.shape[:2])], axis=2, dtype=np.float64)
 
 
-def scale_errors(
-    colors: NDArray[np.float32], labels: Labels
-) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+def scale_errors(pixels: NDArray[np.float64], labels: Labels) -> NDArray[np.float64]:
     """Dense and sparse reconstruction errors of one segmentation, evened out within eight clusters.
 
     A superpixel's features are its mean R, G, B, its mean L, a, b stretched to [0, 1] over the image, and its
     place.
 
     Args:
-        colors: (H, W, 6) float32, `pixel_colors`.
+        pixels: (H, W, 8) float64, `pixel_features`.
         labels: (H, W) superpixels 0 .. N-1.
 
     Returns:
-        Two (N,) float64 in [0, 1].
+        (N, 2) float64 in [0, 1].
 
     Example:
         >>> from maskgen.methods.priors.dsr import scale_errors
         >>> import numpy as np
         >>> photo = np.full((60, 80, 3), (90, 120, 90), np.uint8)
         >>> photo[20:40, 30:50] = (200, 60, 40)
-        >>> from maskgen.methods.priors.dsr import pixel_colors
+        >>> from maskgen.methods.priors.dsr import pixel_features
         >>> from maskgen.methods.superpixels.slic import segment
         >>> labels = segment(photo, 50)
-        >>> dense, sparse = scale_errors(pixel_colors(photo), labels)
+        >>> dense, sparse = scale_errors(pixel_features(photo), labels).T
         >>> bool(dense[labels[30, 40]] > dense[labels[2, 2]])
         True
     """
-    count = int(labels.max()) + 1
-    mean = mean_over(colors, labels)
-    lab = np.apply_along_axis(minmax, 0, mean[:, 3:])
-    features = np.concatenate([mean[:, :3], lab, mean_position(labels)], axis=1)
-    templates = features[border_members(labels, count, 1)]
-    clusters = k_means(features, CLUSTERS, SEED)
-    dense = propagate(minmax(dense_error(features, templates)), features, clusters)
-    sparse = propagate(minmax(sparse_error(features, templates)), features, clusters)
-    return minmax(dense), minmax(sparse)
+    features = mean_over(pixels, labels)
+    features[:, 3:6] = np.apply_along_axis(minmax, 0, features[:, 3:6])
+    templates = features[border_members(labels, len(features), 1)]
+    errors = minmax(dense_error(features, templates)), minmax(sparse_error(features, templates))
+    evened = propagate(np.stack(errors, axis=1), features, k_means(features, CLUSTERS, SEED))
+    return np.stack([minmax(one) for one in evened.T], axis=1)
 
 
 def weight_by_center(saliency: NDArray[np.float64]) -> NDArray[np.float64]:

@@ -93,14 +93,18 @@ def lasso(
     dictionary = atoms.astype(np.float32)
     fit = dictionary.T @ targets.astype(np.float32)
     limit = np.float32(weight / LASSO_PENALTY)
-    codes = np.zeros_like(fit)
-    dual = np.zeros_like(fit)
-    for _ in range(steps):
-        pull = fit + LASSO_PENALTY * (codes - dual)
-        free = (pull - gain @ (dictionary @ pull)) / LASSO_PENALTY
-        moved = OVER_RELAXATION * free + (1 - OVER_RELAXATION) * codes + dual
-        dual = np.clip(moved, -limit, limit)
-        codes = moved - dual
+    codes, dual, moved, held = np.zeros_like(fit), np.zeros_like(fit), np.empty_like(fit), np.empty_like(fit)
+    for _ in range(steps):  # in place: new arrays cost as much as what is computed
+        np.subtract(codes, dual, out=moved)
+        moved *= LASSO_PENALTY
+        moved += fit
+        moved -= np.matmul(gain, dictionary @ moved, out=held)
+        moved /= LASSO_PENALTY
+        moved *= OVER_RELAXATION
+        moved += np.multiply(codes, 1 - OVER_RELAXATION, out=held)
+        moved += dual
+        np.clip(moved, -limit, limit, out=dual)
+        np.subtract(moved, dual, out=codes)
     return codes.astype(np.float64)
 
 
@@ -147,30 +151,39 @@ def _squared_distances(points: NDArray[np.float64], centers: NDArray[np.float64]
 
 
 def propagate(
-    error: NDArray[np.float64], features: NDArray[np.float64], labels: NDArray[np.int64]
+    errors: NDArray[np.float64], features: NDArray[np.float64], labels: NDArray[np.int64]
 ) -> NDArray[np.float64]:
     """Even out errors within each cluster, from the largest error to the smallest.
 
     e_i becomes ½ e_i + ½ of the mean of its cluster, weighted by likeness, and later nodes see it. One pass
-    in a fixed order is one step of Gauss-Seidel, so a triangular system gives it.
+    in a fixed order is one step of Gauss-Seidel, so a triangular system for each cluster gives it.
 
     Args:
-        error: (N,) errors.
+        errors: (N, E), E kinds of errors, each evened out by itself.
         features: (N, D).
         labels: (N,) cluster of each.
 
     Returns:
-        (N,) float64.
+        (N, E) float64.
     """
+    variance = max(float(features.var(axis=0).mean()), 1e-12)
+    evened = np.empty_like(errors)
+    for cluster in range(int(labels.max()) + 1):
+        rows = np.flatnonzero(labels == cluster)
+        kernel = np.exp(-_squared_distances(features[rows], features[rows]) / (2 * variance))
+        np.fill_diagonal(kernel, 0)
+        mixing = 0.5 * kernel / np.maximum(kernel.sum(axis=1, keepdims=True), 1e-12)
+        for kind, error in enumerate(errors[rows].T):
+            order = np.argsort(error, kind="stable")[::-1]
+            evened[rows[order], kind] = _one_pass(mixing[np.ix_(order, order)], error[order])
+    return evened
+
+
+def _one_pass(mixing: NDArray[np.float64], error: NDArray[np.float64]) -> NDArray[np.float64]:
+    """The (n,) solution of x = ½ e + L x + U e, where L and U are what lies below and above the diagonal."""
     from scipy.linalg import solve_triangular
 
-    variance = max(float(features.var(axis=0).mean()), 1e-12)
-    kernel = np.exp(-_squared_distances(features, features) / (2 * variance))
-    kernel *= np.equal.outer(labels, labels)
-    np.fill_diagonal(kernel, 0)
-    order = np.argsort(error, kind="stable")[::-1]
-    mixing = (0.5 * kernel / np.maximum(kernel.sum(axis=1, keepdims=True), 1e-12))[np.ix_(order, order)]
-    known = 0.5 * error[order] + np.triu(mixing, 1) @ error[order]
-    evened = np.empty_like(error)
-    evened[order] = solve_triangular(np.eye(len(order)) - np.tril(mixing, -1), known, lower=True)
-    return evened
+    known = 0.5 * error + np.triu(mixing) @ error
+    return np.asarray(
+        solve_triangular(-mixing, known, lower=True, unit_diagonal=True, check_finite=False), np.float64
+    )

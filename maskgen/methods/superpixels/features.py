@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING, Any
 import cv2
 import numpy as np
 
+from .sums import sum_over
+
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
@@ -47,9 +49,9 @@ def mean_over(values: NDArray[Any], labels: Labels) -> NDArray[np.float64]:
         >>> mean_over(np.array([[[1.0], [3.0], [8.0]]]), np.array([[0, 0, 1]], np.int32)).tolist()
         [[2.0], [8.0]]
     """
-    flat = labels.ravel()
-    sums = [np.bincount(flat, values[..., c].ravel()) for c in range(values.shape[2])]
-    return np.stack(sums, axis=1) / np.bincount(flat)[:, None]
+    size = np.bincount(labels.ravel())[:, None]
+    flat = values.reshape(-1, values.shape[2]).astype(np.float64, copy=False)
+    return sum_over(flat, labels.ravel(), len(size)) / size
 
 
 def mean_position(labels: Labels) -> NDArray[np.float64]:
@@ -61,11 +63,21 @@ def mean_position(labels: Labels) -> NDArray[np.float64]:
         >>> mean_position(np.array([[0, 0, 1, 1]], np.int32)).shape
         (2, 2)
     """
-    height, width = labels.shape
-    flat = labels.ravel()
-    rows = np.bincount(flat, np.repeat(np.arange(height) / height, width))
-    columns = np.bincount(flat, np.tile(np.arange(width) / width, height))
-    return np.stack([rows, columns], axis=1) / np.bincount(flat)[:, None]
+    return mean_over(positions(*labels.shape), labels)
+
+
+def positions(height: int, width: int) -> NDArray[np.float64]:
+    """Row/H and column/W of each pixel, (H, W, 2) float64 in [0, 1).
+
+    Example:
+        >>> from maskgen.methods.superpixels.features import positions
+        >>> positions(1, 2).tolist()
+        [[[0.0, 0.0], [0.0, 0.5]]]
+    """
+    places = np.empty((height, width, 2))
+    places[..., 0] = (np.arange(height) / height)[:, None]
+    places[..., 1] = np.arange(width) / width
+    return places
 
 
 def members(region: Labels, count: int) -> NDArray[np.bool_]:

@@ -8,6 +8,8 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from .sums import sum_over
+
 if TYPE_CHECKING:
     from maskgen.types import RGB
 
@@ -146,14 +148,13 @@ def cluster(
         (cells, P) int32 cluster of each pixel.
     """
     cells = len(features)
-    by_channel = np.ascontiguousarray(features[:, :5].transpose(1, 0, 2)).reshape(5, -1)
+    pixels = np.ascontiguousarray(features.transpose(0, 2, 1), np.float64).reshape(-1, 6)
     centers = features[:, :5].mean(axis=2)
     labels = assign(features, centers, neighbors)
     for _ in range(iterations - 1):
-        chosen = labels.ravel()
-        size = np.bincount(chosen, minlength=cells)
-        sums = np.stack([np.bincount(chosen, values, cells) for values in by_channel], axis=1)
-        centers = np.where(size[:, None] > 0, sums / np.maximum(size, 1)[:, None], centers)
+        sums = sum_over(pixels, labels.ravel(), cells)
+        sums, size = sums[:, :5], sums[:, 5:]
+        centers = np.where(size > 0, sums / np.maximum(size, 1), centers)
         labels = assign(features, centers.astype(np.float32), neighbors)
     return labels
 
@@ -175,14 +176,14 @@ def assign(
     scoring[:-1, :5] = -2 * centers
     scoring[:-1, 5] = np.square(centers).sum(axis=1)
     scoring[-1, 5] = FAR
-    scores = scoring[neighbors] @ features
-    best = scores[:, 0].copy()
-    labels = np.repeat(neighbors[:, :1], features.shape[2], axis=1)
+    scores = np.empty((9, len(features), features.shape[2]), np.float32)
+    np.matmul(scoring[neighbors], features, out=scores.transpose(1, 0, 2))
+    best, chosen = scores[0], np.zeros(scores.shape[1:], np.uint8)
     for k in range(1, 9):
-        nearer = scores[:, k] < best
-        np.copyto(best, scores[:, k], where=nearer)
-        np.copyto(labels, neighbors[:, k : k + 1], where=nearer)
-    return labels
+        nearer = scores[k] < best
+        best = np.minimum(best, scores[k])
+        np.maximum(chosen, nearer.view(np.uint8) * np.uint8(k), out=chosen)
+    return neighbors.ravel()[chosen + 9 * np.arange(len(neighbors))[:, None]]
 
 
 def join_small_pieces(labels: NDArray[np.int32], area_px: int) -> Labels:

@@ -7,7 +7,7 @@ import itertools
 import numpy as np
 import pytest
 
-from maskgen.methods.priors.dsr import pixel_colors, posterior, scale_errors, weight_by_center
+from maskgen.methods.priors.dsr import pixel_features, posterior, scale_errors, weight_by_center
 
 
 def test_the_center_is_the_maps_own() -> None:
@@ -52,7 +52,7 @@ def test_what_the_border_cannot_explain_has_the_largest_errors() -> None:
     labels = (np.arange(60)[:, None] // 10 * 8 + np.arange(80) // 10).astype(np.int32)
     image = rng.integers(90, 110, (60, 80, 3)).astype(np.uint8)
     image[20:40, 30:50] = (200, 60, 40)
-    dense, sparse = scale_errors(pixel_colors(image), labels)
+    dense, sparse = scale_errors(pixel_features(image), labels).T
     odd = {int(labels[y, x]) for y in (25, 35) for x in (35, 45)}
     for error in (dense, sparse):
         assert set(np.argsort(error)[-4:].tolist()) == odd
