@@ -9,7 +9,7 @@ import click
 import pytest
 
 from maskgen.cli.eval_ssl import load_task
-from maskgen.cli.sweep import make_plan
+from maskgen.cli.sweep_plan import make_plan
 from maskgen.trainers.experiments.places import names_in
 from maskgen.trainers.experiments.read import read_experiment
 from maskgen.trainers.experiments.spec import Experiment
@@ -54,11 +54,11 @@ def test_every_arm_and_task_is_accepted(path: Path, smoke: bool, tmp_path: Path)
     places = make_places(experiment, tmp_path)
     plan = make_plan(experiment, tmp_path / "out", places, experiment.seeds, smoke=smoke)
     assert len(plan.trainings) == len(experiment.arms) * len(experiment.seeds)
-    judged = {cell.checkpoint.name for cell in plan.cells}
+    judged = {cell.checkpoint.name for cell in plan.cells()}
     assert judged == {one.name for one in plan.trainings}
-    assert {one.task.name for one in plan.cells} == {one.name for one in experiment.tasks}
+    assert {one.task.name for one in plan.cells()} == {one.name for one in experiment.tasks}
     assert not names_in([one.words for one in plan.trainings])
-    assert all(Path(one.checkpoint.source).is_absolute() for one in plan.cells)
+    assert all(Path(one.checkpoint.source).is_absolute() for one in plan.cells())
 
 
 @pytest.mark.parametrize("path", FILES, ids=lambda path: f"{path.parent.name}-{path.stem}")

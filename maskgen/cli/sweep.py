@@ -3,85 +3,180 @@
 from __future__ import annotations
 
 import functools
-from dataclasses import dataclass
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import MISSING, dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Annotated
 
-from ..errors import UsageError
-from .eval_ssl.suite import list_checked_cells
-from .eval_ssl.task_commands import describe_command
+import click
+
+from ..config.bounds import at_least
+from ..config.options import ExistingFile, option
+from ..config.suggest import nearest
+from ..errors import EXIT_DONE, UsageError
+from ..io.atomic import folder_lock, make_folder, write_atomic
+from .many import ManyOptions, parse_devices, run_jobs, settle_changed, tell_end, tell_work
+from .options import Spelling, click_command, nested
+from .sweep_plan import Plan, make_plan
+from .terminal import echo_err, require_package
 
 if TYPE_CHECKING:
-    from maskgen.trainers.evaluations.suite.cells import Cell
-    from maskgen.trainers.evaluations.suite.commands import TaskCommand
-    from maskgen.trainers.evaluations.suite.spec import Suite
+    from maskgen.trainers.evaluations.suite.folder import CellFolder
+    from maskgen.trainers.experiments.run import TrainingFolder
     from maskgen.trainers.experiments.spec import Experiment
-    from maskgen.trainers.experiments.trainings import Training
+
+RECORD = "sweep.json"
+"""What the report of a folder needs to know of the sweep that was run there last."""
 
 
-def find_method(name: str, base: Path, where: str) -> TaskCommand:
-    """A method of `train-ssl` as an experiment sees it.
+@dataclass(frozen=True, kw_only=True)
+class SweepOptions:
+    """Options of `train-ssl sweep`."""
 
-    Args:
-        name: of the method.
-        base: folder that relative paths start from.
-        where: the experiment stands, for errors.
+    file: Annotated[ExistingFile, Spelling(argument=True)] = option(
+        MISSING, "An experiment, a .toml file such as experiments/ryali/table1.toml."
+    )
+    data: Annotated[tuple[str, ...], Spelling(metavar="NAME=PLACE")] = option(
+        (),
+        "Where something of the file's [data] lies; once for each. What only evaluations need may be left "
+        "out with these.",
+        group="data",
+    )
+    many: ManyOptions = nested(ManyOptions)
+    smoke: bool = option(
+        False, "Small networks and pictures, few epochs: shows that all of it runs.", group="settings"
+    )
+    seeds: int = option(
+        0, "How many seeds.  [default: those of the file]", group="settings", bounds=at_least(0)
+    )
+    arms: str = option("", "Names of arms with commas between them.  [default: all]", group="settings")
+    report: bool = option(False, "Only write and print the report of what is in --output.", group="output")
+
+
+@click_command("sweep", SweepOptions)
+def command(options: SweepOptions) -> int:
+    """Run all trainings of FILE and their evaluations, and print its table; the same command goes on.
+
+    Each training is a process of its own, with its log, in OUTPUT/ARM/seed-N/training, and so is each
+    evaluation, in OUTPUT/ARM/seed-N/TASK/seed-N. The report has the mean and its standard error over the
+    seeds, beside the published figures: report.json, report.md and report.html.
+
+    Exit status: 0 done; 1 trainings or evaluations have failed; 2 usage; 75 interrupted by a signal.
     """
-    from maskgen.trainers.experiments.trainings import ELSEWHERE, OWN
+    from maskgen.trainers.experiments.read import read_experiment
 
-    from .options import make_command
-    from .train_options import TrainOptions
-
-    command = make_command(name, TrainOptions, lambda _: None, "")
-    return describe_command(command, f"train-ssl {name}", base, where, own=OWN, elsewhere=ELSEWHERE)
-
-
-@dataclass(frozen=True, eq=False)
-class Plan:
-    """What a sweep consists of, all of it checked.
-
-    Args:
-        experiment: it.
-        trainings: of all arms.
-        suite: of the evaluations.
-        cells: of the suite.
-    """
-
-    experiment: Experiment
-    trainings: list[Training]
-    suite: Suite
-    cells: list[Cell]
+    experiment = read_experiment(options.file)
+    if options.report:
+        return _report(experiment, options.many.output)
+    parse_devices(options.many.devices)
+    plan = _plan(experiment, options)
+    trainings = _chosen(plan, options.arms)
+    if options.many.dry_run:
+        return _tell(plan, trainings)
+    require_package("torch")
+    make_folder(plan.output)
+    with folder_lock(plan.output, lambda: echo_err("train-ssl: another sweep works here: waiting for it")):
+        return _run(plan, trainings, options)
 
 
-def make_plan(
-    experiment: Experiment, output: Path, places: dict[str, str], seeds: tuple[int, ...], *, smoke: bool
-) -> Plan:
-    """The trainings and evaluations of an experiment, whose options their commands accept.
+def _plan(experiment: Experiment, options: SweepOptions) -> Plan:
+    from maskgen.trainers.experiments.places import check_training_places, parse_places
+    from maskgen.trainers.experiments.trainings import choose_seeds
 
-    Args:
-        experiment: it.
-        output: folder of the sweep, absolute.
-        places: what stands for names in braces.
-        seeds: of the trainings.
-        smoke: whether all is small.
-
-    Raises:
-        UsageError: naming the file, the arm or task, and what is wrong.
-    """
-    from maskgen.trainers.experiments.suite import as_suite
-    from maskgen.trainers.experiments.trainings import list_trainings
-
-    file, base = experiment.path, Path.cwd()
-    find = functools.partial(find_method, base=base, where=str(file))
-    trainings = list_trainings(experiment, find, places, seeds=seeds, smoke=smoke)
-    for one in trainings[: len(experiment.arms)]:
-        _check_training(one, f"{file}: arm {one.arm.name!r}")
-    suite = as_suite(experiment, output, places, seeds, smoke=smoke)
-    return Plan(experiment, trainings, suite, list_checked_cells(suite, base, file))
+    places = parse_places(options.data, experiment)
+    check_training_places(experiment, places)
+    seeds = choose_seeds(experiment, options.seeds)
+    return make_plan(experiment, options.many.output, places, seeds, smoke=options.smoke)
 
 
-def _check_training(one: Training, where: str) -> None:
+def _chosen(plan: Plan, arms: str) -> list[TrainingFolder]:
+    """The trainings of the arms that were asked for."""
+    from maskgen.trainers.experiments.run import TrainingFolder
+
+    known = [arm.name for arm in plan.experiment.arms]
+    names = [name.strip() for name in arms.split(",") if name.strip()] or known
+    for name in names:
+        if name not in known:
+            raise UsageError(f"--arms got {name!r}", remedy=nearest(name, known))
+    return [TrainingFolder(one, plan.output) for one in plan.trainings if one.arm.name in names]
+
+
+def _tell(plan: Plan, trainings: Sequence[TrainingFolder]) -> int:
+    from maskgen.trainers.evaluations.suite.run import task_words
+    from maskgen.trainers.experiments.run import training_words
+
+    tell_work(trainings, "train-ssl", training_words)
+    tell_work(_cells(plan, [one.name for one in trainings]), "eval-ssl", task_words)
+    for task, why in plan.absent.items():
+        click.echo(f"left out {task}: {why}")
+    return EXIT_DONE
+
+
+def _run(plan: Plan, trainings: Sequence[TrainingFolder], options: SweepOptions) -> int:
+    from maskgen.trainers.experiments.run import TrainingJob, launch_training
+
+    many, again = options.many, options.many.changed == "again"
+    settle_changed(trainings, again=again)
+    settle_changed(_cells(plan, [one.name for one in trainings if one.is_done()]), again=again)
+    _keep(plan)
+    left = [TrainingJob(one) for one in trainings if not one.is_done()]
+    echo_err(f"train-ssl: {len(left)} of {len(trainings)} trainings to do")
+    failed = run_jobs(left, many, functools.partial(launch_training, Path.cwd()))
+    kept_back = {
+        cell.name: f"it needs the training {name}, which has failed"
+        for name in failed
+        for cell in _cells(plan, [name])
+    }
+    failed |= _evaluate(plan, [one.name for one in trainings if one.name not in failed], options)
+    count = len(trainings) + len(_cells(plan, [one.name for one in trainings]))
+    return _show(plan, failed | kept_back, count)
+
+
+def _cells(plan: Plan, trainings: Sequence[str]) -> list[CellFolder]:
+    """The evaluations of some trainings."""
+    from maskgen.trainers.evaluations.suite.folder import CellFolder
+
+    return [CellFolder(cell, plan.output) for cell in plan.cells() if cell.checkpoint.name in trainings]
+
+
+def _evaluate(plan: Plan, trainings: Sequence[str], options: SweepOptions) -> dict[str, str]:
+    from maskgen.trainers.evaluations.suite.run import CellJob, launch_process
+
+    cells = _cells(plan, trainings)
+    settle_changed(cells, again=options.many.changed == "again")
+    left = [CellJob(one) for one in cells if not one.is_done()]
+    echo_err(f"train-ssl: {len(left)} of {len(cells)} evaluations to do")
+    return run_jobs(left, options.many, functools.partial(launch_process, Path.cwd()))
+
+
+def _keep(plan: Plan) -> None:
+    facts = {"data": plan.places, "seeds": plan.seeds, "smoke": plan.smoke}
+    write_atomic(plan.output / RECORD, (json.dumps(facts, indent=1) + "\n").encode())
+
+
+def _report(experiment: Experiment, output: Path) -> int:
+    """The report of what is done, whatever is missing."""
     try:
-        one.command.check({**one.options, "preset": one.arm.preset, "output": "."})
-    except UsageError as error:
-        raise UsageError(error.what, where=where, cause=error.cause, remedy=error.remedy) from error
+        facts = json.loads((output / RECORD).read_text())
+        places, seeds, smoke = dict(facts["data"]), tuple(facts["seeds"]), bool(facts["smoke"])
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise UsageError(
+            "no sweep was run here",
+            where=str(output / RECORD),
+            cause=str(error),
+            remedy="give the --output of a sweep",
+        ) from error
+    plan = make_plan(experiment, output, places, seeds, smoke=smoke, check=False)
+    return _show(plan, {}, 0)
+
+
+def _show(plan: Plan, failed: Mapping[str, str], count: int) -> int:
+    """Write the report, print it, and say what is missing."""
+    from maskgen.trainers.evaluations.suite.report import write_report
+
+    problems = write_report(plan.suite, plan.cells(), plan.output, failed, plan.absent)
+    click.echo((plan.output / "report.md").read_text().rstrip())
+    for task, why in plan.absent.items():
+        echo_err(f"train-ssl: the task {task} is left out: {why}")
+    return tell_end("train-ssl", failed, count, problems, plan.output)

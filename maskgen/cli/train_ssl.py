@@ -32,6 +32,10 @@ class _TrainGroup(StoppableGroup, ListedGroup):
 
 
 def _load(name: str) -> click.Command:
+    if name == "sweep":  # of its own parts nothing is imported before
+        from .sweep import command
+
+        return command
     if name not in TRAINER_METHODS:
         return _OTHERS[name]
     # trainers.settings is imported for a method's command only, so that the list of methods comes at once
@@ -46,6 +50,7 @@ def _load(name: str) -> click.Command:
 _SECTIONS = {
     "Methods": {name: row.summary for name, row in TRAINER_METHODS.items()},
     "Other commands": {
+        "sweep": "All trainings of a paper's table with their evaluations; run again to resume.",
         "presets": "List the settings of every paper, or show one.",
         "export": "Write a backbone for torchvision, timm, Detectron2 or MMSegmentation.",
     },

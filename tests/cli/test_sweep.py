@@ -1,60 +1,216 @@
-"""`train-ssl sweep`: a file's options are those of the commands that it will run."""
+"""`train-ssl sweep` on tiny networks; trainings and tasks are forks of this process, but for the one that is
+killed.
+"""
 
 from __future__ import annotations
 
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 from experiment_kit import write_experiment
+from fork_kit import Launcher, import_all
 
-from maskgen.cli.sweep import Plan, find_method, make_plan
-from maskgen.errors import UsageError
-from maskgen.trainers.experiments.read import read_experiment
-from maskgen.trainers.registry import METHOD_NAMES
+from maskgen.errors import EXIT_DONE, EXIT_FAULTS, EXIT_INTERRUPTED, EXIT_USAGE
 
-
-def plan(folder: Path, old: str = "", new: str = "") -> Plan:
-    places = {"shards": str(folder), "photos": str(folder)}
-    found = read_experiment(write_experiment(folder, old, new))
-    return make_plan(found, folder / "out", places, (0, 1), smoke=False)
+Call = Callable[..., tuple[int, str, str]]
+Launchers = tuple[Launcher, Launcher]
+SHOWN = ("report.md", "report.html")
 
 
-@pytest.mark.parametrize("name", METHOD_NAMES)
-def test_every_method_can_be_an_arm(name: str, tmp_path: Path) -> None:
-    command = find_method(name, tmp_path, "two.toml")
-    assert command.option("save-every", "two.toml") == "save_every"
-    assert command.words({"sample": 8, "tensorboard": True}) == ["--sample", "8", "--tensorboard"]
-    assert {"threads", "loader", "log_every"} <= command.machine
-    with pytest.raises(UsageError, match="'set' is not given here"):
-        command.option("set", "two.toml")
+@pytest.fixture
+def launchers(monkeypatch: pytest.MonkeyPatch) -> Launchers:
+    """Of trainings, and of tasks."""
+    import_all()
+    found = Launcher("train-ssl"), Launcher("eval-ssl")
+    monkeypatch.setattr("maskgen.trainers.experiments.run.launch_training", found[0])
+    monkeypatch.setattr("maskgen.trainers.evaluations.suite.run.launch_process", found[1])
+    return found
 
 
-def test_all_of_a_file_is_listed(tmp_path: Path) -> None:
-    made = plan(tmp_path)
-    assert len(made.trainings) == 4
-    assert [cell.name for cell in made.cells[:2]] == [
-        "plain/seed-0/probe/seed-0",
-        "plain/seed-0/neighbors/seed-0",
-    ]
+@pytest.fixture
+def words(tmp_path: Path, shards: Path, photo_folder: Path) -> list[str]:
+    file = write_experiment(tmp_path)
+    return ["sweep", str(file), "--data", f"shards={shards}", "--data", f"photos={photo_folder}"]
+
+
+def states(output: Path) -> dict[str, str]:
+    return {
+        str(path.parent.relative_to(output)): json.loads(path.read_text())["state"]
+        for path in output.rglob("cell.json")
+    }
+
+
+@pytest.mark.slow
+def test_a_sweep_that_was_stopped_goes_on_and_shows_the_same_table(
+    words: list[str], tmp_path: Path, launchers: Launchers, call_tool: Call
+) -> None:
+    trainings, tasks = launchers
+    one, two = tmp_path / "one", tmp_path / "two"
+    trainings.last = 3
+    status, _, err = call_tool("train-ssl", *words, "--output", str(one))
+    assert (status, trainings.count, tasks.count) == (EXIT_INTERRUPTED, 3, 0)
+    assert "run the same command again" in err
+    assert states(one)["plain/seed-0/training"] == "done"
+    trainings.last, tasks.last = -1, 2
+    assert call_tool("train-ssl", *words, "--output", str(one))[0] == EXIT_INTERRUPTED
+    tasks.last = -1
+    status, out, _ = call_tool("train-ssl", *words, "--output", str(one))
+    assert status == EXIT_DONE
+    assert out == (one / "report.md").read_text()
+    trainings.count = tasks.count = 0
+    assert call_tool("train-ssl", *words, "--output", str(two), "--jobs", "2")[0] == EXIT_DONE
+    assert (trainings.count, tasks.count) == (4, 8)
+    assert set(states(two).values()) == {"done"}
+    for name in SHOWN:
+        assert (one / name).read_bytes() == (two / name).read_bytes()
+    assert call_tool("train-ssl", *words, "--output", str(two))[0] == EXIT_DONE
+    assert (trainings.count, tasks.count) == (4, 8)
+    check_table(two)
+
+
+def check_table(output: Path) -> None:
+    """Each mean is that of the seeds' results, and the paper's figures are beside."""
+    rows = json.loads((output / "report.json").read_text())["tables"][0]["rows"]
+    for arm, row in zip(("plain", "bg-rm"), rows, strict=False):
+        results = [
+            json.loads((output / f"{arm}/seed-{seed}/probe/seed-0/linear.json").read_text())["top1"]
+            for seed in (0, 1)
+        ]
+        assert row["entries"][0]["values"] == results
+        assert row["entries"][0]["sem"] == pytest.approx(abs(results[0] - results[1]) / 2)
+    assert [row["entries"][0]["published"] for row in rows] == ["70.1", "71.2 ± 0.1", "80.0"]
+    page = (output / "report.md").read_text()
+    assert "Published figures: Somebody et al., A paper; Table 1." in page
+    assert "Not there" not in page
+
+
+def children(number: int) -> list[int]:
+    return [int(one) for one in Path(f"/proc/{number}/task/{number}/children").read_text().split()]
+
+
+def wait(for_it: Callable[[], object]) -> None:
+    last = time.monotonic() + 120
+    while not for_it():
+        assert time.monotonic() < last
+        time.sleep(0.02)
+
+
+@pytest.fixture
+def started(words: list[str], tmp_path: Path) -> Iterator[subprocess.Popen[bytes]]:
+    """A sweep in a process, whose trainings are processes too."""
+    words += ["--arms", "plain", "--seeds", "1", "--output"]
+    command = [sys.executable, "-m", "maskgen.trainers", *words, str(tmp_path / "killed")]
+    with subprocess.Popen(command, stderr=subprocess.DEVNULL, stdout=subprocess.DEVNULL) as process:
+        yield process
+        process.kill()
+
+
+@pytest.mark.slow
+@pytest.mark.faults
+def test_a_sweep_that_was_killed_takes_its_training_along_and_goes_on(
+    words: list[str],
+    started: subprocess.Popen[bytes],
+    tmp_path: Path,
+    launchers: Launchers,
+    call_tool: Call,
+) -> None:
+    output = tmp_path / "killed"
+    wait(lambda: list(output.rglob("step-*.pt")))
+    (training,) = children(started.pid)
+    os.kill(started.pid, signal.SIGKILL)
+    wait(lambda: not Path(f"/proc/{training}").exists())
+    assert states(output) == {"plain/seed-0/training": "begun"}
+    assert call_tool("train-ssl", *words, str(output))[0] == EXIT_DONE
+    assert "going on" in (output / "plain/seed-0/training/log.txt").read_text()
+    assert call_tool("train-ssl", *words, str(tmp_path / "whole"))[0] == EXIT_DONE
+    for name in SHOWN:
+        assert (output / name).read_bytes() == (tmp_path / "whole" / name).read_bytes()
+
+
+@pytest.mark.slow
+def test_a_failed_arm_stops_no_other_and_is_told(
+    words: list[str], tmp_path: Path, launchers: Launchers, call_tool: Call
+) -> None:
+    write_experiment(tmp_path, "settings = { epochs = 2,", "settings = { lr = 1e12, epochs = 2,")
+    output = tmp_path / "out"
+    status, out, err = call_tool("train-ssl", *words, "--output", str(output), "--smoke", "--seeds", "1")
+    assert status == EXIT_FAULTS, err
+    assert "bg-rm/seed-0 FAILED: train-ssl: " in err
+    assert "bg-rm/seed-0/probe/seed-0: it needs the training bg-rm/seed-0, which has failed" in err
+    assert "3 of 6 failed; run the same command again" in err
+    assert "Two arms (smoke size: the figures mean nothing)" in out
+    assert states(output)["plain/seed-0/probe/seed-0"] == "done"
+    write_experiment(tmp_path)
+    status, _, err = call_tool("train-ssl", *words, "--output", str(output), "--smoke", "--seeds", "1")
+    assert status == EXIT_USAGE
+    assert "bg-rm/seed-0: preset.lr: 1000000000000.0 -> 0.05" in err
+    again = [*words, "--output", str(output), "--smoke", "--seeds", "1", "--changed", "again"]
+    before = launchers[0].count
+    assert call_tool("train-ssl", *again)[0] == EXIT_DONE
+    assert launchers[0].count == before + 1
+    check_report_alone(words[1], output, launchers, call_tool)
+
+
+def check_report_alone(file: str, output: Path, launchers: Launchers, call_tool: Call) -> None:
+    """The report needs neither the data nor the other options, and starts nothing."""
+    before, count = (output / "report.md").read_bytes(), launchers[0].count + launchers[1].count
+    (output / "report.md").unlink()
+    status, out, _ = call_tool("train-ssl", "sweep", file, "--output", str(output), "--report")
+    assert status == EXIT_DONE
+    assert out.encode() == before == (output / "report.md").read_bytes()
+    assert launchers[0].count + launchers[1].count == count
+
+
+@pytest.mark.slow
+def test_arms_are_chosen_and_tasks_without_data_left_out(
+    words: list[str], tmp_path: Path, launchers: Launchers, call_tool: Call
+) -> None:
+    few = [*words[:4], "--smoke", "--seeds", "1", "--arms", "plain", "--output", str(tmp_path / "out")]
+    status, out, err = call_tool("train-ssl", *few)
+    assert status == EXIT_DONE
+    assert (launchers[0].count, launchers[1].count) == (1, 0)
+    assert "the task probe is left out: --data photos=PLACE was not given: photos, a folder a class" in err
+    assert "- `neighbors`: --data photos=PLACE was not given" in out
+
+
+def test_a_dry_run_says_each_command(words: list[str], tmp_path: Path, call_tool: Call) -> None:
+    status, out, _ = call_tool("train-ssl", *words, "--output", str(tmp_path / "out"), "--dry-run")
+    assert status == EXIT_DONE
+    assert out.count("to do ") == 4 + 8
+    assert "train-ssl mocov2 --preset smoke --set recipe=mocov2-bg-rm --set view_px=24 --set epochs=2" in out
+    assert f"eval-ssl knn --data {words[-1].partition('=')[2]} --k 5" in out
+    assert not (tmp_path / "out").exists()
+    status, out, _ = call_tool("train-ssl", *words[:4], "--output", str(tmp_path / "out"), "--dry-run")
+    assert "left out neighbors: --data photos=PLACE was not given" in out
 
 
 @pytest.mark.parametrize(
-    ("old", "new", "told"),
+    ("more", "told"),
     [
-        ('loader = "torch"', 'loader = "torches"', "arm 'plain'"),
-        ('loader = "torch"', 'loader = "torches"', "did you mean 'torch'?"),
-        ('loader = "torch"', "save_every = -1", "arm 'plain'"),
-        ("epochs = 20", "epochs = 0", "task 'probe'"),
-        ("k = [5]", "ks = [0]", "task 'neighbors'"),
-        ("k = [5]", "kss = [5]", "did you mean 'ks'?"),
-        ('command = "knn"', 'command = "kn"', "did you mean 'knn'?"),
-        ('"{photos}", k', '"{photos}/none", k', "does not exist"),
+        (["--arms", "plian"], "did you mean 'plain'?"),
+        (["--devices", "gpu"], "--devices got 'gpu'"),
+        (["--data", "photo=x"], "did you mean 'photos'?"),
+        (["--report"], "no sweep was run here"),
     ],
 )
-def test_what_a_command_would_refuse_is_told_with_its_place(
-    tmp_path: Path, old: str, new: str, told: str
+def test_mistakes_are_told_before_anything_runs(
+    words: list[str], tmp_path: Path, call_tool: Call, more: list[str], told: str
 ) -> None:
-    with pytest.raises(UsageError) as error:
-        plan(tmp_path, old, new)
-    assert told in str(error.value)
-    assert "two.toml" in str(error.value)
+    status, _, err = call_tool("train-ssl", *words, "--output", str(tmp_path / "out"), *more)
+    assert status == EXIT_USAGE
+    assert told in err
+    assert not (tmp_path / "out").exists()
+
+
+def test_data_of_trainings_must_be_given(words: list[str], tmp_path: Path, call_tool: Call) -> None:
+    status, _, err = call_tool("train-ssl", *words[:2], "--output", str(tmp_path / "out"))
+    assert status == EXIT_USAGE
+    assert "--data lacks 'shards'" in err
+    assert "trainings need it: shards of anything" in err

@@ -3,18 +3,13 @@
 from __future__ import annotations
 
 import json
-import os
 import shutil
-import signal
-from collections.abc import Callable, Mapping, Sequence
-from contextlib import redirect_stderr, redirect_stdout
-from dataclasses import dataclass
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from fork_kit import Launcher, import_all
 
-from maskgen.cli.eval_ssl import eval_cli
-from maskgen.cli.terminal import run_command
 from maskgen.errors import EXIT_DONE, EXIT_FAULTS, EXIT_INTERRUPTED, EXIT_USAGE
 
 Call = Callable[..., tuple[int, str, str]]
@@ -43,60 +38,9 @@ column = [
 """
 
 
-@dataclass
-class Fork:
-    """A task in a fork of this process."""
-
-    number: int
-    status: int | None = None
-
-    def poll(self) -> int | None:
-        if self.status is None:
-            found, status = os.waitpid(self.number, os.WNOHANG)
-            self.status = os.waitstatus_to_exitcode(status) if found else None
-        return self.status
-
-    def terminate(self) -> None:
-        os.kill(self.number, signal.SIGTERM)
-
-    def kill(self) -> None:
-        os.kill(self.number, signal.SIGKILL)
-
-
-@dataclass
-class Launcher:
-    """Starts forks; sends this process SIGTERM when it starts the one of a number."""
-
-    last: int = -1
-    count: int = 0
-
-    def __call__(self, base: Path, words: Sequence[str], log: Path, _: Mapping[str, str]) -> Fork:
-        self.count += 1
-        if self.count == self.last:
-            os.kill(os.getpid(), signal.SIGTERM)
-        number = os.fork()
-        if not number:
-            os.chdir(base)
-            with log.open("a") as file, redirect_stdout(file), redirect_stderr(file):
-                try:
-                    run_command(eval_cli, "eval-ssl", list(words))
-                except SystemExit as end:
-                    file.flush()
-                    os._exit(int(end.code or 0))
-                finally:
-                    os._exit(1)
-        return Fork(number)
-
-
 @pytest.fixture
 def launcher(monkeypatch: pytest.MonkeyPatch) -> Launcher:
-    import torch
-
-    import maskgen.trainers.distributed.process_group
-    import maskgen.trainers.heads.protocols
-    import maskgen.trainers.probes.tasks  # noqa: F401 - here once, not in each fork
-
-    torch.set_num_threads(1)
+    import_all()
     found = Launcher()
     monkeypatch.setattr("maskgen.trainers.evaluations.suite.run.launch_process", found)
     return found

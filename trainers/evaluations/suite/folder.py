@@ -20,27 +20,28 @@ _RUN_FILE = "backbone.safetensors"
 AGAIN = "--changed again runs such cells anew, or choose another --output"
 
 
-@dataclass(frozen=True, eq=False)
-class CellFolder:
-    """A cell and its folder.
+class RecordedFolder:
+    """A folder of one piece of work, with a record of what it was made with: ``cell.json``."""
 
-    Args:
-        cell: it.
-        output: folder of the suite.
-    """
-
-    cell: Cell
-    output: Path
+    @property
+    def name(self) -> str:
+        """Of the work, for errors."""
+        raise NotImplementedError
 
     @property
     def path(self) -> Path:
         """The folder."""
-        return self.output / self.cell.name
+        raise NotImplementedError
 
     @property
-    def features(self) -> Path:
-        """Folder of the features that all tasks of the checkpoint share."""
-        return self.output / self.cell.checkpoint.name / "features"
+    def settings(self) -> dict[str, Any]:
+        """All that the result depends on, as JSON values."""
+        raise NotImplementedError
+
+    @property
+    def log(self) -> Path:
+        """The file that gets what the work says."""
+        return self.path / LOG
 
     def record(self) -> dict[str, Any] | None:
         """What ``cell.json`` says; None: the folder has none."""
@@ -67,10 +68,10 @@ class CellFolder:
         if record is None:
             check_empty(self.path, "cell of a suite")
             return []
-        return differences(record["settings"], json.loads(json.dumps(self.cell.settings)))
+        return differences(record["settings"], json.loads(json.dumps(self.settings)))
 
     def is_done(self) -> bool:
-        """Whether the task has ended well, with any settings."""
+        """Whether the work has ended well, with any settings."""
         return (self.record() or {}).get("state") == "done"
 
     def clear(self) -> None:
@@ -86,8 +87,41 @@ class CellFolder:
             facts: of how it ended.
         """
         make_folder(self.path)
-        text = json.dumps({"state": state, **facts, "settings": self.cell.settings}, indent=1)
+        text = json.dumps({"state": state, **facts, "settings": self.settings}, indent=1)
         write_atomic(self.path / RECORD, (text + "\n").encode())
+
+
+@dataclass(frozen=True, eq=False)
+class CellFolder(RecordedFolder):
+    """A cell and its folder.
+
+    Args:
+        cell: it.
+        output: folder of the suite.
+    """
+
+    cell: Cell
+    output: Path
+
+    @property
+    def name(self) -> str:
+        """The cell's."""
+        return self.cell.name
+
+    @property
+    def path(self) -> Path:
+        """The folder."""
+        return self.output / self.cell.name
+
+    @property
+    def settings(self) -> dict[str, Any]:
+        """The cell's."""
+        return self.cell.settings
+
+    @property
+    def features(self) -> Path:
+        """Folder of the features that all tasks of the checkpoint share."""
+        return self.output / self.cell.checkpoint.name / "features"
 
     def results(self) -> dict[str, Any]:
         """The JSON files that the task has left in its folder, by name."""

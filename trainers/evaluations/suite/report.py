@@ -22,7 +22,13 @@ from .tables import FilledTable, draw_plots, fill_tables
 NAMES = ("report.json", "report.md", "report.html")
 
 
-def write_report(suite: Suite, cells: Sequence[Cell], output: Path, failed: Mapping[str, str]) -> list[str]:
+def write_report(
+    suite: Suite,
+    cells: Sequence[Cell],
+    output: Path,
+    failed: Mapping[str, str],
+    absent: Mapping[str, str] | None = None,
+) -> list[str]:
     """Write the three files.
 
     Args:
@@ -30,6 +36,7 @@ def write_report(suite: Suite, cells: Sequence[Cell], output: Path, failed: Mapp
         cells: all of its cells.
         output: folder of the suite.
         failed: why, by the name of the cell.
+        absent: what else is not there, and why.
 
     Returns:
         What tables and plots ask for in vain, a sentence each.
@@ -41,7 +48,8 @@ def write_report(suite: Suite, cells: Sequence[Cell], output: Path, failed: Mapp
     results = {one.cell.name: one.results() for one in folders if one.is_done()}
     found = Collected(cells, results, [])
     tables, plots = fill_tables(suite, found), draw_plots(suite, found)
-    missing = {cell.name: failed.get(cell.name, "not done yet") for cell in cells if cell.name not in results}
+    undone = {cell.name: failed.get(cell.name, "not done yet") for cell in cells if cell.name not in results}
+    missing = {**(absent or {}), **undone}
     problems = list(dict.fromkeys(found.problems))
     content = {
         "title": suite.title,

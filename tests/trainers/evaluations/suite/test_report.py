@@ -9,17 +9,19 @@ from pathlib import Path
 import pytest
 from suite_kit import Toys
 
+from maskgen.processes.jobs import JobRun, Place
 from maskgen.processes.signals import StopSignals
 from maskgen.trainers.evaluations.suite.cells import Cell
 from maskgen.trainers.evaluations.suite.folder import CellFolder
 from maskgen.trainers.evaluations.suite.report import NAMES, write_report
-from maskgen.trainers.evaluations.suite.run import Place, SuiteRun
+from maskgen.trainers.evaluations.suite.run import CellJob
 from maskgen.trainers.evaluations.suite.spec import Suite
 
 
 def finish(suite: Suite, cells: list[Cell], output: Path) -> dict[str, bytes]:
     folders = [CellFolder(cell, output) for cell in cells]
-    SuiteRun(folders, [Place("cpu")], Toys(), lambda text: None, StopSignals()).run()
+    jobs = [CellJob(one) for one in folders]
+    JobRun(jobs, [Place("cpu")], Toys(), lambda text: None, StopSignals()).run()
     assert write_report(suite, cells, output, {}) == []
     return {name: (output / name).read_bytes() for name in NAMES}
 

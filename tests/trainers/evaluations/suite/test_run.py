@@ -11,16 +11,18 @@ import pytest
 from suite_kit import Toys
 
 from maskgen.errors import Interrupted
+from maskgen.processes.jobs import JobRun, Place
 from maskgen.processes.signals import StopSignals
 from maskgen.trainers.evaluations.suite.cells import Cell
 from maskgen.trainers.evaluations.suite.folder import CellFolder
-from maskgen.trainers.evaluations.suite.run import Place, SuiteRun, find_places, launch_process, task_words
+from maskgen.trainers.evaluations.suite.run import CellJob, launch_process, task_words
 
 
-def make_run(cells: list[Cell], output: Path, toys: Toys, places: int = 1) -> SuiteRun:
+def make_run(cells: list[Cell], output: Path, toys: Toys, places: int = 1) -> JobRun:
     folders = [CellFolder(cell, output) for cell in cells]
     left = [one for one in folders if not one.is_done()]
-    return SuiteRun(left, [Place("cpu")] * places, toys, lambda text: None, StopSignals())
+    jobs = [CellJob(one) for one in left]
+    return JobRun(jobs, [Place("cpu")] * places, toys, lambda text: None, StopSignals())
 
 
 def test_what_is_done_is_not_done_again(cells: list[Cell], tmp_path: Path, toys: Toys) -> None:
@@ -31,7 +33,7 @@ def test_what_is_done_is_not_done_again(cells: list[Cell], tmp_path: Path, toys:
     place = ["--checkpoint", "random", "--output", str(tmp_path / "a/later/seed-0"), "--seed", "0"]
     assert toys.started[1] == ["toy", "--side", "32", "--head", str(head), *place]
     again = make_run(cells, tmp_path, toys)
-    assert again.cells == []
+    assert list(again.jobs) == []
     again.run()
     assert len(toys.started) == 6
 
@@ -65,17 +67,6 @@ def test_two_run_at_once_and_none_before_what_it_needs(cells: list[Cell], tmp_pa
     assert [words[-3].split("/")[-3:-1] for words in toys.started] == [["a", "first"], ["b", "first"]]
     assert [one.asked for one in toys.processes] == [["terminate"]] * 2
     assert not run.failed
-
-
-def test_each_device_gets_its_jobs(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.delenv("OMP_NUM_THREADS", raising=False)
-    monkeypatch.setattr("maskgen.trainers.evaluations.suite.run.usable_cores", lambda: 8)
-    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "6,7")
-    places = find_places(["cuda:0", "cuda:1"], 2)
-    assert [one.environment["CUDA_VISIBLE_DEVICES"] for one in places] == ["6", "7", "6", "7"]
-    assert [one.words for one in places] == [["--device", "cuda"]] * 4
-    assert {one.environment["OMP_NUM_THREADS"] for one in places} == {"2"}
-    assert find_places(["cpu"], 1)[0].environment == {}
 
 
 def test_the_words_of_a_cell_leave_out_what_its_checkpoint_lacks(cells: list[Cell], tmp_path: Path) -> None:

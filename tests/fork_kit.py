@@ -1,0 +1,83 @@
+"""Launches commands as forks of this process, which has imported all that they need: so many are quick."""
+
+from __future__ import annotations
+
+import os
+import signal
+from collections.abc import Mapping, Sequence
+from contextlib import redirect_stderr, redirect_stdout
+from dataclasses import dataclass
+from pathlib import Path
+
+import click
+
+from maskgen.cli.eval_ssl import eval_cli
+from maskgen.cli.terminal import run_command
+from maskgen.cli.train_ssl import train_cli
+
+
+def find_tool(name: str) -> click.Command:
+    return {"train-ssl": train_cli, "eval-ssl": eval_cli}[name]
+
+
+def import_all() -> None:
+    """What the forks need, here once, not in each of them."""
+    import torch
+
+    import maskgen.trainers.distributed.process_group
+    import maskgen.trainers.heads.protocols
+    import maskgen.trainers.probes.tasks
+    import maskgen.trainers.run  # noqa: F401
+
+    torch.set_num_threads(1)
+
+
+@dataclass
+class Fork:
+    """A task in a fork of this process."""
+
+    number: int
+    status: int | None = None
+
+    def poll(self) -> int | None:
+        if self.status is None:
+            found, status = os.waitpid(self.number, os.WNOHANG)
+            self.status = os.waitstatus_to_exitcode(status) if found else None
+        return self.status
+
+    def terminate(self) -> None:
+        os.kill(self.number, signal.SIGTERM)
+
+    def kill(self) -> None:
+        os.kill(self.number, signal.SIGKILL)
+
+
+@dataclass
+class Launcher:
+    """Starts forks; sends this process SIGTERM when it starts the one of a number.
+
+    Args:
+        tool: of the command that a fork runs.
+        last: the number.
+    """
+
+    tool: str = "eval-ssl"
+    last: int = -1
+    count: int = 0
+
+    def __call__(self, base: Path, words: Sequence[str], log: Path, _: Mapping[str, str]) -> Fork:
+        self.count += 1
+        if self.count == self.last:
+            os.kill(os.getpid(), signal.SIGTERM)
+        number = os.fork()
+        if not number:
+            os.chdir(base)
+            with log.open("a") as file, redirect_stdout(file), redirect_stderr(file):
+                try:
+                    run_command(find_tool(self.tool), self.tool, list(words))
+                except SystemExit as end:
+                    file.flush()
+                    os._exit(int(end.code or 0))
+                finally:
+                    os._exit(1)
+        return Fork(number)

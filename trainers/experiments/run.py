@@ -1,0 +1,110 @@
+"""The trainings of an experiment as jobs: processes of `train-ssl`, each in a folder of its own."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from maskgen.processes.jobs import Place, Process, start_process
+
+from ..evaluations.suite.folder import RecordedFolder
+from .suite import RUN
+from .trainings import Training
+
+BACKBONE = "backbone.safetensors"
+"""What `train-ssl` writes last."""
+
+
+@dataclass(frozen=True, eq=False)
+class TrainingFolder(RecordedFolder):
+    """A training and its folder.
+
+    Args:
+        training: it.
+        output: folder of the sweep.
+    """
+
+    training: Training
+    output: Path
+
+    @property
+    def name(self) -> str:
+        """The training's."""
+        return self.training.name
+
+    @property
+    def path(self) -> Path:
+        """The folder of its record and its log."""
+        return self.run.parent
+
+    @property
+    def run(self) -> Path:
+        """The folder that `train-ssl` writes into."""
+        return self.output / self.training.name / RUN
+
+    @property
+    def settings(self) -> dict[str, Any]:
+        """The training's."""
+        return self.training.settings
+
+    def is_done(self) -> bool:
+        """Whether it has ended well, with any settings, and its backbone is still there."""
+        return super().is_done() and (self.run / BACKBONE).exists()
+
+
+@dataclass(frozen=True, eq=False)
+class TrainingJob:
+    """A training as a job.
+
+    Args:
+        folder: of the training.
+    """
+
+    folder: TrainingFolder
+
+    @property
+    def name(self) -> str:
+        """The training's."""
+        return self.folder.name
+
+    @property
+    def needs(self) -> tuple[str, ...]:
+        """None."""
+        return ()
+
+    @property
+    def log(self) -> Path:
+        """In its folder."""
+        return self.folder.log
+
+    def words(self, place: Place) -> list[str]:
+        """The words behind ``train-ssl``."""
+        return [*training_words(self.folder), *place.words]
+
+    def is_complete(self) -> bool:
+        """Whether there is a backbone."""
+        return (self.folder.run / BACKBONE).exists()
+
+    def note(self, state: str, **facts: Any) -> None:
+        """See `RecordedFolder.note`."""
+        self.folder.note(state, **facts)
+
+
+def training_words(one: TrainingFolder) -> list[str]:
+    """The words behind ``train-ssl``, without its device."""
+    return [*one.training.words, "--output", str(one.run)]
+
+
+def launch_training(base: Path, words: Sequence[str], log: Path, environment: Mapping[str, str]) -> Process:
+    """A training as a process that dies with this one.
+
+    Args:
+        base: folder that relative paths start from.
+        words: behind ``train-ssl``.
+        log: gets what it says.
+        environment: in addition to this process's.
+    """
+    return start_process([sys.executable, "-P", "-m", "maskgen.trainers", *words], base, log, environment)
