@@ -36,6 +36,7 @@ from .settings import Config, Settings, claim, config_of
 from .training import checkpoint
 from .training.export import export
 from .training.log import CollapseAlarm, MetricLog, Record, ReplacedShare, Stopwatch, spread
+from .training.memory import joint_loss_difference
 from .training.step import Training, prepare, train_step
 
 BACKBONE, CLASSIFIER = "backbone.safetensors", "classifier.safetensors"
@@ -318,8 +319,12 @@ def _set_up(
     loader = open_loader(dataset, preset, settings, rank=rank(), world=world())
     classes = count_classes(dataset) if TRAINER_METHODS[preset.method].labels else 0
     training = prepare(preset, settings, device, steps_per_epoch=len(loader), classes=classes)
-    if other := batchnorm_difference(preset, device.type, world(), settings.accumulate):
-        say(f"train-ssl: warning: {other}")
+    differences = (
+        batchnorm_difference(preset, device.type, world(), settings.accumulate),
+        joint_loss_difference(training.method, settings),
+    )
+    for difference in filter(None, differences):
+        say(f"train-ssl: warning: {difference}")
     monitor = Monitor.open(dataset, preset, settings, device) if settings.knn_every else None
     test = ClassifierTest.open(dataset, preset, settings, device) if classes else None
     cam = CamMonitor.open(dataset, preset, settings, device) if settings.cam_every else None

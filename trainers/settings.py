@@ -20,6 +20,7 @@ from .presets import Preset, resolved
 FILE = "config.json"
 DEVICES = ("cpu", "cuda")
 LOADERS = ("auto", "dali", "torch")
+RECOMPUTE = ("none", "views", "blocks", "both")
 PRECISIONS = ("auto", "fp32", "tf32", "bf16", "fp16")
 
 Config = dict[str, Any]
@@ -77,6 +78,19 @@ class Settings:
         "Parts that a batch is computed in, one after the other, to save memory.",
         group="machine",
         bounds=at_least(1),
+    )
+    joint_loss: bool = option(
+        False,
+        "With --accumulate, compute the backbone alone in parts: contrast, codes, queues and heads are of "
+        "the whole batch.",
+        group="machine",
+    )
+    recompute: str = option(
+        "none",
+        "What the backward pass computes again in place of keeping it, to save memory: the backbone's pass "
+        "of each view, its blocks, or both.",
+        group="machine",
+        choices=RECOMPUTE,
     )
     channels_last: bool = option(
         False, "Memory format of pictures and weights; faster on GPUs with bf16 or fp16.", group="machine"
@@ -150,6 +164,16 @@ class Settings:
     def __post_init__(self) -> None:
         for one in options_of(Settings).values():
             one.check(getattr(self, one.name))
+        if self.joint_loss and self.accumulate == 1:
+            raise UsageError(
+                "joint_loss is set, but the batch is computed in one part",
+                remedy="--accumulate N, or leave --joint-loss out",
+            )
+
+    @property
+    def losses(self) -> int:
+        """Parts of a batch that have a loss of their own, one after the other."""
+        return 1 if self.joint_loss else self.accumulate
 
     @property
     def chosen_precision(self) -> str:
@@ -179,6 +203,7 @@ def config_of(preset: Preset, settings: Settings, *, data: str, order: str, init
         "seed": settings.seed,
         "precision": settings.chosen_precision,
         "accumulate": settings.accumulate,
+        **({"joint_loss": True} if settings.joint_loss else {}),
         "on_error": settings.on_error,
     }
 

@@ -110,6 +110,30 @@ def test_so_it_does_in_other_settings(changes: dict[str, Any], shards: Path, tmp
 
 
 @pytest.mark.slow
+@pytest.mark.parametrize("changes", [{"accumulate": 3, "joint_loss": True, "recompute": "blocks"}])
+@pytest.mark.parametrize("method", ["relicv2", "simclr"])
+def test_so_it_does_with_a_joint_loss(
+    method: str, changes: dict[str, Any], shards: Path, tmp_path: Path
+) -> None:
+    run(method, shards, tmp_path / "whole", lambda _: None, **changes)
+    with pytest.raises(Killed):
+        run(method, shards, tmp_path / "killed", die_at(KILLED), **changes)
+    said = run(method, shards, tmp_path / "killed", lambda _: None, **changes)
+    assert "BatchNorm's statistics in the backbone are those of a part of the batch, of 3" in said[-2]
+    assert_equal(last(tmp_path / "whole"), last(tmp_path / "killed"))
+
+
+@pytest.mark.slow
+def test_a_run_goes_on_in_less_memory_as_the_same_run(shards: Path, tmp_path: Path) -> None:
+    """What is computed again decides nothing, and so is no part of a run's configuration."""
+    run("relicv2", shards, tmp_path / "whole", lambda _: None)
+    with pytest.raises(Killed):
+        run("relicv2", shards, tmp_path / "killed", die_at(KILLED))
+    run("relicv2", shards, tmp_path / "killed", lambda _: None, recompute="both")
+    assert_equal(last(tmp_path / "whole"), last(tmp_path / "killed"))
+
+
+@pytest.mark.slow
 def test_a_torn_newest_checkpoint_costs_steps_and_not_the_result(shards: Path, tmp_path: Path) -> None:
     """A torn one, then one that is whole and of another network, then one of another run."""
     run("simsiam", shards, tmp_path / "whole", lambda _: None)

@@ -82,11 +82,11 @@ def rank_batch(preset: Preset, settings: Settings, world: int) -> int:
             f"batch_size {preset.batch_size} does not divide by {world} ranks x {settings.accumulate} parts",
             remedy="--set batch_size=, another number of ranks, or another --accumulate",
         )
-    together = preset.batch_size // settings.accumulate
+    together = preset.batch_size // settings.losses
     known = {option.name for option in options(preset.method)}
     for name, most in (("bn_groups", together), ("negatives", together - 1)):
         if name in known and getattr(preset, name) > most:
-            parts = f", in {settings.accumulate} parts" if settings.accumulate > 1 else ""
+            parts = f", in {settings.losses} parts" if settings.losses > 1 else ""
             raise UsageError(
                 f"{name} is {getattr(preset, name)}, but a batch of {preset.batch_size}{parts} allows "
                 f"{most} at most",

@@ -12,6 +12,8 @@ from maskgen.errors import UsageError
 
 from ..data.batch import Views
 from ..networks.backbones import build_backbone
+from ..networks.batchnorm_groups import apply_in_groups, encode_crops
+from ..networks.recompute import Passes
 from ..presets import Preset
 from ..registry import TRAINER_METHODS
 
@@ -57,11 +59,14 @@ class Method(nn.Module):
 
     backbone: nn.Module
     """The online encoder, (B, 3, S, S) to (B, D)."""
+    passes: Passes
+    """What of the online encoder's passes is kept for the backward pass."""
 
     def __init__(self, preset: Preset, *, classes: int = 0) -> None:
         super().__init__()
         self.preset = preset
         self.classes = classes
+        self.passes = Passes()
         self.backbone, self.dim = build_backbone(
             preset.backbone, zero_init_residual=preset.zero_init_residual
         )
@@ -92,6 +97,22 @@ class Method(nn.Module):
 
         Not called for a step that was given up.
         """
+
+    def encode(self, images: Tensor, groups: int = 1) -> Tensor:
+        """(B, 3, S, S) to the backbone's (B, D) in training, by `passes`.
+
+        Args:
+            images: normalized.
+            groups: of BatchNorm, of this rank's batch.
+        """
+        return apply_in_groups(self._pass, images, self.passes.groups(groups))
+
+    def encode_crops(self, crops: Sequence[Tensor], groups: int = 1) -> Tensor:
+        """V times (B, 3, S, S) to (V·B, D) in training, crops of one size together: see `encode_crops`."""
+        return encode_crops(self._pass, crops, self.passes.groups(groups))
+
+    def _pass(self, images: Tensor) -> Tensor:
+        return self.passes.run(self.backbone, self.backbone, images)
 
     def features(self, images: Tensor) -> Tensor:
         """(B, 3, S, S) normalized images to the backbone's (B, D), which evaluation uses."""

@@ -63,5 +63,5 @@ class BYOL(Method):
         follow(self.target, (self.backbone, self.projector), tau)
 
     def _predict(self, x: Tensor) -> Tensor:
-        prediction: Tensor = self.predictor(self.projector(self.backbone(x)))
+        prediction: Tensor = self.predictor(self.projector(self.encode(x)))
         return prediction

@@ -19,6 +19,8 @@ for others. The division by 1 + lambda is the code's; `normalize_weights` turns 
 
 from __future__ import annotations
 
+from functools import partial
+
 from torch import Tensor
 from torch.nn import functional
 
@@ -47,7 +49,7 @@ class CAST(Method):
         """The contrastive and the attention loss of view 0 (query) and view 1 (key)."""
         check_views(views, "cast")
         preset, x_q = self.preset, views.views[0]
-        maps = apply_in_groups(lambda part: feature_maps(self.backbone, part), x_q, self.moco.groups)
+        maps = apply_in_groups(self._maps, x_q, self.passes.groups(self.moco.groups))
         q = unit(self.moco.head(pool(maps)))
         k, n, _ = self.moco.encode(1, views, progress)
         logits = info_nce_logits(q, k, self.moco.queue.rows, preset.temperature, n)
@@ -69,6 +71,9 @@ class CAST(Method):
     def after_step(self, progress: Progress) -> None:
         """The queue takes the step's keys, not those of masked images."""
         self.moco.queue.flush()
+
+    def _maps(self, images: Tensor) -> Tensor:
+        return self.passes.run(self.backbone, partial(feature_maps, self.backbone), images)
 
     def _attention(self, cam: Tensor, views: Views) -> Tensor:
         shown = stretch(cam) if self.preset.attention_map == "minmax" else rectify(cam)

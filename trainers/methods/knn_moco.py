@@ -34,7 +34,6 @@ from torch.nn import functional
 from ..data.batch import Views
 from ..losses import cross_entropy_at_zero, info_nce_logits, knn_loss, nearest_in_queue
 from ..losses.contrastive import own_products
-from ..networks.batchnorm_groups import encode_crops
 from ..networks.heads import unit
 from ..networks.matched_negatives import MatchedNegatives
 from ..networks.momentum import Queue
@@ -68,7 +67,7 @@ class KNNMoCo(Method):
         preset, queue = self.preset, self.moco.queue.rows
         anchors, anchors_g, n = self._keys(views, progress)
         crops = [view for index, view in enumerate(views.views) if index != ANCHOR]
-        positives_g = encode_crops(self.backbone, crops, self.moco.groups)
+        positives_g = self.encode_crops(crops, self.moco.groups)
         positives = unit(self.moco.head(positives_g))
         logits = info_nce_logits(positives, anchors.repeat(len(crops), 1), queue, preset.temperature)
         told_apart = logits if n is None else self._with_extra(logits, positives, n)

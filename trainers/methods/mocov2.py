@@ -189,4 +189,4 @@ class MoCoV2(Method):
         return [(0, 1)]
 
     def _query(self, images: Tensor) -> Tensor:
-        return unit(self.moco.head(apply_in_groups(self.backbone, images, self.moco.groups)))
+        return unit(self.moco.head(self.encode(images, self.moco.groups)))

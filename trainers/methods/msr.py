@@ -52,7 +52,7 @@ class MSR(Method):
     def forward(self, views: Views, progress: Progress) -> StepOutput:
         """Equation 5 for views 0 and 1 and their weak forms."""
         check_views(views, "msr")
-        z, other_z = (self.predictor(self.projector(self.backbone(v))) for v in views.views[:2])
+        z, other_z = (self.predictor(self.projector(self.encode(v))) for v in views.views[:2])
         weak = [require_part(views.weak, index, "weak view") for index in (0, 1)]
         xi, other_xi = self._targets(weak[0]), self._targets(weak[1])
         base, falls = self.preset.msr_beta, self.preset.msr_schedule == "cosine"
@@ -64,7 +64,7 @@ class MSR(Method):
     @torch.no_grad()
     def _targets(self, weak: Tensor) -> Tensor:
         if self.target is None:
-            made: Tensor = self.projector(self.backbone(weak))
+            made: Tensor = self.projector(self.encode(weak))
         else:
             made = self.target(weak)
         return made

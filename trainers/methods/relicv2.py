@@ -69,7 +69,7 @@ class RELICv2(Method):
         follow(self.target, (self.backbone, self.projector), gamma)
 
     def _predict(self, x: Tensor) -> Tensor:
-        return unit(self.predictor(self.projector(self.backbone(x))))
+        return unit(self.predictor(self.projector(self.encode(x))))
 
     def _divergence(
         self,

@@ -30,7 +30,6 @@ from ..data.batch import Views
 from ..distributed.ranks import all_gather_with_grad, rank
 from ..losses import nt_xent_one_way
 from ..losses.contrastive import own_products
-from ..networks.batchnorm_groups import encode_crops
 from ..networks.heads import mlp, unit
 from ..networks.matched_negatives import MatchedNegatives
 from ..presets import Preset
@@ -71,8 +70,8 @@ class SimCLR(Method):
         """The embeddings (B, d) of each view, and the extra negatives of each anchor of view 0."""
         chosen, count = self._matched.choose(views), len(views.views)
         if chosen is None:
-            return unit(self.head(encode_crops(self.backbone, views.views))).chunk(count), None
+            return unit(self.head(self.encode_crops(views.views))).chunk(count), None
         rows, pictures = chosen
-        made = unit(self.head(encode_crops(self.backbone, (pictures, *views.views))))
+        made = unit(self.head(self.encode_crops((pictures, *views.views))))
         z = made[len(rows) :].chunk(count)
         return z, self._matched.spread(z[1], rows, made[: len(rows)], progress.step, progress.seed)

@@ -46,7 +46,7 @@ class SimSiam(Method):
     def forward(self, views: Views, progress: Progress) -> StepOutput:
         """The negative cosine, the mean over both directions or all pairs, from -1 to 1."""
         check_views(views, "simsiam")
-        z = [self.projector(self.backbone(x)) for x in views.views]
+        z = [self.projector(self.encode(x)) for x in views.views]
         p = [self.predictor(one) for one in z]
         losses = [negative_cosine(p[view], z[other]) for view, other in pairs_with_large(views)]
         # Its value without collapse is 1 / sqrt(D) (section 4.1).

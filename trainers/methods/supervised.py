@@ -47,7 +47,7 @@ class Supervised(Method):
         check_views(views, "supervised")
         if views.label is None:
             raise UsageError("the batch has no labels", remedy=_LABELS)
-        logits = self.classifier(self.backbone(views.views[0])).float()
+        logits = self.classifier(self.encode(views.views[0])).float()
         known = views.label >= 0
         total = functional.cross_entropy(logits, views.label, ignore_index=-1, reduction="sum")
         hits = ((logits.argmax(1) == views.label) & known).sum()

@@ -25,7 +25,6 @@ from torch.nn import functional
 from ..data.batch import Views
 from ..distributed.ranks import all_sum, rank, world
 from ..losses import sinkhorn, swav_loss
-from ..networks.batchnorm_groups import encode_crops
 from ..networks.heads import mlp, unit
 from ..networks.momentum import Queue
 from ..presets import Preset
@@ -55,7 +54,7 @@ class SwAV(Method):
     def forward(self, views: Views, progress: Progress) -> StepOutput:
         """The swapped prediction among all crops."""
         check_views(views, "swav")
-        z = unit(self.head(encode_crops(self.backbone, views.views)))
+        z = unit(self.head(self.encode_crops(views.views)))
         scores = (z @ self._weight(progress).T).chunk(len(views.views))
         embeddings = z.chunk(len(views.views))[:ASSIGNED]
         codes = [self._codes(crop, score, progress) for crop, score in enumerate(scores[:ASSIGNED])]

@@ -22,8 +22,8 @@ def encode_crops(network: Network, crops: Sequence[Tensor], groups: int = 1) -> 
 
     V times (B, 3, S, S) to (V·B, D).
 
-    Crop by crop in the given order. With `groups`, all crops of an image are in the same BatchNorm group;
-    without, the crops may have different B.
+    Crop by crop in the given order. With `groups`, all crops of an image are in the same BatchNorm group, as
+    far as the crops have the same B.
     """
     return torch.cat(
         [
@@ -35,9 +35,11 @@ def encode_crops(network: Network, crops: Sequence[Tensor], groups: int = 1) -> 
 
 def _encode_one_size(network: Network, crops: list[Tensor], groups: int) -> Tensor:
     """V crops of one size; a group is some images, with all their crops."""
-    parts = zip(*(crop.tensor_split(max(1, min(groups, len(crop)))) for crop in crops), strict=True)
+    count = max(1, min(groups, *map(len, crops)))
+    parts = list(zip(*(crop.tensor_split(count) for crop in crops), strict=True))
     made = [network(torch.cat(part)) for part in parts]
     if len(made) == 1:
         return made[0]
-    by_crop = zip(*(group.chunk(len(crops)) for group in made), strict=True)
+    sizes = [list(map(len, part)) for part in parts]
+    by_crop = zip(*(torch.split(group, size) for group, size in zip(made, sizes, strict=True)), strict=True)
     return torch.cat([piece for pieces in by_crop for piece in pieces])

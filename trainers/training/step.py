@@ -21,6 +21,7 @@ from ..optim.optimizers import build_optimizer, set_rate
 from ..optim.schedules import LearningRate, build_schedule
 from ..presets import Preset
 from ..settings import Settings
+from .memory import save_memory
 
 _HALF = {"bf16": torch.bfloat16, "fp16": torch.float16}
 _MASK64 = 2**64 - 1
@@ -128,6 +129,7 @@ def prepare(
         method.to(memory_format=torch.channels_last)
     per_rank = preset.batch_size // (world() * settings.accumulate)
     synchronize_batchnorm(method, preset.sync_batchnorm, per_rank)
+    save_memory(method, settings)
     model: nn.Module = method
     if world() > 1:
         model = nn.parallel.DistributedDataParallel(
@@ -172,7 +174,7 @@ def train_step(training: Training, batch: Batch) -> StepOutput:
 
 def _forward_backward(training: Training, views: Views, progress: Progress) -> StepOutput:
     """Gradients of the mean loss of all parts of a batch; the last part's exchange them among ranks."""
-    parts, size = training.settings.accumulate, len(views)
+    parts, size = training.settings.losses, len(views)
     outputs = []
     for part in range(parts):
         rows = slice_rows(views, size * part // parts, size * (part + 1) // parts) if parts > 1 else views

@@ -3,8 +3,8 @@
     python ranks.py RANK WORLD RENDEZVOUS INPUT OUTPUT
 
 INPUT holds, per case, the preset's name and changes, the seed of the weights, whether BatchNorm uses running
-statistics, and the joint batches; OUTPUT gets, per case, what `train` returns. World 1 runs without a process
-group.
+statistics, whether two ranks save memory, and the joint batches; OUTPUT gets, per case, what `train` returns.
+World 1 runs without a process group.
 """
 
 from __future__ import annotations
@@ -23,6 +23,7 @@ from torch.nn.parallel import DistributedDataParallel
 from maskgen.trainers.data.batch import Views
 from maskgen.trainers.distributed import ranks
 from maskgen.trainers.methods import METHODS, Progress
+from maskgen.trainers.networks.recompute import Passes, recompute_blocks
 from maskgen.trainers.presets import PRESETS, with_overrides
 
 
@@ -43,6 +44,9 @@ def train(case: dict[str, Any], rank: int, world: int) -> dict[str, Any]:
             parameter.mul_(1.05)  # so that a second network is another
     if case["still"]:
         method.apply(lambda m: m.eval() if isinstance(m, nn.modules.batchnorm._BatchNorm) else None)
+    if case["saves"] and world > 1:
+        method.passes = Passes(again=True, parts=3)
+        recompute_blocks(method.backbone)
     names = signature(DistributedDataParallel).parameters
     unsent = "forward_sync_buffers" if "forward_sync_buffers" in names else "broadcast_buffers"
     run: nn.Module = method if world == 1 else DistributedDataParallel(method, **{unsent: False})

@@ -40,6 +40,9 @@ CASES: dict[str, tuple[str, dict[str, str], bool]] = {
     "msr": ("msr", {}, True),
     "knn-moco": ("knn-moco", {"queue": "30", "bn_groups": "2"}, False),
     "supervised": ("supervised", {}, True),
+    "simclr in less memory": ("simclr", {}, True),
+    "relicv2 in less memory": ("relicv2", {}, True),
+    "cast in less memory": ("cast", {"queue": "30"}, True),
 }
 
 
@@ -53,7 +56,9 @@ def case_of(name: str, make_views: MakeViews) -> dict[str, Any]:
         if batch["matched"] is not None:
             batch["matched"] = torch.ones(12, dtype=torch.bool)
         batches.append(batch)
-    return {"method": method, "changes": changes, "still": still, "seed": 3, "batches": batches}
+    saves = "less memory" in name
+    found = {"method": method, "changes": changes, "still": still, "saves": saves}
+    return {**found, "seed": 3, "batches": batches}
 
 
 @pytest.fixture(scope="module")
