@@ -24,6 +24,7 @@ MaskChange: TypeAlias = Literal[
     "shear",
     "translate",
     "flip",
+    "random_points",
     "random_rectangle",
     "centred_rectangle",
     "add_rectangle",
@@ -262,10 +263,11 @@ class Corruption:
     Args:
         change: ``rotate`` by ± `amount` degrees, ``shear`` by ± `amount` degrees along both axes,
             ``translate`` by ± `amount` times the foreground's width and height, ``flip`` left to right with
-            probability `amount` (Ryali et al., A.2); ``random_rectangle`` and ``centred_rectangle`` of
-            `amount` of the photo's area instead of the mask, ``add_rectangle`` to and ``remove_rectangle``
-            from the mask at the photo's center, of `amount` of the foreground's area, ``box``: the
-            foreground's bounding box (RELICv2, H.2, tables 16 and 17).
+            probability `amount` (Ryali et al., A.2); ``random_points`` (cells of the mask's grid, 128 x 128),
+            ``random_rectangle`` and ``centred_rectangle`` of `amount` of the photo's area instead of the
+            mask, ``add_rectangle`` to and ``remove_rectangle`` from the mask at the photo's center, of
+            `amount` of the foreground's area, ``box``: the foreground's bounding box (RELICv2, H.2, tables 16
+            and 17).
         amount: see `change`; not used by ``box``.
 
     Raises:

@@ -59,8 +59,8 @@ def _swav(background: Background, fg_min: float = 0.0) -> Recipe:
     return Recipe(views=(large,) * 2 + (small,) * 6)
 
 
-def _relicv2() -> Recipe:
-    """4 x 224 and 2 x 96, odd and even in turn (table 4).
+def _relicv2(large: int = 4, small: int = 2) -> Recipe:
+    """4 x 224 and 2 x 96, odd and even in turn (table 4); other even numbers as G.4 has them.
 
     The background is removed before the chain, as in listing 1, drawn for each large view on its own and
     never for a small one, only where the foreground covers 5 % of the photo (B.2), with p_m 0.1 (G.5). Small
@@ -69,8 +69,9 @@ def _relicv2() -> Recipe:
     removed = Background(replace="grey", p=0.1, place="before", min_area=0.05)
     odd = View(crop=Crop(scale=(0.14, 1.0)), photometric=_ODD, background=removed)
     even = View(crop=Crop(scale=(0.08, 1.0)), photometric=_EVEN, background=removed)
-    small = View(size=96, crop=Crop(scale=_SMALL_SCALE), photometric=_ODD)
-    return Recipe(views=(odd, even, odd, even, small, replace(small, photometric=_EVEN)))
+    crop = View(size=96, crop=Crop(scale=_SMALL_SCALE), photometric=_ODD)
+    crops = (crop, replace(crop, photometric=_EVEN)) * (small // 2)
+    return Recipe(views=((odd, even) * (large // 2) + crops))
 
 
 def _cast(center: Center = "foreground") -> Recipe:
@@ -161,6 +162,10 @@ RECIPES: dict[str, Recipe] = {
     "swav-bg-rm": _swav(_gray(0.15), 0.05),  # A.1.1
     "swav-bg-random": _swav(_donor(0.05), 0.05),  # A.1.1; table A8 has its best at .2
     "relicv2": _relicv2(),
+    **{
+        f"relicv2-{large}-{small}": _relicv2(large, small)
+        for large, small in ((2, 0), (2, 2), (2, 6), (4, 0), (6, 2), (8, 2))
+    },
     "cast": _cast(),
     "cast-bg-swaps": _with_swaps(_cast()),
     "cast-intersection": _cast_intersection(),

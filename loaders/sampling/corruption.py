@@ -11,12 +11,14 @@ from numpy.typing import NDArray
 
 from maskgen.shards.coverage import FG_SIDE, GRID, SAT_SCALE
 
+from ..order.permutation import mix64
 from ..reading.buffers import Small
 from ..recipes.parts import Corruption
 from .uniforms import uniforms
 
 Floats = NDArray[np.float64]
 _STREAM = 1
+_GOLDEN = np.uint64(0x9E3779B97F4A7C15)
 _CENTER = np.array([[1, 0, FG_SIDE / 2], [0, 1, FG_SIDE / 2], [0, 0, 1]])
 _BACK = np.array([[1, 0, -FG_SIDE / 2], [0, 1, -FG_SIDE / 2], [0, 0, 1]])
 
@@ -178,6 +180,17 @@ def _sides(task: _Task) -> Floats:
     return np.asarray(np.sqrt(task.amount) * np.stack([stretch, 1 / stretch], axis=1))
 
 
+def _random_points(task: _Task) -> NDArray[np.uint8]:
+    """`amount` of all cells, each as likely as any other: those with the smallest of 128 x 128 hashes."""
+    bits = np.rint(task.drawn[:, :2] * 2**24).astype(np.uint64)
+    start = mix64(bits[:, 0] << np.uint64(24) | bits[:, 1])
+    hashes = mix64(start[:, None] + np.arange(FG_SIDE**2, dtype=np.uint64) * _GOLDEN)
+    chosen = hashes.argsort(axis=1)[:, : round(task.amount * FG_SIDE**2)]
+    points = np.zeros((len(chosen), FG_SIDE**2), np.uint8)
+    np.put_along_axis(points, chosen, np.uint8(255), axis=1)
+    return points.reshape(-1, FG_SIDE, FG_SIDE)
+
+
 def _random_rectangle(task: _Task) -> NDArray[np.uint8]:
     sides = _sides(task)
     return _rectangles((1 - sides) * task.drawn[:, 1:3], sides)
@@ -213,6 +226,7 @@ _CHANGES: dict[str, Callable[[_Task], NDArray[np.uint8]]] = {
     "shear": _shear,
     "translate": _translate,
     "flip": _flip,
+    "random_points": _random_points,
     "random_rectangle": _random_rectangle,
     "centred_rectangle": _centred_rectangle,
     "add_rectangle": _add,

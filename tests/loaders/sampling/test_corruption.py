@@ -104,6 +104,21 @@ def test_flips() -> None:
     assert (corrupted("flip", 0.0, small).fg == small.fg).all()
 
 
+@pytest.mark.parametrize("amount", [0.0, 0.1, 0.5, 1.0])
+def test_random_points_are_a_share_of_cells_anywhere(amount: float) -> None:
+    count = 200
+    fg = corrupted("random_points", amount, masks(count)).fg
+    assert set(np.unique(fg)) <= {0, 255}
+    assert ((fg > 0).sum(axis=(1, 2)) == round(amount * 128**2)).all()
+    if not 0 < amount < 1:
+        return
+    hits = (fg > 0).sum(axis=0).ravel()
+    spread = hits.var() / (count * amount * (1 - amount))
+    assert abs(spread - 1) < 0.06, "binomial at each cell: 4 deviations of a variance over 16 384 of them"
+    pairs = np.corrcoef((fg > 0)[:, :, 1:].ravel(), (fg > 0)[:, :, :-1].ravel())[0, 1]
+    assert abs(pairs) < 0.005, "neighbors say nothing of each other"
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize("amount", [0.1, 0.3, 0.6, 0.9])
 @pytest.mark.parametrize("change", ["random_rectangle", "centred_rectangle"])
