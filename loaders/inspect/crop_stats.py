@@ -17,6 +17,7 @@ from ..recipes.spec import Recipe
 from ..sampling.crops import coverage, foreground_area
 from ..sampling.draws import KEEP
 from ..sampling.overlaps import common_part, intersection
+from .objects import ObjectStats, Outlines, object_stats
 
 _TOGETHER = 256
 
@@ -70,15 +71,19 @@ class CropStats:
         without: share of them that have no foreground.
         views: by number.
         pairs: of all views.
+        objects: the same pairs, by outlined objects; empty without.
     """
 
     samples: int
     without: float
     views: tuple[ViewStats, ...]
     pairs: tuple[PairStats, ...]
+    objects: tuple[ObjectStats, ...] = ()
 
 
-def crop_stats(dataset: Dataset, recipe: Recipe, samples: int, seed: int) -> CropStats:
+def crop_stats(
+    dataset: Dataset, recipe: Recipe, samples: int, seed: int, outlines: Outlines | None = None
+) -> CropStats:
     """Draw a recipe's views as a loader draws them in epoch 0, and sum them up.
 
     Masks are the stored ones, also where the recipe corrupts them before it crops.
@@ -88,6 +93,7 @@ def crop_stats(dataset: Dataset, recipe: Recipe, samples: int, seed: int) -> Cro
         recipe: what is made of each photo.
         samples: the first ones of the epoch's order; all, if there are fewer.
         seed: of the order and of all draws.
+        outlines: objects of the photos, for which objects two crops show.
 
     Raises:
         BrokenSample: one is damaged.
@@ -119,7 +125,9 @@ def crop_stats(dataset: Dataset, recipe: Recipe, samples: int, seed: int) -> Cro
         for v, view in enumerate(recipe.views)
     )
     pairs = tuple(_pair(boxes, sat, there, pair) for pair in combinations(range(len(views)), 2))
-    return CropStats(len(boxes), float(1 - there.mean()), views, pairs)
+    numbers = dataset.order(seed, 0)[np.arange(len(boxes))]
+    objects = tuple(object_stats(boxes, numbers, outlines)) if outlines else ()
+    return CropStats(len(boxes), float(1 - there.mean()), views, pairs, objects)
 
 
 class _Part(NamedTuple):

@@ -72,6 +72,11 @@ class PreviewOptions:
         "they overlap, how many backgrounds are replaced.  [default: no]",
         bounds=between(0, 10**7),
     )
+    objects: Annotated[Location | None, Spelling(kind=PlaceKind(file=True))] = option(
+        None,
+        "With --stats: the instances_*.json of these photos, or its address: also print how often two crops "
+        "show different objects.",
+    )
     cam: str | None = option(
         None,
         "Draw where an encoder looks to match the foreground: Grad-CAM of a run, or of whatever else "
@@ -106,6 +111,8 @@ def command(options: PreviewOptions) -> None:
         raise click.UsageError(f"{flags}: {'not with' if options.views else 'only with'} --views")
     if options.stats and not options.views:
         raise click.UsageError("--stats: only with --views")
+    if options.objects and not options.stats:
+        raise click.UsageError("--objects: only with --stats")
     if options.cam and (options.views or options.sort):
         raise click.UsageError(f"{'--views' if options.views else '--sort'}: not with --cam")
     if options.backbone and not options.cam:
@@ -174,5 +181,5 @@ def _draw_views(options: PreviewOptions, name: str) -> str:
     damaged = f", {counted(reader.skipped, 'damaged sample')} left out" if reader.skipped else ""
     if options.stats:
         with own_options():
-            echo_stats(dataset, recipe, options.stats, seed)
+            echo_stats(dataset, recipe, options.stats, seed, options.objects)
     return f"{counted(len(batch['key']), 'photo')}, {name}{damaged}"

@@ -14,6 +14,10 @@ from .options import Spelling, click_command
 
 if TYPE_CHECKING:
     from maskgen.loaders import Dataset, Recipe
+    from maskgen.loaders.inspect.objects import Outlines
+
+    from ..io.storage.location import Location
+    from ..types import HardMask
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -60,15 +64,19 @@ def echo_recipes() -> None:
     from maskgen.loaders.inspect.sheet import describe
     from maskgen.loaders.recipes.published import RECIPES
 
+    width = max(map(len, RECIPES))
     for name, recipe in RECIPES.items():
-        click.echo(f"{name:18}{describe(recipe)}")
+        click.echo(f"{name:{width}}  {describe(recipe)}")
 
 
-def echo_stats(dataset: Dataset, recipe: Recipe, samples: int, seed: int) -> None:
+def echo_stats(
+    dataset: Dataset, recipe: Recipe, samples: int, seed: int, objects: Location | None = None
+) -> None:
     """Print what a recipe's crops show of a data set: a line a view, a line a pair."""
     from maskgen.loaders.inspect.crop_stats import crop_stats
 
-    found = crop_stats(dataset, recipe, samples, seed)
+    outlines = coco_outlines(dataset, objects) if objects else None
+    found = crop_stats(dataset, recipe, samples, seed, outlines)
     click.echo(f"{counted(found.samples, 'photo')}, {found.without:.1%} without foreground")
     click.echo("view      px   of photo  of foreground  is foreground  holds none  replaced")
     for number, (view, one) in enumerate(zip(recipe.views, found.views, strict=True)):
@@ -81,3 +89,39 @@ def echo_stats(dataset: Dataset, recipe: Recipe, samples: int, seed: int) -> Non
     for pair in found.pairs:
         views = ", ".join(map(str, pair.views))
         click.echo(f"{views:6} {pair.iou:8.3f} {pair.disjoint:10.1%} {pair.no_common_foreground:24.1%}")
+    if found.objects:
+        known = counted(found.objects[0].photos, "photo")
+        click.echo(f"views   both show objects  other main object  none in common  (of {known} in the file)")
+    for shown in found.objects:
+        views = ", ".join(map(str, shown.views))
+        click.echo(f"{views:6} {shown.both:18.1%} {shown.other:18.1%} {shown.none_common:15.1%}")
+
+
+def coco_outlines(dataset: Dataset, path: Location) -> Outlines:
+    """The objects of a data set's photos by an instances_*.json; photos pair by their files' names.
+
+    Raises:
+        SourceFault: it cannot be read.
+        UsageError: no photo is in it.
+    """
+    from maskgen.loaders.dataset.labels import shard_paths
+
+    from ..errors import UsageError
+    from ..evaluation.coco import read_instances, union
+    from ..evaluation.names import name_of
+
+    truths = read_instances(path)
+    names = [name_of(of or "") for shard in dataset.shards for of in shard_paths(dataset, shard)]
+    if not any(name in truths for name in names):
+        raise UsageError(
+            "no photo of these shards is in the file of objects",
+            where=str(path),
+            remedy="give the instances_*.json of these photos; they pair by the stems of the files' names",
+        )
+
+    def outlines(number: int) -> tuple[HardMask, ...] | None:
+        if (truth := truths.get(names[number])) is None:
+            return None
+        return tuple(union([one], truth.size, truth.where) for one in truth.instances)
+
+    return outlines

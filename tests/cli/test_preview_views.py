@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -20,6 +21,7 @@ from maskgen.loaders import (
     RECIPES,
     open_dataset,
 )
+from maskgen.loaders.dataset.labels import shard_paths
 from maskgen.loaders.inspect.sheet import first_batch
 from maskgen.shards import manifest
 
@@ -176,3 +178,26 @@ def test_what_crops_show_is_printed_if_asked(folder: Path, tmp_path: Path, call:
     status, _, err = call(*words)
     assert status == EXIT_USAGE
     assert "--stats: only with --views" in err
+
+
+def test_which_objects_crops_show_is_printed_by_cocos_outlines(
+    folder: Path, tmp_path: Path, call: Call
+) -> None:
+    dataset = open_dataset(folder / "full")
+    paths = [path for shard in dataset.shards for path in shard_paths(dataset, shard)]
+    images = [{"id": n, "file_name": path, "height": 40, "width": 60} for n, path in enumerate(paths[:-1])]
+    whole = [0, 0, 60, 0, 60, 40, 0, 40]
+    annotations = [{"image_id": n, "segmentation": [whole], "iscrowd": 0} for n in range(len(images))]
+    file = tmp_path / "instances.json"
+    file.write_text(json.dumps({"images": images, "annotations": annotations}))
+    words = ("preview", folder / "full", "--output", tmp_path / "v.png", "--views", "mocov2")
+    status, out, _ = call(*words, "--stats", "100", "--objects", file)
+    assert status == 0
+    head, row = out.splitlines()[-3:-1]
+    assert f"(of {len(images)} photos in the file)" in head
+    assert row.split() == ["0,", "1", "100.0%", "0.0%", "0.0%"]
+    status, _, err = call(*words, "--objects", file)
+    assert (status, "--objects: only with --stats" in err) == (EXIT_USAGE, True)
+    file.write_text(json.dumps({"images": [{**images[0], "file_name": "other.jpg"}], "annotations": []}))
+    status, _, err = call(*words, "--stats", "100", "--objects", file)
+    assert (status, "no photo of these shards is in the file" in err) == (EXIT_USAGE, True)
