@@ -25,6 +25,13 @@ class Tuned(nn.Module):
         self.backbone = backbone
         self.head = head
 
+    def train(self, mode: bool = True) -> Tuned:
+        """As every module's; a backbone without gradients stays in evaluation mode."""
+        super().train(mode)
+        if not any(parameter.requires_grad for parameter in self.backbone.parameters()):
+            self.backbone.eval()
+        return self
+
     def forward(self, images: Tensor) -> Tensor:
         """(B, 3, S, S) to (B, C)."""
         logits: Tensor = self.head(self.backbone(images))

@@ -16,16 +16,19 @@ from maskgen.trainers.optim.schedules import LearningRate
 class TuningProtocol:
     """How a paper trains the whole network: SGD with momentum 0.9 on random crops and flips.
 
-    BatchNorm is in training mode and its statistics are those of the images that pass together.
+    BatchNorm is in training mode and its statistics are those of the images that pass together, but for a
+    backbone that is not trained.
 
     Args:
         source: where the values come from.
-        lrs: learning rates of the backbone; of several the best is kept.
+        lrs: learning rates of the backbone; of several the best is kept. With 0 the backbone stays as it is,
+            BatchNorm's statistics too, and the classifier alone is trained.
         head_lrs: of the classifier, likewise, each with each; none: the backbone's.
         epochs: passes over the training images, likewise.
         steps: in place of epochs: as many of these as have so many steps, rounded up; 0: `epochs` count.
         batch_size: images per step.
         schedule: ``steps`` or a cosine, see `LearningRate`.
+        warmup_epochs: of linear warm-up, of the first of `epochs`.
         milestones: epochs at which ``steps`` falls, of the first of `epochs`.
         decay: by this factor.
         weight_decay: of all weights.
@@ -43,6 +46,7 @@ class TuningProtocol:
     steps: int = 0
     batch_size: int = 256
     schedule: str = "cosine step"
+    warmup_epochs: float = 0.0
     milestones: tuple[int, ...] = ()
     decay: float = 0.2
     weight_decay: float = 0.0
@@ -66,6 +70,7 @@ class TuningProtocol:
             epochs=epochs,
             steps_per_epoch=steps_per_epoch,
             kind=self.schedule,
+            warmup_epochs=self.warmup_epochs * epochs / self.epochs[0],
             milestones=moved,
             decay=self.decay,
         )
@@ -76,7 +81,7 @@ class Trial:
     """One training.
 
     Args:
-        lr: of the backbone.
+        lr: of the backbone; 0: it stays as it is.
         head_lr: of the classifier.
         epochs: passes; 0: as many as the protocol's `steps` need.
     """
@@ -106,7 +111,35 @@ _SIMCLR: dict[str, Any] = {
     "batch_size": 4096,
     "ours": ("schedule",),
 }
+# "The same settings as in linear evaluation": its rates (MoCo's 30 for 256 images) suit a classifier on a
+# backbone that stays as it is. The paper does not say so; `--lr` trains the backbone too.
+_RYALI: dict[str, Any] = {
+    "source": "Ryali et al., A.1.4: as linear evaluation, A.1.2, with the backbone as it is",
+    "lrs": (0.0,),
+    "schedule": "steps",
+    "decay": 0.1,
+}
 PROTOCOLS: dict[str, TuningProtocol] = {
+    "ryali-moco": TuningProtocol(
+        head_lrs=(240.0,),  # 30 * 2048 / 256
+        epochs=(120,),
+        batch_size=2048,
+        warmup_epochs=10,
+        milestones=(60, 80, 100),
+        nesterov=False,
+        ours=("lrs", "head_lrs"),
+        **_RYALI,
+    ),
+    "ryali-byol": TuningProtocol(
+        head_lrs=(0.8,),  # 0.2 * 1024 / 256
+        epochs=(140,),
+        batch_size=1024,
+        milestones=(80, 100, 120),
+        ours=("lrs",),
+        **_RYALI,
+    ),
+    "ryali-swav-1": TuningProtocol(lrs=(0.02,), head_lrs=(5.0,), **_SWAV),  # A.1.4: as SwAV's code
+    "ryali-swav-10": TuningProtocol(lrs=(0.01,), head_lrs=(0.2,), **_SWAV),
     "swav-1": TuningProtocol(lrs=(0.02,), head_lrs=(5.0,), **_SWAV),
     "swav-10": TuningProtocol(lrs=(0.01,), head_lrs=(0.2,), **_SWAV),
     "relicv2-1": TuningProtocol(lrs=(0.04,), head_lrs=(10.0,), batch_size=2048, **_RELICV2),
@@ -136,7 +169,7 @@ PROTOCOLS: dict[str, TuningProtocol] = {
 def find_tuning_protocol(name: str, **changes: Any) -> TuningProtocol:
     """A protocol by name, with values in the place of its own where they are neither None nor empty.
 
-    With other epochs, milestones move along.
+    With other epochs, milestones and warm-up move along.
 
     Raises:
         UsageError: there is no such protocol.
@@ -159,4 +192,5 @@ def find_tuning_protocol(name: str, **changes: Any) -> TuningProtocol:
     if "epochs" in given:
         first = given["epochs"][0] / found.epochs[0]
         given |= {"steps": 0, "milestones": tuple(round(mark * first) for mark in found.milestones)}
+        given["warmup_epochs"] = found.warmup_epochs * first
     return dataclasses.replace(found, **given)

@@ -62,6 +62,7 @@ def tune(task: Task, trial: Trial, keeper: Keeper) -> Outcome[Tuned]:
     """
     setup, protocol, config = task.setup, task.protocol, task.setup.config
     model = new_model(setup, task.classes)
+    model.backbone.requires_grad_(trial.lr > 0)
     groups = parameter_groups(model, trial.lr, trial.head_lr, protocol.layer_decay)
     training = Training(
         model=model,

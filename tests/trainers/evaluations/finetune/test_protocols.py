@@ -6,6 +6,7 @@ import pytest
 
 from maskgen.errors import UsageError
 from maskgen.trainers.evaluations.finetune.protocols import PROTOCOLS, Trial, find_tuning_protocol
+from maskgen.trainers.heads.protocols import find_protocol
 
 
 def test_swavs_rates_fall_to_a_fifth_at_epochs_12_and_16() -> None:
@@ -17,6 +18,23 @@ def test_swavs_rates_fall_to_a_fifth_at_epochs_12_and_16() -> None:
     assert short.factor(10, 1).at(6) == pytest.approx(0.2)
 
 
+def test_ryalis_are_those_of_linear_evaluation() -> None:
+    """A.1.4, against the protocols of `eval-ssl linear`, step by step."""
+    for name in ("ryali-moco", "ryali-byol"):
+        tuned, linear = find_tuning_protocol(name), find_protocol(name)
+        epochs = linear.epochs
+        assert (tuned.epochs, tuned.batch_size, tuned.nesterov) == (
+            (epochs,),
+            linear.batch_size,
+            linear.nesterov,
+        )
+        ours, theirs = tuned.factor(epochs, 6), linear.rate(linear.lr, 6)
+        found = [tuned.head_lrs[0] * ours.at(step) for step in range(6 * epochs)]
+        assert found == pytest.approx([theirs.at(step) for step in range(6 * epochs)])
+    short = find_tuning_protocol("ryali-moco", epochs=(12,))
+    assert (short.warmup_epochs, short.milestones) == (1.0, (6, 8, 10))
+
+
 def test_published_rates() -> None:
     """SwAV's README, RELICv2 D.2, as heads, backbones, batches and weight decay."""
     found = {
@@ -25,6 +43,10 @@ def test_published_rates() -> None:
         if one.head_lrs
     }
     assert found == {
+        "ryali-moco": (0.0, 240.0, 2048, 0.0),
+        "ryali-byol": (0.0, 0.8, 1024, 0.0),
+        "ryali-swav-1": (0.02, 5.0, 256, 0.0),
+        "ryali-swav-10": (0.01, 0.2, 256, 0.0),
         "swav-1": (0.02, 5.0, 256, 0.0),
         "swav-10": (0.01, 0.2, 256, 0.0),
         "relicv2-1": (0.04, 10.0, 2048, 0.0),

@@ -63,6 +63,31 @@ def same(first: Outcome[Tuned], second: Outcome[Tuned]) -> bool:
     return first.records == second.records and all(torch.equal(one[name], two[name]) for name in one)
 
 
+def test_with_a_rate_of_zero_the_backbone_stays_as_it_is(photo_folder: Path, tmp_path: Path) -> None:
+    """To the last bit, with BatchNorm's statistics; the classifier's steps are torch's on its features."""
+    task = make_task(photo_folder)
+    found = tune(task, Trial(0.0, 0.1, 1), keeper(tmp_path))
+    before = new_model(task.setup, 3)
+    for name, value in before.backbone.state_dict().items():
+        assert torch.equal(found.model.backbone.state_dict()[name], value), name
+    model = before.eval()
+    optimizer = torch.optim.SGD(
+        model.head.parameters(), lr=0.1, momentum=0.9, nesterov=True, weight_decay=1e-3
+    )
+    transform = task.setup.transform(0)
+    order = torch.randperm(54, generator=step_generator(0, STREAM, seed=0))
+    for rows in torch.split(order[:48], 16):
+        pictures = [torch.from_numpy(transform.input(task.train.read(n), n).copy()) for n in rows.tolist()]
+        with torch.no_grad():
+            inputs = task.setup.encoder.normalize(torch.stack(pictures).permute(0, 3, 1, 2).contiguous())
+            features = model.backbone(inputs)
+        optimizer.zero_grad()
+        loss = functional.cross_entropy(model.head(features), torch.from_numpy(task.train.labels)[rows])
+        loss.backward()  # type: ignore[no-untyped-call]
+        optimizer.step()
+    torch.testing.assert_close(found.model.head.weight, model.head.weight, rtol=1e-4, atol=1e-5)
+
+
 def test_steps_are_torchs_own(photo_folder: Path, tmp_path: Path) -> None:
     """One epoch of three steps, written out: a fresh optimizer with a group a layer."""
     task = make_task(photo_folder)
