@@ -64,6 +64,30 @@ def number_classes(test: Images, names: Mapping[int, str], have: AbstractSet[int
     return test
 
 
+def require_classes(images: Images, where: str) -> Images:
+    """The images, if there is something to tell apart: of one class every answer is right.
+
+    Args:
+        images: to learn from, or to vote.
+        where: their place, for errors.
+
+    Raises:
+        UsageError: all are of one class.
+    """
+    if len(set(images.labels.tolist())) > 1:
+        return images
+    name = next(iter(images.names.values()), "")
+    raise UsageError(
+        "all images are of one class" + (f", {name}" if name else ""),
+        where=where,
+        cause="the classes are the folders in it, and only one holds pictures"
+        if name
+        else "their labels are all the same",
+        remedy="give a folder that holds one folder of pictures for each class"
+        + (f": if those of {name} are classes, {Path(where) / name}" if name else ", or shards made of such"),
+    )
+
+
 def read_names(path: Path) -> dict[int, str]:
     """The names of a head's classes by number: the first word of each line, as in ImageNet's lists of wnids.
 

@@ -11,6 +11,7 @@ from maskgen.errors import UsageError
 from maskgen.loaders import Dataset
 from maskgen.loaders.dataset.photo_set import PhotoSet
 
+from ..datasets.classes import require_classes
 from ..datasets.images import Images, images_of_data, open_images
 from ..distributed.ranks import own_range
 from ..methods import Method
@@ -61,7 +62,7 @@ class Monitor:
         """On ``settings.knn_data``, else on what is trained on.
 
         Raises:
-            UsageError: fewer than two labeled images.
+            UsageError: fewer than two labeled images, or all of one class.
         """
         images = open_images(settings.knn_data) if settings.knn_data else images_of_data(dataset)
         if len(images) < 2:
@@ -70,6 +71,7 @@ class Monitor:
                 where=settings.knn_data or settings.data,
                 remedy="--knn-every 0",
             )
+        require_classes(images, settings.knn_data or settings.data)
         return cls(take_some(images), seen_by(preset, settings), settings, device)
 
     def measure(self, method: Method) -> dict[str, float]:

@@ -13,7 +13,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from ..datasets.classes import renumber_classes
+from ..datasets.classes import renumber_classes, require_classes
 from ..datasets.images import Images, open_images
 from ..datasets.public.place import Place, paper_metric, training_places, validation_place
 from ..distributed.ranks import own_range
@@ -110,11 +110,11 @@ class ProbeSetup:
         """Load the backbone and find the images.
 
         Raises:
-            MaskgenError: they cannot be read, or the test set has other classes.
+            MaskgenError: they cannot be read, are of one class, or the test set has other classes.
         """
         encoder = load_encoder(config.checkpoint, config.device, config.backbone, seed=config.seed)
         first, second = config.places()
-        train = open_images(first)
+        train = require_classes(open_images(first), str(first))
         test = None if second is None else renumber_classes(train, open_images(second), str(second))
         return cls.of(config, encoder, train, test)
 

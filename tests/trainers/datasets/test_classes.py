@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from maskgen.errors import UsageError
-from maskgen.trainers.datasets.classes import renumber_classes
+from maskgen.trainers.datasets.classes import renumber_classes, require_classes
 from maskgen.trainers.datasets.images import Images, open_images
 
 pytestmark = pytest.mark.slow  # its fixtures are
@@ -80,3 +80,17 @@ def test_places_among_names_are_numbers_only_if_all_are_there(photo_folder: Path
     for train, test in ((named, nameless(named).take(part)), (nameless(named), named.take(part))):
         with pytest.raises(UsageError, match="cannot match the classes"):
             renumber_classes(train, test, "here")
+
+
+def test_images_of_one_class_are_refused_and_the_right_folder_is_named(
+    photo_folder: Path, tmp_path: Path
+) -> None:
+    """A set whose val was never downloaded is one class, train: every answer on it would be right."""
+    shutil.copytree(photo_folder, tmp_path / "half" / "train")
+    half = open_images(tmp_path / "half")
+    with pytest.raises(UsageError, match=r"of one class, train: (.|\n)*half/train"):
+        require_classes(half, str(tmp_path / "half"))
+    with pytest.raises(UsageError, match=r"of one class: here(.|\n)*labels are all the same"):
+        require_classes(nameless(half), "here")
+    both = open_images(photo_folder)
+    assert require_classes(both, "here") is both

@@ -49,10 +49,14 @@ def test_it_votes_among_all_other_images(shards: Path) -> None:
     assert found == {"knn": pytest.approx(right / 54)}
 
 
-def test_other_images_can_be_looked_at(shards: Path, photo_folder: Path) -> None:
-    made = opened(shards, knn_data=str(photo_folder / ".."))
-    assert len(made.images) == 54
-    assert made.images.classes == 1
+def test_other_images_can_be_looked_at(shards: Path, photo_folder: Path, tmp_path: Path) -> None:
+    for name in ("cat", "coffee"):
+        (tmp_path / name).symlink_to(photo_folder / name)
+    made = opened(shards, knn_data=str(tmp_path))
+    assert len(made.images) == 36
+    assert made.images.classes == 2
+    with pytest.raises(UsageError, match="all images are of one class"):
+        opened(shards, knn_data=str(photo_folder / ".."))
 
 
 def test_of_many_images_some_are_drawn_once(shards: Path, monkeypatch: pytest.MonkeyPatch) -> None:

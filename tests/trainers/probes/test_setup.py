@@ -6,8 +6,10 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pytest
 import torch
 
+from maskgen.errors import UsageError
 from maskgen.trainers.datasets.images import open_images
 from maskgen.trainers.methods import METHODS
 from maskgen.trainers.presets import find_preset
@@ -39,6 +41,14 @@ def test_the_side_is_224_unless_another_is_asked_for(photo_folder: Path, tmp_pat
     assert ProbeSetup.open(ProbeConfig(**given)).transform() == InputTransform(side=224, share=0.875)
     wanted = InputTransform(side=128, share=0.875, augmented=2, seed=5)
     assert ProbeSetup.open(ProbeConfig(**given, side=128, seed=5)).transform(2) == wanted
+
+
+def test_one_class_is_nothing_to_tell_apart(photo_folder: Path, tmp_path: Path) -> None:
+    (tmp_path / "one").mkdir()
+    (tmp_path / "one" / "cat").symlink_to(photo_folder / "cat")
+    given: dict[str, Any] = {"checkpoint": trained(tmp_path), "output": tmp_path, "test": None}
+    with pytest.raises(UsageError, match="all images are of one class, cat"):
+        ProbeSetup.open(ProbeConfig(**given, data=tmp_path / "one", device=torch.device("cpu")))
 
 
 def test_splits_do_not_overlap_and_repeat(photo_folder: Path) -> None:

@@ -141,7 +141,7 @@ def training_places(data: str | Path, test: str | Path | None) -> tuple[Place | 
     """Where the training images lie, and the test images; None: they have no place of their own.
 
     Of a folder that holds ``train`` and ``val``, these; of a public set its own splits, unless others are
-    named.
+    named. Test images that are named take the place of ``val``, never of ``train``.
 
     Args:
         data: as `parse_place` takes it.
@@ -157,9 +157,9 @@ def training_places(data: str | Path, test: str | Path | None) -> tuple[Place | 
         own = first.of(first.facts.test)
         return learn, own if second is None and own != learn else second
     train, val = first / "train", first / "val"
-    if second is not None or not (train.is_dir() and val.is_dir()):
+    if not (train.is_dir() and val.is_dir()):
         return first, second
-    return train, val
+    return train, val if second is None else second
 
 
 def validation_place(data: str | Path, given: str | Path | None) -> Place | Path | None:

@@ -91,6 +91,15 @@ def test_named_splits_count_and_no_image_is_tested_on_that_was_learned() -> None
     assert validation_place("/photos", None) is None
 
 
+def test_other_test_images_take_the_place_of_val_alone(tmp_path: Path) -> None:
+    """Not the folder itself, whose two classes would be train and val."""
+    for name in ("train", "val"):
+        (tmp_path / name).mkdir()
+    assert training_places(tmp_path, None) == (tmp_path / "train", tmp_path / "val")
+    assert training_places(tmp_path, "/other") == (tmp_path / "train", Path("/other"))
+    assert training_places(tmp_path / "train", "/other") == (tmp_path / "train", Path("/other"))
+
+
 def test_the_metric_is_the_papers() -> None:
     assert paper_metric(Path("/photos")) == "top1"
     assert paper_metric(Place("pets", HERE)) == "per_class"
