@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import torch
@@ -12,6 +12,7 @@ from maskgen.loaders import Dataset
 from maskgen.loaders.dataset.photo_set import PhotoSet
 from maskgen.loaders.pixels.normalize import normalize
 
+from ..datasets.damaged import read_or_blank
 from ..datasets.masked import MaskedImages, masked_of_shards
 from ..distributed.ranks import all_sum, own_range
 from ..methods import Method
@@ -59,8 +60,8 @@ class CamMonitor:
     def measure(self, method: Method) -> dict[str, float]:
         """``cam_iou`` and ``cam_density``, means over the images with foreground.
 
-        Crops and images are the same at each look. The method is left as it was, and no random number of
-        torch's is drawn.
+        Damaged images do not count, with ``on_error="skip"``. Crops and images are the same at each look. The
+        method is left as it was, and no random number of torch's is drawn.
         """
         was = method.training
         method.eval()
@@ -71,7 +72,11 @@ class CamMonitor:
             self.preset.views.views[0].size,
             threads=self.settings.threads,
         )
-        looks = looker.looks(self.images, own_range(len(self.images)))  # pyright: ignore[reportArgumentType] # one class by two names
+        images, side = self.images, looker.side
+        if self.settings.on_error == "skip":  # a blank has no foreground, and does not count
+            blank = np.zeros((side, side, 3), np.uint8), np.zeros((side, side), np.bool_)
+            images = replace(images, read=read_or_blank(images.read, blank)[0])
+        looks = looker.looks(images, own_range(len(self.images)))  # pyright: ignore[reportArgumentType] # one class by two names
         own = [judge(look) for look in looks]
         method.train(was)
         scores = torch.from_numpy(np.array(own, np.float64).reshape(-1, 2))

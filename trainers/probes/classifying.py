@@ -21,7 +21,7 @@ from ..methods import Method
 from ..presets import Preset
 from ..settings import Settings
 from .features import Extractor, InputTransform
-from .monitor import seen_by, take_some
+from .monitor import looked_at, seen_by, take_some
 
 
 @dataclass(frozen=True, eq=False)
@@ -61,6 +61,8 @@ class ClassifierTest:
     def measure(self, method: Method) -> dict[str, float]:
         """``top1`` and ``top5`` from 0 to 1; ``train_top1`` and ``train_top5`` of training images.
 
+        Damaged images do not count, with ``on_error="skip"``.
+
         Raises:
             UsageError: the method has no classifier.
         """
@@ -71,9 +73,10 @@ class ClassifierTest:
         method.eval()
         extractor = Extractor(method.features, self.device, threads=self.settings.threads)
         own = np.array(own_range(len(self.images)), np.int64)
-        rows = extractor.rows(self.images, own, self.transform).reshape(len(own), method.dim)
-        labels = torch.from_numpy(self.images.labels[own])
-        found = accuracies(Head(layer), rows.to(self.device), labels.to(self.device))
+        rows = looked_at(extractor, self.images, own, self.transform, self.settings)
+        rows = rows.reshape(len(own), method.dim)
+        whole, labels = ~rows.isnan().all(1), torch.from_numpy(self.images.labels[own])
+        found = accuracies(Head(layer), rows[whole].to(self.device), labels[whole].to(self.device))
         method.train(was)
         prefix = "" if self.settings.test_data else "train_"
         return {f"{prefix}{name}": found[name] for name in ("top1", "top5")}

@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
+from torch import Tensor
 
 from maskgen.errors import UsageError
 from maskgen.loaders import Dataset
 from maskgen.loaders.dataset.photo_set import PhotoSet
 
 from ..datasets.classes import require_classes
+from ..datasets.damaged import read_or_blank
 from ..datasets.images import Images, images_of_data, open_images
 from ..distributed.ranks import own_range
 from ..methods import Method
@@ -37,6 +40,27 @@ def seen_by(preset: Preset, settings: Settings) -> InputTransform:
     side = preset.views.views[0].size
     precision = "bf16" if settings.device == "cuda" else "fp32"
     return InputTransform(side=side, share=default_share(side), precision=precision)
+
+
+def looked_at(
+    extractor: Extractor,
+    images: Images,
+    numbers: NDArray[np.int64],
+    transform: InputTransform,
+    settings: Settings,
+) -> Tensor:
+    """The features of (n,) images, (n, D) on the CPU; NaN of damaged ones, if the run leaves such out.
+
+    Raises:
+        ShardFault: an image is damaged, and the run does not leave it out.
+    """
+    if settings.on_error == "raise":
+        return extractor.rows(images, numbers, transform)
+    read, damaged = read_or_blank(images.read, np.zeros((transform.side, transform.side, 3), np.uint8))
+    rows = extractor.rows(replace(images, read=read), numbers, transform)
+    if damaged:
+        rows[torch.from_numpy(np.isin(numbers, list(damaged)))] = torch.nan
+    return rows
 
 
 @dataclass(frozen=True, eq=False)
@@ -75,12 +99,19 @@ class Monitor:
         return cls(take_some(images), seen_by(preset, settings), settings, device)
 
     def measure(self, method: Method) -> dict[str, float]:
-        """``knn``: the accuracy in [0, 1]; the method is left as it was."""
+        """``knn``: the accuracy in [0, 1]; the method is left as it was.
+
+        Damaged images neither vote nor count, with ``on_error="skip"``.
+        """
         was = method.training
         method.eval()
         extractor = Extractor(method.features, self.device, threads=self.settings.threads)
-        own = extractor.rows(self.images, np.array(own_range(len(self.images))), self.transform)
+        numbers = np.array(own_range(len(self.images)), np.int64)
+        own = looked_at(extractor, self.images, numbers, self.transform, self.settings)
         method.train(was)
         features = gather_rows(own, len(self.images)).to(self.device)
         classes = torch.from_numpy(self.images.labels).to(self.device)
-        return {"knn": knn_accuracy((features, classes), None, ks=(K,), temperature=TEMPERATURE)[K]}
+        whole = ~features.isnan().all(1)
+        return {
+            "knn": knn_accuracy((features[whole], classes[whole]), None, ks=(K,), temperature=TEMPERATURE)[K]
+        }

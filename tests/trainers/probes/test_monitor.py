@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
 
-from maskgen.errors import UsageError
+from maskgen.errors import ShardFault, UsageError
 from maskgen.loaders import open_dataset
-from maskgen.trainers.datasets.images import center_crop
+from maskgen.trainers.datasets.images import Pixels, center_crop
 from maskgen.trainers.methods import METHODS
 from maskgen.trainers.presets import find_preset
 from maskgen.trainers.probes import monitor
@@ -72,3 +73,20 @@ def test_a_single_labeled_image_is_too_few(shards: Path, tmp_path: Path, photo_f
     (tmp_path / "cat" / "one.png").write_bytes(photo.read_bytes())
     with pytest.raises(UsageError, match="there are no labels for kNN"):
         opened(shards, knn_data=str(tmp_path))
+
+
+def test_a_damaged_image_is_left_out_or_ends_the_run(shards: Path) -> None:
+    torch.manual_seed(0)
+    method, whole = METHODS["simclr"](PRESET), opened(shards, on_error="skip")
+
+    def read(number: int) -> Pixels:
+        if number == 7:
+            raise ShardFault("a picture does not decode", remedy="remove it")
+        return whole.images.read(number)
+
+    damaged = replace(whole, images=replace(whole.images, read=read))
+    others = replace(whole, images=whole.images.take(np.delete(np.arange(54), 7)))
+    assert damaged.measure(method) == others.measure(method) != whole.measure(method)
+    strict = replace(damaged, settings=replace(whole.settings, on_error="raise"))
+    with pytest.raises(ShardFault):
+        strict.measure(method)
