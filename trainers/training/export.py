@@ -20,6 +20,7 @@ from torch import Tensor
 from maskgen.errors import MaskgenError, ShardFault, UsageError
 from maskgen.io.atomic import file_sha256, write_atomic
 from maskgen.loaders.pixels.normalize import DEVIATION, MEAN
+from maskgen.methods.networks.tensors import sort_metadata
 
 from ..networks.backbones import classifier_name
 from . import checkpoint
@@ -162,7 +163,7 @@ def export(
     else:
         from safetensors.torch import save
 
-        write_atomic(target, save(weights, metadata=facts))
+        write_atomic(target, sort_metadata(save(weights, metadata=facts)))
     return facts
 
 

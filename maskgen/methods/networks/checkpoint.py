@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 from maskgen.errors import EnvironmentFault, UsageError
 
 from .recognize import other_method
+from .tensors import sort_metadata
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -50,20 +51,7 @@ def encode_weights(maker: str, state: dict[str, Tensor], metadata: dict[str, str
     from safetensors.torch import save
 
     tensors = {name: value.detach().cpu().contiguous() for name, value in state.items()}
-    return _sort_metadata(save(tensors, {**metadata, "maskgen": maker}))
-
-
-def _sort_metadata(data: bytes) -> bytes:
-    """A safetensors file with its metadata sorted, so that equal weights are equal bytes.
-
-    The library writes them in an order of chance.
-    """
-    length = int.from_bytes(data[:8], "little")
-    header = json.loads(data[8 : 8 + length])
-    header["__metadata__"] = dict(sorted(header["__metadata__"].items()))
-    text = json.dumps(header, separators=(",", ":")).encode()
-    text += b" " * (-len(text) % 8)  # the tensors stay aligned
-    return len(text).to_bytes(8, "little") + text + data[8 + length :]
+    return sort_metadata(save(tensors, {**metadata, "maskgen": maker}))
 
 
 def read_metadata(maker: str, path: Path) -> dict[str, str]:

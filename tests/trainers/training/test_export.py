@@ -50,6 +50,13 @@ def test_a_resnet_50_loads_strictly_into_torchvisions(tmp_path: Path) -> None:
 
 
 @pytest.mark.slow
+def test_an_export_has_the_same_bytes_each_time(tmp_path: Path) -> None:
+    saved(tmp_path, "tiny")
+    for number in range(6):
+        export(tmp_path, tmp_path / f"{number}.safetensors")
+    assert len({(tmp_path / f"{number}.safetensors").read_bytes() for number in range(6)}) == 1
+
+
 def test_a_resnet_50_loads_strictly_into_timms(tmp_path: Path) -> None:
     method, _ = saved(tmp_path, "resnet50")
     export(tmp_path, tmp_path / "out.safetensors", "timm")

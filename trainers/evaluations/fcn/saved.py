@@ -12,10 +12,10 @@ from torch import Tensor
 
 from maskgen.errors import ShardFault, UsageError
 from maskgen.io.atomic import write_atomic
+from maskgen.methods.networks.tensors import sort_metadata
 from maskgen.trainers.networks.backbones import build_backbone
 from maskgen.trainers.pretrained.encoder import Encoder
 
-from ..finetune.saved import in_order
 from .network import Fcn, new_fcn
 
 FILE, FORMAT = "fcn.safetensors", "maskgen-fcn"
@@ -49,7 +49,7 @@ def write_fcn(
         "dilation": str(dilation),
         "stride": str(stride),
     }
-    write_atomic(path, in_order(save(tensors, metadata=facts)))
+    write_atomic(path, sort_metadata(save(tensors, metadata=facts)))
     return facts
 
 

@@ -10,6 +10,7 @@ from pathlib import Path
 from torch import Tensor
 
 from maskgen.io.atomic import write_atomic
+from maskgen.methods.networks.tensors import sort_metadata
 from maskgen.trainers.networks.backbones import classifier_name
 from maskgen.trainers.pretrained.encoder import Encoder
 
@@ -62,19 +63,5 @@ def write_tuned(
         "classifier": fc,
         "names": json.dumps({str(number): name for number, name in names.items()}),
     }
-    write_atomic(path, in_order(save(tensors, metadata=facts)))
+    write_atomic(path, sort_metadata(save(tensors, metadata=facts)))
     return facts
-
-
-def in_order(data: bytes) -> bytes:
-    """The same file with its metadata sorted, so that it always has the same bytes: they come in any order.
-
-    8 bytes of the header's length, the header as JSON, padded with spaces, and the tensors
-    (https://github.com/huggingface/safetensors, README).
-    """
-    length = int.from_bytes(data[:8], "little")
-    header = json.loads(data[8 : 8 + length])
-    header["__metadata__"] = dict(sorted(header["__metadata__"].items()))
-    text = json.dumps(header, separators=(",", ":")).encode()
-    text += b" " * (-len(text) % 8)
-    return len(text).to_bytes(8, "little") + text + data[8 + length :]
