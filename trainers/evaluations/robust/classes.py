@@ -114,7 +114,7 @@ class HeadClasses:
             raise UsageError(
                 f"the head lacks {len(lacking)} of the set's {len(names)} classes, {shown}{more}",
                 where=where,
-                cause="" if known else "it has no names for its classes",
+                cause="" if known else "its classes have no names; classifier.safetensors of a run has them",
                 remedy="give the names of the head's classes with --classes, or a head of these classes",
             )
         return np.array([known[name] for name in names], np.int64)
