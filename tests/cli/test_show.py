@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import sys
-import tarfile
 import tempfile
 from collections.abc import Callable
 from pathlib import Path
@@ -12,6 +11,7 @@ from pathlib import Path
 import cv2
 import numpy as np
 import pytest
+from archive_kit import unpack
 from lossless import SIDE, key, make_lossless, photo
 
 from maskgen.cli.app import main
@@ -110,8 +110,7 @@ def test_extract_says_what_it_did(call: Call, data: Path, tmp_path: Path) -> Non
 def test_the_facts_of_a_lean_sample_come_from_its_table(call: Call) -> None:
     golden = Path(__file__).parents[1] / "golden" / "format-5.tar.xz"
     with tempfile.TemporaryDirectory() as folder:
-        with tarfile.open(golden) as archive:
-            archive.extractall(folder, filter="data")
+        unpack(golden, folder)
         expected = json.loads((Path(folder) / "expected.json").read_text())["full"]["cats_photo-1"]
         shown = json.loads(call("show", Path(folder) / "full", "cats_photo-1", "--json")[1])["json"]
     assert [shown["height"], shown["width"], *shown["fg_box"]] == expected["meta"][1:7]

@@ -17,6 +17,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from archive_kit import unpack
 from numpy.typing import NDArray
 from PIL import Image
 
@@ -48,8 +49,7 @@ def version(request: pytest.FixtureRequest) -> int:
 @pytest.fixture(scope="module")
 def golden(version: int, tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("golden")
-    with tarfile.open(archive_of(version)) as archive:
-        archive.extractall(folder, filter="data")
+    unpack(archive_of(version), folder)
     return folder
 
 

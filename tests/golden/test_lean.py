@@ -5,12 +5,12 @@ from __future__ import annotations
 import hashlib
 import json
 import struct
-import tarfile
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
+from archive_kit import unpack
 
 from maskgen.loaders import Background, MaskReader, SampleReader, TorchLoader, View, open_dataset
 from maskgen.shards import manifest
@@ -24,8 +24,7 @@ SHA256 = "540358a2bcbb07258b8aa8e44eb63b8002532a84064c4538c4b3d293ae0f7776"
 def golden(tmp_path_factory: pytest.TempPathFactory) -> Path:
     assert hashlib.sha256(ARCHIVE.read_bytes()).hexdigest() == SHA256, "never write it anew: see README.md"
     folder = tmp_path_factory.mktemp("golden")
-    with tarfile.open(ARCHIVE) as archive:
-        archive.extractall(folder, filter="data")
+    unpack(ARCHIVE, folder)
     return folder
 
 

@@ -93,7 +93,7 @@ def test_names_count_before_places(tmp_path: Path) -> None:
 def test_classes_that_a_head_lacks_are_named(tmp_path: Path) -> None:
     with pytest.raises(UsageError, match="lacks 4 of the set's 5 classes, n1, n2, n3 and 1 more"):
         HeadClasses.of(a_head(2, {0: "n0"})).outputs(["n0", "n1", "n2", "n3", "n4"], "set")
-    with pytest.raises(UsageError, match="no names for its classes"):
+    with pytest.raises(UsageError, match="its classes have no names"):
         HeadClasses.of(a_head(2)).outputs(["n0"], "set")
     (tmp_path / "names.txt").write_text("a\nb\nc\n")
     with pytest.raises(UsageError, match="names 3 classes, the head has 2"):
