@@ -21,10 +21,11 @@ from maskgen.loaders.dataset.photo_set import PhotoSet
 from maskgen.loaders.pixels.normalize import normalize
 
 from ..datasets.masked import MaskedImages, masked_of_shards
-from ..distributed.ranks import all_sum, own_range
+from ..distributed.ranks import own_range
 from ..methods import Method
 from ..presets import Preset
 from ..settings import Settings
+from .looks import means_by_name, without_damaged
 
 MOST = 512
 """Images that are looked at; drawn once if there are more."""
@@ -82,7 +83,8 @@ class BackgroundMonitor:
     def measure(self, method: Method) -> dict[str, float]:
         """``background_reliance`` and ``foreground_reliance``, means over the pairs whose objects both show.
 
-        Photos and pairs are the same at each look. The method is left as it was, and no random number of
+        Damaged photos do not count, with ``on_error="skip"``. Photos and pairs are the same at each look. The
+        method is left as it was, and no random number of
         torch's is drawn.
         """
         was = method.training
@@ -90,10 +92,7 @@ class BackgroundMonitor:
         own = [pair_reliance(method.features, self._batch(rows)) for rows in self._chunks()]
         method.train(was)
         scores = torch.cat(own) if own else torch.zeros(0, 2, dtype=torch.float64)
-        total, count = all_sum(scores.nansum(0)), all_sum((~scores.isnan()).sum(0))
-        names = ("background_reliance", "foreground_reliance")
-        found = zip(names, total.tolist(), count.tolist(), strict=True)
-        return {name: value / number for name, value, number in found if number}
+        return means_by_name(("background_reliance", "foreground_reliance"), scores)
 
     def _chunks(self) -> Iterator[list[int]]:
         """This rank's photos in parts, each with the one that follows."""
@@ -103,8 +102,9 @@ class BackgroundMonitor:
             yield [number % len(self.images) for number in range(start, stop + 1)]
 
     def _batch(self, rows: list[int]) -> Squares:
+        images = without_damaged(self.images, self.side, self.settings)
         with ThreadPoolExecutor(self.settings.threads) as threads:
-            found = list(threads.map(lambda row: central_square(*self.images.read(row), self.side), rows))
+            found = list(threads.map(lambda row: central_square(*images.read(row), self.side), rows))
         stacked = (torch.from_numpy(np.stack(parts)) for parts in zip(*found, strict=True))
         photos, masks, backgrounds = (part.to(self.device) for part in stacked)
         return Squares(photos.movedim(3, 1), masks, backgrounds.movedim(3, 1))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import numpy as np
 import torch
@@ -12,13 +12,13 @@ from maskgen.loaders import Dataset
 from maskgen.loaders.dataset.photo_set import PhotoSet
 from maskgen.loaders.pixels.normalize import normalize
 
-from ..datasets.damaged import read_or_blank
 from ..datasets.masked import MaskedImages, masked_of_shards
-from ..distributed.ranks import all_sum, own_range
+from ..distributed.ranks import own_range
 from ..methods import Method
 from ..presets import Preset
 from ..settings import Settings
 from .grounding.measure import Looker, judge
+from .looks import means_by_name, without_damaged
 
 MOST = 1_000
 """Images that are looked at; drawn once if there are more."""
@@ -72,15 +72,9 @@ class CamMonitor:
             self.preset.views.views[0].size,
             threads=self.settings.threads,
         )
-        images, side = self.images, looker.side
-        if self.settings.on_error == "skip":  # a blank has no foreground, and does not count
-            blank = np.zeros((side, side, 3), np.uint8), np.zeros((side, side), np.bool_)
-            images = replace(images, read=read_or_blank(images.read, blank)[0])
+        images = without_damaged(self.images, looker.side, self.settings)
         looks = looker.looks(images, own_range(len(self.images)))  # pyright: ignore[reportArgumentType] # one class by two names
         own = [judge(look) for look in looks]
         method.train(was)
         scores = torch.from_numpy(np.array(own, np.float64).reshape(-1, 2))
-        total, count = all_sum(scores.nansum(0)), all_sum((~scores.isnan()).sum(0))
-        names = ("cam_iou", "cam_density")
-        found = zip(names, total.tolist(), count.tolist(), strict=True)
-        return {name: value / number for name, value, number in found if number}
+        return means_by_name(("cam_iou", "cam_density"), scores)
