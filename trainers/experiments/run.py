@@ -10,7 +10,7 @@ from typing import Any
 
 from maskgen.processes.jobs import Place, Process, start_process
 
-from ..evaluations.suite.folder import RecordedFolder
+from ..evaluations.suite.folder import FolderJob, RecordedFolder
 from .suite import RUN
 from .trainings import Training
 
@@ -56,29 +56,17 @@ class TrainingFolder(RecordedFolder):
 
 
 @dataclass(frozen=True, eq=False)
-class TrainingJob:
+class TrainingJob(FolderJob[TrainingFolder]):
     """A training as a job.
 
     Args:
         folder: of the training.
     """
 
-    folder: TrainingFolder
-
-    @property
-    def name(self) -> str:
-        """The training's."""
-        return self.folder.name
-
     @property
     def needs(self) -> tuple[str, ...]:
         """None."""
         return ()
-
-    @property
-    def log(self) -> Path:
-        """In its folder."""
-        return self.folder.log
 
     def words(self, place: Place) -> list[str]:
         """The words behind ``train-ssl``."""
@@ -87,10 +75,6 @@ class TrainingJob:
     def is_complete(self) -> bool:
         """Whether there is a backbone."""
         return (self.folder.run / BACKBONE).exists()
-
-    def note(self, state: str, **facts: Any) -> None:
-        """See `RecordedFolder.note`."""
-        self.folder.note(state, **facts)
 
 
 def training_words(one: TrainingFolder) -> list[str]:

@@ -6,7 +6,7 @@ import json
 import shutil
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Generic, TypeVar
 
 from maskgen.config.claim import check_empty
 from maskgen.config.fingerprint import differences
@@ -89,6 +89,34 @@ class RecordedFolder:
         make_folder(self.path)
         text = json.dumps({"state": state, **facts, "settings": self.settings}, indent=1)
         write_atomic(self.path / RECORD, (text + "\n").encode())
+
+
+Folder = TypeVar("Folder", bound=RecordedFolder)
+
+
+@dataclass(frozen=True, eq=False)
+class FolderJob(Generic[Folder]):
+    """Work with a folder as a job: what all kinds of it share.
+
+    Args:
+        folder: of the work.
+    """
+
+    folder: Folder
+
+    @property
+    def name(self) -> str:
+        """The work's."""
+        return self.folder.name
+
+    @property
+    def log(self) -> Path:
+        """In its folder."""
+        return self.folder.log
+
+    def note(self, state: str, **facts: Any) -> None:
+        """See `RecordedFolder.note`."""
+        self.folder.note(state, **facts)
 
 
 @dataclass(frozen=True, eq=False)

@@ -6,38 +6,25 @@ import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 from maskgen.processes.jobs import Place, Process, start_process
 
 from .cells import Cell
-from .folder import CellFolder
+from .folder import CellFolder, FolderJob
 
 
 @dataclass(frozen=True, eq=False)
-class CellJob:
+class CellJob(FolderJob[CellFolder]):
     """A cell as a job.
 
     Args:
         folder: of the cell.
     """
 
-    folder: CellFolder
-
-    @property
-    def name(self) -> str:
-        """The cell's."""
-        return self.folder.name
-
     @property
     def needs(self) -> list[str]:
         """The cells whose files it takes."""
         return [use.cell.name for use in self.folder.cell.uses.values()]
-
-    @property
-    def log(self) -> Path:
-        """In its folder."""
-        return self.folder.log
 
     def words(self, place: Place) -> list[str]:
         """The words behind ``eval-ssl``."""
@@ -47,10 +34,6 @@ class CellJob:
     def is_complete(self) -> bool:
         """Whether there is a result."""
         return bool(self.folder.results())
-
-    def note(self, state: str, **facts: Any) -> None:
-        """See `CellFolder.note`."""
-        self.folder.note(state, **facts)
 
 
 def launch_process(base: Path, words: Sequence[str], log: Path, environment: Mapping[str, str]) -> Process:
