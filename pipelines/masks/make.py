@@ -10,6 +10,7 @@ from pathlib import Path
 from maskgen.config.counted import counted
 from maskgen.errors import ImageFault, UsageError
 from maskgen.io.atomic import make_folder, sweep_partials, sync_disk
+from maskgen.io.turns import await_turn
 from maskgen.processes.cores import usable_cores
 from maskgen.processes.supervisor import map_in_order
 from maskgen.shards.naming import MANIFEST
@@ -124,6 +125,9 @@ def make_pictures(
 ) -> Outcome:
     """Make those that are missing.
 
+    Those that another command is making in the meantime come last: by then they are there, or it has failed
+    with them. So commands of the same settings that write to one place share the work.
+
     Args:
         task: what is made of each photo.
         jobs: the photos.
@@ -137,21 +141,35 @@ def make_pictures(
     for folder in sorted({(task.output / job.target).parent for job in jobs}):
         make_folder(folder)
         sweep_partials(folder)
-    for job, answer in _answers(task, jobs, workers):
-        if isinstance(answer, ImageFault):
-            outcome.failed.append((job.path, str(answer)))
-        elif answer:
-            outcome.made += 1
-        else:
-            outcome.kept += 1
-        outcome.seconds = time.monotonic() - started
-        report(outcome)
+    while jobs:
+        elsewhere = []
+        for job, answer in _answers(task, jobs, workers):
+            if answer is None:
+                elsewhere.append(job)
+                continue
+            _count(outcome, job, answer)
+            outcome.seconds = time.monotonic() - started
+            report(outcome)
+        for job in elsewhere:
+            await_turn(task.output / job.target)
+        jobs = elsewhere
     if outcome.made:
         sync_disk(task.output)
     return outcome
 
 
-def _answers(task: MaskTask, jobs: Sequence[Job], workers: int) -> Iterator[tuple[Job, bool | ImageFault]]:
+def _count(outcome: Outcome, job: Job, answer: bool | ImageFault) -> None:
+    if isinstance(answer, ImageFault):
+        outcome.failed.append((job.path, str(answer)))
+    elif answer:
+        outcome.made += 1
+    else:
+        outcome.kept += 1
+
+
+def _answers(
+    task: MaskTask, jobs: Sequence[Job], workers: int
+) -> Iterator[tuple[Job, bool | ImageFault | None]]:
     count = 0 if len(jobs) == 1 else min(len(jobs), workers or usable_cores())
     timeout_s = task.config.options.image_timeout
     yield from zip(jobs, map_in_order(task, jobs, count, timeout_s), strict=True)

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from maskgen.errors import EnvironmentFault, UsageError
 from maskgen.io.atomic import PartialFile
 from maskgen.io.images.decode import Limits, decode
+from maskgen.io.turns import take_turn
 from maskgen.methods.make import make_method
 from maskgen.shards.sample import store_mask
 from maskgen.types import ByteRef
@@ -79,8 +80,8 @@ class MaskTask:
         """Everything but the photo that a picture depends on."""
         return self._settings
 
-    def __call__(self, job: Job) -> bool:
-        """Whether the picture was made now; False: it was there.
+    def __call__(self, job: Job) -> bool | None:
+        """Whether the picture was made now; False: it was there; None: another command is making it.
 
         Raises:
             ImageFault: the photo cannot be read or decoded, or its mask is not finite.
@@ -90,12 +91,17 @@ class MaskTask:
         with contextlib.closing(ByteReader(self.root, self.config.options.max_bytes)) as bytes_of:
             data = bytes_of.read(job.ref)
         wanted, target = self._stamp(data), self.output / job.target
-        if target.exists() and read_stamp(target) == (wanted, True):
+        if _is_finished(target, wanted):
             return False
-        with PartialFile(target) as partial:
-            partial.write(wanted.put_on(self._render(data)))
-            self._look_again(target)
-            partial.put()  # made durable by who calls, for all at once
+        with take_turn(target) as mine:
+            if not mine:
+                return None
+            if _is_finished(target, wanted):  # by another command, between the two lines above
+                return False
+            with PartialFile(target) as partial:
+                partial.write(wanted.put_on(self._render(data)))
+                self._look_again(target)
+                partial.put()  # made durable by who calls, for all at once
         return True
 
     def _look_again(self, target: Path) -> None:
@@ -127,3 +133,7 @@ class MaskTask:
         photo = decode(data, limits, accept_damaged=options.accept_damaged).image
         self._method = self._method or make_method(options.method, self.config.method)
         return self.picture.render(photo, store_mask(self._method(photo), options.threshold, options))
+
+
+def _is_finished(target: Path, wanted: Stamp) -> bool:
+    return target.exists() and read_stamp(target) == (wanted, True)

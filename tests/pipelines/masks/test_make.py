@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+import threading
 from pathlib import Path
 
 import numpy as np
@@ -11,6 +12,7 @@ from PIL import Image
 
 from maskgen.config.run_config import make_config
 from maskgen.errors import UsageError
+from maskgen.io.turns import take_turn
 from maskgen.pipelines.masks.make import Outcome, check_targets, describe, find_jobs, make_pictures
 from maskgen.pipelines.masks.picture import Picture
 from maskgen.pipelines.masks.task import MaskTask
@@ -69,6 +71,20 @@ def test_other_settings_are_refused_field_by_field_and_replace_only_when_asked(
         make(photos, tmp_path / "masks", "mr")
     assert "--overwrite" in caught.value.remedy
     assert make(photos, tmp_path / "masks", "mr", overwrite=True).made == 10
+
+
+def test_what_another_command_is_making_is_waited_for_and_not_made_twice(discs: Path, tmp_path: Path) -> None:
+    made, target, found = tmp_path / "made.png", tmp_path / "a0.png", []
+    make(discs / "a0.jpg", made)
+    with take_turn(target):
+        running = threading.Thread(target=lambda: found.append(make(discs / "a0.jpg", target)))
+        running.start()
+        running.join(0.5)
+        assert running.is_alive()
+        shutil.copy(made, target)  # the other command ends with it
+    running.join(60)
+    assert [(one.total, one.made, one.kept, one.failed) for one in found] == [(1, 0, 1, [])]
+    assert {path.name for path in tmp_path.iterdir()} == {"made.png", "a0.png"}
 
 
 def test_files_of_others_are_never_replaced_and_empty_ones_are_in_nobodys_way(

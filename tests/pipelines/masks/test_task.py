@@ -15,6 +15,7 @@ from maskgen import MaskReader
 from maskgen.config.run_config import make_config
 from maskgen.errors import ImageFault
 from maskgen.io.images.decode import Limits, decode
+from maskgen.io.turns import take_turn
 from maskgen.pipelines import run
 from maskgen.pipelines.masks.picture import Picture
 from maskgen.pipelines.masks.task import Job, MaskTask
@@ -67,6 +68,13 @@ def test_a_picture_is_made_once_and_again_when_anything_has_changed(discs: Path,
     (tmp_path / "a.jpg").write_bytes((discs / "a1.jpg").read_bytes())
     assert task(tmp_path, tmp_path, "box")(job(tmp_path, "a.jpg"))
     assert [path.name for path in tmp_path.iterdir() if path.name.startswith(".")] == []
+
+
+def test_a_picture_that_another_command_is_making_is_left_to_it(discs: Path, tmp_path: Path) -> None:
+    one, photo = task(discs, tmp_path, "box"), job(discs, "a0.jpg")
+    with take_turn(tmp_path / photo.target):
+        assert one(photo) is None
+    assert [one(photo), one(photo)] == [True, False]
 
 
 def test_a_picture_of_bytes_is_that_of_the_file(discs: Path, tmp_path: Path) -> None:
