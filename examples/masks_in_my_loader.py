@@ -24,6 +24,9 @@ class MaskedPhotos(Dataset[tuple[torch.Tensor, torch.Tensor]]):
     def __init__(self, photos: Path, shards: Path) -> None:
         self.photos, self.masks = photos, maskgen.MaskReader(shards)
         self.keys = list(self.masks.keys())
+        first = photos / self.masks.record(self.keys[0])["source"]
+        if not first.is_file():
+            raise FileNotFoundError(f"{first} is not there: give the folder that the shards were made of")
         crop = v2.RandomResizedCrop(96, scale=(0.4, 1.0), antialias=True)
         self.transform = v2.Compose([crop, v2.RandomHorizontalFlip(), v2.ToDtype(torch.float32, scale=True)])
 
@@ -45,7 +48,10 @@ def main() -> None:
     parser.add_argument("photos", type=Path)
     parser.add_argument("shards", type=Path)
     arguments = parser.parse_args()
-    dataset = MaskedPhotos(arguments.photos, arguments.shards)
+    try:
+        dataset = MaskedPhotos(arguments.photos, arguments.shards)
+    except (maskgen.MaskgenError, FileNotFoundError) as error:
+        parser.error(str(error))
     for pictures, masks in DataLoader(dataset, batch_size=4, shuffle=True, num_workers=2):
         print(f"{tuple(pictures.shape)} pictures, {masks.float().mean():.0%} foreground")
 

@@ -61,6 +61,21 @@ def test_masks_come_with_the_photos_of_a_loader_of_ones_own(discs: Path, shards:
 
 
 @pytest.mark.slow
+@pytest.mark.parametrize(("wrong", "words"), [(0, "is not there: give the folder"), (1, "Next: ")])
+def test_a_wrong_folder_is_told_in_a_sentence(
+    discs: Path, shards: Path, tmp_path: Path, wrong: int, words: str
+) -> None:
+    pytest.importorskip("torchvision")
+    places = [discs, shards]
+    places[wrong] = tmp_path
+    command = [sys.executable, str(EXAMPLES / "masks_in_my_loader.py"), *map(str, places)]
+    done = subprocess.run(command, capture_output=True, text=True, check=False, env={**os.environ, **QUIET})
+    assert done.returncode == 2
+    assert words in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+@pytest.mark.slow
 def test_a_plain_loop_trains(shards: Path) -> None:
     pytest.importorskip("torchvision")
     printed = call("train_simsiam.py", shards, "--epochs", 2, "--batch-size", 8)

@@ -40,6 +40,7 @@ def open_coco(options: SourceOptions) -> Listing:
     The photos lie in ``{split}2017/`` (or 2014), ``images/{split}2017/``, ``{split}2017.zip``, ``images/``,
     or the input is itself such a folder or zip. Labels come from ``annotations/instances_{split}2017.json``
     or ``instances.json`` beside them; without one they are None, and an image without any object has ``()``.
+    A note says so, and names what lies in ``annotations/`` instead.
     """
     return Listing(lambda notes: _items(options, notes))
 
@@ -49,6 +50,7 @@ def _items(options: SourceOptions, notes: Notes) -> Iterator[SourceItem]:
     annotations = _find_annotations(options, photos)
     labels = _labels(annotations) if annotations else {}
     folder = split_name(photos.name)[0]
+    unlabeled = "" if annotations else f"as {_why_unlabeled(options, photos)}; labels are optional"
     for photo, file_name in _photos(photos, options, notes):
         label: Label = None
         if annotations:
@@ -59,14 +61,13 @@ def _items(options: SourceOptions, notes: Notes) -> Iterator[SourceItem]:
                 notes.add(
                     f"photo is {missing} has no label", f"photos are {missing} have no label", photo.path
                 )
+        else:
+            notes.add(f"photo has no label, {unlabeled}", f"photos have no labels, {unlabeled}", photo.path)
         yield SourceItem(photo.name, photo.ref, label, photo.path)
     if annotations and labels:
         of = f"of {annotations.name}"
         example, count = shown(min(labels)), len(labels)
         notes.add(f"image {of} is not on disk", f"images {of} are not on disk", example, count)
-    if not annotations:
-        looked = "looked for annotations/instances_*.json"
-        notes.add("", "instances files found: no labels", looked, 0)
 
 
 def _find_photos(options: SourceOptions) -> Location:
@@ -93,18 +94,35 @@ def _find_photos(options: SourceOptions) -> Location:
 
 
 def _find_annotations(options: SourceOptions, photos: Location) -> Location | None:
-    stem = split_name(photos.name)[0]
-    names = [f"instances_{stem}.json"] if stem[-4:] in _YEARS else ["instances.json"]
-    folders = [photos.parent] if photos != options.root else [photos, photos.parent]
-    folders += [photos.parent.parent] if photos.parent.name == "images" else []
-    if stem[-4:] not in _YEARS:
-        names += [f"instances_{options.split}{year}.json" for year in _YEARS]
+    folders, names = _annotation_places(options, photos)
     for folder in folders:
         for inner in ("annotations", "."):
             for name in names:
                 if (folder / inner / name).is_file():
                     return folder / inner / name
     return None
+
+
+def _annotation_places(options: SourceOptions, photos: Location) -> tuple[list[Location], list[str]]:
+    """Where an instances file may lie, in this folder or its ``annotations/``, and how it may be called."""
+    stem = split_name(photos.name)[0]
+    names = [f"instances_{stem}.json"] if stem[-4:] in _YEARS else ["instances.json"]
+    folders = [photos.parent] if photos != options.root else [photos, photos.parent]
+    folders += [photos.parent.parent] if photos.parent.name == "images" else []
+    if stem[-4:] not in _YEARS:
+        names += [f"instances_{options.split}{year}.json" for year in _YEARS]
+    return folders, names
+
+
+def _why_unlabeled(options: SourceOptions, photos: Location) -> str:
+    """Which file was looked for, and what is there in its place."""
+    folders, names = _annotation_places(options, photos)
+    for folder in folders:
+        if (folder / "annotations").is_dir():
+            others = sorted(file.name for file in (folder / "annotations").glob("*.json"))
+            if others:
+                return f"annotations/ has {shown(others[0])} and no {names[0]}"
+    return f"there is no annotations/{names[0]}"
 
 
 def _labels(path: Location) -> dict[str, set[int]]:

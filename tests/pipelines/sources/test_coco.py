@@ -73,9 +73,19 @@ def test_file_names_with_the_folder(opened: Any, write: Write, photos: dict[str,
 
 
 def test_without_annotations(opened: Any, write: Write, photos: dict[str, bytes]) -> None:
-    found = opened("coco", write({f"val2017/{name}.jpg": data for name, data in photos.items()}), split="val")
-    assert found.labels == dict.fromkeys(LABELS)
-    assert found.source.notes[0].startswith("0 instances files found")
+    root = write({f"val2017/{name}.jpg": data for name, data in photos.items()})
+    count, first = len(LABELS), f"(first: val2017/{min(photos)}.jpg)"
+    for have, why in (
+        ({}, "there is no annotations/instances_val2017.json"),
+        (
+            {"annotations/captions.json": b"{}"},
+            "annotations/ has captions.json and no instances_val2017.json",
+        ),
+    ):
+        write(have)
+        found = opened("coco", root, split="val")
+        assert found.labels == dict.fromkeys(LABELS)
+        assert found.source.notes == [f"{count} photos have no labels, as {why}; labels are optional {first}"]
 
 
 def test_what_the_json_and_the_disk_do_not_share(opened: Any, write: Write, photos: dict[str, bytes]) -> None:
