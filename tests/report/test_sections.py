@@ -85,6 +85,28 @@ def test_a_quarantine_is_searched_in_a_browser(tmp_path: Path) -> None:
     assert opened.html.count('<button type="button">') == 4  # a column each, to sort by
 
 
+@pytest.mark.slow
+def test_a_table_is_sorted_by_the_heads_of_its_columns(tmp_path: Path) -> None:
+    quarantine = Quarantine()
+    for key, path in (("k10", "c.jpg"), ("k9", "a.jpg"), ("k1", "b.jpg")):
+        quarantine.add("s-000000", key, path, "truncated")
+    script = files("maskgen.report").joinpath("report.js").read_text()
+    heads = "document.querySelectorAll('#failures th button')"
+    for clicks, column, order, keys in (
+        ([0], "key", "ascending", ["k1", "k9", "k10"]),  # numbers by their size
+        ([0, 0], "key", "descending", ["k10", "k9", "k1"]),
+        ([0, 0, 1], "path", "ascending", ["k9", "k1", "k10"]),
+    ):
+        clicked = "".join(f"\n{heads}[{number}].click();" for number in clicks)
+        page = tmp_path / "page.html"
+        page.write_text(render_page("t", [quarantine_section(quarantine)], script + clicked))
+        opened = open_page(page)
+        assert opened.complaints == []
+        assert re.findall(r"<td>(k\d+)</td>", opened.html) == keys
+        marked = re.findall(r'<th[^>]*aria-sort="(\w+)"[^>]*><button type="button">(\w+)', opened.html)
+        assert marked == [(order, column)]
+
+
 def test_the_command_means_the_same_options() -> None:
     options = {
         "dataset": "folder",
