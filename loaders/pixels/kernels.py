@@ -39,13 +39,30 @@ def cut(photo: Picture, roi: Sequence[float], size: int) -> Picture:
     Returns:
         (size, size, 3) uint8, contiguous.
     """
+    box = crop_box(photo, roi)
+    return resize(photo[box.y0 : box.y1, box.x0 : box.x1], size, flip=roi[1] > roi[3])
+
+
+def crop_box(photo: Picture, roi: Sequence[float]) -> Box:
+    """What `cut` reads of a photo: a region of interest in whole pixels, at least one of them.
+
+    Example:
+        >>> crop_box(np.zeros((40, 60, 3), np.uint8), (0.25, 1.0, 0.75, 0.5))
+        Box(y0=10, x0=30, y1=30, x1=60)
+    """
     height, width = photo.shape[:2]
     left, right = sorted((roi[1], roi[3]))
-    crop = torch.from_numpy(photo)[_pixels(roi[0], roi[2], height), _pixels(left, right, width)]
+    (y0, y1), (x0, x1) = _pixels(roi[0], roi[2], height), _pixels(left, right, width)
+    return Box(y0, x0, y1, x1)
+
+
+def resize(crop: Picture, size: int, *, flip: bool = False) -> Picture:
+    """An (h, w, 3) uint8 crop as (size, size, 3) by the filter of `cut`; `flip`: left to right."""
     view = np.empty((size, size, 3), np.uint8)
     # Into an interleaved buffer: by itself the operator gives planes, and turning them costs as much again.
-    _resize(_planes(crop), [size, size], False, None, None, out=_planes(torch.from_numpy(view)))
-    return np.asarray(cv2.flip(view, 1), np.uint8) if roi[1] > roi[3] else view
+    given, made = torch.from_numpy(crop), torch.from_numpy(view)
+    _resize(_planes(given), [size, size], False, None, None, out=_planes(made))
+    return np.asarray(cv2.flip(view, 1), np.uint8) if flip else view
 
 
 def _planes(picture: torch.Tensor) -> torch.Tensor:
@@ -53,10 +70,10 @@ def _planes(picture: torch.Tensor) -> torch.Tensor:
     return picture.permute(2, 0, 1)[None]
 
 
-def _pixels(low: float, high: float, length: int) -> slice:
+def _pixels(low: float, high: float, length: int) -> tuple[int, int]:
     """At least one pixel of `length`."""
     first = min(round(low * length), length - 1)
-    return slice(first, max(round(high * length), first + 1))
+    return first, max(round(high * length), first + 1)
 
 
 def cut_mask(mask: Picture, roi: Sequence[float], size: int) -> Picture:

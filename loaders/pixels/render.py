@@ -185,10 +185,7 @@ class Renderer:
         if draws["kind"] == GRAY or row.donor is None or row.donor_photo is None:
             background = np.full_like(image, int(draws["gray"]) if row.fill is None else row.fill)
         else:
-            picture = _background(
-                row.donor_photo, row.donor, draws["bg_place"].tolist(), draws["bg_strip"].tolist()
-            )
-            background = kernels.cut(picture, draws["bg_roi"].tolist(), view.size)
+            background = _background(row.donor_photo, row.donor, draws, view.size)
             background = _chain(view, row, background, row.donor_matrix, "bg_")
         return self._composite(view, image, background, masks)
 
@@ -221,11 +218,15 @@ class Renderer:
         return np.empty(shape, np.uint8)
 
 
-def _background(photo: Picture, stored: Picture, place: list[float], strip: list[float]) -> Picture:
-    """The whole background of a photo: what is stored of it, or by a strip of the photo alone."""
-    if any(strip):
-        return tile(photo, kernels.pixel_box(photo, place), kernels.pixel_box(photo, strip))
-    return stored if place == [0.0, 0.0, 1.0, 1.0] else kernels.paste(photo, stored, place)
+def _background(photo: Picture, stored: Picture, draws: np.void, size: int) -> Picture:
+    """The crop of a photo's background: of what is stored of it, or by a strip of the photo alone."""
+    roi, place, strip = (draws[name].tolist() for name in ("bg_roi", "bg_place", "bg_strip"))
+    if any(strip):  # no more of it than the crop shows
+        region, source = kernels.pixel_box(photo, place), kernels.pixel_box(photo, strip)
+        shown = tile(photo, region, source, kernels.crop_box(photo, roi))
+        return kernels.resize(shown, size, flip=roi[1] > roi[3])
+    whole = stored if place == [0.0, 0.0, 1.0, 1.0] else kernels.paste(photo, stored, place)
+    return kernels.cut(whole, roi, size)
 
 
 def _mask(masks: Picture, view: int) -> Picture:

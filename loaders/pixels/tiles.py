@@ -44,6 +44,6 @@ def tiling(meta: np.void, small: NDArray[np.uint8]) -> Tiling | None:
     return Tiling(region, found.box) if found else None
 
 
-def tile(photo: RGB, region: Box, strip: Box) -> RGB:
-    """A copy of an (H, W, 3) photo with repeats of `strip` over `region`."""
-    return cover(photo, strip, region)
+def tile(photo: RGB, region: Box, strip: Box, window: Box | None = None) -> RGB:
+    """A copy of an (H, W, 3) photo with repeats of `strip` over `region`, or what it shows in a window."""
+    return cover(photo, strip, region, window)

@@ -85,13 +85,17 @@ def seam_px(shape: Sequence[int]) -> int:
     return max(MIN_SEAM_PX, round(SEAM_SHARE * max(shape[:2])))
 
 
-def cover(photo: RGB, tile: Box, region: Box) -> RGB:
+def cover(photo: RGB, tile: Box, region: Box, window: Box | None = None) -> RGB:
     """A copy of the photo with `region` covered by repeats of `tile`, mirrored about the tile's own edges.
 
     Args:
         photo: (H, W, 3) uint8 RGB.
         tile: box in the photo, not empty.
         region: box in the photo; its edges are feathered over `seam_px`, save at the photo's borders.
+        window: the part of the result to make, a box in the photo; None: the whole.
+
+    Returns:
+        (h, w, 3) uint8, of the window's size.
 
     Example:
         >>> from maskgen.backgrounds.tiled import cover
@@ -101,39 +105,68 @@ def cover(photo: RGB, tile: Box, region: Box) -> RGB:
         >>> cover(photo, Box(0, 0, 1, 10), Box(0, 10, 1, 30))[0, 14:, 0].tolist()
         [5, 4, 3, 2, 1, 0, 0, 1, 2, 3, 4, 5, 6, 7, 8, 9]
     """
-    out = photo.copy()
-    inside = out[region.y0 : region.y1, region.x0 : region.x1]
-    above, left = max(0, tile.y0 - region.y0), max(0, tile.x0 - region.x0)
-    below, right = max(0, region.y1 - tile.y1), max(0, region.x1 - tile.x1)
-    source = np.ascontiguousarray(photo[tile.y0 : tile.y1, tile.x0 : tile.x1])
-    repeats = cv2.copyMakeBorder(source, above, below, left, right, cv2.BORDER_REFLECT)
-    y, x = region.y0 - tile.y0 + above, region.x0 - tile.x0 + left
-    inside[:] = repeats[y : y + len(inside), x : x + inside.shape[1]]
-    _feather(photo, out, region)
+    whole = Box(0, 0, *photo.shape[:2])
+    window = window or whole
+    out = _part(photo, window, whole).copy()
+    shown = _overlap(region, window)
+    if shown.area:
+        over = _part(out, shown, window)
+        over[:] = _repeats(photo, tile, shown)
+        _feather(photo, over, region, shown)
     return out
 
 
-def _feather(photo: RGB, out: RGB, region: Box) -> None:
-    """Let the photo pass into what covers `region` of `out`, over the outermost `seam_px` of it."""
+def _repeats(photo: RGB, tile: Box, shown: Box) -> RGB:
+    """What repeats of `tile` show in the box `shown`.
+
+    Along a side on which the tile reaches over all of it only these lines of the tile are looked at.
+    """
+    y0, y1 = (shown.y0, shown.y1) if tile.y0 <= shown.y0 and shown.y1 <= tile.y1 else (tile.y0, tile.y1)
+    x0, x1 = (shown.x0, shown.x1) if tile.x0 <= shown.x0 and shown.x1 <= tile.x1 else (tile.x0, tile.x1)
+    above, left = max(0, y0 - shown.y0), max(0, x0 - shown.x0)
+    below, right = max(0, shown.y1 - y1), max(0, shown.x1 - x1)
+    repeats = cv2.copyMakeBorder(photo[y0:y1, x0:x1], above, below, left, right, cv2.BORDER_REFLECT)
+    grown = Box(y0 - above, x0 - left, y1 + below, x1 + right)
+    return _part(np.asarray(repeats, np.uint8), shown, grown)
+
+
+def _feather(photo: RGB, over: RGB, region: Box, shown: Box) -> None:
+    """Let the photo pass into what covers `region`, over the outermost `seam_px` of it.
+
+    `over` is what covers it in the box `shown`.
+    """
     seam = seam_px(photo.shape)
-    window = slice(region.y0, region.y1), slice(region.x0, region.x1)
-    under, over = photo[window], out[window]
-    height, width = over.shape[:2]
+    height, width = region.y1 - region.y0, region.x1 - region.x0
     above, below, left, right = _inner_sides(region, photo.shape)
     rows = _ramp(height, seam, starts=above, ends=below)
     columns = _ramp(width, seam, starts=left, ends=right)
-    top, bottom = min(seam, height) * above, height - min(seam, height) * below
-    start, end = min(seam, width) * left, width - min(seam, width) * right
+    top, bottom = region.y0 + min(seam, height) * above, region.y1 - min(seam, height) * below
+    start, end = region.x0 + min(seam, width) * left, region.x1 - min(seam, width) * right
     bottom, end = max(top, bottom), max(start, end)
-    for part in (  # the frame alone, and no side of the photo's own: the middle is the repeats'
-        (slice(0, top), slice(0, width)),
-        (slice(bottom, height), slice(0, width)),
-        (slice(top, bottom), slice(0, start)),
-        (slice(top, bottom), slice(end, width)),
+    for frame in (  # the frame alone, and no side of the photo's own: the middle is the repeats'
+        Box(region.y0, region.x0, top, region.x1),
+        Box(bottom, region.x0, region.y1, region.x1),
+        Box(top, region.x0, bottom, start),
+        Box(top, end, bottom, region.x1),
     ):
-        share = np.minimum.outer(rows[part[0]], columns[part[1]])
-        if share.size:
-            over[part] = cv2.blendLinear(over[part].copy(), under[part].copy(), share, 1 - share)
+        part = _overlap(frame, shown)
+        if part.area:
+            share = np.minimum.outer(
+                rows[part.y0 - region.y0 : part.y1 - region.y0],
+                columns[part.x0 - region.x0 : part.x1 - region.x0],
+            )
+            upper, under = _part(over, part, shown), _part(photo, part, Box(0, 0, *photo.shape[:2]))
+            upper[:] = cv2.blendLinear(upper.copy(), under.copy(), share, 1 - share)
+
+
+def _overlap(one: Box, other: Box) -> Box:
+    """Where two boxes overlap; of no area where they do not."""
+    return Box(max(one.y0, other.y0), max(one.x0, other.x0), min(one.y1, other.y1), min(one.x1, other.x1))
+
+
+def _part(picture: RGB, box: Box, window: Box) -> RGB:
+    """The part of a picture that shows `window` which shows `box`, not copied."""
+    return picture[box.y0 - window.y0 : box.y1 - window.y0, box.x0 - window.x0 : box.x1 - window.x0]
 
 
 def _inner_sides(region: Box, shape: Sequence[int]) -> tuple[bool, bool, bool, bool]:

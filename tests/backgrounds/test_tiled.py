@@ -57,6 +57,28 @@ def mirrored(at: int, first: int, end: int) -> int:
     return at
 
 
+@settings(max_examples=200, deadline=None)
+@given(st.integers(0, 2**32 - 1))
+def test_a_window_shows_the_pixels_of_the_whole(seed: int) -> None:
+    """Also where the window holds a part of the frame alone, or nothing of what is covered."""
+    rng = np.random.default_rng(seed)
+    height, width = (int(side) for side in rng.integers(8, 90, 2))
+    photo = rng.integers(0, 256, (height, width, 3), dtype=np.uint8)
+
+    def box() -> Box:
+        (y0, y1), (x0, x1) = (
+            sorted(rng.choice(side + 1, 2, replace=False).tolist()) for side in (height, width)
+        )
+        return Box(y0, x0, y1, x1)
+
+    tile, region, window = box(), box(), box()
+    strips = tile, Box(0, tile.x0, height, tile.x1), Box(tile.y0, 0, tile.y1, width)
+    for strip in strips:
+        whole = cover(photo, strip, region)
+        shown = cover(photo, strip, region, window)
+        assert (shown == whole[window.y0 : window.y1, window.x0 : window.x1]).all()
+
+
 def close(one: RGB, other: RGB) -> bool:
     """Equal but for the rounding of halves."""
     return int(np.abs(one.astype(int) - other.astype(int)).max()) <= 1
