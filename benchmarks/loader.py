@@ -10,10 +10,11 @@ DALI works ahead and would else work for a case in the next one's time. Ratios a
 decode   photos decoded and nothing else: the limit
 plain    MoCo v2, two views, no masks read or used
 rm       crops that hold 10 % of the foreground, and grey backgrounds with p = .2 (BG_RM)
-random   backgrounds of other photos with p = .2 (BG_Random)
+random   backgrounds of other photos with p = .2 (BG_Random); /stored: decoded, not tiled anew
 swaps    the same, crops with 10 % of the foreground, and a third output, the negative (BG_Swaps)
 weak     plain, and the same crops before the photometric chain (MSR)
 relic    RELICv2: 4 x 224 and 2 x 96, grey backgrounds with p = .1
+exact    plain, with torchvision's own color jitter
 multi    constrained multi-crop: 2 x 160 and 4 x 96 that overlap the key (without AutoAugment)
 """
 
@@ -48,6 +49,13 @@ def _holding(view: View, fg_min: float) -> View:
     return replace(view, crop=replace(view.crop, fg_min=fg_min, rule=None))
 
 
+def exactly_jittered(recipe: Recipe) -> Recipe:
+    """The recipe with torchvision's color jitter."""
+    chains = [replace(view.photometric, jitter_mode="torchvision") for view in recipe.views]
+    views = zip(recipe.views, chains, strict=True)
+    return replace(recipe, views=tuple(replace(view, photometric=chain) for view, chain in views))
+
+
 def _without_policies(recipe: Recipe) -> Recipe:
     views = (replace(v, photometric=replace(v.photometric, auto_augment_p=0.0)) for v in recipe.views)
     return replace(recipe, views=tuple(views))
@@ -58,6 +66,7 @@ CASES: dict[str, Recipe] = {
     "rm": constrained(RECIPES["mocov2-bg-rm"], 0.1),
     "random": RECIPES["mocov2-bg-random"],
     "swaps": RECIPES["mocov2-bg-swaps"],
+    "exact": exactly_jittered(RECIPES["mocov2"]),
     "weak": RECIPES["msr"],
     "relic": RECIPES["relicv2"],
     "multi": _without_policies(RECIPES["knn-moco"]),
@@ -193,7 +202,7 @@ def streams(setting: Setting, options: Any) -> dict[str, Callable[[], Iterator[A
         recipe = CASES[name]
         found[name] = lambda recipe=recipe: epochs(DaliLoader, setting, recipe)  # type: ignore[misc]
         if name in ("random", "swaps") and options.device == "cpu":
-            found[f"{name}/tile"] = lambda recipe=recipe: epochs(DaliLoader, setting, recipe, tile=True)  # type: ignore[misc]
+            found[f"{name}/stored"] = lambda recipe=recipe: epochs(DaliLoader, setting, recipe, tile=False)  # type: ignore[misc]
         if options.torch:
             found[f"{name}/torch"] = lambda recipe=recipe: epochs(TorchLoader, setting, recipe)  # type: ignore[misc]
         if options.operators:

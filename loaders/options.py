@@ -28,7 +28,8 @@ class LoaderOptions:
         output: element type of the pictures, one of `DTYPES`.
         channels_last: pictures in torch's channels-last memory format.
         operators: use DALI's own operators; only `DaliLoader` has them.
-        tile: make tiled backgrounds anew instead of decoding the stored ones.
+        tile: make tiled backgrounds anew instead of decoding the stored ones; None: where
+            `pixels.sources.tiles_anew` says so.
 
     Raises:
         UsageError: a value out of its range.
@@ -48,7 +49,7 @@ class LoaderOptions:
     output: str = "uint8"
     channels_last: bool = False
     operators: bool = False
-    tile: bool = False
+    tile: bool | None = None
 
     def __post_init__(self) -> None:
         for name, rule, better in self._broken_rules():

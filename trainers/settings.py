@@ -61,6 +61,11 @@ class Settings:
     loader: str = option(
         "auto", "Loader that makes the views; auto: DALI if installed.", group="machine", choices=LOADERS
     )
+    stored_backgrounds: bool = option(
+        False,
+        "On a CPU, decode the stored backgrounds also where tiled ones could be made anew from the photos.",
+        group="machine",
+    )
     precision: str = option(
         "auto",
         "Arithmetic of the networks; auto: bf16 on a GPU, fp32 on a CPU.",

@@ -12,7 +12,7 @@ from ..base import EpochLoader, open_shards
 from ..batch import Batch
 from ..dataset.dataset import Dataset
 from ..options import LoaderOptions
-from ..pixels.sources import check_tiling
+from ..pixels.sources import tiles_anew
 from ..reading.samples import SampleReader
 from ..recipes.spec import Recipe, View
 from .lent import Lent, mark_stream
@@ -51,9 +51,9 @@ class DaliLoader(EpochLoader[Dataset, SampleReader]):
             deviation.
         channels_last: pictures in torch's channels-last memory format; on a CPU this saves a little time.
         operators: on a CPU, use DALI's own operators as on a GPU, which takes several times as long.
-        tile: with DALI's decoder on a CPU, repeat the photo's own strip over its foreground where a
-            background of another photo is shown, as ``--background tiled`` did, instead of decoding the
-            stored one: the same picture but for the stored one's JPEG noise.
+        tile: repeat the photo's own strip over its foreground where a background of another photo is shown,
+            as ``--background tiled`` did, instead of decoding the stored one: the same picture but for the
+            stored one's JPEG noise. None: wherever that is so, see `pixels.sources.tiles_anew`.
 
     Raises:
         EnvironmentFault: DALI or torch is not installed.
@@ -77,7 +77,7 @@ class DaliLoader(EpochLoader[Dataset, SampleReader]):
         output: str = "uint8",
         channels_last: bool = False,
         operators: bool = False,
-        tile: bool = False,
+        tile: bool | None = None,
     ) -> None:
         options = LoaderOptions(
             rank=rank,
@@ -94,8 +94,7 @@ class DaliLoader(EpochLoader[Dataset, SampleReader]):
         )
         opened, reader, made = open_shards(dataset, recipe, options)
         super().__init__(opened, reader, batch_size, recipe=made, seed=seed, options=options)
-        if tile:
-            check_tiling(self.dataset, operators=options.operators)
+        tiles_anew(self.dataset, options)  # before anything is opened
         _require_dali()
         self._lent = Lent(mark_stream) if device == "cuda" else None
         self._stream, self._maker = self._open()

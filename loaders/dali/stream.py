@@ -16,7 +16,7 @@ from maskgen.errors import EnvironmentFault
 from maskgen.shards import naming
 
 from ..options import LoaderOptions
-from ..pixels.sources import SourceReader
+from ..pixels.sources import SourceReader, tiles_anew
 from ..prefetch import Job, WorkAhead
 from ..reading.broken import BrokenSample
 from ..reading.samples import SampleReader
@@ -198,5 +198,6 @@ def open_stream(reader: SampleReader, recipe: Recipe, batch_size: int, options: 
     dataset = reader.dataset
     patched = dataset.manifest.identity["options"].get("background_store") == "patch"
     build = partial(graph.build, recipe, batch_size, options, level=dataset.level, patched=patched, gpu=gpu)
-    feeder = Feeder(SourceReader(reader, recipe, tile=options.tile), operators=options.operators)
+    source = SourceReader(reader, recipe, tile=tiles_anew(dataset, options))
+    feeder = Feeder(source, operators=options.operators)
     return Stream(build, feeder, depth=options.prefetch, gpu=gpu)

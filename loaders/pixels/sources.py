@@ -12,6 +12,7 @@ from maskgen.errors import UsageError
 from maskgen.shards import naming
 
 from ..dataset.dataset import Dataset
+from ..options import LoaderOptions
 from ..reading.broken import BrokenSample
 from ..reading.buffers import Taken
 from ..reading.samples import SampleReader
@@ -147,16 +148,27 @@ def _tiled_as_today(dataset: Dataset) -> bool:
     return bool(made == BACKGROUND_VERSIONS["tiled"])
 
 
-def check_tiling(dataset: Dataset, *, operators: bool = False) -> None:
-    """Refuse to make backgrounds anew where they were not tiled, or where DALI's operators are to show them.
+def tiles_anew(dataset: Dataset, options: LoaderOptions) -> bool:
+    """Whether a loader makes tiled backgrounds anew instead of decoding the stored ones.
+
+    By itself it does where that gives the picture that was stored, but for the noise of its JPEG: views are
+    rendered on the CPU, and the backgrounds are tiled, in today's way, and stored in the photos' size.
+
+    Args:
+        dataset: of the loader.
+        options: of the loader: `tile` and `operators` are read.
 
     Raises:
-        UsageError: the data set's backgrounds are no tiled ones, or `operators`.
+        UsageError: `tile` is asked for where backgrounds are no tiled ones, or with `operators`.
     """
-    made = dataset.manifest.identity["options"].get("background")
-    if made != "tiled" or operators:
+    made = dataset.manifest.identity["options"]
+    possible = made.get("background") == "tiled" and not options.operators
+    if options.tile is None:
+        return possible and not made.get("background_side", 0) and _tiled_as_today(dataset)
+    if options.tile and not possible:
         raise UsageError(
             "tile=True is for tiled backgrounds and for views rendered on the CPU",
-            where=f"backgrounds: {made}",
+            where=f"backgrounds: {made.get('background')}",
             arguments=[("tile", False)],
         )
+    return options.tile

@@ -15,7 +15,7 @@ from ..base import EpochLoader, open_shards
 from ..batch import Batch
 from ..dataset.dataset import Dataset
 from ..options import LoaderOptions
-from ..pixels.sources import SourceReader, Sources, check_tiling
+from ..pixels.sources import SourceReader, Sources, tiles_anew
 from ..prefetch import StepsAhead
 from ..reading.broken import BrokenSample
 from ..reading.samples import SampleReader
@@ -50,8 +50,8 @@ class TorchLoader(EpochLoader[Dataset, SampleReader]):
         output: ``uint8``, or ``float32``, ``float16`` or ``bfloat16`` normalized with ImageNet's mean and
             deviation.
         channels_last: pictures in torch's channels-last memory format.
-        tile: repeat the photo's own strip over its foreground instead of decoding a stored background, see
-            `DaliLoader`.
+        tile: repeat the photo's own strip over its foreground instead of decoding a stored background; None:
+            where that shows the same, see `DaliLoader`.
 
     Raises:
         EnvironmentFault: torch or torchvision is not installed, or torch sees no GPU.
@@ -74,7 +74,7 @@ class TorchLoader(EpochLoader[Dataset, SampleReader]):
         prefetch: int = 2,
         output: str = "uint8",
         channels_last: bool = False,
-        tile: bool = False,
+        tile: bool | None = None,
     ) -> None:
         options = LoaderOptions(
             rank=rank,
@@ -90,10 +90,9 @@ class TorchLoader(EpochLoader[Dataset, SampleReader]):
         )
         opened, reader, made = open_shards(dataset, recipe, options)
         super().__init__(opened, reader, batch_size, recipe=made, seed=seed, options=options)
-        if tile:
-            check_tiling(self.dataset)
+        again = tiles_anew(self.dataset, options)
         require_torch(device)
-        self._source = SourceReader(self.reader, self.recipe, tile=tile)
+        self._source = SourceReader(self.reader, self.recipe, tile=again)
         self._renderer, self._maker = self._open()
         self._decoders = ThreadPoolExecutor(threads, thread_name_prefix="maskgen-decode")
         self._ahead = StepsAhead[Callable[[], Batch]]("maskgen-batches", options.prefetch)

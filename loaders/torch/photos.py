@@ -54,7 +54,7 @@ class PhotoLoader(EpochLoader[PhotoSet, PhotoReader]):
         seed: int = 0,
         options: LoaderOptions | None = None,
     ) -> None:
-        options = replace(options or LoaderOptions(), operators=False, tile=False)
+        options = replace(options or LoaderOptions(), operators=False, tile=None)
         made = as_recipe(recipe)
         check_unmasked(made, photos.where)
         reader = PhotoReader(photos, on_error=options.on_error)

@@ -48,8 +48,10 @@ class Drawing:
 
 @dataclass(frozen=True)
 class Recipe:
-    """What the data set is to look like; `texture` is the deviation of grain laid over the photos, in
-    levels.
+    """What the data set is to look like.
+
+    `texture` is the deviation of grain laid over the photos, in levels. Backgrounds are tiled ones with
+    `tiled`; else they are flat, and called telea's.
     """
 
     samples: int = 22
@@ -66,7 +68,8 @@ class Recipe:
 
     @property
     def config(self) -> RunConfig:
-        values = {"method": "box", "background": "tiled", "threshold": 0.5, **self.options}
+        background = "tiled" if self.tiled else "telea"
+        values = {"method": "box", "background": background, "threshold": 0.5, **self.options}
         return RunConfig(dataset="sample", output="x", **values)  # type: ignore[arg-type]
 
 

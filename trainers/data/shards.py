@@ -118,6 +118,7 @@ def open_loader(
         rank=rank,
         world=world,
         on_error=settings.on_error,
+        tile=False if settings.stored_backgrounds else None,
     )
 
 

@@ -11,7 +11,8 @@ import pytest
 from maskgen.config.fingerprint import digest
 from maskgen.errors import UsageError
 from maskgen.loaders import Background, Corruption, Crop, Recipe, SampleReader, View, open_dataset
-from maskgen.loaders.pixels.sources import SourceReader, check_tiling
+from maskgen.loaders.options import LoaderOptions
+from maskgen.loaders.pixels.sources import SourceReader, tiles_anew
 from maskgen.loaders.reading.broken import BrokenSample
 from maskgen.loaders.sampling.draws import DONOR
 
@@ -90,13 +91,31 @@ def test_backgrounds_tiled_in_another_way_are_read_as_they_are_stored(builder: A
     assert source(path, tile=True).read(ROWS, 1, 0).backgrounds
 
 
-def test_tiling_is_for_tiled_backgrounds_and_no_operators(drawn: Any, builder: Any) -> None:
-    tiled = open_dataset(drawn.path)
-    check_tiling(tiled)
-    other = open_dataset(builder(samples=2, options={"background": "telea"}).path)
+def test_tiling_is_for_tiled_backgrounds_and_no_operators(grained: Any, drawn: Any) -> None:
+    tiled, other = open_dataset(grained.path), open_dataset(drawn.path)
+    assert tiles_anew(tiled, LoaderOptions(tile=True))
     for dataset, operators in ((tiled, True), (other, False)):
         with pytest.raises(UsageError, match="tile=True"):
-            check_tiling(dataset, operators=operators)
+            tiles_anew(dataset, LoaderOptions(tile=True, operators=operators))
+        assert not tiles_anew(dataset, LoaderOptions(operators=operators))
+
+
+def test_backgrounds_are_tiled_anew_where_that_shows_what_is_stored(
+    grained: Any, builder: Any, resealed: Any
+) -> None:
+    assert tiles_anew(open_dataset(grained.path), LoaderOptions())
+    assert not tiles_anew(open_dataset(grained.path), LoaderOptions(tile=False))
+    path = builder(samples=2, tiled=True, options={"background_side": 16}).path
+    assert not tiles_anew(open_dataset(path), LoaderOptions()), "stored smaller, so softer"
+    assert tiles_anew(open_dataset(path), LoaderOptions(tile=True))
+    path = builder(samples=2, tiled=True).path
+
+    def as_once(raw: dict[str, Any]) -> None:
+        del raw["identity"]["options"]["background_version"]
+        raw["fingerprint"] = digest(raw["identity"])
+
+    resealed(path / "manifest.json", as_once)
+    assert not tiles_anew(open_dataset(path), LoaderOptions()), "tiled in another way"
 
 
 def test_a_corrupted_mask_does_not_make_a_background_that_may_be_lent(builder: Any) -> None:
