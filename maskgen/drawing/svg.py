@@ -22,10 +22,13 @@ class Line:
     Args:
         name: written at its end.
         points: (x, y) pairs; those whose y is no number are left out.
+        spread: half the height of a bar at each point, in units of y, such as its standard error; 0 or no
+            number: none. Empty, or one for each point.
     """
 
     name: str
     points: Sequence[tuple[float, float]]
+    spread: Sequence[float] = ()
 
 
 def plot_lines(title: str, x_name: str, lines: Sequence[Line], marks: Sequence[float] = ()) -> str:
@@ -43,9 +46,9 @@ def plot_lines(title: str, x_name: str, lines: Sequence[Line], marks: Sequence[f
         >>> plot_lines("loss", "epoch", [Line("train", [(0, 2.0), (1, 1.5)])])[:35]
         '<svg viewBox="0 0 560 260" width="5'
     """
-    drawn = [Line(line.name, [p for p in line.points if math.isfinite(p[1])]) for line in lines]
-    points = [point for line in drawn for point in line.points]
-    xs, ys = _span([x for x, _ in points]), _span([y for _, y in points])
+    drawn = [_finite(line) for line in lines]
+    ends = [(x, y + sign * far) for line in drawn for (x, y), far in _spreads(line) for sign in (-1, 1)]
+    xs, ys = _span([x for x, _ in ends]), _span([y for _, y in ends])
     place = _Place(xs, ys)
     size = f'viewBox="0 0 {WIDTH} {HEIGHT}" width="{WIDTH}" height="{HEIGHT}"'
     parts = [
@@ -59,6 +62,30 @@ def plot_lines(title: str, x_name: str, lines: Sequence[Line], marks: Sequence[f
         if line.points:
             parts += _curve(place, line, _color(number), height)
     return "\n".join([*parts, "</svg>"])
+
+
+def standalone(drawn: str) -> str:
+    """An SVG element as a file of its own: dark on white, whatever the page around it is.
+
+    Example:
+        >>> from maskgen.drawing.svg import Line, plot_lines, standalone
+        >>> standalone(plot_lines("loss", "epoch", [Line("train", [(0, 2.0)])]))[:39]
+        '<svg xmlns="http://www.w3.org/2000/svg"'
+    """
+    style = 'xmlns="http://www.w3.org/2000/svg" style="background:#fff;color:#282828"'
+    return drawn.replace("<svg", f"<svg {style}", 1) + "\n"
+
+
+def _finite(line: Line) -> Line:
+    """The line without the points whose y is no number."""
+    kept = [(point, far) for point, far in _spreads(line) if math.isfinite(point[1])]
+    return Line(line.name, [point for point, _ in kept], [far for _, far in kept])
+
+
+def _spreads(line: Line) -> list[tuple[tuple[float, float], float]]:
+    """Each point with half the height of its bar."""
+    far = line.spread or [0.0] * len(line.points)
+    return [(point, one if math.isfinite(one) else 0.0) for point, one in zip(line.points, far, strict=True)]
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,7 +135,13 @@ def _curve(place: _Place, line: Line, color: str, name_y: float) -> list[str]:
         if len(line.points) <= 60
     ]
     stroke = f'<polyline points="{path}" fill="none" stroke="{color}" stroke-width="1.6"/>'
-    return [stroke, *dots, _text(end + 7, name_y + 4, line.name, color=color)]
+    bars = [
+        f'<line x1="{place.x(x):.1f}" x2="{place.x(x):.1f}" y1="{place.y(y - far):.1f}" '
+        f'y2="{place.y(y + far):.1f}" stroke="{color}"/>'
+        for (x, y), far in _spreads(line)
+        if far
+    ]
+    return [stroke, *bars, *dots, _text(end + 7, name_y + 4, line.name, color=color)]
 
 
 def _keep_apart(heights: Sequence[float], least: float = 13.0) -> list[float]:

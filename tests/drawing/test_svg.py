@@ -8,7 +8,7 @@ from xml.etree import ElementTree as ET
 
 import pytest
 
-from maskgen.drawing.svg import HEIGHT, WIDTH, Line, plot_lines
+from maskgen.drawing.svg import HEIGHT, WIDTH, Line, plot_lines, standalone
 
 SVG = ET.Element
 
@@ -69,3 +69,23 @@ def test_marks_are_dashed_and_upright() -> None:
     ((first, last),) = points_of(svg)
     assert mark.attrib["x1"] == mark.attrib["x2"]
     assert float(mark.attrib["x1"]) == pytest.approx((first[0] + last[0]) / 2, abs=0.1)
+
+
+def test_bars_reach_as_far_as_the_spread_and_stay_inside() -> None:
+    svg = drawn(Line("a", [(0, 10.0), (1, 20.0), (2, math.nan), (3, 30.0)], spread=(5.0, 0.0, 1.0, math.nan)))
+    (points,) = points_of(svg)
+    (bar,) = [one for one in svg.iter("line") if one.attrib["stroke"].startswith("rgb")]
+    low, high, x = (float(bar.attrib[name]) for name in ("y1", "y2", "x1"))
+    assert x == pytest.approx(points[0][0], abs=0.1)
+    assert (low + high) / 2 == pytest.approx(points[0][1], abs=0.1)
+    ten = points[0][1] - points[1][1]  # the height of a difference of ten
+    assert low - high == pytest.approx(ten, abs=0.2)
+    assert max(low, high) <= HEIGHT - 36 + 0.1
+
+
+def test_a_file_says_what_it_is_and_keeps_its_picture() -> None:
+    element = plot_lines("t", "x", [Line("a", [(0, 1.0)])])
+    file = ET.fromstring(standalone(element))
+    assert file.tag == "{http://www.w3.org/2000/svg}svg"
+    assert "background:#fff" in file.attrib["style"]
+    assert len(list(file.iter())) == len(list(ET.fromstring(element).iter()))
