@@ -21,6 +21,7 @@ from ..heads.protocols import Protocol
 from ..heads.resume import Keeper
 from ..heads.sweep import draw_trials
 from ..pretrained.encoder import load_encoder
+from .challenge import Neighbors, judge_challenge
 from .knn import knn_accuracy
 from .search import Search, Split, search_penalty, search_rate
 from .setup import ProbeConfig, ProbeSetup
@@ -29,7 +30,9 @@ from .sweep import search_trials
 Say = Callable[[str], None]
 
 
-def run_knn(config: ProbeConfig, *, ks: Sequence[int], temperature: float) -> dict[str, Any]:
+def run_knn(
+    config: ProbeConfig, *, ks: Sequence[int], temperature: float, challenge: Path | None = None
+) -> dict[str, Any]:
     """Nearest-neighbor accuracy, written to knn.json.
 
     Without test images, each training image is held against all others.
@@ -38,9 +41,11 @@ def run_knn(config: ProbeConfig, *, ks: Sequence[int], temperature: float) -> di
         config: what to judge, on what.
         ks: how many neighbors vote, each from 1.
         temperature: of their weights, above 0.
+        challenge: folder that `maskgen challenge` has made, whose variants are judged by the same neighbors.
 
     Returns:
-        What knn.json holds: ``knn_K`` from 0 to 1 for each k, and what that depends on.
+        What knn.json holds: ``knn_K`` from 0 to 1 for each k, and what that depends on; with a challenge also
+            ``challenge``, for each ``knn_K`` the accuracy on each variant, and ``bg_gap``.
 
     Raises:
         MaskgenError: the backbone or the images cannot be read, or an option is out of range.
@@ -73,6 +78,9 @@ def run_knn(config: ProbeConfig, *, ks: Sequence[int], temperature: float) -> di
         result["test"] = "leave one out"
     found = knn_accuracy(bank, test, ks=ks, temperature=temperature)
     result |= {f"knn_{k}": accuracy for k, accuracy in found.items()}
+    if challenge is not None:
+        neighbors = Neighbors(bank, ks, temperature)
+        result |= judge_challenge(setup, neighbors, challenge)
     _write(config.output / "knn.json", result)
     return result
 

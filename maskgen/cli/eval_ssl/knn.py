@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Annotated, Any
 
 from maskgen.config.bounds import above, at_least
-from maskgen.config.options import option
+from maskgen.config.options import ExistingFolder, option
 
 from ..options import Spelling, click_command, nested
 from .probe import ProbeOptions, evaluate
@@ -21,6 +21,11 @@ class KnnOptions:
         (10, 20, 100, 200), "How many neighbors.", group="settings", bounds=at_least(1)
     )
     temperature: float = option(0.07, "Temperature of the votes.", group="settings", bounds=above(0))
+    challenge: ExistingFolder | None = option(
+        None,
+        "Folder of maskgen challenge: also the accuracy on each of its variants, and the BG-gap.",
+        group="data",
+    )
 
 
 @click_command("knn", KnnOptions)
@@ -30,6 +35,8 @@ def command(options: KnnOptions) -> None:
     def work(config: Any, _stop: Any) -> dict[str, Any]:
         from maskgen.trainers.probes.tasks import run_knn
 
-        return run_knn(config, ks=list(options.ks), temperature=options.temperature)
+        return run_knn(
+            config, ks=list(options.ks), temperature=options.temperature, challenge=options.challenge
+        )
 
     evaluate(work, options.probe)
