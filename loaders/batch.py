@@ -26,6 +26,8 @@ class Batch(TypedDict):
         boxes: (B, V, 4) float32, the crops (y0, x0, height, width) relative to the photo.
         flips: (B, V) bool, whether the view is flipped left to right.
         replaced: (B, V) uint8, background 0 kept, 1 gray, 2 of another picture.
+        skipped: (B, V) bool, whether the background was to be replaced and was kept, for want of foreground
+            or of a row that lends its background.
         negative: (B, 3, S, S) like `views`, an extra negative for each row's first view; (B, n, 3, S, S) for
             n of them (`Negative.count`); None without.
         negative_source: (B,) or (B, n) int64, the row whose photo that negative shows; None without.
@@ -45,6 +47,7 @@ class Batch(TypedDict):
     boxes: Tensor
     flips: Tensor
     replaced: Tensor
+    skipped: Tensor
     negative: Tensor | None
     negative_source: Tensor | None
     matched: Tensor | None

@@ -55,6 +55,7 @@ class BatchMaker:
             boxes=np.stack([view.box for view in draws.views], axis=1),
             flips=np.stack([view.flip for view in draws.views], axis=1),
             replaced=np.stack([view.kind for view in draws.views], axis=1),
+            skipped=np.stack([view.skipped for view in draws.views], axis=1),
             source=_columns([negative.source.astype(np.int64) for negative in draws.negatives]),
             matched=_columns([negative.matched for negative in draws.negatives]),
             label=small.meta["label"].astype(np.int64),
@@ -79,6 +80,7 @@ class BatchMaker:
             boxes=np.zeros((0, views, 4), np.float32),
             flips=np.zeros((0, views), np.bool_),
             replaced=np.zeros((0, views), np.uint8),
+            skipped=np.zeros((0, views), np.bool_),
             source=np.zeros((0, extra), np.int64),
             matched=np.zeros((0, extra), np.bool_),
             label=none,
@@ -118,6 +120,7 @@ class BatchMaker:
             boxes=torch.from_numpy(facts.boxes),
             flips=torch.from_numpy(facts.flips),
             replaced=torch.from_numpy(facts.replaced),
+            skipped=torch.from_numpy(facts.skipped),
             negative=negative,
             negative_source=source,
             matched=matched,
@@ -150,6 +153,7 @@ class _Facts(NamedTuple):
     boxes: NDArray[np.float32]
     flips: NDArray[np.bool_]
     replaced: NDArray[np.uint8]
+    skipped: NDArray[np.bool_]
     source: NDArray[np.int64]
     matched: NDArray[np.bool_]
     label: NDArray[np.int64]

@@ -52,6 +52,8 @@ class ViewDraws:
         policy_u: (B, 4) float32 in [0, 1): whether its two operations happen, and their signs.
         kind: (B,) uint8, background 0 kept, 1 gray, 2 of another picture; of a negative also 3: made of this
             view and its query's, see `Negative.formula`.
+        skipped: (B,) bool, whether the background was to be another, and there was too little foreground for
+            that, or no other row that lends one.
         gray: (B,) uint8, the gray level where kind is 1.
         donor: (B,) int32, row whose background picture is shown where kind is 2, else -1.
         mask_box: (B, 4) int32 (y0, x0, y1, x1), px of the view: the part of it that its masks may show as
@@ -71,6 +73,7 @@ class ViewDraws:
     policy: NDArray[np.int16]
     policy_u: NDArray[np.float32]
     kind: NDArray[np.uint8]
+    skipped: NDArray[np.bool_]
     gray: NDArray[np.uint8]
     donor: NDArray[np.int32]
     mask_box: NDArray[np.int32]
@@ -247,6 +250,7 @@ def _plain(view: View, drawn: NDArray[np.float32], box: NDArray[np.float32]) -> 
         policy=policy,
         policy_u=drawn[:, _POLICY_U : _POLICY_U + 4],
         kind=np.zeros(count, np.uint8),
+        skipped=np.zeros(count, np.bool_),
         gray=np.zeros(count, np.uint8),
         donor=np.full(count, -1, np.int32),
         mask_box=np.tile(np.array([0, 0, view.size, view.size], np.int32), (count, 1)),
@@ -285,12 +289,14 @@ def _replaced(
     """A view's draws with what becomes of its background; `batch`: its samples, and which of them lend."""
     if not background.p:
         return plain
-    chosen = shown & (drawn[:, _REPLACE_COIN] < background.p)
+    wanted = drawn[:, _REPLACE_COIN] < background.p
+    chosen = shown & wanted
     if background.replace == "grey":
         level = np.floor(drawn[:, _LEVEL] * 256) if background.gray is None else round(background.gray * 255)
         return replace(
             plain,
             kind=np.where(chosen, GRAY, KEEP).astype(np.uint8),
+            skipped=wanted & ~chosen,
             gray=np.where(chosen, level, 0).astype(np.uint8),
         )
     samples, lends = batch
@@ -300,6 +306,7 @@ def _replaced(
     shown_as = replace(
         plain,
         kind=np.where(chosen, DONOR, KEEP).astype(np.uint8),
+        skipped=wanted & ~chosen,
         donor=np.where(chosen, other, -1).astype(np.int32),
         bg_box=own.box,
         bg_flip=own.flip,

@@ -85,6 +85,7 @@ def _batch(
         "boxes": torch.from_numpy(np.stack([view.box for view in draws.views], axis=1)),
         "flips": torch.from_numpy(np.stack([view.flip for view in draws.views], axis=1)),
         "replaced": torch.from_numpy(np.stack([view.kind for view in draws.views], axis=1)),
+        "skipped": torch.from_numpy(np.stack([view.skipped for view in draws.views], axis=1)),
         "negative": _side_by_side(negatives),
         "negative_source": _side_by_side(sources),
         "matched": _side_by_side(matched),

@@ -11,7 +11,7 @@ import torch
 from maskgen.loaders import Dataset, Recipe, SampleReader, View
 from maskgen.loaders.sampling.draws import draw
 
-FACTS = ("boxes", "flips", "replaced", "label", "key", "sample", "matched", "negative_source")
+FACTS = ("boxes", "flips", "replaced", "skipped", "label", "key", "sample", "matched", "negative_source")
 PICTURES = ("views", "weak", "masked", "kept", "masks", "cam_masks")
 
 

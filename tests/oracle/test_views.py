@@ -55,6 +55,7 @@ def one_row(**changes: Any) -> ViewDraws:
         "policy": np.full(1, -1, np.int16),
         "policy_u": np.zeros((1, 4), np.float32),
         "kind": np.zeros(1, np.uint8),
+        "skipped": np.zeros(1, np.bool_),
         "gray": np.zeros(1, np.uint8),
         "donor": np.full(1, -1, np.int32),
         "mask_box": np.array([[0, 0, 10_000, 10_000]], np.int32),

@@ -94,9 +94,10 @@ class Stopwatch:
 
 
 class ReplacedShare:
-    """The share of views on another background since the last reading, of those that a recipe may replace.
+    """The shares of views on another background, and skipped, since the last reading.
 
-    What is missing to the recipe's probability was skipped: no foreground, too little of it, or too unsure.
+    Both are of the views that a recipe may replace. A view is skipped where its background was to be replaced
+    and was kept: no foreground, too little of it, or too unsure.
 
     Args:
         recipe: of the loader.
@@ -104,18 +105,20 @@ class ReplacedShare:
 
     def __init__(self, recipe: Recipe) -> None:
         self._views = [number for number, view in enumerate(recipe.views) if view.background.p > 0]
-        self._replaced = self._seen = 0
+        self._replaced = self._skipped = self._seen = 0
 
     def add(self, batch: Batch) -> None:
         """Count the views of one batch."""
         kinds = batch["replaced"][:, self._views]
         self._replaced += int(kinds.count_nonzero())
+        self._skipped += int(batch["skipped"][:, self._views].count_nonzero())
         self._seen += kinds.numel()
 
     def read(self) -> dict[str, float]:
-        """``replaced``, on this rank; nothing for a recipe that replaces none."""
-        found = {"replaced": self._replaced / self._seen} if self._seen else {}
-        self._replaced = self._seen = 0
+        """``replaced`` and ``skipped_views``, on this rank; nothing for a recipe that replaces none."""
+        counts = {"replaced": self._replaced, "skipped_views": self._skipped}
+        found = {name: count / self._seen for name, count in counts.items()} if self._seen else {}
+        self._replaced = self._skipped = self._seen = 0
         return found
 
 

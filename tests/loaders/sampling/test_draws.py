@@ -196,7 +196,9 @@ def test_donors_are_never_photos_without_foreground() -> None:
 def test_where_no_other_photo_has_a_foreground_the_background_stays() -> None:
     certain = Recipe(views=(View(background=Background(replace="donor", p=1.0, min_visible=0.0)),))
     for empty in ((0, 1, 3), (0, 1, 2, 3)):
-        assert (drawn(certain, 4, empty=empty).views[0].kind == KEEP).all()
+        view = drawn(certain, 4, empty=empty).views[0]
+        assert (view.kind == KEEP).all()
+        assert view.skipped.all()
 
 
 def test_donors_are_those_of_the_stored_masks() -> None:
@@ -260,8 +262,19 @@ def test_photos_without_foreground_keep_their_background() -> None:
     empty = (0, 5, 6, 63)
     for replacement in ("grey", "donor"):
         background = Background(replace=replacement, p=1.0, min_visible=0.0)  # type: ignore[arg-type]
-        kind = drawn(Recipe(views=(View(background=background),)), empty=empty).views[0].kind
-        assert set(np.flatnonzero(kind == KEEP)) == set(empty)
+        view = drawn(Recipe(views=(View(background=background),)), empty=empty).views[0]
+        assert set(np.flatnonzero(view.kind == KEEP)) == set(empty)
+        assert set(np.flatnonzero(view.skipped)) == set(empty)
+
+
+def test_what_was_not_to_be_replaced_is_not_skipped() -> None:
+    background = Background(replace="grey", p=0.5, min_visible=0.0)
+    empty = tuple(range(0, 400, 2))
+    view = drawn(Recipe(views=(View(background=background), View())), 400, empty=empty).views[0]
+    assert not (view.skipped & (view.kind != KEEP)).any()
+    assert not view.skipped[1::2].any()
+    assert 70 < view.skipped[::2].sum() < 130
+    assert not drawn(Recipe(views=(View(),)), 400, empty=empty).views[0].skipped.any()
 
 
 def test_a_photo_whose_mask_is_not_trusted_keeps_its_background() -> None:
@@ -526,6 +539,7 @@ def test_types_and_shapes() -> None:
         "policy": (0, "int16"),
         "policy_u": (4, "float32"),
         "kind": (0, "uint8"),
+        "skipped": (0, "bool"),
         "gray": (0, "uint8"),
         "donor": (0, "int32"),
         "bg_box": (4, "float32"),

@@ -27,6 +27,7 @@ def made_batch(**changes: Any) -> Batch:
         "boxes": torch.zeros(4, 2, 4),
         "flips": torch.zeros(4, 2, dtype=torch.bool),
         "replaced": torch.zeros(4, 2, dtype=torch.uint8),
+        "skipped": torch.zeros(4, 2, dtype=torch.bool),
         "kept": None,
         "negative": None,
         "negative_source": None,

@@ -67,12 +67,13 @@ def test_the_stopwatch_leaves_pauses_out() -> None:
 def test_the_share_of_replaced_backgrounds_is_that_of_views_that_may_be() -> None:
     share = ReplacedShare(Recipe(views=(View(), View(background=Background(replace="donor", p=0.5)))))
     kinds = torch.tensor([[0, 2], [0, 0], [0, 2], [0, 2]], dtype=torch.uint8)
-    share.add(cast("Batch", {"replaced": kinds}))
-    share.add(cast("Batch", {"replaced": torch.zeros(2, 2, dtype=torch.uint8)}))
-    assert share.read() == {"replaced": 0.5}
+    skipped = torch.tensor([[True, False], [True, True], [True, False], [True, False]])
+    share.add(cast("Batch", {"replaced": kinds, "skipped": skipped}))
+    share.add(cast("Batch", {"replaced": torch.zeros(4, 2), "skipped": torch.ones(4, 2)}))
+    assert share.read() == {"replaced": 3 / 8, "skipped_views": 5 / 8}
     assert share.read() == {}, "nothing since"
     plain = ReplacedShare(Recipe(views=(View(),)))
-    plain.add(cast("Batch", {"replaced": kinds[:, :1]}))
+    plain.add(cast("Batch", {"replaced": kinds[:, :1], "skipped": skipped[:, :1]}))
     assert plain.read() == {}
 
 
