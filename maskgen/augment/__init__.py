@@ -15,8 +15,9 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from maskgen.loaders.recipes.parts import Background, Corruption, Crop
 
-    from .batches import compose, matched_negatives, replace_backgrounds
+    from .batches import compose, replace_backgrounds
     from .masks import corrupt_masks, foreground_crops
+    from .negatives import matched_negatives
     from .recipes import Augment
     from .transforms import CorruptMask, ForegroundCrop, ReplaceBackground
 
@@ -40,6 +41,7 @@ _MODULES = {
     "Augment": "recipes",
     "corrupt_masks": "masks",
     "foreground_crops": "masks",
+    "matched_negatives": "negatives",
     "CorruptMask": "transforms",
     "ForegroundCrop": "transforms",
     "ReplaceBackground": "transforms",

@@ -13,7 +13,7 @@ import torch
 from torch import Generator, Tensor
 
 from maskgen.loaders.recipes.parts import Background
-from maskgen.loaders.sampling.draws import draw_others, draw_shift
+from maskgen.loaders.sampling.draws import draw_others
 
 from ..errors import UsageError
 from ..shards.sample import cut_level
@@ -30,21 +30,6 @@ class Replaced(NamedTuple):
 
     images: Tensor
     replaced: Tensor
-
-
-class Negatives(NamedTuple):
-    """BG_Swaps' negatives.
-
-    Args:
-        images: (B, C, H, W); row i shows the foreground of row ``source[i]`` before the background of row i,
-            where it is matched, else the whole picture of that row.
-        source: (B,) int64, on the CPU, a permutation without fixed points.
-        matched: (B,) bool, on the CPU.
-    """
-
-    images: Tensor
-    source: Tensor
-    matched: Tensor
 
 
 def compose(
@@ -147,61 +132,6 @@ def replace_backgrounds(
         chosen, behind = torch.zeros_like(chosen), images
     made = compose(images, behind, soft, threshold=threshold, softness=background.softness)
     return Replaced(torch.where(chosen.to(images.device)[:, None, None, None], made, images), chosen)
-
-
-def matched_negatives(
-    images: Tensor,
-    masks: Tensor,
-    backgrounds: Tensor,
-    *,
-    p: float = 1.0,
-    threshold: float = 0.5,
-    softness: float = 0.0,
-    generator: Generator | None = None,
-) -> Negatives:
-    """BG_Swaps' extra negatives (Ryali et al., 2.2, https://arxiv.org/abs/2103.12719).
-
-    Another photo's foreground stands on the query's own background, so that the background alone cannot tell
-    them apart. All rows are shifted alike: each photo is the source of one negative.
-
-    Args:
-        images: (B, C, H, W) views of the photos that become negatives, B > 1.
-        masks: theirs, (B, 1, H, W) or (B, H, W), bool, uint8 0..255, or float in [0, 1].
-        backgrounds: (B, C, H, W) the queries' final backgrounds.
-        p: chance that a negative is matched to its query's background.
-        threshold: mask value, in (0, 1], from which a pixel counts as foreground.
-        softness: width of the blended edge in mask values, [0, 1].
-        generator: of the CPU; None: torch's own.
-
-    Raises:
-        UsageError: shapes or types that do not fit each other, or a single row.
-
-    Example:
-        >>> import torch
-        >>> from maskgen.augment import matched_negatives
-        >>> images = torch.arange(3.0).reshape(3, 1, 1, 1).expand(3, 3, 4, 4)
-        >>> masks = torch.zeros(3, 1, 4, 4, dtype=torch.bool)
-        >>> masks[:, :, :2] = True
-        >>> made = matched_negatives(images, masks, images + 10)
-        >>> bool((made.images[:, 0, 0, 0] == made.source).all()), made.images[:, 0, 3, 0].tolist()
-        (True, [10.0, 11.0, 12.0])
-    """
-    if len(images) < 2:
-        raise UsageError(
-            "a negative shows another row's photo, and there is one row",
-            remedy="batches of two rows and more",
-        )
-    soft = soft_masks(images, masks)
-    coin, shift = torch.rand((2, len(images)), generator=generator).unbind()
-    source = torch.from_numpy(draw_shift(shift.numpy())).long()
-    here = source.to(images.device)
-    seen = (foreground_shares(soft, threshold) > 0)[source]
-    matched = seen & (coin < p)
-    whole = images[here]
-    made = compose(whole, backgrounds, soft[here], threshold=threshold, softness=softness)
-    return Negatives(
-        torch.where(matched.to(images.device)[:, None, None, None], made, whole), source, matched
-    )
 
 
 def check_law(background: Background) -> None:

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 import torch
 
-from maskgen.augment import Background, compose, matched_negatives, replace_backgrounds
+from maskgen.augment import Background, compose, replace_backgrounds
 from maskgen.errors import UsageError
 from maskgen.loaders.pixels import kernels
 from maskgen.shards.sample import cut_level
@@ -121,33 +121,6 @@ def test_a_lone_photo_with_a_foreground_finds_no_other_background(scene: Any) ->
     assert torch.equal(made.images, scene.images)
 
 
-@pytest.mark.parametrize("device", DEVICES)
-def test_negatives_show_another_foreground_on_the_own_background(scene: Any, device: str) -> None:
-    images, masks, behind = (part.to(device) for part in scene)
-    shifts = set()
-    for seed in range(12):
-        made = matched_negatives(images, masks, behind, generator=seeded(seed))
-        assert sorted(made.source.tolist()) == [0, 1, 2, 3]
-        for row, source in enumerate(made.source.tolist()):
-            assert source != row
-            if source == 3:  # no foreground to be seen: the whole photo
-                assert not made.matched[row]
-                assert torch.equal(made.images[row], images[3])
-                continue
-            assert made.matched[row]
-            inside = masks[source, 0]
-            assert (made.images[row][:, inside] == 10 * source + 100).all()
-            assert (made.images[row][:, ~inside] == 10 * row + 200).all()
-        shifts.add(made.source.tolist()[0])
-    assert shifts == {1, 2, 3}
-
-
-def test_negatives_that_are_not_matched_are_whole_photos(scene: Any) -> None:
-    made = matched_negatives(scene.images, scene.masks, scene.backgrounds, p=0.0)
-    assert not made.matched.any()
-    assert torch.equal(made.images, scene.images[made.source])
-
-
 def test_what_does_not_fit_is_refused(scene: Any) -> None:
     images, masks, behind = scene
     with pytest.raises(UsageError, match="none were given"):
@@ -164,7 +137,5 @@ def test_what_does_not_fit_is_refused(scene: Any) -> None:
         compose(images, behind, masks * 255.0)
     with pytest.raises(UsageError, match="and backgrounds"):
         compose(images, behind.float(), masks)
-    with pytest.raises(UsageError, match="there is one row"):
-        matched_negatives(images[:1], masks[:1], behind[:1])
     with pytest.raises(UsageError, match="have the shape"):
         compose(images[0], behind[0], masks[0])
