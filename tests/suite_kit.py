@@ -9,7 +9,11 @@ from pathlib import Path
 from typing import Any
 
 from maskgen.errors import UsageError
+from maskgen.processes.places import Place
+from maskgen.trainers.evaluations.suite.cells import Cell
 from maskgen.trainers.evaluations.suite.commands import TaskCommand
+from maskgen.trainers.evaluations.suite.figures import Collected
+from maskgen.trainers.evaluations.suite.run import PROGRAM
 
 TEXT = """
 title = "Trial"
@@ -119,13 +123,12 @@ class Toys:
     fail: str = "<none>"
     hang: str = "<none>"
     started: list[list[str]] = field(default_factory=list)
-    environments: list[Mapping[str, str]] = field(default_factory=list)
     processes: list[Done] = field(default_factory=list)
 
-    def __call__(self, words: Sequence[str], log: Path, environment: Mapping[str, str]) -> Done:
+    def __call__(self, words: Sequence[str], log: Path, _: Place) -> Done:
+        words = words[len(PROGRAM) :]
         given = dict(zip(words[1::2], words[2::2], strict=True))
         self.started.append(list(words))
-        self.environments.append(environment)
         self.processes.append(self._end(Path(given["--output"]), log, int(given["--seed"])))
         return self.processes[-1]
 
@@ -139,3 +142,12 @@ class Toys:
         result = {"top1": value, "deep": {"error": {"0.5": value, "0.25": 1.0}}, "name": "toy"}
         (output / "toy.json").write_text(json.dumps(result))
         return Done(0)
+
+
+def collected(cells: list[Cell]) -> Collected:
+    """later: a .5 .7, b .6 .6; first: a .125, b .25."""
+    tops = {"a/later/seed-0": 0.5, "a/later/seed-1": 0.7, "b/later/seed-0": 0.6, "b/later/seed-1": 0.6}
+    results: dict[str, Any] = {name: {"toy.json": {"top1": value, "lr": 0.1}} for name, value in tops.items()}
+    for name, value in (("a", 0.125), ("b", 0.25)):
+        results[f"{name}/first/seed-1"] = {"toy.json": {"deep": {"error": {"0.5": value, "0.25": 2 * value}}}}
+    return Collected(cells, results, [])

@@ -61,6 +61,16 @@ class Plan:
     suite: Suite
     absent: dict[str, str]
 
+    def notes(self) -> list[str]:
+        """What a reader of the report should know, a sentence each."""
+        from maskgen.trainers.experiments.trainings import find_alike
+
+        return [
+            f"At smoke size these arms train alike, as sizes take the place of what they differ in: {names}."
+            for names in (", ".join(one) for one in find_alike(self.trainings))
+            if self.smoke
+        ]
+
     def cells(self) -> list[Cell]:
         """All evaluations; their settings hold what the trainings' weights are now."""
         from maskgen.trainers.evaluations.suite.cells import list_cells

@@ -6,7 +6,7 @@ import html
 import itertools
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from .grid import COLORS
 
@@ -24,11 +24,14 @@ class Line:
         points: (x, y) pairs; those whose y is no number are left out.
         spread: half the height of a bar at each point, in units of y, such as its standard error; 0 or no
             number: none. Empty, or one for each point.
+        like: the number of the line whose color it has, dashed, as published figures beside ours; None: a
+            color of its own.
     """
 
     name: str
     points: Sequence[tuple[float, float]]
     spread: Sequence[float] = ()
+    like: int | None = None
 
 
 def plot_lines(title: str, x_name: str, lines: Sequence[Line], marks: Sequence[float] = ()) -> str:
@@ -53,14 +56,14 @@ def plot_lines(title: str, x_name: str, lines: Sequence[Line], marks: Sequence[f
     size = f'viewBox="0 0 {WIDTH} {HEIGHT}" width="{WIDTH}" height="{HEIGHT}"'
     parts = [
         f'<svg {size} role="img" aria-label="{html.escape(title)}">',
-        _text(_LEFT, 16, title, weight="bold"),
+        text(_LEFT, 16, title, weight="bold"),
     ]
     parts += _grid(place, x_name)
-    parts += [_rule(place.x(mark), _TOP, place.x(mark), HEIGHT - _BOTTOM, "4 3") for mark in marks]
+    parts += [rule(place.x(mark), _TOP, place.x(mark), HEIGHT - _BOTTOM, "4 3") for mark in marks]
     heights = _keep_apart([place.y(line.points[-1][1]) if line.points else math.inf for line in drawn])
     for number, (line, height) in enumerate(zip(drawn, heights, strict=True)):
         if line.points:
-            parts += _curve(place, line, _color(number), height)
+            parts += _curve(place, line, color_of(number if line.like is None else line.like), height)
     return "\n".join([*parts, "</svg>"])
 
 
@@ -79,7 +82,7 @@ def standalone(drawn: str) -> str:
 def _finite(line: Line) -> Line:
     """The line without the points whose y is no number."""
     kept = [(point, far) for point, far in _spreads(line) if math.isfinite(point[1])]
-    return Line(line.name, [point for point, _ in kept], [far for _, far in kept])
+    return replace(line, points=[point for point, _ in kept], spread=[far for _, far in kept])
 
 
 def _spreads(line: Line) -> list[tuple[tuple[float, float], float]]:
@@ -110,19 +113,20 @@ def _span(values: Sequence[float]) -> tuple[float, float]:
     return (low, high) if high > low else (low - 0.5, high + 0.5)
 
 
-def _color(number: int) -> str:
+def color_of(number: int) -> str:
+    """The color of a line or of a series of bars, by its number."""
     return "rgb({},{},{})".format(*COLORS[number % len(COLORS)])
 
 
 def _grid(place: _Place, x_name: str) -> list[str]:
-    parts = [_text((_LEFT + WIDTH - _RIGHT) / 2, HEIGHT - 6, x_name, anchor="middle")]
+    parts = [text((_LEFT + WIDTH - _RIGHT) / 2, HEIGHT - 6, x_name, anchor="middle")]
     for number in range(_TICKS):
         share = number / (_TICKS - 1)
         y = place.ys[0] + share * (place.ys[1] - place.ys[0])
         x = place.xs[0] + share * (place.xs[1] - place.xs[0])
-        parts.append(_rule(_LEFT, place.y(y), WIDTH - _RIGHT, place.y(y)))
-        parts.append(_text(_LEFT - 5, place.y(y) + 4, f"{y:.3g}", anchor="end"))
-        parts.append(_text(place.x(x), HEIGHT - _BOTTOM + 14, f"{x:.3g}", anchor="middle"))
+        parts.append(rule(_LEFT, place.y(y), WIDTH - _RIGHT, place.y(y)))
+        parts.append(text(_LEFT - 5, place.y(y) + 4, f"{y:.3g}", anchor="end"))
+        parts.append(text(place.x(x), HEIGHT - _BOTTOM + 14, f"{x:.3g}", anchor="middle"))
     return parts
 
 
@@ -134,14 +138,15 @@ def _curve(place: _Place, line: Line, color: str, name_y: float) -> list[str]:
         for x, y in line.points
         if len(line.points) <= 60
     ]
-    stroke = f'<polyline points="{path}" fill="none" stroke="{color}" stroke-width="1.6"/>'
+    dashes = ' stroke-dasharray="5 3"' if line.like is not None else ""
+    stroke = f'<polyline points="{path}" fill="none" stroke="{color}" stroke-width="1.6"{dashes}/>'
     bars = [
         f'<line x1="{place.x(x):.1f}" x2="{place.x(x):.1f}" y1="{place.y(y - far):.1f}" '
         f'y2="{place.y(y + far):.1f}" stroke="{color}"/>'
         for (x, y), far in _spreads(line)
         if far
     ]
-    return [stroke, *bars, *dots, _text(end + 7, name_y + 4, line.name, color=color)]
+    return [stroke, *bars, *dots, text(end + 7, name_y + 4, line.name, color=color)]
 
 
 def _keep_apart(heights: Sequence[float], least: float = 13.0) -> list[float]:
@@ -153,7 +158,8 @@ def _keep_apart(heights: Sequence[float], least: float = 13.0) -> list[float]:
     return moved
 
 
-def _rule(x0: float, y0: float, x1: float, y1: float, dashes: str = "") -> str:
+def rule(x0: float, y0: float, x1: float, y1: float, dashes: str = "") -> str:
+    """A gray line, in px."""
     style = f' stroke-dasharray="{dashes}"' if dashes else ""
     return (
         f'<line x1="{x0:.1f}" y1="{y0:.1f}" x2="{x1:.1f}" y2="{y1:.1f}" '
@@ -161,16 +167,17 @@ def _rule(x0: float, y0: float, x1: float, y1: float, dashes: str = "") -> str:
     )
 
 
-def _text(
+def text(
     x: float,
     y: float,
-    text: str,
+    words: str,
     *,
     anchor: str = "start",
     weight: str = "normal",
     color: str = "currentColor",
 ) -> str:
+    """Words at a place, in px."""
     return (
         f'<text x="{x:.1f}" y="{y:.1f}" font-family="sans-serif" font-size="11" font-weight="{weight}" '
-        f'text-anchor="{anchor}" fill="{color}">{html.escape(text)}</text>'
+        f'text-anchor="{anchor}" fill="{color}">{html.escape(words)}</text>'
     )

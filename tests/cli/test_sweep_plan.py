@@ -29,6 +29,23 @@ def test_every_method_can_be_an_arm(name: str, tmp_path: Path) -> None:
         command.option("set", "two.toml")
 
 
+def test_arms_that_train_alike_are_told_at_smoke_size(tmp_path: Path) -> None:
+    other = (
+        '[[arm]]\nname = "long"\nmethod = "simsiam"\npreset = "smoke"\nsettings = { epochs = 8 }\n\n[[task]]'
+    )
+    row = 'row = [\n  { name = "long", arm = "long", published = [1] },'
+    path = write_experiment(tmp_path, "[[task]]", other)
+    path.write_text(path.read_text().replace("row = [", row, 1))
+    places = {"shards": str(tmp_path), "photos": str(tmp_path)}
+    notes = {
+        small: make_plan(read_experiment(path), tmp_path, places, (0,), smoke=small).notes()
+        for small in (False, True)
+    }
+    assert notes[False] == []
+    (told,) = notes[True]
+    assert told.endswith("what they differ in: plain, long.")
+
+
 def test_all_of_a_file_is_listed(tmp_path: Path) -> None:
     made = plan(tmp_path)
     assert len(made.trainings) == 4

@@ -29,6 +29,15 @@ def test_a_straight_line_is_drawn_straight_and_upwards() -> None:
     assert middle == pytest.approx(((first[0] + last[0]) / 2, (first[1] + last[1]) / 2), abs=0.1)
 
 
+def test_published_lines_are_dashed_in_the_color_of_those_that_they_stand_beside() -> None:
+    ours = Line("ours", [(0, 1.0), (1, 2.0)], [0.5, 0.0])
+    svg = drawn(ours, Line("paper", [(0, 1.5), (1, math.nan)], like=0))
+    first, second = svg.iter("polyline")
+    assert "stroke-dasharray" not in first.attrib
+    assert second.attrib["stroke-dasharray"]
+    assert first.attrib["stroke"] == second.attrib["stroke"]
+
+
 def test_the_axes_span_what_is_drawn() -> None:
     svg = drawn(Line("a", [(0, -4.0), (8, 4.0)]))
     labels = [element.text for element in svg.iter("text")]

@@ -12,7 +12,7 @@ from maskgen.config.suggest import nearest
 from maskgen.errors import UsageError
 
 from ..datasets.public.place import Place, parse_kind
-from ..evaluations.suite.spec import known
+from ..evaluations.suite.sections import known
 from .spec import Experiment
 
 _BRACES = re.compile(r"\{([A-Za-z][\w-]*)\}")

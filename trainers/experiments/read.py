@@ -8,11 +8,11 @@ from pathlib import Path
 
 from maskgen.errors import UsageError
 
-from ..evaluations.suite.sections import read_section
-from ..evaluations.suite.spec import check_names, known
+from ..evaluations.suite.sections import check_names, known, read_section
+from ..evaluations.suite.sheets import check_axis, check_count, check_sheet
 from ..presets import find_preset
 from .places import check_places
-from .spec import Arm, ArmTable, Experiment
+from .spec import Arm, ArmPlot, ArmTable, Experiment
 
 OTHERS = ("training", "features")
 """Folders beside those of a training's tasks."""
@@ -49,6 +49,8 @@ def read_experiment(path: Path) -> Experiment:
         _check_preset(arm, f"{where}: arm {arm.name!r}")
     for table in found.tables:
         _check_table(found, table, f"{where}: table {table.title!r}")
+    for plot in found.plots:
+        _check_plot(found, plot, f"{where}: plot {plot.title!r}")
     for arm in found.arms:
         _check_figures(found, arm, f"{where}: arm {arm.name!r}")
     check_places(found)
@@ -74,26 +76,39 @@ def _check_preset(arm: Arm, where: str) -> None:
 
 
 def _check_table(found: Experiment, table: ArmTable, where: str) -> None:
-    if not table.columns:
-        raise UsageError("the table has no column", where=where, remedy="add a [[table.column]]")
+    check_sheet(table, table.rows, [task.name for task in found.tasks], where)
     if found.paper and not table.source:
         raise UsageError(
             "the table does not say where its figures are from",
             where=where,
             remedy='add source = "Table 1", or leave paper out',
         )
-    for column in table.columns:
-        known(column.task, [task.name for task in found.tasks], "task", where)
     for row in table.rows:
         if row.arm:
             known(row.arm, [arm.name for arm in found.arms], "arm", where)
-        if len(row.published) > len(table.columns):
+
+
+def _check_plot(found: Experiment, plot: ArmPlot, where: str) -> None:
+    check_axis(plot, [task.name for task in found.tasks], where)
+    if not plot.lines:
+        raise UsageError("the plot has no line", where=where, remedy="add a [[plot.line]]")
+    for line in plot.lines:
+        for arm in line.arms:
+            known(arm, [one.name for one in found.arms], "arm", where)
+        if line.arms:
+            check_count(plot, line.name, len(line.arms), where, one=True)
+        if line.published or not line.arms:
+            check_count(plot, line.name, len(line.published), where)
+        if any(one != "" and not isinstance(one, int | float) for one in line.published):
             raise UsageError(
-                f"the row {row.name!r} has {len(row.published)} published figures, the table "
-                f"{len(table.columns)} columns",
+                f"the line {line.name!r} has a published figure that is no number",
                 where=where,
-                remedy='give one for each column, "" where there is none',
+                remedy='give numbers, "" where there is none',
             )
+    if not plot.source and any(line.published for line in plot.lines):
+        raise UsageError(
+            "the plot does not say where its figures are from", where=where, remedy='add source = "Figure 1"'
+        )
 
 
 def _check_figures(found: Experiment, arm: Arm, where: str) -> None:

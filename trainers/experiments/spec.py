@@ -10,7 +10,7 @@ from maskgen.config.bounds import at_least
 from maskgen.config.options import option
 
 from ..evaluations.suite.sections import FREE_ARRAY, FREE_TABLE, one_table, section
-from ..evaluations.suite.spec import Column
+from ..evaluations.suite.sheets import AnyPlot, AnyRow, AnyTable
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -45,22 +45,33 @@ class Evaluation:
 
 
 @dataclass(frozen=True, kw_only=True)
-class ArmRow:
+class ArmRow(AnyRow):
     """``[[table.row]]``: an arm, and what was published of it; or what was published only."""
 
-    name: str = option(MISSING, "Its heading.")
     arm: str = option("", "The name of an arm.")
+
+
+@dataclass(frozen=True, kw_only=True)
+class ArmTable(AnyTable):
+    """``[[table]]``: the table as the paper has it."""
+
+    rows: tuple[ArmRow, ...] = section(ArmRow, "row")
+
+
+@dataclass(frozen=True, kw_only=True)
+class ArmLine:
+    """``[[plot.line]]``: arms over the places, and what was published of them."""
+
+    name: str = option(MISSING, "Written at its end.")
+    arms: tuple[str, ...] = option((), "Names, one for each place, or one for all.")
     published: tuple[Any, ...] = field(default=(), metadata=FREE_ARRAY)
 
 
 @dataclass(frozen=True, kw_only=True)
-class ArmTable:
-    """``[[table]]``: the table as the paper has it."""
+class ArmPlot(AnyPlot):
+    """``[[plot]]``: lines or bars, each point the mean over the seeds with its standard error."""
 
-    title: str = option(MISSING, "Above it.")
-    source: str = option("", "The table, figure or section that has the published figures.")
-    columns: tuple[Column, ...] = section(Column, "column")
-    rows: tuple[ArmRow, ...] = section(ArmRow, "row")
+    lines: tuple[ArmLine, ...] = section(ArmLine, "line")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -78,6 +89,7 @@ class Experiment:
         arms: at least one.
         tasks: at least one.
         tables: at least one; each arm has a row.
+        plots: of the same arms.
         path: of the file.
     """
 
@@ -91,4 +103,5 @@ class Experiment:
     arms: tuple[Arm, ...] = section(Arm, "arm")
     tasks: tuple[Evaluation, ...] = section(Evaluation, "task")
     tables: tuple[ArmTable, ...] = section(ArmTable, "table")
+    plots: tuple[ArmPlot, ...] = section(ArmPlot, "plot")
     path: Path = Path()

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import fields
+from math import nan
 from pathlib import Path
 from typing import Any
 
-from ..evaluations.suite.spec import Checkpoint, Row, Suite, Table, Task
+from ..evaluations.suite.sheets import AnyPlot
+from ..evaluations.suite.spec import Checkpoint, Curve, Plot, Row, Suite, Table, Task
 from .places import fill_places, names_in
-from .spec import ArmTable, Evaluation, Experiment
+from .spec import ArmLine, ArmPlot, ArmTable, Evaluation, Experiment
 from .trainings import training_name
 
 RUN = "training/run"
@@ -50,6 +53,7 @@ def as_suite(
         checkpoints=checkpoints,
         tasks=tasks,
         tables=tuple(_table(experiment, table, seeds) for table in experiment.tables),
+        plots=tuple(_plot(plot, seeds) for plot in experiment.plots),
     )
 
 
@@ -106,3 +110,19 @@ def _table(experiment: Experiment, table: ArmTable, seeds: Sequence[int]) -> Tab
     )
     source = "; ".join(part for part in (experiment.paper, table.source) if part)
     return Table(title=table.title, source=source, columns=table.columns, rows=rows)
+
+
+def _plot(plot: ArmPlot, seeds: Sequence[int]) -> Plot:
+    shared = {one.name: getattr(plot, one.name) for one in fields(AnyPlot)}
+    return Plot(**shared, lines=tuple(curve for line in plot.lines for curve in _curves(line, seeds)))
+
+
+def _curves(line: ArmLine, seeds: Sequence[int]) -> Iterator[Curve]:
+    """Ours, and the published figures beside it."""
+    if line.arms:
+        groups = tuple([training_name(arm, seed) for seed in seeds] for arm in line.arms)
+        yield Curve(name=line.name, checkpoints=groups)
+    if line.published:
+        figures = tuple(nan if one == "" else float(one) for one in line.published)
+        name = f"{line.name}, published" if line.arms else line.name
+        yield Curve(name=name, y=figures, beside=line.name if line.arms else "")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -159,6 +160,18 @@ def _settings(
         changes = {**changes, **sizes, **wanted}
         preset = with_overrides(find_preset(arm.method, arm.preset), changes)
     return changes, preset
+
+
+def find_alike(trainings: Sequence[Training]) -> list[list[str]]:
+    """Names of arms whose trainings with a seed are the same, as at smoke size.
+
+    There a size takes the place of what they differ in, such as the number of negatives.
+    """
+    groups = dict[str, list[str]]()
+    for one in trainings:
+        if one.seed == trainings[0].seed:
+            groups.setdefault(json.dumps(one.settings, sort_keys=True), []).append(one.arm.name)
+    return [names for names in groups.values() if len(names) > 1]
 
 
 def flatten(settings: Mapping[str, Any]) -> dict[str, Any]:

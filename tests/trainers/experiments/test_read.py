@@ -46,6 +46,44 @@ def test_mistakes_are_named(tmp_path: Path, old: str, new: str, told: str) -> No
     assert "two.toml" in str(error.value)
 
 
+PLOT = """
+[[plot]]
+title = "p"
+source = "Figure 1"
+x = [0, 1]
+task = "probe"
+metric = "top1"
+line = [
+  { name = "arms", arms = ["plain", "bg-rm"], published = [1, ""] },
+  { name = "other", published = [1, 2] },
+]
+"""
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "told"),
+    [
+        ('"plain", "bg-rm"', '"plain", "bg-rmm"', "did you mean 'bg-rm'?"),
+        ("x = [0, 1]", "x = [0, 1, 2]", "'arms' has 2 places, the plot 3"),
+        ("published = [1, 2]", "published = [1]", "'other' has 1 places, the plot 2"),
+        ('"other", published = [1, 2]', '"other"', "'other' has 0 places"),
+        ('published = [1, ""]', 'published = [1, "a"]', "is no number"),
+        ('source = "Figure 1"', "", "does not say where its figures are from"),
+        ("[[plot]]", "[[plots]]", "did you mean 'plot'?"),
+        ('task = "probe"', 'task = "prob"', "there is no task 'prob'"),
+    ],
+)
+def test_mistakes_of_plots_are_named(tmp_path: Path, old: str, new: str, told: str) -> None:
+    path = tmp_path / "two.toml"
+    path.write_text(TEXT + PLOT)
+    assert read_experiment(path).plots[0].places == ("0", "1")
+    assert old in PLOT
+    path.write_text(TEXT + PLOT.replace(old, new))
+    with pytest.raises(UsageError) as error:
+        read_experiment(path)
+    assert told in str(error.value)
+
+
 def test_an_experiment_of_nobody_elses_needs_no_figures(tmp_path: Path) -> None:
     text = TEXT.replace('paper = "Somebody et al., A paper"', "").replace('source = "Table 1"', "")
     path = tmp_path / "own.toml"

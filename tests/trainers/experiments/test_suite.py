@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from math import isnan
 from pathlib import Path
 
-from maskgen.trainers.experiments.spec import Evaluation, Experiment
+from maskgen.trainers.experiments.spec import ArmLine, ArmPlot, Evaluation, Experiment
 from maskgen.trainers.experiments.suite import as_suite, left_out
 
 PLACES = {"shards": "/shards", "photos": "/photos"}
@@ -24,6 +25,22 @@ def test_each_training_is_a_checkpoint_and_each_arm_a_row(experiment: Experiment
     assert table.rows[2].published == (80.0, "")
     assert suite.tasks[0].options["data"] == "/photos"
     assert (suite.tasks[0].options["epochs"], suite.title) == (20, "Two arms")
+
+
+def test_a_plots_points_are_means_over_seeds_with_published_ones_beside(experiment: Experiment) -> None:
+    lines = (
+        ArmLine(name="ours", arms=("plain", "bg-rm"), published=(70.1, "")),
+        ArmLine(name="others", published=(1, 2)),
+    )
+    plot = ArmPlot(title="p", source="Figure 1", x=(0.0, 1.0), task="probe", metric="top1", lines=lines)
+    found = replace(experiment, plots=(plot,))
+    (made,) = as_suite(found, Path("/out"), PLACES, (0, 1), smoke=False).plots
+    assert (made.title, made.source, made.x, made.metric) == ("p", "Figure 1", (0.0, 1.0), "top1")
+    ours, published, others = made.lines
+    assert ours.groups(2) == [("plain/seed-0", "plain/seed-1"), ("bg-rm/seed-0", "bg-rm/seed-1")]
+    assert (published.name, published.beside, published.y[0]) == ("ours, published", "ours", 70.1)
+    assert isnan(published.y[1])
+    assert (others.name, others.y, others.beside) == ("others", (1.0, 2.0), "")
 
 
 def test_smoke_is_said_in_the_title(experiment: Experiment) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -10,7 +11,7 @@ from experiment_kit import toy_method, write_experiment
 from maskgen.errors import UsageError
 from maskgen.trainers.experiments.read import read_experiment
 from maskgen.trainers.experiments.spec import Experiment
-from maskgen.trainers.experiments.trainings import choose_seeds, list_trainings
+from maskgen.trainers.experiments.trainings import choose_seeds, find_alike, list_trainings
 
 PLACES = {"shards": "/shards"}
 
@@ -39,6 +40,14 @@ def test_smoke_is_small_and_has_the_last_word(experiment: Experiment) -> None:
     assert (small.preset.backbone, small.preset.epochs, small.preset.views.views[0].size) == ("tiny", 1, 32)
     assert small.preset.views.views[0].background.p == 0.5
     assert small.options["sample"] == 16
+
+
+def test_arms_that_differ_in_a_size_alone_are_alike_at_smoke_size(experiment: Experiment) -> None:
+    arm = replace(experiment.arms[1], name="long", settings={**experiment.arms[1].settings, "queue": 64})
+    found = replace(experiment, arms=(*experiment.arms, arm))
+    assert find_alike(list_trainings(found, toy_method, PLACES, seeds=(0, 1))) == []
+    small = list_trainings(found, toy_method, PLACES, seeds=(0, 1), smoke=True)
+    assert find_alike(small) == [["bg-rm", "long"]]
 
 
 def test_a_recipe_file_lies_beside_the_experiment(tmp_path: Path) -> None:

@@ -11,7 +11,8 @@ from maskgen.config.suggest import nearest
 from maskgen.errors import UsageError
 
 from .commands import TaskCommand
-from .spec import Checkpoint, Suite, Task, known
+from .sections import known
+from .spec import Checkpoint, Suite, Task
 
 HEAD = "linear.safetensors"
 """The file that is meant where an option `head` names a task."""

@@ -4,28 +4,41 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 
+from .plots import FilledPlot, as_rows
 from .tables import FilledTable
 
 NOTE = "Mean ± standard error of the mean, over trainings, or over the seeds of one training."
 
 
 def render_markdown(
-    title: str, tables: Sequence[FilledTable], missing: Mapping[str, str], problems: Sequence[str]
+    title: str,
+    tables: Sequence[FilledTable],
+    plots: Sequence[FilledPlot],
+    missing: Mapping[str, str],
+    problems: Sequence[str],
+    notes: Sequence[str] = (),
 ) -> str:
     """The whole report.
 
     Args:
         title: of the report.
         tables: with their figures.
+        plots: likewise; as tables, with a row for each line.
         missing: why a cell has no result, by its name.
         problems: sentences.
+        notes: likewise, above the tables.
     """
-    parts = [f"# {_plain(title)}", NOTE]
+    parts = [f"# {_plain(title)}", NOTE, *map(_plain, notes)]
     for one in tables:
         parts.append(f"## {_plain(one.table.title)}")
         parts.append("\n".join(_rows(one)))
         if one.table.source:
             parts.append(f"Published figures: {_plain(one.table.source)}.")
+    for plot in plots:
+        parts.append(f"## {_plain(plot.plot.title)}")
+        parts.append("\n".join(_plot_rows(plot)))
+        if plot.plot.source:
+            parts.append(f"Published figures: {_plain(plot.plot.source)}.")
     if missing or problems:
         lines = [f"- `{name}`: {_plain(why)}" for name, why in missing.items()]
         parts.append("## Not there\n\n" + "\n".join([*lines, *(f"- {_plain(one)}" for one in problems)]))
@@ -46,6 +59,14 @@ def _rows(one: FilledTable) -> Iterable[str]:
             ours = f"**{entry.ours}**" if entry.best else entry.ours
             cells += [ours, _plain(entry.published)] if has else [ours]
         yield _line(cells)
+
+
+def _plot_rows(one: FilledPlot) -> Iterable[str]:
+    head, *rows = as_rows(one)
+    yield _line([_plain(cell) for cell in head])
+    yield "|" + " --- |" + " ---: |" * (len(head) - 1)
+    for row in rows:
+        yield _line([_plain(cell) for cell in row])
 
 
 def _line(cells: Sequence[str]) -> str:

@@ -6,6 +6,7 @@ import html
 from collections.abc import Mapping, Sequence
 
 from .markdown import NOTE
+from .plots import FilledPlot, draw
 from .tables import Entry, FilledTable
 
 _STYLE = """:root{color-scheme:light dark;--ink:#222;--paper:#fff;--rule:#ddd;--soft:#666}
@@ -21,23 +22,26 @@ svg text[fill="#282828"]{fill:var(--ink)}svg line[stroke="#e4e4e4"]{stroke:var(-
 def render_page(
     title: str,
     tables: Sequence[FilledTable],
-    plots: Sequence[str],
+    plots: Sequence[FilledPlot],
     missing: Mapping[str, str],
     problems: Sequence[str],
+    notes: Sequence[str] = (),
 ) -> str:
     """The whole page.
 
     Args:
         title: of the report.
         tables: with their figures.
-        plots: SVG elements.
+        plots: with their figures.
         missing: why a cell has no result, by its name.
         problems: sentences.
+        notes: likewise, above the tables.
     """
     parts = [f"<h1>{html.escape(title)}</h1>", f"<p>{NOTE} Published figures are gray.</p>"]
+    parts += [f"<p>{html.escape(one)}</p>" for one in notes]
     parts += [_table(one) for one in tables]
     if plots:
-        parts.append("<h2>Plots</h2>\n" + "\n".join(plots))
+        parts.append("<h2>Plots</h2>\n" + "\n".join(_plot(one) for one in plots))
     if missing or problems:
         items = [f"<code>{html.escape(name)}</code>: {html.escape(why)}" for name, why in missing.items()]
         items += [html.escape(one) for one in problems]
@@ -69,6 +73,12 @@ def _table(one: FilledTable) -> str:
         f"<h2>{html.escape(one.table.title)}</h2><div class=wide><table>{source}"
         f"<thead><tr><th></th>{heads}</tr></thead><tbody>\n{rows}</tbody></table></div>"
     )
+
+
+def _plot(one: FilledPlot) -> str:
+    source = one.plot.source
+    caption = f"<figcaption class=p>Published figures: {html.escape(source)}</figcaption>" if source else ""
+    return f"<figure>{draw(one)}{caption}</figure>"
 
 
 def _entry(entry: Entry, published: bool) -> str:

@@ -16,8 +16,9 @@ from .figures import Collected
 from .folder import CellFolder
 from .markdown import render_markdown
 from .page import render_page
+from .plots import as_json, fill_plots
 from .spec import Suite
-from .tables import FilledTable, draw_plots, fill_tables
+from .tables import FilledTable, fill_tables
 
 NAMES = ("report.json", "report.md", "report.html")
 
@@ -27,7 +28,9 @@ def write_report(
     cells: Sequence[Cell],
     output: Path,
     failed: Mapping[str, str],
+    *,
     absent: Mapping[str, str] | None = None,
+    notes: Sequence[str] = (),
 ) -> list[str]:
     """Write the three files.
 
@@ -37,6 +40,7 @@ def write_report(
         output: folder of the suite.
         failed: why, by the name of the cell.
         absent: what else is not there, and why.
+        notes: sentences above the tables.
 
     Returns:
         What tables and plots ask for in vain, a sentence each.
@@ -47,13 +51,15 @@ def write_report(
     folders = [CellFolder(cell, output) for cell in cells]
     results = {one.cell.name: one.results() for one in folders if one.is_done()}
     found = Collected(cells, results, [])
-    tables, plots = fill_tables(suite, found), draw_plots(suite, found)
+    tables, plots = fill_tables(suite, found), fill_plots(suite, found)
     undone = {cell.name: failed.get(cell.name, "not done yet") for cell in cells if cell.name not in results}
     missing = {**(absent or {}), **undone}
     problems = list(dict.fromkeys(found.problems))
     content = {
         "title": suite.title,
+        "notes": list(notes),
         "tables": [_table(one) for one in tables],
+        "plots": [as_json(one) for one in plots],
         "missing": missing,
         "problems": problems,
         "cells": [_cell(cell, results[cell.name]) for cell in cells if cell.name in results],
@@ -61,8 +67,8 @@ def write_report(
     make_folder(output)
     texts = (
         json.dumps(content, indent=1, ensure_ascii=False) + "\n",
-        render_markdown(suite.title, tables, missing, problems),
-        render_page(suite.title, tables, plots, missing, problems),
+        render_markdown(suite.title, tables, plots, missing, problems, notes),
+        render_page(suite.title, tables, plots, missing, problems, notes),
     )
     for name, text in zip(NAMES, texts, strict=True):
         write_atomic(output / name, text.encode())

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Mapping
+import re
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import field
 from typing import Any, TypeVar
 
@@ -12,6 +13,7 @@ from maskgen.config.suggest import nearest
 from maskgen.errors import UsageError
 
 T = TypeVar("T")
+_NAME = re.compile(r"[A-Za-z0-9][\w.+-]*")
 
 
 def section(owner: type, key: str) -> Any:
@@ -55,7 +57,7 @@ def read_section(owner: type[T], raw: object, where: str) -> T:
         raise UsageError(
             f"{where} is no table, but {raw!r}", remedy="write it as [[name]] with its keys below"
         )
-    known = options_of(owner)
+    simple = options_of(owner)
     others = {
         one.metadata.get("key", one.name): one
         for one in dataclasses.fields(owner)  # type: ignore[arg-type]
@@ -64,19 +66,49 @@ def read_section(owner: type[T], raw: object, where: str) -> T:
     made = dict[str, Any]()
     for key, value in raw.items():
         name = key.replace("-", "_")
-        if name in known:
-            made[name] = _plain(known[name], value, f"{where}: {key}")
+        if name in simple:
+            made[name] = _plain(simple[name], value, f"{where}: {key}")
         elif name in others:
             made[others[name].name] = _other(others[name], value, f"{where}: {key}")
         else:
-            raise UsageError(f"unknown key {key!r}", where=where, remedy=nearest(name, [*known, *others]))
-    _require(known, made, where)
+            raise UsageError(f"unknown key {key!r}", where=where, remedy=nearest(name, [*simple, *others]))
+    _require(simple, made, where)
     return owner(**made)
 
 
-def _plain(known: Option, value: Any, shown: str) -> Any:
-    value = tuple(value) if known.many and isinstance(value, list) else value
-    known.check(value, shown)
+def known(name: str, names: Iterable[str], what: str, where: str) -> None:
+    """Refuse a name that is not among others.
+
+    Raises:
+        UsageError: naming the nearest.
+    """
+    names = list(names)
+    if name not in names:
+        raise UsageError(f"there is no {what} {name!r}", where=where, remedy=nearest(name, names))
+
+
+def check_names(what: str, names: Sequence[str], where: str) -> None:
+    """Refuse names that come twice or cannot name a folder.
+
+    Raises:
+        UsageError: likewise where there is no name at all.
+    """
+    if not names:
+        raise UsageError(f"the file has no {what}", where=where, remedy=f"add a [[{what}]]")
+    for number, name in enumerate(names):
+        if not _NAME.fullmatch(name):
+            raise UsageError(
+                f"the {what} {name!r} cannot name a folder",
+                where=where,
+                remedy="use letters, digits, . _ + and -",
+            )
+        if name in names[:number]:
+            raise UsageError(f"two {what}s are called {name!r}", where=where, remedy="name them apart")
+
+
+def _plain(simple: Option, value: Any, shown: str) -> Any:
+    value = tuple(value) if simple.many and isinstance(value, list) else value
+    simple.check(value, shown)
     return value
 
 
@@ -97,8 +129,8 @@ def _other(one: dataclasses.Field[Any], value: Any, shown: str) -> Any:
     return tuple(value) if isinstance(value, list) else value
 
 
-def _require(known: Mapping[str, Option], made: Mapping[str, Any], where: str) -> None:
-    for name, one in known.items():
+def _require(simple: Mapping[str, Option], made: Mapping[str, Any], where: str) -> None:
+    for name, one in simple.items():
         if one.required and name not in made:
             raise UsageError(
                 f"{where} lacks {name!r}", cause=f"it is needed: {one.help.rstrip('.')}", remedy="add it"

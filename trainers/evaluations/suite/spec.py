@@ -2,21 +2,17 @@
 
 from __future__ import annotations
 
-import re
 import tomllib
-from collections.abc import Iterable, Sequence
 from dataclasses import MISSING, dataclass, field
 from pathlib import Path
 from typing import Any
 
 from maskgen.config.bounds import at_least
 from maskgen.config.options import option
-from maskgen.config.suggest import nearest
 from maskgen.errors import UsageError
 
-from .sections import FREE_ARRAY, FREE_TABLE, read_section, section
-
-_NAME = re.compile(r"[A-Za-z0-9][\w.+-]*")
+from .sections import FREE_ARRAY, FREE_TABLE, check_names, known, read_section, section
+from .sheets import AnyPlot, AnyRow, AnyTable, check_axis, check_count, check_sheet
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -39,57 +35,45 @@ class Task:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Column:
-    """``[[table.column]]``: one figure of one task."""
-
-    name: str = option(MISSING, "Its heading.")
-    task: str = option(MISSING, "The name of a task.")
-    metric: str = option(MISSING, "Where the figure stands in the task's JSON: keys with dots between them.")
-    file: str = option("", "The JSON file, where the task writes several.")
-    scale: float = option(100.0, "The figure is shown times this: 100 for per cent.")
-    digits: int = option(1, "After the point.", bounds=at_least(0))
-    best: str = option("high", "Which figure is set bold.", choices=("high", "low", "none"))
-
-
-@dataclass(frozen=True, kw_only=True)
-class Row:
+class Row(AnyRow):
     """``[[table.row]]``: checkpoints, and what was published of such a model."""
 
-    name: str = option(MISSING, "Its heading.")
     checkpoints: tuple[str, ...] = option((), "Names; of several, such as independent trainings, the mean.")
-    published: tuple[Any, ...] = field(default=(), metadata=FREE_ARRAY)
 
 
 @dataclass(frozen=True, kw_only=True)
-class Table:
+class Table(AnyTable):
     """``[[table]]``: a table as a paper has it."""
 
-    title: str = option(MISSING, "Above it.")
-    source: str = option("", "Where the published figures are from.")
-    columns: tuple[Column, ...] = section(Column, "column")
     rows: tuple[Row, ...] = section(Row, "row")
 
 
 @dataclass(frozen=True, kw_only=True)
 class Curve:
-    """``[[plot.line]]``: a figure over x, of one checkpoint or of one after the other; or published."""
+    """``[[plot.line]]``: a figure over the places, of one checkpoint or of one after the other; or published.
+
+    Args:
+        name: of it.
+        checkpoints: one for all places, or one for each; an array of names stands for their mean.
+        y: published figures in place of a checkpoint's, as they are shown.
+        beside: the name of the line that these stand beside.
+    """
 
     name: str = option(MISSING, "Written at its end.")
-    checkpoints: tuple[str, ...] = option((), "One for all x, or one for each.")
+    checkpoints: tuple[Any, ...] = field(default=(), metadata=FREE_ARRAY)
     y: tuple[float, ...] = option((), "Published figures in place of a checkpoint's.")
+    beside: str = option("", "The line whose color published figures have, dashed; of bars, hollow.")
+
+    def groups(self, count: int) -> list[tuple[str, ...]]:
+        """The checkpoints of each of `count` places."""
+        each = [(one,) if isinstance(one, str) else tuple(one) for one in self.checkpoints]
+        return each * count if len(each) == 1 else each
 
 
 @dataclass(frozen=True, kw_only=True)
-class Plot:
-    """``[[plot]]``: lines over x; without lines of its own, one for each checkpoint."""
+class Plot(AnyPlot):
+    """``[[plot]]``: lines over x, or bars; without lines of its own, one for each checkpoint."""
 
-    title: str = option(MISSING, "Above it.")
-    x_name: str = option("", "Under the axis.")
-    x: tuple[float, ...] = option(MISSING, "The places on the axis.")
-    task: str = option(MISSING, "The name of a task.")
-    metric: str = option(MISSING, "As a column's; {x} stands for the place.")
-    file: str = option("", "As a column's.")
-    scale: float = option(100.0, "As a column's.")
     lines: tuple[Curve, ...] = section(Curve, "line")
 
 
@@ -141,62 +125,22 @@ def read_suite(path: Path) -> Suite:
     return suite
 
 
-def known(name: str, names: Iterable[str], what: str, where: str) -> None:
-    """Refuse a name that is not among others.
-
-    Raises:
-        UsageError: naming the nearest.
-    """
-    names = list(names)
-    if name not in names:
-        raise UsageError(f"there is no {what} {name!r}", where=where, remedy=nearest(name, names))
-
-
-def check_names(what: str, names: Sequence[str], where: str) -> None:
-    """Refuse names that come twice or cannot name a folder.
-
-    Raises:
-        UsageError: likewise where there is no name at all.
-    """
-    if not names:
-        raise UsageError(f"the file has no {what}", where=where, remedy=f"add a [[{what}]]")
-    for number, name in enumerate(names):
-        if not _NAME.fullmatch(name):
-            raise UsageError(
-                f"the {what} {name!r} cannot name a folder",
-                where=where,
-                remedy="use letters, digits, . _ + and -",
-            )
-        if name in names[:number]:
-            raise UsageError(f"two {what}s are called {name!r}", where=where, remedy="name them apart")
-
-
 def _check_table(suite: Suite, table: Table, where: str) -> None:
-    for column in table.columns:
-        known(column.task, [task.name for task in suite.tasks], "task", where)
+    check_sheet(table, table.rows, [task.name for task in suite.tasks], where)
     for row in table.rows:
         for name in row.checkpoints:
             known(name, [one.name for one in suite.checkpoints], "checkpoint", where)
-        if len(row.published) > len(table.columns):
-            raise UsageError(
-                f"the row {row.name!r} has {len(row.published)} published figures, the table "
-                f"{len(table.columns)} columns",
-                where=where,
-                remedy='give one for each column, "" where there is none',
-            )
-    if not table.columns:
-        raise UsageError("the table has no column", where=where, remedy="add a [[table.column]]")
 
 
 def _check_plot(suite: Suite, plot: Plot, where: str) -> None:
-    known(plot.task, [task.name for task in suite.tasks], "task", where)
+    check_axis(plot, [task.name for task in suite.tasks], where)
     for line in plot.lines:
-        for name in line.checkpoints:
-            known(name, [one.name for one in suite.checkpoints], "checkpoint", where)
-        count = len(line.y) or len(line.checkpoints)
-        if count != len(plot.x) and (line.y or count != 1):
+        if not all(isinstance(one, str | list) for one in line.checkpoints):
             raise UsageError(
-                f"the line {line.name!r} has {count} places, the plot {len(plot.x)}",
-                where=where,
-                remedy="give it y or checkpoints for each x, or one checkpoint",
+                f"the line {line.name!r} has a checkpoint that is no name", where=where, remedy="give names"
             )
+        for name in (name for group in line.groups(1) for name in group):
+            known(name, [one.name for one in suite.checkpoints], "checkpoint", where)
+        if line.beside:
+            known(line.beside, [one.name for one in plot.lines], "line", where)
+        check_count(plot, line.name, len(line.y or line.checkpoints), where, one=not line.y)

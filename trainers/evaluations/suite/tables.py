@@ -1,4 +1,4 @@
-"""A suite's tables and plots, filled with figures: ours, and the published ones beside them."""
+"""A suite's tables, filled with figures: ours, and the published ones beside them."""
 
 from __future__ import annotations
 
@@ -6,10 +6,9 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from maskgen.drawing.svg import Line, plot_lines
-
 from .figures import Collected, Figure
-from .spec import Column, Curve, Plot, Row, Suite, Table
+from .sheets import Column
+from .spec import Row, Suite, Table
 
 
 @dataclass(frozen=True)
@@ -85,7 +84,7 @@ def show(figure: Figure | None, column: Column) -> str:
 
     Example:
         >>> from maskgen.trainers.evaluations.suite.figures import summarize
-        >>> from maskgen.trainers.evaluations.suite.spec import Column
+        >>> from maskgen.trainers.evaluations.suite.sheets import Column
         >>> from maskgen.trainers.evaluations.suite.tables import show
         >>> show(summarize([[0.6, 0.7, 0.8]]), Column(name="Top-1", task="in", metric="top1"))
         '70.0 ± 5.8'
@@ -131,28 +130,3 @@ def _plain_tables(suite: Suite, found: Collected) -> Iterable[Table]:
         )
         if columns:
             yield Table(title=task.name, columns=columns)
-
-
-def draw_plots(suite: Suite, found: Collected) -> list[str]:
-    """The suite's plots as SVG elements; those without any figure are left out."""
-    drawn = []
-    for plot in suite.plots:
-        curves = plot.lines or tuple(
-            Curve(name=one.name, checkpoints=(one.name,)) for one in suite.checkpoints
-        )
-        lines = [Line(curve.name, _points(plot, curve, found)) for curve in curves]
-        if any(line.points for line in lines):
-            drawn.append(plot_lines(plot.title, plot.x_name, lines))
-    return drawn
-
-
-def _points(plot: Plot, curve: Curve, found: Collected) -> list[tuple[float, float]]:
-    if curve.y:
-        return list(zip(plot.x, curve.y, strict=True))
-    names = curve.checkpoints * (1 if len(curve.checkpoints) > 1 else len(plot.x))
-    points = []
-    for x, name in zip(plot.x, names, strict=True):
-        figure = found.figure((name,), plot.task, plot.file, plot.metric.replace("{x}", f"{x:g}"))
-        if figure is not None:
-            points.append((x, figure.mean * plot.scale))
-    return points
