@@ -3,8 +3,8 @@
     python benchmarks/training_memory.py measure [--batch 32] [--side 64] [--backbone resnet50]
     python benchmarks/training_memory.py formula [--batch 512] [--bytes 2]
 
-`measure` makes one step of RELICv2, BYOL, SimCLR and kNN-MoCo on noise, a process for each: the peak of
-torch's allocator beyond the start of the step by torch's profiler, and in a second process that of resident
+`measure` makes one step of each method (`--only` of some) on noise, a process for each: the peak of torch's
+allocator beyond the start of the step by torch's profiler, and in a second process that of resident
 memory. `formula` counts what autograd keeps of a ResNet-50 at full size on torch's device `meta`, which has
 shapes and no numbers, and adds up: all views (none), the largest view (views), of all views the inputs of
 blocks and the largest block (blocks), of the largest view the same (both), a part of the largest view
@@ -17,6 +17,7 @@ import argparse
 import resource
 import subprocess
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -24,6 +25,7 @@ import torch
 from torch import Tensor, nn
 from torch.profiler import ProfilerActivity, profile
 
+from maskgen.loaders.recipes.spec import View
 from maskgen.trainers.data.batch import Views
 from maskgen.trainers.methods import Progress
 from maskgen.trainers.networks.backbones import build_backbone
@@ -40,13 +42,24 @@ HOW: dict[str, dict[str, Any]] = {
     "joint": {"accumulate": 8, "joint_loss": True},
     "joint, blocks": {"accumulate": 8, "joint_loss": True, "recompute": "blocks"},
 }
-METHODS = {"relicv2": "relicv2", "byol": "byol", "simclr": "relicv2", "knn-moco": "knn-moco"}
+METHODS = {
+    "relicv2": "relicv2",
+    "byol": "byol",
+    "simclr": "relicv2",
+    "knn-moco": "knn-moco",
+    "mocov2": "mocov2",
+    "swav": "swav",
+    "cast": "cast",
+    "msr": "msr",
+}
 """Each with its recipe."""
+SMALL_CROPS = ("relicv2", "knn-moco", "swav")
+"""Recipes that have them."""
 
 
 def training(method: str, how: str, given: argparse.Namespace) -> tuple[Training, Views]:
     """A step to be made, and its batch of noise; the large views have `side`, the small ones half of it."""
-    small = {} if method == "byol" else {"small_px": str(given.side // 2)}
+    small = {"small_px": str(given.side // 2)} if METHODS[method] in SMALL_CROPS else {}
     values = {
         "batch_size": str(given.batch),
         "backbone": given.backbone,
@@ -59,8 +72,23 @@ def training(method: str, how: str, given: argparse.Namespace) -> tuple[Training
     made = prepare(preset, settings, torch.device("cpu"), steps_per_epoch=10, classes=2)
     for parameter in made.method.parameters():  # they are there before and after a step alike
         parameter.grad = torch.zeros_like(parameter) if parameter.requires_grad else None
-    views = tuple(torch.randn(given.batch, 3, view.size, view.size) for view in preset.views.views)
-    return made, Views(views)
+    return made, noise(preset.views.views, given.batch)
+
+
+def noise(wanted: Sequence[View], rows: int) -> Views:
+    """A batch with all that a recipe's views have."""
+
+    def picture(size: int) -> Tensor:
+        return torch.randn(rows, 3, size, size)
+
+    return Views(
+        tuple(picture(view.size) for view in wanted),
+        weak=tuple(picture(view.size) if view.weak else None for view in wanted),
+        masked=tuple(picture(view.size) if view.masked else None for view in wanted),
+        cam_masks=tuple(
+            torch.rand(rows, view.cam_masks, view.cam_masks) if view.cam_masks else None for view in wanted
+        ),
+    )
 
 
 def step(made: Training, views: Views) -> None:
@@ -87,7 +115,7 @@ def measure_one(method: str, how: str, given: argparse.Namespace) -> float:
 
 def measure(given: argparse.Namespace) -> None:
     """A row for each method and way."""
-    for method in METHODS:
+    for method in given.only.split(",") if given.only else METHODS:
         plain: list[float] = []
         for how in HOW:
             found = [float(child(method, how, given, *more)) for more in ((), ("--resident",))]
@@ -179,6 +207,7 @@ def main() -> None:
     parser.add_argument("--side", type=int, default=64)
     parser.add_argument("--backbone", default="resnet50")
     parser.add_argument("--bytes", type=int, default=2, choices=[2, 4])
+    parser.add_argument("--only", help="of these methods, with commas between them")
     parser.add_argument("--method")
     parser.add_argument("--how")
     parser.add_argument("--resident", action="store_true")
