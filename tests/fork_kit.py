@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import os
 import signal
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from contextlib import redirect_stderr, redirect_stdout
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import click
@@ -14,6 +14,7 @@ import click
 from maskgen.cli.eval_ssl import eval_cli
 from maskgen.cli.terminal import run_command
 from maskgen.cli.train_ssl import train_cli
+from maskgen.processes.places import Place
 
 
 def find_tool(name: str) -> click.Command:
@@ -57,24 +58,28 @@ class Launcher:
     """Starts forks; sends this process SIGTERM when it starts the one of a number.
 
     Args:
-        tool: of the command that a fork runs.
-        last: the number.
+        last: the number, by the tool that the fork runs.
+        names: of the tools in the order in which they were started.
     """
 
-    tool: str = "eval-ssl"
-    last: int = -1
-    count: int = 0
+    last: dict[str, int] = field(default_factory=dict)
+    names: list[str] = field(default_factory=list)
 
-    def __call__(self, base: Path, words: Sequence[str], log: Path, _: Mapping[str, str]) -> Fork:
-        self.count += 1
-        if self.count == self.last:
+    def count(self, tool: str = "eval-ssl") -> int:
+        """How many were started."""
+        return self.names.count(tool)
+
+    def __call__(self, base: Path, words: Sequence[str], log: Path, _: Place) -> Fork:
+        tool, words = ("eval-ssl", words[3:]) if words[2] == "eval" else ("train-ssl", words[2:])
+        self.names.append(tool)
+        if self.count(tool) == self.last.get(tool):
             os.kill(os.getpid(), signal.SIGTERM)
         number = os.fork()
         if not number:
             os.chdir(base)
             with log.open("a") as file, redirect_stdout(file), redirect_stderr(file):
                 try:
-                    run_command(find_tool(self.tool), self.tool, list(words))
+                    run_command(find_tool(tool), tool, list(words))
                 except SystemExit as end:
                     file.flush()
                     os._exit(int(end.code or 0))

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import functools
 import shlex
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import MISSING, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
@@ -11,9 +13,13 @@ from typing import TYPE_CHECKING, TypeVar
 import click
 
 from ..config.bounds import at_least
+from ..config.counted import counted
 from ..config.options import NewFolder, option
 from ..errors import EXIT_DONE, EXIT_FAULTS, UsageError
-from ..processes.jobs import Job, JobRun, Launch, find_places
+from ..processes.jobs import Job, JobRun, Launch, start_python
+from ..processes.places import Machine, Room
+from ..processes.ray_connection import connected
+from ..processes.ray_jobs import RayRoom
 from .terminal import echo_err
 
 if TYPE_CHECKING:
@@ -39,6 +45,13 @@ class ManyOptions:
         "cpu", "Where the processes run: cpu, cuda, or GPUs such as cuda:0,cuda:1.", group="machine"
     )
     jobs: int = option(1, "Processes at once on each device.", group="machine", bounds=at_least(1))
+    ray_address: str = option(
+        "",
+        "Run the processes on a Ray cluster: HOST:PORT of its head, or auto, the one of this machine or of "
+        "RAY_ADDRESS; where there is none, one is started here. --devices then is cpu (--jobs on each node) "
+        "or cuda (--jobs on each GPU of the cluster).",
+        group="machine",
+    )
 
 
 def parse_devices(text: str) -> list[str]:
@@ -53,6 +66,29 @@ def parse_devices(text: str) -> list[str]:
         if kind not in ("cpu", "cuda") or (number and (kind == "cpu" or not number.isdecimal())):
             raise UsageError(f"--devices got {one!r}", remedy="name cpu, cuda, or GPUs such as cuda:0,cuda:1")
     return devices or ["cpu"]
+
+
+def check_room(many: ManyOptions, ranks: int = 1) -> None:
+    """Refuse devices that there cannot be, or too few of them for one command.
+
+    Args:
+        many: as given.
+        ranks: devices of one command.
+
+    Raises:
+        UsageError: saying which.
+    """
+    devices = parse_devices(many.devices)
+    if many.ray_address and devices not in (["cpu"], ["cuda"]):
+        raise UsageError(
+            f"--devices got {many.devices!r}", cause="Ray chooses the GPUs", remedy="give cpu or cuda"
+        )
+    if not many.ray_address and Machine(devices, many.jobs).take(ranks) is None:
+        raise UsageError(
+            f"a training on {ranks} devices finds {len(devices)} with {counted(many.jobs, 'job')} each",
+            where="--devices-per-training",
+            remedy="name more GPUs, as --devices cuda:0,cuda:1; on a CPU give --jobs",
+        )
 
 
 def tell_work(folders: Iterable[Folder], program: str, words: Callable[[Folder], Sequence[str]]) -> None:
@@ -96,13 +132,19 @@ def settle_changed(folders: Sequence[RecordedFolder], *, again: bool) -> None:
         one.clear()
 
 
-def run_jobs(jobs: Sequence[Job], many: ManyOptions, launch: Launch) -> dict[str, str]:
+def run_jobs(
+    jobs: Sequence[Job],
+    many: ManyOptions,
+    base: Path,
+    following: Callable[[Job], Sequence[Job]] = lambda _: (),
+) -> dict[str, str]:
     """Do all jobs on the devices that were asked for.
 
     Args:
         jobs: that are not done.
         many: as given.
-        launch: starts one.
+        base: folder that relative paths start from.
+        following: what there is to do as soon as a job is done, before all that waits.
 
     Returns:
         Why, by the name of each that has failed or that needs one which has.
@@ -110,10 +152,25 @@ def run_jobs(jobs: Sequence[Job], many: ManyOptions, launch: Launch) -> dict[str
     Raises:
         Interrupted: a signal came.
     """
-    places = find_places(parse_devices(many.devices), many.jobs)
-    run = JobRun(jobs, places, launch, echo_err, click.get_current_context().obj)
-    run.run()
-    return run.failed
+    stop = click.get_current_context().obj
+    if not jobs:
+        return {}
+    with _room(many, base) as (room, launch):
+        run = JobRun(jobs, room, launch, echo_err, stop, following)
+        run.run()
+        return run.failed
+
+
+@contextmanager
+def _room(many: ManyOptions, base: Path) -> Iterator[tuple[Room, Launch]]:
+    """Room for the processes, and what starts one there."""
+    devices = parse_devices(many.devices)
+    if not many.ray_address:
+        yield Machine(devices, many.jobs), functools.partial(start_python, base)
+        return
+    with connected(many.ray_address, 0, echo_err):
+        cluster = RayRoom(devices[0], many.jobs, base)
+        yield cluster, cluster.launch
 
 
 def tell_end(

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import functools
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import MISSING, dataclass
@@ -16,13 +15,15 @@ from ..config.options import ExistingFile, option
 from ..config.suggest import nearest
 from ..errors import EXIT_DONE, UsageError
 from ..io.atomic import folder_lock, make_folder, write_atomic
-from .many import ManyOptions, parse_devices, run_jobs, settle_changed, tell_end, tell_work
+from ..processes.jobs import Job
+from .many import ManyOptions, check_room, run_jobs, settle_changed, tell_end, tell_work
 from .options import Spelling, click_command, nested
 from .sweep_plan import Plan, make_plan
 from .terminal import echo_err, require_package
 
 if TYPE_CHECKING:
     from maskgen.trainers.evaluations.suite.folder import CellFolder
+    from maskgen.trainers.evaluations.suite.run import CellJob
     from maskgen.trainers.experiments.run import TrainingFolder
     from maskgen.trainers.experiments.spec import Experiment
 
@@ -51,6 +52,12 @@ class SweepOptions:
         0, "How many seeds.  [default: those of the file]", group="settings", bounds=at_least(0)
     )
     arms: str = option("", "Names of arms with commas between them.  [default: all]", group="settings")
+    devices_per_training: int = option(
+        1,
+        "Train each arm on so many devices at once, through torchrun; its batch is divided among them.",
+        group="machine",
+        bounds=at_least(1),
+    )
     report: bool = option(False, "Only write and print the report of what is in --output.", group="output")
 
 
@@ -59,8 +66,9 @@ def command(options: SweepOptions) -> int:
     """Run all trainings of FILE and their evaluations, and print its table; the same command goes on.
 
     Each training is a process of its own, with its log, in OUTPUT/ARM/seed-N/training, and so is each
-    evaluation, in OUTPUT/ARM/seed-N/TASK/seed-N. The report has the mean and its standard error over the
-    seeds, beside the published figures: report.json, report.md and report.html.
+    evaluation, in OUTPUT/ARM/seed-N/TASK/seed-N; it begins when its training has ended. The report has the
+    mean and its standard error over the seeds, beside the published figures: report.json, report.md and
+    report.html.
 
     Exit status: 0 done; 1 trainings or evaluations have failed; 2 usage; 75 interrupted by a signal.
     """
@@ -69,7 +77,7 @@ def command(options: SweepOptions) -> int:
     experiment = read_experiment(options.file)
     if options.report:
         return _report(experiment, options.many.output)
-    parse_devices(options.many.devices)
+    check_room(options.many, options.devices_per_training)
     plan = _plan(experiment, options)
     trainings = _chosen(plan, options.arms)
     if options.many.dry_run:
@@ -114,23 +122,32 @@ def _tell(plan: Plan, trainings: Sequence[TrainingFolder]) -> int:
 
 
 def _run(plan: Plan, trainings: Sequence[TrainingFolder], options: SweepOptions) -> int:
-    from maskgen.trainers.experiments.run import TrainingJob, launch_training
+    """All trainings, each with its evaluations behind it."""
+    from maskgen.trainers.experiments.run import TrainingJob
 
     many, again = options.many, options.many.changed == "again"
     settle_changed(trainings, again=again)
     settle_changed(_cells(plan, [one.name for one in trainings if one.is_done()]), again=again)
     _keep(plan)
-    left = [TrainingJob(one) for one in trainings if not one.is_done()]
-    echo_err(f"train-ssl: {len(left)} of {len(trainings)} trainings to do")
-    failed = run_jobs(left, many, functools.partial(launch_training, Path.cwd()))
-    kept_back = {
-        cell.name: f"it needs the training {name}, which has failed"
-        for name in failed
-        for cell in _cells(plan, [name])
+    left = {
+        one.name: [TrainingJob(one, options.devices_per_training)] for one in trainings if not one.is_done()
     }
-    failed |= _evaluate(plan, [one.name for one in trainings if one.name not in failed], options)
-    count = len(trainings) + len(_cells(plan, [one.name for one in trainings]))
-    return _show(plan, failed | kept_back, count)
+    done = {one.name: _judge(plan, one.name) for one in trainings if one.name not in left}
+    count, cells = len(trainings), _cells(plan, [one.name for one in trainings])
+    others = sum(cell.cell.checkpoint.name in left for cell in cells)
+    echo_err(f"train-ssl: {len(left)} of {count} trainings to do")
+    echo_err(f"train-ssl: {sum(map(len, done.values())) + others} of {len(cells)} evaluations to do")
+    refused = dict[str, str]()
+
+    def following(job: Job) -> Sequence[Job]:
+        return _judge_new(plan, job.name, refused, again=again) if job.name in left else ()
+
+    work = [job for one in trainings for job in (*left.get(one.name, ()), *done.get(one.name, ()))]
+    failed = run_jobs(work, many, Path.cwd(), following)
+    for cell in cells:
+        if (name := cell.cell.checkpoint.name) in failed:
+            failed[cell.name] = f"it needs the training {name}, which has failed"
+    return _show(plan, failed | refused, count + len(cells))
 
 
 def _cells(plan: Plan, trainings: Sequence[str]) -> list[CellFolder]:
@@ -140,14 +157,28 @@ def _cells(plan: Plan, trainings: Sequence[str]) -> list[CellFolder]:
     return [CellFolder(cell, plan.output) for cell in plan.cells() if cell.checkpoint.name in trainings]
 
 
-def _evaluate(plan: Plan, trainings: Sequence[str], options: SweepOptions) -> dict[str, str]:
-    from maskgen.trainers.evaluations.suite.run import CellJob, launch_process
+def _judge(plan: Plan, training: str) -> list[CellJob]:
+    """The evaluations of a training that are left."""
+    from maskgen.trainers.evaluations.suite.run import CellJob
 
-    cells = _cells(plan, trainings)
-    settle_changed(cells, again=options.many.changed == "again")
-    left = [CellJob(one) for one in cells if not one.is_done()]
-    echo_err(f"train-ssl: {len(left)} of {len(cells)} evaluations to do")
-    return run_jobs(left, options.many, functools.partial(launch_process, Path.cwd()))
+    return [CellJob(one) for one in _cells(plan, [training]) if not one.is_done()]
+
+
+def _judge_new(plan: Plan, training: str, refused: dict[str, str], *, again: bool) -> list[CellJob]:
+    """Those of a training that has just ended; what is there of other weights is refused or removed.
+
+    Args:
+        plan: of the sweep.
+        training: its name.
+        refused: gets why, by the evaluation's name.
+        again: whether results of other settings are removed.
+    """
+    for one in _cells(plan, [training]):
+        try:
+            settle_changed([one], again=again)
+        except UsageError as error:
+            refused[one.name] = f"{error.what}; {error.remedy}"
+    return [job for job in _judge(plan, training) if job.name not in refused]
 
 
 def _keep(plan: Plan) -> None:
@@ -175,7 +206,9 @@ def _show(plan: Plan, failed: Mapping[str, str], count: int) -> int:
     """Write the report, print it, and say what is missing."""
     from maskgen.trainers.evaluations.suite.report import write_report
 
-    problems = write_report(plan.suite, plan.cells(), plan.output, failed, plan.absent)
+    problems = write_report(
+        plan.suite, plan.cells(), plan.output, failed, absent=plan.absent, notes=plan.notes()
+    )
     click.echo((plan.output / "report.md").read_text().rstrip())
     for task, why in plan.absent.items():
         echo_err(f"train-ssl: the task {task} is left out: {why}")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import subprocess
+import sys
 import time
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -11,8 +12,8 @@ from functools import partial
 from pathlib import Path
 from typing import Any, Protocol
 
-from .cores import usable_cores
 from .lifetime import die_with
+from .places import Place, Room
 from .signals import StopSignals, interrupted
 
 _POLL_S = 0.05
@@ -35,54 +36,10 @@ class Process(Protocol):
         """End it."""
 
 
-Launch = Callable[[Sequence[str], Path, Mapping[str, str]], Process]
-"""Starts a command by its words, given a log file to append to and additions to the environment."""
-
-
-@dataclass(frozen=True)
-class Place:
-    """Room for one process.
-
-    Args:
-        device: ``cpu`` or ``cuda:N``.
-        threads: of its arithmetic; 0: as the environment says.
-    """
-
-    device: str
-    threads: int = 0
-
-    @property
-    def words(self) -> list[str]:
-        """Options of the command."""
-        return ["--device", self.device.partition(":")[0]]
-
-    @property
-    def environment(self) -> dict[str, str]:
-        """So that the command sees its GPU only, and as many cores as are its own."""
-        number = self.device.partition(":")[2]
-        visible = os.environ.get("CUDA_VISIBLE_DEVICES", "")
-        given = [one for one in visible.split(",") if one]
-        if number and int(number) < len(given):
-            number = given[int(number)]
-        threads = {"OMP_NUM_THREADS": str(self.threads)} if self.threads else {}
-        return threads | ({"CUDA_VISIBLE_DEVICES": number} if number else {})
-
-
-def find_places(devices: Sequence[str], jobs: int) -> list[Place]:
-    """Room for `jobs` processes on each device.
-
-    Args:
-        devices: ``cpu``, ``cuda`` or ``cuda:N``.
-        jobs: from 1.
-
-    Example:
-        >>> from maskgen.processes.jobs import find_places
-        >>> [place.device for place in find_places(["cuda:0", "cuda:1"], 1)]
-        ['cuda:0', 'cuda:1']
-    """
-    places = [device for _ in range(jobs) for device in devices]
-    alone = len(places) == 1 or "OMP_NUM_THREADS" in os.environ
-    return [Place(device, 0 if alone else max(1, usable_cores() // len(places))) for device in places]
+SAFE_PATH = {"PYTHONSAFEPATH": "1"}
+"""Keeps a Python, and those that it starts, from importing what lies in their working folder."""
+Launch = Callable[[Sequence[str], Path, Place], Process]
+"""Starts a command by its words, given a log file to append to and the place where it runs."""
 
 
 class Job(Protocol):
@@ -99,12 +56,17 @@ class Job(Protocol):
         ...
 
     @property
+    def devices(self) -> int:
+        """How many it takes, each with a process."""
+        ...
+
+    @property
     def log(self) -> Path:
         """The file that gets what it says."""
         ...
 
     def words(self, place: Place) -> list[str]:
-        """The words of the command."""
+        """The words behind ``python``."""
         ...
 
     def is_complete(self) -> bool:
@@ -129,20 +91,23 @@ class JobRun:
 
     Args:
         jobs: that are not done.
-        places: room for processes.
+        room: for their processes.
         launch: starts one.
         say: told of each beginning and end.
         stop: asked whether to end.
+        following: what there is to do as soon as a job is done, before all that waits.
         failed: why, by the name of each job that has failed or that needs one which has.
     """
 
     jobs: Sequence[Job]
-    places: list[Place]
+    room: Room
     launch: Launch
     say: Say
     stop: StopSignals
+    following: Callable[[Job], Sequence[Job]] = lambda _: ()
     failed: dict[str, str] = field(default_factory=dict)
     _running: list[_Running] = field(default_factory=list)
+    _waiting: list[Job] = field(default_factory=list)
 
     def run(self) -> None:
         """Do all jobs; one that fails keeps back those only that need it.
@@ -151,12 +116,12 @@ class JobRun:
             Interrupted: a signal came; all processes have ended.
         """
         self.stop.patience = 1
-        waiting = list(self.jobs)
+        self._waiting = list(self.jobs)
         try:
-            while (waiting or self._running) and not self.stop:
-                self._drop_hopeless(waiting)
-                self._start(waiting)
-                if not self._reap() and self._running:
+            while (self._waiting or self._running) and not self.stop:
+                self._drop_hopeless()
+                self._start()
+                if not self._reap():
                     time.sleep(_POLL_S)
             if self.stop:
                 self._end()
@@ -165,34 +130,30 @@ class JobRun:
             for one in self._running:
                 one.process.kill()
 
-    def _drop_hopeless(self, waiting: list[Job]) -> None:
-        for one in list(waiting):
+    def _drop_hopeless(self) -> None:
+        for one in list(self._waiting):
             lost = [name for name in one.needs if name in self.failed]
             if lost:
-                waiting.remove(one)
+                self._waiting.remove(one)
                 self.failed[one.name] = f"it needs {lost[0]}, which has failed"
 
-    def _start(self, waiting: list[Job]) -> None:
-        taken = [one.place for one in self._running]
-        free = list(self.places)
-        for place in taken:
-            free.remove(place)
-        open_names = {one.name for one in waiting} | {one.job.name for one in self._running}
-        for one in list(waiting):
-            if free and open_names.isdisjoint(one.needs):
-                waiting.remove(one)
-                self._running.append(self._begin(one, free.pop(0)))
+    def _start(self) -> None:
+        open_names = {one.name for one in self._waiting} | {one.job.name for one in self._running}
+        for one in list(self._waiting):
+            if open_names.isdisjoint(one.needs) and (place := self.room.take(one.devices)):
+                self._waiting.remove(one)
+                self._running.append(self._begin(one, place))
 
     def _begin(self, one: Job, place: Place) -> _Running:
         one.note("begun")
-        process = self.launch(one.words(place), one.log, place.environment)
-        return _Running(one, process, place, time.monotonic())
+        return _Running(one, self.launch(one.words(place), one.log, place), place, time.monotonic())
 
     def _reap(self) -> int:
         """How many have ended."""
         ended = [(one, status) for one in self._running if (status := one.process.poll()) is not None]
         for one, status in ended:
             self._running.remove(one)
+            self.room.give_back(one.place)
             self._judge(one, status)
         return len(ended)
 
@@ -201,6 +162,7 @@ class JobRun:
         if status == 0 and one.job.is_complete():
             one.job.note("done", seconds=seconds)
             self.say(f"{name} done in {seconds:g} s")
+            self._waiting[:0] = self.following(one.job)
             return
         why = _reason(status, one.job.log)
         one.job.note("failed", seconds=seconds, status=status, why=why)
@@ -219,6 +181,18 @@ class JobRun:
                     if status == 0:
                         self._judge(one, status)
             time.sleep(_POLL_S)
+
+
+def start_python(base: Path, words: Sequence[str], log: Path, place: Place) -> Process:
+    """A `Launch` on this machine, by this Python.
+
+    Args:
+        base: folder that relative paths start from.
+        words: behind ``python``.
+        log: gets what it says.
+        place: where it runs.
+    """
+    return start_process([sys.executable, *words], base, log, {**place.environment, **SAFE_PATH})
 
 
 def start_process(

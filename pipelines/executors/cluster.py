@@ -14,12 +14,12 @@ from maskgen.config.counted import counted
 from maskgen.errors import EnvironmentFault
 from maskgen.io.atomic import PartialFile
 from maskgen.io.storage.address import is_address
+from maskgen.processes.ray_connection import connected
 
 from ..resolve import ResolvedConfig
 from ..shard.make import ShardJob, ShardResult
 from ..shard.stages import Stages
 from ..shard.worker import StagesFactory
-from .connection import connected
 from .executor import Executor, State
 from .node import Look, Node, Place, Report
 from .schedule import Schedule

@@ -20,17 +20,15 @@ from fork_kit import Launcher, import_all
 from maskgen.errors import EXIT_DONE, EXIT_FAULTS, EXIT_INTERRUPTED, EXIT_USAGE
 
 Call = Callable[..., tuple[int, str, str]]
-Launchers = tuple[Launcher, Launcher]
 SHOWN = ("report.md", "report.html")
 
 
 @pytest.fixture
-def launchers(monkeypatch: pytest.MonkeyPatch) -> Launchers:
+def launcher(monkeypatch: pytest.MonkeyPatch) -> Launcher:
     """Of trainings, and of tasks."""
     import_all()
-    found = Launcher("train-ssl"), Launcher("eval-ssl")
-    monkeypatch.setattr("maskgen.trainers.experiments.run.launch_training", found[0])
-    monkeypatch.setattr("maskgen.trainers.evaluations.suite.run.launch_process", found[1])
+    found = Launcher()
+    monkeypatch.setattr("maskgen.cli.many.start_python", found)
     return found
 
 
@@ -49,29 +47,29 @@ def states(output: Path) -> dict[str, str]:
 
 @pytest.mark.slow
 def test_a_sweep_that_was_stopped_goes_on_and_shows_the_same_table(
-    words: list[str], tmp_path: Path, launchers: Launchers, call_tool: Call
+    words: list[str], tmp_path: Path, launcher: Launcher, call_tool: Call
 ) -> None:
-    trainings, tasks = launchers
     one, two = tmp_path / "one", tmp_path / "two"
-    trainings.last = 3
+    launcher.last["train-ssl"] = 3
     status, _, err = call_tool("train-ssl", *words, "--output", str(one))
-    assert (status, trainings.count, tasks.count) == (EXIT_INTERRUPTED, 3, 0)
+    assert status == EXIT_INTERRUPTED
+    assert launcher.names == [*["train-ssl", "eval-ssl", "eval-ssl"] * 2, "train-ssl"]
     assert "run the same command again" in err
     assert states(one)["plain/seed-0/training"] == "done"
-    trainings.last, tasks.last = -1, 2
+    launcher.last = {"eval-ssl": 6}
     assert call_tool("train-ssl", *words, "--output", str(one))[0] == EXIT_INTERRUPTED
-    tasks.last = -1
+    launcher.last.clear()
     status, out, _ = call_tool("train-ssl", *words, "--output", str(one))
     assert status == EXIT_DONE
     assert out == (one / "report.md").read_text()
-    trainings.count = tasks.count = 0
+    launcher.names.clear()
     assert call_tool("train-ssl", *words, "--output", str(two), "--jobs", "2")[0] == EXIT_DONE
-    assert (trainings.count, tasks.count) == (4, 8)
+    assert (launcher.count("train-ssl"), launcher.count()) == (4, 8)
     assert set(states(two).values()) == {"done"}
     for name in SHOWN:
         assert (one / name).read_bytes() == (two / name).read_bytes()
     assert call_tool("train-ssl", *words, "--output", str(two))[0] == EXIT_DONE
-    assert (trainings.count, tasks.count) == (4, 8)
+    assert len(launcher.names) == 12
     check_table(two)
 
 
@@ -118,7 +116,7 @@ def test_a_sweep_that_was_killed_takes_its_training_along_and_goes_on(
     words: list[str],
     started: subprocess.Popen[bytes],
     tmp_path: Path,
-    launchers: Launchers,
+    launcher: Launcher,
     call_tool: Call,
 ) -> None:
     output = tmp_path / "killed"
@@ -136,7 +134,7 @@ def test_a_sweep_that_was_killed_takes_its_training_along_and_goes_on(
 
 @pytest.mark.slow
 def test_a_failed_arm_stops_no_other_and_is_told(
-    words: list[str], tmp_path: Path, launchers: Launchers, call_tool: Call
+    words: list[str], tmp_path: Path, launcher: Launcher, call_tool: Call
 ) -> None:
     write_experiment(tmp_path, "settings = { epochs = 2,", "settings = { lr = 1e12, epochs = 2,")
     output = tmp_path / "out"
@@ -152,30 +150,48 @@ def test_a_failed_arm_stops_no_other_and_is_told(
     assert status == EXIT_USAGE
     assert "bg-rm/seed-0: preset.lr: 1000000000000.0 -> 0.05" in err
     again = [*words, "--output", str(output), "--smoke", "--seeds", "1", "--changed", "again"]
-    before = launchers[0].count
+    before = launcher.count("train-ssl")
     assert call_tool("train-ssl", *again)[0] == EXIT_DONE
-    assert launchers[0].count == before + 1
-    check_report_alone(words[1], output, launchers, call_tool)
+    assert launcher.count("train-ssl") == before + 1
+    check_report_alone(words[1], output, launcher, call_tool)
 
 
-def check_report_alone(file: str, output: Path, launchers: Launchers, call_tool: Call) -> None:
+def check_report_alone(file: str, output: Path, launcher: Launcher, call_tool: Call) -> None:
     """The report needs neither the data nor the other options, and starts nothing."""
-    before, count = (output / "report.md").read_bytes(), launchers[0].count + launchers[1].count
+    before, count = (output / "report.md").read_bytes(), len(launcher.names)
     (output / "report.md").unlink()
     status, out, _ = call_tool("train-ssl", "sweep", file, "--output", str(output), "--report")
     assert status == EXIT_DONE
     assert out.encode() == before == (output / "report.md").read_bytes()
-    assert launchers[0].count + launchers[1].count == count
+    assert len(launcher.names) == count
+
+
+@pytest.mark.slow
+def test_results_of_weights_that_are_gone_are_refused(
+    words: list[str], tmp_path: Path, launcher: Launcher, call_tool: Call
+) -> None:
+    output = tmp_path / "out"
+    few = [*words, "--output", str(output), "--smoke", "--seeds", "1", "--arms", "plain"]
+    assert call_tool("train-ssl", *few)[0] == EXIT_DONE
+    record = output / "plain/seed-0/probe/seed-0/cell.json"
+    record.write_text(record.read_text().replace('"weights": "', '"weights": "0'))
+    (output / "plain/seed-0/training/run/backbone.safetensors").unlink()
+    status, _, err = call_tool("train-ssl", *few)
+    assert status == EXIT_FAULTS
+    assert "plain/seed-0/probe/seed-0: 1 of 1 cells were made with other settings" in err
+    assert "1 of 3 failed" in err
+    assert states(output)["plain/seed-0/training"] == "done"
+    assert call_tool("train-ssl", *few, "--changed", "again")[0] == EXIT_DONE
 
 
 @pytest.mark.slow
 def test_arms_are_chosen_and_tasks_without_data_left_out(
-    words: list[str], tmp_path: Path, launchers: Launchers, call_tool: Call
+    words: list[str], tmp_path: Path, launcher: Launcher, call_tool: Call
 ) -> None:
     few = [*words[:4], "--smoke", "--seeds", "1", "--arms", "plain", "--output", str(tmp_path / "out")]
     status, out, err = call_tool("train-ssl", *few)
     assert status == EXIT_DONE
-    assert (launchers[0].count, launchers[1].count) == (1, 0)
+    assert launcher.names == ["train-ssl"]
     assert "the task probe is left out: --data photos=PLACE was not given: photos, a folder a class" in err
     assert "- `neighbors`: --data photos=PLACE was not given" in out
 

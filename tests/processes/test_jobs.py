@@ -8,7 +8,7 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -16,7 +16,8 @@ from typing import Any
 import pytest
 
 from maskgen.errors import Interrupted
-from maskgen.processes.jobs import JobRun, Place, find_places, start_process
+from maskgen.processes.jobs import Job, JobRun, start_process, start_python
+from maskgen.processes.places import Machine, Place
 from maskgen.processes.signals import StopSignals
 
 
@@ -30,6 +31,7 @@ class Shell:
     needs: tuple[str, ...] = ()
     leaves: str = ""
     states: list[str] = field(default_factory=list)
+    devices: int = 1
 
     @property
     def log(self) -> Path:
@@ -45,13 +47,18 @@ class Shell:
         self.states.append(state)
 
 
-def run_all(jobs: list[Shell], places: int = 1, stop: StopSignals | None = None) -> JobRun:
-    def launch(words: Sequence[str], log: Path, environment: Mapping[str, str]) -> subprocess.Popen[bytes]:
-        return start_process(words, log.parent, log, environment)
+def launch(words: Sequence[str], log: Path, place: Place) -> subprocess.Popen[bytes]:
+    return start_process(words, log.parent, log, place.environment)
 
-    run = JobRun(
-        jobs, [Place("cpu")] * places, launch, lambda text: None, StopSignals() if stop is None else stop
-    )
+
+def run_all(
+    jobs: list[Shell],
+    places: int = 1,
+    stop: StopSignals | None = None,
+    following: Callable[[Job], list[Shell]] = lambda _: [],
+) -> JobRun:
+    room = Machine(["cpu"], places)
+    run = JobRun(jobs, room, launch, lambda _: None, StopSignals() if stop is None else stop, following)
     run.run()
     return run
 
@@ -82,6 +89,37 @@ def test_jobs_run_at_once(tmp_path: Path) -> None:
     wait = "touch {0}; until [ -e {1} ]; do sleep .01; done"
     jobs = [Shell(tmp_path, one, wait.format(one, other)) for one, other in (("a", "b"), ("b", "a"))]
     assert not run_all(jobs, places=2).failed
+
+
+def test_what_follows_a_job_comes_before_all_that_waits(tmp_path: Path) -> None:
+    """And a job that needs two devices waits for both of them."""
+    order = "echo {0} >> {1}"
+    jobs = [Shell(tmp_path, one, order.format(one, tmp_path / "all")) for one in ("a", "b")]
+    jobs[1].devices = 2
+    more = [Shell(tmp_path, one, order.format(one, tmp_path / "all")) for one in ("a1", "a2")]
+    bad = Shell(tmp_path, "bad", "exit 1")
+
+    def following(job: Job) -> list[Shell]:
+        assert job.name != "bad"
+        return more if job is jobs[0] else []
+
+    assert list(run_all([*jobs, bad], 2, following=following).failed) == ["bad"]
+    lines = (tmp_path / "all").read_text().split()
+    assert lines[0] == "a"
+    assert sorted(lines) == ["a", "a1", "a2", "b"]
+    (tmp_path / "all").unlink()
+    jobs[1].devices = 1
+    run_all(jobs, 1, following=following)
+    assert (tmp_path / "all").read_text().split() == ["a", "a1", "a2", "b"]
+
+
+def test_python_runs_at_its_place(tmp_path: Path) -> None:
+    text = "import os; print(os.getcwd(), os.environ['OMP_NUM_THREADS'], os.environ['CUDA_VISIBLE_DEVICES'])"
+    log = tmp_path / "log.txt"
+    process = start_python(tmp_path, ["-c", text], log, Place(("cuda:7", "cuda:9"), threads=3))
+    while process.poll() is None:
+        time.sleep(0.02)
+    assert log.read_text().split() == [str(tmp_path), "3", "7,9"]
 
 
 def test_a_signal_is_handed_on_and_what_ends_well_counts(tmp_path: Path) -> None:
@@ -121,14 +159,3 @@ def _is_running(number: int) -> bool:
         return Path(f"/proc/{number}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
     except FileNotFoundError:
         return False
-
-
-def test_each_device_gets_its_jobs(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.delenv("OMP_NUM_THREADS", raising=False)
-    monkeypatch.setattr("maskgen.processes.jobs.usable_cores", lambda: 8)
-    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "6,7")
-    places = find_places(["cuda:0", "cuda:1"], 2)
-    assert [one.environment["CUDA_VISIBLE_DEVICES"] for one in places] == ["6", "7", "6", "7"]
-    assert [one.words for one in places] == [["--device", "cuda"]] * 4
-    assert {one.environment["OMP_NUM_THREADS"] for one in places} == {"2"}
-    assert find_places(["cpu"], 1)[0].environment == {}

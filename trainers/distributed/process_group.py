@@ -10,6 +10,7 @@ import torch
 import torch.distributed as dist
 
 from maskgen.errors import EnvironmentFault
+from maskgen.processes.lifetime import die_with
 
 from ..presets import Preset
 from ..presets.spec import options
@@ -24,6 +25,8 @@ def join_process_group(device: str) -> Iterator[torch.device]:
     Raises:
         EnvironmentFault: there is no GPU, or fewer than processes.
     """
+    if "TORCHELASTIC_RUN_ID" in os.environ:
+        die_with(os.getppid())  # a torchrun that is killed would leave its ranks waiting for each other
     local, ranks = int(os.environ.get("LOCAL_RANK", "0")), int(os.environ.get("WORLD_SIZE", "1"))
     if device == "cuda":
         if torch.cuda.device_count() <= local:

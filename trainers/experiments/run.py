@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
-import sys
-from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from maskgen.processes.jobs import Place, Process, start_process
+from maskgen.processes.places import Place
 
 from ..evaluations.suite.folder import FolderJob, RecordedFolder
 from .suite import RUN
 from .trainings import Training
 
+PROGRAM = ("-m", "maskgen.trainers")
+"""`train-ssl` behind ``python``."""
+TORCHRUN = ("-m", "torch.distributed.run", "--standalone")
 BACKBONE = "backbone.safetensors"
 """What `train-ssl` writes last."""
 
@@ -61,7 +62,15 @@ class TrainingJob(FolderJob[TrainingFolder]):
 
     Args:
         folder: of the training.
+        ranks: processes that share it, each on a device of its own.
     """
+
+    ranks: int = 1
+
+    @property
+    def devices(self) -> int:
+        """One for each rank."""
+        return self.ranks
 
     @property
     def needs(self) -> tuple[str, ...]:
@@ -69,8 +78,9 @@ class TrainingJob(FolderJob[TrainingFolder]):
         return ()
 
     def words(self, place: Place) -> list[str]:
-        """The words behind ``train-ssl``."""
-        return [*training_words(self.folder), *place.words]
+        """The words behind ``python``; several ranks are torchrun's."""
+        several = [*TORCHRUN, "--nproc-per-node", str(self.ranks)] if self.ranks > 1 else []
+        return [*several, *PROGRAM, *training_words(self.folder), *place.words]
 
     def is_complete(self) -> bool:
         """Whether there is a backbone."""
@@ -80,15 +90,3 @@ class TrainingJob(FolderJob[TrainingFolder]):
 def training_words(one: TrainingFolder) -> list[str]:
     """The words behind ``train-ssl``, without its device."""
     return [*one.training.words, "--output", str(one.run)]
-
-
-def launch_training(base: Path, words: Sequence[str], log: Path, environment: Mapping[str, str]) -> Process:
-    """A training as a process that dies with this one.
-
-    Args:
-        base: folder that relative paths start from.
-        words: behind ``train-ssl``.
-        log: gets what it says.
-        environment: in addition to this process's.
-    """
-    return start_process([sys.executable, "-P", "-m", "maskgen.trainers", *words], base, log, environment)

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 from maskgen.config.options import ExistingFile, option
 from maskgen.errors import EXIT_DONE, UsageError
 
-from ..many import ManyOptions, parse_devices, run_jobs, settle_changed, tell_end, tell_work
+from ..many import ManyOptions, check_room, run_jobs, settle_changed, tell_end, tell_work
 from ..options import Spelling, click_command, nested
 from ..terminal import echo_err
 from .task_commands import find_command
@@ -45,7 +45,7 @@ def command(options: SuiteOptions) -> int:
     from maskgen.trainers.evaluations.suite.spec import read_suite
 
     many = options.many
-    parse_devices(many.devices)
+    check_room(many)
     suite = read_suite(options.suite)
     cells = list_checked_cells(suite, options.suite.resolve().parent, options.suite)
     if many.dry_run:
@@ -91,14 +91,13 @@ def _folders(cells: list[Cell], output: Path) -> list[CellFolder]:
 
 def _run(suite: Suite, cells: list[Cell], options: SuiteOptions) -> int:
     from maskgen.trainers.evaluations.suite.report import write_report
-    from maskgen.trainers.evaluations.suite.run import CellJob, launch_process
+    from maskgen.trainers.evaluations.suite.run import CellJob
 
     many = options.many
     folders = _folders(cells, many.output)
     settle_changed(folders, again=many.changed == "again")
     left = [one for one in folders if not one.is_done()]
     echo_err(f"eval-ssl: {len(left)} of {len(folders)} to do")
-    launch = functools.partial(launch_process, options.suite.resolve().parent)
-    failed = run_jobs([CellJob(one) for one in left], many, launch)
+    failed = run_jobs([CellJob(one) for one in left], many, options.suite.resolve().parent)
     problems = write_report(suite, cells, many.output, failed)
     return tell_end("eval-ssl", failed, len(folders), problems, many.output)

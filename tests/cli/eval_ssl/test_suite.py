@@ -42,7 +42,7 @@ column = [
 def launcher(monkeypatch: pytest.MonkeyPatch) -> Launcher:
     import_all()
     found = Launcher()
-    monkeypatch.setattr("maskgen.trainers.evaluations.suite.run.launch_process", found)
+    monkeypatch.setattr("maskgen.cli.many.start_python", found)
     return found
 
 
@@ -58,18 +58,18 @@ def file(tmp_path: Path, photo_folder: Path) -> Path:
 def test_a_suite_that_was_killed_goes_on_and_reports_the_same(
     file: Path, tmp_path: Path, launcher: Launcher, call_tool: Call
 ) -> None:
-    launcher.last = 4
+    launcher.last["eval-ssl"] = 4
     words = ["suite", str(file), "--output"]
     status, _, err = call_tool("eval-ssl", *words, str(tmp_path / "one"))
-    assert (status, launcher.count) == (EXIT_INTERRUPTED, 4)
+    assert (status, launcher.count()) == (EXIT_INTERRUPTED, 4)
     assert "run the same command again" in err
     done = [json.loads(path.read_text())["state"] for path in (tmp_path / "one").rglob("cell.json")]
     assert done.count("done") in (3, 4)
-    launcher.last = -1
+    launcher.last.clear()
     assert call_tool("eval-ssl", *words, str(tmp_path / "one"))[0] == EXIT_DONE
-    launcher.count = 0
+    launcher.names.clear()
     assert call_tool("eval-ssl", *words, str(tmp_path / "two"), "--jobs", "3")[0] == EXIT_DONE
-    assert launcher.count == 10
+    assert launcher.count() == 10
     for name in REPORTS:
         assert (tmp_path / "one" / name).read_bytes() == (tmp_path / "two" / name).read_bytes()
     content = json.loads((tmp_path / "two/report.json").read_text())
@@ -80,7 +80,7 @@ def test_a_suite_that_was_killed_goes_on_and_reports_the_same(
     ]
     assert entry["values"] == singles
     status, _, err = call_tool("eval-ssl", *words, str(tmp_path / "two"))
-    assert (status, launcher.count) == (EXIT_DONE, 10)
+    assert (status, launcher.count()) == (EXIT_DONE, 10)
     assert "0 of 10 to do" in err
 
 
@@ -113,9 +113,9 @@ def test_failures_are_told_at_the_end_and_changes_refused(
     status, _, err = call_tool("eval-ssl", *words)
     assert status == EXIT_USAGE
     assert "one/neighbors/seed-0: options.ks: [1, 5] -> [1, 5, 7]" in err
-    count = launcher.count
+    count = launcher.count()
     assert call_tool("eval-ssl", *words, "--changed", "again")[0] == EXIT_DONE
-    assert launcher.count - count == 5 + 2
+    assert launcher.count() - count == 5 + 2
     file.write_text(TEXT.replace("[1, 5]", "[1, 5, 7]").replace("knn_5", "knn_55"))
     status, _, err = call_tool("eval-ssl", *words)
     assert status == EXIT_FAULTS

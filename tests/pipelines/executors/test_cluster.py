@@ -30,7 +30,7 @@ from stage_kit import photo
 
 from maskgen.errors import Interrupted
 from maskgen.pipelines import running
-from maskgen.pipelines.executors.connection import connected
+from maskgen.processes.ray_connection import connected
 
 pytestmark = [
     pytest.mark.slow,
@@ -177,7 +177,7 @@ def test_a_killed_driver_is_resumed_and_a_stopped_one_says_so(
     cluster: Any, photos: Path, want: dict[str, bytes], tmp_path: Path
 ) -> None:
     output = tmp_path / "out"
-    script = Path(__file__).with_name("loopback.py")
+    script = Path(__file__).parents[2] / "loopback.py"
     command = [sys.executable, str(script), str(photos), str(output), cluster.address]
     process = subprocess.Popen(command, stderr=subprocess.PIPE)
     while not list(output.glob("records/*.json")) and process.poll() is None:

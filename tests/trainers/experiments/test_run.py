@@ -8,8 +8,9 @@ from pathlib import Path
 import pytest
 from experiment_kit import toy_method
 
-from maskgen.processes.jobs import Place
-from maskgen.trainers.experiments.run import TrainingFolder, TrainingJob, launch_training
+from maskgen.processes.jobs import start_python
+from maskgen.processes.places import Place
+from maskgen.trainers.experiments.run import PROGRAM, TrainingFolder, TrainingJob
 from maskgen.trainers.experiments.spec import Experiment
 from maskgen.trainers.experiments.trainings import list_trainings
 
@@ -23,7 +24,7 @@ def folder(experiment: Experiment, tmp_path: Path) -> TrainingFolder:
 def test_a_training_writes_below_its_arm_and_seed(folder: TrainingFolder, tmp_path: Path) -> None:
     job = TrainingJob(folder)
     assert job.name == "plain/seed-0"
-    assert job.words(Place("cuda:1"))[-4:] == [
+    assert job.words(Place(("cuda:1",)))[-4:] == [
         "--output",
         str(tmp_path / "out/plain/seed-0/training/run"),
         "--device",
@@ -51,7 +52,7 @@ def test_it_is_done_when_its_backbone_is_there(folder: TrainingFolder) -> None:
 @pytest.mark.slow
 def test_a_training_is_a_process_whose_words_are_kept(tmp_path: Path) -> None:
     log = tmp_path / "log.txt"
-    process = launch_training(tmp_path, ["simsam"], log, {"COLUMNS": "80"})
+    process = start_python(tmp_path, [*PROGRAM, "simsam"], log, Place(("cpu",)))
     while process.poll() is None:
         time.sleep(0.05)
     assert process.poll() == 2

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import json
 import shutil
 from dataclasses import dataclass
@@ -110,6 +111,11 @@ class FolderJob(Generic[Folder]):
         return self.folder.name
 
     @property
+    def devices(self) -> int:
+        """One."""
+        return 1
+
+    @property
     def log(self) -> Path:
         """In its folder."""
         return self.folder.log
@@ -163,6 +169,8 @@ class CellFolder(RecordedFolder):
 def weights_mark(source: str, base: Path) -> str:
     """SHA-256 of a checkpoint's file, so that a cell knows when it has become another.
 
+    A process computes it once for a file, and again when the file has changed.
+
     Args:
         source: as --checkpoint; of a run's folder the last checkpoint counts, else the finished backbone.
         base: that relative paths start from.
@@ -180,4 +188,13 @@ def weights_mark(source: str, base: Path) -> str:
         whole = place / _RUN_FILE
         last = sorted([*place.glob("step-*.pt"), *place.glob("checkpoints/step-*.pt")])
         place = last[-1] if last else whole
-    return file_sha256(place) if place.is_file() else ""
+    if not place.is_file():
+        return ""
+    facts = place.stat()
+    return _sha256(place, facts.st_ino, facts.st_size, facts.st_mtime_ns)
+
+
+@functools.cache
+def _sha256(file: Path, *_facts: int) -> str:
+    """Of a file as long as its facts are the same."""
+    return file_sha256(file)

@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-import sys
-from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 
-from maskgen.processes.jobs import Place, Process, start_process
+from maskgen.processes.places import Place
 
 from .cells import Cell
 from .folder import CellFolder, FolderJob
+
+PROGRAM = ("-m", "maskgen.trainers", "eval")
+"""`eval-ssl` behind ``python``."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -27,26 +27,13 @@ class CellJob(FolderJob[CellFolder]):
         return [use.cell.name for use in self.folder.cell.uses.values()]
 
     def words(self, place: Place) -> list[str]:
-        """The words behind ``eval-ssl``."""
+        """The words behind ``python``."""
         device = place.words if self.folder.cell.command.knows("device") else []
-        return [*task_words(self.folder), *device]
+        return [*PROGRAM, *task_words(self.folder), *device]
 
     def is_complete(self) -> bool:
         """Whether there is a result."""
         return bool(self.folder.results())
-
-
-def launch_process(base: Path, words: Sequence[str], log: Path, environment: Mapping[str, str]) -> Process:
-    """A task as a process that dies with this one.
-
-    Args:
-        base: folder that relative paths start from.
-        words: behind ``eval-ssl``.
-        log: gets what it says.
-        environment: in addition to this process's.
-    """
-    command = [sys.executable, "-P", "-m", "maskgen.trainers", "eval", *words]
-    return start_process(command, base, log, environment)
 
 
 def task_words(one: CellFolder) -> list[str]:

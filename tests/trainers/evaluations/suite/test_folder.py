@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from maskgen.errors import UsageError
+from maskgen.io.atomic import file_sha256
 from maskgen.trainers.evaluations.suite.cells import Cell
 from maskgen.trainers.evaluations.suite.folder import CellFolder, weights_mark
 
@@ -48,3 +49,19 @@ def test_weights_are_known_by_their_content(tmp_path: Path) -> None:
     assert weights_mark("run", tmp_path) == sha256(b"10").hexdigest()
     assert weights_mark("timm:vit=run/backbone.safetensors", tmp_path) == sha256(b"one").hexdigest()
     assert weights_mark("supervised", tmp_path) == ""
+
+
+def test_a_file_is_read_once_until_it_changes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    read = list[Path]()
+
+    def look(path: Path) -> str:
+        read.append(path)
+        return file_sha256(path)
+
+    monkeypatch.setattr("maskgen.trainers.evaluations.suite.folder.file_sha256", look)
+    file = tmp_path / "backbone.safetensors"
+    for content, count in ((b"one", 1), (b"other", 2)):
+        file.write_bytes(content)
+        marks = {weights_mark(source, tmp_path) for source in ("backbone.safetensors", ".", str(file))}
+        assert marks == {sha256(content).hexdigest()}
+        assert len(read) <= 2 * count

@@ -9,7 +9,8 @@ from pathlib import Path
 import pytest
 from suite_kit import Toys
 
-from maskgen.processes.jobs import JobRun, Place
+from maskgen.processes.jobs import JobRun
+from maskgen.processes.places import Machine
 from maskgen.processes.signals import StopSignals
 from maskgen.trainers.evaluations.suite.cells import Cell
 from maskgen.trainers.evaluations.suite.folder import CellFolder
@@ -21,7 +22,7 @@ from maskgen.trainers.evaluations.suite.spec import Suite
 def finish(suite: Suite, cells: list[Cell], output: Path) -> dict[str, bytes]:
     folders = [CellFolder(cell, output) for cell in cells]
     jobs = [CellJob(one) for one in folders]
-    JobRun(jobs, [Place("cpu")], Toys(), lambda text: None, StopSignals()).run()
+    JobRun(jobs, Machine(["cpu"], 1), Toys(), lambda text: None, StopSignals()).run()
     assert write_report(suite, cells, output, {}) == []
     return {name: (output / name).read_bytes() for name in NAMES}
 

@@ -11,18 +11,19 @@ import pytest
 from suite_kit import Toys
 
 from maskgen.errors import Interrupted
-from maskgen.processes.jobs import JobRun, Place
+from maskgen.processes.jobs import JobRun, start_python
+from maskgen.processes.places import Machine, Place
 from maskgen.processes.signals import StopSignals
 from maskgen.trainers.evaluations.suite.cells import Cell
 from maskgen.trainers.evaluations.suite.folder import CellFolder
-from maskgen.trainers.evaluations.suite.run import CellJob, launch_process, task_words
+from maskgen.trainers.evaluations.suite.run import PROGRAM, CellJob, task_words
 
 
 def make_run(cells: list[Cell], output: Path, toys: Toys, places: int = 1) -> JobRun:
     folders = [CellFolder(cell, output) for cell in cells]
     left = [one for one in folders if not one.is_done()]
     jobs = [CellJob(one) for one in left]
-    return JobRun(jobs, [Place("cpu")] * places, toys, lambda text: None, StopSignals())
+    return JobRun(jobs, Machine(["cpu"], places), toys, lambda text: None, StopSignals())
 
 
 def test_what_is_done_is_not_done_again(cells: list[Cell], tmp_path: Path, toys: Toys) -> None:
@@ -77,7 +78,7 @@ def test_the_words_of_a_cell_leave_out_what_its_checkpoint_lacks(cells: list[Cel
 @pytest.mark.slow
 def test_a_task_is_a_process_whose_words_are_kept(tmp_path: Path) -> None:
     log = tmp_path / "log.txt"
-    process = launch_process(tmp_path, ["knnn"], log, {"COLUMNS": "80"})
+    process = start_python(tmp_path, [*PROGRAM, "knnn"], log, Place(("cpu",)))
     while process.poll() is None:
         time.sleep(0.05)
     assert process.poll() == 2

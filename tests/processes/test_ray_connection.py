@@ -10,7 +10,7 @@ import time
 import pytest
 
 from maskgen.errors import EnvironmentFault, UsageError
-from maskgen.pipelines.executors.connection import connected
+from maskgen.processes.ray_connection import connected
 
 
 def connect(address: str) -> None:

@@ -10,9 +10,9 @@ import threading
 from collections.abc import Callable, Iterator
 from typing import Any
 
-from maskgen.config.counted import counted
-from maskgen.errors import EnvironmentFault, UsageError
-from maskgen.processes.cores import usable_cores
+from ..config.counted import counted
+from ..errors import EnvironmentFault, UsageError
+from .cores import usable_cores
 
 _LISTENS_S = 10.0
 _PRINTS = "_worker_logs_enabled"  # Ray's debugger sets it, too; `log_to_driver` leaves out the workers' alone
@@ -38,7 +38,7 @@ def connected(address: str, workers: int, say: Callable[[str], None]) -> Iterato
         import ray
     except ImportError as error:
         raise EnvironmentFault(
-            "--executor ray needs the package ray", remedy='pip install "maskgen[ray]"'
+            "a Ray cluster needs the package ray", remedy='pip install "maskgen[ray]"'
         ) from error
     if ray.is_initialized():  # by the script that calls us: it is the script's
         yield
