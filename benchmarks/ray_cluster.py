@@ -12,7 +12,7 @@ photos on two nodes of such a cluster, one of which is killed by -9 and replaced
 half of that to half as much again, and samples the memory of those that take part; then every byte of what
 was made is verified.
 
-The cluster is that of the tests (tests/pipelines/executors/loopback.py).
+The cluster is that of the tests (tests/loopback.py).
 """
 
 from __future__ import annotations
@@ -46,7 +46,7 @@ from maskgen.pipelines.shard.make import ShardJob
 from maskgen.shards.plan import Plan
 from maskgen.shards.verify import verify
 
-sys.path.insert(0, str(Path(__file__).parents[1] / "tests" / "pipelines" / "executors"))
+sys.path.insert(0, str(Path(__file__).parents[1] / "tests"))
 from loopback import add_node, kill_node, loopback_cluster
 
 
