@@ -20,7 +20,8 @@ Floats = NDArray[np.float32]
 
 BRIGHTNESS, CONTRAST, SATURATION, HUE = range(4)
 _SAME = (1.0, 1.0, 1.0, 0.0)
-_PART, _GRAIN = 65536, 32768  # pixels at once; torch spreads longer sums over threads of its own
+_PART = 25_088  # pixels at once, half a view of 224 px: what lies between the steps stays in the cache
+_GRAIN = 32_768  # torch spreads longer sums over threads of its own
 _LEAST = np.float32(1e-9)  # far below the least difference of two levels, 1/255
 _LEVEL = np.float32(1 / 255)
 _ALMOST_256 = np.float32(255.999)
@@ -53,48 +54,60 @@ def color_jitter(picture: Picture, factors: Sequence[float], order: Sequence[int
         factor = float(factors[step])
         if factor == _SAME[step]:
             continue
-        mean = _mean_gray(planes) if step == CONTRAST else np.float32(0)
+        if step in _OF_LEVELS:
+            levels = np.arange(256, dtype=np.float32)[None]
+            _OF_LEVELS[step](levels, factor, _mean_gray(planes) if step == CONTRAST else np.float32(0))
+            planes = np.asarray(cv2.LUT(planes, levels.astype(np.uint8)), np.uint8)
+            continue
         for part in _parts(planes):
-            _STEPS[step](part, factor, mean)
-    return _merged(*planes.astype(np.uint8), like=picture)
+            _OF_PIXELS[step](part, factor)
+    return _merged(*planes, like=picture)
 
 
 def grayscale(picture: Picture) -> Picture:
     """An (S, S, 3) uint8 RGB picture without its colors, as torchvision's `rgb_to_grayscale`."""
-    gray = np.concatenate([_gray(part).astype(np.uint8) for part in _parts(_planes(picture))])
+    gray = np.concatenate([_gray(_floats(part)).astype(np.uint8) for part in _parts(_planes(picture))])
     return _merged(gray, gray, gray, like=picture)
 
 
-def _planes(picture: Picture) -> Floats:
-    """(3, pixels) float32, whole numbers 0..255."""
-    return np.asarray(cv2.split(picture), np.float32).reshape(3, -1)
+def _planes(picture: Picture) -> Picture:
+    """(3, pixels) uint8, a copy."""
+    planes = np.empty((3, *picture.shape[:2]), np.uint8)
+    cv2.split(picture, [planes[0], planes[1], planes[2]])
+    return planes.reshape(3, -1)
 
 
 def _merged(*planes: Picture, like: Picture) -> Picture:
     return np.asarray(cv2.merge([plane.reshape(like.shape[:2]) for plane in planes]), np.uint8)
 
 
-def _parts(planes: Floats) -> Iterator[Floats]:
+def _parts(planes: Picture) -> Iterator[Picture]:
     for start in range(0, planes.shape[1], _PART):
         yield planes[:, start : start + _PART]
 
 
-def _mean_gray(planes: Floats) -> np.float32:
-    total = sum(float(_gray(part).sum(dtype=np.float64)) for part in _parts(planes))
+def _mean_gray(planes: Picture) -> np.float32:
+    total = sum(cv2.sumElems(_gray(_floats(part)))[0] for part in _parts(planes))  # whole numbers: exact
     return np.float32(np.float32(total) / np.float32(planes.shape[1]))
 
 
-def _brightness(planes: Floats, factor: float, _mean: np.float32) -> None:
-    planes *= np.float32(factor)
-    _to_levels(planes)
+def _floats(planes: Picture) -> Floats:
+    return planes.astype(np.float32)
 
 
-def _contrast(planes: Floats, factor: float, mean: np.float32) -> None:
-    _blend(planes, np.full_like(planes[0], mean), factor)
+def _brightness(levels: Floats, factor: float, _mean: np.float32) -> None:
+    levels *= np.float32(factor)
+    _to_levels(levels)
 
 
-def _saturation(planes: Floats, factor: float, _mean: np.float32) -> None:
-    _blend(planes, _gray(planes), factor)
+def _contrast(levels: Floats, factor: float, mean: np.float32) -> None:
+    _blend(levels, np.full_like(levels[0], mean), factor)
+
+
+def _saturation(planes: Picture, factor: float) -> None:
+    floats = _floats(planes)
+    _blend(floats, _gray(floats), factor)
+    planes[...] = floats
 
 
 def _gray(planes: Floats) -> Floats:
@@ -125,9 +138,9 @@ def _add(plane: Floats, other: Floats, share: float) -> None:
         mine[start : start + _GRAIN].add_(others[start : start + _GRAIN], alpha=share)
 
 
-def _hue(planes: Floats, turn: float, _mean: np.float32) -> None:
+def _hue(planes: Picture, turn: float) -> None:
     """Turn the hue: the largest channel and the smallest keep their values, the third follows."""
-    red, green, blue = planes.astype(np.uint8)
+    red, green, blue = planes
     high = np.maximum(np.maximum(red, green), blue)
     low = np.minimum(np.minimum(red, green), blue)
     top = high * _LEVEL
@@ -182,7 +195,7 @@ def _middle(top: Floats, saturation: Floats, place: Floats, falls: Picture) -> P
     return (falling.astype(np.uint8) & down) | (place.astype(np.uint8) & ~down)
 
 
-def _arrange(planes: Floats, values: tuple[Picture, Picture, Picture], sixth: Picture) -> None:
+def _arrange(planes: Picture, values: tuple[Picture, Picture, Picture], sixth: Picture) -> None:
     """Write the largest, the middle and the smallest channel to where they belong in each sixth."""
     high, middle, low = values
     high, middle = high - low, middle - low
@@ -201,4 +214,9 @@ def _bits(chosen: NDArray[Any]) -> Picture:
     return np.negative(chosen.view(np.uint8))
 
 
-_STEPS: tuple[Callable[[Floats, float, np.float32], None], ...] = (_brightness, _contrast, _saturation, _hue)
+_OF_LEVELS: dict[int, Callable[[Floats, float, np.float32], None]] = {
+    BRIGHTNESS: _brightness,
+    CONTRAST: _contrast,
+}
+"""Steps that make one level of each level, wherever it stands: their arithmetic makes a table of 256."""
+_OF_PIXELS: dict[int, Callable[[Picture, float], None]] = {SATURATION: _saturation, HUE: _hue}
