@@ -202,11 +202,7 @@ def litdata(options: Any) -> Iterator[Any]:
             num_workers=1,
         )
 
-    class Streamed(library.StreamingDataset):
-        def __getitem__(self, index: Any) -> Any:
-            return files.views(super().__getitem__(index))
-
-    data = Streamed(str(chunks), shuffle=True, drop_last=True)
+    data = library.StreamingDataset(str(chunks), shuffle=True, drop_last=True, transform=files.views)
     loader = library.StreamingDataLoader(data, batch_size=BATCH, num_workers=WORKERS)
     while True:
         yield from loader
