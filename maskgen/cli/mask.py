@@ -104,6 +104,7 @@ def command(options: MaskOptions) -> int:
     from ..processes.signals import StopSignals
 
     kind = options.kind  # refused before the libraries are loaded
+    _refuse_addresses(options)
     if options.config.get("method") == "files":
         raise UsageError(
             "--method files takes masks that are there already, none are made",
@@ -124,6 +125,20 @@ def command(options: MaskOptions) -> int:
             return _pipe(options, found, picture)
         outcome = _make_all(options, found, picture, bar)
     return _tell(options, outcome)
+
+
+def _refuse_addresses(options: MaskOptions) -> None:
+    """``s3://bucket`` as a path is a local folder ``s3:``, whose masks would be taken for stored ones."""
+    from ..io.storage.address import is_address
+
+    for place in (options.source, options.output):
+        if is_address(place):
+            raise UsageError(
+                "maskgen mask reads and writes files on disks, not in object stores",
+                where=place,
+                remedy="name a folder and copy it, or pipe one photo with - -; maskgen run reads and writes "
+                "such addresses",
+            )
 
 
 def _picture(options: MaskOptions, kind: str, config: ResolvedConfig) -> Picture:

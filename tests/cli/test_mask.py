@@ -76,6 +76,18 @@ def test_masks_that_are_there_are_for_shards(call: Call, discs: Path, tmp_path: 
     assert "maskgen run --method files" in err
 
 
+def test_addresses_are_not_taken_for_folders(
+    call: Call, discs: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    for words in ((discs, "s3://bucket/masks"), ("gs://bucket/photos", "masks"), ("-", "s3://bucket/a.png")):
+        status, _, err = call("mask", *words, "--method", "box")
+        assert status == 2
+        assert "not in object stores: " in err
+        assert "maskgen run reads and writes such addresses" in err
+    assert list(tmp_path.iterdir()) == []
+
+
 @pytest.mark.slow
 def test_pipes(discs: Path, tmp_path: Path) -> None:
     words = [sys.executable, "-m", "maskgen", "mask", "--method", "box"]
