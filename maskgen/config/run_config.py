@@ -13,7 +13,7 @@ from .options import known_name, option, options_of, read_toml
 
 DATASETS = ("imagenet", "coco", "jft", "webdataset", "folder", "sample")
 METHODS = (
-    *("rbd", "mr", "dsr", "mc", "vote"),
+    *("rbd", "mr", "dsr", "mc", "vote", "deepvote"),
     *("u2net", "u2netp", "u2net-human", "silueta", "isnet", "birefnet", "birefnet-lite", "birefnet-portrait"),
     *("inspyrenet", "rmbg-1.4", "rmbg-2.0"),
     *("deepusps", "fast", "free", "student", "tokencut", "found", "onnx", "box", "files"),

