@@ -10,16 +10,23 @@ from __future__ import annotations
 import itertools
 import os
 import stat
+import time
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
 from ..errors import SourceFault
+from ..processes.threads import map_threads
 from .storage.listing import list_objects, walk_objects
 from .storage.location import Location, ObjectLocation
+from .storage.ranges import ALL_KEYS, Range
 
 _LEVELS = 3
 _RUN = 20_000
+_FIRST = 500
+_SLOW_S = 1e-4
+_AT_A_TIME = 16
+"""Files whose sizes are asked for together where each takes longer than that, as over a network."""
 
 
 class Entry(NamedTuple):
@@ -47,14 +54,19 @@ def entries(folder: Location) -> list[Entry]:
     try:
         found = _objects(folder) if isinstance(folder, ObjectLocation) else _scan(folder)
     except OSError as error:
-        raise _cannot_list(folder, error) from error
+        raise cannot_list(folder, error) from error
     found.sort(key=lambda e: os.fsencode(e.name) + (b"" if e.kind == "file" else b"/"))
     return found
 
 
 def _scan(folder: Path) -> list[Entry]:
     with os.scandir(folder) as scan:
-        return [_entry(item) for item in scan if not item.name.startswith(".")]
+        items = [item for item in scan if not item.name.startswith(".")]
+    started = time.perf_counter()
+    found = [_entry(item) for item in items[:_FIRST]]
+    if time.perf_counter() - started < _FIRST * _SLOW_S:
+        return found + [_entry(item) for item in items[_FIRST:]]
+    return found + list(map_threads(_entry, items[_FIRST:], _AT_A_TIME))
 
 
 def _objects(folder: ObjectLocation) -> list[Entry]:
@@ -64,7 +76,8 @@ def _objects(folder: ObjectLocation) -> list[Entry]:
     return [entry for entry in found if not entry.name.startswith(".")]
 
 
-def _cannot_list(folder: Location, error: OSError) -> SourceFault:
+def cannot_list(folder: Location, error: OSError) -> SourceFault:
+    """The error of a folder that cannot be listed."""
     return SourceFault(
         "cannot list a folder",
         where=str(folder),
@@ -100,7 +113,7 @@ def walk_folder(root: Location) -> Iterator[Entry]:
         [('cats/a.txt', 'file'), ('cats/up', 'circle'), ('pets/a.txt', 'file'), ('pets/up', 'circle')]
     """
     if isinstance(root, ObjectLocation):
-        yield from _walk_objects(root)
+        yield from walk_range(root, ALL_KEYS)
         return
     yield from walk_branch(root, Branch("", (os.path.realpath(root),), tuple(entries(root))))
 
@@ -200,13 +213,19 @@ def _real(root: Path, path: str, entry: Entry, walked: tuple[str, ...]) -> str:
     return _target(root / path, walked) if entry.kind == "linked folder" else f"{walked[-1]}/{entry.name}"
 
 
-def _walk_objects(root: ObjectLocation) -> Iterator[Entry]:
+def walk_range(root: ObjectLocation, part: Range) -> Iterator[Entry]:
+    """What `walk_folder` tells of the objects whose keys lie in a range.
+
+    Raises:
+        SourceFault: no such bucket, or the store lists in no order.
+        EnvironmentFault: it cannot be reached or refuses.
+    """
     try:
-        for one in walk_objects(root):
+        for one in walk_objects(root, part):
             if not one.key.startswith(".") and "/." not in one.key:
                 yield Entry(one.key, "file", one.size)
     except OSError as error:
-        raise _cannot_list(root, error) from error
+        raise cannot_list(root, error) from error
 
 
 def is_circle(link: Location) -> bool:

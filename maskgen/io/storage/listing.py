@@ -10,16 +10,21 @@ from maskgen.errors import SourceFault
 
 from .bucket import Entry
 from .location import ObjectLocation
+from .ranges import ALL_KEYS, Range
 from .reading import AT_A_TIME
 
 _STRETCH = 4
 
 
-def walk_objects(root: ObjectLocation) -> Iterator[Entry]:
+def walk_objects(root: ObjectLocation, part: Range = ALL_KEYS) -> Iterator[Entry]:
     """The objects below a prefix, sorted by the bytes of their names; one page of them is held.
 
     Tools that show a store as folders leave objects of no bytes as their marks, ``photos/`` for one: these
     are passed over, and so is an empty object whose name has no extension, which may be one.
+
+    Args:
+        root: the prefix.
+        part: only the keys in this range.
 
     Yields:
         Each object with its name from the prefix in place of its key.
@@ -30,8 +35,11 @@ def walk_objects(root: ObjectLocation) -> Iterator[Entry]:
         EnvironmentFault: it cannot be reached or refuses, or a name in it cannot be used.
     """
     skipped = len(root.key) + 1 if root.key else 0
-    last = b""
-    for entry, following in itertools.pairwise(itertools.chain(root.bucket.walk(root.key), (None,))):
+    last, until = part.after.encode(), part.until.encode()
+    found = itertools.chain(root.bucket.walk(root.key, part.after), (None,))
+    for entry, following in itertools.pairwise(found):
+        if entry is not None and until and entry.key.encode() > until:
+            return
         if entry is None or _is_marker(entry, following, root.key, last):
             continue
         if entry.key.encode() < last:
