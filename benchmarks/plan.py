@@ -3,9 +3,10 @@
 The source is a set of TFRecord files of tiny records, each file a copy of the first, as 300 million photos
 may be stored in a thousand files. Per image are told: the time on all workers together, from which hours on
 16 cores are reckoned; the largest process; then how long a resume needs to trust the plan, to read the
-records of all its shards and to write the manifest; and how long the rows of one shard take.
+records of all its shards and to write the manifest; how long the rows of one shard take; and what listing
+costs anew, remembered, and when one file has changed.
 
-    python benchmarks/plan.py --work scratch/ [--images 1000000 3000000] [--workers 2]
+    python benchmarks/plan.py --work scratch/ [--images 1000000 3000000] [--workers 2] [--per-file 100000]
 """
 
 from __future__ import annotations
@@ -19,14 +20,19 @@ import time
 from pathlib import Path
 
 from maskgen.config.run_config import make_config
+from maskgen.pipelines.listed import Listed, list_source
 from maskgen.pipelines.planning import prepare
+from maskgen.pipelines.remembered import FOLDER_VARIABLE, Memory, open_memory
 from maskgen.pipelines.resolve import resolve
+from maskgen.pipelines.sources import open_source
 from maskgen.pipelines.sources.containers.tfrecord import masked_crc32c
 from maskgen.shards import manifest
 from maskgen.shards.plan import Plan, shard_rows
 from maskgen.shards.record import Record, record_path
 
 PER_FILE = 100_000
+AGED = 1_000_000_000
+"""A time of files that are old enough to be remembered."""
 ALL = 300_000_000
 CORES = 16
 
@@ -53,18 +59,20 @@ def record(image: bytes, label: int) -> bytes:
     return head + struct.pack("<L", masked_crc32c(head)) + data + struct.pack("<L", masked_crc32c(data))
 
 
-def make_source(folder: Path, images: int) -> int:
+def make_source(folder: Path, images: int, per_file: int) -> int:
     """Files ``jft-train-?????-of-?????``; returns how many images they hold."""
-    count = -(-images // PER_FILE)
+    count = -(-images // per_file)
     shutil.rmtree(folder, ignore_errors=True)
     folder.mkdir(parents=True)
     names = [folder / f"jft-train-{number:05d}-of-{count:05d}" for number in range(count)]
     with names[0].open("wb") as file:
-        for number in range(PER_FILE):
+        for number in range(per_file):
             file.write(record(b"tiny image", number % 18_291))
     for name in names[1:]:
         shutil.copyfile(names[0], name)
-    return count * PER_FILE
+    for name in names:
+        os.utime(name, (AGED, AGED))
+    return count * per_file
 
 
 def cpu_seconds() -> float:
@@ -81,11 +89,12 @@ def peaks_mb() -> tuple[float, float]:
     return own / 1024, others / 1024
 
 
-def measure(work: Path, images: int, workers: int) -> None:
+def measure(work: Path, images: int, workers: int, per_file: int) -> None:
     """Print the figures of one size."""
-    images = make_source(work / "photos", images)
+    images = make_source(work / "photos", images, per_file)
     shutil.rmtree(work / "shards", ignore_errors=True)
     values = {"dataset": "jft", "input": str(work / "photos"), "output": str(work / "shards")}
+    os.environ[FOLDER_VARIABLE] = "off"
     config = resolve(make_config({**values, "method": "box", "workers": workers}))
     started, cpu, own = time.perf_counter(), cpu_seconds(), time.process_time()
     plan = prepare(config)
@@ -103,6 +112,30 @@ def measure(work: Path, images: int, workers: int) -> None:
     started = time.perf_counter()
     assert prepare(config) == plan
     print(f"  resume trusts the plan in {time.perf_counter() - started:.3f} s")
+    again(work, values, workers)
+
+
+def again(work: Path, values: dict[str, str], workers: int) -> None:
+    """Listing alone: anew, remembered, and after one file of all has changed, twice in this order."""
+    options = make_config(values)
+    shutil.rmtree(work / "listings", ignore_errors=True)
+    os.environ[FOLDER_VARIABLE] = str(work / "listings")
+    changing = min((work / "photos").iterdir())
+    costs: dict[str, list[float]] = {}
+    for turn in range(2):
+        for what in ("anew", "remembered", "one file changed"):
+            memory = Memory(None) if what == "anew" else open_memory(options, worth_s=0)
+            if what == "one file changed":
+                os.utime(changing, (AGED, AGED + 1 + turn))
+            cpu = cpu_seconds()
+            with memory, Listed(work) as listed:
+                list_source(open_source(options), listed, workers, memory=memory)
+            name = "anew and written down" if what == "remembered" and not turn else what
+            costs.setdefault(name, []).append((cpu_seconds() - cpu) / listed.images * 1e6)
+    size = sum(path.stat().st_size for path in (work / "listings").iterdir()) / listed.images
+    texts = ", ".join(f"{what} {min(each):.2f}" for what, each in costs.items())
+    ratio = min(costs["remembered"]) / min(costs["anew"])
+    print(f"  CPU us an image to list: {texts}; remembered / anew {ratio:.4f}; {size:.0f} bytes an image")
 
 
 def resume(output: str, plan: Plan) -> None:
@@ -141,11 +174,12 @@ def main() -> None:
     words.add_argument("--work", type=Path, required=True)
     words.add_argument("--images", type=int, nargs="+", default=[1_000_000, 3_000_000])
     words.add_argument("--workers", type=int, default=2)
+    words.add_argument("--per-file", type=int, default=PER_FILE)
     given = words.parse_args()
     for images in given.images:
         child = os.fork()
         if not child:
-            measure(given.work, images, given.workers)
+            measure(given.work, images, given.workers, given.per_file)
             os._exit(0)
         os.waitpid(child, 0)
     if len(set(given.images)) > 1:

@@ -30,6 +30,7 @@ from maskgen.types import Label, Source
 from .draft import Draft
 from .keys import Repeats, Taken, choose, find_repeated, lie_in
 from .listed import Listed, list_source, parse_rows
+from .remembered import open_memory
 from .resolve import ResolvedConfig
 
 _MAX_NOTES = 100
@@ -91,7 +92,8 @@ def write_rows(source: Source, config: ResolvedConfig, table: Draft) -> Plan:
     """
     options, workers = config.options, config.options.workers or usable_cores()
     with Listed(table.folder) as listed:
-        has_more = list_source(source, listed, workers, options.limit)
+        with open_memory(options) as memory:
+            has_more = list_source(source, listed, workers, options.limit, memory)
         keys = _own_keys(listed, fixed=source.names_are_keys)
         subset = _subset_of(options)
         taken = choose(_named(listed, keys), subset, options.input or None) if subset else None

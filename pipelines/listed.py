@@ -27,7 +27,9 @@ from maskgen.types import Source, SourceItem
 
 from .draft import Draft
 from .keys import hash64
-from .sources.listing import Lister, Listing, Notes
+from .remembered import Memory
+from .sources.listing import Listing
+from .sources.parts import FilePart, Lister, Notes
 
 PIECE_ROWS = 1 << 16
 _ALONE_S = 5.0
@@ -136,7 +138,9 @@ class Listed:
             yield np.frombuffer(self._hashes.read_at(8 * first, 8 * count), np.uint64)
 
 
-def list_source(source: Source, listed: Listed, workers: int, limit: int = 0) -> bool:
+def list_source(
+    source: Source, listed: Listed, workers: int, limit: int = 0, memory: Memory | None = None
+) -> bool:
     """List a source, once; a large one that comes in parts by several processes.
 
     Args:
@@ -144,6 +148,7 @@ def list_source(source: Source, listed: Listed, workers: int, limit: int = 0) ->
         listed: empty.
         workers: processes at most.
         limit: images to stop at, 0 for none.
+        memory: of earlier listings; parts whose files look as they did then are taken from there.
 
     Returns:
         Whether there are more images than the limit.
@@ -157,26 +162,53 @@ def list_source(source: Source, listed: Listed, workers: int, limit: int = 0) ->
         for piece in render_pieces(itertools.islice(items, limit or None)):
             listed.add(piece)
         return next(items, None) is not None if limit else False
-    parts, end = source.parts(), time.monotonic() + _ALONE_S
-    done = 0
-    while done < len(parts) and (workers < 2 or time.monotonic() < end or len(parts) - done < 2):
-        for piece in render_pieces(parts[done](source.found)):
+    memory = memory or Memory(None)
+    parts = source.parts(memory.recall)
+    memory.look(part.subject for part in parts if isinstance(part, FilePart))
+    is_known = [isinstance(part, FilePart) and memory.has(part.subject) for part in parts]
+    answers = _list_parts([part for part, known in zip(parts, is_known, strict=True) if not known], workers)
+    for part, known in zip(parts, is_known, strict=True):
+        answer = (_remembered(memory, part) or _list_part(part)) if known else next(answers)
+        pieces = []
+        for piece in answer.pieces:
             listed.add(piece)
-        done += 1
-    for answer in map_in_order(_list_part, parts[done:], workers, _LONGEST_S):
-        pieces, notes = _sound(answer)
-        for piece in pieces:
-            listed.add(piece)
-        source.found.merge(notes)
+            pieces += [piece] if isinstance(part, FilePart) else []
+        source.found.merge(answer.notes)
+        if isinstance(part, FilePart) and not answer.is_remembered:
+            memory.keep(part.subject, _render_answer(pieces, answer.notes))
+    memory.forget_others()
     return False
 
 
-def _list_part(part: Lister) -> tuple[list[Piece], Notes]:
+class _Answer(NamedTuple):
+    """What a part holds; its notes are complete once all pieces have been taken."""
+
+    pieces: Iterable[Piece]
+    notes: Notes
+    is_remembered: bool = False
+
+
+def _list_parts(parts: list[Lister], workers: int) -> Iterator[_Answer]:
+    """What parts hold, in their order: listed by this process for some seconds, then by several."""
+    done, end = 0, time.monotonic() + _ALONE_S
+    while done < len(parts) and (workers < 2 or time.monotonic() < end or len(parts) - done < 2):
+        yield _list_part(parts[done])
+        done += 1
+    for answer in map_in_order(_list_whole_part, parts[done:], workers, _LONGEST_S):
+        yield _sound(answer)
+
+
+def _list_part(part: Lister) -> _Answer:
     notes = Notes()
-    return list(render_pieces(part(notes))), notes
+    return _Answer(render_pieces(part(notes)), notes)
 
 
-def _sound(answer: tuple[list[Piece], Notes] | ImageFault) -> tuple[list[Piece], Notes]:
+def _list_whole_part(part: Lister) -> _Answer:
+    answer = _list_part(part)
+    return answer._replace(pieces=list(answer.pieces))
+
+
+def _sound(answer: _Answer | ImageFault) -> _Answer:
     if isinstance(answer, ImageFault):
         raise EnvironmentFault(
             f"a part of the source could not be listed ({answer})",
@@ -184,3 +216,25 @@ def _sound(answer: tuple[list[Piece], Notes] | ImageFault) -> tuple[list[Piece],
             remedy="run again with fewer --workers",
         ) from answer
     return answer
+
+
+def _render_answer(pieces: list[Piece], notes: Notes) -> bytes:
+    """What is remembered of a part: lengths and notes as a line of JSON, then the bytes of the pieces."""
+    sizes = [(len(piece.rows), len(piece.hashes)) for piece in pieces]
+    head = json.dumps({"sizes": sizes, "notes": notes.facts()}).encode()
+    return b"".join((head, b"\n", *(part for rows, hashes in pieces for part in (rows, hashes.tobytes()))))
+
+
+def _remembered(memory: Memory, part: Lister) -> _Answer | None:
+    """What is remembered of a part; None when it turns out to be damaged."""
+    data = memory.find(part.subject) if isinstance(part, FilePart) else None
+    if data is None:
+        return None
+    end = data.index(b"\n") + 1
+    head, notes, pieces = json.loads(data[:end]), Notes(), []
+    for one, many, example, count, late in head["notes"]:
+        notes.add(one, many, example, count, late=late)
+    for rows, hashes in head["sizes"]:
+        pieces.append(Piece(data[end : end + rows], np.frombuffer(data, np.uint64, hashes, end + rows)))
+        end += rows + 8 * hashes
+    return _Answer(pieces, notes, is_remembered=True)

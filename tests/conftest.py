@@ -12,6 +12,7 @@ from object_stores import amazon, amazon_server  # noqa: F401 - fixtures
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 # No test takes weights from the user's folder, or fetches any by mistake: there is no place for them.
 os.environ["MASKGEN_WEIGHTS"] = f"{os.devnull}/weights"
+os.environ["MASKGEN_LISTINGS"] = "off"  # nor leaves listings there
 
 SHARED_DATA = Path(__file__).resolve().parents[2] / "shared" / "data"
 

@@ -2,19 +2,22 @@
 
 from __future__ import annotations
 
+import itertools
+from bisect import bisect_left
 from collections.abc import Iterator
-from typing import Any
+from functools import partial
+from typing import Any, NamedTuple
 
 from maskgen.errors import SourceFault
-from maskgen.io.folders import walk_folder
 from maskgen.io.storage.location import Location
+from maskgen.io.walks import WHOLE, WalkPart, walk_parts
 from maskgen.types import ByteRef, Label, SourceItem
 
 from .containers.jsonstream import array_elements
 from .containers.zips import zip_members
 from .listing import (
+    PARTS,
     Listing,
-    Notes,
     Photo,
     SourceOptions,
     is_hidden,
@@ -24,6 +27,7 @@ from .listing import (
     split_name,
     tree_photos,
 )
+from .parts import Lister, Notes, Recall, Subject, file_part
 
 _YEARS = ("2017", "2014")
 _MAX_IMAGES = 20_000_000
@@ -42,32 +46,102 @@ def open_coco(options: SourceOptions) -> Listing:
     or ``instances.json`` beside them; without one they are None, and an image without any object has ``()``.
     A note says so, and names what lies in ``annotations/`` instead.
     """
-    return Listing(lambda notes: _items(options, notes))
+    return Listing(parts=partial(_parts, options))
 
 
-def _items(options: SourceOptions, notes: Notes) -> Iterator[SourceItem]:
+class _Labels(NamedTuple):
+    """What an instances file says of some photos.
+
+    Args:
+        file: its name.
+        folder: of the photos, which their names may begin with.
+        known: category ids by the names of photos.
+        own: those of the names that no other part has.
+    """
+
+    file: str
+    folder: str
+    known: dict[str, list[int]]
+    own: list[str]
+
+
+def _parts(options: SourceOptions, _notes: Notes, recall: Recall) -> Iterator[Lister]:
+    """A zip as a whole; a folder by what lies in it, each part with the labels of its own photos."""
     photos = _find_photos(options)
     annotations = _find_annotations(options, photos)
-    labels = _labels(annotations) if annotations else {}
-    folder = split_name(photos.name)[0]
     unlabeled = "" if annotations else f"as {_why_unlabeled(options, photos)}; labels are optional"
-    for photo, file_name in _photos(photos, options, notes):
+    if photos.is_file():
+        zipped = partial(_zip_items, photos, options, annotations, unlabeled)
+        files = (photos, annotations) if annotations else (photos,)
+        yield file_part(zipped, *files, given=("coco", relative(photos, options.root), unlabeled))
+        return
+    walks, folder = walk_parts(photos, PARTS), split_name(photos.name)[0]
+    if (photos / folder).is_dir():  # a name may then be that of two photos, in two parts
+        walks = [WHOLE]
+    labels: Iterator[_Labels | str] = itertools.repeat(unlabeled)
+    if annotations:
+        subject = Subject((annotations,), "coco labels")
+        known = recall(subject, lambda: _labels(annotations))
+        labels = _deal_labels(_Labels(annotations.name, folder, known, []), walks)
+    for walk, of_part in zip(walks, labels, strict=False):
+        yield partial(_folder_items, photos, options, walk, of_part)
+
+
+def _deal_labels(labels: _Labels, walks: list[WalkPart]) -> Iterator[_Labels]:
+    """The labels that the photos of each part may have."""
+    inner = f"{labels.folder}/"
+    ordered = sorted((_order(name.removeprefix(inner)), name) for name in labels.known)
+    keys = [key for key, _ in ordered]
+    starts = [bisect_left(keys, walk.least) for walk in walks]
+    for start, end in itertools.pairwise([*starts, len(keys)]):
+        own = [name for _, name in ordered[start:end]]
+        yield labels._replace(known={name: labels.known[name] for name in own}, own=own)
+
+
+def _order(name: str) -> bytes:
+    return name.encode("utf-8", "backslashreplace")
+
+
+def _folder_items(
+    photos: Location, options: SourceOptions, walk: WalkPart, labels: _Labels | str, notes: Notes
+) -> Iterator[SourceItem]:
+    return _items(_folder_photos(photos, options, walk, notes), labels, notes)
+
+
+def _zip_items(
+    path: Location, options: SourceOptions, annotations: Location | None, unlabeled: str, notes: Notes
+) -> Iterator[SourceItem]:
+    labels: _Labels | str = unlabeled
+    if annotations:
+        known, folder = _labels(annotations), split_name(path.name)[0]
+        own = sorted(known, key=lambda name: _order(name.removeprefix(f"{folder}/")))
+        labels = _Labels(annotations.name, folder, known, own)
+    return _items(_zip_photos(path, options, notes), labels, notes)
+
+
+def _items(photos: Iterator[tuple[Photo, str]], labels: _Labels | str, notes: Notes) -> Iterator[SourceItem]:
+    """The photos with their labels, each of which is of one photo; or what is said of photos without."""
+    if isinstance(labels, str):
+        for photo, _ in photos:
+            notes.add(f"photo has no label, {labels}", f"photos have no labels, {labels}", photo.path)
+            yield SourceItem(photo.name, photo.ref, None, photo.path)
+        return
+    found: set[str] = set()
+    for photo, name in photos:
         label: Label = None
-        if annotations:
-            known = labels.pop(file_name if file_name in labels else f"{folder}/{file_name}", None)
-            label = None if known is None else tuple(sorted(known))
-            if known is None:
-                missing = f"not in {annotations.name} and"
-                notes.add(
-                    f"photo is {missing} has no label", f"photos are {missing} have no label", photo.path
-                )
+        own = name if name in labels.known and name not in found else f"{labels.folder}/{name}"
+        if own in labels.known and own not in found:
+            label = tuple(labels.known[own])
+            found.add(own)
         else:
-            notes.add(f"photo has no label, {unlabeled}", f"photos have no labels, {unlabeled}", photo.path)
+            missing = f"not in {labels.file} and"
+            notes.add(f"photo is {missing} has no label", f"photos are {missing} have no label", photo.path)
         yield SourceItem(photo.name, photo.ref, label, photo.path)
-    if annotations and labels:
-        of = f"of {annotations.name}"
-        example, count = shown(min(labels)), len(labels)
-        notes.add(f"image {of} is not on disk", f"images {of} are not on disk", example, count)
+    left = [name for name in labels.own if name not in found]
+    if left:
+        of = f"of {labels.file}"
+        one, many = f"image {of} is not on disk", f"images {of} are not on disk"
+        notes.add(one, many, shown(left[0]), len(left), late=True)
 
 
 def _find_photos(options: SourceOptions) -> Location:
@@ -96,10 +170,10 @@ def _find_photos(options: SourceOptions) -> Location:
 def _find_annotations(options: SourceOptions, photos: Location) -> Location | None:
     folders, names = _annotation_places(options, photos)
     for folder in folders:
-        for inner in ("annotations", "."):
+        for place in (folder / "annotations", folder):
             for name in names:
-                if (folder / inner / name).is_file():
-                    return folder / inner / name
+                if (place / name).is_file():
+                    return place / name
     return None
 
 
@@ -125,8 +199,8 @@ def _why_unlabeled(options: SourceOptions, photos: Location) -> str:
     return f"there is no annotations/{names[0]}"
 
 
-def _labels(path: Location) -> dict[str, set[int]]:
-    """Category ids by file name; the images may follow the annotations in the file, or lead."""
+def _labels(path: Location) -> dict[str, list[int]]:
+    """Sorted category ids by file name; the images may follow the annotations in the file, or lead."""
     names: dict[int, str] = {}
     categories: dict[int, set[int]] = {}
     for key, element in array_elements(path):
@@ -150,7 +224,7 @@ def _labels(path: Location) -> dict[str, set[int]]:
             cause=f"{len(categories)} image ids, the first is {min(categories)}",
             remedy="give the annotations file as COCO has it, with its images",
         )
-    return labels
+    return {name: sorted(ids) for name, ids in labels.items()}
 
 
 def _integer(element: Any, name: str, path: Location) -> int:
@@ -177,14 +251,13 @@ def _file_name(element: Any, path: Location) -> str:
     return name.removeprefix("./")
 
 
-def _photos(photos: Location, options: SourceOptions, notes: Notes) -> Iterator[tuple[Photo, str]]:
+def _folder_photos(
+    photos: Location, options: SourceOptions, walk: WalkPart, notes: Notes
+) -> Iterator[tuple[Photo, str]]:
     """Every photo with its name as the instances file has it."""
-    if photos.is_file():
-        yield from _zip_photos(photos, options, notes)
-        return
     prefix = relative(photos, options.root)
     prefix = f"{prefix}/" if prefix else ""
-    for photo in tree_photos(walk_folder(photos), prefix, notes):
+    for photo in tree_photos(walk(photos), prefix, notes):
         inner = photo.ref.file.removeprefix(prefix)
         yield Photo(shown(split_name(inner)[0]), photo.ref, photo.path), inner
 

@@ -2,19 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from functools import partial
-from pathlib import Path
-from typing import Any
 
 from maskgen.errors import UsageError
-from maskgen.io.folders import Entry, branches, entries, is_circle, walk_branch, walk_folder
+from maskgen.io.folders import entries, is_circle
+from maskgen.io.walks import WalkPart, walk_parts
 from maskgen.types import SourceItem
 
-from .listing import Lister, Listing, Notes, SourceOptions, shown, split_name, tree_photos
+from .listing import PARTS, Listing, SourceOptions, shown, split_name, tree_photos
+from .parts import Lister, Notes
 
-_BRANCHES = 256
-"""Parts that a folder is listed in, if it has so many: some for each process."""
 _NO_FOLDER = (
     "image outside first-level folders has no label",
     "images outside first-level folders have no label",
@@ -36,21 +34,17 @@ def open_folder(options: SourceOptions) -> Listing:
             where=str(options.input),
             remedy="give the folder that holds it; --keys names single photos",
         )
-    return Listing(parts=lambda _: _parts(options))
+    return Listing(parts=lambda _notes, _recall: _parts(options))
 
 
 def _parts(options: SourceOptions) -> list[Lister]:
-    """Folder by folder, where the source is local; a store tells its keys in pages, one after the other."""
+    """Folder by folder, or range by range of a store's keys."""
     numbers = _first_level(options) if options.labels == "folder" else {}
-    root = options.input
-    if not isinstance(root, Path):
-        return [partial(_items, options, numbers, walk_folder)]
-    walks = [partial(walk_branch, branch=branch) for branch in branches(root, _BRANCHES)]
-    return [partial(_items, options, numbers, walk) for walk in walks]
+    return [partial(_items, options, numbers, walk) for walk in walk_parts(options.input, PARTS)]
 
 
 def _items(
-    options: SourceOptions, numbers: dict[str, int], walk: Callable[[Any], Iterator[Entry]], notes: Notes
+    options: SourceOptions, numbers: dict[str, int], walk: WalkPart, notes: Notes
 ) -> Iterator[SourceItem]:
     for photo in tree_photos(walk(options.input), "", notes):
         first, slash, _ = photo.ref.file.partition("/")

@@ -5,7 +5,6 @@ Class folders, the original tars unpacked or not, flat folders, tiny-imagenet.
 
 from __future__ import annotations
 
-import os
 import re
 from collections.abc import Callable, Iterator
 from functools import partial
@@ -13,33 +12,23 @@ from functools import partial
 from maskgen.errors import SourceFault
 from maskgen.io.folders import entries
 from maskgen.io.storage.location import Location
-from maskgen.io.storage.reading import open_bytes
-from maskgen.io.tars import TarMember, walk
-from maskgen.types import ByteRef, SourceItem
+from maskgen.types import SourceItem
 
-from .containers.tars import SPARSE_LEFT_OUT, is_gzip, tar_members
+from .containers.tars import is_gzip
 from .imagenet_labels import PhotoClasses, find_classes
+from .imagenet_tars import class_tar_photos, class_tars, flat_tar_photos
 from .listing import (
-    Lister,
     Listing,
-    Notes,
     Photo,
     SourceOptions,
     containers,
     folder_photos,
-    is_hidden,
-    is_image_name,
     relative,
     shown,
-    split_name,
 )
+from .parts import Lister, Notes, Recall, file_part
 
 _WNID = re.compile(r"n\d{8}")
-_CLASS_TAR = re.compile(r"(?:\./)?(n\d{8})\.tar")
-_NO_IMAGE = (
-    "tar member that is no image file was left out",
-    "tar members that are no image files were left out",
-)
 _NO_CLASS = (
     "folder that is no class (n and eight digits) was left out",
     "folders that are no class (n and eight digits) were left out",
@@ -59,17 +48,30 @@ def open_imagenet(options: SourceOptions) -> Listing:
     return Listing(parts=partial(_parts, options))
 
 
-def _parts(options: SourceOptions, notes: Notes) -> Iterator[Lister]:
+def _parts(options: SourceOptions, notes: Notes, recall: Recall) -> Iterator[Lister]:
     """Class by class, where the photos lie in classes."""
     place = _place(options)
-    classes = _classes(place, options.root)
+    if place.is_file() and is_gzip(place):
+        raise SourceFault(
+            "a compressed archive", where=str(place), remedy="decompress it to a .tar with gunzip"
+        )
+    tars = class_tars(place, recall) if place.is_file() else []
+    classes = [tar.wnid for tar in tars] if place.is_file() else _class_folders(place)
+    train = _training_classes(place, recall)
     if not classes:
-        yield partial(_flat, place, options)
+        photos = flat_tar_photos(place, options.root, notes, recall) if place.is_file() else None
+        yield partial(_flat, place, options, train, photos)
         return
-    numbers = _numbering(place, list(classes))
+    numbers = _numbering(place, classes, train)
     _note_numbering(numbers, notes)
-    for wnid, list_photos in classes.items():
-        yield partial(_class_items, wnid, numbers[wnid], list_photos)
+    name = relative(place, options.root)
+    for tar in tars:
+        lister = partial(class_tar_photos, place, options.root, tar)
+        items = partial(_class_items, tar.wnid, numbers[tar.wnid], lister)
+        yield file_part(items, place, given=("imagenet", name, numbers[tar.wnid], *tar))
+    for wnid in classes if not tars else ():
+        lister = partial(_class_folder_photos, place / wnid, options.root)
+        yield partial(_class_items, wnid, numbers[wnid], lister)
 
 
 def _place(options: SourceOptions) -> Location:
@@ -96,44 +98,12 @@ def _tar_name(split: str) -> str:
     return f"ILSVRC2012_img_{split}.tar"
 
 
-def _classes(place: Location, root: Location) -> dict[str, Callable[[Notes], list[Photo]]]:
-    """How to list each class, in the order of the wnids; empty when the photos do not lie in classes."""
-    found: dict[str, Callable[[Notes], list[Photo]]] = {}
-    if place.is_file():
-        if is_gzip(place):
-            raise SourceFault(
-                "a compressed archive", where=str(place), remedy="decompress it to a .tar with gunzip"
-            )
-        for member in _class_tars(place):
-            found[member[0]] = partial(_class_tar_photos, place, root, member[1])
-        return dict(sorted(found.items()))
-    # A linked class folder is how subsets such as ImageNet-100 are made; one level cannot loop.
-    for wnid in containers(place, lambda name: bool(_WNID.fullmatch(name)), ("folder", "linked folder")):
-        found[wnid] = partial(_class_folder_photos, place / wnid, root)
-    return found
+def _class_folders(place: Location) -> list[str]:
+    """The wnids of the class folders, sorted; none when the photos do not lie in classes.
 
-
-def _class_tars(path: Location) -> Iterator[tuple[str, TarMember]]:
-    """The wnid and member of each class tar of the original training archive."""
-    seen: set[str] = set()
-    for member, _ in tar_members(path):
-        match = _CLASS_TAR.fullmatch(member.name)
-        if match:
-            if not member.plain:
-                raise SourceFault(
-                    "the archive holds a class that is no plain file",
-                    where=f"{path}/{member.name}",
-                    cause="a link, or stored sparse",
-                    remedy="write the archive again, without --sparse",
-                )
-            if match[1] in seen:
-                raise SourceFault(
-                    f"the archive has two members {member.name!r}",
-                    where=str(path),
-                    remedy="write the archive again, each name once",
-                )
-            seen.add(match[1])
-            yield match[1], member
+    A linked class folder is how subsets such as ImageNet-100 are made; one level cannot loop.
+    """
+    return containers(place, lambda name: bool(_WNID.fullmatch(name)), ("folder", "linked folder"))
 
 
 def _class_folder_photos(folder: Location, root: Location, notes: Notes) -> list[Photo]:
@@ -143,48 +113,12 @@ def _class_folder_photos(folder: Location, root: Location, notes: Notes) -> list
     return folder_photos(folder, f"{prefix}/", notes)
 
 
-def _class_tar_photos(path: Location, root: Location, inner: TarMember, notes: Notes) -> list[Photo]:
-    where = f"{path}/{inner.name}"
-    try:
-        with open_bytes(path) as file:
-            members = list(walk(file.read_at, where, start=inner.offset, end=inner.offset + inner.size))
-    except OSError as error:
-        raise SourceFault(
-            "cannot read a tar archive",
-            where=where,
-            cause=str(error.strerror),
-            remedy="check that it is there and may be read",
-        ) from error
-    name = relative(path, root)
-    return _tar_photos(members, name, f"{name}/{inner.name}", notes)
-
-
-def _tar_photos(members: list[TarMember], file: str, path: str, notes: Notes) -> list[Photo]:
-    """The photos among the members of one archive, sorted by name, no two alike."""
-    photos: list[Photo] = []
-    for member in sorted(members, key=lambda m: os.fsencode(m.name)):
-        where = f"{path}/{shown(member.name)}"
-        if member.plain and is_image_name(member.name) and not is_hidden(member.name):
-            if photos and photos[-1].path == where:
-                raise SourceFault(
-                    f"the archive has two members {shown(member.name)!r}",
-                    where=path,
-                    remedy="write the archive again, each name once",
-                )
-            name = shown(split_name(member.name.rsplit("/", 1)[-1])[0])
-            photos.append(Photo(name, ByteRef(file, member.offset, member.size), where))
-        elif not member.folder:
-            notes.add(*(SPARSE_LEFT_OUT if member.sparse else _NO_IMAGE), where)
-    return photos
-
-
-def _numbering(place: Location, own: list[str]) -> dict[str, int]:
+def _numbering(place: Location, own: list[str], train: list[str]) -> dict[str, int]:
     """The label of each wnid: its place among the sorted wnids of `train` beside this split, else of its own.
 
     Raises:
         SourceFault: this split has a class that `train` has not.
     """
-    train = _training_classes(place)
     known = sorted(set(train or own))
     unknown = sorted(set(own) - set(known))
     if unknown:
@@ -197,13 +131,14 @@ def _numbering(place: Location, own: list[str]) -> dict[str, int]:
     return {wnid: number for number, wnid in enumerate(known)}
 
 
-def _training_classes(place: Location) -> list[str]:
+def _training_classes(place: Location, recall: Recall) -> list[str]:
+    """The wnids of the training split beside the validation split."""
     folder, archive = place.parent / "train", place.parent / _tar_name("train")
     if place in (folder, archive) or place.name not in ("val", _tar_name("val")):
         return []
     if folder.is_dir():
         return [e.name for e in entries(folder) if e.kind != "file" and _WNID.fullmatch(e.name)]
-    return [wnid for wnid, _ in _class_tars(archive)] if archive.is_file() else []
+    return [tar.wnid for tar in class_tars(archive, recall)] if archive.is_file() else []
 
 
 def _class_items(
@@ -223,11 +158,11 @@ def _note_numbering(numbers: dict[str, int], notes: Notes) -> None:
         notes.add(f"class, {instead}", f"classes, {instead}", first, len(numbers))
 
 
-def _flat(place: Location, options: SourceOptions, notes: Notes) -> Iterator[SourceItem]:
-    if place.is_file():
-        file = relative(place, options.root)
-        photos = _tar_photos([member for member, _ in tar_members(place)], file, file, notes)
-    else:
+def _flat(
+    place: Location, options: SourceOptions, train: list[str], photos: list[Photo] | None, notes: Notes
+) -> Iterator[SourceItem]:
+    """Photos side by side: those of an archive as they are given, those of a folder as they lie there."""
+    if photos is None:
         inner = place / "images" if (place / "images").is_dir() else place
         prefix = relative(inner, options.root)
         photos = folder_photos(inner, f"{prefix}/" if prefix else "", notes)
@@ -237,7 +172,7 @@ def _flat(place: Location, options: SourceOptions, notes: Notes) -> Iterator[Sou
     if not photos:
         return
     found = find_classes(place, options.root, [photo.name for photo in photos]) or _prefixes(photos, place)
-    numbers = _numbering(place, sorted(set(found.wnids) if _training_classes(place) else found.all_wnids))
+    numbers = _numbering(place, sorted(set(found.wnids) if train else found.all_wnids), train)
     _note_numbering(numbers, notes)
     if found.unused:
         one = f"label of {found.origin} is of a photo that is not here"

@@ -25,16 +25,8 @@ from .containers.tfrecord import (
     record_heads,
     records,
 )
-from .listing import (
-    Lister,
-    Listing,
-    Notes,
-    SourceOptions,
-    containers,
-    is_image_name,
-    relative,
-    split_name,
-)
+from .listing import Listing, SourceOptions, containers, is_image_name, relative, split_name
+from .parts import Lister, Notes, Recall, file_part
 from .patterns import pattern_files
 
 _SET = re.compile(r"(.*)-(\d{5,})-of-(\d{5,})(\.record|\.tfrecords?)?")
@@ -78,10 +70,13 @@ def open_jft(options: SourceOptions) -> Listing:
     return Listing(parts=partial(_parts, options))
 
 
-def _parts(options: SourceOptions, notes: Notes) -> Iterator[Lister]:
-    """File by file."""
+def _parts(options: SourceOptions, notes: Notes, _recall: Recall) -> Iterator[Lister]:
+    """File by file; one whose checksums are to be verified is read whatever was found in it before."""
+    features = (options.image_feature, options.label_feature, options.name_feature)
     for path in _files(options, notes):
-        yield partial(_file_items, options, path)
+        lister = partial(_file_items, options, path)
+        given = ("jft", relative(path, options.root), *features)
+        yield lister if options.verify else file_part(lister, path, given=given)
 
 
 def _file_items(options: SourceOptions, path: Location, notes: Notes) -> Iterator[SourceItem]:

@@ -1,22 +1,26 @@
-"""What every source shares: options, notes on what was left out, and the photos of folders."""
+"""What every source shares: options, the listing, and the photos of folders."""
 
 from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
-from typing import NamedTuple, TypeAlias
+from typing import NamedTuple
 
-from maskgen.config.counted import counted
 from maskgen.errors import SourceFault
 from maskgen.io.folders import Entry, entries
 from maskgen.io.storage.location import Location
 from maskgen.types import ByteRef, SourceItem
 
+from .parts import Lister, Notes, Recall, read_anew
+
 IMAGE_EXTENSIONS = frozenset({"jpg", "jpeg", "png", "webp", "bmp", "gif", "tif", "tiff", "jfif", "avif"})
 """Names that may be images; what a file really holds is judged later by its first bytes."""
 
 _CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f]")
+
+PARTS = 256
+"""Parts that a folder of photos is listed in, if it has so many: some for each process."""
 
 LEFT_OUT = (
     "broken link, special file or name that is not UTF-8 was left out",
@@ -54,41 +58,13 @@ class SourceOptions:
     verify: bool = False
 
 
-class Notes:
-    """Counts of what a listing left out or assumed, each with its first example."""
-
-    def __init__(self) -> None:
-        self._counts: dict[tuple[str, str], int] = {}
-        self._examples: dict[tuple[str, str], str] = {}
-
-    def add(self, one: str, many: str, example: str, count: int = 1) -> None:
-        """Count a fact, in its words for one thing and for more or none; keep the first example."""
-        self._counts[one, many] = self._counts.get((one, many), 0) + count
-        self._examples.setdefault((one, many), example)
-
-    def merge(self, other: Notes) -> None:
-        """Add what a later part of the listing has counted."""
-        for fact, count in other._counts.items():
-            self.add(*fact, other._examples[fact], count)
-
-    def lines(self) -> list[str]:
-        """One sentence per fact, in the order they were met."""
-        return [
-            f"{counted(count, *fact)} (first: {self._examples[fact]})" for fact, count in self._counts.items()
-        ]
-
-
-Lister: TypeAlias = Callable[[Notes], Iterator[SourceItem]]
-"""Lists a source, or a part of it: yields the items in a fixed order, adds to the notes it is given."""
-
-
 class Listing:
     """A source made from a function that lists it; every call of `items` or `parts` lists anew.
 
     Args:
         listing: lists all of it.
         parts: or the parts that it consists of, in their order; each can be listed by itself, in another
-            process.
+            process. What it takes to know them it may recall.
         names_are_keys: True when two equal names are an error.
     """
 
@@ -96,11 +72,11 @@ class Listing:
         self,
         listing: Lister | None = None,
         *,
-        parts: Callable[[Notes], Iterable[Lister]] | None = None,
+        parts: Callable[[Notes, Recall], Iterable[Lister]] | None = None,
         names_are_keys: bool = False,
     ) -> None:
         self.names_are_keys = names_are_keys
-        self._parts = parts or (lambda _: [listing] if listing else [])
+        self._parts = parts or (lambda _notes, _recall: [listing] if listing else [])
         self.found = Notes()
 
     @property
@@ -108,14 +84,17 @@ class Listing:
         """What was left out or assumed, complete once all is listed."""
         return self.found.lines()
 
-    def parts(self) -> list[Lister]:
+    def parts(self, recall: Recall = read_anew) -> list[Lister]:
         """Functions that list one part after the other, for whoever adds what they note to `found`.
+
+        Args:
+            recall: what was read before to know the parts.
 
         Raises:
             SourceFault: the place cannot be listed as a whole; the words say which file and why.
         """
         self.found = Notes()
-        return list(self._parts(self.found))
+        return list(self._parts(self.found, recall))
 
     def items(self) -> Iterator[SourceItem]:
         """Yield every image in a fixed order, without decoding any.

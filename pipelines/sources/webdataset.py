@@ -13,7 +13,8 @@ from maskgen.io.tars import ReadAt, TarMember
 from maskgen.types import ByteRef, Label, SourceItem
 
 from .containers.tars import SPARSE_LEFT_OUT, is_gzip, tar_members
-from .listing import Lister, Listing, Notes, SourceOptions, containers, relative, shown
+from .listing import Listing, SourceOptions, containers, relative, shown
+from .parts import Lister, Notes, file_part
 from .patterns import pattern_files
 
 _IMAGES = ("jpg", "jpeg", "png", "webp")
@@ -51,13 +52,14 @@ def open_webdataset(options: SourceOptions) -> Listing:
     The name is webdataset's key: the member's path up to the first dot of its last part. Labels come from
     ``.cls`` (an ASCII integer) or the ``label`` of ``.json`` (an integer or a list of them).
     """
-    return Listing(parts=lambda _: _parts(options), names_are_keys=True)
+    return Listing(parts=lambda _notes, _recall: _parts(options), names_are_keys=True)
 
 
 def _parts(options: SourceOptions) -> Iterator[Lister]:
     """Tar by tar."""
     for path in _tars(options.input):
-        yield partial(_tar_items, path, relative(path, options.root))
+        file = relative(path, options.root)
+        yield file_part(partial(_tar_items, path, file), path, given=("webdataset", file))
 
 
 def _tars(place: Location) -> list[Location]:

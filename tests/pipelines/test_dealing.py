@@ -15,7 +15,8 @@ from maskgen.pipelines import dealing, listed
 from maskgen.pipelines.dealing import write_rows
 from maskgen.pipelines.draft import Draft
 from maskgen.pipelines.resolve import resolve
-from maskgen.pipelines.sources.listing import Lister, Listing, Notes
+from maskgen.pipelines.sources.listing import Listing
+from maskgen.pipelines.sources.parts import Lister, Notes, Recall
 from maskgen.shards import naming
 from maskgen.shards.plan import Plan, PlannedImage, rows_digest, shard_rows, to_row
 from maskgen.types import ByteRef, Label, Source, SourceItem
@@ -163,7 +164,7 @@ class Files:
         notes.add("odd one", "odd ones", f"{file}.tar")
 
     @classmethod
-    def parts(cls, notes: Notes) -> Iterator[Lister]:
+    def parts(cls, notes: Notes, _recall: Recall) -> Iterator[Lister]:
         notes.add("first fact", "first facts", "all")
         return (partial(cls.items, file) for file in range(8))
 

@@ -13,7 +13,8 @@ from maskgen.errors import SourceFault
 from maskgen.pipelines import listed as module
 from maskgen.pipelines.keys import hash64
 from maskgen.pipelines.listed import Listed, list_source, parse_rows, render_pieces
-from maskgen.pipelines.sources.listing import Listing, Notes
+from maskgen.pipelines.sources.listing import Listing
+from maskgen.pipelines.sources.parts import Notes
 from maskgen.types import ByteRef, SourceItem
 
 
@@ -51,7 +52,7 @@ def test_images_come_back_from_any_piece(tmp_path: Path, monkeypatch: pytest.Mon
 
 def test_a_limit_ends_the_listing(tmp_path: Path) -> None:
     for limit, more, images in ((7, True, 7), (10, False, 10), (11, False, 10), (0, False, 10)):
-        source = Listing(parts=lambda _: [partial(items, 0, 6), partial(items, 6, 10)])
+        source = Listing(parts=lambda *_: [partial(items, 0, 6), partial(items, 6, 10)])
         with Listed(tmp_path) as listed:
             assert list_source(source, listed, workers=1, limit=limit) is more
             assert listed.images == images
@@ -66,7 +67,7 @@ def broken(notes: Notes) -> Iterator[SourceItem]:
 def test_a_part_that_cannot_be_listed_ends_it_from_another_process_too(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    source = Listing(parts=lambda _: [partial(items, 0, 3), broken])
+    source = Listing(parts=lambda *_: [partial(items, 0, 3), broken])
     for seconds in (5.0, 0.0):
         monkeypatch.setattr(module, "_ALONE_S", seconds)
         with Listed(tmp_path) as listed, pytest.raises(SourceFault, match="the folder is gone"):

@@ -39,7 +39,7 @@ class Opened:
         self.root = source_root(config)
         self.items: list[SourceItem] = list(source.items())
         assert list(source.items()) == self.items, "a second listing differs"
-        if config.dataset in ("imagenet", "jft", "webdataset", "folder"):
+        if config.dataset in ("imagenet", "jft", "webdataset", "folder", "coco"):
             notes = source.notes
             parts = pickle.loads(pickle.dumps(source.parts()))  # as they go to other processes
             assert [item for part in parts for item in part(source.found)] == self.items

@@ -12,7 +12,6 @@ from maskgen.errors import SourceFault
 from maskgen.io.folders import walk_folder
 from maskgen.pipelines.sources.listing import (
     LEFT_OUT,
-    Notes,
     containers,
     folder_photos,
     is_hidden,
@@ -22,6 +21,7 @@ from maskgen.pipelines.sources.listing import (
     split_name,
     tree_photos,
 )
+from maskgen.pipelines.sources.parts import Notes
 
 
 @pytest.mark.slow
