@@ -38,6 +38,8 @@ def make_places(experiment: Experiment, folder: Path) -> dict[str, str]:
         if is_file(experiment, name):
             path.touch()
             continue
+        if path.exists():
+            continue
         for inner in ("train", "val"):
             (path / inner).mkdir(parents=True)
     return made
@@ -59,6 +61,25 @@ def test_every_arm_and_task_is_accepted(path: Path, smoke: bool, tmp_path: Path)
     assert {one.task.name for one in plan.cells()} == {one.name for one in experiment.tasks}
     assert not names_in([one.words for one in plan.trainings])
     assert all(Path(one.checkpoint.source).is_absolute() for one in plan.cells())
+
+
+@pytest.mark.parametrize("smoke", [False, True], ids=["full", "smoke"])
+def test_what_judges_anothers_trainings_trains_none_anew(smoke: bool, tmp_path: Path) -> None:
+    judges = [path for path in FILES if read_experiment(path).base]
+    assert len(judges) >= 7
+    for path in judges:
+        found = read_experiment(path)
+        base = read_experiment(path.parent / found.base)
+        places = {**make_places(base, tmp_path), **make_places(found, tmp_path)}
+        ours, theirs = (
+            make_plan(one, tmp_path / "out", places, one.seeds, smoke=smoke) for one in (found, base)
+        )
+        trained = {one.name: one.settings for one in theirs.trainings}
+        assert all(trained[one.name] == one.settings for one in ours.trainings)
+        judged = {one.name: one.settings for one in theirs.cells()}
+        shared = [one for one in ours.cells() if one.name in judged]
+        assert all(judged[one.name] == one.settings for one in shared)
+        assert shared or not any(task.name in {one.name for one in base.tasks} for task in found.tasks)
 
 
 @pytest.mark.parametrize("path", FILES, ids=lambda path: f"{path.parent.name}-{path.stem}")

@@ -174,7 +174,7 @@ def _room(many: ManyOptions, base: Path) -> Iterator[tuple[Room, Launch]]:
 
 
 def tell_end(
-    program: str, failed: Mapping[str, str], count: int, problems: Sequence[str], output: Path
+    program: str, failed: Mapping[str, str], count: int, problems: Sequence[str], report: Path
 ) -> int:
     """Say what has failed and where the report is.
 
@@ -183,7 +183,7 @@ def tell_end(
         failed: why, by name.
         count: of all pieces of work.
         problems: what tables ask for in vain, a sentence each.
-        output: folder of the report.
+        report: the page.
 
     Returns:
         The exit status.
@@ -195,5 +195,5 @@ def tell_end(
     if failed:
         counted = f"{len(failed)} of {count} failed"
         echo_err(f"{program}: {counted}; run the same command again to try them again")
-    echo_err(f"{program}: the report is {output / 'report.html'}")
+    echo_err(f"{program}: the report is {report}")
     return EXIT_FAULTS if failed or problems else EXIT_DONE

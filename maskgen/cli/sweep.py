@@ -28,7 +28,9 @@ if TYPE_CHECKING:
     from maskgen.trainers.experiments.spec import Experiment
 
 RECORD = "sweep.json"
-"""What the report of a folder needs to know of the sweep that was run there last."""
+"""What a report needs to know of the sweep that was run last: ``sweep.json``, or of a file with a base
+``sweep-FILE.json``.
+"""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -183,18 +185,22 @@ def _judge_new(plan: Plan, training: str, refused: dict[str, str], *, again: boo
 
 def _keep(plan: Plan) -> None:
     facts = {"data": plan.places, "seeds": plan.seeds, "smoke": plan.smoke}
-    write_atomic(plan.output / RECORD, (json.dumps(facts, indent=1) + "\n").encode())
+    write_atomic(plan.output / _record(plan.experiment), (json.dumps(facts, indent=1) + "\n").encode())
+
+
+def _record(experiment: Experiment) -> str:
+    return f"sweep-{experiment.path.stem}.json" if experiment.base else RECORD
 
 
 def _report(experiment: Experiment, output: Path) -> int:
     """The report of what is done, whatever is missing."""
     try:
-        facts = json.loads((output / RECORD).read_text())
+        facts = json.loads((output / _record(experiment)).read_text())
         places, seeds, smoke = dict(facts["data"]), tuple(facts["seeds"]), bool(facts["smoke"])
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise UsageError(
             "no sweep was run here",
-            where=str(output / RECORD),
+            where=str(output / _record(experiment)),
             cause=str(error),
             remedy="give the --output of a sweep",
         ) from error
@@ -206,10 +212,11 @@ def _show(plan: Plan, failed: Mapping[str, str], count: int) -> int:
     """Write the report, print it, and say what is missing."""
     from maskgen.trainers.evaluations.suite.report import write_report
 
+    name, cells = plan.experiment.report, plan.cells()
     problems = write_report(
-        plan.suite, plan.cells(), plan.output, failed, absent=plan.absent, notes=plan.notes()
+        plan.suite, cells, plan.output, failed, absent=plan.absent, notes=plan.notes(), name=name
     )
-    click.echo((plan.output / "report.md").read_text().rstrip())
+    click.echo((plan.output / f"{name}.md").read_text().rstrip())
     for task, why in plan.absent.items():
         echo_err(f"train-ssl: the task {task} is left out: {why}")
-    return tell_end("train-ssl", failed, count, problems, plan.output)
+    return tell_end("train-ssl", failed, count, problems, plan.output / f"{name}.html")

@@ -11,6 +11,7 @@ from maskgen.errors import UsageError
 from ..evaluations.suite.sections import check_names, known, read_section
 from ..evaluations.suite.sheets import check_axis, check_count, check_sheet
 from ..presets import find_preset
+from .based import refuse_own, with_base
 from .places import check_places
 from .spec import Arm, ArmPlot, ArmTable, Experiment
 
@@ -36,6 +37,9 @@ def read_experiment(path: Path) -> Experiment:
         ) from error
     where = str(path)
     found = replace(read_section(Experiment, raw, where), path=path)
+    if found.base:
+        refuse_own(raw, where)
+        found = with_base(found, _read_base(path.parent / found.base, where))
     check_names("arm", [one.name for one in found.arms], where)
     check_names("task", [one.name for one in found.tasks], where)
     _check_tasks(found, where)
@@ -55,6 +59,15 @@ def read_experiment(path: Path) -> Experiment:
         _check_figures(found, arm, f"{where}: arm {arm.name!r}")
     check_places(found)
     return found
+
+
+def _read_base(path: Path, where: str) -> Experiment:
+    base = read_experiment(path)
+    if base.base:
+        raise UsageError(
+            f"the base {path.name} judges another's trainings itself", where=where, remedy=f"name {base.base}"
+        )
+    return base
 
 
 def _check_tasks(found: Experiment, where: str) -> None:

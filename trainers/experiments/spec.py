@@ -81,6 +81,7 @@ class Experiment:
     Args:
         title: of the report.
         paper: whose figures are beside ours: authors, title and address; empty: nobody has published it.
+        base: another file beside this one, whose trainings this one judges.
         seeds: of the trainings.
         data: what each place is that ``--data`` gives, by the name that stands in braces elsewhere.
         training: options and settings of all arms.
@@ -95,6 +96,7 @@ class Experiment:
 
     title: str = option(MISSING, "Of the report.")
     paper: str = option("", "Authors, title, address.")
+    base: str = option("", "Another experiment's file beside this one, whose trainings it judges.")
     seeds: tuple[int, ...] = option((0,), "Of the trainings.", bounds=at_least(0))
     data: dict[str, Any] = field(default_factory=dict, metadata=FREE_TABLE)
     training: Changes = field(default_factory=Changes, metadata=one_table(Changes))
@@ -105,3 +107,8 @@ class Experiment:
     tables: tuple[ArmTable, ...] = section(ArmTable, "table")
     plots: tuple[ArmPlot, ...] = section(ArmPlot, "plot")
     path: Path = Path()
+
+    @property
+    def report(self) -> str:
+        """Name of its report's files: one that judges another's trainings is written beside that one's."""
+        return f"report-{self.path.stem}" if self.base else "report"

@@ -89,6 +89,11 @@ def _default_names(experiment: Experiment, task: Evaluation) -> set[str]:
     )
 
 
+def used_tasks(task: Evaluation) -> list[str]:
+    """The tasks whose files a task takes, at full size or at smoke size."""
+    return _uses(task.options) + _uses(task.smoke)
+
+
 def _uses(options: Mapping[str, Any]) -> list[str]:
     """The tasks whose files an option names, as `suite.cells` reads them."""
     heads = [str(options["head"])] if isinstance(options.get("head"), str) else []

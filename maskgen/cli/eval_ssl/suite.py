@@ -100,4 +100,4 @@ def _run(suite: Suite, cells: list[Cell], options: SuiteOptions) -> int:
     echo_err(f"eval-ssl: {len(left)} of {len(folders)} to do")
     failed = run_jobs([CellJob(one) for one in left], many, options.suite.resolve().parent)
     problems = write_report(suite, cells, many.output, failed)
-    return tell_end("eval-ssl", failed, len(folders), problems, many.output)
+    return tell_end("eval-ssl", failed, len(folders), problems, many.output / "report.html")

@@ -20,7 +20,7 @@ from .plots import as_json, fill_plots
 from .spec import Suite
 from .tables import FilledTable, fill_tables
 
-NAMES = ("report.json", "report.md", "report.html")
+ENDINGS = (".json", ".md", ".html")
 
 
 def write_report(
@@ -31,6 +31,7 @@ def write_report(
     *,
     absent: Mapping[str, str] | None = None,
     notes: Sequence[str] = (),
+    name: str = "report",
 ) -> list[str]:
     """Write the three files.
 
@@ -41,6 +42,7 @@ def write_report(
         failed: why, by the name of the cell.
         absent: what else is not there, and why.
         notes: sentences above the tables.
+        name: of the files, without its ending.
 
     Returns:
         What tables and plots ask for in vain, a sentence each.
@@ -70,8 +72,8 @@ def write_report(
         render_markdown(suite.title, tables, plots, missing, problems, notes),
         render_page(suite.title, tables, plots, missing, problems, notes),
     )
-    for name, text in zip(NAMES, texts, strict=True):
-        write_atomic(output / name, text.encode())
+    for ending, text in zip(ENDINGS, texts, strict=True):
+        write_atomic(output / f"{name}{ending}", text.encode())
     return problems
 
 

@@ -14,7 +14,7 @@ from maskgen.processes.places import Machine
 from maskgen.processes.signals import StopSignals
 from maskgen.trainers.evaluations.suite.cells import Cell
 from maskgen.trainers.evaluations.suite.folder import CellFolder
-from maskgen.trainers.evaluations.suite.report import NAMES, write_report
+from maskgen.trainers.evaluations.suite.report import ENDINGS, write_report
 from maskgen.trainers.evaluations.suite.run import CellJob
 from maskgen.trainers.evaluations.suite.spec import Suite
 
@@ -24,7 +24,7 @@ def finish(suite: Suite, cells: list[Cell], output: Path) -> dict[str, bytes]:
     jobs = [CellJob(one) for one in folders]
     JobRun(jobs, Machine(["cpu"], 1), Toys(), lambda text: None, StopSignals()).run()
     assert write_report(suite, cells, output, {}) == []
-    return {name: (output / name).read_bytes() for name in NAMES}
+    return {f"report{end}": (output / f"report{end}").read_bytes() for end in ENDINGS}
 
 
 def test_equal_results_give_equal_bytes_wherever_they_lie(
