@@ -5,11 +5,10 @@ Only on a CPU, and with loaders that have started no thread before the fork.
 
 from __future__ import annotations
 
-import functools
 import os
 import signal
 import sys
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, redirect_stderr, redirect_stdout
 from dataclasses import dataclass
 from pathlib import Path
@@ -21,13 +20,11 @@ from maskgen.cli.eval_ssl import eval_cli
 from maskgen.cli.terminal import run_command
 from maskgen.cli.train_ssl import train_cli
 from maskgen.processes.lifetime import die_with
+from maskgen.processes.places import Place
 
 TOOLS = {"train-ssl": train_cli, "eval-ssl": eval_cli}
-WHERE = {
-    "train-ssl": "maskgen.trainers.experiments.run.launch_training",
-    "eval-ssl": "maskgen.trainers.evaluations.suite.run.launch_process",
-}
-"""The functions that a sweep starts its processes by."""
+WHERE = "maskgen.cli.many.start_python"
+"""The function that a sweep starts its processes by."""
 
 
 @dataclass
@@ -53,8 +50,9 @@ class Fork:
         os.kill(self.number, signal.SIGKILL)
 
 
-def launch(tool: str, base: Path, words: Sequence[str], log: Path, _: Mapping[str, str]) -> Fork:
-    """A command of a tool in a fork, which dies with this process."""
+def launch(base: Path, words: Sequence[str], log: Path, _: Place) -> Fork:
+    """A command, ``-m maskgen.trainers [eval] ...``, in a fork, which dies with this process."""
+    tool, words = ("eval-ssl", words[3:]) if words[2] == "eval" else ("train-ssl", words[2:])
     parent = os.getpid()
     number = os.fork()
     if number:
@@ -83,10 +81,7 @@ def forking() -> Iterator[None]:
     import maskgen.trainers.run  # noqa: F401
 
     torch.set_num_threads(1)
-    with (
-        patch(WHERE["train-ssl"], functools.partial(launch, "train-ssl")),
-        patch(WHERE["eval-ssl"], functools.partial(launch, "eval-ssl")),
-    ):
+    with patch(WHERE, launch):
         yield
 
 
