@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import json
-import os
 import shutil
 import signal
-import socket
 import subprocess
 import sys
 from collections import Counter
@@ -16,6 +14,7 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
+from ranks_kit import run_ranks
 from safetensors.torch import load_file
 
 from maskgen.cli.eval_ssl import eval_cli
@@ -76,46 +75,7 @@ def test_new_crops_are_dropped_when_their_epoch_is_over(photo_folder: Path, tmp_
     assert len(list((tmp_path / "out" / "features").glob("*.npy"))) == 2  # the last pass, and the test images
 
 
-RANKS = """
-import json, os, sys, traceback
-import torch
-from maskgen.cli.eval_ssl import eval_cli
-from maskgen.trainers.distributed.process_group import join_process_group
-from maskgen.trainers.probes import search, tasks
-
-def work():
-    with join_process_group("cpu"):
-        for words in json.loads(sys.argv[1]):
-            eval_cli.main(words, standalone_mode=False)
-
-torch.set_num_threads(1)
-search.PENALTIES, world, children = tuple(json.loads(sys.argv[2])), int(sys.argv[3]), []
-for rank in range(world):
-    children.append(os.fork())
-    if not children[-1]:
-        os.environ.update(RANK=str(rank), LOCAL_RANK=str(rank), WORLD_SIZE=str(world))
-        try:
-            work()
-        except BaseException:
-            traceback.print_exc()
-            os._exit(1)
-        os._exit(0)
-sys.exit(any([os.waitpid(child, 0)[1] for child in children]))
-"""
 PENALTIES = (10.0, 0.1)
-
-
-def run_ranks(world: int, tasks: list[list[str]]) -> None:
-    """Several tasks in each of `world` processes, which are set up as torchrun does it."""
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
-    command = [sys.executable, "-c", RANKS, json.dumps(tasks), json.dumps(PENALTIES), str(world)]
-    place = {"OMP_NUM_THREADS": "1", "MASTER_ADDR": "127.0.0.1", "MASTER_PORT": str(port)}
-    done = subprocess.run(
-        command, capture_output=True, text=True, check=False, env={**os.environ, **place}, timeout=280
-    )
-    assert done.returncode == 0, done.stderr
 
 
 @pytest.mark.slow
@@ -135,7 +95,9 @@ def test_two_processes_find_what_one_finds(
         "standard": [*linear[:-6], "--protocol", "msr-large", "--views", "-1"],
         "smooth": ["linear", *where, "--protocol", "kornblith"],
     }
-    run_ranks(2, [[*words, "--output", str(tmp_path / "two" / name)] for name, words in tasks.items()])
+    commands = [[*words, "--output", str(tmp_path / "two" / name)] for name, words in tasks.items()]
+    done = run_ranks(2, commands, {"maskgen.trainers.probes.search.PENALTIES": PENALTIES})
+    assert done.returncode == 0, done.stderr
     monkeypatch.setattr("maskgen.trainers.probes.search.PENALTIES", PENALTIES)
     for name, words in tasks.items():
         eval_cli.main([*words, "--output", str(tmp_path / "one" / name)], standalone_mode=False)
