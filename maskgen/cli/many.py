@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import os
 import shlex
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -52,6 +53,23 @@ class ManyOptions:
         "or cuda (--jobs on each GPU of the cluster).",
         group="machine",
     )
+
+
+def refuse_ranks(command: str) -> None:
+    """Refuse to be one of several processes of torchrun: each would start all the others' work.
+
+    Args:
+        command: as users type it.
+
+    Raises:
+        UsageError: the environment says that there are others.
+    """
+    if int(os.environ.get("WORLD_SIZE", "1")) > 1:
+        raise UsageError(
+            f"{command} is for one process, which starts those of its tasks",
+            cause="torchrun has started several",
+            remedy=f"run {command} without torchrun; --devices and --jobs say how many tasks run at once",
+        )
 
 
 def parse_devices(text: str) -> list[str]:

@@ -16,7 +16,7 @@ from ..config.suggest import nearest
 from ..errors import EXIT_DONE, UsageError
 from ..io.atomic import folder_lock, make_folder, write_atomic
 from ..processes.jobs import Job
-from .many import ManyOptions, check_room, run_jobs, settle_changed, tell_end, tell_work
+from .many import ManyOptions, check_room, refuse_ranks, run_jobs, settle_changed, tell_end, tell_work
 from .options import Spelling, click_command, nested
 from .sweep_plan import Plan, make_plan
 from .terminal import echo_err, require_package
@@ -79,6 +79,7 @@ def command(options: SweepOptions) -> int:
     experiment = read_experiment(options.file)
     if options.report:
         return _report(experiment, options.many.output)
+    refuse_ranks("train-ssl sweep")
     check_room(options.many, options.devices_per_training)
     plan = _plan(experiment, options)
     trainings = _chosen(plan, options.arms)

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from maskgen.cli.many import parse_devices, settle_changed, tell_end, tell_work
+from maskgen.cli.many import parse_devices, refuse_ranks, settle_changed, tell_end, tell_work
 from maskgen.errors import EXIT_DONE, EXIT_FAULTS, UsageError
 from maskgen.trainers.evaluations.suite.folder import RecordedFolder
 
@@ -33,6 +33,15 @@ def make(folder: Path, count: int) -> list[Work]:
     made = [Work(f"w{n}", folder / f"w{n}", {"lr": n}) for n in range(count)]
     made[0].note("done")
     return made
+
+
+def test_what_starts_processes_is_none_of_several_itself(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("WORLD_SIZE", "1")
+    refuse_ranks("eval-ssl suite")
+    monkeypatch.setenv("WORLD_SIZE", "2")
+    with pytest.raises(UsageError, match="eval-ssl suite is for one process") as caught:
+        refuse_ranks("eval-ssl suite")
+    assert "without torchrun" in str(caught.value)
 
 
 def test_devices_are_named_as_the_commands_do() -> None:

@@ -42,7 +42,8 @@ def load_task(name: str) -> click.Command:
 def eval_cli() -> None:
     """Evaluate a backbone with labels.
 
-    With several GPUs: torchrun --nproc-per-node 8 -m maskgen.trainers eval ...
+    With several GPUs: torchrun --nproc-per-node 8 -m maskgen.trainers eval ...; voc07 and suite are for one
+    process.
 
     Exit status as train-ssl.
     """

@@ -40,6 +40,7 @@ def command(options: AttackOptions) -> None:
     """Accuracy of a finished classifier on photos that FGSM and PGD have changed."""
 
     def work(config: Any, stop: Any) -> dict[str, Any]:
+        from maskgen.trainers.distributed.ranks import rank
         from maskgen.trainers.evaluations.robust.attacked import ATTACKS, AttackConfig, run_attack
 
         asked = AttackConfig(
@@ -54,7 +55,7 @@ def command(options: AttackOptions) -> None:
             partial=options.partial,
         )
         result = run_attack(asked, say=click.echo, stop=stop)
-        for name, figure in result["figures"].items():
+        for name, figure in result["figures"].items() if rank() == 0 else ():
             mean, error = (figure, None) if name == "clean" else (figure["mean"], figure["sem"])
             click.echo(f"{name:12} {mean:.4f}" + (f" ± {error:.4f}" if error is not None else ""))
         return result

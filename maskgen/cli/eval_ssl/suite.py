@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 from maskgen.config.options import ExistingFile, option
 from maskgen.errors import EXIT_DONE, UsageError
 
-from ..many import ManyOptions, check_room, run_jobs, settle_changed, tell_end, tell_work
+from ..many import ManyOptions, check_room, refuse_ranks, run_jobs, settle_changed, tell_end, tell_work
 from ..options import Spelling, click_command, nested
 from ..terminal import echo_err
 from .task_commands import find_command
@@ -44,6 +44,7 @@ def command(options: SuiteOptions) -> int:
     from maskgen.trainers.evaluations.suite.run import task_words
     from maskgen.trainers.evaluations.suite.spec import read_suite
 
+    refuse_ranks("eval-ssl suite")
     many = options.many
     check_room(many)
     suite = read_suite(options.suite)

@@ -51,7 +51,7 @@ def test_knn_leaves_one_out_and_says_what_it_depends_on(photo_folder: Path, tmp_
     result = run_knn(config, ks=[1], temperature=0.07)
     assert json.loads((tmp_path / "out" / "knn.json").read_text()) == result
     network = METHODS["simsiam"](find_preset("simsiam", "smoke"))
-    network.load_state_dict(checkpoint.load(config.checkpoint)["method"])
+    network.load_state_dict(checkpoint.load(Path(config.checkpoint))["method"])
     images = open_images(photo_folder)
     mean, deviation = np.array([0.485, 0.456, 0.406]), np.array([0.229, 0.224, 0.225])
     pixels = np.stack([center_crop(images.read(n), 32, 1.0) / 255 for n in range(54)])

@@ -20,9 +20,9 @@ from maskgen.trainers.datasets.images import Pixels, center_crop
 from maskgen.trainers.datasets.public.picture import read_picture
 
 from ..frozen import write_result
-from ..parts import Parts
+from ..parts import Parts, Say
 from .classes import HeadClasses
-from .classifier import PARTS, Classifier, Say
+from .classifier import PARTS, Classifier, report
 from .sets.kinds import KINDS
 from .sets.pictures import Pictures
 from .sets.scenes import IN9_LAYOUT, in9_groups
@@ -120,7 +120,8 @@ def run_challenge(
     vulnerable = int(sum(part["vulnerable"].sum() for part in parts.compute(names, verdicts)))
     figures = {"challenge": 1 - vulnerable / count, "foregrounds": count, "vulnerable": vulnerable}
     write_result(classifier.config.output / "challenge.json", {**asked, "figures": figures})
-    say(f"challenge: {figures['challenge']:.4g}, {vulnerable} of {count} foregrounds are vulnerable")
+    text = f"challenge: {figures['challenge']:.4g}, {vulnerable} of {count} foregrounds are vulnerable"
+    report(say, text, stop)
     return figures
 
 
