@@ -138,24 +138,35 @@ def _read(path: Path, device: torch.device) -> Head:
             said = file.metadata() or {}
             names = file.keys()
             tensors = {name: file.get_tensor(name).to(device) for name in names}
-        facts = json.loads(said["result"])
-        classes = facts.pop("names", {})
+        facts = dict(json.loads(said["result"]))
+        classes = {int(number): str(name) for number, name in dict(facts.pop("names", {})).items()}
         layer = linear_layer(tensors["weight"], tensors["bias"])
+        standard = Standardizer(*(_vector(tensors.get(one), layer) for one in ("mean", "deviation")))
     except FileNotFoundError as error:
         raise UsageError(
             "there is no such head",
             where=str(path),
             remedy="give the linear.safetensors of `eval-ssl linear`",
         ) from error
-    except (SafetensorError, OSError, KeyError, ValueError) as error:
+    except (SafetensorError, OSError, LookupError, TypeError, ValueError, RuntimeError) as error:
         raise ShardFault(
             "cannot read a head",
             where=str(path),
-            cause=str(error),
+            cause=f"it has no {error}" if isinstance(error, KeyError) else str(error)[:200],
             remedy="give the linear.safetensors of `eval-ssl linear`, or own",
         ) from error
-    standard = Standardizer(tensors.get("mean"), tensors.get("deviation"))
-    return Head(layer, standard, {int(number): name for number, name in classes.items()}, facts)
+    return Head(layer, standard, classes, facts)
+
+
+def _vector(values: Tensor | None, layer: nn.Linear) -> Tensor | None:
+    """Values of the head's features, if there are any.
+
+    Raises:
+        ValueError: they are not as many as the features.
+    """
+    if values is not None and values.shape != (layer.in_features,):
+        raise ValueError(f"{tuple(values.shape)} values for {layer.in_features} features")
+    return values
 
 
 def linear_layer(weight: Tensor, bias: Tensor) -> nn.Linear:

@@ -31,7 +31,12 @@ Say = Callable[[str], None]
 
 
 def run_knn(
-    config: ProbeConfig, *, ks: Sequence[int], temperature: float, challenge: Path | None = None
+    config: ProbeConfig,
+    *,
+    ks: Sequence[int],
+    temperature: float,
+    challenge: Path | None = None,
+    say: Say = lambda _text: None,
 ) -> dict[str, Any]:
     """Nearest-neighbor accuracy, written to knn.json.
 
@@ -39,9 +44,10 @@ def run_knn(
 
     Args:
         config: what to judge, on what.
-        ks: how many neighbors vote, each from 1.
+        ks: how many neighbors vote, each from 1; more than there are means all.
         temperature: of their weights, above 0.
         challenge: folder that `maskgen challenge` has made, whose variants are judged by the same neighbors.
+        say: told of a k that is larger than the set, on rank 0.
 
     Returns:
         What knn.json holds: ``knn_K`` from 0 to 1 for each k, and what that depends on; with a challenge also
@@ -76,6 +82,9 @@ def run_knn(
     result: dict[str, Any] = {**setup.facts(), "temperature": temperature, "images": len(setup.train)}
     if setup.test is None:
         result["test"] = "leave one out"
+    most = len(setup.train) - (setup.test is None)
+    if rank() == 0 and (more := [str(k) for k in ks if k > most]):
+        say(f"eval-ssl: note: there are {most:,} neighbors: with --k {','.join(more)} all of them vote")
     found = knn_accuracy(bank, test, ks=ks, temperature=temperature)
     result |= {f"knn_{k}": accuracy for k, accuracy in found.items()}
     if challenge is not None:

@@ -9,6 +9,7 @@ from maskgen.config.bounds import above, at_least
 from maskgen.config.options import ExistingFolder, option
 
 from ..options import Spelling, click_command, nested
+from ..terminal import echo_err
 from .probe import ProbeOptions, evaluate
 
 
@@ -18,7 +19,7 @@ class KnnOptions:
 
     probe: ProbeOptions = nested(ProbeOptions)
     ks: Annotated[tuple[int, ...], Spelling(flag="--k")] = option(
-        (10, 20, 100, 200), "How many neighbors.", group="settings", bounds=at_least(1)
+        (10, 20, 100, 200), "How many neighbors; of fewer images all.", group="settings", bounds=at_least(1)
     )
     temperature: float = option(0.07, "Temperature of the votes.", group="settings", bounds=above(0))
     challenge: ExistingFolder | None = option(
@@ -36,7 +37,11 @@ def command(options: KnnOptions) -> None:
         from maskgen.trainers.probes.tasks import run_knn
 
         return run_knn(
-            config, ks=list(options.ks), temperature=options.temperature, challenge=options.challenge
+            config,
+            ks=list(options.ks),
+            temperature=options.temperature,
+            challenge=options.challenge,
+            say=echo_err,
         )
 
     evaluate(work, options.probe)

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 import torch
 from safetensors.torch import load_file
 
+from maskgen.errors import ShardFault
 from maskgen.loaders import open_dataset
+from maskgen.trainers.datasets.masked import Masked, masked_of_shards
 from maskgen.trainers.evaluations import cam_monitor
 from maskgen.trainers.evaluations.cam_monitor import CamMonitor
 from maskgen.trainers.evaluations.grounding.task import GroundingConfig, run_grounding
@@ -47,6 +51,32 @@ def test_of_many_images_some_are_drawn_once(shards: Path, monkeypatch: pytest.Mo
     )
     assert len(one.images) == 20
     assert one.images.fingerprint == again.images.fingerprint
+
+
+def test_a_damaged_photo_counts_as_one_without_an_object_or_ends_the_look(shards: Path) -> None:
+    preset = find_preset("cast", "smoke")
+    torch.manual_seed(0)
+    method = METHODS["cast"](preset)
+    whole = masked_of_shards(open_dataset(shards)).draw(7)
+
+    def damage(number: int) -> Masked:
+        if number == 3:
+            raise ShardFault("a photo does not decode", remedy="make its shard again")
+        return whole.read(number)
+
+    def empty(number: int) -> Masked:
+        photo, mask = whole.read(number)
+        return photo, mask & (number != 3)
+
+    def look(read: Callable[[int], Masked], on_error: str) -> dict[str, float]:
+        settings = Settings(data="", output=Path("unused"), on_error=on_error)
+        return CamMonitor(replace(whole, read=read), preset, settings, CPU).measure(method)
+
+    skipped = look(damage, "skip")
+    assert skipped == pytest.approx(look(empty, "raise"), abs=1e-6)
+    assert skipped != look(whole.read, "raise")
+    with pytest.raises(ShardFault, match="a photo does not decode"):
+        look(damage, "raise")
 
 
 @pytest.mark.slow

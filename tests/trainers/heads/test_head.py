@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 import pytest
 import torch
+from safetensors.torch import save_file
 from torch import nn
 
 from maskgen.errors import ShardFault, UsageError
@@ -49,6 +51,42 @@ def test_a_head_of_another_checkpoint_or_none_is_refused(tmp_path: Path) -> None
     with pytest.raises(UsageError, match="no such head"):
         load_head(str(tmp_path / "none.safetensors"), encoder(), CPU)
     path.write_bytes(path.read_bytes()[:40])
+    with pytest.raises(ShardFault, match="cannot read a head"):
+        load_head(str(path), encoder(), CPU)
+
+
+GOOD = {"weight": torch.eye(3), "bias": torch.zeros(3)}
+
+
+@pytest.mark.parametrize(
+    ("tensors", "result", "cause"),
+    [
+        ({"weight": torch.eye(3)}, "{}", "it has no 'bias'"),
+        (GOOD, "", "it has no 'result'"),
+        (GOOD, "[1, 2]", "."),
+        (GOOD, "no JSON", "Expecting value"),
+        (GOOD, '{"names": ["cat"]}', "."),
+        (GOOD, '{"names": {"first": "cat"}}', "'first'"),
+        ({**GOOD, "weight": torch.zeros(3)}, "{}", "."),
+        ({**GOOD, "bias": torch.zeros(2)}, "{}", "size mismatch"),
+        ({**GOOD, "mean": torch.zeros(2), "deviation": torch.ones(3)}, "{}", r"\(2,\) values for 3 features"),
+    ],
+)
+def test_a_file_that_holds_no_head_is_refused_with_a_cause(
+    tmp_path: Path, tensors: dict[str, torch.Tensor], result: str, cause: str
+) -> None:
+    path = tmp_path / "h.safetensors"
+    save_file(tensors, path, {"result": result} if result else {})
+    with pytest.raises(ShardFault, match="cannot read a head") as caught:
+        load_head(str(path), encoder(), CPU)
+    assert re.search(cause, caught.value.cause)
+    assert caught.value.where == str(path)
+
+
+@pytest.mark.parametrize("content", [b"", b"no head at all", None])
+def test_other_files_and_folders_are_no_heads(tmp_path: Path, content: bytes | None) -> None:
+    path = tmp_path / "h.safetensors"
+    path.mkdir() if content is None else path.write_bytes(content)
     with pytest.raises(ShardFault, match="cannot read a head"):
         load_head(str(path), encoder(), CPU)
 

@@ -8,6 +8,7 @@ import signal
 import subprocess
 import sys
 from collections import Counter
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -63,6 +64,17 @@ def test_knn_leaves_one_out_and_says_what_it_depends_on(photo_folder: Path, tmp_
     right = Counter(images.labels[cosines.argmax(1)] == images.labels)[True]
     assert result["knn_1"] == pytest.approx(right / 54)
     assert (result["images"], result["test"], result["side"], result["step"]) == (54, "leave one out", 32, 1)
+
+
+@pytest.mark.parametrize(("tested", "neighbors"), [(False, "53"), (True, "54")])
+def test_a_k_that_is_larger_than_the_set_is_said(
+    photo_folder: Path, tmp_path: Path, tested: bool, neighbors: str
+) -> None:
+    said: list[str] = []
+    config = replace(probe(photo_folder, tmp_path), test=photo_folder if tested else None)
+    result = run_knn(config, ks=[int(neighbors), 100, 5000], temperature=0.07, say=said.append)
+    assert said == [f"eval-ssl: note: there are {neighbors} neighbors: with --k 100,5000 all of them vote"]
+    assert result["knn_5000"] == result[f"knn_{neighbors}"]
 
 
 def test_new_crops_are_dropped_when_their_epoch_is_over(photo_folder: Path, tmp_path: Path) -> None:

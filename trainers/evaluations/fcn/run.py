@@ -88,6 +88,26 @@ def run_fcn(
     Raises:
         MaskgenError: the encoder or the photos cannot be read, or no trial had finite losses.
         Interrupted: a signal asked for it.
+
+    Example:
+        >>> from pathlib import Path
+        >>> import torch
+        >>> from maskgen.trainers import FcnConfig, run_fcn
+        >>> from maskgen.trainers.evaluations.fcn.protocols import find_fcn_protocol
+        >>> short = {"lrs": (0.1,), "epochs": 1, "batch_size": 3, "crop": 41}
+        >>> config = FcnConfig(
+        ...     checkpoint="random",
+        ...     backbone="tiny",
+        ...     data=Path("segmentation"),
+        ...     output=Path("fcn"),
+        ...     device=torch.device("cpu"),
+        ...     protocol=find_fcn_protocol("revisiting", **short),
+        ... )
+        >>> result = run_fcn(config, say=print)
+        lr 0.1  epoch 1/1  loss ...
+        tested 1/1 parts
+        >>> 0 <= result["miou"] <= 1
+        True
     """
     protocol, (train, test) = config.protocol, config.open()
     asked = {

@@ -85,6 +85,18 @@ def run_retrieval(
     Raises:
         MaskgenError: the encoder, the photos or the masks cannot be read.
         Interrupted: a signal asked for it.
+
+    Example:
+        >>> from pathlib import Path
+        >>> import torch
+        >>> from maskgen.trainers import RetrievalConfig, run_retrieval
+        >>> encoder = {"checkpoint": "random", "backbone": "tiny", "device": torch.device("cpu")}
+        >>> maps = {"layer": "layer3", "stride": 0, "side": 96, "clusters": 4}
+        >>> config = RetrievalConfig(
+        ...     **encoder, **maps, data=Path("segmentation"), output=Path("retrieval")
+        ... )
+        >>> 0 <= run_retrieval(config)["miou_21"] <= 1
+        True
     """
     sets = {split: open_voc_segmentation(config.data, split) for split in (config.train, config.test)}
     cutter = _Cutter.open(config)
