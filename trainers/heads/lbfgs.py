@@ -6,11 +6,15 @@ in their logarithm from 1e-6 to 1e5; the best on validation images is fitted aga
 is to the sum of the losses or to their mean the papers leave open; it is to the sum, as in the code of
 Ericsson et al., "How well do self-supervised models transfer?", CVPR 2021, where C = 1 / penalty. Deviation:
 from the largest penalty to the smallest, each beginning where the last one ended; there, the other way round.
+
+Of fewer images than features the weights are looked for in the space that the images span: outside of it they
+change no loss, and the penalty makes them 0, so the optimum is the same with fewer numbers to find.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -20,7 +24,7 @@ from scipy.optimize import minimize
 from torch import Tensor, nn
 from torch.nn import functional
 
-from ..distributed.ranks import all_sum, rank
+from ..distributed.ranks import all_sum, rank, world
 from .head import linear_layer
 
 PENALTIES = tuple(float(value) for value in np.logspace(5, -6, 45))
@@ -61,8 +65,32 @@ class Problem:
             penalty: above 0.
             start: where it begins.
         """
+        if self._basis is None:
+            return self._descend(self.features.double(), penalty, start)
+        basis, matrix = self._basis, start.reshape(self.classes, -1)
+        rows = self.features.double() @ torch.from_numpy(basis).to(self.features.device)
+        inner = np.concatenate([matrix[:, :-1] @ basis, matrix[:, -1:]], axis=1)
+        found = self._descend(rows, penalty, inner.flatten()).reshape(self.classes, -1)
+        return np.concatenate([found[:, :-1] @ basis.T, found[:, -1:]], axis=1).flatten()
+
+    @cached_property
+    def _basis(self) -> Vector | None:
+        """(D, n) orthonormal columns that span the n images of all ranks; None: there are as many as D."""
+        own, counts = len(self.labels), torch.zeros(world(), dtype=torch.long)
+        counts[rank()] = own
+        counts = all_sum(counts)
+        count, width = int(counts.sum()), self.features.shape[1]
+        if count >= width:
+            return None
+        rows, first = torch.zeros(count, width, dtype=torch.float64), int(counts[: rank()].sum())
+        rows[first : first + own] = self.features.cpu()
+        rows = all_sum(rows)
+        basis = torch.linalg.qr(rows.T).Q if rank() == 0 else torch.zeros(width, count, dtype=torch.float64)
+        return np.asarray(all_sum(basis).numpy(), np.float64)
+
+    def _descend(self, features: Tensor, penalty: float, start: Vector) -> Vector:
+        """The optimum on (n, d) float64 features, this rank's rows."""
         count = int(all_sum(torch.tensor(len(self.labels))))
-        features = self.features.double()
         if rank() == 0:
             options = {
                 "maxiter": ITERATIONS,
@@ -77,7 +105,7 @@ class Problem:
             found: Any = minimize(asked, start, jac=True, method="L-BFGS-B", options=options)
             return _announce(np.asarray(found.x, np.float64), over=True)
         while True:  # what rank 0 asks for, until it has ended
-            told = all_sum(torch.zeros(self.size + 1, dtype=torch.float64)).numpy()
+            told = all_sum(torch.zeros(len(start) + 1, dtype=torch.float64)).numpy()
             if told[-1]:
                 return np.asarray(told[:-1], np.float64)
             self._value(features, torch.from_numpy(told[:-1]), penalty, count)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from time import monotonic
 from typing import Any
 
 import numpy as np
@@ -11,6 +12,7 @@ import torch
 
 from ..datasets.classes import renumber_classes
 from ..datasets.images import Images, open_images
+from ..distributed.ranks import any_rank, rank
 from ..heads.head import Head, Standardizer, accuracies
 from ..heads.lbfgs import PENALTIES, Problem, layer_of
 from ..heads.linear import train_heads
@@ -19,6 +21,7 @@ from ..heads.resume import Keeper
 from .setup import Passes, ProbeSetup, split
 
 Say = Callable[[str], None]
+_KEEP_S = 2
 
 
 @dataclass(frozen=True, eq=False)
@@ -138,7 +141,7 @@ def search_penalty(setup: ProbeSetup, data: Split, metric: str, *, report: Say, 
         data: its images; some choose.
         metric: ``top1`` or ``per_class``.
         report: told each penalty's score.
-        keeper: of the state between penalties.
+        keeper: of the state between penalties, which is kept after every few seconds of work.
     """
     choose = data.choose or data.test
     rows, labels = setup.features(data.train), setup.labels(data.train)
@@ -148,13 +151,16 @@ def search_penalty(setup: ProbeSetup, data: Split, metric: str, *, report: Say, 
     scores: list[float] = state["scores"]
     point = state["point"].numpy()
     best = state["best"].numpy() if "best" in state else point
+    saved = monotonic()
     for number in range(len(scores), len(PENALTIES)):
         point = problem.fit(PENALTIES[number], point)
         layer = layer_of(point, problem.classes).to(rows.device)
         scores.append(accuracies(Head(layer), *judged)[metric])
         best = point if scores[-1] == max(scores) else best
-        kept = {"point": torch.from_numpy(point), "best": torch.from_numpy(best)}
-        keeper.save(number + 1, {"scores": scores, **kept})
+        if any_rank(rank() == 0 and monotonic() - saved >= _KEEP_S) or number + 1 == len(PENALTIES):
+            kept = {"point": torch.from_numpy(point), "best": torch.from_numpy(best)}
+            keeper.save(number + 1, {"scores": scores, **kept})
+            saved = monotonic()
         report(f"penalty {number + 1}/{len(PENALTIES)}  {PENALTIES[number]:.3g}  {metric} {scores[-1]:.4f}")
     chosen = PENALTIES[len(scores) - 1 - int(np.argmax(scores[::-1]))]
     both = Problem(torch.cat([rows, judged[0]]), torch.cat([labels, judged[1]]), problem.classes)

@@ -32,6 +32,22 @@ def test_it_finds_what_scikit_learn_finds(penalty: float, monkeypatch: pytest.Mo
     np.testing.assert_allclose(layer.weight.numpy(), oracle.coef_, atol=1e-3, rtol=1e-3)
 
 
+@pytest.mark.parametrize("penalty", [10.0, 0.1])
+def test_fewer_images_than_features_have_the_same_optimum(
+    penalty: float, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Against the same descent in all features, from a start that the images do not span."""
+    monkeypatch.setattr(lbfgs, "TOLERANCE", 1e-9)
+    monkeypatch.setattr(lbfgs, "ITERATIONS", 5000)
+    asked = problem(images=12, width=30)
+    start = np.random.default_rng(0).normal(size=asked.size)
+    wanted = asked._descend(asked.features.double(), penalty, start)
+    np.testing.assert_allclose(asked.fit(penalty, start), wanted, atol=2e-5)
+    assert asked._basis is not None
+    assert asked._basis.shape == (30, 12)
+    assert problem()._basis is None
+
+
 def test_the_gradient_by_hand_is_zero_where_it_ends() -> None:
     """W = -sum_i (p_i - y_i) x_i / penalty, and the biases' part is 0."""
     asked, penalty = problem(), 5.0
