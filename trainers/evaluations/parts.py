@@ -72,6 +72,20 @@ class Parts:
             part if part is not None else dict(make(name)) for part, name in zip(found, names, strict=True)
         ]
 
+    def compute_together(self, name: str, make: Callable[[], Arrays]) -> dict[str, NDArray[Any]]:
+        """One part that all ranks work on: read if it is there, else made by all and written by rank 0.
+
+        Args:
+            name: of the part, fit for a file.
+            make: its arrays, the same on all ranks.
+        """
+        found = self._read(name)
+        if any_rank(found is None) or found is None:
+            found = dict(make())
+            if rank() == 0:
+                self._write(name, found)
+        return found
+
     def _path(self, name: str) -> Path:
         return self.folder / f"{name}-{digest(self.question)[:16]}.npz"
 

@@ -41,6 +41,24 @@ def test_what_is_done_is_not_done_again(tmp_path: Path) -> None:
     assert said == ["1/3", "2/3", "3/3"]
 
 
+def test_a_part_that_all_ranks_make_is_made_once_for_each_question(tmp_path: Path) -> None:
+    made: list[int] = []
+
+    def make() -> dict[str, NDArray[Any]]:
+        made.append(1)
+        return {"images": np.array(4), "top1": np.array(0)}
+
+    for _ in range(2):
+        found = Parts(tmp_path, {"side": 32}).compute_together("snow-1", make)
+        assert {name: int(value) for name, value in found.items()} == {"images": 4, "top1": 0}
+    assert len(made) == 1
+    (file,) = tmp_path.iterdir()
+    file.write_bytes(file.read_bytes()[:-30])
+    Parts(tmp_path, {"side": 32}).compute_together("snow-1", make)
+    Parts(tmp_path, {"side": 64}).compute_together("snow-1", make)
+    assert len(made) == 3
+
+
 def test_another_question_has_parts_of_its_own(tmp_path: Path) -> None:
     make = Maker()
     for seed in (0, 1):

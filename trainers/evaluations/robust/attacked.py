@@ -21,10 +21,10 @@ from maskgen.trainers.probes.setup import ProbeConfig
 from maskgen.trainers.probes.tasks import head_input
 
 from ..frozen import write_result
-from ..parts import Parts
+from ..parts import Parts, Say
 from .attacks import STEPS, fgsm, pgd
 from .classes import HeadClasses
-from .classifier import PARTS, Classifier, Say
+from .classifier import PARTS, Classifier
 from .judges import ByClass
 from .sets.kinds import KINDS
 from .sets.parts import Part, Request

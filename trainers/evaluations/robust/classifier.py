@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -12,10 +12,8 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from maskgen.errors import ShardFault
-from maskgen.io.atomic import file_sha256, write_atomic
+from maskgen.io.atomic import file_sha256
 from maskgen.processes.signals import StopSignals, interrupted
-from maskgen.shards import sealed_json
 from maskgen.trainers.datasets.images import Images
 from maskgen.trainers.distributed.ranks import all_sum, any_rank, own_range, rank
 from maskgen.trainers.heads.head import OWN, Head
@@ -24,11 +22,11 @@ from maskgen.trainers.probes.features import Extractor, FeatureStore, InputTrans
 from maskgen.trainers.probes.setup import FEATURES, SIDE, ProbeConfig
 
 from ..frozen import write_result
+from ..parts import Parts, Say
 from .judges import Counts
 from .sets.kinds import KINDS, Kind
 from .sets.parts import Part
 
-Say = Callable[[str], None]
 _ROWS = 4096
 PARTS = "parts"
 
@@ -111,11 +109,9 @@ class Classifier:
         """
         kind = KINDS[name]
         asked = self.facts(kind)
-        done = Done.open(self.config.output / PARTS / f"{name}.json", asked)
         counted: dict[str, Counts] = {}
         for number, (part_name, part) in enumerate(parts.items(), 1):
-            counted[part_name] = done.counts(part_name, part.mark) or self._count(kind, part)
-            done.add(part_name, part.mark, counted[part_name])
+            counted[part_name] = self._count_once(name, part_name, part)
             if len(parts) > 1:
                 report(say, f"{name}: {number}/{len(parts)} {part_name}", stop)
         figures = kind.figures(counted)
@@ -124,6 +120,16 @@ class Classifier:
         write_result(self.config.output / f"{name}.json", result)
         report(say, f"{name}: " + ", ".join(map(_shown, figures.items())), stop)
         return result
+
+    def _count_once(self, name: str, part_name: str, part: Part) -> Counts:
+        """The counts of a part of a set, from disk where they are there."""
+        kind = KINDS[name]
+        kept = Parts(self.config.output / PARTS, [self.facts(kind), name, part.mark])
+        title = "-".join([name, *part_name.split("/")]) if part_name else name
+        made = kept.compute_together(
+            title, lambda: {key: np.array(count) for key, count in self._count(kind, part).items()}
+        )
+        return {key: int(count) for key, count in made.items()}
 
     def _count(self, kind: Kind, part: Part) -> Counts:
         """The counts of a part, over all ranks."""
@@ -139,47 +145,6 @@ class Classifier:
             store.drop(part.images, transform)
         values = all_sum(torch.tensor(list(total.values()), dtype=torch.float64)).tolist()
         return {name: int(value) for name, value in zip(total, values, strict=True)}
-
-
-@dataclass(frozen=True, eq=False)
-class Done:
-    """Counts of parts that were judged before, in a file.
-
-    Args:
-        path: of the file.
-        asked: what they depend on.
-        parts: by name: the pictures' fingerprint, and the counts.
-    """
-
-    path: Path
-    asked: Mapping[str, Any]
-    parts: dict[str, tuple[str, Counts]]
-
-    @classmethod
-    def open(cls, path: Path, asked: Mapping[str, Any]) -> Done:
-        """Those of a file that were asked the same; none if there is no such file."""
-        try:
-            found = sealed_json.read(path)
-        except (ShardFault, FileNotFoundError):
-            found = {}
-        same = found.get("asked") == dict(asked)
-        parts = {name: (mark, counts) for name, (mark, counts) in found["parts"].items()} if same else {}
-        all_sum(torch.zeros(1))  # nobody writes before everybody has read
-        return cls(path, asked, parts)
-
-    def counts(self, name: str, fingerprint: str) -> Counts | None:
-        """Of a part of the same pictures."""
-        mark, counts = self.parts.get(name, ("", {}))
-        return counts if mark == fingerprint else None
-
-    def add(self, name: str, fingerprint: str, counts: Counts) -> None:
-        """Keep the counts of one more part."""
-        if self.counts(name, fingerprint) is None:
-            self.parts[name] = (fingerprint, counts)
-            if rank() == 0:
-                self.path.parent.mkdir(parents=True, exist_ok=True)
-                record = {"asked": dict(self.asked), "parts": self.parts}
-                write_atomic(self.path, sealed_json.render(record))
 
 
 def _shown(figure: tuple[str, Any]) -> str:

@@ -14,9 +14,10 @@ from maskgen.trainers.probes.setup import ProbeConfig
 from maskgen.trainers.probes.tasks import head_input
 
 from ..frozen import write_result
+from ..parts import Say
 from .challenge import Foregrounds, run_challenge
 from .classes import HeadClasses
-from .classifier import Classifier, Say
+from .classifier import Classifier
 from .sets.kinds import KINDS
 from .sets.parts import Request
 
