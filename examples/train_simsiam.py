@@ -36,7 +36,6 @@ def main() -> None:
     loader = maskgen.TorchLoader(
         arguments.shards, arguments.batch_size, recipe="simsiam", device=arguments.device, output="float32"
     )
-    torch.manual_seed(0)
     encoder = resnet18(num_classes=256)
     predictor = nn.Sequential(nn.Linear(256, 64), nn.BatchNorm1d(64), nn.ReLU(), nn.Linear(64, 256))
     network = nn.ModuleList([encoder, predictor]).to(arguments.device)

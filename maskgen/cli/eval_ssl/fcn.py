@@ -5,28 +5,24 @@ from __future__ import annotations
 from dataclasses import MISSING, dataclass
 from typing import Annotated, Any
 
-import click
-
 from maskgen.config.bounds import above, at_least
 from maskgen.config.options import ExistingFile, ExistingFolder, option
 
 from ..options import Spelling, click_command, nested
-from ..terminal import require_package
 from .frozen import FrozenOptions, run_frozen
+from .task import list_table
 
 
-def _list_protocols(context: click.Context, _: Any) -> None:
-    require_package("torch")
-    from maskgen.trainers.evaluations.fcn.protocols import PROTOCOLS
+def _describe(name: str, protocol: Any) -> str:
+    rates = ",".join(f"{lr:g}" for lr in protocol.lrs)
+    long = f"{protocol.steps} steps" if protocol.steps else f"{protocol.epochs} epochs"
+    return (
+        f"{name:21} {long}, batch {protocol.batch_size}, crops of {protocol.crop} px, "
+        f"{protocol.optimizer}, lr {rates}: {protocol.source}"
+    )
 
-    for name, protocol in PROTOCOLS.items():
-        rates = ",".join(f"{lr:g}" for lr in protocol.lrs)
-        long = f"{protocol.steps} steps" if protocol.steps else f"{protocol.epochs} epochs"
-        click.echo(
-            f"{name:21} {long}, batch {protocol.batch_size}, crops of {protocol.crop} px, "
-            f"{protocol.optimizer}, lr {rates}: {protocol.source}"
-        )
-    context.exit()
+
+_list_protocols = list_table("evaluations.fcn.protocols", "PROTOCOLS", _describe)
 
 
 @dataclass(frozen=True, kw_only=True)

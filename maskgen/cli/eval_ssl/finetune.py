@@ -5,30 +5,23 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Annotated, Any
 
-import click
-
 from maskgen.config.bounds import above, at_least
 from maskgen.config.options import ExistingFile, option
 
 from ..options import Spelling, click_command, nested
-from ..terminal import echo_err, require_package
-from .probe import LabeledPlace, ProbeOptions, evaluate
+from ..terminal import echo_err
+from .probe import ChoiceOptions, ProbeOptions, evaluate
+from .task import list_table
 
 
-def _list_protocols(context: click.Context, _: Any) -> None:
-    require_package("torch")
-    from maskgen.trainers.evaluations.finetune.protocols import PROTOCOLS
+def _describe(name: str, protocol: Any) -> str:
+    rates = ",".join(f"{lr:g}" for lr in protocol.lrs)
+    heads = ",".join(f"{lr:g}" for lr in protocol.head_lrs) or "the same"
+    long = f"{protocol.steps} steps" if protocol.steps else f"{','.join(map(str, protocol.epochs))} epochs"
+    return f"{name:10} {long}, batch {protocol.batch_size}, lr {rates}, head {heads}: {protocol.source}"
 
-    for name, protocol in PROTOCOLS.items():
-        rates = ",".join(f"{lr:g}" for lr in protocol.lrs)
-        heads = ",".join(f"{lr:g}" for lr in protocol.head_lrs) or "the same"
-        long = (
-            f"{protocol.steps} steps" if protocol.steps else f"{','.join(map(str, protocol.epochs))} epochs"
-        )
-        click.echo(
-            f"{name:10} {long}, batch {protocol.batch_size}, lr {rates}, head {heads}: {protocol.source}"
-        )
-    context.exit()
+
+_list_protocols = list_table("evaluations.finetune.protocols", "PROTOCOLS", _describe)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -36,6 +29,7 @@ class FinetuneOptions:
     """Options of `eval-ssl finetune`."""
 
     probe: ProbeOptions = nested(ProbeOptions)
+    choice: ChoiceOptions = nested(ChoiceOptions)
     protocol: str = option("swav-10", "A paper's settings, see --protocols.", group="settings")
     listed: Annotated[ExistingFile, Spelling(flag="--list")] | None = option(
         None,
@@ -44,12 +38,6 @@ class FinetuneOptions:
     )
     allow_missing: bool = option(
         False, "Go on without images of the list that are not there; they are counted.", group="data"
-    )
-    validation: LabeledPlace | None = option(
-        None,
-        "Images that rates are chosen on, as --data.  [default: the set's own, else a tenth of the training "
-        "images]",
-        group="data",
     )
     lrs: Annotated[tuple[float, ...], Spelling(flag="--lr")] = option(
         (), "Learning rates of the backbone; the best is kept.", group="settings", bounds=at_least(0)
@@ -79,13 +67,6 @@ class FinetuneOptions:
         group="settings",
         bounds=above(0, 1),
     )
-    metric: str | None = option(
-        None,
-        "What is best: top1, or per_class, the mean of the classes' accuracies.  [default: as the papers "
-        "report of the set; top1 of folders and shards]",
-        group="settings",
-        choices=("top1", "per_class"),
-    )
     protocols: Annotated[bool, Spelling(show=_list_protocols)] = option(
         False, "List the protocols of the papers."
     )
@@ -111,9 +92,9 @@ def command(options: FinetuneOptions) -> None:
             layer_decay=options.layer_decay,
         )
         question = TuningQuestion(
-            listed=options.listed, allow_missing=options.allow_missing, metric=options.metric or ""
+            listed=options.listed, allow_missing=options.allow_missing, metric=options.choice.metric or ""
         )
-        config = dataclasses.replace(config, validation=options.validation)
+        config = dataclasses.replace(config, validation=options.choice.validation)
         return run_finetune(config, protocol, question, say=echo_err, stop=stop)
 
     evaluate(work, options.probe)

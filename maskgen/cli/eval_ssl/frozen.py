@@ -3,33 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import MISSING, dataclass
+from dataclasses import dataclass
 from typing import Any
 
-import click
+from maskgen.config.options import option
 
-from maskgen.config.bounds import at_least
-from maskgen.config.options import NewFolder, option
-
-from ..terminal import echo_err, own_options, require_package
+from ..terminal import echo_err
+from .task import EncoderOptions, open_ranks, show_result
 
 
 @dataclass(frozen=True, kw_only=True)
-class FrozenOptions:
-    """Options of every task of `eval-ssl` that trains no classifier."""
+class FrozenOptions(EncoderOptions):
+    """Options of every task of `eval-ssl` that has no training images with classes."""
 
-    checkpoint: str = option(
-        MISSING,
-        "A run's folder, a checkpoint, an export; a file of weights of another project; timm:NAME=FILE; "
-        "random; or supervised, as for `eval-ssl knn`.",
-        group="data",
-    )
-    backbone: str = option(
-        "", "Network of the checkpoint.  [default: as its file says, or its names look like]", group="data"
-    )
-    output: NewFolder = option(MISSING, "Folder of the results.", group="output")
-    device: str = option("cpu", "Device that computes.", group="machine", choices=("cpu", "cuda"))
-    threads: int = option(2, "Threads that decode.", group="machine", bounds=at_least(1))
     seed: int = option(0, "Seed of whatever is drawn.  [default: 0]", group="settings")
 
 
@@ -43,17 +29,8 @@ def run_frozen(
             the figures to show.
         options: as given.
     """
-    require_package("torch")
-    from maskgen.trainers.distributed.process_group import join_process_group
-    from maskgen.trainers.distributed.ranks import rank
-
-    stop = click.get_current_context().obj
-    with own_options(), join_process_group(options.device) as device:
+    with open_ranks(options.device) as (device, stop):
         if stop is not None:
             stop.patience = 1
         told = lambda text: echo_err(f"eval-ssl: {text}")  # noqa: E731
-        result = work({**vars(options), "device": device}, told, stop)
-        if rank() == 0:
-            for name, value in result.items():
-                if not isinstance(value, list | dict):
-                    click.echo(f"{name:22} {format(value, '.4f') if isinstance(value, float) else value}")
+        show_result(work({**vars(options), "device": device}, told, stop), width=22)

@@ -6,28 +6,25 @@ import dataclasses
 from dataclasses import dataclass
 from typing import Annotated, Any
 
-import click
-
 from maskgen.config.bounds import above, at_least
 from maskgen.config.options import ExistingFile, option
 
 from ..options import Spelling, click_command, nested
-from ..terminal import echo_err, require_package
-from .probe import LabeledPlace, ProbeOptions, evaluate
+from ..terminal import echo_err
+from .probe import ChoiceOptions, ProbeOptions, evaluate
+from .task import list_table
 
 
-def _list_protocols(context: click.Context, _: Any) -> None:
-    require_package("torch")
-    from maskgen.trainers.heads.protocols import PROTOCOLS
+def _describe(name: str, protocol: Any) -> str:
+    how = f"{protocol.epochs:4} epochs, batch {protocol.batch_size:4}, lr {protocol.lr:g}"
+    if protocol.solver == "lbfgs":
+        how = "L-BFGS, 45 penalties"
+    if protocol.solver == "sweep":
+        how = "SGD, --trials of its settings"
+    return f"{name:16} {how}: {protocol.source}"
 
-    for name, protocol in PROTOCOLS.items():
-        how = f"{protocol.epochs:4} epochs, batch {protocol.batch_size:4}, lr {protocol.lr:g}"
-        if protocol.solver == "lbfgs":
-            how = "L-BFGS, 45 penalties"
-        if protocol.solver == "sweep":
-            how = "SGD, --trials of its settings"
-        click.echo(f"{name:16} {how}: {protocol.source}")
-    context.exit()
+
+_list_protocols = list_table("heads.protocols", "PROTOCOLS", _describe)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -35,6 +32,7 @@ class LinearOptions:
     """Options of `eval-ssl linear`."""
 
     probe: ProbeOptions = nested(ProbeOptions)
+    choice: ChoiceOptions = nested(ChoiceOptions)
     protocol: str = option("moco", "A paper's settings, see --list.", group="settings")
     lrs: Annotated[tuple[float, ...], Spelling(flag="--lr")] = option(
         (), "Learning rates, for example 0.1,1,10; the best is kept.", group="settings", bounds=above(0)
@@ -49,19 +47,6 @@ class LinearOptions:
         None,
         "File of the head's classes, one a line by its first word.  [default: as the head says]",
         group="data",
-    )
-    validation: LabeledPlace | None = option(
-        None,
-        "Images that the rate or penalty is chosen on, as --data.  [default: the set's own, else a tenth of "
-        "the training images]",
-        group="data",
-    )
-    metric: str | None = option(
-        None,
-        "What is best: top1, or per_class, the mean of the classes' accuracies.  [default: as the papers "
-        "report of the set; top1 of folders and shards]",
-        group="settings",
-        choices=("top1", "per_class"),
     )
     weight_decay: float | None = option(
         None, "Weight decay, in place of the protocol's.", group="settings", bounds=at_least(0)
@@ -110,11 +95,11 @@ def command(options: LinearOptions) -> None:
             return run_head(config, head=options.head, names=options.classes, say=echo_err)
         changes = {"batch_size": options.head_batch, "weight_decay": options.weight_decay}
         return run_linear(
-            dataclasses.replace(config, validation=options.validation, views_by=options.views_by),
+            dataclasses.replace(config, validation=options.choice.validation, views_by=options.views_by),
             find_protocol(options.protocol, epochs=options.epochs, **changes),
             lrs=list(options.lrs),
             views=options.views,
-            metric=options.metric or "",
+            metric=options.choice.metric or "",
             trials=options.trials,
             say=echo_err,
             stop=stop,

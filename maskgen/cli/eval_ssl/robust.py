@@ -10,17 +10,15 @@ import click
 from maskgen.config.options import ExistingFile, ExistingFolder, option
 
 from ..options import Spelling, click_command, nested
-from ..terminal import require_package
 from .classifier import ClassifierOptions, judge
+from .task import list_table
 
 
-def _list_sets(context: click.Context, _: Any) -> None:
-    require_package("torch")
-    from maskgen.trainers.evaluations.robust.sets.kinds import KINDS
+def _describe(name: str, kind: Any) -> str:
+    return f"{name:12} {kind.text}"
 
-    for name, kind in KINDS.items():
-        click.echo(f"{name:12} {kind.text}")
-    context.exit()
+
+_list_sets = list_table("evaluations.robust.sets.kinds", "KINDS", _describe)
 
 
 @dataclass(frozen=True, kw_only=True)
