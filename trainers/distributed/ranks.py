@@ -83,7 +83,7 @@ def all_sum(value: Tensor) -> Tensor:
     """The sum of a tensor of any shape over ranks, without a gradient; the argument stays as it is."""
     if world() == 1:
         return value.detach()
-    total = value.detach().clone()
+    total = value.detach().clone(memory_format=torch.contiguous_format)  # gloo adds up bytes as they lie
     dist.all_reduce(total)
     return total
 

@@ -80,6 +80,7 @@ def primitives(rank: int) -> dict[str, Tensor]:
         "own": ranks.own_rows(ranks.all_gather(rows)),
         "gradient": free.grad if free.grad is not None else torch.empty(0),
         "sum": ranks.all_sum(rows),
+        "turned": ranks.all_sum(rows.T if rank else rows.T.contiguous()),
         "rows": rows,
         "dealt": dealt,
         "back": ranks.unshuffle(dealt, step=3),

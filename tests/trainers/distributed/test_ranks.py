@@ -116,6 +116,7 @@ def test_gathering_keeps_rank_order_and_sums_gradients(results: dict[str, Any]) 
         assert torch.equal(made["gathered"], torch.cat([rows, rows + 10]))
         assert torch.equal(made["own"], made["rows"])
         assert torch.equal(made["sum"], 2 * rows + 10)
+        assert torch.equal(made["turned"], made["sum"].T)  # however the numbers lie in memory
         weights = torch.arange(12.0).reshape(6, 2)  # the first rank's; the second's are twice that
         assert torch.equal(made["gradient"], 3 * weights[3 * number : 3 * number + 3])
 
