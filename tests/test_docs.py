@@ -3,7 +3,8 @@ docstring.
 
 Blocks of a page run in order in one folder that looks as a user's would: Python in one namespace, `sh` by a
 shell. A block that cannot run says why in the line above it: ``<!-- not run: needs a GPU -->``. Its options
-are checked all the same.
+are checked all the same. The commands of the README are those that pip installed; those of the other pages
+are forks of one process, which saves each of them its imports.
 """
 
 from __future__ import annotations
@@ -33,6 +34,7 @@ import skimage
 import yaml
 from segmentation_kit import make_voc
 from voc_kit import write_voc
+from warm_kit import warm_commands
 
 from maskgen.loaders import RECIPES, MaskReader, TorchLoader, open_dataset
 
@@ -63,6 +65,8 @@ CLASSES = {
     "sky": ("hubble_deep_field", "moon", "rocket"),
     "things": ("clock_motion", "coffee", "coins", "motorcycle_left", "retina"),
 }
+INSTALLED = Path(sys.executable).parent
+COLD = "README.md"
 PHOTOS = 20
 WEIGHTS = "u2netp.pth"
 
@@ -125,9 +129,9 @@ def write(file: Path, data: bytes) -> None:
     file.write_bytes(data)
 
 
-def shell(script: str, folder: Path) -> subprocess.CompletedProcess[str]:
-    """The script as a user runs it: the commands are those installed beside this Python."""
-    path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
+def shell(script: str, folder: Path, commands: Path = INSTALLED) -> subprocess.CompletedProcess[str]:
+    """The script as a user runs it, with the commands of a folder."""
+    path = os.pathsep.join([str(commands), str(INSTALLED), os.environ["PATH"]])
     return subprocess.run(
         ["bash", "-euo", "pipefail", "-c", script],
         cwd=folder,
@@ -187,6 +191,12 @@ def here(user_folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> 
     monkeypatch.chdir(place)
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
     return place
+
+
+@pytest.fixture(scope="module")
+def warm(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+    with warm_commands(tmp_path_factory.mktemp("warm")) as names:
+        yield names
 
 
 def weights(place: Path) -> bool:
@@ -267,7 +277,7 @@ CHECKS: dict[str, Callable[[dict[str, Any]], None]] = {
 @pytest.mark.slow
 @pytest.mark.timeout(1800)
 @pytest.mark.parametrize("name", [name for name, found in RUN.items() if found])
-def test_every_block_of_a_page_runs(name: str, here: Path) -> None:
+def test_every_block_of_a_page_runs(name: str, here: Path, warm: Path) -> None:
     """What a page makes itself is not there before."""
     scripts = "\n".join(block.text for block in RUN[name] if block.language == "sh")
     for made in re.findall(r"--output (\S+)", scripts):
@@ -279,12 +289,25 @@ def test_every_block_of_a_page_runs(name: str, here: Path) -> None:
         if skipped and skipped in block.text:
             continue
         if block.language == "sh":
-            done = shell(block.text, here)
+            done = shell(block.text, here, INSTALLED if name == COLD else warm)
             assert done.returncode == 0, f"{place} ends with {done.returncode}\n{done.stdout}\n{done.stderr}"
         elif block.language == "python":
             exec(compile("\n" * (block.line) + block.text, place, "exec"), names)
     if name in CHECKS:
         CHECKS[name](names)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    "script", ["maskgen verfy", "maskgen verify shards", "cd photos; COLUMNS=60 train-ssl --help | cat"]
+)
+def test_a_warm_command_ends_and_says_what_the_installed_one_does(
+    script: str, here: Path, warm: Path
+) -> None:
+    installed, forked = shell(script, here), shell(script, here, warm)
+    assert installed.stdout + installed.stderr
+    assert (forked.returncode, forked.stdout) == (installed.returncode, installed.stdout)
+    assert forked.stderr == installed.stderr
 
 
 @pytest.mark.parametrize("name", list(BLOCKS))
@@ -340,7 +363,7 @@ def exported(package: str) -> list[str]:
 @pytest.mark.parametrize(
     ("package", "name"), [(package, name) for package in EXPORTS for name in exported(package)]
 )
-def test_examples_of_public_names_run(package: str, name: str, here: Path) -> None:
+def test_examples_of_public_names_run(package: str, name: str, request: pytest.FixtureRequest) -> None:
     value = getattr(importlib.import_module(package), name)
     if not (inspect.isclass(value) or inspect.isfunction(value)):
         return
@@ -348,5 +371,7 @@ def test_examples_of_public_names_run(package: str, name: str, here: Path) -> No
     output = io.StringIO()
     module = sys.modules[value.__module__]
     for test in doctest.DocTestFinder().find(value, name, module=module, globs={}):
+        if test.examples:
+            request.getfixturevalue("here")
         runner.run(test, out=output.write)
     assert not runner.failures, output.getvalue()
