@@ -86,7 +86,7 @@ def test_a_chain_of_kills_ends_with_the_same_bytes(
     for chain in range(20 if full_faults else 1):
         output = tmp_path / str(chain)
         kills = 0
-        for _ in range(6 if full_faults else 4):
+        for _ in range(6 if full_faults else 2):
             process = start(output)
             time.sleep(draw.uniform(0.15, 0.8) * seconds)
             os.killpg(process.pid, signal.SIGKILL)
@@ -117,7 +117,7 @@ def test_signals_stop_it_with_75_and_leave_no_worker(
     draw = random.Random(SEED + 2)
     output = tmp_path / "work"
     stopped, steps = 0, sum(name.startswith("records/") for name in want)
-    for number in range(12 if full_faults else 3):
+    for number in range(12 if full_faults else 2):
         process = start(output)
         wait_until_it_listens(process.pid)
         done = records(output)
