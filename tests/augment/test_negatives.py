@@ -60,8 +60,8 @@ def load(p: float, formula: Formula, count: int, softness: float) -> Batch:
     photos = rng.integers(0, 256, (5, 50, 60, 3), np.uint8)
     masks = np.zeros((5, 50, 60), np.bool_)
     masks[:, 10:40, 15:45] = True
-    law = Background(softness=softness)
-    extra = Negative(view=View(size=24, background=law), p=p, count=count, formula=formula)
+    plain = View(size=24, photometric=NO_PHOTOMETRIC, background=Background(softness=softness))
+    extra = Negative(view=plain, p=p, count=count, formula=formula)
     recipe = Recipe(views=(View(size=24, photometric=NO_PHOTOMETRIC, masks=True),), negative=extra)
     return Augment(recipe, seed=7)(list(photos), list(masks), samples=range(5))
 
