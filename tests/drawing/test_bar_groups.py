@@ -16,7 +16,8 @@ def bars_of(*series: Bars, places: tuple[str, ...] = ("a", "b")) -> tuple[ET.Ele
 
 
 def test_heights_go_with_values_and_groups_stand_apart() -> None:
-    _, (one, other, third) = bars_of(Bars("ours", [1.0, 4.0]), Bars("paper", [2.0, None], like=0))
+    _, (one, third, other) = bars_of(Bars("ours", [1.0, 4.0]), Bars("paper", [2.0, None], like=0))
+    # a group at a time: ours and the paper's at "a", ours at "b"
     heights = [float(bar.attrib["height"]) for bar in (one, other, third)]
     assert heights[1] == pytest.approx(4 * heights[0], rel=0.01)
     assert heights[2] == pytest.approx(2 * heights[0], rel=0.01)

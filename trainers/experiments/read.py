@@ -5,6 +5,7 @@ from __future__ import annotations
 import tomllib
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 from maskgen.errors import UsageError
 
@@ -29,14 +30,8 @@ def read_experiment(path: Path) -> Experiment:
         UsageError: it cannot be read; a key, preset or name is mistaken (the nearest is named) or comes
             twice; an arm has no published figure though there is a paper.
     """
-    try:
-        raw = tomllib.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError) as error:
-        raise UsageError(
-            "cannot read the experiment", where=str(path), cause=str(error), remedy="mend the TOML file"
-        ) from error
     where = str(path)
-    found = replace(read_section(Experiment, raw, where), path=path)
+    raw, found = _read_alone(path)
     if found.base:
         refuse_own(raw, where)
         found = with_base(found, _read_base(path.parent / found.base, where))
@@ -61,13 +56,26 @@ def read_experiment(path: Path) -> Experiment:
     return found
 
 
-def _read_base(path: Path, where: str) -> Experiment:
-    base = read_experiment(path)
-    if base.base:
+def _read_alone(path: Path) -> tuple[dict[str, Any], Experiment]:
+    """What a file says, as TOML and as an experiment, before its base is looked at."""
+    try:
+        raw = tomllib.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
         raise UsageError(
-            f"the base {path.name} judges another's trainings itself", where=where, remedy=f"name {base.base}"
+            "cannot read the experiment", where=str(path), cause=str(error), remedy="mend the TOML file"
+        ) from error
+    return raw, replace(read_section(Experiment, raw, str(path)), path=path)
+
+
+def _read_base(path: Path, where: str) -> Experiment:
+    _, alone = _read_alone(path)
+    if alone.base:  # it may name itself
+        raise UsageError(
+            f"the base {path.name} judges another's trainings itself",
+            where=where,
+            remedy=f"name {alone.base}",
         )
-    return base
+    return read_experiment(path)
 
 
 def _check_tasks(found: Experiment, where: str) -> None:
