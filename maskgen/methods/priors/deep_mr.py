@@ -17,9 +17,9 @@ import numpy as np
 
 from maskgen.errors import EnvironmentFault
 
-from ..superpixels.features import mean_lab, mean_position, members
-from ..superpixels.graph import adjacency, affinity, distances, minmax
-from .mr import SUPERPIXELS, background_stage, ranking_graph, ranking_matrix
+from ..superpixels.features import mean_lab, mean_position
+from ..superpixels.graph import distances, minmax
+from .mr import SUPERPIXELS, rank_twice
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -58,17 +58,10 @@ def deep_mr_map(scene: Scene) -> NDArray[np.float64]:
         (60, 80)
     """
     labels = scene.labels(SUPERPIXELS)
-    count = int(labels.max()) + 1
-    sides = np.stack([members(side, count) for side in (labels[0], labels[-1], labels[:, 0], labels[:, -1])])
-    answers = [sample_at(one, mean_position(labels), labels.shape) for one in classifier_maps(scene.image)]
+    places = mean_position(labels)
+    answers = [sample_at(one, places, labels.shape) for one in classifier_maps(scene.image)]
     unlike = feature_distances(answers, distances(mean_lab(scene.image, labels)))
-    edges = ranking_graph(adjacency(labels, count, diagonal=True), np.asarray(sides.any(axis=0), np.bool_))
-    weights = affinity(unlike, edges)
-    if not weights.any():
-        return np.zeros(labels.shape)
-    rank = ranking_matrix(weights)
-    seeds = background_stage(rank, sides) * minmax(np.linalg.norm(answers[-1], axis=1))
-    return minmax(rank @ (seeds >= seeds.mean()))[labels]
+    return rank_twice(labels, unlike, minmax(np.linalg.norm(answers[-1], axis=1)))
 
 
 def classifier_maps(image: RGB) -> list[NDArray[np.float32]]:

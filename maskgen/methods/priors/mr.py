@@ -19,6 +19,8 @@ if TYPE_CHECKING:
 
     from maskgen.types import RGB, SoftMask
 
+    from ..superpixels.slic import Labels
+
 SUPERPIXELS = 250
 ALPHA = 0.99
 
@@ -64,15 +66,38 @@ def mr_map(scene: Scene) -> NDArray[np.float64]:
         False
     """
     labels = scene.labels(SUPERPIXELS)
+    return rank_twice(labels, distances(mean_lab(scene.image, labels)))
+
+
+def rank_twice(
+    labels: Labels, unlike: NDArray[np.float64], objectness: NDArray[np.float64] | None = None
+) -> NDArray[np.float64]:
+    """Both stages: against each side of the image, then by likeness to what this found.
+
+    Args:
+        labels: (h, w) superpixels 0 .. N-1.
+        unlike: (N, N) float64 >= 0, how unlike superpixels are.
+        objectness: (N,) float64 >= 0, what the first stage's answer is multiplied by; None: nothing.
+
+    Returns:
+        (h, w) float64 in [0, 1]; all 0 where all superpixels are alike.
+
+    Example:
+        >>> from maskgen.methods.priors.mr import rank_twice
+        >>> import numpy as np
+        >>> rank_twice(np.zeros((2, 3), np.int32), np.zeros((1, 1))).any().item()
+        False
+    """
     count = int(labels.max()) + 1
     sides = np.stack([members(side, count) for side in (labels[0], labels[-1], labels[:, 0], labels[:, -1])])
     border = np.asarray(sides.any(axis=0), np.bool_)
-    color = distances(mean_lab(scene.image, labels))
-    weights = affinity(color, ranking_graph(adjacency(labels, count, diagonal=True), border))
+    weights = affinity(unlike, ranking_graph(adjacency(labels, count, diagonal=True), border))
     if not weights.any():
         return np.zeros(labels.shape)
     rank = ranking_matrix(weights)
     first = background_stage(rank, sides)
+    if objectness is not None:
+        first = first * objectness
     query = first >= first.mean()
     return minmax(rank @ query)[labels]
 
