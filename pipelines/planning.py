@@ -146,8 +146,24 @@ def planned(config: ResolvedConfig, *, recheck: bool = False) -> Iterator[Planne
 
 def prepare(config: ResolvedConfig, *, recheck: bool = False) -> Plan:
     """See to it that the plan of a run lies in its output folder; raises as `planned` and `settle` do."""
-    with planned(config, recheck=recheck) as run, occupied(Path(config.options.output)):
+    with entered(config, recheck=recheck) as (run, _):
         return run.settle()
+
+
+@contextlib.contextmanager
+def entered(
+    config: ResolvedConfig, *, recheck: bool = False
+) -> Iterator[tuple[PlannedRun, Callable[[], bool]]]:
+    """Be `occupied` with a run that is `planned`.
+
+    What can be refused without a folder is refused before there is one. A folder that is there is entered
+    before anything is written in it, or another run that made it, and fails, would remove it under us.
+    """
+    output = Path(config.options.output)
+    with contextlib.ExitStack() as stack:
+        is_alone = stack.enter_context(occupied(output)) if output.is_dir() else None
+        run = stack.enter_context(planned(config, recheck=recheck))
+        yield run, is_alone or stack.enter_context(occupied(output))
 
 
 @contextlib.contextmanager

@@ -27,7 +27,7 @@ from .executors.executor import State
 from .executors.local import LocalExecutor
 from .log import append_log
 from .model.precision import check_precision_of
-from .planning import TRUSTED, PlannedRun, check_apart, occupied, planned
+from .planning import TRUSTED, PlannedRun, check_apart, entered
 from .resolve import ResolvedConfig, resolve
 from .shard.make import ShardJob, ShardResult
 from .shard.stages import Stages
@@ -126,8 +126,7 @@ def _run(wanted: RunConfig, options: RunOptions, stop: StopSignals) -> Outcome:
 def _run_to(destination: Destination, wanted: RunConfig, options: RunOptions, stop: StopSignals) -> Outcome:
     output = destination.folder
     config = resolve(replace(wanted, output=str(output)), options.fetching)
-    # What can be refused without a folder is refused before there is one.
-    with planned(config, recheck=options.recheck) as run, occupied(output) as is_alone:
+    with entered(config, recheck=options.recheck) as (run, is_alone):
         return _make(run, destination, options, stop, is_alone)
 
 
