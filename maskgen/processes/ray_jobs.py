@@ -171,13 +171,14 @@ class RayRoom:
         if time.monotonic() - self._looked > _LOOK_S:
             self._look()
         wanted = self._units(count)
-        if self._taken + wanted > sum(self._room):
-            if not self._taken and self._room and wanted > max(self._room):
-                raise EnvironmentFault(
-                    f"no node of the cluster has room for {count} processes of one command",
-                    cause=f"the largest has room for {max(self._room)} (--jobs {self._jobs})",
-                    remedy="fewer, or larger nodes; on CPUs, more --jobs",
-                )
+        largest = max(self._room, default=0)
+        if not self._taken and self._room and wanted > largest:
+            raise EnvironmentFault(
+                f"no node of the cluster has room for {count} processes of one command",
+                cause=f"the largest has room for {largest} (--jobs {self._jobs})",
+                remedy="fewer, or larger nodes; on CPUs, more --jobs",
+            )
+        if wanted > largest or self._taken + wanted > sum(self._room):
             return None
         self._taken += wanted
         return Place((self._device,) * count, self._cores)

@@ -22,7 +22,7 @@ from maskgen.version import __version__
 pytestmark = pytest.mark.slow
 _WAIT_S = 200
 HANG = "trap 'exit 75' TERM; touch {0}; while :; do sleep .05; done"
-SHELL = "import subprocess, sys; sys.exit(subprocess.call(['bash', '-c', sys.argv[1]]))"
+SHELL = "import os, sys; os.execvp('bash', ['bash', '-c', sys.argv[1]])"  # as maskgen's: no process in between
 
 
 @pytest.fixture(scope="module")
@@ -74,7 +74,7 @@ def test_a_command_runs_in_its_folder_and_its_status_comes_back(tmp_path: Path) 
 def test_a_command_is_asked_to_end_and_dies_with_its_node(tmp_path: Path) -> None:
     room = RayRoom("cpu", 1, tmp_path)
     asked, lost = take(room), take(room)
-    one = launch(room, asked, 'exec bash -c "' + HANG.format("one") + '"', tmp_path / "one.txt")
+    one = launch(room, asked, HANG.format("one"), tmp_path / "one.txt")
     two = launch(room, lost, "echo $$ > two; exec sleep 1000", tmp_path / "two.txt")
     late = launch(room, asked, "touch late", tmp_path / "late.txt")
     wait(ready(tmp_path / "one"))
@@ -83,7 +83,7 @@ def test_a_command_is_asked_to_end_and_dies_with_its_node(tmp_path: Path) -> Non
     late.terminate()  # it waits for room
     assert late.poll() == -9
     one.terminate()
-    assert wait(one.poll) is not None
+    assert wait(one.poll) == 75
     ray.kill(two._actor)
     assert wait(two.poll) == LOST
     assert "Error: the node was lost" in (tmp_path / "two.txt").read_text()
