@@ -9,8 +9,8 @@ part does not use of its time the later ones may have, and all of them end withi
 installed (DALI, most often) is said in the rows that need it.
 
 prepare        photos in tars, and shards of them with backgrounds, made without a network
-loader         the cases of loader.py through DALI: decoding alone, plain, rm, random, swaps, weak, relic and
-               multi
+loader         the cases of loader.py through DALI: decoding alone, plain, rm, random, swaps, exact, weak,
+               relic and multi
 torch-loader   plain, rm, random, swaps through the loader without DALI, whose views are made on the CPU
 rival          torchvision's JPEG decoder of whole batches and its transforms v2, both on the GPU
 training       a MoCo v2 step with ResNet-50 alone, and behind each loader: the loader's share of the time
@@ -40,7 +40,7 @@ from maskgen.io.atomic import write_atomic
 
 MINUTES = 9.0
 NETWORKS = ("fast", "deepusps", "u2netp", "u2net")
-CASES = ("decode", "plain", "rm", "random", "swaps", "weak", "relic", "multi")
+CASES = ("decode", "plain", "rm", "random", "swaps", "exact", "weak", "relic", "multi")
 TORCH_CASES = ("plain", "rm", "random", "swaps")
 STEPS = ("step plain", "dali plain", "torch plain", "step swaps", "dali swaps")
 """Of the training: on one batch over and over, and behind each loader."""
