@@ -22,7 +22,7 @@ from maskgen.version import __version__
 pytestmark = pytest.mark.slow
 _WAIT_S = 200
 HANG = "trap 'exit 75' TERM; touch {0}; while :; do sleep .05; done"
-SHELL = "import os, sys; os.execvp('bash', ['bash', '-c', sys.argv[1]])"  # as maskgen's: no process in between
+SHELL = "import os, sys; os.execvp('bash', ['bash', '-c', sys.argv[1]])"  # no process in between
 
 
 @pytest.fixture(scope="module")
