@@ -3,12 +3,19 @@
 from __future__ import annotations
 
 import re
-from pathlib import Path
+from collections.abc import Sequence
+from pathlib import Path, PurePosixPath
+
+from maskgen.io.folders import walk_folder
 
 from .folder import Pictures, SetFolder
 
+_ENDINGS = {".jpg", ".jpeg", ".png", ".webp"}
+_INNER = ("val", "ILSVRC/Data/CLS-LOC/val", "Data/CLS-LOC/val")
+_ABOVE = 4
+"""Folders above the photos that are looked in: from Kaggle's to the one it was unpacked in."""
 _WNID = re.compile(r"n\d{8}")
-_PHOTO = re.compile(r"ILSVRC2012_val_(\d{8})\.JPEG", re.IGNORECASE)
+_PHOTO = re.compile(r"ILSVRC2012_val_(\d{8})", re.IGNORECASE)
 _TRUTH = "ILSVRC2012_validation_ground_truth.txt"
 _KAGGLE = "LOC_val_solution.csv"
 _BY_NAME = ("val_labels.txt", "val_annotations.txt")
@@ -18,51 +25,88 @@ _IN_ORDER = ("imagenet_2012_validation_synset_labels.txt",)
 def read_imagenet_val(home: SetFolder, _split: str, _partition: int) -> Pictures:
     """Classes are wnids, numbered in their order, as those of ``train``.
 
-    Their files are looked for in the folder, above it and in ``data`` of the devkit there: Kaggle's
-    ``LOC_val_solution.csv``, lines ``name wnid`` (``val_labels.txt``), one wnid a line in the photos' order,
-    or the devkit's numbers with its ``meta.mat``, which says their wnids.
-
     Raises:
         SourceFault: photos or their classes are missing.
     """
-    place = next((one for one in (home.root, home.root / "val") if _photos(one)), home.root)
-    if not (photos := _photos(place)):
-        return _by_wnid(home)
-    wnids = _wnids(home, place, photos)
-    if missing := [name for name in photos if Path(name).stem not in wnids]:
-        raise home.fault(f"{len(missing)} of {len(photos)} photos have no class", place / missing[0])
-    return _numbered(home, place, [(name, wnids[Path(name).stem]) for name in photos], set(wnids.values()))
-
-
-def _photos(folder: Path) -> list[str]:
-    """The flat photos of a folder, in the order of their numbers."""
-    if not folder.is_dir():
-        return []
-    return sorted(path.name for path in folder.iterdir() if _PHOTO.fullmatch(path.name))
-
-
-def _by_wnid(home: SetFolder) -> Pictures:
-    """Photos in folders that are named after their classes."""
-    place = home.root / "val" if (home.root / "val").is_dir() else home.root
-    classes = sorted(one.name for one in place.iterdir() if _WNID.fullmatch(one.name) and one.is_dir())
-    rows = [(f"{one}/{photo.name}", one) for one in classes for photo in sorted((place / one).iterdir())]
-    rows = [(path, wnid) for path, wnid in rows if path.lower().endswith((".jpeg", ".jpg", ".png"))]
-    if not rows:
+    place = validation_folder(home.root)
+    files = [entry.name for entry in walk_folder(place) if entry.kind == "file"]
+    photos = sorted(name for name in files if PurePosixPath(name).suffix.lower() in _ENDINGS)
+    if not photos:
         raise home.fault("there are no validation photos", place, "the archive is not unpacked here")
-    return _numbered(home, place, rows, set(classes))
-
-
-def _numbered(home: SetFolder, place: Path, rows: list[tuple[str, str]], known: set[str]) -> Pictures:
+    wnids, known = validation_wnids(home, place, photos)
     names = dict(enumerate(sorted(known)))
     numbers = {wnid: number for number, wnid in names.items()}
-    below = "" if place == home.root else place.name
-    return home.pictures(below, [(path, numbers[wnid]) for path, wnid in rows], names)
+    rows = [(photo, numbers[wnid]) for photo, wnid in zip(photos, wnids, strict=True)]
+    return home.pictures(place.relative_to(home.root).as_posix(), rows, names)
 
 
-def _wnids(home: SetFolder, place: Path, photos: list[str]) -> dict[str, str]:
-    """The wnid of each photo by its name without ending."""
-    folders = [place, home.root, home.root.parent, *sorted(home.root.parent.glob("ILSVRC2012_devkit*/data"))]
-    folders += sorted(home.root.glob("ILSVRC2012_devkit*/data"))
+def validation_folder(root: Path) -> Path:
+    """Where the photos lie: in ``val`` of the folder, in Kaggle's folder below it, or in the folder itself.
+
+    Args:
+        root: as given.
+    """
+    return next((root / name for name in _INNER if (root / name).is_dir()), root)
+
+
+def folders_above(place: Path) -> list[Path]:
+    """Where a file that belongs to the photos may lie: beside them, or up to four folders above.
+
+    Args:
+        place: the folder of the photos.
+    """
+    return [place, *place.absolute().parents[:_ABOVE]]
+
+
+def photo_number(name: str) -> int:
+    """The number in the name of a validation photo, from 1; 0: it has none.
+
+    Example:
+        >>> from maskgen.trainers.datasets.public.imagenet import photo_number
+        >>> photo_number("ILSVRC2012_val_00000293.JPEG"), photo_number("cat.JPEG")
+        (293, 0)
+    """
+    match = _PHOTO.fullmatch(PurePosixPath(name).stem)
+    return int(match[1]) if match else 0
+
+
+def validation_wnids(home: SetFolder, place: Path, photos: Sequence[str]) -> tuple[list[str], set[str]]:
+    """The wnid of each photo, and all wnids that are known.
+
+    Photos may lie in folders that are named after their classes, or flat with names that begin with them.
+    Else their names have numbers, and a file says the classes; it is looked for as `folders_above` says, and
+    in ``data`` of a devkit there: Kaggle's ``LOC_val_solution.csv``, lines ``name wnid``
+    (``val_labels.txt``), one wnid a line in the photos' order, or the devkit's numbers with its ``meta.mat``,
+    which says their wnids.
+
+    Args:
+        home: the set, for errors.
+        place: the folder of the photos.
+        photos: their paths from there, at least one.
+
+    Raises:
+        SourceFault: some have no class.
+    """
+    paths = [PurePosixPath(photo) for photo in photos]
+    for depth, named in ((2, [path.parts[0] for path in paths]), (1, [path.name[:9] for path in paths])):
+        if all(len(path.parts) == depth for path in paths) and all(map(_WNID.fullmatch, named)):
+            return named, set(named)
+    if odd := [path for path in paths if len(path.parts) > 1 or not photo_number(path.name)]:
+        raise home.fault(
+            f"{len(odd)} of {len(paths)} pictures are neither in a folder of their class nor named as "
+            "ILSVRC2012_val_00000001.JPEG",
+            place / odd[0],
+        )
+    listed = _listed(home, place, [path.name for path in paths])
+    if missing := [path.name for path in paths if path.stem not in listed]:
+        raise home.fault(f"{len(missing)} of {len(paths)} photos have no class", place / missing[0])
+    return [listed[path.stem] for path in paths], set(listed.values())
+
+
+def _listed(home: SetFolder, place: Path, photos: list[str]) -> dict[str, str]:
+    """The wnid of each photo by its name without ending, as a file says it."""
+    above = folders_above(place)
+    folders = above + [data for one in above for data in sorted(one.glob("ILSVRC2012_devkit*/data"))]
 
     def find(*names: str) -> Path | None:
         return next((folder / one for one in names for folder in folders if (folder / one).is_file()), None)
@@ -105,8 +149,8 @@ def _ordered(home: SetFolder, path: Path, photos: list[str], wnids: list[str]) -
     """By the photos' numbers, which count from 1; a part of the photos will do."""
     if odd := [one for one in wnids if not _WNID.fullmatch(one)]:
         raise home.fault(f"a line that is no wnid: {odd[0][:80]!r}", path)
-    numbers = {Path(name).stem: int(name[15:23]) for name in photos}
-    if max(numbers.values()) > len(wnids) or min(numbers.values()) < 1:
+    numbers = {PurePosixPath(name).stem: photo_number(name) for name in photos}
+    if max(numbers.values()) > len(wnids):
         raise home.fault(f"{len(wnids)} classes for photos up to {max(numbers.values())}", path)
     return {stem: wnids[number - 1] for stem, number in numbers.items()}
 

@@ -51,8 +51,15 @@ class PublicSet:
         Raises:
             SourceFault: the folder is none of this set, or some of it is missing.
         """
-        home = find_root(path, self.title, self.files, inside=self.inside, marks=self.marks)
-        return self.read(home, split, partition)
+        return self.read(self.home(path), split, partition)
+
+    def home(self, path: Path) -> SetFolder:
+        """The folder of the set, in the one given or itself.
+
+        Raises:
+            SourceFault: the folder is none of this set.
+        """
+        return find_root(path, self.title, self.files, inside=self.inside, marks=self.marks)
 
 
 _THREE = ("train", "val", "trainval", "test")
@@ -100,7 +107,7 @@ KINDS: dict[str, PublicSet] = {
         files="ILSVRC2012_val_00000001.JPEG to 00050000 of ILSVRC2012_img_val.tar, with "
         "LOC_val_solution.csv, "
         "val_labels.txt (lines 'name wnid') or ILSVRC2012_validation_ground_truth.txt and meta.mat of "
-        "ILSVRC2012_devkit_t12/data beside them; or a folder for each wnid",
+        "ILSVRC2012_devkit_t12/data beside them; or a folder for each wnid, or names that begin with it",
         marks=(".",),
         read=read_imagenet_val,
         splits=("val",),

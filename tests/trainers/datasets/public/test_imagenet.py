@@ -73,6 +73,25 @@ def test_folders_by_wnid(root: Path, tmp_path: Path) -> None:
     assert open_images(f"imagenet-val:{tmp_path}/sorted").classes == 3
 
 
+def test_kaggles_folders_with_the_table_beside_them(root: Path) -> None:
+    shutil.rmtree(root / "ILSVRC2012_devkit_t12")
+    home = root / "ILSVRC" / "Data" / "CLS-LOC" / "val"
+    home.parent.mkdir(parents=True)
+    (root / "val").rename(home)
+    rows = [f"ILSVRC2012_val_{n:08d},{TRUTH[n - 1]} 1 2 3 4" for n in range(1, 7)]
+    lines(root / "LOC_val_solution.csv", ["ImageId,PredictionString", *rows])
+    for given in (root, root / "ILSVRC", home):
+        assert wnids(given) == TRUTH
+
+
+def test_names_that_begin_with_their_wnid(root: Path, tmp_path: Path) -> None:
+    (tmp_path / "named").mkdir()
+    for number, wnid in enumerate(TRUTH, 1):
+        name = f"ILSVRC2012_val_{number:08d}.JPEG"
+        shutil.copy(root / "val" / name, tmp_path / "named" / f"{wnid}_{name}")
+    assert wnids(tmp_path / "named") == sorted(TRUTH)
+
+
 def test_what_cannot_be_told_is_said(root: Path, tmp_path: Path) -> None:
     data = root / "ILSVRC2012_devkit_t12" / "data"
     meta = (data / "meta.mat").read_bytes()
@@ -95,6 +114,9 @@ def test_what_cannot_be_told_is_said(root: Path, tmp_path: Path) -> None:
     lines(root / "val_labels.txt", ["ILSVRC2012_val_00000001 490"])
     with pytest.raises(SourceFault, match="a line without a name and a wnid"):
         wnids(root)
+    shutil.copytree(root / "val", tmp_path / "photos" / "train" / "n01440764")
+    with pytest.raises(SourceFault, match="6 of 6 pictures are neither in a folder of their class nor named"):
+        wnids(tmp_path / "photos")
     (tmp_path / "empty").mkdir()
     with pytest.raises(SourceFault, match="no validation photos"):
         wnids(tmp_path / "empty")

@@ -3,11 +3,16 @@
 from __future__ import annotations
 
 import json
-import re
 from pathlib import Path
 
 from maskgen.errors import UsageError
-from maskgen.trainers.datasets.public.place import Place
+from maskgen.trainers.datasets.public.imagenet import (
+    folders_above,
+    photo_number,
+    validation_folder,
+    validation_wnids,
+)
+from maskgen.trainers.datasets.public.table import KINDS
 
 from ..classes import HeadClasses, imagenet_wnids
 from ..judges import ByClass, ByLists
@@ -21,19 +26,20 @@ VAL = Layout(
     1000,
 )
 REAL = "real.json"
-_WNID = re.compile(r"n\d{8}")
-_NUMBER = re.compile(r"ILSVRC2012_val_(\d{8})")
 
 
 def open_val(request: Request) -> Parts:
     """ImageNet's validation photos.
 
     Raises:
-        UsageError: they are not there, not all, or without labels.
+        UsageError: they are not there, or not all.
+        SourceFault: nothing says their classes.
     """
-    found = _val_pictures(request)
+    found = Pictures.below(validation_folder(request.folder))
     require_whole(found, "val", VAL, partial=request.partial)
-    labels = outputs_of(_wnids_of(found), request.classes, found.folder)
+    home = KINDS["imagenet-val"].home(request.folder)
+    wnids, _ = validation_wnids(home, found.folder, [str(path) for path in found.paths])
+    labels = outputs_of(wnids, request.classes, found.folder)
     return {"": Part(found.images(), ByClass(labels))}
 
 
@@ -43,50 +49,22 @@ def open_real(request: Request) -> Parts:
     Raises:
         UsageError: photos or labels are not there, or do not belong together.
     """
-    found = _val_pictures(request)
+    found = Pictures.below(validation_folder(request.folder))
     require_whole(found, "real", VAL, partial=request.partial)
     lists = _read_real(request.labels or _beside(found.folder, REAL), request.classes)
-    numbers = [_NUMBER.search(path.name) for path in found.paths]
-    if not all(number and 1 <= int(number[1]) <= len(lists) for number in numbers):
+    numbers = [photo_number(path.name) for path in found.paths]
+    if not all(1 <= number <= len(lists) for number in numbers):
         raise UsageError(
             "ReaL's labels go by the numbers in the photos' names, which are not there",
             where=str(found.folder),
             remedy="give photos that are named as ILSVRC2012_val_00000001.JPEG",
         )
-    truth = [lists[int(number[1]) - 1] for number in numbers if number]
-    return {"": Part(found.images(), ByLists(truth))}
-
-
-def _val_pictures(request: Request) -> Pictures:
-    inner = ("val", "ILSVRC/Data/CLS-LOC/val", "Data/CLS-LOC/val")
-    folder = next(
-        (request.folder / name for name in inner if (request.folder / name).is_dir()), request.folder
-    )
-    return Pictures.below(folder)
-
-
-def _wnids_of(found: Pictures) -> list[str]:
-    """By the folders, by the beginning of the names, or by the files that come with them."""
-    for named in (found.folders, [path.name[:9] for path in found.paths]):
-        if all(map(_WNID.fullmatch, named)):
-            return named
-    listed = Place("imagenet-val", found.folder).open()
-    wnids = [listed.names[label] for label in listed.labels.tolist()]
-    if len(wnids) != len(found):
-        raise UsageError(
-            f"{len(found) - len(wnids)} pictures are not named as ILSVRC2012_val_00000001.JPEG",
-            where=str(found.folder),
-            remedy="put the photos into folders named by their wnids, or remove other pictures",
-        )
-    return wnids
+    return {"": Part(found.images(), ByLists([lists[number - 1] for number in numbers]))}
 
 
 def _beside(folder: Path, name: str) -> Path:
     """A file beside the photos or in one of the folders above them."""
-    return next(
-        (one / name for one in (folder, *folder.absolute().parents[:4]) if (one / name).is_file()),
-        folder / name,
-    )
+    return next((one / name for one in folders_above(folder) if (one / name).is_file()), folder / name)
 
 
 def _read_real(file: Path, classes: HeadClasses) -> list[list[int]]:

@@ -40,7 +40,7 @@ def test_folders_a_flat_folder_and_names_give_the_same_labels(tmp_path: Path) ->
 def test_photos_without_labels_are_refused(tmp_path: Path) -> None:
     folder = write_validation(tmp_path / "flat", 3)
     write_picture(folder / "val" / "other.JPEG", 9)
-    with pytest.raises(UsageError, match="1 pictures are not named as ILSVRC2012_val"):
+    with pytest.raises(SourceFault, match="1 of 4 pictures are neither in a folder of their class nor named"):
         labels(folder)
     (folder / "val" / "other.JPEG").unlink()
     write_picture(folder / "val" / "ILSVRC2012_val_00000009.JPEG", 9)
