@@ -14,7 +14,7 @@ from ..pixels import draw_table
 from ..pixels.draw_table import DrawTable
 from ..pixels.sources import SourceReader, Sources
 from ..recipes.spec import Recipe
-from ..sampling.draws import DONOR
+from ..sampling.view_draws import DONOR
 from .graph import DONORS, DRAWS, MASK, PHOTO, SHOWN, donor_input
 
 _NO_PICTURE = np.zeros(1, np.uint8)

@@ -20,7 +20,7 @@ from ..options import LoaderOptions
 from ..pixels import draw_table
 from ..pixels.render import Renderer
 from ..recipes.spec import Recipe
-from ..sampling.draws import DONOR, PASTE
+from ..sampling.view_draws import DONOR, PASTE
 from .operators import ViewGraph
 
 # DALI's own annotations know neither its element types nor half of its return types.

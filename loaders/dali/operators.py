@@ -14,7 +14,7 @@ from ..pixels.auto_augment import auto_augment
 from ..pixels.draw_table import columns
 from ..recipes.parts import IMAGENET_MEAN
 from ..recipes.spec import View
-from ..sampling.draws import DONOR, GRAY, PASTE
+from ..sampling.view_draws import DONOR, GRAY, PASTE
 from .color_jitter import Jitter, color_jitter
 
 # DALI's own annotations know neither its element types nor half of its return types.

@@ -15,8 +15,8 @@ from ..pixels.sources import draw_sources
 from ..reading.samples import SampleReader
 from ..recipes.spec import Recipe
 from ..sampling.crops import coverage, foreground_area
-from ..sampling.draws import KEEP
 from ..sampling.overlaps import common_part, intersection
+from ..sampling.view_draws import KEEP
 from .objects import ObjectStats, Outlines, object_stats
 
 _TOGETHER = 256

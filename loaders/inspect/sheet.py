@@ -24,7 +24,8 @@ from ..reading.samples import SampleReader
 from ..recipes.spec import Negative, Recipe, View
 from ..sampling.corruption import corrupt_each
 from ..sampling.crops import by_view, covered
-from ..sampling.draws import DONOR, GRAY, BatchDraws, draw
+from ..sampling.draws import BatchDraws, draw
+from ..sampling.view_draws import DONOR, GRAY
 from ..torch.loader import TorchLoader
 
 if TYPE_CHECKING:

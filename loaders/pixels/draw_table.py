@@ -10,7 +10,8 @@ from numpy.typing import NDArray
 from maskgen.shards.meta import Meta
 
 from ..recipes.spec import Recipe, View
-from ..sampling.draws import DONOR, GRAY, PASTE, BatchDraws, ViewDraws
+from ..sampling.draws import BatchDraws
+from ..sampling.view_draws import DONOR, GRAY, PASTE, ViewDraws
 from .tiles import Tiling
 
 DRAWS = np.dtype(

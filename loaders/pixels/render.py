@@ -13,7 +13,8 @@ from numpy.typing import NDArray
 
 from ..recipes.parts import IMAGENET_MEAN
 from ..recipes.spec import Recipe, View
-from ..sampling.draws import DONOR, GRAY, PASTE, color_matrix
+from ..sampling.photometric import color_matrix
+from ..sampling.view_draws import DONOR, GRAY, PASTE
 from . import draw_table, kernels
 from .auto_augment import auto_augment
 from .color_jitter import color_jitter, grayscale

@@ -18,7 +18,8 @@ from ..reading.buffers import Taken
 from ..reading.samples import SampleReader
 from ..recipes.spec import Recipe
 from ..sampling.corruption import corrupt_each
-from ..sampling.draws import DONOR, BatchDraws, draw
+from ..sampling.draws import BatchDraws, draw
+from ..sampling.view_draws import DONOR
 from . import draw_table
 from .draw_table import DrawTable
 from .tiles import tiling

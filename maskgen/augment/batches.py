@@ -13,7 +13,7 @@ import torch
 from torch import Generator, Tensor
 
 from maskgen.loaders.recipes.parts import Background
-from maskgen.loaders.sampling.draws import draw_others
+from maskgen.loaders.sampling.backgrounds import draw_others
 
 from ..errors import UsageError
 from ..shards.sample import cut_level

@@ -9,7 +9,7 @@ from torch import Generator, Tensor
 
 from maskgen.loaders.recipes.parts import Formula
 from maskgen.loaders.recipes.spec import Negative
-from maskgen.loaders.sampling.draws import draw_shift
+from maskgen.loaders.sampling.negatives import draw_shift
 
 from ..errors import UsageError
 from .batches import compose, foreground_shares, soft_masks

@@ -20,7 +20,9 @@ from maskgen.loaders.reading.samples import SampleReader
 from maskgen.loaders.recipes.parts import Background
 from maskgen.loaders.recipes.spec import Negative, Recipe, View
 from maskgen.loaders.sampling.corruption import corrupt
-from maskgen.loaders.sampling.draws import DONOR, NegativeDraws, ViewDraws, draw
+from maskgen.loaders.sampling.draws import draw
+from maskgen.loaders.sampling.negatives import NegativeDraws
+from maskgen.loaders.sampling.view_draws import DONOR, ViewDraws
 from maskgen.shards.patch import paste_background
 from maskgen.types import RGB, Box
 

@@ -14,7 +14,8 @@ from torchvision.transforms.v2 import functional as tv2
 
 from maskgen.loaders.recipes.parts import Background, Crop, Photometric
 from maskgen.loaders.recipes.spec import Negative, Recipe, View
-from maskgen.loaders.sampling.draws import DONOR, GRAY, KEEP, ViewDraws, draw
+from maskgen.loaders.sampling.draws import draw
+from maskgen.loaders.sampling.view_draws import DONOR, GRAY, KEEP, ViewDraws
 from maskgen.shards.coverage import foreground_box, small_mask, summed_area_table
 from maskgen.shards.meta import META
 from oracle import views as reference

@@ -18,7 +18,8 @@ from torchvision.transforms.v2 import functional as tv2
 from maskgen.loaders.pixels.auto_augment import auto_augment
 from maskgen.loaders.recipes.parts import IMAGENET_MEAN, Photometric
 from maskgen.loaders.recipes.spec import View
-from maskgen.loaders.sampling.draws import DONOR, GRAY, ViewDraws, color_matrix
+from maskgen.loaders.sampling.photometric import color_matrix
+from maskgen.loaders.sampling.view_draws import DONOR, GRAY, ViewDraws
 
 
 def cut(

@@ -13,7 +13,7 @@ from maskgen.loaders import Background, Crop, Negative, Recipe, SampleReader, Vi
 from maskgen.loaders.dali.feed import Feed, Feeder
 from maskgen.loaders.pixels import draw_table
 from maskgen.loaders.pixels.sources import SourceReader
-from maskgen.loaders.sampling.draws import DONOR
+from maskgen.loaders.sampling.view_draws import DONOR
 
 DONORS = View(size=32, crop=Crop(fg_min=0.3), background=Background(replace="donor", p=0.5))
 SWAPS = Recipe(views=(DONORS, View(size=24)), negative=Negative(p=0.5, view=View(size=32)))

@@ -12,7 +12,8 @@ from maskgen.loaders import RECIPES, Background, Crop, Negative, Recipe, SampleR
 from maskgen.loaders.pixels import draw_table
 from maskgen.loaders.pixels.draw_table import DRAWS, Output
 from maskgen.loaders.pixels.tiles import Tiling
-from maskgen.loaders.sampling.draws import DONOR, GRAY, BatchDraws, draw
+from maskgen.loaders.sampling.draws import BatchDraws, draw
+from maskgen.loaders.sampling.view_draws import DONOR, GRAY
 from maskgen.types import Box
 
 DONORS = View(size=32, crop=Crop(fg_min=0.3), background=Background(replace="donor", p=0.6))

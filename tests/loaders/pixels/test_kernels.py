@@ -9,7 +9,7 @@ from PIL import Image
 from scipy import ndimage
 
 from maskgen.loaders.pixels import kernels
-from maskgen.loaders.sampling.draws import color_matrix
+from maskgen.loaders.sampling.photometric import color_matrix
 from maskgen.types import Box
 
 H, W = 150, 200

@@ -13,7 +13,7 @@ from maskgen.loaders import Background, Recipe, View
 from maskgen.loaders.pixels import draw_table
 from maskgen.loaders.pixels.render import Renderer
 from maskgen.loaders.recipes.parts import IMAGENET_MEAN
-from maskgen.loaders.sampling.draws import DONOR, GRAY
+from maskgen.loaders.sampling.view_draws import DONOR, GRAY
 
 SIDE = 16
 

@@ -14,7 +14,7 @@ from maskgen.loaders import Background, Corruption, Crop, Recipe, SampleReader, 
 from maskgen.loaders.options import LoaderOptions
 from maskgen.loaders.pixels.sources import SourceReader, tiles_anew
 from maskgen.loaders.reading.broken import BrokenSample
-from maskgen.loaders.sampling.draws import DONOR
+from maskgen.loaders.sampling.view_draws import DONOR
 
 DONORS = Recipe(
     views=(View(size=32, crop=Crop(fg_min=0.3), background=Background(replace="donor", p=0.5)),) * 2

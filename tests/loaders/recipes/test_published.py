@@ -11,7 +11,8 @@ import pytest
 from maskgen.loaders.recipes.published import RECIPES
 from maskgen.loaders.recipes.spec import Recipe, View
 from maskgen.loaders.sampling.crops import intersection
-from maskgen.loaders.sampling.draws import DONOR, GRAY, draw
+from maskgen.loaders.sampling.draws import draw
+from maskgen.loaders.sampling.view_draws import DONOR, GRAY
 from maskgen.shards.coverage import foreground_box, summed_area_table
 from maskgen.shards.meta import META
 
