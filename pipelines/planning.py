@@ -22,11 +22,10 @@ from maskgen.io.atomic import (
     sweep_partials,
 )
 from maskgen.io.owner import share_folder
-from maskgen.io.storage.location import open_location
+from maskgen.io.storage.location import Location, open_location
 from maskgen.shards import naming
 from maskgen.shards.kept import drop_committed, keep
-from maskgen.shards.plan import Plan, read_plan
-from maskgen.shards.plan_table import is_whole
+from maskgen.shards.plan import Plan, has_rows_of, read_plan
 from maskgen.shards.record import read_records
 
 from .dealing import write_rows
@@ -47,11 +46,13 @@ class PlannedRun:
         config: of the run.
         plan: its head.
         rows: its table; None of a plan that is there and is trusted.
+        place: where the table of a plan that is trusted is.
     """
 
     config: ResolvedConfig
     plan: Plan
     rows: Draft | None
+    place: Location
 
     @property
     def is_trusted(self) -> bool:
@@ -72,10 +73,10 @@ class PlannedRun:
         make_output(output / naming.RECORDS)
         if self.rows is None:
             with folder_lock(output / naming.RECORDS):
-                is_there = _trusted(self.config) == self.plan
+                is_there = _trusted(self.config, self.place) == self.plan
             if is_there:
                 return self.plan
-            with planned(self.config, recheck=True) as again:  # it was taken away under us
+            with planned(self.config, self.place, recheck=True) as again:  # it was taken away under us
                 return again.settle()
         with PartialFile(output / naming.PLAN_TABLE) as rows, self.rows:
             self.rows.copy_to(rows)
@@ -115,13 +116,16 @@ def _check_same(output: Path, before: dict[str, Any] | None, plan: Plan, *, list
 
 
 @contextlib.contextmanager
-def planned(config: ResolvedConfig, *, recheck: bool = False) -> Iterator[PlannedRun]:
+def planned(
+    config: ResolvedConfig, place: Location | None = None, *, recheck: bool = False
+) -> Iterator[PlannedRun]:
     """The plan of a run: the one in its output folder if that is of the same settings, else of a new listing.
 
     What dead processes have left in that folder is swept, or kept, before.
 
     Args:
         config: of the run.
+        place: where the table of the plan in that folder is; None: beside it.
         recheck: list the source in any case.
 
     Raises:
@@ -136,23 +140,24 @@ def planned(config: ResolvedConfig, *, recheck: bool = False) -> Iterator[Planne
     sweep_partials(output)
     sweep_partials(output / naming.RECORDS)
     require_exclusive_names(disk)
-    if not recheck and (plan := _trusted(config)):
-        yield PlannedRun(config, plan, None)
+    place = output if place is None else place
+    if not recheck and (plan := _trusted(config, place)):
+        yield PlannedRun(config, plan, None, place)
         return
     source = open_source(config.options)
     with Draft(disk) as rows:
-        yield PlannedRun(config, write_rows(source, config, rows), rows)
+        yield PlannedRun(config, write_rows(source, config, rows), rows, place)
 
 
-def prepare(config: ResolvedConfig, *, recheck: bool = False) -> Plan:
+def prepare(config: ResolvedConfig, place: Location | None = None, *, recheck: bool = False) -> Plan:
     """See to it that the plan of a run lies in its output folder; raises as `planned` and `settle` do."""
-    with entered(config, recheck=recheck) as (run, _):
+    with entered(config, place, recheck=recheck) as (run, _):
         return run.settle()
 
 
 @contextlib.contextmanager
 def entered(
-    config: ResolvedConfig, *, recheck: bool = False
+    config: ResolvedConfig, place: Location | None = None, *, recheck: bool = False
 ) -> Iterator[tuple[PlannedRun, Callable[[], bool]]]:
     """Be `occupied` with a run that is `planned`.
 
@@ -162,7 +167,7 @@ def entered(
     output = Path(config.options.output)
     with contextlib.ExitStack() as stack:
         is_alone = stack.enter_context(occupied(output)) if output.is_dir() else None
-        run = stack.enter_context(planned(config, recheck=recheck))
+        run = stack.enter_context(planned(config, place, recheck=recheck))
         yield run, is_alone or stack.enter_context(occupied(output))
 
 
@@ -186,7 +191,7 @@ def occupied(output: Path) -> Iterator[Callable[[], bool]]:
             raise
 
 
-def _trusted(config: ResolvedConfig) -> Plan | None:
+def _trusted(config: ResolvedConfig, place: Location) -> Plan | None:
     """The plan in the output folder, whole and of these settings; what it was made of is not looked at.
 
     Raises:
@@ -200,7 +205,7 @@ def _trusted(config: ResolvedConfig) -> Plan | None:
         return None
     wanted = _with_words_of(plan.identity, replace(plan, identity=config.identity(digest_of_images)))
     if wanted.identity == plan.identity:
-        return plan if is_whole(output, len(plan.shards)) else None
+        return plan if has_rows_of(place, plan) else None
     if plan.images > _MOST_EXPLAINED:
         _check_same(output, plan.identity, wanted, listed=False)
     return None

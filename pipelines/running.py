@@ -32,7 +32,7 @@ from .resolve import ResolvedConfig, resolve
 from .shard.make import ShardJob, ShardResult
 from .shard.stages import Stages
 from .shard.worker import StagesFactory
-from .source_check import check_there, name_some, note_touched
+from .source_check import Places, check_there, name_some, note_touched
 from .sources import source_root
 
 
@@ -126,7 +126,8 @@ def _run(wanted: RunConfig, options: RunOptions, stop: StopSignals) -> Outcome:
 def _run_to(destination: Destination, wanted: RunConfig, options: RunOptions, stop: StopSignals) -> Outcome:
     output = destination.folder
     config = resolve(replace(wanted, output=str(output)), options.fetching)
-    with entered(config, recheck=options.recheck) as (run, is_alone):
+    rows = destination.target.rows(output)
+    with entered(config, rows, recheck=options.recheck) as (run, is_alone):
         return _make(run, destination, options, stop, is_alone)
 
 
@@ -138,10 +139,18 @@ def _make(
     is_alone: Callable[[], bool],
 ) -> Outcome:
     config, plan, output = run.config, run.settle(), destination.folder
-    wanted = config.options
+    wanted, rows = config.options, destination.target.rows(output)
     fingerprint = plan.fingerprint
     own = [
-        ShardJob(output, number, shard.name, plan.members, fingerprint, target=destination.target)
+        ShardJob(
+            output,
+            number,
+            shard.name,
+            plan.members,
+            fingerprint,
+            target=destination.target,
+            rows_digest=shard.digest,
+        )
         for number, shard in enumerate(plan.shards)
         if number % options.task[1] == options.task[0]
     ]
@@ -150,12 +159,13 @@ def _make(
     jobs = [job for job in own if job.name not in tally.records]
     done = {job.number: tally.records[job.name] for job in own if job.name in tally.records}
     if run.is_trusted:
-        check_there(source_root(wanted), output, [job.number for job in jobs])
+        check_there(source_root(wanted), rows, [job.number for job in jobs])
         tally.notes.append(TRUSTED)
-    tally.notes += note_touched(source_root(wanted), output, plan, done, tables=destination.location)
+    places = Places(source_root(wanted), output, rows, destination.location)
+    tally.notes += note_touched(places, plan, done)
     try:
         if jobs:
-            tally.notes += _note_joined(config, output, jobs)
+            tally.notes += _note_joined(config, rows, jobs)
             check_precision_of(config, output)
         destination.claim(plan)
         stop.patience = math.inf
@@ -180,14 +190,14 @@ def _make(
     )
 
 
-def _note_joined(config: ResolvedConfig, output: Path, jobs: list[ShardJob]) -> list[str]:
+def _note_joined(config: ResolvedConfig, rows: Location, jobs: list[ShardJob]) -> list[str]:
     if config.masks is None:
         return []
     from .given.joined import check_joined  # it brings what reads shards
 
     options = config.options
     spare = options.missing == "empty" or not is_over_budget(options.max_failures, 1, 1)
-    note = check_joined(config.masks, output, [job.number for job in jobs], spare=spare)
+    note = check_joined(config.masks, rows, [job.number for job in jobs], spare=spare)
     return [note] if note else []
 
 

@@ -85,11 +85,11 @@ def check_source(
         reader.close()
 
 
-def _expected(output: Location, tables: Location, number: int, record: Record) -> Iterator[Expected]:
+def _expected(rows: Location, tables: Location, number: int, record: Record) -> Iterator[Expected]:
     """The photos of a committed shard that could be read when it was made."""
-    rows = table.read(tables / f"{record.name}.parquet", ["key", "source_sha256"]).to_pylist()
-    hashes = {row["key"]: row["source_sha256"] for row in rows}
-    for image in shard_rows(output, number):
+    found = table.read(tables / f"{record.name}.parquet", ["key", "source_sha256"]).to_pylist()
+    hashes = {row["key"]: row["source_sha256"] for row in found}
+    for image in shard_rows(rows, number):
         if sha256 := hashes.get(image.sample.key):
             yield Expected(image, sha256)
 
@@ -106,14 +106,14 @@ def _difference(reader: ByteReader, one: Expected) -> str:
     return f"{path} is not the photo that the sample was made of: another SHA-256"
 
 
-def check_there(root: Location, output: Path, numbers: Sequence[int]) -> None:
+def check_there(root: Location, output: Location, numbers: Sequence[int]) -> None:
     """Refuse a source of which nothing is there, as when its disk is not mounted.
 
     A few photos that are still to be made are looked for: one that is there is enough.
 
     Args:
         root: the folder of the source.
-        output: the data set's folder.
+        output: where the plan's table is.
         numbers: of the shards to be made.
 
     Raises:
@@ -131,14 +131,25 @@ def check_there(root: Location, output: Path, numbers: Sequence[int]) -> None:
         )
 
 
+@dataclass(frozen=True, slots=True)
+class Places:
+    """Where that is what a run's photos are compared by.
+
+    Args:
+        source: the folder of the photos.
+        folder: with the plan's head and the records.
+        rows: where the plan's table is.
+        shards: where the tables of the shards are.
+    """
+
+    source: Location
+    folder: Path
+    rows: Location
+    shards: Location
+
+
 def note_touched(
-    root: Location,
-    output: Path,
-    plan: Plan,
-    shards: Mapping[int, Record],
-    *,
-    tables: Location | None = None,
-    seconds: float = _LOOK_S,
+    places: Places, plan: Plan, shards: Mapping[int, Record], *, seconds: float = _LOOK_S
 ) -> list[str]:
     """What a resumed run says of photos that were written after their shard was.
 
@@ -148,14 +159,12 @@ def note_touched(
     store a listing tells the times of a thousand.
 
     Args:
-        root: the folder of the source.
-        output: the folder with the plan and the records.
+        places: of all that is looked at.
         plan: of the run.
         shards: the committed shards by number.
-        tables: where the shards' tables are; None: in the same folder.
         seconds: how long to look; the shard under way then is looked at to its end.
     """
-    look = _Look(root, output, tables or output)
+    look = _Look(places)
     order = random.sample(sorted(shards), len(shards))
     end = time.monotonic() + seconds
     try:
@@ -165,7 +174,7 @@ def note_touched(
                 break
     except (MaskgenError, OSError):  # a damaged shard is for verify to tell
         return []
-    reader = ByteReader(root, plan.identity["options"]["max_bytes"])
+    reader = ByteReader(places.source, plan.identity["options"]["max_bytes"])
     changed = [one.image.sample.path for one in look.compared if _difference(reader, one)]
     reader.close()
     return look.notes(sorted(changed), sum(plan.shards[number].images for number in shards))
@@ -176,14 +185,10 @@ class _Look:
     """At the times of the files of committed shards; each file's is asked for once.
 
     Args:
-        root: the folder of the source.
-        output: the folder with the plan and the records.
-        tables: where the shards' tables are.
+        places: of all that is looked at.
     """
 
-    root: Location
-    output: Path
-    tables: Location
+    places: Places
     times: dict[str, int] = field(default_factory=dict)
     looked: int = 0
     young: int = 0
@@ -191,15 +196,15 @@ class _Look:
 
     def at(self, number: int, record: Record) -> None:
         """Count the photos in files that were written, moved or linked after the record of their shard."""
-        made = record_path(self.output, record.name).stat().st_mtime_ns
-        photos = Counter(shard_files(self.output, number))
-        self.times.update(_last_changes(self.root, sorted(photos.keys() - self.times.keys())))
+        made = record_path(self.places.folder, record.name).stat().st_mtime_ns
+        photos = Counter(shard_files(self.places.rows, number))
+        self.times.update(_last_changes(self.places.source, sorted(photos.keys() - self.times.keys())))
         young = {file for file in photos if self.times[file] > made}
         self.looked += photos.total()
         self.young += sum(photos[file] for file in young)
         room = _HASHED_AT_START - len(self.compared)
         if young and room:
-            expected = _expected(self.output, self.tables, number, record)
+            expected = _expected(self.places.rows, self.places.shards, number, record)
             suspects = (one for one in expected if one.image.ref.file in young)
             self.compared += itertools.islice(suspects, room)
 

@@ -10,7 +10,7 @@ import tempfile
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass
-from pathlib import Path
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from maskgen.pipelines.resolve import ResolvedConfig
 
     from ..config.run_config import RunConfig
+    from ..io.storage.location import Location
     from ..shards.plan import Plan
 
 _PROBES = 6
@@ -64,9 +65,9 @@ def command(options: PlanOptions) -> None:
         is_kept = wanted.output != scratch
         if is_kept:
             check_apart(wanted)
-        with _planned(wanted, recheck=options.recheck) as (config, plan, folder):
-            keys = [image.sample.key for image in shard_rows(folder, 0)[:5]]
-            bytes_each, seconds_each = _probe(config, plan, folder)
+        with _planned(wanted, recheck=options.recheck) as (config, plan, rows):
+            keys = [image.sample.key for image in shard_rows(rows, 0)[:5]]
+            bytes_each, seconds_each = _probe(config, plan, rows)
     workers = config.options.workers or usable_cores()
     facts: dict[str, Any] = {
         "images": plan.images,
@@ -93,8 +94,8 @@ def command(options: PlanOptions) -> None:
 
 
 @contextlib.contextmanager
-def _planned(wanted: RunConfig, *, recheck: bool) -> Iterator[tuple[ResolvedConfig, Plan, Path]]:
-    """The run resolved, its plan, and the local folder that this lies in."""
+def _planned(wanted: RunConfig, *, recheck: bool) -> Iterator[tuple[ResolvedConfig, Plan, Location]]:
+    """The run resolved, its plan, and where the table of that is."""
     from maskgen.pipelines.planning import prepare
     from maskgen.pipelines.resolve import resolve
 
@@ -102,9 +103,10 @@ def _planned(wanted: RunConfig, *, recheck: bool) -> Iterator[tuple[ResolvedConf
 
     with open_destination(wanted.output) as destination:
         config = resolve(dataclasses.replace(wanted, output=str(destination.folder)))
-        plan = prepare(config, recheck=recheck)
+        find_rows = partial(destination.target.rows, destination.folder)
+        plan = prepare(config, find_rows(), recheck=recheck)
         destination.claim(plan)
-        yield config, plan, destination.folder
+        yield config, plan, find_rows()
 
 
 def _print(facts: dict[str, Any]) -> None:
@@ -125,7 +127,7 @@ def _print(facts: dict[str, Any]) -> None:
         click.echo("maskgen: the disk is too small for this plan", err=True)
 
 
-def _probe(config: ResolvedConfig, plan: Plan, folder: Path) -> tuple[float, float]:
+def _probe(config: ResolvedConfig, plan: Plan, place: Location) -> tuple[float, float]:
     """Bytes and seconds per image, from a few images spread over the plan, in this process."""
     from maskgen.pipelines.shard.stages import Quarantined, Stages
 
@@ -136,7 +138,7 @@ def _probe(config: ResolvedConfig, plan: Plan, folder: Path) -> tuple[float, flo
     watch = Watch(list(IDLE))
     total, seconds, count = 0, 0.0, 0
     for number in sorted({round(i * (len(plan.shards) - 1) / _PROBES) for i in range(_PROBES + 1)}):
-        rows = shard_rows(folder, number)
+        rows = shard_rows(place, number)
         for image in rows[:: max(1, len(rows) // 3)][:3]:
             started = time.perf_counter()
             result = stages.finish(stages.mask(stages.decode(image)), watch)

@@ -11,10 +11,12 @@ from pathlib import Path
 from typing import Protocol
 
 from ..errors import UserFacing
+from ..io.atomic import file_sha256
 from ..io.storage.location import Location, file_sizes, open_location
 from ..io.storage.work import work_folder
 from . import commit, foreign_files, manifest
 from .plan import Plan
+from .plan_table import table_name
 from .reader import check_size
 from .record import Record
 from .uploaded import UploadedFolder
@@ -37,8 +39,16 @@ class Target(Protocol):
         """
         ...
 
+    def rows(self, folder: Path) -> Location:
+        """Where the table of the plan is, of which each shard's rows are read by themselves.
+
+        Args:
+            folder: that the run works in.
+        """
+        ...
+
     def node_folder(self, folder: Path) -> AbstractContextManager[Path]:
-        """The folder in which another machine makes shards of this run, with the plan in it.
+        """The folder in which another machine makes shards of this run, with the plan's head in it.
 
         Args:
             folder: that the run works in on its own machine.
@@ -94,6 +104,10 @@ class Destination(Protocol):
         """Whether the table of a withdrawn shard is kept, so that changed photos can be told."""
         ...
 
+    def drop_other_table(self, plan: Plan) -> None:
+        """Remove the plan's table if it is damaged or another's: runs trust it while it is there."""
+        ...
+
     def set_aside(self) -> list[str]:
         """Move files that do not belong to the data set to a folder of their own, and return their names."""
         ...
@@ -109,6 +123,10 @@ class InPlace:
 
     def publish(self, folder: Path, record: Record) -> None:
         """They are published by their commit."""
+
+    def rows(self, folder: Path) -> Location:
+        """In the same folder."""
+        return folder
 
     def node_folder(self, folder: Path) -> AbstractContextManager[Path]:
         """The same, which all machines share."""
@@ -147,6 +165,12 @@ class LocalFolder:
     def knows_table(self, name: str) -> bool:
         """Whether the table of a withdrawn shard is kept."""
         return kept_table(self.folder, name).exists()
+
+    def drop_other_table(self, plan: Plan) -> None:
+        """Remove the plan's table if it is damaged or another's."""
+        table = self.folder / table_name(self.folder)
+        if table.exists() and file_sha256(table) != plan.table_sha256:
+            table.unlink()
 
     def set_aside(self) -> list[str]:
         """Move foreign files to a folder of their own, and return their names."""

@@ -140,7 +140,8 @@ def read(output: Location) -> Manifest:
             cause="not a folder that maskgen run wrote, or the run has not ended",
             remedy="give the --output of a run, or run the same maskgen run command again",
         )
-    raw = sealed_json.read(output / naming.MANIFEST)
+    data = sealed_json.read_bytes(output / naming.MANIFEST)
+    raw = sealed_json.parse(data, naming.MANIFEST)
     if raw.get("format") not in naming.READABLE:
         raise ShardFault(
             f"shard format {raw.get('format')!r} is none of {', '.join(map(str, naming.READABLE))}",
@@ -155,7 +156,7 @@ def read(output: Location) -> Manifest:
         manifest = Manifest(raw["format"], raw["identity"], members, planned, bool(raw["complete"]), shards)
         names = [record.name for record in shards]
         sound = (
-            manifest.render() == sealed_json.render(raw)
+            manifest.render() == data
             and names == sorted(set(names))
             and format_of(manifest.identity) == manifest.format
         )

@@ -11,7 +11,7 @@ from ..errors import ShardFault
 from ..io.storage.location import Location
 from ..types import ByteRef, Label
 from . import naming, sealed_json
-from .plan_table import row_group
+from .plan_table import is_whole, row_group
 from .sample import SampleId
 
 
@@ -154,14 +154,28 @@ def from_row(row: dict[str, Any]) -> PlannedImage:
     return PlannedImage(SampleId(row["key"], label, row["path"]), ref)
 
 
-def shard_rows(output: Location, number: int) -> list[PlannedImage]:
+def shard_rows(output: Location, number: int, wanted: str = "") -> list[PlannedImage]:
     """The planned images of one shard; only they are read.
 
+    Args:
+        output: the folder of the table.
+        number: of the shard.
+        wanted: the digest that the plan has of them; empty: they are not compared.
+
     Raises:
-        ShardFault: the table is damaged or shorter.
+        ShardFault: the table is damaged or shorter, or the rows are others.
     """
     with row_group(output, number) as rows:
-        return [from_row(row) for row in rows.to_pylist()]
+        raw = rows.to_pylist()
+        images = [from_row(row) for row in raw]
+    if wanted and rows_digest(raw) != wanted:
+        raise ShardFault(
+            f"the plan's rows of shard {number} are not those planned",
+            where=str(output),
+            cause="another table than that of plan.json, or damage",
+            remedy="run the same command with --recheck, which makes the table again",
+        )
+    return images
 
 
 def shard_files(output: Location, number: int) -> list[str]:
@@ -173,6 +187,21 @@ def shard_files(output: Location, number: int) -> list[str]:
     with row_group(output, number, ["file"]) as rows:
         files: list[str] = rows["file"].to_pylist()
         return files
+
+
+def has_rows_of(output: Location, plan: Plan) -> bool:
+    """Whether the table of a plan is here: whole, and with its rows where they are looked at, at both ends.
+
+    Args:
+        output: the folder of the table, which another plan's may lie in.
+        plan: it.
+    """
+    try:
+        for number in sorted({0, len(plan.shards) - 1}):
+            shard_rows(output, number, plan.shards[number].digest)
+    except ShardFault:
+        return False
+    return is_whole(output, len(plan.shards))
 
 
 def rows_digest(rows: list[dict[str, Any]]) -> str:

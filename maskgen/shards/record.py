@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 
 from ..errors import ShardFault
 from ..io.storage.location import Location, Place
@@ -41,7 +41,16 @@ class Record:
 
     def render(self) -> bytes:
         """The record's bytes."""
-        return sealed_json.render(asdict(self))
+        files = {suffix: {"bytes": fact.bytes, "sha256": fact.sha256} for suffix, fact in self.files.items()}
+        return sealed_json.render(
+            {
+                "name": self.name,
+                "samples": self.samples,
+                "failed": self.failed,
+                "fingerprint": self.fingerprint,
+                "files": files,
+            }
+        )
 
 
 def record_path(output: Place, name: str) -> Place:

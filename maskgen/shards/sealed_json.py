@@ -27,6 +27,8 @@ def _indented(value: Any, lead: str) -> str:
     """
     if type(value) is str:
         return _quoted(value)
+    if type(value) is int:
+        return str(value)
     inner = f"{lead} "
     if isinstance(value, dict) and value:
         parts = [f"{_quoted(name)}: {_indented(part, inner)}" for name, part in sorted(value.items())]
@@ -64,10 +66,18 @@ def read(path: Location) -> dict[str, Any]:
     Raises:
         ShardFault: absent or damaged.
     """
+    return parse(read_bytes(path), path.name)
+
+
+def read_bytes(path: Location) -> bytes:
+    """The bytes of a sealed file, damaged or not.
+
+    Raises:
+        ShardFault: it cannot be read.
+    """
     try:
-        data = read_whole(path)
+        return read_whole(path)
     except OSError as error:
         raise ShardFault(
             "cannot read a file of the data set", where=path.name, cause=str(error), remedy=MEND
         ) from error
-    return parse(data, path.name)

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import contextlib
 import hashlib
-import os
 import secrets
 import time
 from collections.abc import Iterable, Iterator
@@ -17,15 +16,17 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from ..errors import EnvironmentFault, ShardFault, UsageError
-from ..io.atomic import file_sha256, write_atomic
+from ..io.atomic import write_atomic
 from ..io.storage import uploads
-from ..io.storage.location import ObjectLocation, file_sizes, no_bucket
+from ..io.storage.listing import list_widely
+from ..io.storage.location import Location, ObjectLocation, no_bucket
 from ..io.storage.nearby import copy_to
-from ..io.storage.reading import read_many, read_whole
+from ..io.storage.reading import read_whole
 from ..io.storage.work import work_folder
 from . import foreign_files, manifest, naming
 from .plan import Plan, read_plan
 from .plan_table import table_name
+from .pulled import pull_records
 from .reader import check_size
 from .record import Record, parse, record_path
 from .withdrawn import kept_table
@@ -61,11 +62,15 @@ class Upload:
         for suffix in record.files:
             (folder / f"{record.name}.{suffix}").unlink(missing_ok=True)
 
+    def rows(self, folder: Path) -> Location:
+        """In the folder of the run that has made them; else in the store, where they are read by ranges."""
+        return folder if (folder / table_name(folder)).exists() else self.location
+
     @contextlib.contextmanager
     def node_folder(self, folder: Path) -> Iterator[Path]:  # noqa: ARG002 - it is of another machine
-        """A folder of this machine, with a copy of the plan."""
+        """A folder of this machine, with a copy of the plan's head."""
         with work_folder() as own:
-            _pull_plan(self.location, own)
+            copy_to(self.location / naming.PLAN, own / naming.PLAN)
             (own / naming.RECORDS).mkdir()
             yield own
 
@@ -106,12 +111,6 @@ class Upload:
             kept.bucket.delete(kept.key)
 
 
-def _pull_plan(location: ObjectLocation, folder: Path) -> None:
-    """Copy the plan, as far as there is one."""
-    for name in naming.PLAN_FILES:
-        copy_to(location / name, folder / name)
-
-
 def _other_content(location: ObjectLocation, cause: str) -> UsageError:
     return UsageError(
         "the store has another object of that name than this run makes",
@@ -123,7 +122,7 @@ def _other_content(location: ObjectLocation, cause: str) -> UsageError:
 
 @dataclass(frozen=True, slots=True)
 class UploadedFolder:
-    """A data set in an object store, see `Destination`; the plan and the records are copied to a folder.
+    """A data set in an object store, see `Destination`; the head of the plan and the records are copied here.
 
     Args:
         location: of the data set.
@@ -135,7 +134,7 @@ class UploadedFolder:
 
     @classmethod
     def pull(cls, location: ObjectLocation, folder: Path) -> UploadedFolder:
-        """Copy what a run needs to resume: the plan, the records, tables of withdrawn shards.
+        """Copy what a run needs to resume: the plan's head, the records, tables of withdrawn shards.
 
         Raises:
             EnvironmentFault: the store cannot be reached or refuses.
@@ -143,35 +142,11 @@ class UploadedFolder:
         """
         whole = cls(location, folder)
         try:
-            _pull_plan(location, folder)
-            whole._drop_other_table()
-            whole._pull_records()
+            copy_to(location / naming.PLAN, folder / naming.PLAN)
+            pull_records(location, folder)
         except FileNotFoundError as error:
             raise no_bucket(location) from error
         return whole
-
-    def _drop_other_table(self) -> None:
-        """A rival may have sent his table between: one that is trusted is the head's own."""
-        path = self.folder / table_name(self.folder)
-        with contextlib.suppress(ShardFault):
-            if path.exists() and file_sha256(path) != read_plan(self.folder).table_sha256:
-                path.unlink()
-
-    def _pull_records(self) -> bool:
-        """Copy the records that are not here; returns whether any came, or is no longer there."""
-        (self.folder / naming.RECORDS).mkdir(exist_ok=True)
-        entries = {Path(entry.key).name: entry for entry in (self.location / naming.RECORDS).entries()}
-        here = {path.name for path in (self.folder / naming.RECORDS).iterdir()}
-        gone = {name for name in here - entries.keys() if name.endswith(".json")}
-        for name in gone:
-            (self.folder / naming.RECORDS / name).unlink()
-        wanted = [self.location / naming.RECORDS / name for name in sorted(entries.keys() - here)]
-        for one, data in zip(wanted, read_many(wanted), strict=True):
-            path = self.folder / naming.RECORDS / one.name
-            write_atomic(path, data)
-            made = entries[one.name].written_ns
-            os.utime(path, ns=(made, made))
-        return bool(gone) or any(one.suffix == ".json" for one in wanted)
 
     @property
     def target(self) -> Upload:
@@ -197,6 +172,8 @@ class UploadedFolder:
         """The table is made from the source and the options: the head decides which one is right."""
         name = table_name(self.folder)
         location, path = self.location / name, self.folder / name
+        if not path.exists():  # the one in the store is trusted
+            return
         if not uploads.holds(location.bucket, location.key, path.stat().st_size, plan.table_sha256):
             uploads.replace(location.bucket, location.key, path)
 
@@ -214,7 +191,7 @@ class UploadedFolder:
             )
 
     def _check_no_shards(self, plan: Plan) -> None:
-        names = file_sizes(self.location)
+        names = self._sizes()
         own = [f"{shard.name}.{suffix}" for shard in plan.shards for suffix in naming.SUFFIXES]
         for name in (*own, naming.MANIFEST):
             if name in names:
@@ -225,14 +202,17 @@ class UploadedFolder:
                 )
 
     def check_sizes(self, records: Iterable[Record]) -> None:
-        """Make sure that the files of committed shards are there and as long as recorded, by one listing.
+        """Make sure that the files of committed shards are there and as long as recorded, by a listing.
 
         Raises:
             ShardFault: one is missing, longer or shorter.
         """
-        sizes = file_sizes(self.location)
+        sizes = self._sizes()
         for record in records:
             check_size(self.location, record, sizes)
+
+    def _sizes(self) -> dict[str, int]:
+        return {entry.key: entry.size for entry in list_widely(self.location) if "/" not in entry.key}
 
     def knows_table(self, name: str) -> bool:
         """Whether the table of a withdrawn shard is kept."""
@@ -255,6 +235,13 @@ class UploadedFolder:
         for suffix in naming.SUFFIXES:
             bucket.delete((self.location / f"{name}.{suffix}").key)
 
+    def drop_other_table(self, plan: Plan) -> None:
+        """Remove the plan's table if it is damaged or another's."""
+        place = self.location / table_name(self.location)
+        with contextlib.suppress(FileNotFoundError):
+            if uploads.object_sha256(place.bucket, place.key) != plan.table_sha256:
+                place.bucket.delete(place.key)
+
     def set_aside(self) -> list[str]:
         """Move foreign files and leftovers to ``set-aside/``, and return their names."""
         done = manifest.build(self.folder, read_plan(self.folder)).shards
@@ -272,11 +259,11 @@ class UploadedFolder:
             EnvironmentFault: the store cannot be reached or refuses.
         """
         target = self.location / naming.MANIFEST
-        self._pull_records()
+        pull_records(self.location, self.folder)
         while True:
             data = manifest.write(self.folder, plan).render()
             uploads.replace(target.bucket, target.key, data)
-            if not self._pull_records():
+            if not pull_records(self.location, self.folder):
                 break
         self._send_log()
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import json
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -81,33 +80,29 @@ def verify(
     except ShardFault as fault:
         return Report(level, 0, 0, 0, (Fault(naming.MANIFEST, str(fault)),))
     faults = list(_folder(folder, whole))
-    with _shard_check(folder, whole, level) as check:
-        for count, record in enumerate(whole.shards, 1):
-            faults += _guard(record, partial(check, record))
-            tick(count)
+    check = _shard_check(folder, whole, level)
+    for count, record in enumerate(whole.shards, 1):
+        faults += _guard(record, partial(check, record))
+        tick(count)
     return Report(level, len(whole.shards), whole.samples, whole.failed, tuple(faults))
 
 
-@contextlib.contextmanager
-def _shard_check(
-    output: Location, whole: manifest.Manifest, level: str
-) -> Iterator[Callable[[Record], Iterator[str]]]:
+def _shard_check(output: Location, whole: manifest.Manifest, level: str) -> Callable[[Record], Iterator[str]]:
     """A function that checks one shard, and copies its files here first where they are far away."""
     sizes = file_sizes(output)
-    with nearby(output, () if level == "quick" else naming.PLAN_FILES) as head:
-        numbers = {} if level == "quick" else _numbers(head)
+    numbers = {} if level == "quick" else _numbers(output)
 
-        def check(record: Record) -> Iterator[str]:
-            check_size(output, record, sizes)
-            if level == "quick":
-                return
-            with nearby(output, (f"{record.name}.{suffix}" for suffix in record.files)) as near:
-                planned = (
-                    partial(plan.shard_rows, head, numbers[record.name]) if record.name in numbers else None
-                )
-                yield from _shard(near, record, whole, level, planned)
+    def check(record: Record) -> Iterator[str]:
+        check_size(output, record, sizes)
+        if level == "quick":
+            return
+        with nearby(output, (f"{record.name}.{suffix}" for suffix in record.files)) as near:
+            planned = (
+                partial(plan.shard_rows, output, numbers[record.name]) if record.name in numbers else None
+            )
+            yield from _shard(near, record, whole, level, planned)
 
-        yield check
+    return check
 
 
 def _guard(record: Record, check: Callable[[], Iterator[str]]) -> Iterator[Fault]:
@@ -256,15 +251,13 @@ def repair_at(destination: Destination) -> list[str]:
     head = plan.read_plan(folder)
     withdrawn = list(_unsound_records(destination, head))
     whole = manifest.build(folder, head)
-    with _shard_check(destination.location, whole, "full") as check:
-        for record in whole.shards:
-            if list(_guard(record, partial(check, record))):
-                destination.withdraw(record.name)
-                withdrawn.append(record.name)
+    check = _shard_check(destination.location, whole, "full")
+    for record in whole.shards:
+        if list(_guard(record, partial(check, record))):
+            destination.withdraw(record.name)
+            withdrawn.append(record.name)
     destination.write_manifest(head)
-    table_of_plan = folder / table_name(folder)
-    if table_of_plan.exists() and file_sha256(table_of_plan) != head.table_sha256:
-        table_of_plan.unlink()  # runs trust it while it is there
+    destination.drop_other_table(head)
     return sorted(withdrawn)
 
 

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from pathlib import Path
 from typing import TypeVar
 
 from maskgen.config.counted import counted
 from maskgen.errors import ImageFault, UsageError
+from maskgen.io.storage.location import Location
 from maskgen.shards.plan import PlannedImage, shard_rows
 
 from .look import GivenMasks
@@ -17,12 +17,12 @@ T = TypeVar("T")
 _SHARDS, _PHOTOS = 8, 16
 
 
-def check_joined(masks: GivenMasks, output: Path, numbers: Sequence[int], *, spare: bool) -> str:
+def check_joined(masks: GivenMasks, output: Location, numbers: Sequence[int], *, spare: bool) -> str:
     """Look for the masks of a few photos from all over the plan.
 
     Args:
         masks: that the run is given.
-        output: folder of the plan.
+        output: where the plan's table is.
         numbers: of the shards that will be made.
         spare: whether the run may go on without any: it gives such photos an empty mask, or its failure
             budget allows for all.

@@ -14,7 +14,7 @@ from maskgen.processes.watch import Watch
 from maskgen.shards.commit import ShardWriter
 from maskgen.shards.destination import InPlace, Target
 from maskgen.shards.kept import KeptSamples, open_kept
-from maskgen.shards.plan import PlannedImage
+from maskgen.shards.plan import PlannedImage, shard_rows
 from maskgen.shards.record import Record
 from maskgen.shards.sample import Encoded
 
@@ -37,6 +37,7 @@ class ShardJob:
         fingerprint: of the run.
         known_bad: images known to kill or hang a worker, index in the shard -> reason.
         target: what becomes of the finished shard.
+        rows_digest: that the plan has of the shard's rows; empty: they are not compared.
     """
 
     output: Path
@@ -46,6 +47,16 @@ class ShardJob:
     fingerprint: str
     known_bad: dict[int, str] = field(default_factory=dict)
     target: Target = field(default_factory=InPlace)
+    rows_digest: str = ""
+
+    def read_rows(self) -> list[PlannedImage]:
+        """The shard's planned images.
+
+        Raises:
+            ShardFault: the plan's table is damaged, or another's.
+            EnvironmentFault: it is in an object store that cannot be reached or refuses.
+        """
+        return shard_rows(self.target.rows(self.output), self.number, self.rows_digest)
 
 
 @dataclass(frozen=True, slots=True)

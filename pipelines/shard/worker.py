@@ -10,7 +10,6 @@ from typing import TypeAlias
 
 from maskgen.errors import MaskgenError
 from maskgen.processes.watch import Watch
-from maskgen.shards.plan import shard_rows
 
 from ..resolve import ResolvedConfig
 from .make import ShardJob, ShardResult, make_shard, try_image
@@ -85,7 +84,6 @@ def serve(
 
 def _answer(task: Task, stages: Stages, watch: Watch) -> Answer:
     if isinstance(task, ShardJob):
-        return make_shard(task, shard_rows(task.output, task.number), stages, watch)
-    images = shard_rows(task.job.output, task.job.number)
-    try_image(task.job, task.index, images, stages, watch)
+        return make_shard(task, task.read_rows(), stages, watch)
+    try_image(task.job, task.index, task.job.read_rows(), stages, watch)
     return TrialResult(task.job.number)

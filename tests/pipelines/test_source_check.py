@@ -20,7 +20,7 @@ from maskgen.pipelines.planning import prepare
 from maskgen.pipelines.resolve import resolve
 from maskgen.pipelines.shard.make import ShardJob, ShardResult, make_shard
 from maskgen.pipelines.shard.stages import Stages
-from maskgen.pipelines.source_check import check_source, check_there, name_some, note_touched
+from maskgen.pipelines.source_check import Places, check_source, check_there, name_some, note_touched
 from maskgen.processes.watch import IDLE, Watch
 from maskgen.shards import manifest, naming
 from maskgen.shards.commit import withdraw
@@ -56,6 +56,9 @@ class Made:
         plan = read_plan(self.shards)
         names = [shard.name for shard in plan.shards]
         return plan, {names.index(record.name): record for record in manifest.read(self.shards).shards}
+
+    def places(self, photos: Path | ObjectLocation | None = None) -> Places:
+        return Places(photos or self.photos, self.shards, self.shards, self.shards)
 
     def replace(self, name: str) -> None:
         path = self.photos / name
@@ -101,11 +104,11 @@ def test_shards_without_their_plan_or_another_source(made: Made, tmp_path: Path)
 
 
 def test_a_resumed_run_names_what_has_changed_in_committed_shards(made: Made) -> None:
-    assert note_touched(made.photos, made.shards, *made.records()) == []
+    assert note_touched(made.places(), *made.records()) == []
     os.utime(made.photos / "a" / "p0.jpg")  # younger, and the same
-    assert note_touched(made.photos, made.shards, *made.records()) == []
+    assert note_touched(made.places(), *made.records()) == []
     made.replace("a/p2.jpg")
-    (note,) = note_touched(made.photos, made.shards, *made.records())
+    (note,) = note_touched(made.places(), *made.records())
     assert note.startswith("1 photo has changed since the shards were made")
     assert "(a/p2.jpg)" in note
     assert "verify --source" in note
@@ -117,13 +120,13 @@ def test_a_source_at_an_address_is_looked_at_and_compared_alike(
     names = [path.relative_to(made.photos).as_posix() for path in made.photos.rglob("*.jpg")]
     faulty_store.objects = {f"photos/{name}": (made.photos / name).read_bytes() for name in names}
     root = ObjectLocation("s3://bucket", "photos")
-    assert note_touched(root, made.shards, *made.records()) == []
+    assert note_touched(made.places(root), *made.records()) == []
     assert list(check_source(made.shards, str(root))) == []
     faulty_store.written = {"photos/a/p0.jpg": "2040-01-01", "photos/a/p2.jpg": "2040-01-01"}
-    assert note_touched(root, made.shards, *made.records()) == []  # younger, and the same
+    assert note_touched(made.places(root), *made.records()) == []  # younger, and the same
     faulty_store.objects["photos/a/p2.jpg"] = photo(2, b"new!")
     del faulty_store.objects["photos/b/p5.jpg"]
-    (note,) = note_touched(root, made.shards, *made.records())
+    (note,) = note_touched(made.places(root), *made.records())
     assert note.startswith("1 photo has changed since the shards were made")
     assert "(a/p2.jpg)" in note
     changed, gone = check_source(made.shards, str(root))
@@ -136,32 +139,32 @@ def test_a_photo_moved_into_place_keeps_its_old_time_and_is_noticed(made: Made, 
     old.write_bytes(photo(4, b"was!"))
     os.utime(old, (1e9, 1e9))
     old.replace(made.photos / "a" / "p4.jpg")
-    assert "(a/p4.jpg)" in note_touched(made.photos, made.shards, *made.records())[0]
+    assert "(a/p4.jpg)" in note_touched(made.places(), *made.records())[0]
 
 
 def test_few_of_many_young_photos_are_compared(made: Made, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("maskgen.pipelines.source_check._HASHED_AT_START", 2)
     for path in made.photos.rglob("*.jpg"):
         os.utime(path)
-    (note,) = note_touched(made.photos, made.shards, *made.records())
+    (note,) = note_touched(made.places(), *made.records())
     assert note.startswith("6 photos are younger than the shards, 2 of them were compared")
 
 
 def test_a_long_look_is_broken_off_and_says_so(made: Made) -> None:
     made.replace("a/p2.jpg")
     plan, records = made.records()
-    assert len(note_touched(made.photos, made.shards, plan, records)) == 1
-    notes = note_touched(made.photos, made.shards, plan, records, seconds=0)
+    assert len(note_touched(made.places(), plan, records)) == 1
+    notes = note_touched(made.places(), plan, records, seconds=0)
     assert notes[-1].startswith("the files of 2 of 6 photos in finished shards were looked at for changes")
     assert "verify --source" in notes[-1]
-    found = [note_touched(made.photos, made.shards, plan, records, seconds=0) for _ in range(30)]
+    found = [note_touched(made.places(), plan, records, seconds=0) for _ in range(30)]
     assert {len(notes) for notes in found} == {1, 2}  # any shard may be the first
 
 
 def test_a_damaged_plan_is_no_matter_of_the_notes(made: Made) -> None:
     plan, records = made.records()
     (made.shards / naming.PLAN_TABLE).write_bytes(b"damaged")
-    assert note_touched(made.photos, made.shards, plan, records) == []
+    assert note_touched(made.places(), plan, records) == []
 
 
 @pytest.mark.parametrize("damage", [lambda shards, name: None, lambda shards, name: cut(shards, name, "tar")])

@@ -9,7 +9,15 @@ import pytest
 
 from maskgen.errors import ShardFault
 from maskgen.shards import manifest, naming, plan, sealed_json
-from maskgen.shards.plan import PlannedImage, from_row, read_plan, rows_digest, shard_rows, to_row
+from maskgen.shards.plan import (
+    PlannedImage,
+    from_row,
+    has_rows_of,
+    read_plan,
+    rows_digest,
+    shard_rows,
+    to_row,
+)
 from maskgen.shards.sample import SampleId
 from maskgen.types import ByteRef
 
@@ -30,6 +38,22 @@ def test_the_rows_of_a_shard_are_those_planned(planned: Any) -> None:
         assert len(rows) == shard.images
         assert rows_digest([to_row(row) for row in rows]) == shard.digest
     assert [row.sample.key for row in shard_rows(planned.path, 1)] == ["b0", "torn"]
+
+
+def test_rows_that_are_not_those_of_the_plan_are_refused(planned: Any) -> None:
+    digests = [shard.digest for shard in planned.plan.shards]
+    assert shard_rows(planned.path, 1, digests[1]) == shard_rows(planned.path, 1)
+    with pytest.raises(ShardFault, match=r"not those planned(.|\n)*--recheck"):
+        shard_rows(planned.path, 1, digests[0])
+
+
+def test_a_table_is_that_of_a_plan_when_both_ends_are(planned: Any) -> None:
+    assert has_rows_of(planned.path, planned.plan)
+    first, last = planned.plan.shards
+    for shards in ((first, last._replace(digest="0")), (first._replace(digest="0"), last), (first,) * 65):
+        assert not has_rows_of(planned.path, replace(planned.plan, shards=shards))
+    (planned.path / naming.PLAN_TABLE).unlink()
+    assert not has_rows_of(planned.path, planned.plan)
 
 
 def test_the_fingerprint_is_of_the_identity_alone(planned: Any) -> None:

@@ -16,6 +16,7 @@ from faulty_store import FaultyStore
 from maskgen.errors import EnvironmentFault, ShardFault, UsageError
 from maskgen.io.storage.location import ObjectLocation
 from maskgen.shards import manifest, naming
+from maskgen.shards.plan import has_rows_of, read_plan, shard_rows
 from maskgen.shards.record import read_records
 from maskgen.shards.uploaded import Upload, UploadedFolder
 from maskgen.shards.verify import repair, verify
@@ -206,6 +207,37 @@ def test_a_rivals_table_between_ours_and_our_plan_is_put_right(
     assert stored(room.store) == {
         name: data for name, data in files(room.made.path).items() if name.startswith("plan.")
     }
+
+
+def test_who_resumes_reads_the_rows_of_a_shard_alone(room: Room) -> None:
+    room.finish()
+    before = dict(room.store.objects)
+    whole = room.pull()
+    assert not (whole.folder / naming.PLAN_TABLE).exists()
+    rows = whole.target.rows(whole.folder)
+    assert rows == room.location
+    for number, shard in enumerate(room.made.plan.shards):
+        room.store.log.clear()
+        assert shard_rows(rows, number, shard.digest) == shard_rows(room.made.path, number)
+        assert len(room.store.log) <= 5
+    whole.claim(room.made.plan)
+    assert room.store.objects == before
+    with whole.target.node_folder(whole.folder) as node:
+        assert read_plan(node) == room.made.plan
+        assert whole.target.rows(node) == room.location
+
+
+def test_a_table_that_is_another_is_removed_by_repair(room: Room) -> None:
+    room.finish()
+    whole = room.pull()
+    whole.drop_other_table(room.made.plan)
+    assert has_rows_of(room.location, room.made.plan)
+    key = f"deep/shards/{naming.PLAN_TABLE}"
+    room.store.objects[key] = room.store.objects[key][:-30] + b"x" * 30
+    assert not has_rows_of(room.location, room.made.plan)
+    whole.drop_other_table(room.made.plan)
+    assert key not in room.store.objects
+    whole.drop_other_table(room.made.plan)
 
 
 def test_a_damaged_plan_is_replaced(room: Room) -> None:

@@ -7,10 +7,11 @@ from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 
 from maskgen.errors import SourceFault
+from maskgen.processes.threads import map_threads
 
 from .bucket import Entry
 from .location import ObjectLocation
-from .ranges import ALL_KEYS, Range
+from .ranges import ALL_KEYS, Range, key_ranges
 from .reading import AT_A_TIME
 
 _STRETCH = 4
@@ -36,7 +37,8 @@ def walk_objects(root: ObjectLocation, part: Range = ALL_KEYS) -> Iterator[Entry
     """
     skipped = len(root.key) + 1 if root.key else 0
     last, until = part.after.encode(), part.until.encode()
-    found = itertools.chain(root.bucket.walk(root.key, part.after), (None,))
+    objects = root.bucket.walk(root.key, part.after) if part.listed is None else part.listed
+    found = itertools.chain(objects, (None,))
     for entry, following in itertools.pairwise(found):
         if entry is not None and until and entry.key.encode() > until:
             return
@@ -51,6 +53,18 @@ def walk_objects(root: ObjectLocation, part: Range = ALL_KEYS) -> Iterator[Entry
             )
         last = entry.key.encode()
         yield entry._replace(key=entry.key[skipped:])
+
+
+def list_widely(root: ObjectLocation) -> list[Entry]:
+    """All objects below a prefix, as `walk_objects` tells them, listed in ranges side by side.
+
+    Raises:
+        FileNotFoundError: no such bucket.
+        SourceFault: the store lists in another order.
+        EnvironmentFault: it cannot be reached or refuses, or a name in it cannot be used.
+    """
+    parts = map_threads(lambda part: list(walk_objects(root, part)), key_ranges(root, AT_A_TIME), AT_A_TIME)
+    return [entry for part in parts for entry in part]
 
 
 def _is_marker(entry: Entry, following: Entry | None, root: str, last: bytes) -> bool:

@@ -14,12 +14,12 @@ from typing import NamedTuple
 
 from maskgen.processes.threads import map_threads
 
-from .bucket import PAGE
+from .bucket import PAGE, Entry
 from .location import ObjectLocation
 from .reading import AT_A_TIME
 
 ALONE = 8 * PAGE
-"""Objects that are one range: they are listed in about the time that it takes to divide them."""
+"""Objects that are one range: they are listed in about the time that it takes to divide them, and once."""
 _ROUNDS = 40
 _LETTERS = 16
 _LOW, _HIGH = ord("0"), ord("~")
@@ -31,10 +31,18 @@ _DIVIDED = ("s3://", "gs://")
 
 
 class Range(NamedTuple):
-    """Keys behind `after`, up to and with `until`; these need not be keys of objects; empty: no bound."""
+    """Keys behind `after`, up to and with `until`; these need not be keys of objects; empty: no bound.
+
+    Args:
+        after: it.
+        until: it.
+        listed: all objects of the range and the next one, in order, where dividing has listed them; None:
+            nobody has.
+    """
 
     after: str
     until: str
+    listed: tuple[Entry, ...] | None = None
 
 
 ALL_KEYS = Range("", "")
@@ -48,7 +56,7 @@ class _Open:
         range: it.
         low: its first key, or one of the first.
         high: a text behind which it has no key.
-        small: whether it has less than a page.
+        small: whether it has less than a page, or is listed already.
     """
 
     range: Range
@@ -70,11 +78,14 @@ def key_ranges(root: ObjectLocation, wanted: int) -> list[Range]:
     """
     if not str(root).startswith(_DIVIDED):
         return [ALL_KEYS]
-    first = [entry.key for entry in itertools.islice(root.bucket.walk(root.key), ALONE + 1)]
+    first = tuple(itertools.islice(root.bucket.walk(root.key), ALONE + 1))
     if len(first) <= ALONE:
-        return [ALL_KEYS]
-    last = first[-1]
-    ranges = [_Open(Range("", last), first[0], last), _Open(Range(last, ""), last, _end(root, last))]
+        return [ALL_KEYS._replace(listed=first)]
+    last = first[-2].key  # the one behind tells whether it is the mark of a folder
+    ranges = [
+        _Open(Range("", last, first), first[0].key, last, small=True),
+        _Open(Range(last, ""), last, _end(root, last)),
+    ]
     for _ in range(_ROUNDS):
         middles = [_middle(one) for one in ranges]
         if len(ranges) >= wanted or not any(middles):

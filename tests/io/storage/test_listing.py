@@ -10,8 +10,9 @@ from faulty_store import FaultyStore
 
 from maskgen.errors import EnvironmentFault, SourceFault
 from maskgen.io.folders import entries, walk_folder
+from maskgen.io.storage import ranges
 from maskgen.io.storage.bucket import Bucket, Entry
-from maskgen.io.storage.listing import list_objects, walk_objects, written_times
+from maskgen.io.storage.listing import list_objects, list_widely, walk_objects, written_times
 from maskgen.io.storage.location import ObjectLocation
 
 NAMES = ("b/x.jpg", "b.jpg", "b-a.jpg", "a.txt", ".hidden", ".h/y.jpg", "b/.z/q.jpg", "ü/ö.jpg", "b/0/1.jpg")
@@ -34,6 +35,17 @@ def test_a_walk_and_a_level_tell_what_those_of_a_folder_tell(
         assert entries(there) == entries(here)
     assert [one.key for one in walk_objects(far)] == sorted(NAMES, key=str.encode)
     assert (far / "b" / "x.jpg").relative_to(far).as_posix() == "b/x.jpg"
+
+
+def test_a_listing_in_ranges_is_that_of_one_walk(
+    faulty_store: FaultyStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(ranges, "ALONE", 20)
+    monkeypatch.setattr(ranges, "PAGE", 5)
+    faulty_store.objects = {f"root/{number:03d}.json": b"1" for number in range(200)} | {"z.json": b"1"}
+    far = ObjectLocation("s3://bucket", "root")
+    assert list_widely(far) == list(walk_objects(far))
+    assert list_widely(far / "none") == []
 
 
 def test_marks_of_folders_are_passed_over(amazon: Any) -> None:

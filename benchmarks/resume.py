@@ -1,0 +1,164 @@
+"""How long a run takes to start again where most of its shards are made, by their number.
+
+The shards are commit records beside empty files, one image each: what a resume looks at does not depend on
+what is in them. All but one are there, and the clock runs from the call until the first worker is started. In
+a store (moto, on the same cores) the records lie beside a manifest of all but a hundred of them.
+
+    python benchmarks/resume.py --work scratch/ [--shards 30000 100000] [--store] [--profile]
+"""
+
+from __future__ import annotations
+
+import argparse
+import cProfile
+import hashlib
+import os
+import pstats
+import shutil
+import statistics
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from object_store import SERVER
+from plan import make_source
+
+from maskgen.config.run_config import make_config
+from maskgen.pipelines.planning import prepare
+from maskgen.pipelines.remembered import FOLDER_VARIABLE
+from maskgen.pipelines.resolve import resolve
+from maskgen.pipelines.running import Progress, RunOptions, run
+from maskgen.shards import manifest, naming
+from maskgen.shards.plan import Plan, shard_rows
+from maskgen.shards.record import FileFact, Record, record_path
+
+YOUNG = 100
+"""Records that the manifest of a store does not know yet."""
+
+
+def make_shards(folder: Path, plan: Plan) -> None:
+    """Commit all shards but the last, without anything in them."""
+    empty = hashlib.sha256().hexdigest()
+    facts = {suffix: FileFact(0, empty) for suffix in naming.SUFFIXES}
+    for shard in plan.shards[:-1]:
+        for suffix in naming.SUFFIXES:
+            (folder / f"{shard.name}.{suffix}").touch()
+        record = Record(shard.name, shard.images, 0, plan.fingerprint, facts)
+        record_path(folder, shard.name).write_bytes(record.render())
+
+
+def start(values: dict[str, Any]) -> tuple[float, float]:
+    """Seconds until a run makes its first shard, and until its end after that."""
+    times = [time.perf_counter()]
+
+    def report(_: Progress) -> None:
+        times.append(time.perf_counter())
+
+    run(make_config({**values, "max_failures": "100%"}), RunOptions(report=report))
+    return times[1] - times[0], time.perf_counter() - times[1]
+
+
+def rows_ms(place: object, shards: int) -> float:
+    """Milliseconds for the rows of one shard, median of 20 from all over the table."""
+    times = []
+    for number in range(0, shards, max(1, shards // 20)):
+        began = time.perf_counter()
+        shard_rows(place, number)  # type: ignore[arg-type] # a place of either kind
+        times.append(time.perf_counter() - began)
+    return statistics.median(times) * 1e3
+
+
+def measure(work: Path, shards: int, *, store: bool, profile: bool) -> None:
+    """Print the figures of one size."""
+    make_source(work / "photos", shards, shards // 10)
+    output = work / "shards"
+    shutil.rmtree(output, ignore_errors=True)
+    os.environ[FOLDER_VARIABLE] = "off"
+    values: dict[str, Any] = {
+        "dataset": "jft",
+        "input": str(work / "photos"),
+        "output": str(output),
+        "method": "box",
+    }
+    values |= {"shard_size": 1, "workers": 1}
+    plan = prepare(resolve(make_config(values)))
+    make_shards(output, plan)
+    print(f"{shards:,} shards; rows of one in {rows_ms(output, shards):.2f} ms")
+    watch = cProfile.Profile()
+    cpu = time.process_time()
+    if profile:
+        watch.enable()
+    seconds, rest = start(values)
+    watch.disable()
+    cpu = time.process_time() - cpu
+    each = seconds / shards * 1e6
+    print(f"  a resume begins after {seconds:.1f} s, {each:.0f} us a shard, and ends {rest:.1f} s later")
+    print(f"  it takes {cpu:.1f} s of CPU, {cpu / shards * 1e6:.0f} us a shard")
+    if profile:
+        pstats.Stats(watch).sort_stats("cumulative").print_stats(45)
+    if store:
+        measure_store(output, plan, values)
+
+
+def measure_store(folder: Path, plan: Plan, values: dict[str, Any]) -> None:
+    """The same with the shards in a store."""
+    from maskgen.io.storage.location import open_location
+
+    with moto() as client:
+        manifest.write(folder, plan)
+        records = sorted((folder / naming.RECORDS).iterdir())
+        known = dict.fromkeys(records[:YOUNG])
+        for path in known:
+            known[path] = path.read_bytes()
+            path.unlink()
+        manifest.write(folder, plan)
+        for path, data in known.items():
+            path.write_bytes(data)
+        for path in folder.rglob("*"):
+            if path.is_file():
+                key = path.relative_to(folder).as_posix()
+                client.put_object(Bucket="shards", Key=key, Body=path.read_bytes())
+        each = rows_ms(open_location("s3://shards"), len(plan.shards))
+        print(f"  rows of one shard in the store in {each:.1f} ms")
+        seconds, rest = start({**values, "output": "s3://shards"})
+        print(f"  a resume in the store begins after {seconds:.1f} s and ends {rest:.1f} s later")
+
+
+@contextmanager
+def moto() -> Iterator[object]:
+    """A client of a store with a bucket `shards`."""
+    import boto3
+
+    command = [sys.executable, "-c", SERVER]
+    quiet = subprocess.DEVNULL
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=quiet, text=True) as server:
+        assert server.stdout is not None
+        url = f"http://127.0.0.1:{server.stdout.readline().strip()}"
+        settings = {"AWS_ENDPOINT_URL": url, "AWS_ACCESS_KEY_ID": "a", "AWS_SECRET_ACCESS_KEY": "b"}
+        os.environ.update(settings, AWS_REGION="us-east-1")
+        client = boto3.client("s3", endpoint_url=url)
+        client.create_bucket(Bucket="shards")
+        try:
+            yield client
+        finally:
+            server.kill()
+
+
+def main() -> None:
+    """Print the figures of each size."""
+    words = argparse.ArgumentParser()
+    words.add_argument("--work", type=Path, required=True)
+    words.add_argument("--shards", type=int, nargs="+", default=[30_000, 100_000])
+    words.add_argument("--store", action="store_true")
+    words.add_argument("--profile", action="store_true")
+    given = words.parse_args()
+    for shards in given.shards:
+        measure(given.work, shards, store=given.store, profile=given.profile)
+
+
+if __name__ == "__main__":
+    main()
