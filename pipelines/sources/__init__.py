@@ -11,9 +11,9 @@ from maskgen.io.storage.patience import RETRY_S, TIMEOUT_S, longest_wait_seconds
 from maskgen.release import PHOTOS
 from maskgen.types import Source
 
-from .coco import open_coco
+from .coco.photos import open_coco
 from .folder import open_folder
-from .imagenet import open_imagenet
+from .imagenet.layouts import open_imagenet
 from .jft import open_jft
 from .listing import Listing, SourceOptions
 from .patterns import is_file_pattern

@@ -14,10 +14,8 @@ from maskgen.io.folders import entries
 from maskgen.io.storage.location import Location
 from maskgen.types import SourceItem
 
-from .containers.tars import is_gzip
-from .imagenet_labels import PhotoClasses, find_classes
-from .imagenet_tars import class_tar_photos, class_tars, flat_tar_photos
-from .listing import (
+from ..containers.tars import is_gzip
+from ..listing import (
     Listing,
     Photo,
     SourceOptions,
@@ -26,7 +24,9 @@ from .listing import (
     relative,
     shown,
 )
-from .parts import Lister, Notes, Recall, file_part
+from ..parts import Lister, Notes, Recall, file_part
+from .labels import PhotoClasses, find_classes
+from .tars import class_tar_photos, class_tars, flat_tar_photos
 
 _WNID = re.compile(r"n\d{8}")
 _NO_CLASS = (

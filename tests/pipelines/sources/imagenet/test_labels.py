@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from maskgen.errors import SourceFault
-from maskgen.pipelines.sources.imagenet_labels import PhotoClasses, find_classes
+from maskgen.pipelines.sources.imagenet.labels import PhotoClasses, find_classes
 
 NAMES = ["val_1", "val_2", "val_3"]
 WNIDS = ["n01440764", "n02119789", "n01440764"]

@@ -100,38 +100,6 @@ def test_what_the_json_and_the_disk_do_not_share(opened: Any, write: Write, phot
     ]
 
 
-BAD = {
-    "text id": {"images": [{"id": "9", "file_name": "a.jpg"}]},
-    "huge id": {"annotations": [{"image_id": 9, "category_id": 1 << 70}]},
-    "no name": {"images": [{"id": 9}]},
-    "name is a list": {"images": [{"id": 9, "file_name": ["a"]}]},
-    "image is a number": {"images": [9]},
-    "annotation is null": {"annotations": [None]},
-    "boolean category": {"annotations": [{"image_id": 9, "category_id": True}]},
-    "unlisted image": {"annotations": [{"image_id": 77, "category_id": 1}]},
-}
-
-
-@pytest.mark.parametrize("case", BAD)
-def test_annotations_that_cannot_be_right(opened: Any, write: Write, case: str) -> None:
-    root = write({"val2017/a.jpg": b"1", "annotations/instances_val2017.json": instances(BAD[case])})
-    with pytest.raises(SourceFault, match="instances_val2017"):
-        opened("coco", root, split="val")
-
-
-def test_truncated_annotations(opened: Any, write: Write) -> None:
-    good = instances()
-    for length in range(0, len(good) - 1, 41):
-        root = write({"val2017/a.jpg": b"1", "annotations/instances_val2017.json": good[:length]})
-        with pytest.raises(SourceFault, match="cannot read a JSON file"):
-            opened("coco", root, split="val")
-
-
-def test_the_other_split_only(opened: Any, write: Write) -> None:
-    with pytest.raises(SourceFault, match="--split train"):
-        opened("coco", write({"train2017/a.jpg": b"1"}), split="val")
-
-
 def test_a_zip_with_two_equal_names(opened: Any, tmp_path: Path) -> None:
     with zipfile.ZipFile(tmp_path / "val2017.zip", "w") as file:
         file.writestr("a.jpg", b"1")

@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from maskgen.errors import SourceFault
-from maskgen.pipelines.sources.imagenet_tars import class_tar_photos, class_tars, flat_tar_photos
+from maskgen.pipelines.sources.imagenet.tars import class_tar_photos, class_tars, flat_tar_photos
 from maskgen.pipelines.sources.parts import Notes, Subject, read_anew
 
 

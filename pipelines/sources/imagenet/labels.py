@@ -9,7 +9,7 @@ from maskgen.errors import SourceFault
 from maskgen.io.storage.location import Location
 from maskgen.io.storage.reading import read_whole
 
-from .listing import is_image_name, split_name
+from ..listing import is_image_name, split_name
 
 _WNID = re.compile(r"n\d{8}")
 _FILES = (

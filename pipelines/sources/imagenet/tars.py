@@ -13,9 +13,9 @@ from maskgen.io.storage.reading import open_bytes
 from maskgen.io.tars import TarMember, walk
 from maskgen.types import ByteRef
 
-from .containers.tars import SPARSE_LEFT_OUT, tar_members
-from .listing import Photo, is_hidden, is_image_name, relative, shown, split_name
-from .parts import Notes, Recall, Subject
+from ..containers.tars import SPARSE_LEFT_OUT, tar_members
+from ..listing import Photo, is_hidden, is_image_name, relative, shown, split_name
+from ..parts import Notes, Recall, Subject
 
 _CLASS_TAR = re.compile(r"(?:\./)?(n\d{8})\.tar")
 _NO_IMAGE = (
