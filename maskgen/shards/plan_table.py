@@ -11,17 +11,16 @@ from __future__ import annotations
 import contextlib
 import io
 import itertools
-import os
 import struct
 from collections.abc import Iterable, Iterator
-from typing import BinaryIO, Protocol, cast
+from typing import Protocol
 
 import pyarrow as pa
 import pyarrow.parquet as pq
 
 from ..errors import ShardFault
 from ..io.storage.location import Location
-from ..io.storage.reading import ByteFile, open_bytes
+from ..io.storage.reading import ByteFile, open_bytes, open_part
 from . import naming
 
 ROWS = pa.schema(
@@ -194,32 +193,7 @@ def _part_of(file: ByteFile, number: int) -> tuple[int, int, int]:
 
 @contextlib.contextmanager
 def _parquet(file: ByteFile, start: int, end: int) -> Iterator[pq.ParquetFile]:
-    stream = cast("BinaryIO", io.BufferedReader(_Window(file, start, end), 1 << 14))
-    with pq.ParquetFile(stream, pre_buffer=False, page_checksum_verification=True) as rows:
+    with pq.ParquetFile(
+        open_part(file, start, end), pre_buffer=False, page_checksum_verification=True
+    ) as rows:
         yield rows
-
-
-class _Window(io.RawIOBase):
-    """A part of a file as a file."""
-
-    def __init__(self, file: ByteFile, start: int, end: int) -> None:
-        self._file, self._start, self._size = file, start, end - start
-        self._position = 0
-
-    def readable(self) -> bool:
-        return True
-
-    def seekable(self) -> bool:
-        return True
-
-    def seek(self, offset: int, whence: int = os.SEEK_SET, /) -> int:
-        base = {os.SEEK_SET: 0, os.SEEK_CUR: self._position}.get(whence, self._size)
-        self._position = base + offset
-        return self._position
-
-    def readinto(self, buffer: memoryview, /) -> int:  # type: ignore[override] # all that is asked for here
-        size = max(0, min(len(buffer), self._size - self._position))
-        data = self._file.read_at(self._start + self._position, size)
-        buffer[: len(data)] = data
-        self._position += len(data)
-        return len(data)

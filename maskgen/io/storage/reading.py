@@ -20,6 +20,7 @@ PART_BYTES = 16 << 20
 AT_A_TIME = 16
 """Requests under way together: a store answers each in tens of milliseconds."""
 _GROUP = 256
+_PART_BUFFER = 16 << 10
 
 
 class ByteFile(Protocol):
@@ -149,11 +150,21 @@ def open_bytes(place: Location) -> ByteFile:
 
 
 class _Stream(io.RawIOBase):
-    """A file read by position as one that is read onwards."""
+    """A file that is read by position, or a part of it, as one that is read onwards and sought in.
 
-    def __init__(self, file: ByteFile) -> None:
-        self._file = file
-        self._position = 0
+    Args:
+        file: it.
+        start: first byte of the part.
+        end: of the part; None: that of the file.
+        closing: whether the file is closed with this.
+    """
+
+    def __init__(
+        self, file: ByteFile, start: int = 0, end: int | None = None, *, closing: bool = False
+    ) -> None:
+        self._file, self._start, self._end = file, start, end
+        self._closing = closing
+        self._position = start
 
     def readable(self) -> bool:
         return True
@@ -162,21 +173,24 @@ class _Stream(io.RawIOBase):
         return True
 
     def seek(self, offset: int, whence: int = os.SEEK_SET, /) -> int:
-        base = {os.SEEK_SET: 0, os.SEEK_CUR: self._position}.get(whence)
-        self._position = (self._file.length() if base is None else base) + offset
-        return self._position
+        if whence == os.SEEK_END and self._end is None:
+            self._end = self._file.length()
+        base = {os.SEEK_SET: self._start, os.SEEK_CUR: self._position}.get(whence, self._end or 0)
+        self._position = base + offset
+        return self.tell()
 
     def tell(self) -> int:
-        return self._position
+        return self._position - self._start
 
     def readinto(self, buffer: memoryview, /) -> int:  # type: ignore[override] # all that is asked for here
-        data = self._file.read_at(self._position, len(buffer))
+        size = len(buffer) if self._end is None else min(len(buffer), self._end - self._position)
+        data = self._file.read_at(self._position, max(0, size))
         buffer[: len(data)] = data
         self._position += len(data)
         return len(data)
 
     def close(self) -> None:
-        if not self.closed:
+        if self._closing and not self.closed:
             self._file.close()
         super().close()
 
@@ -188,8 +202,14 @@ def open_stream(place: Location) -> BinaryIO:
         OSError: it cannot be opened; an object that is not there is noticed by the first read.
     """
     if isinstance(place, ObjectLocation):
-        return cast("BinaryIO", io.BufferedReader(_Stream(ObjectBytes(place)), FIRST_BYTES))
+        stream = _Stream(ObjectBytes(place), closing=True)
+        return cast("BinaryIO", io.BufferedReader(stream, FIRST_BYTES))
     return os.fdopen(open_regular(place), "rb")
+
+
+def open_part(file: ByteFile, start: int, end: int) -> BinaryIO:
+    """The bytes of an open file from `start` up to `end` as a file of its own; the other stays open."""
+    return cast("BinaryIO", io.BufferedReader(_Stream(file, start, end), _PART_BUFFER))
 
 
 def read_whole(place: Location) -> bytes:

@@ -61,6 +61,20 @@ def test_streams_whole_files_parts_and_hashes(at: str, request: pytest.FixtureRe
         file.read_at(0, 1)
 
 
+@pytest.mark.parametrize("at", ["far", "here"])
+def test_a_part_of_a_file_is_a_file(at: str, request: pytest.FixtureRequest) -> None:
+    with reading.open_bytes(request.getfixturevalue(at) / "a") as file:
+        with reading.open_part(file, 1000, 91_000) as part:
+            assert part.read(5) == DATA[1000:1005]
+            assert part.seek(-10, os.SEEK_END) == 89_990
+            assert part.read() == DATA[90_990:91_000]
+            assert part.seek(0) == 0
+            assert part.read() == DATA[1000:91_000]
+            assert part.seek(100_000) == 100_000
+            assert part.read() == b""
+        assert file.read_at(0, 3) == DATA[:3], "it stays open"
+
+
 def test_a_large_object_is_read_whole_in_parts(
     far: ObjectLocation, faulty_store: FaultyStore, monkeypatch: pytest.MonkeyPatch
 ) -> None:
