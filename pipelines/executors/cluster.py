@@ -21,6 +21,7 @@ from ..shard.make import ShardJob, ShardResult
 from ..shard.stages import Stages
 from ..shard.worker import StagesFactory
 from .executor import Executor, State
+from .head import Head
 from .node import Look, Node, Place, Report
 from .schedule import Schedule
 
@@ -91,6 +92,7 @@ class Nodes:
         self._alone_since = time.monotonic()
         self._stack = contextlib.ExitStack()
         self._place: Place
+        self._head: Head
 
     @property
     def left(self) -> int:
@@ -106,7 +108,10 @@ class Nodes:
         if not jobs:
             return
         self._schedule.add(jobs)
+        import ray
+
         self._stack.enter_context(connected(self._address, self._workers, self._say))
+        self._head = Head(ray.get_runtime_context().gcs_address, self._say)
         probe = self._stack.enter_context(PartialFile(Path(self._config.options.output) / "nodes"))
         text = secrets.token_hex(8)
         probe.write(text.encode())
@@ -120,12 +125,14 @@ class Nodes:
 
         Raises:
             MaskgenError: an error that no other image would survive; no node can work.
+            Interrupted: the head of the cluster is gone.
         """
         import ray
 
         now = time.monotonic()
         if now - self._looked > _LOOK_S:
-            self._look_for_nodes()
+            if self._head.answers(now):
+                self._look_for_nodes()
             self._looked = now
         if not self._calls:
             time.sleep(_WAIT_S / 5)

@@ -30,6 +30,7 @@ from stage_kit import photo
 
 from maskgen.errors import Interrupted
 from maskgen.pipelines import running
+from maskgen.pipelines.executors import head
 from maskgen.processes.ray_connection import connected
 
 pytestmark = [
@@ -198,4 +199,22 @@ def test_a_killed_driver_is_resumed_and_a_stopped_one_says_so(
     assert time.monotonic() - asked[0] < 20
     assert len(list(output.glob("records/*.json"))) < 6
     make(photos, output, executor="ray", ray_address=cluster.address)
+    assert contents(output) == want
+
+
+def test_without_its_head_a_run_ends_with_a_sentence_and_is_resumed(
+    photos: Path, want: dict[str, bytes], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(head, "PATIENCE_S", 1.0)
+    output = tmp_path / "out"
+    with loopback_cluster(2) as lost:
+
+        def kill(at: running.Progress) -> None:
+            if len(at.node_rates) == 2:
+                lost.head_node.all_processes["gcs_server"][0].process.kill()
+
+        options = running.RunOptions(make_stages=make_gated, report=kill)
+        with pytest.raises(Interrupted, match="head of the Ray cluster is gone"):
+            make(photos, output, options, executor="ray", ray_address=lost.address)
+    make(photos, output)
     assert contents(output) == want
