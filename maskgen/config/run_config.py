@@ -26,8 +26,8 @@ BACKGROUND_VERSIONS = {"tiled": 2}
 """Of backgrounds that are made in another way than once; 1 is that of all others."""
 CONFIDENCE_VERSION = 1
 """Of the curves of `shards.confidence`; one more with each curve that is added or mended there."""
-LEAN_MASK_VERSION = 2
-"""Of how the PNG of a lean mask is packed; its pixels are the same in all."""
+LEAN_MASK_VERSION = 3
+"""Of how lean masks are made and packed: 2 packs the same pixels as 1, 3 has others."""
 LAYOUTS = ("full", "sidecar")
 MEMBER_SETS = ("full", "lean")
 SAMPLE_BY = ("images", "classes", "pareto")

@@ -13,6 +13,8 @@ from ..types import Box, HardMask
 GRID = 32
 FG_SIDE = 128
 SAT_SCALE = 65535
+_MIDDLE = 128
+"""The foreground level of a threshold of one half."""
 SPECKS = 0.01
 """The share of the photo below which a mask is hardly more than a few specks: the loader's `min_visible`."""
 LEVELS = np.array([0, *range(34, 222, 17), 255], np.uint8)
@@ -59,11 +61,16 @@ def small_mask(mask: NDArray[np.uint8]) -> NDArray[np.uint8]:
 
 
 def lean_mask(mask: NDArray[np.uint8], level: int) -> NDArray[np.uint8]:
-    """The small mask in `LEVELS`, each value rounded to the nearest on its own side of the foreground level.
+    """The small mask as lean samples have it: a third of the way to the hard one, and in `LEVELS`.
+
+    A cell that an edge crosses says where it does so by the share of it that is foreground, whatever the
+    values beside the edge are. With that share in it the mask, enlarged to the photo's size and cut, is more
+    like the photo's own than the small mask is. Where the foreground level is not in the middle, the share
+    would put edges elsewhere, and the levels are those of the small mask. No cell changes sides.
 
     Args:
         mask: (H, W) uint8.
-        level: smallest value, 1..255, that counts as foreground; no cell changes sides.
+        level: smallest value, 1..255, that counts as foreground.
 
     Returns:
         (128, 128) uint8.
@@ -72,15 +79,21 @@ def lean_mask(mask: NDArray[np.uint8], level: int) -> NDArray[np.uint8]:
         >>> import numpy as np
         >>> from maskgen.shards.coverage import lean_mask
         >>> np.unique(lean_mask(np.array([[3, 127], [128, 250]], np.uint8), 128))
-        array([  0, 119, 136, 255], dtype=uint8)
+        array([  0,  85, 170, 255], dtype=uint8)
     """
-    rounded: NDArray[np.uint8] = _rounding(level)[small_mask(mask)]
+    small = small_mask(mask)
+    if level == _MIDDLE:
+        hard = cv2.threshold(mask, level - 1, 255, cv2.THRESH_BINARY)[1]
+        share = small_mask(np.asarray(hard, np.uint8))
+        mixed = np.rint(cv2.addWeighted(small, 2 / 3, share, 1 / 3, 0, dtype=cv2.CV_32F)).astype(np.uint8)
+        small = np.where(small >= level, np.maximum(mixed, level), np.minimum(mixed, level - 1))
+    rounded: NDArray[np.uint8] = _rounding(level)[small]
     return rounded
 
 
 @cache
 def _rounding(level: int) -> NDArray[np.uint8]:
-    """(256,) what `lean_mask` makes of each value."""
+    """(256,) the nearest of `LEVELS` on the same side of the foreground level."""
     values = np.arange(256)
     nearest = np.abs(values[:, None] - LEVELS.astype(np.int64)).argmin(axis=1)
     first = int(np.searchsorted(LEVELS, level))

@@ -5,6 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from maskgen.io.images.encode import resize_mask
 from maskgen.shards import coverage
 from maskgen.types import Box
 
@@ -48,7 +49,8 @@ def test_small_mask_keeps_the_mean() -> None:
 
 
 @pytest.mark.parametrize("level", [1, 17, 76, 128, 129, 254, 255])
-def test_a_lean_mask_is_the_small_one_in_few_levels_and_no_cell_changes_sides(level: int) -> None:
+def test_a_lean_mask_is_in_few_levels_and_no_cell_changes_sides(level: int) -> None:
+    """Each cell is one pixel here: all of it is foreground, or nothing."""
     ramp = np.arange(128 * 128, dtype=np.int64).reshape(128, 128) % 256
     mask = ramp.astype(np.uint8)
     lean = coverage.lean_mask(mask, level)
@@ -58,7 +60,30 @@ def test_a_lean_mask_is_the_small_one_in_few_levels_and_no_cell_changes_sides(le
     for value in range(256):
         (found,) = set(lean[mask == value].tolist())
         same_side = [one for one in levels if (one >= level) == (value >= level)]
-        assert abs(found - value) == min(abs(one - value) for one in same_side)
+        wanted = value
+        if level == 128:  # a third of the way to the share that is foreground
+            mixed = round((2 * value + 255 * (value >= level)) / 3)
+            wanted = max(mixed, level) if value >= level else min(mixed, level - 1)
+        assert abs(found - wanted) == min(abs(one - wanted) for one in same_side)
+
+
+def test_a_lean_mask_enlarged_is_more_like_the_photos_than_a_small_one_of_as_many_levels() -> None:
+    """Of soft disks, whose edges are of many widths."""
+    level = 128
+    y, x = np.mgrid[:300, :420]
+    gains = []
+    for number in range(12):
+        away = np.hypot(y - 140 + 3 * number, x - 200) - 60 - 3 * number
+        mask = np.clip(np.rint(level - 0.5 - away * (6 + 12 * number)), 0, 255).astype(np.uint8)
+        small = coverage._rounding(level)[coverage.small_mask(mask)]
+        whole = mask >= level
+        likeness = []
+        for packed in (small, coverage.lean_mask(mask, level)):
+            full = resize_mask(packed, whole.shape) >= level
+            likeness.append((full & whole).sum() / (full | whole).sum())
+        gains.append(likeness[1] - likeness[0])
+    assert np.mean(gains) > 0.001
+    assert min(gains) > -0.001
 
 
 def test_what_a_lean_table_leaves_out_is_zero() -> None:
