@@ -22,12 +22,13 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from object_store import SERVER
 from plan import make_source
 
 from maskgen.config.run_config import make_config
+from maskgen.io.storage.location import Location, open_location
 from maskgen.pipelines.planning import prepare
 from maskgen.pipelines.remembered import FOLDER_VARIABLE
 from maskgen.pipelines.resolve import resolve
@@ -51,23 +52,39 @@ def make_shards(folder: Path, plan: Plan) -> None:
         record_path(folder, shard.name).write_bytes(record.render())
 
 
-def start(values: dict[str, Any]) -> tuple[float, float]:
-    """Seconds until a run makes its first shard, and until its end after that."""
-    times = [time.perf_counter()]
+class Times(NamedTuple):
+    """Of a run, seconds by the clock and of CPU: until it made its first shard, and from there to its end."""
+
+    begun: float
+    begun_cpu: float
+    rest: float
+    rest_cpu: float
+
+    def __str__(self) -> str:
+        return (
+            f"begins after {self.begun:.1f} s ({self.begun_cpu:.1f} of CPU) "
+            f"and ends {self.rest:.1f} s later ({self.rest_cpu:.1f})"
+        )
+
+
+def start(values: dict[str, Any]) -> Times:
+    """Run until all shards are there."""
+    marks = [(time.perf_counter(), time.process_time())]
 
     def report(_: Progress) -> None:
-        times.append(time.perf_counter())
+        marks.append((time.perf_counter(), time.process_time()))
 
     run(make_config({**values, "max_failures": "100%"}), RunOptions(report=report))
-    return times[1] - times[0], time.perf_counter() - times[1]
+    (began, cpu), (first, first_cpu) = marks[:2]
+    return Times(first - began, first_cpu - cpu, time.perf_counter() - first, time.process_time() - first_cpu)
 
 
-def rows_ms(place: object, shards: int) -> float:
+def rows_ms(place: Location, shards: int) -> float:
     """Milliseconds for the rows of one shard, median of 20 from all over the table."""
     times = []
     for number in range(0, shards, max(1, shards // 20)):
         began = time.perf_counter()
-        shard_rows(place, number)  # type: ignore[arg-type] # a place of either kind
+        shard_rows(place, number)
         times.append(time.perf_counter() - began)
     return statistics.median(times) * 1e3
 
@@ -89,15 +106,11 @@ def measure(work: Path, shards: int, *, store: bool, profile: bool) -> None:
     make_shards(output, plan)
     print(f"{shards:,} shards; rows of one in {rows_ms(output, shards):.2f} ms")
     watch = cProfile.Profile()
-    cpu = time.process_time()
     if profile:
         watch.enable()
-    seconds, rest = start(values)
+    times = start(values)
     watch.disable()
-    cpu = time.process_time() - cpu
-    each = seconds / shards * 1e6
-    print(f"  a resume begins after {seconds:.1f} s, {each:.0f} us a shard, and ends {rest:.1f} s later")
-    print(f"  it takes {cpu:.1f} s of CPU, {cpu / shards * 1e6:.0f} us a shard")
+    print(f"  a resume {times}: {times.begun_cpu / shards * 1e6:.0f} us of CPU a shard until it begins")
     if profile:
         pstats.Stats(watch).sort_stats("cumulative").print_stats(45)
     if store:
@@ -106,14 +119,11 @@ def measure(work: Path, shards: int, *, store: bool, profile: bool) -> None:
 
 def measure_store(folder: Path, plan: Plan, values: dict[str, Any]) -> None:
     """The same with the shards in a store."""
-    from maskgen.io.storage.location import open_location
-
     with moto() as client:
         manifest.write(folder, plan)
         records = sorted((folder / naming.RECORDS).iterdir())
-        known = dict.fromkeys(records[:YOUNG])
+        known = {path: path.read_bytes() for path in records[:YOUNG]}
         for path in known:
-            known[path] = path.read_bytes()
             path.unlink()
         manifest.write(folder, plan)
         for path, data in known.items():
@@ -124,12 +134,11 @@ def measure_store(folder: Path, plan: Plan, values: dict[str, Any]) -> None:
                 client.put_object(Bucket="shards", Key=key, Body=path.read_bytes())
         each = rows_ms(open_location("s3://shards"), len(plan.shards))
         print(f"  rows of one shard in the store in {each:.1f} ms")
-        seconds, rest = start({**values, "output": "s3://shards"})
-        print(f"  a resume in the store begins after {seconds:.1f} s and ends {rest:.1f} s later")
+        print(f"  in the store a resume {start({**values, 'output': 's3://shards'})}")
 
 
 @contextmanager
-def moto() -> Iterator[object]:
+def moto() -> Iterator[Any]:
     """A client of a store with a bucket `shards`."""
     import boto3
 
