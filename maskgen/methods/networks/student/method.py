@@ -132,4 +132,4 @@ STUDENT = NetworkSpec(student_input, load_student, PRECISIONS, packages=())
 FAST = _released(FAST_WEIGHTS)
 """The student of U²-Net-p that comes with maskgen."""
 FREE = _released(FREE_WEIGHTS)
-"""The student of `vote` that comes with maskgen."""
+"""The student of `deepvote` that comes with maskgen."""

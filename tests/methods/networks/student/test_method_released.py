@@ -47,7 +47,7 @@ def test_every_photo_has_a_name_and_a_hash_and_no_place_of_any_machine(path: Pat
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize(("name", "least"), [("fast", 0.7), ("free", 0.53)])  # `vote`: .48
+@pytest.mark.parametrize(("name", "least"), [("fast", 0.7), ("free", 0.58)])  # `vote`: .48, its student: .60
 def test_hard_photos_that_chose_nothing_are_mostly_found(name: str, least: float, shared_data: Path) -> None:
     folder = shared_data / "ecssd_hard"
     truths = sorted((folder / "ground_truth_mask").glob("*.png"))
