@@ -100,7 +100,7 @@ METHODS: dict[str, MethodSpec] = {
         libraries=_NETWORK,
     ),
     "free": MethodSpec(
-        summary="a small network taught by `deepvote`, without masks by people; its weights come with maskgen",
+        summary="a small network taught by `deepvote`, no masks by people; its weights come with maskgen",
         threshold=0.5,
         network=FREE,
         released=str(FREE_WEIGHTS),
