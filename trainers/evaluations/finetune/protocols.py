@@ -1,4 +1,15 @@
-"""How the papers fine-tune classifiers."""
+"""How the papers fine-tune classifiers.
+
+Sources: SwAV, https://arxiv.org/abs/2006.09882, by its code; Ryali et al. 2021,
+https://arxiv.org/abs/2103.12719, A.1.4; SimCLR, Chen et al. 2020, https://arxiv.org/abs/2002.05709, B.5 and
+B.8.1; BYOL, Grill et al. 2020, https://arxiv.org/abs/2006.07733, C.1 and D.3; RELICv2, Tomasev et al. 2022,
+https://arxiv.org/abs/2201.05119, D.2. SimCLR and BYOL print no schedule: their codes decay by a cosine,
+without a warm-up. Open stays whether RELICv2's rates are for 256 images: they are taken as printed.
+
+Deviations: SimCLR and BYOL transfer with BatchNorm's running statistics moved by less than a tenth where an
+epoch has more than 100 steps; here by a tenth, always. Their grids of weight decay (seven values from 1e-6 to
+1e-3 and none, each over the rate) are not tried: one value at a time.
+"""
 
 from __future__ import annotations
 
@@ -106,11 +117,9 @@ _RELICV2: dict[str, Any] = {
     "milestones": (12, 16),
     "interpolation": "bicubic",
 }
-_SIMCLR: dict[str, Any] = {
-    "source": "SimCLR, B.5: 0.05 * batch / 256",
-    "batch_size": 4096,
-    "ours": ("schedule",),
-}
+_SIMCLR: dict[str, Any] = {"source": "SimCLR, B.5: 0.05 * batch / 256", "batch_size": 4096}
+_BYOL = (0.01, 0.02, 0.05, 0.1, 0.005)
+"""For 256 images: the paper prints them bare, its code multiplies any rate by batch / 256."""
 # "The same settings as in linear evaluation": its rates (MoCo's 30 for 256 images) suit a classifier on a
 # backbone that stays as it is. The paper does not say so; `--lr` trains the backbone too.
 _RYALI: dict[str, Any] = {
@@ -147,21 +156,21 @@ PROTOCOLS: dict[str, TuningProtocol] = {
         lrs=(0.004,), head_lrs=(0.3,), batch_size=512, weight_decay=1e-5, **_RELICV2
     ),
     "byol": TuningProtocol(
-        source="BYOL, appendix: semi-supervised",
-        lrs=(0.01, 0.02, 0.05, 0.1, 0.005),
+        source="BYOL, C.1: semi-supervised, rates times batch / 256 as in its code",
+        lrs=tuple(lr * 4 for lr in _BYOL),
         epochs=(30, 50),
         batch_size=1024,
         interpolation="bicubic",
-        ours=("schedule",),
     ),
     "simclr-1": TuningProtocol(lrs=(0.8,), epochs=(60,), **_SIMCLR),
     "simclr-10": TuningProtocol(lrs=(0.8,), epochs=(30,), **_SIMCLR),
     "transfer": TuningProtocol(
-        source="SimCLR, B.8.2; BYOL, RELICv2: transfer",
+        source="SimCLR, B.8.1; BYOL, D.3: transfer",
         lrs=tuple(round(10 ** (-4 + power / 2), 7) for power in range(7)),
         steps=20_000,
+        interpolation="bicubic",  # BYOL; SimCLR says nothing
         refit=True,
-        ours=("schedule", "weight_decay"),
+        ours=("weight_decay",),
     ),
 }
 

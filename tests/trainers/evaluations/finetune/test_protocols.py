@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import numpy as np
 import pytest
 
 from maskgen.errors import UsageError
@@ -52,8 +53,29 @@ def test_published_rates() -> None:
         "relicv2-1": (0.04, 10.0, 2048, 0.0),
         "relicv2-10": (0.004, 0.3, 512, 1e-5),
     }
-    assert len(find_tuning_protocol("byol").trials()) == 10
     assert all(set(one.ours) < set(vars(one)) for one in PROTOCOLS.values())
+
+
+def test_simclrs_and_byols_values() -> None:
+    """SimCLR, B.5 and B.8.1; BYOL, C.1 and D.3: rates for 256 images, no warm-up, their codes' cosines."""
+    for name, epochs in (("simclr-1", 60), ("simclr-10", 30)):
+        one = find_tuning_protocol(name)
+        assert (one.lrs, one.epochs, one.batch_size) == ((0.05 * 4096 / 256,), (epochs,), 4096)
+    byol = find_tuning_protocol("byol")
+    assert [lr * 256 / byol.batch_size for lr in byol.lrs] == pytest.approx([0.01, 0.02, 0.05, 0.1, 0.005])
+    assert (byol.batch_size, byol.epochs, byol.interpolation) == (1024, (30, 50), "bicubic")
+    assert len(byol.trials()) == 10
+    moved = find_tuning_protocol("transfer")
+    assert moved.lrs == pytest.approx(np.logspace(-4, -1, 7), rel=1e-4)
+    assert (moved.steps, moved.batch_size, moved.refit, moved.interpolation) == (20_000, 256, True, "bicubic")
+    for name in ("simclr-1", "simclr-10", "byol", "transfer"):
+        one = find_tuning_protocol(name)
+        assert one.nesterov
+        assert (one.weight_decay, one.warmup_epochs, one.head_lrs) == (0, 0, ())
+        rate = one.factor(4, 5)
+        assert [rate.at(step) for step in range(20)] == pytest.approx(
+            [(1 + np.cos(np.pi * step / 20)) / 2 for step in range(20)]
+        )
 
 
 def test_trials_are_each_rate_with_each() -> None:
