@@ -11,11 +11,12 @@ from maskgen.config.options import ExistingFile, ExistingFolder, option
 from ..options import Spelling, click_command, nested
 from .frozen import FrozenOptions, run_frozen
 from .task import list_table
+from .tuning import TuningOptions
 
 
 def _describe(name: str, protocol: Any) -> str:
     rates = ",".join(f"{lr:g}" for lr in protocol.lrs)
-    long = f"{protocol.steps} steps" if protocol.steps else f"{protocol.epochs} epochs"
+    long = f"{protocol.steps} steps" if protocol.steps else f"{','.join(map(str, protocol.epochs))} epochs"
     return (
         f"{name:21} {long}, batch {protocol.batch_size}, crops of {protocol.crop} px, "
         f"{protocol.optimizer}, lr {rates}: {protocol.source}"
@@ -62,12 +63,7 @@ class FcnOptions:
     lrs: Annotated[tuple[float, ...], Spelling(flag="--lr")] = option(
         (), "Learning rates; the best is kept.  [default: the protocol's]", group="settings", bounds=above(0)
     )
-    epochs: int | None = option(
-        None, "Epochs, in place of the protocol's.", group="settings", bounds=at_least(1)
-    )
-    step_batch: int | None = option(
-        None, "Crops per step, in place of the protocol's.", group="settings", bounds=at_least(1)
-    )
+    tuning: TuningOptions = nested(TuningOptions)
     crop: int | None = option(
         None,
         "Side of the crops, in place of the protocol's.",
@@ -112,10 +108,9 @@ def command(options: FcnOptions) -> None:
         protocol = find_fcn_protocol(
             options.protocol,
             lrs=options.lrs,
-            epochs=options.epochs,
-            batch_size=options.step_batch,
             crop=options.crop,
             dilation=options.dilation,
+            **options.tuning.changes,
         )
         same = ("data", "train", "test", "listed", "sbd", "classes", "stride", "batch_size")
         own = {name: getattr(options, name) for name in same}

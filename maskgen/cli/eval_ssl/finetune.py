@@ -12,6 +12,7 @@ from ..options import Spelling, click_command, nested
 from ..terminal import echo_err
 from .probe import ChoiceOptions, ProbeOptions, evaluate
 from .task import list_table
+from .tuning import TuningOptions
 
 
 def _describe(name: str, protocol: Any) -> str:
@@ -40,27 +41,18 @@ class FinetuneOptions:
         False, "Go on without images of the list that are not there; they are counted.", group="data"
     )
     lrs: Annotated[tuple[float, ...], Spelling(flag="--lr")] = option(
-        (), "Learning rates of the backbone; the best is kept.", group="settings", bounds=at_least(0)
+        (),
+        "Learning rates of the backbone; the best is kept; 0 leaves it as it is.  [default: the protocol's]",
+        group="settings",
+        bounds=at_least(0),
     )
     head_lrs: Annotated[tuple[float, ...], Spelling(flag="--head-lr")] = option(
-        (), "Learning rates of the classifier, each with each --lr.", group="settings", bounds=above(0)
-    )
-    epochs: tuple[int, ...] = option(
         (),
-        "Epochs, in place of the protocol's; of several the best is kept.",
+        "Learning rates of the classifier, each with each --lr.  [default: the protocol's]",
         group="settings",
-        bounds=at_least(1),
+        bounds=above(0),
     )
-    step_batch: int | None = option(
-        None,
-        "Images per step, in place of the protocol's; those of a step go through the network in passes of "
-        "--batch-size.",
-        group="settings",
-        bounds=at_least(1),
-    )
-    weight_decay: float | None = option(
-        None, "Weight decay, in place of the protocol's.", group="settings", bounds=at_least(0)
-    )
+    tuning: TuningOptions = nested(TuningOptions)
     layer_decay: float | None = option(
         None,
         "Factor of the learning rate from each layer to the one before it.  [default: the protocol's, 1]",
@@ -86,10 +78,8 @@ def command(options: FinetuneOptions) -> None:
             options.protocol,
             lrs=options.lrs,
             head_lrs=options.head_lrs,
-            epochs=options.epochs,
-            batch_size=options.step_batch,
-            weight_decay=options.weight_decay,
             layer_decay=options.layer_decay,
+            **options.tuning.changes,
         )
         question = TuningQuestion(
             listed=options.listed, allow_missing=options.allow_missing, metric=options.choice.metric or ""

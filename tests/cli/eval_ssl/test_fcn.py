@@ -16,14 +16,16 @@ Call = Callable[..., tuple[int, str, str]]
 def test_the_figures_are_shown_and_written(tmp_path: Path, call_tool: Call) -> None:
     output = str(tmp_path / "out")
     words = ["--checkpoint", "random", "--backbone", "tiny", "--output", output, "--epochs", "1"]
+    words += ["--weight-decay", "0"]
     words += ["--data", str(make_voc(tmp_path)), "--crop", "41", "--step-batch", "2", "--lr", "0.01"]
     status, out, err = call_tool("eval-ssl", "fcn", *words, "--dilation", "2", "--protocol", "moco")
     assert status == 0, err
     result = json.loads((tmp_path / "out" / "fcn.json").read_text())
     assert f"miou                   {result['miou']:.4f}" in out
-    assert "eval-ssl: lr 0.01  epoch 1/1  loss" in err
+    assert "eval-ssl: lr 0.01 epochs 1  epoch 1/1  loss" in err
     asked = result["protocol"]
     assert (asked["dilation"], asked["crop"], asked["batch_size"], asked["steps"]) == (2, 41, 2, 0)
+    assert (asked["epochs"], asked["weight_decay"]) == ([1], 0)
     status, _, err = call_tool("eval-ssl", "fcn", *words, "--train", "trainaug")
     assert status == EXIT_USAGE
     assert "cannot read the split 'trainaug'" in err

@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Callable
 from dataclasses import dataclass
+from itertools import product
 from typing import Any
 
 from maskgen.config.suggest import nearest
@@ -20,7 +21,7 @@ class FcnProtocol:
     Args:
         source: where the values come from.
         lrs: learning rates; of several the best is kept.
-        epochs: passes over the training photos.
+        epochs: passes over the training photos; of several the best is kept.
         steps: in place of epochs: as many of these as have so many steps, rounded up; 0: `epochs` count.
         batch_size: crops per step.
         optimizer: ``sgd`` with momentum 0.9, or ``adam``.
@@ -30,13 +31,13 @@ class FcnProtocol:
         crop: side of the crops, px.
         scales: photos are scaled by a factor drawn evenly between these.
         dilation: of the head's 3 x 3 convolutions.
-        held_out: share of the training photos that learning rates are chosen on, if there are several.
+        held_out: share of the training photos that the best trial is chosen on, if there are several.
         ours: fields that the source leaves open.
     """
 
     source: str
     lrs: tuple[float, ...] = (0.003,)
-    epochs: int = 45
+    epochs: tuple[int, ...] = (45,)
     steps: int = 0
     batch_size: int = 16
     optimizer: str = "sgd"
@@ -58,8 +59,8 @@ class FcnProtocol:
         return lambda step: float(0.1 ** sum(step >= fall for fall in falls))
 
     def trials(self) -> list[FcnTrial]:
-        """All that is tried."""
-        return [FcnTrial(lr) for lr in self.lrs]
+        """All that is tried: each rate with each number of epochs."""
+        return [FcnTrial(*both) for both in product(self.lrs, (0,) if self.steps else self.epochs)]
 
 
 @dataclass(frozen=True)
@@ -68,12 +69,14 @@ class FcnTrial:
 
     Args:
         lr: its learning rate.
+        epochs: passes; 0: as many as the protocol's `steps` need.
     """
 
     lr: float
+    epochs: int
 
     def __str__(self) -> str:
-        return f"lr {self.lr:g}"
+        return f"lr {self.lr:g}" + (f" epochs {self.epochs}" if self.epochs else "")
 
 
 _RELICV2 = ("lrs", "milestones", "batch_size", "weight_decay", "crop", "scales", "dilation")
@@ -84,7 +87,7 @@ PROTOCOLS: dict[str, FcnProtocol] = {
     "revisiting-cityscapes": FcnProtocol(
         source=f"{_REVISITING}: Cityscapes",
         lrs=(1e-4,),
-        epochs=150,
+        epochs=(150,),
         optimizer="adam",
         schedule="poly",
         crop=768,
@@ -104,7 +107,7 @@ PROTOCOLS: dict[str, FcnProtocol] = {
     ),
     "relicv2-cityscapes": FcnProtocol(
         source="Tomasev et al. 2022, https://arxiv.org/abs/2201.05119, D.4: Cityscapes, the rest as MoCo",
-        epochs=160,
+        epochs=(160,),
         lrs=(0.01,),
         crop=769,
         ours=_RELICV2,
@@ -120,7 +123,7 @@ def find_fcn_protocol(name: str, **changes: Any) -> FcnProtocol:
 
     Example:
         >>> from maskgen.trainers.evaluations.fcn.protocols import find_fcn_protocol
-        >>> rate = find_fcn_protocol("revisiting", epochs=9).factor(9, 10)
+        >>> rate = find_fcn_protocol("revisiting", epochs=(9,)).factor(9, 10)
         >>> [round(rate(step), 3) for step in (0, 59, 60, 80)]
         [1.0, 1.0, 0.1, 0.01]
     """

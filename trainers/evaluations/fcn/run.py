@@ -71,10 +71,10 @@ def run_fcn(
 ) -> dict[str, Any]:
     """Train a fully convolutional network from an encoder; mean IoU in fcn.json, the network in a file.
 
-    See `Fcn` and `FcnProtocol`. With several learning rates each is tried without a part of the training
-    photos, on which the best is chosen; then it is trained on all. The network is tested after its last
-    epoch, on whole photos at their own size. States are kept in the folder fcn: called again after an
-    interruption, it goes on there.
+    See `Fcn` and `FcnProtocol`. With several learning rates or numbers of epochs each is tried without a part
+    of the training photos, on which the best is chosen; then it is trained on all. The network is tested
+    after its last epoch, on whole photos at their own size. States are kept in the folder fcn: called again
+    after an interruption, it goes on there.
 
     Args:
         config: from which encoder, on what, how.
@@ -94,7 +94,7 @@ def run_fcn(
         >>> import torch
         >>> from maskgen.trainers import FcnConfig, run_fcn
         >>> from maskgen.trainers.evaluations.fcn.protocols import find_fcn_protocol
-        >>> short = {"lrs": (0.1,), "epochs": 1, "batch_size": 3, "crop": 41}
+        >>> short = {"lrs": (0.1,), "epochs": (1,), "batch_size": 3, "crop": 41}
         >>> config = FcnConfig(
         ...     checkpoint="random",
         ...     backbone="tiny",
@@ -104,7 +104,7 @@ def run_fcn(
         ...     protocol=find_fcn_protocol("revisiting", **short),
         ... )
         >>> result = run_fcn(config, say=print)
-        lr 0.1  epoch 1/1  loss ...
+        lr 0.1 epochs 1  epoch 1/1  loss ...
         tested 1/1 parts
         >>> 0 <= result["miou"] <= 1
         True
@@ -197,7 +197,7 @@ class _Examiner:
 def _hold_out(train: Segmented, share: float, seed: int) -> tuple[Segmented, Segmented]:
     """What is left, and the held-out share, at least one photo."""
     if len(train) < 2:
-        raise UsageError("one photo is too few to choose a learning rate on", remedy="give one --lr")
+        raise UsageError("one photo is too few to choose on", remedy="give one --lr and one --epochs")
     order = np.random.default_rng(seed).permutation(len(train))
     cut = max(1, round(len(train) * share))
     return train.take(sorted(order[cut:].tolist())), train.take(sorted(order[:cut].tolist()))

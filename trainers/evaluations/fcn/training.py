@@ -96,7 +96,7 @@ def train_fcn(task: Task, trial: FcnTrial, keeper: Keeper) -> Outcome[Fcn]:
 
     Args:
         task: on what.
-        trial: at which rate.
+        trial: at which rate, how long.
         keeper: of the state after each epoch, and at a signal.
 
     Raises:
@@ -110,7 +110,7 @@ def train_fcn(task: Task, trial: FcnTrial, keeper: Keeper) -> Outcome[Fcn]:
         images=len(task.train),
         batch_size=protocol.batch_size,
         per_pass=task.per_pass,
-        epochs=protocol.epochs,
+        epochs=trial.epochs,
         steps=protocol.steps,
         factor=protocol.factor,
         seed=task.seed,

@@ -36,11 +36,11 @@ def test_published_settings() -> None:
     found = {
         name: (one.lrs, one.steps or one.epochs, one.crop, one.dilation) for name, one in PROTOCOLS.items()
     }
-    assert found["revisiting"] == ((0.003,), 45, 513, 6)
-    assert found["revisiting-cityscapes"] == ((1e-4,), 150, 768, 1)
+    assert found["revisiting"] == ((0.003,), (45,), 513, 6)
+    assert found["revisiting-cityscapes"] == ((1e-4,), (150,), 768, 1)
     assert found["moco"] == ((0.003,), 30_000, 513, 6)
     assert found["moco-cityscapes"] == ((0.01,), 90_000, 769, 6)
-    assert (found["relicv2"][1], found["relicv2-cityscapes"][1]) == (45, 160)
+    assert (found["relicv2"][1], found["relicv2-cityscapes"][1]) == ((45,), (160,))
     steps = [rate / before for before, rate in zip(found["byol"][0], found["byol"][0][1:], strict=False)]
     assert steps == pytest.approx([10**0.5] * 4, rel=1e-4)
     for one in PROTOCOLS.values():
@@ -50,9 +50,12 @@ def test_published_settings() -> None:
 
 
 def test_values_of_ones_own_and_what_there_is_not() -> None:
-    found = find_fcn_protocol("moco", epochs=3, crop=None, lrs=(0.1, 1.0))
-    assert (found.epochs, found.steps, found.crop) == (3, 0, 513)
-    assert found.trials() == [FcnTrial(0.1), FcnTrial(1.0)]
+    found = find_fcn_protocol("moco", epochs=(3, 5), crop=None, lrs=(0.1, 1.0))
+    assert (found.epochs, found.steps, found.crop) == ((3, 5), 0, 513)
+    assert found.trials() == [FcnTrial(0.1, 3), FcnTrial(0.1, 5), FcnTrial(1.0, 3), FcnTrial(1.0, 5)]
+    assert [str(one) for one in found.trials()[:1]] == ["lr 0.1 epochs 3"]
+    assert [str(one) for one in find_fcn_protocol("moco").trials()] == ["lr 0.003"]
+    assert find_fcn_protocol("moco", weight_decay=0.0).weight_decay == 0
     with pytest.raises(UsageError, match="moco-cityscapes"):
         find_fcn_protocol("moco-cityscape")
     with pytest.raises(UsageError, match="MSR publishes no fine-tuning of a fully convolutional"):

@@ -26,7 +26,7 @@ CPU = torch.device("cpu")
 
 
 def config(data: Path, output: Path, **values: Any) -> FcnConfig:
-    settings = {"lrs": (0.1,), "epochs": 2, "batch_size": 3, "crop": 41, **values}
+    settings = {"lrs": (0.1,), "epochs": (2,), "batch_size": 3, "crop": 41, **values}
     return FcnConfig(
         checkpoint="random",
         backbone="tiny",
@@ -39,7 +39,7 @@ def config(data: Path, output: Path, **values: Any) -> FcnConfig:
 
 
 def test_a_result_is_what_its_file_gives_when_it_is_judged_again(tmp_path: Path) -> None:
-    asked = config(make_voc(tmp_path), tmp_path / "out", epochs=25, crop=65)
+    asked = config(make_voc(tmp_path), tmp_path / "out", epochs=(25,), crop=65)
     result = run_fcn(asked)
     assert json.loads((tmp_path / "out" / "fcn.json").read_text()) == result
     assert result["miou"] > 0.5  # colors tell all; background alone has 0.2
@@ -67,7 +67,7 @@ def test_a_result_is_what_its_file_gives_when_it_is_judged_again(tmp_path: Path)
 
 
 def test_cityscapes_has_19_classes(tmp_path: Path) -> None:
-    result = run_fcn(config(make_cityscapes(tmp_path), tmp_path / "out", epochs=12))
+    result = run_fcn(config(make_cityscapes(tmp_path), tmp_path / "out", epochs=(12,)))
     assert len(result["ious"]) == 19
     assert result["miou"] > 0.3
     assert {name for name, iou in result["ious"].items() if iou} <= {"road", "sky", "car"}
@@ -75,13 +75,14 @@ def test_cityscapes_has_19_classes(tmp_path: Path) -> None:
 
 def test_the_best_rate_is_chosen_without_its_photos_and_trained_on_all(tmp_path: Path) -> None:
     said: list[str] = []
-    asked = config(make_voc(tmp_path), tmp_path / "out", lrs=(1e-9, 0.1, 1e30), epochs=8)
+    asked = config(make_voc(tmp_path), tmp_path / "out", lrs=(1e-9, 0.1, 1e30), epochs=(8,))
     result = run_fcn(asked, say=said.append)
     assert result["lr"] == 0.1
-    assert set(result["chosen_by"]) == {"lr 1e-09", "lr 0.1"}
+    assert set(result["chosen_by"]) == {"lr 1e-09 epochs 8", "lr 0.1 epochs 8"}
     assert any("lr 1e+30" in text and "left out" in text for text in said)
     log = [json.loads(line) for line in (tmp_path / "out" / "fcn.log.jsonl").read_text().splitlines()]
-    assert [record.get("refit") for record in log if record["trial"] == "lr 0.1"] == [None] * 8 + [True] * 8
+    best = [record.get("refit") for record in log if record["trial"] == "lr 0.1 epochs 8"]
+    assert best == [None] * 8 + [True] * 8
     before, said = len(said), []
     assert run_fcn(asked, say=said.append) == result
     assert len(said) < before
@@ -91,7 +92,7 @@ def test_a_test_split_without_classes_is_refused(tmp_path: Path) -> None:
     from maskgen.trainers.datasets.index_png import write_indices
 
     data = make_voc(tmp_path)
-    asked = config(data, tmp_path / "out", epochs=1)
+    asked = config(data, tmp_path / "out", epochs=(1,))
     for path in asked.open()[1].truths:
         write_indices(path, np.full((60, 80), 255, np.uint8))
     with pytest.raises(UsageError, match="no pixel of the test photos"):

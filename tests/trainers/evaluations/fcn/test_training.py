@@ -22,7 +22,7 @@ from maskgen.trainers.heads.resume import Keeper
 from maskgen.trainers.pretrained.encoder import load_encoder
 
 CPU = torch.device("cpu")
-PROTOCOL = find_fcn_protocol("revisiting", epochs=2, batch_size=3, crop=41)
+PROTOCOL = find_fcn_protocol("revisiting", epochs=(2,), batch_size=3, crop=41)
 
 
 def make_task(folder: Path, **changes: Any) -> Task:
@@ -81,9 +81,9 @@ def test_batches_are_the_crops_of_the_order_and_know_their_steps_pixels(tmp_path
 @pytest.mark.parametrize("kind", ["revisiting", "revisiting-cityscapes"])
 def test_steps_are_torchs_own(kind: str, tmp_path: Path) -> None:
     """Two epochs of a step, written out, with SGD and with Adam."""
-    protocol = find_fcn_protocol(kind, epochs=2, batch_size=3, crop=41)
+    protocol = find_fcn_protocol(kind, epochs=(2,), batch_size=3, crop=41)
     task = make_task(tmp_path, protocol=protocol)
-    found = train_fcn(task, FcnTrial(0.05), keeper(tmp_path))
+    found = train_fcn(task, FcnTrial(0.05, 2), keeper(tmp_path))
     model = task.new_model().train()
     adam = kind != "revisiting"
     optimizer: torch.optim.Optimizer = (
