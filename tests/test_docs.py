@@ -32,6 +32,7 @@ import numpy as np
 import pytest
 import skimage
 import yaml
+from davis_kit import make_davis
 from segmentation_kit import make_voc
 from voc_kit import write_voc
 from warm_kit import warm_commands
@@ -144,13 +145,14 @@ def shell(script: str, folder: Path, commands: Path = INSTALLED) -> subprocess.C
 
 
 def fill(place: Path) -> None:
-    """`photos`, and the same photos as ImageNet, as COCO and in tars; a VOC; `shards`; masks and truths as
-    pictures.
+    """`photos`, and the same photos as ImageNet, as COCO and in tars; a VOC, a DAVIS; `shards`; masks and
+    truths as pictures.
     """
     images, annotations = [], []
     (place / "originals").mkdir(parents=True)
     write_voc(place / "VOCdevkit", {"trainval": 30, "test": 15})
     make_voc(place / "segmentation")
+    make_davis(place / "DAVIS", clips=("one",))
     for number, (path, data) in enumerate(photo_files(Path(skimage.__file__).parent / "data")):
         write(place / "photos" / path, data)
         wnid = ("n01440764", "n02123045")[number % 2]

@@ -78,6 +78,15 @@ def run_davis(
     Raises:
         MaskgenError: the encoder or the clips cannot be read.
         Interrupted: a signal asked for it.
+
+    Example:
+        >>> from pathlib import Path
+        >>> import torch
+        >>> from maskgen.trainers import DavisConfig, run_davis
+        >>> encoder = {"checkpoint": "random", "backbone": "tiny", "device": torch.device("cpu")}
+        >>> config = DavisConfig(**encoder, data=Path("DAVIS"), output=Path("followed"), layer="layer2")
+        >>> 0 <= run_davis(config)["J&F"] <= 1
+        True
     """
     clips = {clip.name: clip for clip in open_davis(config.data, config.split)}
     follower, stride = config.follower()
