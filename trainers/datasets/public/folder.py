@@ -127,7 +127,7 @@ class SetFolder:
         """
         place = self.root / below
         if not place.is_dir():
-            raise self.fault(f"the pictures of {self.title} are missing", place, _unpacked(self.root))
+            raise self.fault(f"the pictures of {self.title} are missing", place, why_missing(self.root))
         sizes = {entry.name: entry.size for entry in walk_folder(place) if entry.kind == "file"}
         if missing := [path for path, _ in rows if path not in sizes]:
             what = f"{len(missing)} of {len(rows)} pictures of {self.title} are missing"
@@ -146,9 +146,14 @@ class SetFolder:
         return Pictures(labels, mark, read, names, [path for path, _ in rows])
 
 
-def _unpacked(folder: Path) -> str:
-    """Why a folder may lack what a set's archive holds."""
-    packed = sorted(path.name for path in folder.iterdir() if path.name.endswith(_ARCHIVES))
+def why_missing(folder: Path) -> str:
+    """Why a folder may lack what a set's archive holds.
+
+    Args:
+        folder: that was looked in; where it is not there, the one above it is told of.
+    """
+    place = next((one for one in (folder, *folder.parents) if one.is_dir()), folder)
+    packed = sorted(path.name for path in place.iterdir() if path.name.endswith(_ARCHIVES))
     return f"{packed[0]} is not unpacked" if packed else "half a download, or another folder"
 
 
@@ -172,4 +177,4 @@ def find_root(
             return SetFolder(root, title, files)
     if not path.is_dir():
         raise SetFolder(path, title, files).fault("no such folder", path)
-    raise SetFolder(path, title, files).fault(f"this folder is no {title}", path, _unpacked(path))
+    raise SetFolder(path, title, files).fault(f"this folder is no {title}", path, why_missing(path))

@@ -20,6 +20,8 @@ from .pictures import Layout, Pictures, require_whole
 LAYOUT = Layout(
     "ObjectNet as it is unpacked: images/ with 50,273 pictures in 313 folders, and mappings/", 50_273, 313
 )
+KINDS = 113
+"""How many of its kinds ImageNet has (Barbu et al., section 4)."""
 BORDER = 2
 """Px of the red frame that marks each picture as one to test on only."""
 _LABELS = "folder_to_objectnet_label.json"
@@ -43,6 +45,13 @@ def open_objectnet(request: Request) -> Parts:
     found = Pictures.below(home / "images")
     require_whole(found, "objectnet", LAYOUT, partial=request.partial)
     kinds = _kinds(home / "mappings")
+    if len(kinds) != KINDS and not request.partial:
+        raise UsageError(
+            f"ObjectNet's map has {len(kinds)} kinds that ImageNet has, of {KINDS}",
+            where=str(home / "mappings"),
+            cause="another version of the map, or a part of it",
+            remedy="unpack the set's mappings/ again, or --partial to judge these kinds",
+        )
     rows = [row for row, folder in enumerate(found.folders) if folder in kinds]
     if not rows:
         raise UsageError(

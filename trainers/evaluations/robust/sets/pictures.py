@@ -13,6 +13,7 @@ from maskgen.config.fingerprint import digest
 from maskgen.errors import UsageError
 from maskgen.io.folders import walk_folder
 from maskgen.trainers.datasets.images import Images, Pixels
+from maskgen.trainers.datasets.public.folder import why_missing
 from maskgen.trainers.datasets.public.picture import read_picture
 
 ENDINGS = {".jpg", ".jpeg", ".png", ".webp"}
@@ -119,7 +120,9 @@ def require_whole(found: Pictures, kind: str, layout: Layout, *, partial: bool) 
     raise UsageError(
         f"{kind} is not the whole set: {there}",
         where=str(found.folder),
-        cause="another folder, or a download or an unpacking that ended early",
+        cause="another folder, or a download or an unpacking that ended early"
+        if len(found)
+        else why_missing(found.folder),
         remedy=f"give a folder with {layout.text}"
         + (", or --partial to judge what there is" if len(found) else ""),
     )
