@@ -12,6 +12,8 @@ from __future__ import annotations
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
+from ..errors import EnvironmentFault
+
 if TYPE_CHECKING:
     from maskgen.loaders.recipes.parts import Background, Corruption, Crop
 
@@ -53,7 +55,16 @@ def __getattr__(name: str) -> Any:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
     parts = name in ("Background", "Corruption", "Crop")
     module = _PARTS if parts else f"{__name__}.{_MODULES.get(name, 'batches')}"
-    value = getattr(import_module(module), name)
+    try:
+        value = getattr(import_module(module), name)
+    except ModuleNotFoundError as error:
+        if error.name not in ("torch", "torchvision"):
+            raise
+        raise EnvironmentFault(
+            "the augmentations need torch and torchvision",
+            cause=str(error),
+            remedy='pip install "maskgen[train]", or just these two',
+        ) from error
     globals()[name] = value
     return value
 

@@ -19,6 +19,9 @@ from ..errors import UsageError
 from ..shards.sample import cut_level
 from .pictures import levels
 
+_BEYOND = 0.5
+"""How far floating images may leave [0, 1], as those that were resized bicubically do."""
+
 
 class Replaced(NamedTuple):
     """Pictures on other backgrounds.
@@ -100,8 +103,8 @@ def replace_backgrounds(
         generator: of the CPU; None: torch's own.
 
     Raises:
-        UsageError: shapes or types that do not fit each other, no backgrounds for ``donor``, or
-            `min_confidence`, which these masks do not have.
+        UsageError: shapes or types that do not fit each other, no backgrounds for ``donor``, floating images
+            far from [0, 1] for gray levels, or `min_confidence`, which these masks do not have.
 
     Example:
         >>> import torch
@@ -114,11 +117,8 @@ def replace_backgrounds(
     """
     soft = soft_masks(images, masks)
     check_law(background)
-    if background.replace == "donor" and backgrounds is None:
-        raise UsageError(
-            "BG_Random shows other rows' backgrounds, and none were given",
-            remedy="maskgen.make_background(photo, mask) makes them",
-        )
+    if background.replace == "donor":
+        check_backgrounds(images, backgrounds, "BG_Random shows other rows' backgrounds")
     coin, other, gray = torch.rand((3, len(images)), generator=generator).unbind()
     lends = foreground_shares(soft, threshold) > 0
     chosen = lends & shows_enough(soft, background, threshold) & (coin < background.p)
@@ -132,6 +132,25 @@ def replace_backgrounds(
         chosen, behind = torch.zeros_like(chosen), images
     made = compose(images, behind, soft, threshold=threshold, softness=background.softness)
     return Replaced(torch.where(chosen.to(images.device)[:, None, None, None], made, images), chosen)
+
+
+def check_backgrounds(images: Tensor, backgrounds: Tensor | None, why: str) -> Tensor:
+    """The backgrounds, one for each row of (B, C, H, W) images.
+
+    Raises:
+        UsageError: there are none, or they are of another shape than their images.
+    """
+    if backgrounds is None:
+        raise UsageError(
+            f"{why}, and none were given", remedy="maskgen.make_background(photo, mask) makes them"
+        )
+    if backgrounds.shape != images.shape:
+        raise UsageError(
+            f"images of shape {tuple(images.shape)} do not go with backgrounds of shape "
+            f"{tuple(backgrounds.shape)}",
+            remedy="one background for each row, of its size",
+        )
+    return backgrounds
 
 
 def check_law(background: Background) -> None:
@@ -161,6 +180,9 @@ def soft_masks(images: Tensor, masks: Tensor) -> Tensor:
     Raises:
         UsageError: shapes or types that do not fit each other.
     """
+    for given in (images, masks):
+        if not isinstance(given, Tensor):
+            raise UsageError(f"a {type(given).__name__} is no tensor", remedy="torch.from_numpy(array)")
     if images.ndim != 4:
         raise UsageError(f"images have the shape {tuple(images.shape)}", remedy="(B, C, H, W)")
     if images.dtype != torch.uint8 and not images.dtype.is_floating_point:
@@ -184,7 +206,19 @@ def shaped_masks(images: Tensor, masks: Tensor) -> Tensor:
 
 
 def gray_pictures(images: Tensor, background: Background, drawn: Tensor) -> Tensor:
-    """(B, 1, 1, 1) gray pictures in the images' type: 256 levels, as the loaders draw them."""
+    """(B, 1, 1, 1) gray pictures in the images' type: 256 levels, as the loaders draw them.
+
+    Raises:
+        UsageError: floating images that are far from [0, 1], among which the levels would be no grays.
+    """
+    if images.dtype != torch.uint8 and images.numel():
+        least, most = (float(bound) for bound in images.detach().aminmax())
+        if not (least >= -_BEYOND and most <= 1 + _BEYOND):
+            raise UsageError(
+                f"the values of floating images reach from {least:g} to {most:g}",
+                cause="gray levels are drawn in [0, 1]: images are not normalized yet, or are of 0 to 255",
+                remedy="replace backgrounds before Normalize, and images / 255 of levels",
+            )
     whole = (
         torch.floor(drawn * 256)
         if background.gray is None

@@ -58,7 +58,8 @@ def foreground_crops(
         generator: of the CPU; None: torch's own.
 
     Raises:
-        UsageError: shapes or types that do not fit each other, or a law that looks at another view's crop.
+        UsageError: shapes or types that do not fit each other, no row at all, a size that is no whole number
+            from 1, or a law that looks at another view's crop.
 
     Example:
         >>> import torch
@@ -68,7 +69,10 @@ def foreground_crops(
         >>> foreground_crops(torch.rand(2, 3, 60, 80), masks, 32).images.shape
         torch.Size([2, 3, 32, 32])
     """
+    check_size(size)
     soft = soft_masks(images, masks)
+    if not len(soft):
+        raise UsageError("there is no photo in this batch", remedy="batches of one row and more")
     found = draw_boxes(soft, Crop(fg_min=0.2) if crop is None else crop, threshold, generator)
     side, pairs = [size, size], list(zip(images, shaped_masks(images, masks), found.tolist(), strict=True))
     # A mask that is enlarged stays soft, and a hard one hard.
@@ -77,6 +81,16 @@ def foreground_crops(
     cut = [resized(image, *box, side, antialias=True) for image, _, box in pairs]
     masked = [resized(mask, *box, side, how, antialias=False) for _, mask, box in pairs]
     return Cropped(torch.stack(cut), torch.stack(masked), found)
+
+
+def check_size(size: object) -> None:
+    """Refuse what is no side of a square crop, px.
+
+    Raises:
+        UsageError: it is no whole number from 1.
+    """
+    if not isinstance(size, int) or size < 1:
+        raise UsageError(f"a crop has no size {size!r}", remedy="a whole number of px: crops are square")
 
 
 def draw_boxes(soft: Tensor, crop: Crop, threshold: float, generator: Generator | None) -> Tensor:

@@ -12,7 +12,7 @@ from maskgen.loaders.recipes.spec import Negative
 from maskgen.loaders.sampling.negatives import draw_shift
 
 from ..errors import UsageError
-from .batches import compose, foreground_shares, soft_masks
+from .batches import check_backgrounds, compose, foreground_shares, soft_masks
 
 
 class Negatives(NamedTuple):
@@ -88,7 +88,7 @@ def matched_negatives(
             remedy="batches of two rows and more",
         )
     soft, front = _numbered(images, masks, count)
-    behind, cut = _query(formula, backgrounds, queries)
+    behind, cut = _query(formula, front[0], backgrounds, queries)
     coin, shift, *more = torch.rand((1 + count, len(images)), generator=generator).unbind()
     made = list[Negatives]()
     for number, chance in enumerate((coin, *more)):
@@ -121,16 +121,12 @@ def _numbered(images: Tensor, masks: Tensor, count: int) -> tuple[list[Tensor], 
 
 
 def _query(
-    formula: Formula, backgrounds: Tensor | None, queries: tuple[Tensor, Tensor] | None
+    formula: Formula, images: Tensor, backgrounds: Tensor | None, queries: tuple[Tensor, Tensor] | None
 ) -> tuple[Tensor, Tensor | None]:
     """What the formula takes of the queries: a picture, and the masks that cut it; None: the source's."""
     if formula == "prose":
-        if backgrounds is None:
-            raise UsageError(
-                "the negatives stand on their queries' backgrounds, and none were given",
-                remedy="maskgen.make_background(photo, mask) makes them",
-            )
-        return backgrounds, None
+        why = "the negatives stand on their queries' backgrounds"
+        return check_backgrounds(images, backgrounds, why), None
     if queries is None:
         raise UsageError(
             f"the formula {formula} is of the queries, and none were given",

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Any
 
+import numpy as np
 import torch
 from PIL.Image import Image as PillowImage
 from torch import Tensor
@@ -16,8 +17,8 @@ from maskgen.loaders.recipes.parts import Background, Corruption, Crop
 
 from ..errors import UsageError
 from .batches import check_law, compose, gray_pictures, shows_enough
-from .masks import corrupt_masks, draw_boxes
-from .pictures import levels
+from .masks import check_size, corrupt_masks, draw_boxes
+from .pictures import as_photo, levels
 
 _PICTURES = (tv_tensors.Image, PillowImage)
 
@@ -36,22 +37,44 @@ class _WithMask(v2.Transform):  # type: ignore[misc] # torchvision has no types
             remedy="torchvision.tv_tensors.Mask(mask) beside the photo",
         )
 
+    def _photos(self, flat_inputs: list[Any], soft: Tensor) -> None:
+        """Make sure that there is a photo, and that the mask has its size.
+
+        Raises:
+            UsageError: there is none, or one of another size.
+        """
+        plain = [one for one in flat_inputs if type(one) is Tensor][:1]  # the one that torchvision looks at
+        photos: list[Any] = [one for one in flat_inputs if isinstance(one, _PICTURES)] or plain
+        if not any(map(_is_photo, photos)):
+            raise UsageError(
+                f"{type(self).__name__} was given no photo",
+                remedy="v2.ToImage() makes a tv_tensors.Image of an array or of an image of Pillow's",
+            )
+        (height, width), size = soft.shape[-2:], functional.get_size(photos[0])
+        if size != [height, width]:
+            raise UsageError(
+                f"a mask of {height} x {width} px beside a photo of {size[0]} x {size[1]} px",
+                remedy="masks that cover their photo pixel by pixel: MaskReader.hard gives such",
+            )
+
 
 class ReplaceBackground(_WithMask):
     """BG_RM or BG_Random for one photo (Ryali et al., 2.2, https://arxiv.org/abs/2103.12719).
 
-    Photos are `tv_tensors.Image` or Pillow's images; masks are `tv_tensors.Mask`, bool, uint8 0..255 or float
-    in [0, 1], and stay as they are.
+    Photos are `tv_tensors.Image`, Pillow's images, or the first plain tensor where there is neither; masks
+    are `tv_tensors.Mask`, bool, uint8 0..255 or float in [0, 1], and stay as they are.
 
     Args:
         background: what is done, and how often; ``replace="donor"`` needs `backgrounds`.
         backgrounds: pictures without foregrounds to choose from evenly, or a function that gives one:
-            Pillow's images, or (3, H, W) tensors of any type. A random crop of one is shown.
+            (H, W, 3) uint8 arrays as `make_background` makes them, Pillow's images, or (3, H, W) tensors of
+            any type. A random crop of one is shown.
         crop: law of that crop.
         threshold: mask value, in (0, 1], from which a pixel counts as foreground.
 
     Raises:
-        UsageError: ``donor`` without backgrounds, or `min_confidence`.
+        UsageError: ``donor`` without backgrounds, or `min_confidence`; when it is called, no photo or no
+            mask, one of another size than the other, or a floating photo far from [0, 1] for gray levels.
 
     Example:
         >>> import torch
@@ -87,6 +110,7 @@ class ReplaceBackground(_WithMask):
     def make_params(self, flat_inputs: list[Any]) -> dict[str, Any]:
         """The mask, the gray level, and the background if it is to be another's."""
         soft = self._mask(flat_inputs)
+        self._photos(flat_inputs, soft)
         coin, gray = torch.rand(2)
         replaced = bool(shows_enough(soft, self.background, self.threshold)) and bool(
             coin < self.background.p
@@ -99,7 +123,7 @@ class ReplaceBackground(_WithMask):
 
     def transform(self, inpt: Any, params: dict[str, Any]) -> Any:
         """The photo on its background; anything else as it is."""
-        if not isinstance(inpt, _PICTURES) or not params["replaced"]:
+        if not _is_photo(inpt) or not params["replaced"]:
             return inpt
         pixels, behind = _tensor(inpt)[None], params["behind"]
         if behind is None:
@@ -124,7 +148,8 @@ class ForegroundCrop(_WithMask):
         threshold: mask value, in (0, 1], from which a pixel counts as foreground.
 
     Raises:
-        UsageError: a law that looks at another view's crop.
+        UsageError: a law that looks at another view's crop, or a size that is no whole number from 1; when it
+            is called, no photo or no mask, or one of another size than the other.
 
     Example:
         >>> import torch
@@ -139,13 +164,16 @@ class ForegroundCrop(_WithMask):
 
     def __init__(self, size: int, crop: Crop | None = None, *, threshold: float = 0.5) -> None:
         super().__init__()
+        check_size(size)
         self.size, self.threshold = size, threshold
         self.crop = Crop(fg_min=0.2) if crop is None else crop
         draw_boxes(torch.zeros((1, 1, 8, 8), dtype=torch.uint8), self.crop, threshold, torch.Generator())
 
     def make_params(self, flat_inputs: list[Any]) -> dict[str, Any]:
         """The crop: top, left, height, width, px."""
-        box = draw_boxes(self._mask(flat_inputs), self.crop, self.threshold, None)[0]
+        soft = self._mask(flat_inputs)
+        self._photos(flat_inputs, soft)
+        box = draw_boxes(soft, self.crop, self.threshold, None)[0]
         return dict(zip(("top", "left", "height", "width"), box.tolist(), strict=True))
 
     def transform(self, inpt: Any, params: dict[str, Any]) -> Any:
@@ -183,6 +211,11 @@ class CorruptMask(v2.Transform):  # type: ignore[misc]
         return _like(made, inpt)
 
 
+def _is_photo(one: Any) -> bool:
+    """Whether it is a picture; torchvision's transforms never ask about plain tensors beside an image."""
+    return isinstance(one, _PICTURES) or (type(one) is Tensor and one.ndim >= 3)
+
+
 def _like(made: Tensor, one: Any) -> Any:
     """A tensor as the kind of `tv_tensors` that another is."""
     wrap: Any = tv_tensors.wrap
@@ -191,6 +224,8 @@ def _like(made: Tensor, one: Any) -> Any:
 
 def _tensor(picture: Any) -> Tensor:
     """A picture's pixels as a plain (3, H, W) tensor."""
+    if isinstance(picture, np.ndarray):
+        return torch.from_numpy(np.ascontiguousarray(as_photo(picture, "a background").transpose(2, 0, 1)))
     pillow = isinstance(picture, PillowImage)
     found: Tensor = (
         functional.pil_to_tensor(picture.convert("RGB")) if pillow else picture.as_subclass(Tensor)

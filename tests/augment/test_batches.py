@@ -54,8 +54,10 @@ def test_pixels_are_the_loaders(threshold: float, softness: float) -> None:
 @pytest.mark.parametrize("dtype", [torch.uint8, torch.float32, torch.float16])
 @pytest.mark.parametrize("device", DEVICES)
 def test_type_and_device_are_kept_and_foregrounds_stay(scene: Any, dtype: torch.dtype, device: str) -> None:
-    images, masks = scene.images.to(device, dtype), scene.masks.to(device)
-    for law, backgrounds in ((RM, None), (RANDOM, scene.backgrounds.to(device, dtype))):
+    masks, of_range = scene.masks.to(device), 255 if dtype.is_floating_point else 1
+    images, others = (one.to(device, dtype) / of_range for one in (scene.images, scene.backgrounds))
+    images, others = images.to(dtype), others.to(dtype)
+    for law, backgrounds in ((RM, None), (RANDOM, others)):
         made = replace_backgrounds(images, masks, law, backgrounds, generator=seeded(0))
         assert (made.images.dtype, made.images.device, made.images.shape) == (
             dtype,
@@ -121,8 +123,25 @@ def test_a_lone_photo_with_a_foreground_finds_no_other_background(scene: Any) ->
     assert torch.equal(made.images, scene.images)
 
 
+@pytest.mark.parametrize(
+    "scale", [lambda x: x.float(), lambda x: (x.float() / 255 - 0.45) / 0.22], ids=["levels", "normalized"]
+)
+def test_grays_are_not_drawn_among_floats_of_another_range(scene: Any, scale: Any) -> None:
+    images, masks, behind = scene
+    with pytest.raises(UsageError, match="the values of floating images reach from"):
+        replace_backgrounds(scale(images), masks, RM)
+    made = replace_backgrounds(scale(images), masks, RANDOM, scale(behind))
+    assert made.replaced.any(), "backgrounds of the images' own range stand behind them in any"
+    beyond = images.float() / 255 * 1.6 - 0.3  # as after a bicubic filter
+    assert replace_backgrounds(beyond, masks, RM).images.shape == images.shape
+
+
 def test_what_does_not_fit_is_refused(scene: Any) -> None:
     images, masks, behind = scene
+    with pytest.raises(UsageError, match=r"do not go with backgrounds of shape \(3, 3, 24, 32\)"):
+        replace_backgrounds(images, masks, RANDOM, behind[:3])
+    with pytest.raises(UsageError, match="ndarray is no tensor"):
+        replace_backgrounds(images.numpy(), masks, RM)
     with pytest.raises(UsageError, match="none were given"):
         replace_backgrounds(images, masks, RANDOM)
     with pytest.raises(UsageError, match="do not go with masks"):

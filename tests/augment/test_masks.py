@@ -62,6 +62,14 @@ def test_a_soft_mask_stays_soft(corner: Any) -> None:
     assert ((made.masks > 0.01) & (made.masks < 0.99)).any()
 
 
+def test_no_row_and_no_size_are_refused(corner: Any) -> None:
+    images, masks = corner
+    with pytest.raises(UsageError, match="no photo in this batch"):
+        foreground_crops(images[:0], masks[:0], 16)
+    with pytest.raises(UsageError, match="a crop has no size 0"):
+        foreground_crops(images, masks, 0)
+
+
 def test_crops_that_look_at_others_are_refused(corner: Any) -> None:
     with pytest.raises(UsageError, match="another view's crop"):
         foreground_crops(*corner, 16, Crop(overlap_of=0))

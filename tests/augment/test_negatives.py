@@ -117,6 +117,8 @@ def test_what_does_not_fit_is_refused(scene: Any) -> None:
         matched_negatives(images[:1], masks[:1], behind[:1])
     with pytest.raises(UsageError, match="queries' backgrounds, and none were given"):
         matched_negatives(images, masks)
+    with pytest.raises(UsageError, match="do not go with backgrounds of shape"):
+        matched_negatives(images, masks, behind[:2])
     with pytest.raises(UsageError, match="printed is of the queries"):
         matched_negatives(images, masks, behind, formula="printed")
     with pytest.raises(UsageError, match="did you mean 'prose'"):

@@ -49,6 +49,17 @@ def test_a_mask_is_the_same_in_every_form() -> None:
     np.testing.assert_array_equal(as_mask(np.full((2, 2), 0.25)), np.full((2, 2), 64))
 
 
+def test_few_ones_are_a_soft_mask_that_is_next_to_empty_and_many_a_hard_one() -> None:
+    """Of random crops of soft masks whose largest value is 1, none held more than 7 % of ones."""
+    faint = np.zeros((10, 20), np.uint8)
+    faint[0, :14] = 1
+    with pytest.warns(UserWarning, match="of a hard one give"):
+        np.testing.assert_array_equal(as_mask(faint), faint)
+    faint[0, 14:] = 1
+    with pytest.raises(UsageError, match="no value above 1"):
+        as_mask(faint)
+
+
 @pytest.mark.parametrize(
     ("given", "said"),
     [

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+import numpy as np
 import pytest
 import torch
 from PIL import Image
@@ -11,8 +12,9 @@ from torchvision import tv_tensors
 from torchvision.transforms import v2
 from torchvision.transforms.v2 import functional
 
+from maskgen import augment, make_background
 from maskgen.augment import Background, Corruption, CorruptMask, Crop, ForegroundCrop, ReplaceBackground
-from maskgen.errors import UsageError
+from maskgen.errors import EnvironmentFault, UsageError
 
 
 def pair(scene: Any, row: int) -> tuple[Any, Any]:
@@ -106,8 +108,60 @@ def test_it_stands_in_a_pipeline_of_torchvisions(scene: Any) -> None:
     assert made["image"].shape == (3, 16, 16)
 
 
+def test_arrays_of_make_background_stand_behind_it(scene: Any) -> None:
+    behind = make_background(
+        "tiled", np.full((40, 50, 3), (10, 20, 30), np.uint8), np.eye(40, 50, dtype=np.bool_)
+    )
+    made, _ = ReplaceBackground(Background(replace="donor", p=1.0), [behind])(*pair(scene, 0))
+    outside = made[:, ~scene.masks[0, 0]]
+    assert outside.unique(dim=1).flatten().tolist() == [10, 20, 30]
+
+
+def test_a_plain_tensor_is_a_photo_where_torchvision_takes_it_for_one(scene: Any) -> None:
+    photo, mask = pair(scene, 0)
+    change = ReplaceBackground(Background(replace="grey", p=1.0, gray=1.0))
+    expected, _ = change(photo, mask)
+    made, _, label = change(photo.as_subclass(torch.Tensor), mask, torch.tensor(3))
+    assert type(made) is torch.Tensor
+    assert torch.equal(made, expected)
+    assert int(label) == 3
+    extra = torch.zeros(3, 9, 9)
+    made, _, same = change(photo, mask, extra)
+    assert torch.equal(made, expected)
+    assert same is extra
+    cut, _ = ForegroundCrop(16)(photo.as_subclass(torch.Tensor), mask)
+    assert cut.shape == (3, 16, 16)
+
+
+@pytest.mark.parametrize(
+    "change", [ReplaceBackground(Background(replace="grey", p=1.0)), ForegroundCrop(16)], ids=["grey", "crop"]
+)
+def test_a_photo_that_would_stay_as_it_is_or_be_cut_elsewhere_is_refused(scene: Any, change: Any) -> None:
+    photo, mask = pair(scene, 0)
+    for given in ((photo.numpy(), mask), (mask,), (torch.tensor(3), photo.as_subclass(torch.Tensor), mask)):
+        with pytest.raises(UsageError, match="was given no photo"):
+            change(*given)
+    with pytest.raises(UsageError, match="a mask of 24 x 31 px beside a photo of 24 x 32 px"):
+        change(photo, tv_tensors.Mask(mask[..., :-1]))
+
+
+def test_a_faint_part_of_a_soft_mask_is_no_foreground(scene: Any) -> None:
+    photo, _ = pair(scene, 0)
+    faint = torch.zeros(1, 24, 32, dtype=torch.uint8)
+    faint[..., :2, :] = 1
+    with pytest.warns(UserWarning, match="shows no foreground here"):
+        made, same = ReplaceBackground(Background(replace="grey", p=1.0))(photo, tv_tensors.Mask(faint))
+    assert torch.equal(made, photo)
+    assert torch.equal(same, faint)
+
+
 def test_what_does_not_fit_is_refused(scene: Any) -> None:
     photo, mask = pair(scene, 0)
+    for size in (0, (16, 16)):
+        with pytest.raises(UsageError, match="a crop has no size"):
+            ForegroundCrop(size)  # type: ignore[arg-type]
+    with pytest.raises(UsageError, match="reach from 0 to 100"):
+        ReplaceBackground(Background(replace="grey", p=1.0))(tv_tensors.Image(photo.float()), mask)
     with pytest.raises(UsageError, match="was given no mask"):
         ReplaceBackground(Background(replace="grey", p=1.0))(photo)
     with pytest.raises(UsageError, match="none were given"):
@@ -118,3 +172,13 @@ def test_what_does_not_fit_is_refused(scene: Any) -> None:
         ForegroundCrop(16)(photo, tv_tensors.Mask(mask.to(torch.uint8)))
     with pytest.raises(UsageError, match="how sure they are"):
         ReplaceBackground(Background(replace="grey", p=1.0, min_confidence=0.5))
+
+
+def test_without_torch_it_says_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:
+    def missing(_: str) -> None:
+        raise ModuleNotFoundError("No module named 'torch'", name="torch")
+
+    monkeypatch.setattr(augment, "import_module", missing)
+    monkeypatch.delitem(vars(augment), "compose", raising=False)
+    with pytest.raises(EnvironmentFault, match=r"need torch(.|\n)*maskgen\[train\]"):
+        _ = augment.compose
