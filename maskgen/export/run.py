@@ -72,6 +72,11 @@ def export_masks(
     target, kind = open_output(output), format_class(settings.to)
     if settings.masks_only and kind.members:
         raise UsageError(f"{settings.to} cannot be had without photos", remedy="leave --masks-only out")
+    if settings.side and settings.to != "zarr":
+        raise UsageError(
+            f"masks as {settings.to} have the sizes of their photos",
+            remedy="leave --side out, or take --to zarr",
+        )
     with Samples(dataset, kind.members) as samples:
         work = kind(samples, target, settings)
         work.prepare()

@@ -64,6 +64,9 @@ def test_a_folder_of_something_else_is_refused(export: Export, dataset: Dataset,
         with pytest.raises(UsageError, match="choose"):
             export_masks(dataset, folder, Settings(to="png"))
     assert not (dataset.path / "inside").exists()
+    with pytest.raises(UsageError, match="leave --side out"):
+        export_masks(dataset, tmp_path / "small", Settings(to="png", side=64))
+    assert not (tmp_path / "small").exists()
 
 
 def test_damaged_samples_are_counted_and_made_when_they_are_whole_again(copy: Path, tmp_path: Path) -> None:

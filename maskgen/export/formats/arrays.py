@@ -2,21 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+import math
+from collections.abc import Callable, Iterable, Iterator
 from functools import cached_property
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
 
 from maskgen.errors import EnvironmentFault
 from maskgen.io.images.encode import resize_mask
+from maskgen.processes.signals import StopSignals, interrupted
 from maskgen.shards.naming import MAX_KEY
 
 from ..metadata.provenance import describe_masks
 from ..samples import Sample
 from .format import Format, Row
 
+T = TypeVar("T")
 STORE = "masks.zarr"
 SHARD_BYTES = 64 << 20
 """Of masks of a shard before they are compressed: what is held in memory, and one object of a store."""
@@ -100,20 +103,24 @@ class Arrays(Format):
                 held[name][place] = row[name]
             height, width = row["mask"].shape
             held["mask"][place, :height, :width] = row["mask"]
-        group, files = self._store()
-        for name, values in held.items():
-            group[name][first : first + count] = values
-        self._write(files, metadata=False)
+        self._write(to_the_end(lambda: self._filled(held, first)), metadata=False)
         return ()
 
     def finish(self, rows: Iterable[Row]) -> None:  # noqa: ARG002
         """Write what the arrays are: only then does a reader find them."""
-        self._write(self._store()[1], metadata=True)
+        self._write(to_the_end(self._store)[1], metadata=True)
 
     def _write(self, files: dict[str, Any], *, metadata: bool) -> None:
         for path, buffer in sorted(files.items()):
             if path.endswith("zarr.json") == metadata:
                 self.output.write(f"{STORE}/{path}", buffer.to_bytes())
+
+    def _filled(self, held: dict[str, NDArray[Any]], first: int) -> dict[str, Any]:
+        """The files of the group with these rows from number `first` on."""
+        group, files = self._store()
+        for name, values in held.items():
+            group[name][first : first + len(values)] = values
+        return files
 
     def _store(self) -> tuple[Any, dict[str, Any]]:
         """The group without any rows, and its files as they come to be."""
@@ -149,3 +156,23 @@ class Arrays(Format):
                 compressors=[ZstdCodec(level=3), Crc32cCodec()],
             )
         return group, files
+
+
+def to_the_end(work: Callable[[], T]) -> T:
+    """What `work` returns; a signal that comes meanwhile ends it afterwards.
+
+    Zarr works in an event loop of its own, which complains of every task that is left in its middle.
+
+    Raises:
+        Interrupted: a signal came.
+
+    Example:
+        >>> from maskgen.export.formats.arrays import to_the_end
+        >>> to_the_end(lambda: 7)
+        7
+    """
+    with StopSignals(patience=math.inf) as signals:
+        made = work()
+    if signals:
+        raise interrupted()
+    return made

@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import os
+import signal
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -8,11 +10,12 @@ from typing import Any
 import numpy as np
 import pytest
 
-from maskgen.errors import EnvironmentFault
+from maskgen.errors import EnvironmentFault, Interrupted
 from maskgen.export import Settings, export_masks
 from maskgen.export.formats import arrays
 from maskgen.io.images.encode import resize_mask
 from maskgen.loaders import Dataset, MaskReader, open_dataset
+from maskgen.processes.signals import StopSignals
 
 zarr = pytest.importorskip("zarr")
 Export = Callable[..., tuple[Path, dict[str, Any]]]
@@ -92,3 +95,15 @@ def test_without_zarr_it_says_what_to_install(
     with pytest.raises(EnvironmentFault, match=r"maskgen\[export\]"):
         export("zarr")
     assert not (tmp_path / "out").exists()
+
+
+def test_a_signal_lets_zarr_come_to_an_end() -> None:
+    ended = []
+
+    def work() -> None:
+        os.kill(os.getpid(), signal.SIGINT)
+        ended.append(True)
+
+    with StopSignals(), pytest.raises(Interrupted):
+        arrays.to_the_end(work)
+    assert ended
