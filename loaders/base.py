@@ -213,7 +213,7 @@ def _check_confidence(recipe: Recipe, dataset: Dataset) -> None:
         raise UsageError(
             f"the recipe asks for masks of a confidence of at least {recipe.min_confidence:g}, "
             "and this data set has no confidences",
-            where=str(dataset.path),
+            where=dataset.where,
             cause=f"it is of shard format {version}; they are stored since format {naming.CONFIDENCE_SINCE}",
             remedy="leave min_confidence out, or make the shards anew with maskgen run",
         )

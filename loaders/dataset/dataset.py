@@ -56,7 +56,12 @@ class Dataset:
     window: int = 0
 
     def __repr__(self) -> str:
-        return f"Dataset({str(self.path)!r}, {self.samples} samples in {len(self.shards)} shards)"
+        return f"Dataset({self.where!r}, {self.samples} samples in {len(self.shards)} shards)"
+
+    @property
+    def where(self) -> str:
+        """The folder or the address that it was opened by, as messages name it."""
+        return str(self.cache.source if self.cache else self.path)
 
     @property
     def manifest(self) -> Manifest:

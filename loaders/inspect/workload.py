@@ -34,7 +34,7 @@ class Workload:
         if samples < self.batch_size:
             raise UsageError(
                 f"a batch of {self.batch_size} from {counted(samples, 'sample')}",
-                where=str(self.dataset.path),
+                where=self.dataset.where,
                 remedy="a larger data set",
                 arguments=[("batch_size", samples)],
             )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import operator
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NotRequired, TypedDict
@@ -17,6 +18,7 @@ from maskgen.shards.patch import paste_background
 from maskgen.types import RGB, Box
 
 from ..dataset.dataset import Dataset
+from ..dataset.labels import read_labels
 from ..dataset.open import open_dataset
 from ..reading.broken import BrokenSample
 from ..reading.buffers import Taken
@@ -122,9 +124,14 @@ class ShardDataset(MapStyle):
 
         Raises:
             IndexError: no such sample.
+            TypeError: a key, or something else that is no number.
             BrokenSample: it is damaged, and `on_error` is ``raise``.
         """
-        return self.__getitems__([number])[0]
+        try:
+            place = operator.index(number)
+        except TypeError as error:
+            raise TypeError(f"{number!r} is no number: data.number_of(key) gives that of a key") from error
+        return self.__getitems__([place])[0]
 
     def __getitems__(self, numbers: Sequence[int]) -> list[Any]:
         """The samples of many numbers at once."""
@@ -148,8 +155,16 @@ class ShardDataset(MapStyle):
         """
         number = self.dataset.find(key)
         if number is None:
-            raise KeyError(key)
+            raise KeyError(
+                f"no sample {key!r}: its photo may be in quarantine, or is named by its path "
+                "(MaskReader.key_of(path) gives the key)"
+            )
         return number
+
+    @property
+    def labels(self) -> NDArray[np.int64]:
+        """(N,) int64, the class of every sample, from the tables: no photo is opened; -1 as in `Sample`."""
+        return read_labels(self.dataset)
 
     @property
     def broken(self) -> dict[int, str]:

@@ -105,7 +105,7 @@ class WithMasks:
     def _foreign(self, what: str, example: str) -> ShardFault:
         return ShardFault(
             what,
-            where=str(self.masks.dataset.path),
+            where=self.masks.dataset.where,
             cause=f"the masks were made of other originals{example}",
             remedy="give the masks of these originals",
         )

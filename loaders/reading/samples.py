@@ -75,7 +75,7 @@ class SampleReader:
             _check_member(dataset, ext)
         self.dataset = dataset
         self.threads = threads
-        self._substitutes = Substitutes(dataset.samples, where=str(dataset.path), on_error=on_error)
+        self._substitutes = Substitutes(dataset.samples, where=dataset.where, on_error=on_error)
         self._bounds = bounds_of(dataset.manifest)
         self._lost: dict[int, ShardFault] = {}
         self._open_files = open_files
@@ -343,7 +343,7 @@ def _check_member(dataset: Dataset, ext: str) -> None:
     if ext == naming.PHOTO:
         raise UsageError(
             "the shards hold no photos (layout sidecar)",
-            where=str(dataset.path),
+            where=dataset.where,
             remedy="make them with --layout full",
             arguments=[("photos", "<the folder of the originals>")],
         )
@@ -352,9 +352,9 @@ def _check_member(dataset: Dataset, ext: str) -> None:
         lean = dataset.manifest.format == naming.LEAN_FORMAT
         raise UsageError(
             what,
-            where=str(dataset.path),
+            where=dataset.where,
             cause="the recipe shows the photos' backgrounds, and the shards were made with "
             + ("--members lean" if lean else "--background none"),
             remedy="make the shards anew without that, or take a recipe that fills with gray (relicv2)",
         )
-    raise UsageError(what, where=str(dataset.path), remedy="make the shards anew, with it")
+    raise UsageError(what, where=dataset.where, remedy="make the shards anew, with it")

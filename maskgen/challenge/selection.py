@@ -162,7 +162,7 @@ def select(dataset: Dataset, settings: Settings, tick: Callable[[int], None] = l
         reasons.append(why_left_out(facts, settings.min_confidence))
         tick(len(labels))
     keys = dataset.keys(np.arange(dataset.samples))
-    return settle(Selection(keys, labels, reasons), settings, str(dataset.path))
+    return settle(Selection(keys, labels, reasons), settings, dataset.where)
 
 
 def read_facts(dataset: Dataset) -> Iterator[Facts]:

@@ -152,7 +152,7 @@ class ClassFolders(Listed):
         if not self.folders:
             raise UsageError(
                 "no sample has a class",
-                where=str(self.samples.dataset.path),
+                where=self.samples.dataset.where,
                 remedy="--to png writes masks without classes; maskgen run --labels folder gives photos some",
             )
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import pickle
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -95,8 +96,20 @@ def test_numbers_and_keys_that_there_are_not(drawn: Any) -> None:
     for number in (21, -22):
         with pytest.raises(IndexError):
             data[number]
-    with pytest.raises(KeyError, match="nothing"):
+    key = drawn.drawings[3].key
+    for wrong in (key, 1.0):
+        with pytest.raises(TypeError, match=r"is no number: data.number_of\(key\)"):
+            data[wrong]
+    assert data[np.int64(data.number_of(key))]["key"] == key
+    with pytest.raises(KeyError, match="no sample 'nothing': its photo may be in quarantine"):
         data.number_of("nothing")
+
+
+def test_labels_are_those_of_the_samples(drawn: Any) -> None:
+    data = ShardDataset(drawn.path, form="arrays")
+    labels = data.labels
+    assert labels.dtype == np.int64
+    assert labels.tolist() == [sample["label"] for sample in data]
 
 
 def test_damage_is_named_or_counted_and_replaced(copy: Any) -> None:
@@ -125,6 +138,13 @@ def test_what_the_shards_lack_is_said_at_once(builder: Any) -> None:
     sidecar = builder(samples=3, options={"layout": "sidecar"})
     with pytest.raises(UsageError, match="hold no photos"):
         ShardDataset(sidecar.path)
+
+
+def test_a_message_names_the_folder_and_not_its_copy_in_a_cache(builder: Any, tmp_path: Path) -> None:
+    sidecar = builder(samples=3, options={"layout": "sidecar"})
+    with pytest.raises(UsageError, match="hold no photos") as refused:
+        ShardDataset(sidecar.path, cache=tmp_path / "cache")
+    assert refused.value.where == str(sidecar.path)
 
 
 def test_lean_samples_are_read_too(lean: Any) -> None:
