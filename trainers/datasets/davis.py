@@ -95,7 +95,7 @@ def _names(root: Path, split: str, masks: Path) -> Sequence[str]:
     lists = [root / LISTS / year / f"{split}.txt" for year in _YEARS]
     found = next((path for path in lists if path.is_file()), None)
     if found is not None:
-        names = found.read_text(encoding="utf-8").split()
+        names = _read_list(found)
     elif (root / LISTS).is_dir():
         raise UsageError(
             f"there is no split {split!r}",
@@ -109,6 +109,18 @@ def _names(root: Path, split: str, masks: Path) -> Sequence[str]:
             "no clips are named", where=str(found or masks), remedy="a clip's name a line, such as camel"
         )
     return names
+
+
+def _read_list(file: Path) -> list[str]:
+    try:
+        return file.read_text(encoding="utf-8").split()
+    except (OSError, UnicodeDecodeError) as error:
+        raise UsageError(
+            "cannot read a list of clips",
+            where=str(file),
+            cause=str(error),
+            remedy="unpack DAVIS's archive again, or write a clip's name a line",
+        ) from error
 
 
 def _open_clip(name: str, frames: Path, masks: Path) -> Clip:

@@ -61,6 +61,9 @@ def test_what_is_missing_is_named(tmp_path: Path) -> None:
         listed.write_text(text)
         with pytest.raises(UsageError, match="no clips are named"):
             open_davis(root)
+    listed.write_bytes(b"\xff\xfea")
+    with pytest.raises(UsageError, match="cannot read a list of clips"):
+        open_davis(root)
     listed.write_text("a\n")
     write_indices(root / "Annotations" / "480p" / "a" / "00000.png", np.zeros((96, 128), np.uint8))
     with pytest.raises(SourceFault, match="no object"):
