@@ -32,7 +32,11 @@ def list_photos(folder: Location) -> dict[str, Blob]:
         if entry.kind == "file" and PurePosixPath(entry.name).suffix.lower() in _ENDINGS
     ]
     if not paths:
-        raise UsageError("no photo in this folder", where=str(folder), remedy="give the folder of the photos")
+        raise UsageError(
+            "no photo in this folder",
+            where=str(folder),
+            remedy="give the folder of the photos; those in tars are drawn by maskgen preview --photos",
+        )
     found: dict[str, Blob | None] = {}
     for path in paths:
         blob = Blob(str(folder / path))

@@ -34,5 +34,6 @@ def test_photos_are_found_by_path_key_and_a_stem_that_is_only_theirs(tmp_path: P
 
 
 def test_a_folder_without_photos_is_refused(tmp_path: Path) -> None:
-    with pytest.raises(UsageError, match="no photo in this folder"):
+    (tmp_path / "photos-000000.tar").touch()
+    with pytest.raises(UsageError, match=r"no photo in this folder(.|\n)*maskgen preview --photos"):
         list_photos(tmp_path)
