@@ -14,6 +14,7 @@ import click
 from maskgen.cli.eval_ssl import eval_cli
 from maskgen.cli.terminal import run_command
 from maskgen.cli.train_ssl import train_cli
+from maskgen.processes.jobs import Process, start_python
 from maskgen.processes.places import Place
 
 
@@ -69,7 +70,10 @@ class Launcher:
         """How many were started."""
         return self.names.count(tool)
 
-    def __call__(self, base: Path, words: Sequence[str], log: Path, _: Place) -> Fork:
+    def __call__(self, base: Path, words: Sequence[str], log: Path, place: Place) -> Process:
+        if "torch.distributed.run" in words:
+            self.names.append("torchrun")
+            return start_python(base, words, log, place)
         tool, words = ("eval-ssl", words[3:]) if words[2] == "eval" else ("train-ssl", words[2:])
         self.names.append(tool)
         if self.count(tool) == self.last.get(tool):

@@ -16,6 +16,7 @@ from pathlib import Path
 import pytest
 from experiment_kit import write_experiment
 from fork_kit import Launcher, import_all
+from loopback import loopback_cluster
 
 from maskgen.errors import EXIT_DONE, EXIT_FAULTS, EXIT_INTERRUPTED, EXIT_USAGE
 
@@ -194,6 +195,36 @@ def test_arms_are_chosen_and_tasks_without_data_left_out(
     assert launcher.names == ["train-ssl"]
     assert "the task probe is left out: --data photos=PLACE was not given: photos, a folder a class" in err
     assert "- `neighbors`: --data photos=PLACE was not given" in out
+
+
+@pytest.mark.slow
+def test_a_sweep_on_a_cluster_shows_the_same_table(
+    words: list[str], tmp_path: Path, launcher: Launcher, call_tool: Call
+) -> None:
+    pytest.importorskip("ray", reason="ray is not installed")
+    words += ["--smoke", "--seeds", "1", "--arms", "plain", "--output"]
+    assert call_tool("train-ssl", *words, str(tmp_path / "here"))[0] == EXIT_DONE
+    output = tmp_path / "there"
+    with loopback_cluster(2) as cluster:
+        status, out, err = call_tool("train-ssl", *words, str(output), "--ray-address", cluster.address)
+    assert status == EXIT_DONE, err
+    assert out == (tmp_path / "here" / "report.md").read_text()
+    assert len(launcher.names) == 3, "those of this machine"
+    assert set(states(output).values()) == {"done"}
+
+
+@pytest.mark.slow
+def test_a_training_of_two_ranks_is_one_of_the_sweep(
+    words: list[str], tmp_path: Path, launcher: Launcher, call_tool: Call
+) -> None:
+    output = tmp_path / "ranks"
+    more = ["--smoke", "--seeds", "1", "--arms", "plain", "--devices-per-training", "2", "--jobs", "2"]
+    status, _, err = call_tool("train-ssl", *words, "--output", str(output), *more)
+    assert status == EXIT_DONE, err
+    assert launcher.names[-3:] == ["torchrun", "eval-ssl", "eval-ssl"]
+    assert " ranks 2 " in (output / "plain/seed-0/training/log.txt").read_text()
+    row = json.loads((output / "report.json").read_text())["tables"][0]["rows"][0]
+    assert [len(entry["values"]) for entry in row["entries"]] == [1, 1]
 
 
 def test_a_dry_run_says_each_command(words: list[str], tmp_path: Path, call_tool: Call) -> None:
