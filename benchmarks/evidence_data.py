@@ -14,7 +14,7 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from shortcut_photos import compose, write_mask, write_photo
+from shortcut_photos import ANYWHERE, compose, write_mask, write_photo
 
 from maskgen.io.atomic import write_atomic
 
@@ -101,7 +101,8 @@ def make_photos(
 
 def _compose(folder: Path, size: Size) -> None:
     for split, count in (("train", size.train), ("test", size.test)):
-        for number, scene in enumerate(compose(count, size.side, train=split == "train", seed=0)):
+        scenes = compose(count, size.side, train=split == "train", seed=0, place=ANYWHERE)
+        for number, scene in enumerate(scenes):
             name = f"{scene.label:02d}/{number:06d}"
             write_photo(folder / split / "photos" / f"{name}.jpg", scene.image)
             write_mask(folder / split / "truth" / f"{name}.png", scene.mask)

@@ -51,6 +51,24 @@ class Scene:
     label: int
 
 
+@dataclass(frozen=True)
+class Place:
+    """Where objects lie.
+
+    Args:
+        area: least and largest share of the photo.
+        reach: how far off the middle at most, of the side.
+    """
+
+    area: tuple[float, float]
+    reach: float
+
+
+MIDDLE = Place((0.2, 0.4), 0.2)
+ANYWHERE = Place((0.06, 0.16), 0.36)
+"""A box in the middle overlaps little with them."""
+
+
 def sources(*, train: bool) -> tuple[list[RGB], list[RGB]]:
     """The parts of the objects' and textures' pictures that one split is cut from, 320 px high."""
     return [_part(name, train) for name in OBJECTS], [_part(name, train) for name in TEXTURES]
@@ -68,7 +86,7 @@ def _part(name: str, train: bool) -> RGB:
     return _resized(part, width, HEIGHT)
 
 
-def compose(count: int, side: int, *, train: bool, seed: int) -> Iterator[Scene]:
+def compose(count: int, side: int, *, train: bool, seed: int, place: Place = MIDDLE) -> Iterator[Scene]:
     """Synthetic photos, their classes in turn.
 
     Args:
@@ -77,6 +95,7 @@ def compose(count: int, side: int, *, train: bool, seed: int) -> Iterator[Scene]
         train: cut from the training parts, 95 % on their class's own texture; else from the test parts, all
             on theirs.
         seed: of all draws.
+        place: of the objects.
     """
     objects, textures = sources(train=train)
     for number in range(count):
@@ -85,7 +104,7 @@ def compose(count: int, side: int, *, train: bool, seed: int) -> Iterator[Scene]
         own = not train or rng.random() < BIASED
         texture = label if own else int(rng.integers(CLASSES))
         ground = _patch(textures[texture], side, rng) * rng.uniform(0.75, 1.25, 3)
-        shape = super_ellipse(side, rng)
+        shape = super_ellipse(side, rng, place)
         blend = cv2.GaussianBlur(shape.astype(np.float64), (0, 0), 0.6)[:, :, None]
         mixed = blend * _patch(objects[label], side, rng) + (1 - blend) * ground
         image = np.clip(np.rint(mixed), 0, 255).astype(np.uint8)
@@ -105,13 +124,14 @@ def _resized(picture: RGB, width: int, height: int) -> RGB:
     return np.asarray(cv2.resize(picture, (width, height), interpolation=cv2.INTER_AREA), np.uint8)
 
 
-def super_ellipse(side: int, rng: np.random.Generator) -> HardMask:
-    """|u / a|^n + |v / b|^n <= 1, turned, 20 to 40 % of the square, wholly inside: (side, side) bool."""
+def super_ellipse(side: int, rng: np.random.Generator, place: Place = MIDDLE) -> HardMask:
+    """|u / a|^n + |v / b|^n <= 1, turned, wholly inside the square: (side, side) bool."""
     places = np.arange(side) - (side - 1) / 2
     while True:
         power = np.exp(rng.uniform(np.log(1.5), np.log(5)))
         aspect, angle = rng.uniform(0.6, 1), rng.uniform(0, np.pi)
-        area, (dy, dx) = int(rng.uniform(0.2, 0.4) * side**2), rng.uniform(-0.2, 0.2, 2) * side
+        area = int(rng.uniform(*place.area) * side**2)
+        dy, dx = rng.uniform(-place.reach, place.reach, 2) * side
         y, x = np.meshgrid(places - dy, places - dx, indexing="ij")
         u, v = x * np.cos(angle) + y * np.sin(angle), y * np.cos(angle) - x * np.sin(angle)
         level = np.abs(u) ** power + np.abs(v / aspect) ** power

@@ -20,6 +20,7 @@ from maskgen.trainers.experiments.spec import Arm
 ROOT = Path(__file__).resolve().parents[2]
 sys.path.insert(0, str(ROOT / "benchmarks"))
 report: Any = importlib.import_module("evidence_report")
+photos: Any = importlib.import_module("shortcut_photos")
 EXPERIMENT = read_experiment(ROOT / "experiments" / "evidence" / "shortcut.toml")
 ACCURACY = {"original": 0.7, "mixed_same": 0.7, "only_bg_t": 0.2, "only_fg": 0.3}
 
@@ -82,6 +83,18 @@ def test_plots_show_what_there_is() -> None:
     assert {"true", "nothing"} <= names
     assert "bg-rm" not in names
     assert report.draw_masks(found(), {"bg-random": 1.0}) == report.draw_p({}) == ""
+
+
+@pytest.mark.parametrize("place", [photos.MIDDLE, photos.ANYWHERE], ids=["middle", "anywhere"])
+def test_objects_lie_where_they_should(place: Any) -> None:
+    masks = np.stack([photos.super_ellipse(64, np.random.default_rng(seed), place) for seed in range(60)])
+    shares = masks.mean(axis=(1, 2))
+    assert place.area[0] - 0.01 < shares.min() < shares.max() < place.area[1] + 0.01
+    assert shares.max() - shares.min() > (place.area[1] - place.area[0]) / 2
+    middles = [np.argwhere(one).mean(axis=0) / 63 - 0.5 for one in masks]
+    assert place.reach / 2 < np.abs(middles).max() < place.reach + 0.02
+    assert not masks[:, [0, -1]].any()
+    assert not masks[:, :, [0, -1]].any()
 
 
 def test_every_arm_of_the_sweep_over_p_is_in_the_file() -> None:
