@@ -5,7 +5,7 @@ BIN    := $(VENV)/bin
 UV     := $(shell command -v uv 2>/dev/null || echo .tools/bin/uv)
 DEMO   := build/demo
 
-.PHONY: demo test test-fast faults lint docs images changelog wheel lock clean setup
+.PHONY: demo test test-fast faults lint lint-style lint-types lint-basedpyright lint-imports docs images changelog wheel lock clean setup
 
 setup: $(VENV)/.installed
 
@@ -37,10 +37,19 @@ faults: setup
 	$(BIN)/python -m pytest tests/faults tests/pipelines/executors/test_cluster.py --faults=full -n 0 --timeout 7200 -o faulthandler_timeout=0
 
 lint: setup
+	$(MAKE) --no-print-directory --jobs 2 lint-types lint-basedpyright lint-imports lint-style
+
+lint-style:
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
+
+lint-types:
 	$(BIN)/mypy
+
+lint-basedpyright:
 	$(BIN)/basedpyright
+
+lint-imports:
 	$(BIN)/lint-imports
 
 # The documentation as a site, in build/site.
