@@ -42,6 +42,7 @@ def options(shared_data: Path, source: Path, output: Path, mode: str) -> dict[st
         "method": "u2netp",
         "weights": str(shared_data / WEIGHTS),
         "model_process": mode,
+        "batch_size": 4,  # a call has so many photos, with zeros where too few wait
         "shard_size": 4,
         "workers": 2,
         "max_failures": "10",
