@@ -45,17 +45,10 @@ def draw_replaced(
     chosen = chosen & (samples[other] != samples)
     own = plain.rows(np.where(chosen, other, np.arange(len(other))))
     shown_as = replace(
-        plain,
+        plain.with_picture_of(own),
         kind=np.where(chosen, DONOR, KEEP).astype(np.uint8),
         skipped=wanted & ~chosen,
         donor=np.where(chosen, other, -1).astype(np.int32),
-        bg_box=own.box,
-        bg_flip=own.flip,
-        bg_color=own.color,
-        bg_order=own.order,
-        bg_grayscale=own.grayscale,
-        bg_sigma=own.sigma,
-        bg_solarize=own.solarize,
     )
     return uncolored(shown_as) if background.place == "before" else shown_as
 

@@ -92,16 +92,9 @@ def _on_background(
     lent = np.where(query.kind == DONOR, query.donor, rows)
     picture = matched & ~gray
     made = replace(
-        negative,
+        negative.with_picture_of(query),
         kind=np.where(gray, GRAY, np.where(picture, DONOR, KEEP)).astype(np.uint8),
         gray=np.where(gray, query.gray, 0).astype(np.uint8),
         donor=np.where(picture, lent, -1).astype(np.int32),
-        bg_box=query.bg_box,
-        bg_flip=query.bg_flip,
-        bg_color=query.bg_color,
-        bg_order=query.bg_order,
-        bg_grayscale=query.bg_grayscale,
-        bg_sigma=query.bg_sigma,
-        bg_solarize=query.bg_solarize,
     )
     return uncolored(made) if before else made

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 from typing import Any
 
 import numpy as np
@@ -73,3 +73,8 @@ class ViewDraws:
     def rows(self, chosen: NDArray[np.integer[Any]]) -> ViewDraws:
         """The draws of the (n,) chosen rows, in that order; `donor` still counts rows of the whole batch."""
         return ViewDraws(**{part.name: getattr(self, part.name)[chosen] for part in fields(self)})
+
+    def with_picture_of(self, other: ViewDraws) -> ViewDraws:
+        """The same, with a background picture that is cut and colored as that of `other`."""
+        names = [part.name for part in fields(self) if part.name.startswith("bg_")]
+        return replace(self, **{name: getattr(other, name) for name in names})
