@@ -11,19 +11,10 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from archive_kit import tar_of
 
 from maskgen.errors import SourceFault
 from maskgen.io.tars import TarMember, slice_reader, walk
-
-
-def archive(files: dict[str, bytes], form: int = tarfile.USTAR_FORMAT) -> bytes:
-    stream = io.BytesIO()
-    with tarfile.open(fileobj=stream, mode="w", format=form) as tar:
-        for name, data in files.items():
-            info = tarfile.TarInfo(name)
-            info.size = len(data)
-            tar.addfile(info, io.BytesIO(data))
-    return stream.getvalue()
 
 
 def header(name: bytes = b"a.jpg", size: bytes = b"00000000005\0", kind: bytes = b"0") -> bytes:
@@ -66,7 +57,7 @@ def test_equal_to_tarfile(form: int) -> None:
     files = dict(NAMES)
     if form != tarfile.USTAR_FORMAT:
         files["e" * 200 + "/" + "g" * 300 + ".jpg"] = b"long"
-    data = archive(files, form)
+    data = tar_of(files, form)
     with tarfile.open(fileobj=io.BytesIO(data)) as tar:
         expected = [(info.name, info.offset_data, info.size) for info in tar]
     members = listed(data)
@@ -125,7 +116,7 @@ HOSTILE: dict[str, tuple[Callable[[], bytes], str]] = {
     "text": (lambda: b"<html>" * 200, "checksum"),
     "empty file": (lambda: b"", "truncated"),
     "no end marker": (lambda: header() + bytes(512)[:5].ljust(512, b"x"), "no end-of-archive marker"),
-    "joined with cat": (lambda: archive({"a": b"1"}) + archive({"b": b"2"}), "after its end marker"),
+    "joined with cat": (lambda: tar_of({"a": b"1"}) + tar_of({"b": b"2"}), "after its end marker"),
     "huge pax": (
         lambda: header(kind=b"x", size=b"%011o\0" % (2 << 20)) + bytes(3 << 20),
         "extension header of",
@@ -147,7 +138,7 @@ HOSTILE: dict[str, tuple[Callable[[], bytes], str]] = {
         ),
         "PAX",
     ),
-    "overlong name": (lambda: archive({"a/" * 3000 + "b": b""}, tarfile.GNU_FORMAT), "no usable name"),
+    "overlong name": (lambda: tar_of({"a/" * 3000 + "b": b""}, tarfile.GNU_FORMAT), "no usable name"),
 }
 
 
@@ -160,7 +151,7 @@ def test_hostile_archives_are_refused_with_a_reason(case: str) -> None:
 
 
 def test_every_truncation_is_refused() -> None:
-    data = archive({f"{n}.jpg": bytes([n]) * (300 * n) for n in range(5)}, tarfile.PAX_FORMAT)
+    data = tar_of({f"{n}.jpg": bytes([n]) * (300 * n) for n in range(5)}, tarfile.PAX_FORMAT)
     whole = len(listed(data))
     end = len(data.rstrip(b"\0"))
     body = -(-end // 512) * 512
@@ -171,7 +162,7 @@ def test_every_truncation_is_refused() -> None:
 
 def test_half_an_end_marker_is_no_end() -> None:
     """Eight members, cut behind the fifth, and one block of zeros: five of eight must not pass for all."""
-    data = archive({f"{n}.jpg": bytes([n + 1]) * 700 for n in range(8)})
+    data = tar_of({f"{n}.jpg": bytes([n + 1]) * 700 for n in range(8)})
     cut = data[: 5 * 1536]
     for tail in (512, 513, 1023):
         message = refused(cut + bytes(tail))
@@ -181,7 +172,7 @@ def test_half_an_end_marker_is_no_end() -> None:
 
 
 def test_a_lost_sector_in_place_of_a_header_is_no_end() -> None:
-    data = bytearray(archive({f"{n}.jpg": bytes([n + 1]) * 700 for n in range(8)}))
+    data = bytearray(tar_of({f"{n}.jpg": bytes([n + 1]) * 700 for n in range(8)}))
     data[5 * 1536 : 5 * 1536 + 512] = bytes(512)
     assert "a lone block of zeros at byte 7680, with data behind it" in refused(bytes(data))
 
@@ -213,7 +204,7 @@ def test_the_map_of_a_sparse_file_cut_short() -> None:
 
 
 def test_an_archive_without_its_end_marker_may_end_behind_a_members_content() -> None:
-    data = archive({"a.jpg": bytes(1000), "b.jpg": bytes(1000)}, tarfile.PAX_FORMAT)
+    data = tar_of({"a.jpg": bytes(1000), "b.jpg": bytes(1000)}, tarfile.PAX_FORMAT)
     a, b = listed(data)
 
     def lenient(length: int) -> list[TarMember]:
@@ -231,7 +222,7 @@ def test_an_archive_without_its_end_marker_may_end_behind_a_members_content() ->
 
 
 def test_flipped_header_bytes_never_give_other_members() -> None:
-    data = bytearray(archive({"a.jpg": b"1" * 600, "b.jpg": b"2" * 600}))
+    data = bytearray(tar_of({"a.jpg": b"1" * 600, "b.jpg": b"2" * 600}))
     expected = listed(bytes(data))
     for position in (*range(512), *range(1536, 2048)):
         data[position] ^= 0x15
@@ -242,7 +233,7 @@ def test_flipped_header_bytes_never_give_other_members() -> None:
 
 
 def test_too_many_members() -> None:
-    data = archive({f"{n}": b"" for n in range(20)})
+    data = tar_of({f"{n}": b"" for n in range(20)})
     with pytest.raises(SourceFault, match="more than 10 members"):
         list(walk(lambda o, s: data[o : o + s], "x.tar", end=len(data), max_members=10))
 

@@ -10,13 +10,13 @@ import random
 import sqlite3
 import subprocess
 import sys
-import tarfile
 import time
 import zipfile
 from pathlib import Path
 from typing import Any
 
 import pytest
+from archive_kit import tar_of
 from faulty_store import FaultyStore
 
 from maskgen.config.run_config import RunConfig, make_config
@@ -34,23 +34,7 @@ OLD = 1_700_000_000
 
 def tar(*names: str) -> bytes:
     """A tar of tiny files, each of which says its name."""
-    stream = io.BytesIO()
-    with tarfile.open(fileobj=stream, mode="w", format=tarfile.USTAR_FORMAT) as file:
-        for name in names:
-            info = tarfile.TarInfo(name)
-            info.size = len(name)
-            file.addfile(info, io.BytesIO(name.encode()))
-    return stream.getvalue()
-
-
-def tar_of(files: dict[str, bytes]) -> bytes:
-    stream = io.BytesIO()
-    with tarfile.open(fileobj=stream, mode="w", format=tarfile.USTAR_FORMAT) as file:
-        for name, data in files.items():
-            info = tarfile.TarInfo(name)
-            info.size = len(data)
-            file.addfile(info, io.BytesIO(data))
-    return stream.getvalue()
+    return tar_of({name: name.encode() for name in names})
 
 
 def zipped(*names: str) -> bytes:

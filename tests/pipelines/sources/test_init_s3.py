@@ -6,7 +6,6 @@ import gzip
 import io
 import json
 import struct
-import tarfile
 import tracemalloc
 import zipfile
 from collections.abc import Callable
@@ -15,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from archive_kit import tar_of
 from faulty_store import FaultyStore
 
 from maskgen.config.run_config import RunConfig
@@ -25,16 +25,6 @@ from maskgen.pipelines.sources.containers.tfrecord import masked_crc32c
 from maskgen.types import ByteRef
 
 Jpeg = Callable[[int], bytes]
-
-
-def tar(members: dict[str, bytes]) -> bytes:
-    stream = io.BytesIO()
-    with tarfile.open(fileobj=stream, mode="w") as archive:
-        for name, data in members.items():
-            info = tarfile.TarInfo(name)
-            info.size = len(data)
-            archive.addfile(info, io.BytesIO(data))
-    return stream.getvalue()
 
 
 def zipped(members: dict[str, bytes]) -> bytes:
@@ -88,13 +78,17 @@ def trees(jpeg: Jpeg) -> dict[str, tuple[str, str, dict[str, bytes]]]:
         "tars": (
             "webdataset",
             "",
-            {"b.tar": tar(samples), "a.tar.gz": gzip.compress(tar({"z.jpg": photo[2]})), "c.txt": b""},
+            {"b.tar": tar_of(samples), "a.tar.gz": gzip.compress(tar_of({"z.jpg": photo[2]})), "c.txt": b""},
         ),
-        "one tar": ("webdataset", "deep/b.tar", {"deep/b.tar": tar(samples), "deep/c.tar": tar(samples)}),
+        "one tar": (
+            "webdataset",
+            "deep/b.tar",
+            {"deep/b.tar": tar_of(samples), "deep/c.tar": tar_of(samples)},
+        ),
         "braces": (
             "webdataset",
             "t-{0..1}.tar",
-            {"t-1.tar": tar(samples), "t-0.tar": tar({"z.jpg": photo[2]}), "t-2.tar": tar(samples)},
+            {"t-1.tar": tar_of(samples), "t-0.tar": tar_of({"z.jpg": photo[2]}), "t-2.tar": tar_of(samples)},
         ),
         "classes": (
             "imagenet",
@@ -114,8 +108,11 @@ def trees(jpeg: Jpeg) -> dict[str, tuple[str, str, dict[str, bytes]]]:
             "imagenet",
             "",
             {
-                "ILSVRC2012_img_train.tar": tar(
-                    {f"{wnid}.tar": tar({f"{wnid}_{n}.JPEG": photo[n] for n in range(2)}) for wnid in wnids}
+                "ILSVRC2012_img_train.tar": tar_of(
+                    {
+                        f"{wnid}.tar": tar_of({f"{wnid}_{n}.JPEG": photo[n] for n in range(2)})
+                        for wnid in wnids
+                    }
                 )
             },
         ),
@@ -217,7 +214,7 @@ def test_what_is_missing_is_named(amazon: Any, jpeg: Jpeg, monkeypatch: pytest.M
 def test_an_object_that_is_gone_or_another_one_is_the_images_fault_and_a_silent_store_is_not(
     jpeg: Jpeg, faulty_store: FaultyStore, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    archive = tar({"x.jpg": jpeg(0)}) + bytes(1 << 20)
+    archive = tar_of({"x.jpg": jpeg(0)}) + bytes(1 << 20)
     faulty_store.objects = {"a.jpg": jpeg(0), "b.tar": archive, "c.jpg": jpeg(1)}
     reader = ByteReader(ObjectLocation("s3://bucket", ""), 4 << 20)
     whole = ByteRef("a.jpg", 0, len(jpeg(0)))

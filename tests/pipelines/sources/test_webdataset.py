@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import gzip
-import io
 import json
 import tarfile
 from collections.abc import Callable
@@ -12,6 +11,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from archive_kit import tar_of
 from webdataset.tariterators import group_by_keys, tar_file_expander
 
 from maskgen.errors import SourceFault
@@ -20,13 +20,7 @@ Jpeg = Callable[[int], bytes]
 
 
 def tar(path: Path, files: list[tuple[str, bytes]], form: int = tarfile.PAX_FORMAT) -> Path:
-    stream = io.BytesIO()
-    with tarfile.open(fileobj=stream, mode="w", format=form) as file:
-        for name, data in files:
-            info = tarfile.TarInfo(name)
-            info.size = len(data)
-            file.addfile(info, io.BytesIO(data))
-    data = stream.getvalue()
+    data = tar_of(files, form)
     path.write_bytes(gzip.compress(data) if path.suffix in (".gz", ".tgz") else data)
     return path
 

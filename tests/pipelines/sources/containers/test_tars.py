@@ -3,31 +3,21 @@
 from __future__ import annotations
 
 import gzip
-import io
 import tarfile
 import tracemalloc
 from pathlib import Path
 
 import numpy as np
 import pytest
+from archive_kit import tar_of
 
 from maskgen.errors import SourceFault
 from maskgen.pipelines.sources.containers.tars import tar_members
 
 
-def archive(files: dict[str, bytes]) -> bytes:
-    stream = io.BytesIO()
-    with tarfile.open(fileobj=stream, mode="w", format=tarfile.USTAR_FORMAT) as tar:
-        for name, data in files.items():
-            info = tarfile.TarInfo(name)
-            info.size = len(data)
-            tar.addfile(info, io.BytesIO(data))
-    return stream.getvalue()
-
-
 def test_gzip_offsets_are_those_of_the_stream(tmp_path: Path) -> None:
     files = {f"{n}.bin": np.random.default_rng(n).bytes(n * 700) for n in range(9)}
-    data = archive(files)
+    data = tar_of(files)
     path = tmp_path / "x.tgz"
     path.write_bytes(gzip.compress(data[:3000]) + gzip.compress(data[3000:]) + bytes(100))
     got = {m.name: read_at(m.offset, m.size) for m, read_at in tar_members(path)}
@@ -37,13 +27,13 @@ def test_gzip_offsets_are_those_of_the_stream(tmp_path: Path) -> None:
 @pytest.mark.parametrize("cut", [1, 9, 100, 5000])
 def test_truncated_gzip(tmp_path: Path, cut: int) -> None:
     path = tmp_path / "x.tar.gz"
-    path.write_bytes(gzip.compress(archive({"a.bin": np.random.default_rng(0).bytes(20_000)}))[:-cut])
+    path.write_bytes(gzip.compress(tar_of({"a.bin": np.random.default_rng(0).bytes(20_000)}))[:-cut])
     with pytest.raises(SourceFault, match="truncated"):
         list(tar_members(path))
 
 
 def test_flipped_gzip_byte(tmp_path: Path) -> None:
-    data = bytearray(gzip.compress(archive({"a.bin": np.random.default_rng(0).bytes(20_000)})))
+    data = bytearray(gzip.compress(tar_of({"a.bin": np.random.default_rng(0).bytes(20_000)})))
     data[-6] ^= 1  # the checksum
     path = tmp_path / "x.tar.gz"
     path.write_bytes(data)
@@ -84,7 +74,7 @@ def test_gzip_of_empty_members(tmp_path: Path) -> None:
 
 def test_gzip_with_text_after_it(tmp_path: Path) -> None:
     path = tmp_path / "x.tgz"
-    path.write_bytes(gzip.compress(archive({"a": b"1"})) + b"and more")
+    path.write_bytes(gzip.compress(tar_of({"a": b"1"})) + b"and more")
     with pytest.raises(SourceFault, match="corrupt-source"):
         list(tar_members(path))
 
@@ -93,7 +83,7 @@ def test_nothing_is_written(tmp_path: Path) -> None:
     inside = tmp_path / "in"
     inside.mkdir()
     (inside / "x.tar").write_bytes(
-        archive({"a/b.jpg": b"1", "evil.pkl": b"cos\nsystem\n(S'touch pwned'\ntR."})
+        tar_of({"a/b.jpg": b"1", "evil.pkl": b"cos\nsystem\n(S'touch pwned'\ntR."})
     )
     assert len(list(tar_members(inside / "x.tar"))) == 2
     assert [p.name for p in tmp_path.rglob("*")] == ["in", "x.tar"]

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import gzip
-import io
 import tarfile
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
+from archive_kit import tar_of
 
 from maskgen.errors import SourceFault
 
@@ -17,16 +17,6 @@ Write = Callable[[dict[str, bytes]], Path]
 Jpeg = Callable[[int], bytes]
 
 WNIDS = ["n01440764", "n02105855", "n15075141"]
-
-
-def tar(files: dict[str, bytes]) -> bytes:
-    stream = io.BytesIO()
-    with tarfile.open(fileobj=stream, mode="w", format=tarfile.USTAR_FORMAT) as file:
-        for name, data in files.items():
-            info = tarfile.TarInfo(name)
-            info.size = len(data)
-            file.addfile(info, io.BytesIO(data))
-    return stream.getvalue()
 
 
 @pytest.fixture
@@ -66,8 +56,8 @@ def test_tiny_imagenet_folders(opened: Any, write: Write, train: dict[str, dict[
 
 
 def test_original_training_tar(opened: Any, write: Write, train: dict[str, dict[str, bytes]]) -> None:
-    inner = {f"{w}.tar": tar({f"{n}.JPEG": data for n, data in train[w].items()}) for w in reversed(WNIDS)}
-    root = write({"ILSVRC2012_img_train.tar": tar(inner)})
+    inner = {f"{w}.tar": tar_of({f"{n}.JPEG": data for n, data in train[w].items()}) for w in reversed(WNIDS)}
+    root = write({"ILSVRC2012_img_train.tar": tar_of(inner)})
     check(opened("imagenet", root), train)
     found = opened("imagenet", root / "ILSVRC2012_img_train.tar")
     check(found, train)
@@ -122,11 +112,13 @@ def test_flat_validation(
 ) -> None:
     photos = {f"{name}.JPEG": jpeg(n) for n, name in enumerate(VAL)}
     files = {labels.rsplit("/", 1)[-1] if packed else labels: LABELS[labels].encode()}
-    files |= {"ILSVRC2012_img_val.tar": tar(photos)} if packed else {f"val/{n}": d for n, d in photos.items()}
+    files |= (
+        {"ILSVRC2012_img_val.tar": tar_of(photos)} if packed else {f"val/{n}": d for n, d in photos.items()}
+    )
     if beside == "folders":
         files |= {f"train/{w}/{w}_1.JPEG": b"1" for w in WNIDS}
     if beside == "tar":
-        files |= {"ILSVRC2012_img_train.tar": tar({f"{w}.tar": tar({}) for w in WNIDS})}
+        files |= {"ILSVRC2012_img_train.tar": tar_of({f"{w}.tar": tar_of({}) for w in WNIDS})}
     found = opened("imagenet", write(files), split="val")
     numbers = WNIDS if beside else [WNIDS[0], WNIDS[2]]
     assert found.labels == {name: numbers.index(wnid) for name, wnid in VAL.items()}
@@ -193,31 +185,31 @@ def test_the_other_split_only(opened: Any, write: Write) -> None:
 
 
 def test_damaged_tars(opened: Any, write: Write, train: dict[str, dict[str, bytes]]) -> None:
-    inner = {f"{w}.tar": tar({f"{n}.JPEG": data for n, data in train[w].items()}) for w in WNIDS}
-    good = tar(inner)
+    inner = {f"{w}.tar": tar_of({f"{n}.JPEG": data for n, data in train[w].items()}) for w in WNIDS}
+    good = tar_of(inner)
     for length in (100, 3000, len(good) - 11_000):
         assert "truncated" in refused(opened, write({"ILSVRC2012_img_train.tar": good[:length]}))
     cut = inner | {f"{WNIDS[1]}.tar": inner[f"{WNIDS[1]}.tar"][:2048]}
-    assert f"{WNIDS[1]}.tar" in refused(opened, write({"ILSVRC2012_img_train.tar": tar(cut)}))
+    assert f"{WNIDS[1]}.tar" in refused(opened, write({"ILSVRC2012_img_train.tar": tar_of(cut)}))
     assert "gunzip" in refused(opened, write({"ILSVRC2012_img_train.tar": gzip.compress(good)}))
 
 
 def test_duplicate_and_odd_members(opened: Any, write: Write) -> None:
     one = {f"{WNIDS[0]}_1.JPEG": b"1", "readme.txt": b"", "._x.JPEG": b""}
-    found = opened("imagenet", write({"ILSVRC2012_img_train.tar": tar({f"{WNIDS[0]}.tar": tar(one)})}))
+    found = opened("imagenet", write({"ILSVRC2012_img_train.tar": tar_of({f"{WNIDS[0]}.tar": tar_of(one)})}))
     assert found.names == [f"{WNIDS[0]}_1"]
     assert any("2 tar members that are no image files" in note for note in found.source.notes)
-    twice = tar({"a.JPEG": b"1"})[:1024] + tar({"a.JPEG": b"2"})
-    root = write({"ILSVRC2012_img_train.tar": tar({f"{WNIDS[0]}.tar": twice})})
+    twice = tar_of({"a.JPEG": b"1"})[:1024] + tar_of({"a.JPEG": b"2"})
+    root = write({"ILSVRC2012_img_train.tar": tar_of({f"{WNIDS[0]}.tar": twice})})
     assert "two members 'a.JPEG'" in refused(opened, root)
-    both = tar({f"{WNIDS[0]}.tar": tar({})})[: 512 + 10_240] + tar({f"{WNIDS[0]}.tar": tar({})})
+    both = tar_of({f"{WNIDS[0]}.tar": tar_of({})})[: 512 + 10_240] + tar_of({f"{WNIDS[0]}.tar": tar_of({})})
     assert "two members" in refused(opened, write({"ILSVRC2012_img_train.tar": both}))
 
 
 def test_a_class_that_cannot_be_read_is_not_passed_over(opened: Any, write: Write) -> None:
     link = tarfile.TarInfo(f"{WNIDS[1]}.tar")
     link.type, link.linkname = tarfile.SYMTYPE, "elsewhere.tar"
-    both = link.tobuf() + tar({f"{WNIDS[0]}.tar": tar({"a.JPEG": b"1"})})
+    both = link.tobuf() + tar_of({f"{WNIDS[0]}.tar": tar_of({"a.JPEG": b"1"})})
     message = refused(opened, write({"ILSVRC2012_img_train.tar": both}))
     assert "a class that is no plain file" in message
     assert f"{WNIDS[1]}.tar" in message

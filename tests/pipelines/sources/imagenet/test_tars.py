@@ -2,28 +2,17 @@
 
 from __future__ import annotations
 
-import io
 import json
-import tarfile
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
+from archive_kit import tar_of
 
 from maskgen.errors import SourceFault
 from maskgen.pipelines.sources.imagenet.tars import class_tar_photos, class_tars, flat_tar_photos
 from maskgen.pipelines.sources.parts import Notes, Subject, read_anew
-
-
-def tar(files: dict[str, bytes]) -> bytes:
-    stream = io.BytesIO()
-    with tarfile.open(fileobj=stream, mode="w", format=tarfile.USTAR_FORMAT) as file:
-        for name, data in files.items():
-            info = tarfile.TarInfo(name)
-            info.size = len(data)
-            file.addfile(info, io.BytesIO(data))
-    return stream.getvalue()
 
 
 def as_json(subject: Subject, make: Callable[[], Any]) -> Any:
@@ -35,9 +24,10 @@ def as_json(subject: Subject, make: Callable[[], Any]) -> Any:
 def test_class_tars_and_their_photos(tmp_path: Path) -> None:
     path = tmp_path / "train.tar"
     inner = {
-        f"{wnid}.tar": tar({f"{wnid}_1.JPEG": b"one", "x.txt": b"x"}) for wnid in ("n00000002", "n00000001")
+        f"{wnid}.tar": tar_of({f"{wnid}_1.JPEG": b"one", "x.txt": b"x"})
+        for wnid in ("n00000002", "n00000001")
     }
-    path.write_bytes(tar(inner))
+    path.write_bytes(tar_of(inner))
     found = class_tars(path, read_anew)
     assert [one.wnid for one in found] == ["n00000001", "n00000002"]
     assert class_tars(path, as_json) == found
@@ -50,7 +40,7 @@ def test_class_tars_and_their_photos(tmp_path: Path) -> None:
 
 def test_flat_tars(tmp_path: Path) -> None:
     path = tmp_path / "val.tar"
-    path.write_bytes(tar({"b.JPEG": b"bb", "a.JPEG": b"a", "x.txt": b""}))
+    path.write_bytes(tar_of({"b.JPEG": b"bb", "a.JPEG": b"a", "x.txt": b""}))
     first, second = Notes(), Notes()
     photos = flat_tar_photos(path, tmp_path, first, read_anew)
     assert [photo.name for photo in photos] == ["a", "b"]
