@@ -278,7 +278,8 @@ def _create_owned(final: Path) -> tuple[Path, BinaryIO]:
         file: BinaryIO = open(path, "xb", buffering=0)  # noqa: SIM115, PTH123 - closed by PartialFile
         if take(file.fileno()) and path.exists():
             return path, file
-        file.close()
+        file.close()  # a sweep looks at it in this moment; it spares the file when it sees the owner's name
+        path.unlink(missing_ok=True)
 
 
 def require_exclusive_names(folder: Path) -> None:

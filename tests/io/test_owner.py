@@ -14,7 +14,7 @@ from pathlib import Path
 
 import pytest
 
-from maskgen.io import owner
+from maskgen.io import atomic, owner
 from maskgen.io.atomic import PartialFile, partial_name, sweep_partials
 from maskgen.io.owner import LEASE_S, claim_abandoned, is_local, owner_name
 
@@ -182,3 +182,26 @@ def test_a_dotted_host_name_stays_one_word(tmp_path: Path, monkeypatch: pytest.M
 def test_pseudo_file_systems_are_not_local() -> None:
     assert not is_local(Path("/proc"))
     assert not is_local(Path("/absent"))
+
+
+def test_a_file_that_a_sweep_looks_at_as_it_is_made_leaves_nothing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    looks: list[int] = []
+
+    def take_late(descriptor: int) -> bool:
+        """Lock it, the first time while another has it open and locked."""
+        if looks:
+            return owner.take(descriptor)
+        looks.append(os.open(f"/proc/self/fd/{descriptor}", os.O_RDWR))
+        fcntl.flock(looks[0], fcntl.LOCK_EX)
+        taken = owner.take(descriptor)
+        os.close(looks[0])
+        return taken
+
+    monkeypatch.setattr(atomic, "take", take_late)
+    with PartialFile(tmp_path / "a") as file:
+        file.write(b"abc")
+        file.put()
+    assert looks
+    assert [path.name for path in tmp_path.iterdir()] == ["a"]
