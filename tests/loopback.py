@@ -15,7 +15,9 @@ from pathlib import Path
 from typing import Any
 
 from maskgen.config.run_config import make_config
+from maskgen.errors import UserFacing
 from maskgen.pipelines import running
+from maskgen.pipelines.executors import head
 from maskgen.pipelines.resolve import ResolvedConfig
 from maskgen.pipelines.shard.stages import Decoded, Masked, Quarantined, Stages
 
@@ -163,8 +165,16 @@ def make(
     return running.run(make_config({**given, "shard_size": 2, "max_failures": "100%", **values}), options)
 
 
-if __name__ == "__main__":  # a slow run as a process of its own: photos, output, the cluster's address
+if __name__ == "__main__":  # a run as a process of its own: slow or gated, photos, output, cluster's address
     import loopback  # so that workers find its stages by name
 
-    steering = running.RunOptions(make_stages=loopback.make_slow)
-    make(Path(sys.argv[1]), Path(sys.argv[2]), steering, executor="ray", ray_address=sys.argv[3])
+    head.PATIENCE_S = 8.0  # a test waits for it
+    stages = {"slow": loopback.make_slow, "gated": loopback.make_gated}[sys.argv[1]]
+    steering = running.RunOptions(
+        make_stages=stages, report=lambda at: print(f"nodes: {len(at.node_rates)}", flush=True)
+    )
+    try:
+        make(Path(sys.argv[2]), Path(sys.argv[3]), steering, executor="ray", ray_address=sys.argv[4])
+    except UserFacing as error:
+        print(error, file=sys.stderr)
+        sys.exit(error.exit_code)

@@ -21,7 +21,7 @@ from ..shard.make import ShardJob, ShardResult
 from ..shard.stages import Stages
 from ..shard.worker import StagesFactory
 from .executor import Executor, State
-from .head import Head
+from .head import Head, Machine
 from .node import Look, Node, Place, Report
 from .schedule import Schedule
 
@@ -131,8 +131,9 @@ class Nodes:
 
         now = time.monotonic()
         if now - self._looked > _LOOK_S:
-            if self._head.answers(now):
-                self._look_for_nodes()
+            nodes = self._head.nodes(now)
+            if nodes is not None:
+                self._use(nodes)
             self._looked = now
         if not self._calls:
             time.sleep(_WAIT_S / 5)
@@ -180,14 +181,12 @@ class Nodes:
                 ray.kill(one.actor)
         self._stack.close()
 
-    def _look_for_nodes(self) -> None:
-        """Start an actor on every node that has none."""
-        import ray
-
-        nodes = {one["NodeID"]: one for one in ray.nodes() if one["Alive"] and one["Resources"].get("CPU")}
-        for name, facts in nodes.items():
+    def _use(self, nodes: dict[str, Machine]) -> None:
+        """Start an actor on every node that has none, and cores."""
+        nodes = {name: machine for name, machine in nodes.items() if machine.cores}
+        for name, machine in nodes.items():
             if name not in self._members and name not in self._unfit:
-                self._start(name, facts)
+                self._start(name, machine)
         self._unfit = {name: why for name, why in self._unfit.items() if name in nodes}
         if nodes and len(self._unfit) == len(nodes):
             raise EnvironmentFault(
@@ -202,21 +201,20 @@ class Nodes:
             self._alone_since = now
             self._say("no node is ready: waiting for one (ray status shows who holds the cores)")
 
-    def _start(self, name: str, facts: dict[str, Any]) -> None:
+    def _start(self, name: str, machine: Machine) -> None:
         import ray
         from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
 
-        cores, gpus = int(facts["Resources"]["CPU"]), int(facts["Resources"].get("GPU", 0))
-        gpus = gpus if self._config.options.device == "cuda" else 0
-        workers = self._workers or cores
+        gpus = machine.gpus if self._config.options.device == "cuda" else 0
+        workers = self._workers or machine.cores
         actor_class: Any = ray.remote(Node)
         actor = actor_class.options(
-            num_cpus=cores,
+            num_cpus=machine.cores,
             num_gpus=gpus,
             max_restarts=0,
             scheduling_strategy=NodeAffinitySchedulingStrategy(name, soft=False),
         ).remote(self._config, workers, gpus, self._make_stages)
-        self._members[name] = _Member(actor, facts["NodeManagerHostname"], workers)
+        self._members[name] = _Member(actor, machine.host, workers)
         self._calls[actor.look.remote(self._place)] = name
 
     def _answer(self, call: Any, *, begin: bool) -> Iterator[ShardResult]:

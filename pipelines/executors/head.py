@@ -2,37 +2,76 @@
 
 from __future__ import annotations
 
-import contextlib
-import socket
 from collections.abc import Callable
+from dataclasses import dataclass
 
 from maskgen.errors import Interrupted
 
 PATIENCE_S = 30.0
 """Silence until the head is given up; after 60 s Ray ends the process, without saying what to do."""
-_CONNECT_S = 2.0
+_ANSWER_S = 2.0
+
+
+@dataclass(frozen=True, slots=True)
+class Machine:
+    """A node of the cluster that is alive.
+
+    Args:
+        host: its name.
+        cores: that Ray may give away there.
+        gpus: likewise.
+    """
+
+    host: str
+    cores: int
+    gpus: int
+
+
+def ask_ray() -> dict[str, Machine]:
+    """The nodes that are alive, by their names in Ray.
+
+    `ray.nodes` would hold a driver whose head has just died until Ray ends the process; this one has a limit.
+
+    Raises:
+        TimeoutError: the head has not answered.
+    """
+    import ray
+    from ray.exceptions import RpcError
+
+    try:
+        found = ray._private.worker.global_worker.gcs_client.get_all_node_info(timeout=_ANSWER_S)
+    except RpcError as error:
+        raise TimeoutError(str(error)) from error
+    return {
+        name.hex(): Machine(
+            node.node_manager_hostname,
+            int(node.resources_total.get("CPU", 0)),
+            int(node.resources_total.get("GPU", 0)),
+        )
+        for name, node in found.items()
+        if node.state == node.ALIVE
+    }
 
 
 class Head:
-    """Asked now and then whether it still answers.
+    """Asked now and then which nodes there are.
 
     Args:
         address: HOST:PORT that it listens on.
         say: told when it begins to be silent, and when it is there again.
+        ask: asks it; raises TimeoutError when it does not answer.
     """
 
-    def __init__(self, address: str, say: Callable[[str], None]) -> None:
+    def __init__(
+        self, address: str, say: Callable[[str], None], ask: Callable[[], dict[str, Machine]] = ask_ray
+    ) -> None:
         self._address = address
         self._say = say
+        self._ask = ask
         self._silent_since: float | None = None
 
-    @property
-    def silent(self) -> bool:
-        """Whether it did not answer when it was asked last: Ray's own calls would wait for it."""
-        return self._silent_since is not None
-
-    def answers(self, now: float) -> bool:
-        """Whether it takes a connection.
+    def nodes(self, now: float) -> dict[str, Machine] | None:
+        """The nodes that are alive, by name; None: it does not answer.
 
         Args:
             now: seconds of any clock.
@@ -40,13 +79,17 @@ class Head:
         Raises:
             Interrupted: it has not for `PATIENCE_S`.
         """
-        host, _, port = self._address.rpartition(":")
-        with contextlib.suppress(OSError):
-            socket.create_connection((host.strip("[]"), int(port)), _CONNECT_S).close()
-            if self.silent:
-                self._say("the head of the cluster answers again")
+        try:
+            nodes = self._ask()
+        except TimeoutError:
+            self._wait(now)
+            return None
+        if self._silent_since is not None:
+            self._say("the head of the cluster answers again")
             self._silent_since = None
-            return True
+        return nodes
+
+    def _wait(self, now: float) -> None:
         if self._silent_since is None:
             self._silent_since = now
             self._say("the head of the cluster does not answer: nodes go on, and it is waited for")
@@ -57,4 +100,3 @@ class Head:
                 cause=f"it has not answered for {PATIENCE_S:g} s",
                 remedy="start the cluster again, then run the same command again to resume",
             )
-        return False

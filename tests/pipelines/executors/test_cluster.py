@@ -30,7 +30,6 @@ from stage_kit import photo
 
 from maskgen.errors import Interrupted
 from maskgen.pipelines import running
-from maskgen.pipelines.executors import head
 from maskgen.processes.ray_connection import connected
 
 pytestmark = [
@@ -179,7 +178,7 @@ def test_a_killed_driver_is_resumed_and_a_stopped_one_says_so(
 ) -> None:
     output = tmp_path / "out"
     script = Path(__file__).parents[2] / "loopback.py"
-    command = [sys.executable, str(script), str(photos), str(output), cluster.address]
+    command = [sys.executable, str(script), "slow", str(photos), str(output), cluster.address]
     process = subprocess.Popen(command, stderr=subprocess.PIPE)
     while not list(output.glob("records/*.json")) and process.poll() is None:
         time.sleep(0.05)
@@ -203,18 +202,23 @@ def test_a_killed_driver_is_resumed_and_a_stopped_one_says_so(
 
 
 def test_without_its_head_a_run_ends_with_a_sentence_and_is_resumed(
-    photos: Path, want: dict[str, bytes], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    photos: Path, want: dict[str, bytes], tmp_path: Path
 ) -> None:
-    monkeypatch.setattr(head, "PATIENCE_S", 1.0)
+    """In a process of its own, since Ray ends one that has had no head for a minute."""
     output = tmp_path / "out"
     with loopback_cluster(2) as lost:
-
-        def kill(at: running.Progress) -> None:
-            if len(at.node_rates) == 2:
-                lost.head_node.all_processes["gcs_server"][0].process.kill()
-
-        options = running.RunOptions(make_stages=make_gated, report=kill)
-        with pytest.raises(Interrupted, match="head of the Ray cluster is gone"):
-            make(photos, output, options, executor="ray", ray_address=lost.address)
+        command = [sys.executable, str(Path(__file__).parents[2] / "loopback.py"), "gated"]
+        process = subprocess.Popen(
+            [*command, str(photos), str(output), lost.address], stdout=subprocess.PIPE, stderr=subprocess.PIPE
+        )
+        assert process.stdout
+        for line in process.stdout:
+            if line == b"nodes: 2\n":
+                break
+        lost.head_node.all_processes["gcs_server"][0].process.kill()
+        errors = process.communicate()[1].decode()
+        assert process.returncode == 75, errors
+        assert "the head of the Ray cluster is gone" in errors
+        assert "run the same command again to resume" in errors
     make(photos, output)
     assert contents(output) == want
