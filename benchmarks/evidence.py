@@ -33,7 +33,7 @@ REAL_METHODS = ("u2netp", "box")
 def main() -> None:
     options = parse()
     size = data.SMALL if options.smoke else data.Size()
-    kinds = ["shortcut", *(["photos"] if options.photos else [])]
+    kinds = [options.only] if options.only else ["shortcut", *(["photos"] if options.photos else [])]
     lines: list[str] = []
     for kind in kinds:
         experiment, work = read_experiment(FILES / f"{kind}.toml"), options.work / kind
@@ -109,10 +109,13 @@ def parse(words: Sequence[str] | None = None) -> argparse.Namespace:
     parser.add_argument("--methods", type=names, default=list(METHODS), help="of masks, beside the true ones")
     parser.add_argument("--weights", type=Path, help="of U²-Net-p  [default: they are fetched]")
     parser.add_argument("--photos", type=Path, help="Tiny ImageNet's folder: real photos as well")
+    parser.add_argument("--only", choices=("shortcut", "photos"), help="one of the two experiments")
     parser.add_argument("--report", action="store_true", help="only report what is there")
     parser.add_argument("--smoke", action="store_true", help="a few photos and steps: shows that it runs")
     options = parser.parse_args(words)
     options.work = options.work.absolute()
+    if options.only == "photos" and not (options.photos or options.report):
+        parser.error("--only photos needs --photos")
     options.out = options.out or options.work / "out"
     return options
 

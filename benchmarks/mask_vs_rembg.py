@@ -97,7 +97,7 @@ def main() -> None:
     parser.add_argument("--core", type=int, default=max(os.sched_getaffinity(0)))
     parser.add_argument("--json", action="store_true")
     given = parser.parse_args()
-    everything = sorted(path for path in given.photos.iterdir() if path.suffix == ".jpg")
+    everything = sorted(path for path in given.photos.iterdir() if path.suffix.lower() in {".jpg", ".jpeg"})
     files = everything[:: max(1, len(everything) // given.images)][: given.images]
     os.sched_setaffinity(0, {given.core})  # and with it every process started from here
     with tempfile.TemporaryDirectory() as folder:

@@ -137,7 +137,7 @@ class Files:
     """A torch data set of the views of a folder's photos."""
 
     def __init__(self, photos: Path) -> None:
-        self.paths, self.views = sorted(photos.glob("*.jpg")), TwoViews()
+        self.paths, self.views = sorted(photos.glob("*.[jJ][pP]*[gG]")), TwoViews()
 
     def __len__(self) -> int:
         return len(self.paths)
