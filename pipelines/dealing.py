@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 from bisect import bisect_left, bisect_right
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -37,6 +38,11 @@ _MAX_NOTES = 100
 _ALONE = 200_000
 """Images up to which this process deals them out by itself: in a few seconds."""
 _LONGEST_S = 86_400.0
+_LARGEST_SHARD = 1_000
+"""Samples of a shard where nobody has said how many."""
+_LEAST_SHARD = 32
+_SHARDS = 64
+"""Into how many shards less than 64,000 images go: enough for 16 cores to end together."""
 
 
 class _Deal(NamedTuple):
@@ -124,6 +130,19 @@ def write_rows(source: Source, config: ResolvedConfig, table: Draft) -> Plan:
     return Plan(facts, members, totals.images, totals.source_bytes, tuple(shards), head, table.sha256)
 
 
+def shard_size_of(images: int) -> int:
+    """How many samples a shard has where nobody has said it, whatever the machine.
+
+    Shards are made by one process each, so a thousand photos in one shard would keep one core busy.
+
+    Example:
+        >>> from maskgen.pipelines.dealing import shard_size_of
+        >>> [shard_size_of(images) for images in (12, 1_000, 10_000, 1_281_167)]
+        [32, 32, 157, 1000]
+    """
+    return min(_LARGEST_SHARD, max(_LEAST_SHARD, math.ceil(images / _SHARDS)))
+
+
 def _own_keys(listed: Listed, *, fixed: bool) -> dict[int, str]:
     """The keys of the images that cannot have the one that they were listed with."""
     repeated = find_repeated(listed.hashes, listed.images)
@@ -170,6 +189,7 @@ def _deal(
 ) -> Iterator[_Dealt]:
     """The parts of the table in their order."""
     total = listed.images if taken is None else len(taken.numbers)
+    shard_size = shard_size or shard_size_of(total)
     deals = _deals(listed, taken, keys, total, shard_size * PART_SHARDS)
     make = partial(_make_part, shard_size)
     if total <= _ALONE or workers < 2:

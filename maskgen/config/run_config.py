@@ -173,7 +173,13 @@ class RunConfig:
         group="output",
         choices=MEMBER_SETS,
     )
-    shard_size: int = option(1000, "Planned samples per shard.", group="output", bounds=at_least(1))
+    shard_size: int = option(
+        0,
+        "Planned samples per shard (0: 1000; of less than 64,000 images a 64th of them, at least 32, so that "
+        "all cores find work).",
+        group="output",
+        bounds=at_least(0),
+    )
     split: str = option(
         "train", "Split of the source: train or val.", group="source", choices=("train", "val")
     )

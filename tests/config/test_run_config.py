@@ -33,7 +33,7 @@ def test_file_values_are_checked_like_the_command_lines(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     "wrong",
     [
-        {"shard_size": 0},
+        {"shard_size": -1},
         {"shard_size": "7"},
         {"shard_size": True},
         {"method": "rdb"},

@@ -107,6 +107,18 @@ def test_the_identity_follows_names_labels_places_and_sizes(tmp_path: Path) -> N
     assert planned(Listed(base), tmp_path)[0].fingerprint in prints
 
 
+@pytest.mark.parametrize(
+    ("images", "sizes"),
+    [(12, [12]), (100, [32, 32, 32, 4]), (3200, [50] * 64), (64_100, [1000] * 64 + [100])],
+)
+def test_small_sources_have_small_shards_so_that_all_cores_find_work(
+    images: int, sizes: list[int], tmp_path: Path
+) -> None:
+    rows: list[tuple[str, Label, str]] = [(f"n{i}", None, f"n{i}") for i in range(images)]
+    plan, _ = planned(Listed(rows), tmp_path, shard_size=0)
+    assert [shard.images for shard in plan.shards] == sizes
+
+
 def test_limit_takes_the_first(tmp_path: Path) -> None:
     _, shards = planned(Listed([(f"n{i}", None, f"n{i}") for i in range(9)]), tmp_path, limit=4)
     assert [image.sample.key for shard in shards for image in shard] == ["n0", "n1", "n2", "n3"]

@@ -181,7 +181,7 @@ def test_other_settings_of_a_large_plan_are_refused_without_listing(
 ) -> None:
     folder.prepare()
     monkeypatch.setattr(planning, "_MOST_EXPLAINED", 1)
-    with pytest.raises(UsageError, match="shard_size: 1000 -> 7"):
+    with pytest.raises(UsageError, match="shard_size: 0 -> 7"):
         folder.prepare(shard_size=7)
     assert folder.listed == 1
 
