@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 
 from maskgen.errors import ShardFault, SourceFault, UsageError
 from maskgen.io.folders import walk_folder
@@ -37,6 +37,17 @@ def find_photos(folder: Location, shards: Sequence[Paths], data: Location) -> It
         ShardFault: a photo is missing, or found twice, or the plan that is needed is not there.
         UsageError: no such folder.
         EnvironmentFault: the object store cannot be reached or refuses.
+    """
+    for found in seek_photos(folder, shards, data):
+        if isinstance(found, ShardFault):
+            raise found
+        yield found
+
+
+def seek_photos(folder: Location, shards: Sequence[Paths], data: Location) -> Iterator[Place | ShardFault]:
+    """As `find_photos`, but in place of a photo that is missing what is to be said of it.
+
+    Of the photos that are there, no more is held than of one archive or folder, and of those asked for.
     """
     if isinstance(folder, ObjectLocation) and not folder.is_dir():
         raise not_there(folder, "the folder of the originals", "give the run's --input")
@@ -92,21 +103,18 @@ class _Archives:
         """Whether a path's first part is there at all."""
         return (self._folder / _safe(path).partition("/")[0]).exists()
 
-    def find(self, key: str, path: str) -> Place:
+    def find(self, key: str, path: str) -> Place | ShardFault:
         head, _, name = _safe(path).rpartition("/")
         if head not in self._known:
             while len(self._known) >= _ARCHIVES_KEPT:
                 self._known.pop(next(iter(self._known)))
             self._known[head] = self._names(head)
-        place = self._known[head].get(name)
-        if place is None:
-            raise ShardFault(
-                "a sample's photo is not among the originals",
-                where=f"{key}: {path} in {self._folder}",
-                cause="another folder than the one the masks were made from, or an incomplete copy",
-                arguments=[_INPUT],
-            )
-        return place
+        return self._known[head].get(name) or ShardFault(
+            "a sample's photo is not among the originals",
+            where=f"{key}: {path} in {self._folder}",
+            cause="another folder than the one the masks were made from, or an incomplete copy",
+            arguments=[_INPUT],
+        )
 
     def _names(self, head: str) -> dict[str, Place]:
         """What lies in a folder or an archive, or in a folder inside an archive, by its last name."""
@@ -152,35 +160,49 @@ def _safe(path: str) -> str:
     return path
 
 
-def _by_key(folder: Location, shards: Sequence[Paths], first: str) -> Iterator[Place]:
+def _by_key(folder: Location, shards: Sequence[Paths], first: str) -> Iterator[Place | ShardFault]:
+    keys = [key for paths in shards for key in paths.keys.to_pylist()]
     tars = [entry.name for entry in walk_folder(folder) if entry.name.endswith(".tar")]
     if not tars:
-        raise ShardFault(
+        absent = ShardFault(
             "the originals are not here",
             where=f"{first} in {folder}",
             cause="another folder than the one the masks were made from",
             arguments=[_INPUT],
         )
-    found: dict[str, Place] = {}
+        yield from (absent for _ in keys)
+        return
+    found, photos = find_by_key(folder, tars, keys)
+    for key in keys:
+        yield found.get(key) or ShardFault(
+            "a sample's photo is not among the originals",
+            where=f"{key} in {photos} photos of {len(tars)} tars in {folder}",
+            cause="another data set, or an incomplete copy",
+            arguments=[_INPUT],
+        )
+
+
+def find_by_key(
+    folder: Location, tars: Iterable[str], keys: Iterable[str]
+) -> tuple[dict[str, Place | None], int]:
+    """Where the photos of some keys lie in WebDataset tars, if they do, and how many photos the tars have.
+
+    Raises:
+        ShardFault: a tar cannot be read, or two photos have one of the keys.
+    """
+    found, photos = dict[str, Place | None].fromkeys(keys), 0
     for name in tars:
         for key, member in _photo_members(folder / name):
-            if key in found:
+            photos += 1
+            if before := found.get(key):
                 raise ShardFault(
                     "two photos have one key",
-                    where=f"{key} in {found[key].file} and {name}",
+                    where=f"{key} in {before.file} and {name}",
                     remedy="keep each data set in a folder of its own",
                 )
-            found[key] = Place(name, member.offset, member.size)
-    for paths in shards:
-        for key in paths.keys.to_pylist():
-            if key not in found:
-                raise ShardFault(
-                    "a sample's photo is not among the originals",
-                    where=f"{key} in {len(found)} photos of {len(tars)} tars in {folder}",
-                    cause="another data set, or an incomplete copy",
-                    arguments=[_INPUT],
-                )
-            yield found[key]
+            if key in found:
+                found[key] = Place(name, member.offset, member.size)
+    return found, photos
 
 
 def _photo_members(path: Location) -> Iterator[tuple[str, TarMember]]:

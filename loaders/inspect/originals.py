@@ -44,29 +44,43 @@ def read_originals(
         parts.append(paths.take(np.isin(np.arange(len(paths.keys)), places)))
     found = find_photos(photos, parts, data)
     return {
-        key: _decode(photos, key, next(found), sha256)
+        key: read_original(photos, next(found), key, sha256)
         for part in parts
         for key, sha256 in zip(part.keys.to_pylist(), part.sha256.to_pylist(), strict=True)
     }
 
 
-def _decode(photos: Location, key: str, place: Place, sha256: str) -> RGB:
-    with open_bytes(photos / place.file) as file:
-        data = read_place(file.read_at, place)
-    where = f"{key} in {photos / place.file}"
-    if hashlib.sha256(data).hexdigest() != sha256:
-        raise ShardFault(
-            "a photo is not the one that the mask was made from",
-            where=where,
-            cause="another SHA-256 than in the table",
-            remedy="give the folder of the originals, unchanged",
-        )
+def read_original(photos: Location, place: Place, key: str, sha256: str = "") -> RGB:
+    """One photo.
+
+    Args:
+        photos: the folder of the originals, or its address.
+        place: of the photo there.
+        key: of its sample.
+        sha256: of its bytes; empty where any will do.
+
+    Returns:
+        (H, W, 3) uint8 RGB, upright, at its own size.
+
+    Raises:
+        ShardFault: it cannot be read or decoded, or has another SHA-256.
+        EnvironmentFault: the object store cannot be reached or refuses.
+    """
     try:
+        with open_bytes(photos / place.file) as file:
+            data = read_place(file.read_at, place)
+        if sha256 and hashlib.sha256(data).hexdigest() != sha256:
+            raise ShardFault(
+                "a photo is not the one that the mask was made from",
+                where=f"{key} in {photos / place.file}",
+                cause="another SHA-256 than in the table",
+                remedy="give the folder of the originals, unchanged",
+            )
         return decode(data, _LIMITS).image
-    except ImageFault as fault:
+    except (ImageFault, OSError) as fault:
         raise ShardFault(
-            "cannot decode a photo",
-            where=where,
+            "cannot read a photo",
+            where=f"{key} in {photos / place.file}",
             cause=str(fault),
             remedy="give the folder of the originals, unchanged",
         ) from fault

@@ -36,7 +36,7 @@ class ReportOptions:
         None, "Masks of the same photos by another method: a folder of shards or maps, or its address."
     )
     photos: Annotated[Location | None, Spelling(kind=PlaceKind())] = option(
-        None, "Folder of photos for masks that come without, or its address."
+        None, "Folder of the photos of masks that come without, in files or in tars, or its address."
     )
     sheet: int = option(24, "Masks on each contact sheet.", bounds=between(1, 400))
     opened: int = option(
@@ -85,6 +85,7 @@ def command(options: ReportOptions) -> None:
     except Interrupted as error:
         raise Interrupted(error.what, remedy="run the same command again; it starts anew") from error
     left = f", {report.left_out} had no room" if report.left_out else ""
+    left += f", {report.lone} without their photos" if report.lone else ""
     click.echo(
         f"{click.format_filename(options.output)}: {counted(report.total, 'mask')}, {report.drawn} drawn"
         f"{left} ({format_size(len(report.page))})"

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import closing
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from itertools import zip_longest
 
 import numpy as np
@@ -14,13 +14,12 @@ from ..config.counted import counted
 from ..drawing.contact_sheet import gray_picture, overlay
 from ..drawing.page import picture, plain
 from ..errors import ImageFault, ShardFault
-from ..evaluation.reading import Blob, read_levels, read_photo, read_truth
+from ..evaluation.reading import read_levels, read_truth
 from ..io.images.encode import encode_jpeg, resize_image, resize_mask
 from ..io.images.stored import decode_photo
 from ..processes.threads import map_threads
 from ..types import RGB
 from .opened import READERS
-from .photos import photo_of
 from .sample import Findings, Sample, find_named
 
 SIDE = 200
@@ -36,13 +35,13 @@ class Gallery:
         sheets: samples by the sheet's name, each in its order.
         findings: what is known of them.
         level: the smallest mask value, 1..255, that counts as foreground.
-        photos: of masks that come without, see `photos.list_photos`.
+        photos: what reads those of masks that come without, by key, see `photos.find_photos`.
     """
 
     sheets: Mapping[str, Sequence[Sample]]
     findings: Findings
     level: int
-    photos: Mapping[str, Blob]
+    photos: Mapping[str, Callable[[], RGB]] = field(default_factory=dict)
 
     @property
     def samples(self) -> list[Sample]:
@@ -133,9 +132,9 @@ def _views(sample: Sample, gallery: Gallery) -> Iterator[tuple[str, bytes, tuple
     levels = read_levels(sample.entry.mask)
     size = fit_size(sample.size or (levels.shape[0], levels.shape[1]))
     mask = resize_mask(levels, size)
-    blob = photo_of(sample, gallery.photos)
-    if blob is not None:
-        photo = resize_image(_read_photo(blob), size)
+    photo = _photo(sample, gallery)
+    if photo is not None:
+        photo = resize_image(photo, size)
         yield "photo", encode_jpeg(photo, _QUALITY), size
         yield "mask", _encode_gray(mask), size
         yield "overlay", encode_jpeg(overlay(photo, mask >= gallery.level), _QUALITY), size
@@ -165,12 +164,14 @@ def _encode_gray(levels: NDArray[np.uint8]) -> bytes:
     return encode_jpeg(gray_picture(levels), _QUALITY)
 
 
-def _read_photo(blob: Blob) -> RGB:
-    if blob.size < 0:
-        return read_photo(blob)
+def _photo(sample: Sample, gallery: Gallery) -> RGB | None:
+    own = sample.entry.photo
+    if own is None:
+        read = gallery.photos.get(sample.key)
+        return read() if read else None
     try:
-        return decode_photo(blob.read())
+        return decode_photo(own.read())
     except ImageFault as error:
         raise ShardFault(
-            "cannot read a photo", where=str(blob), cause=str(error), remedy="maskgen verify"
+            "cannot read a photo", where=str(own), cause=str(error), remedy="maskgen verify"
         ) from error

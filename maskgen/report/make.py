@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from importlib.resources import files
 from pathlib import Path
 
@@ -20,7 +20,7 @@ from .cards import Gallery, draw_cards
 from .comparing import Truths, hold_against_others, hold_against_truth
 from .gallery import SHEETS, gallery_section
 from .opened import find_pieces, survey_maps
-from .photos import list_photos
+from .photos import find_photos
 from .sample import Findings, Sample
 from .settings import LARGEST_BYTES, Settings
 from .shard_set import Survey, Times, draw_numbers, read_times, survey_shards
@@ -37,12 +37,14 @@ class Report:
         total: masks of the set.
         drawn: masks on the page.
         left_out: masks of the sheets for which there was no room.
+        lone: masks of the sheets whose photo was looked for and is not there.
     """
 
     page: bytes
     total: int
     drawn: int
     left_out: int
+    lone: int
 
 
 def make_report(settings: Settings, say: Callable[[str], None] = lambda _: None) -> Report:
@@ -74,10 +76,13 @@ def make_report(settings: Settings, say: Callable[[str], None] = lambda _: None)
         known = [sample for sample in samples if sample.key in findings.agreement]
         known.sort(key=lambda sample: (findings.agreement[sample.key], sample.key))
         sheets["disagreement"] = known[: settings.sheet]
-    photos = list_photos(settings.photos) if settings.photos else {}
     sheets = {name: sheets[name] for name in SHEETS if sheets.get(name)}
     say("pictures")
-    return _render(settings, whole, survey, truths, Gallery(sheets, findings, survey.level, photos))
+    gallery = Gallery(sheets, findings, survey.level)
+    if settings.photos:
+        found = find_photos(gallery.samples, settings.photos, settings.masks if whole else None)
+        gallery = replace(gallery, photos=found)
+    return _render(settings, whole, survey, truths, gallery)
 
 
 def _survey(settings: Settings, whole: Manifest | None, worst: set[str]) -> Survey:
@@ -121,7 +126,10 @@ def _render(
         return render_page(title, [*before, gallery_section(gallery, cards), *after], script).encode()
 
     cards = draw_cards(gallery, LARGEST_BYTES - _MARGIN_BYTES - len(page([])))
-    return Report(page(cards), survey.total, len(cards), len(gallery.samples) - len(cards))
+    left_out, lone = len(gallery.samples) - len(cards), 0
+    if settings.photos:
+        lone = sum(one.entry.photo is None and one.key not in gallery.photos for one in gallery.samples)
+    return Report(page(cards), survey.total, len(cards), left_out, lone)
 
 
 def _lead(whole: Manifest | None, survey: Survey) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import html
 import json
+import tarfile
 from collections.abc import Callable
 from pathlib import Path
 
@@ -36,6 +37,23 @@ def test_what_cannot_be_reported_is_refused(call: Call, data: Path, tmp_path: Pa
     status, _, err = call("report", tmp_path / "empty", "--output", tmp_path / "r.html")
     assert (status, "no PNG or JPEG file in this folder" in err) == (2, True)
     assert not (tmp_path / "r.html").exists()
+
+
+def test_it_says_how_many_masks_are_without_their_photos(call: Call, data: Path, tmp_path: Path) -> None:
+    (tmp_path / "maps").mkdir()
+    (tmp_path / "photos").mkdir()
+    with tarfile.open(min(data.glob("*.tar"))) as tar:
+        for name, folder in (("p0.mask.png", "maps"), ("p1.mask.png", "maps"), ("p0.jpg", "photos")):
+            (tmp_path / folder / name.replace(".mask", "")).write_bytes(_content(tar, name))
+    words = ("report", tmp_path / "maps", "--photos", tmp_path / "photos", "--output", tmp_path / "r.html")
+    status, out, _ = call(*words)
+    assert (status, "2 masks, 2 drawn, 1 without their photos (" in out) == (0, True)
+
+
+def _content(tar: tarfile.TarFile, name: str) -> bytes:
+    file = tar.extractfile(name)
+    assert file
+    return file.read()
 
 
 def test_a_page_that_is_no_report_is_spared_and_a_report_is_made_anew(

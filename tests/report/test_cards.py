@@ -10,7 +10,6 @@ import cv2
 import numpy as np
 import pytest
 
-from maskgen.evaluation.reading import Blob
 from maskgen.report.cards import SIDE, Gallery, draw_cards, fit_size
 from maskgen.report.opened import survey_maps
 from maskgen.report.sample import Findings, Sample
@@ -28,7 +27,7 @@ def pictures(card: str) -> list[np.ndarray]:
 
 def test_each_sample_comes_once_the_first_of_every_sheet_first(samples: list[Sample]) -> None:
     a, b, c, d, e = samples
-    gallery = Gallery({"one": [a, b, c], "two": [c, d], "three": [a, e]}, Findings(), 128, {})
+    gallery = Gallery({"one": [a, b, c], "two": [c, d], "three": [a, e]}, Findings(), 128)
     assert [one.key for one in gallery.samples] == [one.key for one in (a, c, b, d, e)]
     cards = draw_cards(gallery, 10**6)
     places = [re.search(r'data-sheets="([^"]*)"', card)[1] for card in cards]  # type: ignore[index]
@@ -36,7 +35,7 @@ def test_each_sample_comes_once_the_first_of_every_sheet_first(samples: list[Sam
 
 
 def test_there_is_no_more_than_there_is_room_for(samples: list[Sample]) -> None:
-    gallery = Gallery({"one": samples}, Findings(), 128, {})
+    gallery = Gallery({"one": samples}, Findings(), 128)
     whole = draw_cards(gallery, 10**6)
     assert len(whole) == 5
     room = sum(len(card.encode()) + 1 for card in whole[:3])
@@ -45,10 +44,9 @@ def test_there_is_no_more_than_there_is_room_for(samples: list[Sample]) -> None:
     assert draw_cards(gallery, -5) == []
 
 
-def test_a_card_shows_photo_mask_overlay_other_mask_and_truth(samples: list[Sample], tmp_path: Path) -> None:
+def test_a_card_shows_photo_mask_overlay_other_mask_and_truth(samples: list[Sample]) -> None:
     half = samples[3]
     photo = np.full((240, 320, 3), 60, np.uint8)
-    cv2.imwrite(str(tmp_path / "half.jpg"), photo)
     findings = Findings(
         pieces={"half": 1},
         agreement={"half": 0.25},
@@ -56,7 +54,7 @@ def test_a_card_shows_photo_mask_overlay_other_mask_and_truth(samples: list[Samp
         others={"half": samples[1].entry.mask},
         truths={"half": samples[4].entry.mask},
     )
-    gallery = Gallery({"one": [half]}, findings, 128, {"half": Blob(str(tmp_path / "half.jpg"))})
+    gallery = Gallery({"one": [half]}, findings, 128, {"half": lambda: photo})
     (card,) = draw_cards(gallery, 10**6)
     shown = pictures(card)
     assert [one.shape for one in shown] == [(24, 32, 3)] * 5
@@ -73,7 +71,7 @@ def test_names_are_shown_and_never_obeyed(samples: list[Sample]) -> None:
     one = samples[2]
     evil = '"><img src=x onerror=alert(1)>'
     bad = Sample(one.entry._replace(names=(evil,)), f"{evil}\u202e", one.size, 0.25, 0.5, 1)
-    (card,) = draw_cards(Gallery({"one": [bad]}, Findings(), 128, {}), 10**6)
+    (card,) = draw_cards(Gallery({"one": [bad]}, Findings(), 128), 10**6)
     assert "onerror" in card
     assert "<img src=x" not in card
     assert "\u202e" not in card
