@@ -2,9 +2,11 @@
 
 The shards are commit records beside empty files, one image each: what a resume looks at does not depend on
 what is in them. All but one are there, and the clock runs from the call until the first worker is started. In
-a store (moto, on the same cores) the records lie beside a manifest of all but a hundred of them.
+a store (moto, on the same cores) the records lie beside a manifest of all but a hundred of them. With
+`--tasks` two tasks of an array make the two shards that are missing, one after the other: one that leaves
+a shard to be made, and the last.
 
-    python benchmarks/resume.py --work scratch/ [--shards 30000 100000] [--store] [--profile]
+    python benchmarks/resume.py --work scratch/ [--shards 30000 100000] [--tasks 64] [--store] [--profile]
 """
 
 from __future__ import annotations
@@ -67,14 +69,14 @@ class Times(NamedTuple):
         )
 
 
-def start(values: dict[str, Any]) -> Times:
-    """Run until all shards are there."""
+def start(values: dict[str, Any], task: tuple[int, int] = (0, 1)) -> Times:
+    """Run until all shards of a task are there."""
     marks = [(time.perf_counter(), time.process_time())]
 
     def report(_: Progress) -> None:
         marks.append((time.perf_counter(), time.process_time()))
 
-    run(make_config({**values, "max_failures": "100%"}), RunOptions(report=report))
+    run(make_config({**values, "max_failures": "100%"}), RunOptions(task=task, report=report))
     (began, cpu), (first, first_cpu) = marks[:2]
     return Times(first - began, first_cpu - cpu, time.perf_counter() - first, time.process_time() - first_cpu)
 
@@ -89,7 +91,7 @@ def rows_ms(place: Location, shards: int) -> float:
     return statistics.median(times) * 1e3
 
 
-def measure(work: Path, shards: int, *, store: bool, profile: bool) -> None:
+def measure(work: Path, shards: int, *, tasks: int, store: bool, profile: bool) -> None:
     """Print the figures of one size."""
     make_source(work / "photos", shards, shards // 10)
     output = work / "shards"
@@ -113,8 +115,22 @@ def measure(work: Path, shards: int, *, store: bool, profile: bool) -> None:
     print(f"  a resume {times}: {times.begun_cpu / shards * 1e6:.0f} us of CPU a shard until it begins")
     if profile:
         pstats.Stats(watch).sort_stats("cumulative").print_stats(45)
+    if tasks:
+        measure_tasks(output, plan, values, tasks)
     if store:
         measure_store(output, plan, values)
+
+
+def measure_tasks(folder: Path, plan: Plan, values: dict[str, Any], tasks: int) -> None:
+    """The same for two tasks of an array, each of which has one shard to make."""
+    last = len(plan.shards) - 1
+    for number in (0, last):
+        for suffix in naming.SUFFIXES:
+            (folder / f"{plan.shards[number].name}.{suffix}").unlink(missing_ok=True)
+        record_path(folder, plan.shards[number].name).unlink()
+    (folder / naming.MANIFEST).unlink()
+    print(f"  of {tasks} tasks one that is not the last {start(values, (0, tasks))}")
+    print(f"  the last {start(values, (last % tasks, tasks))}")
 
 
 def measure_store(folder: Path, plan: Plan, values: dict[str, Any]) -> None:
@@ -162,11 +178,12 @@ def main() -> None:
     words = argparse.ArgumentParser()
     words.add_argument("--work", type=Path, required=True)
     words.add_argument("--shards", type=int, nargs="+", default=[30_000, 100_000])
+    words.add_argument("--tasks", type=int, default=0)
     words.add_argument("--store", action="store_true")
     words.add_argument("--profile", action="store_true")
     given = words.parse_args()
     for shards in given.shards:
-        measure(given.work, shards, store=given.store, profile=given.profile)
+        measure(given.work, shards, tasks=given.tasks, store=given.store, profile=given.profile)
 
 
 if __name__ == "__main__":

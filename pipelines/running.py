@@ -35,6 +35,11 @@ from .shard.worker import StagesFactory
 from .source_check import Places, check_there, name_some, note_touched
 from .sources import source_root
 
+OTHERS = (
+    "other tasks have shards to make: the last one to end writes manifest.json, and maskgen status says what "
+    "is missing"
+)
+
 
 @dataclass(frozen=True, slots=True)
 class Progress:
@@ -67,7 +72,16 @@ class Progress:
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """What a run has done."""
+    """What a run has done.
+
+    Args:
+        manifest: of the data set; of a task that is not the last to end, what is known of its own shards.
+        progress: how far the run came.
+        exit_code: of the command.
+        seconds_by_stage: the workers' time.
+        workers: most processes at a time.
+        notes: what a user should know, as sentences.
+    """
 
     manifest: manifest.Manifest
     progress: Progress
@@ -119,7 +133,7 @@ def run(config: RunConfig, options: RunOptions | None = None) -> Outcome:
 
 def _run(wanted: RunConfig, options: RunOptions, stop: StopSignals) -> Outcome:
     check_apart(wanted)
-    with open_destination(wanted.output) as destination:
+    with open_destination(wanted.output, options.task) as destination:
         return _run_to(destination, wanted, options, stop)
 
 
@@ -154,8 +168,12 @@ def _make(
         for number, shard in enumerate(plan.shards)
         if number % options.task[1] == options.task[0]
     ]
-    retried = {job.name for job in own} if options.retry_failed else set()
-    tally = _Tally(plan, options, _committed(destination, plan, retried))
+    names = {job.name for job in own} if options.task[1] > 1 else None
+    tally = _Tally(
+        sum(plan.shards[job.number].images for job in own),
+        options,
+        _committed(destination, plan, names, retry=options.retry_failed),
+    )
     jobs = [job for job in own if job.name not in tally.records]
     done = {job.number: tally.records[job.name] for job in own if job.name in tally.records}
     if run.is_trusted:
@@ -178,8 +196,10 @@ def _make(
             _forget_a_run_that_made_nothing(output, is_alone)
         raise
     finally:
-        _end(destination, plan)
-    whole = manifest.read(output)
+        is_written = _end(destination, plan, options)
+    if not is_written:
+        tally.notes.append(OTHERS)
+    whole = manifest.read(output) if is_written else manifest.build(output, plan, names)
     return Outcome(
         whole,
         tally.progress(),
@@ -212,14 +232,27 @@ def _executor(
     return LocalExecutor(config, workers, options.make_stages, tally.tick, stop)
 
 
-def _end(destination: Destination, plan: Plan) -> None:
-    """Leave no partial file, and a manifest of what is committed, however the run has ended."""
+def _end(destination: Destination, plan: Plan, options: RunOptions) -> bool:
+    """Leave no partial file, and a manifest of what is committed, however the run has ended.
+
+    Of the tasks of an array only one that finds every shard committed writes it, as it takes reading the
+    records of all of them. A task looks after it has committed its last shard, so of all tasks the last one
+    finds them all, or the last two both do; where that one is killed, any task that is run again does.
+
+    Returns:
+        Whether it was written.
+    """
     output = destination.folder
     keep(output)
     drop_committed(output)
     _sweep(output)
-    if (output / naming.PLAN).exists():
+    if not (output / naming.PLAN).exists():
+        return False
+    is_written = options.task[1] == 1 or options.retry_failed or destination.is_complete(plan)
+    if is_written:
         destination.write_manifest(plan)
+    destination.send_log()
+    return is_written
 
 
 def _sweep(output: Path) -> None:
@@ -246,7 +279,7 @@ def _forget_a_run_that_made_nothing(output: Path, is_alone: Callable[[], bool]) 
 class _Tally:
     """The run's counts as shards come in."""
 
-    plan: Plan
+    planned: int
     options: RunOptions
     records: dict[str, Record]
     started: float = field(default_factory=time.monotonic)
@@ -286,7 +319,7 @@ class _Tally:
         seconds = time.monotonic() - self.started
         state = self.state
         return Progress(
-            self.plan.images,
+            self.planned,
             self.done + state.finished,
             self.failed,
             self.resumed + state.kept,
@@ -301,16 +334,25 @@ class _Tally:
         self.options.report(self.progress())
 
 
-def _committed(destination: Destination, plan: Plan, retried: set[str]) -> dict[str, Record]:
-    """Records of the shards that are done; those with failures are withdrawn if they are to be retried."""
+def _committed(
+    destination: Destination, plan: Plan, names: set[str] | None, *, retry: bool
+) -> dict[str, Record]:
+    """Records of the shards that are done.
+
+    Args:
+        destination: it.
+        plan: of the run.
+        names: of the run's own shards; None for all.
+        retry: whether those with failures are withdrawn.
+    """
     done = {}
     fingerprint = plan.fingerprint
-    for record in read_records(destination.folder):
+    for record in read_records(destination.folder, names):
         if record.fingerprint != fingerprint:
             raise ShardFault(
                 "a commit record is of another run", where=record.name, remedy="maskgen verify --repair"
             )
-        if record.failed and record.name in retried:
+        if record.failed and retry:
             destination.withdraw(record.name)
         else:
             done[record.name] = record

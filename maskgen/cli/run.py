@@ -122,7 +122,8 @@ def _print(outcome: Outcome, output: str, *, as_json: bool) -> None:
         f"{whole.failed} quarantined, {whole.planned} planned; {pace}"
         + (f", {there}" if progress.resumed else "")
     )
-    click.echo(f"see them: maskgen report {shlex.quote(output)}")
+    if whole.complete:
+        click.echo(f"see them: maskgen report {shlex.quote(output)}")
 
 
 def describe_profile(outcome: Outcome) -> list[str]:

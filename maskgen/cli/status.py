@@ -48,12 +48,15 @@ def command(options: StatusOptions) -> None:
         "shards_done": len(whole.shards),
         "shards": len(head.shards),
         "complete": whole.complete,
+        "manifest_complete": whole.complete and manifest.is_written(data, whole),
         "notes": list(head.notes),
     }
     if options.as_json:
         click.echo(json.dumps({**facts, "failures": failed}))
         return
     state = "complete" if whole.complete else "not complete: run the same command again to resume"
+    if whole.complete and not facts["manifest_complete"]:
+        state = f"complete, but not in {naming.MANIFEST}: run the same command again, of tasks any one"
     click.echo(f"{len(whole.shards)} of {counted(len(head.shards), 'shard')}, {state}")
     click.echo(f"{counted(whole.samples, 'sample')}, {whole.failed} quarantined, {whole.planned} planned")
     for note in head.notes:

@@ -14,7 +14,7 @@ from ..errors import UserFacing
 from ..io.atomic import file_sha256
 from ..io.storage.location import Location, file_sizes, open_location
 from ..io.storage.work import work_folder
-from . import commit, foreign_files, manifest
+from . import commit, foreign_files, manifest, naming
 from .plan import Plan
 from .plan_table import table_name
 from .reader import check_size
@@ -112,8 +112,16 @@ class Destination(Protocol):
         """Move files that do not belong to the data set to a folder of their own, and return their names."""
         ...
 
+    def is_complete(self, plan: Plan) -> bool:
+        """Whether every shard of the plan is committed, by whomever; no record is read."""
+        ...
+
     def write_manifest(self, plan: Plan | None = None) -> None:
         """Write the manifest of what is committed, by whomever."""
+        ...
+
+    def send_log(self) -> None:
+        """Bring the log of this run to the data set."""
         ...
 
 
@@ -176,14 +184,29 @@ class LocalFolder:
         """Move foreign files to a folder of their own, and return their names."""
         return foreign_files.set_aside(self.folder)
 
+    def is_complete(self, plan: Plan) -> bool:
+        """Whether every shard of the plan is committed."""
+        there = {path.name for path in (self.folder / naming.RECORDS).iterdir()}
+        return all(f"{shard.name}.json" in there for shard in plan.shards)
+
     def write_manifest(self, plan: Plan | None = None) -> None:
         """Write the manifest of what is committed."""
         manifest.write(self.folder, plan)
 
+    def send_log(self) -> None:
+        """It is written there."""
+
 
 @contextlib.contextmanager
-def open_destination(output: str | PathLike[str] | Location) -> Iterator[Destination]:
+def open_destination(
+    output: str | PathLike[str] | Location, task: tuple[int, int] = (0, 1)
+) -> Iterator[Destination]:
     """The data set in a folder, or at an address; errors speak of the address.
+
+    Args:
+        output: the folder, or the address.
+        task: (i, n): of a data set in a store only what is to be known of the shards whose number is i modulo
+            n is copied.
 
     Raises:
         UsageError: an address of another kind.
@@ -195,7 +218,7 @@ def open_destination(output: str | PathLike[str] | Location) -> Iterator[Destina
         return
     with work_folder() as folder:
         try:
-            yield UploadedFolder.pull(location, folder)
+            yield UploadedFolder.pull(location, folder, task)
         except UserFacing as error:
             error.rename(str(folder), str(location))
             raise

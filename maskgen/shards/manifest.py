@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Container, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -97,15 +97,20 @@ class Manifest:
         )
 
 
-def build(output: Location, plan: Plan | None = None) -> Manifest:
+def build(output: Location, plan: Plan | None = None, names: Container[str] | None = None) -> Manifest:
     """Merge the records of an output folder.
+
+    Args:
+        output: it.
+        plan: its plan; None to read it.
+        names: of the shards to be merged; None for all that are committed.
 
     Raises:
         ShardFault: the plan or a record is damaged, or a record is not of this plan.
     """
     plan = plan or read_plan(output)
     planned = {shard.name: shard.images for shard in plan.shards}
-    records, fingerprint = tuple(read_records(output)), plan.fingerprint
+    records, fingerprint = tuple(read_records(output, names)), plan.fingerprint
     for record in records:
         if record.fingerprint != fingerprint or planned.get(record.name) != record.samples + record.failed:
             raise ShardFault(
@@ -121,6 +126,14 @@ def write(output: Path, plan: Plan | None = None) -> Manifest:
         manifest = build(output, plan)
         write_atomic(output / naming.MANIFEST, manifest.render())
     return manifest
+
+
+def is_written(output: Location, whole: Manifest) -> bool:
+    """Whether ``manifest.json`` is there and says what `whole` does."""
+    try:
+        return sealed_json.read_bytes(output / naming.MANIFEST) == whole.render()
+    except ShardFault:
+        return False
 
 
 def read(output: Location) -> Manifest:

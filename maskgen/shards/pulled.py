@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import os
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Container, Iterator, Mapping, Sequence
 from pathlib import Path
 
 from ..errors import ShardFault
@@ -23,7 +23,7 @@ _FEW = 500
 """Records that are asked for one by one sooner than a manifest is read."""
 
 
-def pull_records(location: ObjectLocation, folder: Path) -> bool:
+def pull_records(location: ObjectLocation, folder: Path, names: Container[str] | None = None) -> bool:
     """Copy the records that are not here yet, and remove those that are no longer there.
 
     The copies are of this process alone, and their times those of the objects.
@@ -31,6 +31,7 @@ def pull_records(location: ObjectLocation, folder: Path) -> bool:
     Args:
         location: of the data set.
         folder: that the run works in.
+        names: of the shards whose records are copied; None for all.
 
     Returns:
         Whether any came or went.
@@ -41,7 +42,8 @@ def pull_records(location: ObjectLocation, folder: Path) -> bool:
     """
     own = folder / naming.RECORDS
     own.mkdir(exist_ok=True)
-    entries = {entry.key: entry for entry in list_widely(location / naming.RECORDS)}
+    found = list_widely(location / naming.RECORDS)
+    entries = {one.key: one for one in found if names is None or one.key.partition(".")[0] in names}
     here = {path.name for path in own.iterdir()}
     gone = {name for name in here - entries.keys() if name.endswith(".json")}
     for name in gone:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Container, Iterator
 from dataclasses import dataclass
 
 from ..errors import ShardFault
@@ -97,18 +97,28 @@ def check_types(record: Record, where: str) -> None:
         )
 
 
-def record_paths(output: Location) -> list[Location]:
-    """Where the records of an output folder lie, by name."""
-    return sorted((output / RECORDS).glob("*.json"), key=lambda path: path.name)
+def record_paths(output: Location, names: Container[str] | None = None) -> list[Location]:
+    """Where the records of an output folder lie, by name.
+
+    Args:
+        output: it.
+        names: of the shards whose records are asked for; None for all that are there.
+    """
+    found = (output / RECORDS).glob("*.json")
+    return sorted((path for path in found if names is None or path.stem in names), key=lambda p: p.name)
 
 
-def read_records(output: Location) -> Iterator[Record]:
-    """All records of an output folder, by name.
+def read_records(output: Location, names: Container[str] | None = None) -> Iterator[Record]:
+    """The records of an output folder, by name.
+
+    Args:
+        output: it.
+        names: of the shards whose records are asked for; None for all that are there.
 
     Raises:
         ShardFault: one is damaged, or is no file.
     """
-    paths = record_paths(output)
+    paths = record_paths(output, names)
     contents = read_many(paths)
     for path in paths:
         try:

@@ -111,6 +111,17 @@ class Upload:
             kept.bucket.delete(kept.key)
 
 
+def _names_of(folder: Path, task: tuple[int, int]) -> set[str] | None:
+    """The shards of a task; None for all, also where no sound plan tells which they are."""
+    if task[1] == 1:
+        return None
+    try:
+        shards = read_plan(folder).shards
+    except ShardFault:
+        return None
+    return {shard.name for shard in shards[task[0] :: task[1]]}
+
+
 def _other_content(location: ObjectLocation, cause: str) -> UsageError:
     return UsageError(
         "the store has another object of that name than this run makes",
@@ -133,8 +144,13 @@ class UploadedFolder:
     folder: Path
 
     @classmethod
-    def pull(cls, location: ObjectLocation, folder: Path) -> UploadedFolder:
+    def pull(cls, location: ObjectLocation, folder: Path, task: tuple[int, int] = (0, 1)) -> UploadedFolder:
         """Copy what a run needs to resume: the plan's head, the records, tables of withdrawn shards.
+
+        Args:
+            location: of the data set.
+            folder: the run's own.
+            task: (i, n): only of the shards whose number is i modulo n, where a plan is there.
 
         Raises:
             EnvironmentFault: the store cannot be reached or refuses.
@@ -143,7 +159,7 @@ class UploadedFolder:
         whole = cls(location, folder)
         try:
             copy_to(location / naming.PLAN, folder / naming.PLAN)
-            pull_records(location, folder)
+            pull_records(location, folder, _names_of(folder, task))
         except FileNotFoundError as error:
             raise no_bucket(location) from error
         return whole
@@ -252,6 +268,11 @@ class UploadedFolder:
             old.bucket.delete(old.key)
         return names
 
+    def is_complete(self, plan: Plan) -> bool:
+        """Whether every shard of the plan is committed, by a listing."""
+        there = {entry.key for entry in list_widely(self.location / naming.RECORDS)}
+        return all(f"{shard.name}.json" in there for shard in plan.shards)
+
     def write_manifest(self, plan: Plan | None = None) -> None:
         """Write the manifest of all records in the store; of several writers the last sees every record.
 
@@ -265,10 +286,9 @@ class UploadedFolder:
             uploads.replace(target.bucket, target.key, data)
             if not pull_records(self.location, self.folder):
                 break
-        self._send_log()
 
-    def _send_log(self) -> None:
-        """An object cannot be appended to: each process has a log of its own."""
+    def send_log(self) -> None:
+        """Send the log of this process: an object cannot be appended to, so each has one of its own."""
         path = self.folder / naming.LOG
         if path.exists():
             now = time.strftime("%Y%m%dT%H%M%SZ", time.gmtime())

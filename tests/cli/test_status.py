@@ -27,6 +27,18 @@ def test_status_lists_what_is_in_quarantine(call: Call, data: Path) -> None:
     assert (facts["complete"], facts["shards_done"], facts["shards"]) == (True, 2, 2)
 
 
+def test_status_says_when_all_shards_are_made_and_the_manifest_is_not(
+    call: Call, data: Path, tmp_path: Path
+) -> None:
+    """Of an array the task was killed that would have written it."""
+    copy = shutil.copytree(data, tmp_path / "copy")
+    assert json.loads(call("status", copy, "--json")[1])["manifest_complete"] is True
+    (copy / "manifest.json").unlink()
+    assert "complete, but not in manifest.json: run the same command again" in call("status", copy)[1]
+    facts = json.loads(call("status", copy, "--json")[1])
+    assert (facts["complete"], facts["manifest_complete"]) == (True, False)
+
+
 def test_status_of_a_copy_without_its_plan(call: Call, data: Path, tmp_path: Path) -> None:
     copy = shutil.copytree(data, tmp_path / "copy")
     (copy / "plan.json").unlink()

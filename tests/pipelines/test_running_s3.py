@@ -79,6 +79,8 @@ def test_two_tasks_and_a_retry_end_in_the_same_data_set(amazon: Any, local: Path
         }
     )
     assert not run(config, RunOptions(task=(1, 2))).manifest.complete
+    assert "manifest.json" not in stored(amazon)
+    assert len([key for key in objects(amazon, prefix="deep/shards/") if "/logs/" in key]) == 1
     assert run(config, RunOptions(task=(0, 2))).manifest.complete
     assert stored(amazon) == files(local)
     assert run(config, RunOptions(retry_failed=True)).manifest.complete

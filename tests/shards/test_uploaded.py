@@ -47,10 +47,10 @@ class Room:
     def location(self) -> ObjectLocation:
         return ObjectLocation(f"{self.scheme}://bucket", "deep/shards")
 
-    def pull(self) -> UploadedFolder:
+    def pull(self, task: tuple[int, int] = (0, 1)) -> UploadedFolder:
         folder = self.tmp_path / f"work-{len(list(self.tmp_path.glob('work-*')))}"
         folder.mkdir()
-        return UploadedFolder.pull(self.location, folder)
+        return UploadedFolder.pull(self.location, folder, task)
 
     def claim(self, plan: Any = None) -> UploadedFolder:
         """As a run does: the plan is settled in the folder, then claimed."""
@@ -258,6 +258,20 @@ def test_a_record_of_somebody_else_is_in_the_manifest(room: Room) -> None:
     assert manifest.read(room.location) == manifest.read(room.made.path)
 
 
+def test_a_task_copies_the_records_of_its_own_shards_and_sees_when_all_are_there(room: Room) -> None:
+    assert list(read_records(room.pull((1, 2)).folder)) == [], "there is no plan yet"
+    whole = room.claim()
+    room.publish(0)
+    assert not whole.is_complete(room.made.plan)
+    room.publish(1)
+    assert whole.is_complete(room.made.plan)
+    room.store.log.clear()
+    records = list(read_records(room.pull((1, 2)).folder))
+    assert [record.name for record in records] == [room.made.plan.shards[1].name]
+    asked = [key for method, key in room.store.log if method == "GET" and f"{naming.RECORDS}/" in key]
+    assert len(asked) == 1
+
+
 def test_a_withdrawn_shard_is_gone_and_its_table_is_kept_until_it_is_there_again(room: Room) -> None:
     room.finish()
     name = room.made.plan.shards[1].name
@@ -300,6 +314,6 @@ def test_the_log_of_each_process_stands_by_itself(room: Room) -> None:
     for _ in range(2):
         whole = room.pull()
         (whole.folder / naming.LOG).write_text('{"shard": "a"}\n')
-        whole.write_manifest(room.made.plan)
+        whole.send_log()
     logs = [data for key, data in stored(room.store).items() if key.startswith("logs/")]
     assert [json.loads(data) for data in logs] == [{"shard": "a"}] * 2
