@@ -12,8 +12,23 @@ No likeness of letters finds these.
 """
 
 
+def closest(name: str, known: Iterable[str]) -> str:
+    """The known name most like `name` in any case; empty when none is close.
+
+    Example:
+        >>> closest("Verfy", ["status", "verify"])
+        'verify'
+    """
+    plain = {one.lower(): one for one in known}
+    alias = ALIASES.get(name.lower())
+    if alias in plain:
+        return plain[alias]
+    match = difflib.get_close_matches(name.lower(), plain, n=1, cutoff=0.55)
+    return plain[match[0]] if match else ""
+
+
 def nearest(name: str, known: Iterable[str]) -> str:
-    """The known name most like `name` in any case, as words for an error; all names when none is close.
+    """`closest`, as words for an error; all known names when none is close.
 
     Args:
         name: what was given.
@@ -27,9 +42,6 @@ def nearest(name: str, known: Iterable[str]) -> str:
         >>> nearest("x", ["status", "verify"])
         'known: status, verify'
     """
-    plain = {one.lower(): one for one in known}
-    alias = ALIASES.get(name.lower())
-    if alias in plain:
-        return f"did you mean {plain[alias]!r}?"
-    match = difflib.get_close_matches(name.lower(), plain, n=1, cutoff=0.55)
-    return f"did you mean {plain[match[0]]!r}?" if match else f"known: {', '.join(sorted(plain.values()))}"
+    names = sorted(known)
+    found = closest(name, names)
+    return f"did you mean {found!r}?" if found else f"known: {', '.join(names)}"

@@ -77,6 +77,12 @@ def export_masks(
             f"masks as {settings.to} have the sizes of their photos",
             remedy="leave --side out, or take --to zarr",
         )
+    if settings.license_name and settings.to != "hf":
+        raise UsageError(
+            f"a license of {settings.to} may have any name",
+            where=settings.license_name,
+            arguments=[("license", settings.license_name), ("license_name", None)],
+        )
     with Samples(dataset, kind.members) as samples:
         work = kind(samples, target, settings)
         work.prepare()

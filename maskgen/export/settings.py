@@ -49,10 +49,17 @@ class Settings:
     )
     license: str = option(
         "",
-        "License of the export, such as cc-by-4.0, for the card and the metadata.",
+        "License of the export, such as cc-by-4.0, for the card and the metadata; of hf a name that the Hub "
+        "knows.",
         group="output",
     )
+    license_name: str = option("", "hf with --license other: what the license is called.", group="output")
     title: str = option("", "Name of the data set, for the card and the metadata.", group="output")
     part_size: int = option(
         1000, "Samples that are finished together.", group="output", bounds=between(1, 100_000)
     )
+
+    @property
+    def terms(self) -> str:
+        """What the license is called; empty where nobody said."""
+        return self.license_name or self.license

@@ -45,6 +45,22 @@ def test_errors_speak_of_options(call: Call, data: Path, tmp_path: Path) -> None
     assert not (tmp_path / "out").exists()
 
 
+def test_a_license_that_the_hub_would_refuse_is_refused_before_anything_is_written(
+    call: Call, data: Path, tmp_path: Path
+) -> None:
+    words = ("export", data, tmp_path / "out", "--masks-only", "--license")
+    status, _, err = call(*words, "cc-by-4", "--to", "hf")
+    assert status == 2
+    assert "Next: --license cc-by-4.0, --license other, or take one of https://huggingface.co/docs" in err
+    assert "--license-name <its name" in call(*words, "other", "--to", "hf")[2]
+    assert "no --license-name" in call(*words, "x", "--to", "parquet", "--license-name", "y")[2]
+    assert not (tmp_path / "out").exists()
+    assert call(*words, "other", "--to", "hf", "--license-name", "mine-1.0")[0] == 0
+    assert 'license: "other"\nlicense_name: "mine-1.0"' in (tmp_path / "out" / "README.md").read_text()
+    assert json.loads((tmp_path / "out" / "croissant.json").read_text())["license"] == "mine-1.0"
+    assert call("export", data, tmp_path / "free", "--to", "parquet", "--license", "My terms")[0] == 0
+
+
 @pytest.mark.slow
 def test_photos_of_sidecar_shards_may_lie_in_a_store(
     call: Call, faulty_store: FaultyStore, tmp_path: Path

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from maskgen.config.suggest import nearest
+from maskgen.config.suggest import closest, nearest
 
 
 @pytest.mark.parametrize(
@@ -25,3 +25,7 @@ def test_gpu_means_cuda_and_not_the_cpu_that_it_resembles() -> None:
     assert nearest("gpu", ["cpu", "cuda"]) == "did you mean 'cuda'?"
     assert nearest("GPU", ("cpu", "cuda")) == "did you mean 'cuda'?"
     assert "cuda" not in nearest("gpu", ["group", "cpus"])
+
+
+def test_no_name_is_closest_when_none_is_close() -> None:
+    assert (closest("Verfy", ["status", "verify"]), closest("zzz", ["status", "verify"])) == ("verify", "")

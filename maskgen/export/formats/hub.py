@@ -14,6 +14,7 @@ from maskgen.io.arrow import array_of
 from maskgen.loaders.dataset.labels import read_class_names, read_labels
 
 from ..metadata.card import CARD, render_card
+from ..metadata.license import check_license
 from ..metadata.provenance import describe_masks
 from .format import Row
 from .parquet import Tables
@@ -26,6 +27,11 @@ class HubTables(Tables):
 
     https://huggingface.co/docs/hub/datasets-image#parquet-format
     """
+
+    def prepare(self) -> None:
+        """The Hub must know the license."""
+        check_license(self.settings.license, self.settings.license_name)
+        super().prepare()
 
     @property
     def picture_type(self) -> pa.DataType:
@@ -78,7 +84,8 @@ class HubTables(Tables):
         files = list(rows)
         card = render_card(
             title=self.title,
-            terms=self.settings.license,
+            license_id=self.settings.license,
+            terms=self.settings.terms,
             split=self.split,
             features=self.features,
             files=files,

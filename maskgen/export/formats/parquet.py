@@ -142,7 +142,7 @@ class Tables(Format):
         made = [file_object(one["file"], PARQUET, one["bytes"], one["sha256"]) for one in files]
         metadata = render_croissant(
             title=self.title,
-            terms=self.settings.license,
+            terms=self.settings.terms,
             masks=describe_masks(self.samples.dataset.manifest),
             distribution=[*made, tables],
             records=[record_set("samples", tables, columns)],

@@ -1,1 +1,1 @@
-"""What is said of an export: its `card`, its `croissant` metadata, the masks' `provenance`."""
+"""What is said of an export: its `card`, its `croissant` metadata, its `license`, the masks' `provenance`."""

@@ -48,6 +48,7 @@ def size_category(samples: int) -> str:
 def render_card(
     *,
     title: str,
+    license_id: str,
     terms: str,
     split: str,
     features: Mapping[str, Mapping[str, Any]],
@@ -58,7 +59,8 @@ def render_card(
 
     Args:
         title: of the data set.
-        terms: its license; empty where nobody said.
+        license_id: its license as the Hub names it; empty where nobody said.
+        terms: what it is called.
         split: its one split.
         features: the columns, as `datasets` describes them.
         files: names, sizes and samples of its files.
@@ -66,7 +68,8 @@ def render_card(
     """
     lines = [
         "---",
-        *_head(terms, split, features, files, title),
+        *_license(license_id, terms),
+        *_head(split, features, files, title),
         "---",
         "",
         f"# {title}",
@@ -86,8 +89,14 @@ _SCRIPT = [
 ]
 
 
+def _license(license_id: str, terms: str) -> Iterator[str]:
+    if license_id:
+        yield f"license: {json.dumps(license_id)}"
+    if terms != license_id:
+        yield f"license_name: {json.dumps(terms, ensure_ascii=False)}"
+
+
 def _head(
-    terms: str,
     split: str,
     features: Mapping[str, Mapping[str, Any]],
     files: Sequence[Mapping[str, Any]],
@@ -95,8 +104,6 @@ def _head(
 ) -> Iterator[str]:
     """YAML; every text in it is written as JSON, which is YAML too."""
     samples = sum(one["samples"] for one in files)
-    if terms:
-        yield f"license: {json.dumps(terms)}"
     yield f"pretty_name: {json.dumps(title, ensure_ascii=False)}"
     yield "task_categories:\n- image-segmentation"
     yield f"size_categories:\n- {json.dumps(size_category(samples))}"

@@ -24,7 +24,8 @@ FILES = [{"file": "data/val-00000-of-00002.parquet", "bytes": 70, "samples": n} 
 
 
 def card(**changes: Any) -> tuple[dict[str, Any], str]:
-    facts: dict[str, Any] = {"title": "Cats: the masks", "terms": "cc-by-4.0", "split": "val"}
+    facts: dict[str, Any] = {"title": "Cats: the masks", "split": "val"}
+    facts |= dict.fromkeys(("license_id", "terms"), "cc-by-4.0")
     text = render_card(**{**facts, "features": FEATURES, "files": FILES, "masks": MASKS, **changes})
     _, head, body = text.split("---\n", 2)
     return yaml.safe_load(head), body
@@ -45,11 +46,18 @@ def test_people_read_the_terms() -> None:
     _, body = card()
     for text in ("isnet", "Apache-2.0 (https://x)", "`abc`", "cc-by-4.0", "`label`"):
         assert text in body
-    head, body = card(terms="", masks={**MASKS, "weights": {"sha256": "abc"}})
+    head, body = card(license_id="", terms="", masks={**MASKS, "weights": {"sha256": "abc"}})
     assert "license" not in head
     assert "not stated by whoever exported it" in body
     assert "not known to maskgen" in body
     assert "the method has none" in card(masks={**MASKS, "weights": None})[1]
+
+
+def test_a_license_that_the_hub_does_not_know_is_named() -> None:
+    head, body = card(license_id="other", terms="mine: 1.0")
+    assert (head["license"], head["license_name"]) == ("other", "mine: 1.0")
+    assert "mine: 1.0" in body
+    assert "license_name" not in card()[0]
 
 
 @pytest.mark.parametrize(("samples", "name"), [(0, "n<1K"), (1000, "1K<n<10K"), (10**7, "10M<n<100M")])
