@@ -78,6 +78,7 @@ def load_encoder(source: str | Path, device: torch.device, backbone: str = "", *
         UsageError: there is no such file, or it is not the backbone's.
         ShardFault: it is damaged, or its weights are not those of its backbone.
         EnvironmentFault: timm is not installed, or the file cannot be fetched.
+        MaskgenError: a weight is infinite or no number.
 
     Example:
         >>> from pathlib import Path

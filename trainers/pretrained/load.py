@@ -16,7 +16,7 @@ from maskgen.io.atomic import file_sha256
 from maskgen.loaders.pixels.normalize import DEVIATION, MEAN
 
 from ..networks.backbones import build_backbone, classifier_name
-from ..training.export import Facts, is_own, read_backbone
+from ..training.export import Facts, is_own, read_backbone, require_finite
 from . import files, layouts, recognize, released
 from .layouts import Weights
 
@@ -60,6 +60,7 @@ def load_pretrained(source: str | Path, backbone: str = "", *, seed: int = 0) ->
         UsageError: there is no such file, or it is not the backbone's.
         ShardFault: it is damaged.
         EnvironmentFault: timm is not installed, or ``supervised`` cannot be fetched.
+        MaskgenError: a weight is infinite or no number.
 
     Example:
         >>> import torch
@@ -71,7 +72,13 @@ def load_pretrained(source: str | Path, backbone: str = "", *, seed: int = 0) ->
         >>> load_pretrained("moco.pth.tar").facts["backbone"]
         'resnet18'
     """
-    text, backbone = str(source), backbone.replace(TIMM, "timm/")
+    found = _find(str(source), backbone.replace(TIMM, "timm/"), seed)
+    for weights in (found.network.state_dict(), found.classifier or {}):
+        require_finite(weights, str(source), "give an earlier checkpoint, or train with a lower lr")
+    return found
+
+
+def _find(text: str, backbone: str, seed: int) -> Pretrained:
     if text.startswith(TIMM):
         return _load_timm(text.removeprefix(TIMM))
     if text == RANDOM:

@@ -149,7 +149,7 @@ def export(
     weights, facts = own.weights, own.facts
     if classes is not None:
         weights, facts = _with_classifier(own, kind, classes, path)
-    _check_finite(weights, path)
+    require_finite(weights, str(path), "export an earlier checkpoint, or train with a lower lr")
     if kind == "timm" and not _OF_TIMM.fullmatch(facts["backbone"]):
         raise UsageError(
             f"timm has no backbone {facts['backbone']!r}", remedy="--format torchvision keeps its own names"
@@ -195,14 +195,24 @@ def _part(method: Weights, prefix: str) -> Weights:
     }
 
 
-def _check_finite(weights: Weights, path: Path) -> None:
+def require_finite(weights: Weights, where: str, remedy: str) -> None:
+    """Refuse weights that no image gives features with.
+
+    Args:
+        weights: by name.
+        where: they are from, for errors.
+        remedy: what to do about it.
+
+    Raises:
+        MaskgenError: one is infinite or no number; the first is named.
+    """
     for name, value in weights.items():
         if not value.isfinite().all():
             raise MaskgenError(
                 f"the weight {name} is infinite or no number",
-                where=str(path),
+                where=where,
                 cause="the training diverged",
-                remedy="export an earlier checkpoint, or train with a lower lr",
+                remedy=remedy,
             )
 
 

@@ -10,7 +10,7 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from maskgen.errors import ShardFault, UsageError
+from maskgen.errors import MaskgenError, ShardFault, UsageError
 from maskgen.trainers.networks.backbones import build_backbone
 from maskgen.trainers.pretrained.encoder import load_encoder
 from maskgen.trainers.pretrained.load import load_pretrained
@@ -85,6 +85,18 @@ def test_the_wrong_network_is_told(resnet: nn.Module, tmp_path: Path) -> None:
     (tmp_path / "torn.pth").write_bytes((tmp_path / "w.pth").read_bytes()[:5000])
     with pytest.raises(ShardFault, match="cannot be read"):
         load_pretrained(tmp_path / "torn.pth")
+
+
+def test_weights_that_are_no_numbers_are_refused(tmp_path: Path) -> None:
+    """Grad-CAM of such an encoder is nowhere, and all its features are equally near: figures like others."""
+    network, _ = build_backbone("resnet18")
+    state = {**network.state_dict(), "fc.weight": torch.ones(7, 512), "fc.bias": torch.zeros(7)}
+    for name in ("layer2.0.conv1.weight", "fc.bias"):
+        broken = state[name].clone()
+        broken.view(-1)[3] = torch.nan
+        torch.save({**state, name: broken}, tmp_path / "w.pth")
+        with pytest.raises(MaskgenError, match=r"the weight \S+ is infinite or no number: .*w\.pth"):
+            load_pretrained(tmp_path / "w.pth")
 
 
 def test_random_weights_are_a_function_of_the_seed() -> None:
