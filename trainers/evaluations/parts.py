@@ -58,6 +58,7 @@ class Parts:
             >>> [int(part["square"]) for part in made]
             [4, 9]
         """
+        self.folder.mkdir(parents=True, exist_ok=True)  # a place that cannot be written to is told first
         own, rounds = names[rank() :: world()], -(-len(names) // world())
         for number in range(rounds):
             if number < len(own) and self._read(own[number]) is None:

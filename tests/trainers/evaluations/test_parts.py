@@ -41,6 +41,14 @@ def test_what_is_done_is_not_done_again(tmp_path: Path) -> None:
     assert said == ["1/3", "2/3", "3/3"]
 
 
+def test_a_place_that_cannot_be_written_to_is_told_before_the_work(tmp_path: Path) -> None:
+    make = Maker()
+    (tmp_path / "file").write_bytes(b"")
+    with pytest.raises(OSError, match="Not a directory"):
+        Parts(tmp_path / "file" / "parts", {"seed": 0}).compute(NAMES, make)
+    assert not make.made
+
+
 def test_a_part_that_all_ranks_make_is_made_once_for_each_question(tmp_path: Path) -> None:
     made: list[int] = []
 
