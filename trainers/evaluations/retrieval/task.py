@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -13,6 +13,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
+from maskgen.config.counted import counted
 from maskgen.config.fingerprint import digest
 from maskgen.errors import UsageError
 from maskgen.evaluation.pairs import open_masks
@@ -20,6 +21,7 @@ from maskgen.evaluation.reading import Blob
 from maskgen.processes.signals import StopSignals
 from maskgen.trainers.datasets.segmentation.segmented import Segmented
 from maskgen.trainers.datasets.segmentation.voc import CLASSES, open_voc_segmentation
+from maskgen.trainers.distributed.ranks import rank
 from maskgen.types import RGB
 
 from ..dense_maps import DenseMaps
@@ -79,8 +81,8 @@ def run_retrieval(
         stop: asked between parts; what is done then is kept in the folder retrieval.
 
     Returns:
-        What the file holds: ``miou_21`` and ``miou_7`` from 0 to 1, ``ious`` by class, and what they depend
-            on.
+        What the file holds: ``miou_21`` and ``miou_7`` from 0 to 1, ``ious`` by class, ``unpaired``: photos
+            without a mask, where there should be one; and what they depend on.
 
     Raises:
         MaskgenError: the encoder, the photos or the masks cannot be read.
@@ -100,6 +102,10 @@ def run_retrieval(
     """
     sets = {split: open_voc_segmentation(config.data, split) for split in (config.train, config.test)}
     cutter = _Cutter.open(config)
+    unpaired = cutter.count_unpaired([name for images in sets.values() for name in images.names])
+    if unpaired and rank() == 0:
+        what = counted(unpaired, "photo has", "photos have")
+        say(f"note: {what} no mask: all that is in such a photo counts as background")
     question = {
         **config.facts(),
         "data": digest([found.fingerprint() for found in sets.values()]),
@@ -113,7 +119,8 @@ def run_retrieval(
         made = parts.compute(names, partial(cutter.cut, images))
         found[split] = {key: np.concatenate([part[key] for part in made]) for key in Regions._fields}
     table = name_regions(found[config.train], found[config.test], masked=config.masks is not None)
-    result = {**question, **summarize(table), "regions": len(found[config.test]["vectors"])}
+    counts = {"regions": len(found[config.test]["vectors"]), "unpaired": unpaired}
+    result = {**question, **summarize(table), **counts}
     write_result(config.output / "retrieval.json", result)
     return result
 
@@ -138,6 +145,22 @@ class _Cutter:
         mark = digest([opened.cut, sorted((n, b.size, b.crc32c or _size(b)) for n, b in blobs.items())])
         return cls(config, maps, blobs, opened.cut, mark)
 
+    def count_unpaired(self, names: Sequence[str]) -> int:
+        """How many of the photos have no mask; 0 with K-means.
+
+        Raises:
+            UsageError: none has one.
+        """
+        lost = 0 if self.masks is None else sum(name not in self.masks for name in names)
+        if lost and lost == len(names):
+            raise UsageError(
+                "no photo has a mask",
+                where=str(self.config.masks),
+                cause=f"they pair by the stem of the file's name, as {names[0]}, shards also by key",
+                remedy="name the masks as the photos, or give shards made of these photos",
+            )
+        return lost
+
     def cut(self, images: Segmented, part: str) -> Arrays:
         start = int(part) * _PART
         numbers = range(start, min(start + _PART, len(images)))
@@ -149,8 +172,8 @@ class _Cutter:
         }
 
     def _cut_one(self, images: Segmented, number: int) -> Regions:
-        truth = images.truth(number)
-        maps = self._maps(images.photo(number))
+        photo, truth = images.pair(number)
+        maps = self._maps(photo)
         if self.masks is None:
             return cluster_regions(maps, truth, self.config.clusters, [self.config.seed, number])
         size, blob = (truth.shape[0], truth.shape[1]), Blob(str(images.truths[number]))

@@ -6,6 +6,7 @@ import json
 from pathlib import Path
 from typing import Any
 
+import cv2
 import numpy as np
 import pytest
 import torch
@@ -13,7 +14,7 @@ from segmentation_kit import make_voc
 from torch import Tensor
 from torch.nn import functional
 
-from maskgen.errors import Interrupted, UsageError
+from maskgen.errors import Interrupted, SourceFault, UsageError
 from maskgen.processes.signals import StopSignals
 from maskgen.trainers.evaluations.retrieval import task
 from maskgen.trainers.evaluations.retrieval.task import (
@@ -59,6 +60,27 @@ def test_colors_name_the_objects(tmp_path: Path, monkeypatch: pytest.MonkeyPatch
         np.mean([found["ious"][n] for n in ("background", "bus", "cat")])
     )
     assert found["miou_7"] == pytest.approx(np.mean([found["ious"][n] for n in ("bus", "cat")]))
+
+
+def test_photos_without_a_mask_are_counted_and_told(tmp_path: Path) -> None:
+    folder, told = make_voc(tmp_path), list[str]()
+    masks = folder / "VOCdevkit" / "VOC2012" / "masks"
+    (masks / "2007_000033.png").unlink()
+    found = run_retrieval(config(folder, tmp_path / "out", masks=masks), say=told.append)
+    assert (found["unpaired"], found["regions"]) == (1, 1)
+    assert told[0].startswith("note: 1 photo has no mask")
+    for path in masks.iterdir():
+        path.rename(path.with_stem(f"{path.stem}_mask"))
+    with pytest.raises(UsageError, match=r"(?s)no photo has a mask: .*masks.*stem .* as 2007_000032"):
+        run_retrieval(config(folder, tmp_path / "out", masks=masks))
+
+
+def test_an_annotation_of_another_size_is_refused(tmp_path: Path) -> None:
+    folder = make_voc(tmp_path)
+    path = folder / "VOCdevkit" / "VOC2012" / "JPEGImages" / "2007_000042.jpg"
+    cv2.imwrite(str(path), np.zeros((80, 60, 3), np.uint8))
+    with pytest.raises(SourceFault, match="a photo of 60x80 px has an annotation of 80x60 px"):
+        run_retrieval(config(folder, tmp_path / "out"))
 
 
 def test_it_goes_on_where_it_was_stopped(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
