@@ -60,6 +60,7 @@ def command(options: ExportOptions) -> int:
             options.out,
             options.settings,
             report=lambda done, total: bar.show(done, total, f"{done} of {counted(total, 'sample')}"),
+            note=bar.say,
             threads=options.workers,
         )
     if options.as_json:

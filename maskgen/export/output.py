@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import hashlib
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -73,8 +73,8 @@ class Output(Protocol):
         """The place; what was written is read from it."""
         ...
 
-    def hold(self) -> contextlib.AbstractContextManager[None]:
-        """Keep other processes of this machine out, while entered."""
+    def hold(self, waiting: Callable[[], object] = lambda: None) -> contextlib.AbstractContextManager[None]:
+        """Keep other processes of this machine out, while entered; `waiting` is called if one is in it."""
         ...
 
     def write(self, path: str, data: bytes) -> None:
@@ -103,10 +103,10 @@ class FolderOutput:
         self._known: set[Path] = set()
 
     @contextlib.contextmanager
-    def hold(self) -> Iterator[None]:
+    def hold(self, waiting: Callable[[], object] = lambda: None) -> Iterator[None]:
         """See `Output`."""
         make_folder(self._folder)
-        with folder_lock(self._folder):
+        with folder_lock(self._folder, waiting):
             yield
 
     def write(self, path: str, data: bytes) -> None:
@@ -144,7 +144,7 @@ class StoreOutput:
         self._place = location
 
     @contextlib.contextmanager
-    def hold(self) -> Iterator[None]:
+    def hold(self, waiting: Callable[[], object] = lambda: None) -> Iterator[None]:  # noqa: ARG002
         """See `Output`; a store has no locks, and two who export the same write the same."""
         yield
 

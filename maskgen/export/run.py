@@ -36,6 +36,7 @@ def export_masks(
     settings: Settings,
     *,
     report: Callable[[int, int], None] = lambda *_: None,
+    note: Callable[[str], None] = lambda _: None,
     threads: int = 0,
 ) -> dict[str, Any]:
     """Write the samples of a data set in another format; the same call resumes.
@@ -45,6 +46,7 @@ def export_masks(
         output: a folder, or a place in an object store: new, empty, or of the same export.
         settings: what is made.
         report: called with the number of samples that are done, and of all.
+        note: told that another process is writing there, and is waited for.
         threads: at work; 0: one for each core. The files are the same.
 
     Returns:
@@ -90,7 +92,7 @@ def export_masks(
             check_paths(dataset)
         facts = {"export": VERSION, "settings": asdict(settings), "source": dataset.fingerprint}
         claimed = _is_claimed(output, facts)
-        with target.hold():
+        with target.hold(lambda: note(f"another export is writing to {output}: waiting for it")):
             if not claimed and not _is_claimed(output, facts):
                 target.write(SETTINGS, sealed_json.render(facts))
             return _Work(work, target, report, threads or usable_cores()).make(facts)

@@ -4,7 +4,9 @@ import os
 import shutil
 import signal
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from queue import SimpleQueue
 from typing import Any
 
 import pytest
@@ -14,6 +16,7 @@ from maskgen.cli.loader_options import open_for_export
 from maskgen.errors import Interrupted, UsageError
 from maskgen.export import Settings, export_masks
 from maskgen.export.settings import FORMATS
+from maskgen.io.atomic import folder_lock
 from maskgen.io.storage.location import open_location
 from maskgen.loaders import Dataset, open_dataset
 from maskgen.processes.signals import StopSignals
@@ -52,6 +55,23 @@ def test_what_is_done_is_not_done_again(export: Export, monkeypatch: pytest.Monk
     times = {path: path.stat().st_mtime_ns for path in output.rglob("*")}
     assert export("png")[1] == report
     assert {path: path.stat().st_mtime_ns for path in output.rglob("*")} == times
+
+
+def test_one_of_two_exports_at_once_waits_for_the_other_and_says_so(
+    export: Export, dataset: Dataset, tmp_path: Path
+) -> None:
+    whole, report = export("png", "whole")
+    (tmp_path / "out").mkdir()
+    notes: SimpleQueue[str] = SimpleQueue()
+    with ThreadPoolExecutor(1) as other:
+        with folder_lock(tmp_path / "out"):
+            waiting = other.submit(
+                export_masks, dataset, tmp_path / "out", Settings(to="png"), note=notes.put
+            )
+            assert notes.get(timeout=60) == f"another export is writing to {tmp_path / 'out'}: waiting for it"
+            assert not waiting.done()
+        assert waiting.result() == report
+    assert tree(tmp_path / "out") == tree(whole)
 
 
 def test_a_folder_of_something_else_is_refused(export: Export, dataset: Dataset, tmp_path: Path) -> None:
