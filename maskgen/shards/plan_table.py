@@ -13,7 +13,7 @@ import io
 import itertools
 import struct
 from collections.abc import Iterable, Iterator
-from typing import Protocol
+from typing import BinaryIO, Protocol
 
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -133,7 +133,7 @@ def is_whole(output: Location, shards: int) -> bool:
 
 def _is_whole_file(path: Location, shards: int) -> bool:
     try:
-        with open_bytes(path) as file, _parquet(file, 0, file.length()) as rows:
+        with open_bytes(path) as file, _parquet(open_part(file, 0, file.length())) as rows:
             return bool(rows.num_row_groups == shards)
     except _FAULTS:
         return False
@@ -160,15 +160,48 @@ def row_group(output: Location, number: int, columns: list[str] | None = None) -
             name = naming.WHOLE_PLAN_TABLE
             file = open_bytes(output / name)
             start, end, group = 0, file.length(), number
-        with file, _parquet(file, start, end) as rows:
+        with file, _parquet(open_part(file, start, end)) as rows:
             yield rows.read_row_group(group, columns=columns, use_threads=False)
     except _FAULTS as error:
-        raise ShardFault(
-            "cannot read the plan's table",
-            where=name,
-            cause=str(error),
-            remedy=f"copy {name} again, or run the same command with --recheck, which makes it again",
-        ) from error
+        raise _unreadable(name, error) from error
+
+
+def all_rows(output: Location) -> Iterator[pa.Table]:
+    """The rows of every shard, in the order of the shards; one part of the table is in memory.
+
+    Args:
+        output: the folder of the table.
+
+    Raises:
+        ShardFault: the table is damaged.
+    """
+    name = table_name(output)
+    try:
+        with open_bytes(output / name) as file:
+            if name == naming.WHOLE_PLAN_TABLE:
+                yield from _row_groups(open_part(file, 0, file.length()))
+                return
+            parts, _, place = _tail(file)
+            offsets = struct.unpack(f"<{parts + 1}Q", file.read_at(place, 8 * (parts + 1)))
+            for start, end in itertools.pairwise(offsets):
+                yield from _row_groups(io.BytesIO(file.read_at(start, end - start)))
+    except _FAULTS as error:
+        raise _unreadable(name, error) from error
+
+
+def _row_groups(file: BinaryIO) -> Iterator[pa.Table]:
+    with _parquet(file) as rows:
+        for group in range(rows.num_row_groups):
+            yield rows.read_row_group(group, use_threads=False)
+
+
+def _unreadable(name: str, error: Exception) -> ShardFault:
+    return ShardFault(
+        "cannot read the plan's table",
+        where=name,
+        cause=str(error),
+        remedy=f"copy {name} again, or run the same command with --recheck, which makes it again",
+    )
 
 
 def _tail(file: ByteFile) -> tuple[int, int, int]:
@@ -191,9 +224,5 @@ def _part_of(file: ByteFile, number: int) -> tuple[int, int, int]:
     return start, end, group
 
 
-@contextlib.contextmanager
-def _parquet(file: ByteFile, start: int, end: int) -> Iterator[pq.ParquetFile]:
-    with pq.ParquetFile(
-        open_part(file, start, end), pre_buffer=False, page_checksum_verification=True
-    ) as rows:
-        yield rows
+def _parquet(file: BinaryIO) -> pq.ParquetFile:
+    return pq.ParquetFile(file, pre_buffer=False, page_checksum_verification=True)

@@ -14,12 +14,13 @@ from ..config.suggest import nearest
 from ..errors import EnvironmentFault, MaskgenError, ShardFault, UsageError
 from ..io.atomic import file_sha256
 from ..io.checksum import crc32c
-from ..io.storage.location import Location, file_sizes, open_location
+from ..io.storage.location import Location, ObjectLocation, file_sizes, open_location
 from ..io.storage.nearby import nearby
 from ..io.storage.reading import open_bytes, read_whole
+from ..io.storage.uploads import object_sha256
 from . import foreign_files, index, manifest, naming, plan, table, tar
 from .destination import Destination, open_destination
-from .plan_table import table_name
+from .plan_table import all_rows, table_name
 from .reader import check_size, read_samples
 from .record import Record, parse, record_paths
 from .sample_check import check_sample
@@ -131,24 +132,30 @@ def _folder(output: Location, whole: manifest.Manifest) -> Iterator[Fault]:
 
 def _against_records(output: Location, whole: manifest.Manifest) -> Iterator[Fault]:
     try:
-        with nearby(output, naming.PLAN_FILES) as near:
-            yield from _against_plan_files(output, near, whole)
+        yield from _against_plan_files(output, whole)
     except (ShardFault, OSError) as fault:
         yield Fault(naming.PLAN, str(fault))
 
 
-def _against_plan_files(output: Location, near: Path, whole: manifest.Manifest) -> Iterator[Fault]:
-    head = plan.read_plan(near)
+def _against_plan_files(output: Location, whole: manifest.Manifest) -> Iterator[Fault]:
+    head = plan.read_plan(output)
     if manifest.build(output, head).render() != whole.render():
         yield Fault(naming.MANIFEST, "the manifest is not the merge of the plan and the commit records")
-    name = table_name(near)
-    if head.table_sha256 and file_sha256(near / name) != head.table_sha256:
+    name = table_name(output)
+    if head.table_sha256 and _sha256(output / name) != head.table_sha256:
         yield Fault(name, "the plan's table has another SHA-256 than recorded")
         return
-    for number, shard in enumerate(head.shards):
-        rows = [plan.to_row(image) for image in plan.shard_rows(near, number)]
-        if plan.rows_digest(rows) != shard.digest:
+    tables = all_rows(output)
+    for shard in head.shards:
+        rows = next(tables, None)
+        if rows is None or plan.rows_digest(rows.to_pylist()) != shard.digest:
             yield Fault(name, f"the rows of shard {shard.name} are not those planned")
+
+
+def _sha256(place: Location) -> str:
+    if isinstance(place, ObjectLocation):
+        return object_sha256(place.bucket, place.key)
+    return file_sha256(place)
 
 
 def _numbers(output: Location) -> dict[str, int]:

@@ -16,7 +16,15 @@ from maskgen.errors import ShardFault
 from maskgen.io.arrow import table_of
 from maskgen.shards import naming
 from maskgen.shards.plan import from_row, shard_files, shard_rows
-from maskgen.shards.plan_table import PART_SHARDS, ROWS, TableWriter, is_whole, render_part, write_table
+from maskgen.shards.plan_table import (
+    PART_SHARDS,
+    ROWS,
+    TableWriter,
+    all_rows,
+    is_whole,
+    render_part,
+    write_table,
+)
 
 
 def row(number: int, images: int = 0) -> dict[str, Any]:
@@ -55,6 +63,10 @@ def test_each_shard_is_found_by_its_number(table: Path) -> None:
     assert shard_files(table, 149) == ["149-0.jpg", "149-1.jpg"]
 
 
+def test_all_are_read_in_their_order(table: Path) -> None:
+    assert [one.to_pylist() for one in all_rows(table)] == [rows(number) for number in range(150)]
+
+
 @pytest.mark.parametrize("number", [150, 191, 192, 10**9])
 def test_a_shard_that_is_not_there_is_a_fault(table: Path, number: int) -> None:
     with pytest.raises(ShardFault, match="plan's table"):
@@ -79,6 +91,7 @@ def test_the_table_of_an_older_run_is_read(tmp_path: Path) -> None:
         for number in range(5):
             writer.write_table(shard(number))
     assert [image.sample.key for image in shard_rows(tmp_path, 3)] == ["3-0", "3-1"]
+    assert [one.to_pylist() for one in all_rows(tmp_path)] == [rows(number) for number in range(5)]
     assert is_whole(tmp_path, 5)
     assert not is_whole(tmp_path, 6)
     with pytest.raises(ShardFault, match=r"plan\.parquet"):

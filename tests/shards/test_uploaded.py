@@ -6,7 +6,7 @@ import dataclasses
 import itertools
 import json
 import shutil
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +15,9 @@ from faulty_store import FaultyStore
 
 from maskgen.errors import EnvironmentFault, ShardFault, UsageError
 from maskgen.io.storage.location import ObjectLocation
+from maskgen.io.storage.nearby import nearby
 from maskgen.shards import manifest, naming
+from maskgen.shards import verify as verify_module
 from maskgen.shards.plan import has_rows_of, read_plan, shard_rows
 from maskgen.shards.record import read_records
 from maskgen.shards.uploaded import Upload, UploadedFolder
@@ -225,6 +227,26 @@ def test_who_resumes_reads_the_rows_of_a_shard_alone(room: Room) -> None:
     with whole.target.node_folder(whole.folder) as node:
         assert read_plan(node) == room.made.plan
         assert whole.target.rows(node) == room.location
+
+
+def test_verify_makes_no_copy_of_the_plans_table(room: Room, monkeypatch: pytest.MonkeyPatch) -> None:
+    """That of 300 million photos has ten gigabytes, and a local disk perhaps not."""
+    room.finish()
+    copied: list[str] = []
+
+    def copy(folder: Any, names: Iterable[str]) -> Any:
+        listed = list(names)
+        copied.extend(listed)
+        return nearby(folder, listed)
+
+    monkeypatch.setattr(verify_module, "nearby", copy)
+    assert not verify(str(room.location)).faults
+    assert copied
+    assert not set(naming.PLAN_FILES) & set(copied)
+    key = f"deep/shards/{naming.PLAN_TABLE}"
+    room.store.objects[key] = room.store.objects[key][:-30] + b"x" * 30
+    (fault,) = verify(str(room.location), "quick").faults
+    assert (fault.where, "another SHA-256" in fault.text) == (naming.PLAN_TABLE, True)
 
 
 def test_a_table_that_is_another_is_removed_by_repair(room: Room) -> None:
