@@ -228,14 +228,14 @@ def _flag(one: Option) -> str:
 def _parameter(one: Option) -> click.Parameter:
     how = _spelling(one)
     if how.argument:
-        count = -1 if one.many else 1
+        given = {} if one.required or one.many else {"default": one.default}
         return click.Argument(
             [one.name],
             type=_kind(one),
             required=one.required,
-            nargs=count,
+            nargs=-1 if one.many else 1,
             metavar=how.metavar,
-            default=None if one.required or one.many else one.default,
+            **given,  # since click 8.3 a default of None is a value, and nothing is missing
         )
     facts: dict[str, Any] = {"required": True} if one.required else {"default": one.default}
     if one.kind is bool:

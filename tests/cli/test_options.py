@@ -79,6 +79,12 @@ def test_without_options_the_instance_has_the_fields_defaults(tmp_path: Path) ->
     assert made == Outer(data=tmp_path, inner=Inner(), free={})
 
 
+def test_an_argument_that_is_not_given_is_named() -> None:
+    made, result = invoke()
+    assert (made, result.exit_code) == (None, 2)
+    assert "Missing argument 'DATA'" in result.output
+
+
 def test_every_kind_of_value_is_read(tmp_path: Path) -> None:
     file = tmp_path / "a.toml"
     file.touch()
