@@ -6,7 +6,7 @@ import contextlib
 from collections.abc import Iterator
 
 from maskgen.errors import EnvironmentFault, ShardFault
-from maskgen.io.storage.location import Location, file_sizes
+from maskgen.io.storage.location import Location, file_sizes, lacks_bucket
 from maskgen.io.storage.reading import read_parts
 
 
@@ -45,6 +45,10 @@ def _faults(place: Location) -> Iterator[None]:
     try:
         yield
     except FileNotFoundError as error:
+        if lacks_bucket(place):
+            raise ShardFault(
+                "there is no such bucket", where=str(place), remedy="check the address"
+            ) from error
         raise ShardFault(
             "a file of the data set is not there",
             where=str(place),

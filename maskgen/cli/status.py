@@ -10,7 +10,7 @@ import click
 from ..config.counted import counted
 from ..config.options import option
 from ..errors import UsageError
-from ..io.storage.location import Location
+from ..io.storage.location import Location, lacks_bucket, no_bucket
 from .options import DataFolder, Json, click_command
 
 _SHOWN = 20
@@ -68,6 +68,8 @@ def command(options: StatusOptions) -> None:
 
 
 def _no_run(data: Location, *, copied: bool) -> UsageError:
+    if lacks_bucket(data):
+        return no_bucket(data)
     if copied:
         return UsageError(
             "no run is here, only its shards",

@@ -10,7 +10,7 @@ from typing import Any
 from ..config.fingerprint import digest
 from ..errors import ShardFault
 from ..io.atomic import folder_lock, write_atomic
-from ..io.storage.location import Location
+from ..io.storage.location import Location, lacks_bucket
 from . import naming, sealed_json
 from .plan import Plan, format_of, read_plan
 from .record import FileFact, Record, check_types, read_records
@@ -143,14 +143,15 @@ def read(output: Location) -> Manifest:
         ShardFault: absent, damaged, or of another format version.
     """
     if not output.is_dir():
+        what = "bucket" if lacks_bucket(output) else "folder"
         raise ShardFault(
-            "there is no such folder", where=str(output), remedy="give the folder that maskgen run wrote"
+            f"there is no such {what}", where=str(output), remedy="give the folder that maskgen run wrote"
         )
     if not (output / naming.MANIFEST).is_file():
         raise ShardFault(
             "no manifest.json here",
             where=str(output),
-            cause="not a folder that maskgen run wrote, or the run has not ended",
+            cause="not a folder that maskgen run wrote, or the run, or one of its tasks, has not ended",
             remedy="give the --output of a run, or run the same maskgen run command again",
         )
     data = sealed_json.read_bytes(output / naming.MANIFEST)

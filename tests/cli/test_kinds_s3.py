@@ -111,6 +111,14 @@ def test_eval_and_compare_take_truths_and_maps_at_addresses(
     assert sheets[0] == sheets[1]
 
 
+@pytest.mark.usefixtures("amazon")
+def test_a_bucket_that_is_not_there_is_named_as_such(call: Call, tmp_path: Path) -> None:
+    for name, *more in (["info"], ["status"], ["verify"], ["export", tmp_path / "out", "--to", "png"]):
+        status, out, err = call(name, "s3://nowhere/shards", *more)
+        assert status in (1, 2)
+        assert "there is no such bucket: s3://nowhere/shards" in out + err, name
+
+
 def test_what_is_not_there_is_named(call: Call, data: Path, store: FaultyStore) -> None:
     status, _, err = call("eval", "--masks", data, "--truth", "s3://bucket/gone")
     assert status == 2

@@ -25,6 +25,16 @@ _NO_CREDENTIALS = (
     *("/latest/api/token", "/latest/meta-data/", "/computeMetadata/", "/metadata/identity/"),
 )
 """What is said where the environment names none, and where the machine is then asked for its role."""
+_DENIED = re.compile(r"status code: 40[13]\b")
+"""Of a listing; other requests have an error of their own for that."""
+_ASKED = re.compile(r"Error performing ([A-Z]+ \S+ in [\d.]+\S+?s\b(?:, after \d+ retries)?)")
+_ANSWERS = (
+    re.compile(r"<Code>([^<]+)</Code>"),
+    re.compile(r'(?:message|error): "([^"]+)"'),
+    re.compile(r"status code: (\d{3} [\w ]+)"),
+)
+"""Of the store, of the system, of HTTP."""
+_LOGIN = re.compile(r"//[^\s/@]+@")
 _QUERY = re.compile(r"\?[^\s\"'>)]*")
 
 
@@ -213,9 +223,10 @@ def _unusable_name(where: str, text: str) -> EnvironmentFault:
 
 def refused(where: str, error: Exception) -> EnvironmentFault:
     """The fault of a request that failed, without what a signed URL or the environment holds of secrets."""
-    text = _shorten(_without_secrets(" ".join(str(error).split())))
+    whole = _without_secrets(" ".join(str(error).split()))
+    text = _sentence(whole) or _shorten(whole)
     kind = type(error).__name__
-    if any(sign in text for sign in _NO_CREDENTIALS):
+    if any(sign in whole for sign in _NO_CREDENTIALS):
         return EnvironmentFault(
             "no credentials for the object store",
             where=where,
@@ -223,7 +234,8 @@ def refused(where: str, error: Exception) -> EnvironmentFault:
             remedy=f"set them: {settings_of(where)}; for a bucket that is open to all "
             "AWS_SKIP_SIGNATURE=true (or GOOGLE_SKIP_SIGNATURE, AZURE_SKIP_SIGNATURE)",
         )
-    if kind in ("UnauthenticatedError", "PermissionDeniedError", "PermissionError") or "redential" in text:
+    denied = ("UnauthenticatedError", "PermissionDeniedError", "PermissionError")
+    if kind in denied or "redential" in whole or _DENIED.search(whole):
         return EnvironmentFault(
             "the store refuses access",
             where=where,
@@ -240,10 +252,17 @@ def refused(where: str, error: Exception) -> EnvironmentFault:
 
 
 def _without_secrets(text: str) -> str:
-    text = _QUERY.sub("?...", text)
+    text = _LOGIN.sub("//...@", _QUERY.sub("?...", text))
     for secret in secrets_of_environment():
         text = text.replace(secret, "...")
     return text
+
+
+def _sentence(text: str) -> str:
+    """The request, and why it failed, of obstore's account; empty where these are not found in it."""
+    asked = _ASKED.search(text)
+    answers = [found for pattern in _ANSWERS if (found := pattern.findall(text))]
+    return f"{asked[1]}: {answers[0][-1]}" if asked and answers else ""
 
 
 def _shorten(text: str) -> str:

@@ -187,9 +187,7 @@ def not_there(place: Location, what: str, remedy: str) -> UsageError:
     """
     if not isinstance(place, ObjectLocation):
         return UsageError(f"{what} is not there", where=str(place), remedy=remedy)
-    try:
-        next(place.bucket.walk(place.key), None)
-    except FileNotFoundError:
+    if lacks_bucket(place):
         return no_bucket(place)
     return UsageError(
         f"{what} is not there",
@@ -199,7 +197,21 @@ def not_there(place: Location, what: str, remedy: str) -> UsageError:
     )
 
 
-def no_bucket(place: ObjectLocation) -> UsageError:
+def lacks_bucket(place: Location) -> bool:
+    """Whether it is an address in a bucket that is not there.
+
+    Raises:
+        EnvironmentFault: the store cannot be reached or refuses.
+    """
+    try:
+        if isinstance(place, ObjectLocation):
+            next(place.bucket.walk(place.key), None)
+    except FileNotFoundError:
+        return True
+    return False
+
+
+def no_bucket(place: Location) -> UsageError:
     """The error of a place whose bucket is missing."""
     return UsageError("there is no such bucket", where=str(place), remedy="make it, or check the address")
 

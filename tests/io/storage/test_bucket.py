@@ -42,6 +42,25 @@ def test_a_message_holds_no_credentials(faulty_store: FaultyStore) -> None:
     assert "def" not in text
     assert secret not in text
     assert "https://host/x?..." in text
+    text = str(refused("s3://bucket/x", OSError("GET http://somebody:password@host/x")))
+    assert "http://...@host/x" in text
+
+
+def test_a_listing_that_is_refused_speaks_of_the_credentials(faulty_store: FaultyStore) -> None:
+    faulty_store.faults += [("GET", "", "403")] * 9
+    with pytest.raises(EnvironmentFault, match="refuses access") as caught:
+        next(open_bucket("s3://bucket").walk("a"))
+    assert "AWS_SECRET_ACCESS_KEY" in caught.value.remedy
+    assert caught.value.cause.endswith("403 Forbidden")
+
+
+def test_the_code_of_a_refusal_is_the_cause() -> None:
+    body = "<Error><Code>SignatureDoesNotMatch</Code><Message>We</Message></Error>"
+    account = (
+        "Error performing list request: Error performing GET http://host/b?list-type=2 in 4.8ms - Server"
+    )
+    error = OSError(f'{account} returned non-2xx status code: 403 Forbidden, body: Some("{body}")')
+    assert refused("s3://b", error).cause == "GET http://host/b?... in 4.8ms: SignatureDoesNotMatch"
 
 
 def test_what_is_removed_or_copied_is_and_what_is_absent_is_no_fault(faulty_store: FaultyStore) -> None:
@@ -61,3 +80,5 @@ def test_nobody_answers(faulty_store: FaultyStore, monkeypatch: pytest.MonkeyPat
     with pytest.raises(EnvironmentFault, match="cannot be used") as caught:
         open_bucket("s3://bucket").head("a")
     assert caught.value.exit_code == 3
+    assert caught.value.cause.startswith("HEAD http://127.0.0.1:9/bucket/a in ")
+    assert caught.value.cause.endswith("Connection refused")
