@@ -51,7 +51,7 @@ def open_voc(path: Path, split: str, classes: Sequence[str] = ()) -> VocImages:
         classes: in this order; none: all that there are, by name.
 
     Raises:
-        UsageError: it is no VOC, or lacks the split or a class.
+        UsageError: it is no VOC, lacks the split or a class, or has a class besides.
         SourceFault: a list or an XML file is damaged, or a photo is missing.
 
     Example:
@@ -75,6 +75,14 @@ def open_voc(path: Path, split: str, classes: Sequence[str] = ()) -> VocImages:
             f"the split {split} has no list of the class {lacking[0]}",
             where=str(root / _LISTS),
             remedy=f"put {lacking[0]}_{split}.txt there, or leave all lists out to go by the XML files",
+        )
+    if foreign := sorted(table.keys() - order):
+        raise UsageError(
+            f"the split {split} has classes that the training photos lack: {', '.join(foreign)}",
+            where=str(root / _LISTS),
+            cause="lists of trainval are missing, or no training photo shows them",
+            remedy="unpack the archives again; of data of your own, put lists of the classes that are to be "
+            f"judged there, as cat_{split}.txt",
         )
     columns = [[table.get(one, {}).get(name, ABSENT) for name in names] for one in order]
     targets = np.array(columns, np.int8).reshape(len(order), len(names)).T

@@ -98,6 +98,8 @@ def test_what_is_missing_is_named(tmp_path: Path) -> None:
         open_voc(voc, "val")
     with pytest.raises(UsageError, match="no list of the class cat"):
         open_voc(voc, "test", ("cat",))
+    with pytest.raises(UsageError, match="has classes that the training photos lack: box: "):
+        open_voc(voc, "test", ("ball",))
     (voc / "JPEGImages" / "000002.jpg").unlink()
     with pytest.raises(SourceFault, match=r"1 of 3 photos of the split are missing: .*000002\.jpg"):
         open_voc(voc, "test")

@@ -25,7 +25,7 @@ from maskgen.trainers.probes.setup import FEATURES, SIDE
 from .features import Squashed, pooled, shorten
 from .precision import MEASURES
 from .protocols import SvmProtocol
-from .svm import fit, judge, require_sklearn
+from .svm import check_counts, fit, judge, require_sklearn
 
 RESULT = "voc07.json"
 
@@ -86,7 +86,8 @@ def run_voc07(
             each measure, as ``map_all_point`` and so on; ``classes`` by name; and what they depend on.
 
     Raises:
-        MaskgenError: the backbone or VOC cannot be read, or scikit-learn is not installed.
+        MaskgenError: the backbone or VOC cannot be read, too few photos have a class, or scikit-learn is not
+            installed.
         Interrupted: a signal asked for it.
 
     Example:
@@ -107,9 +108,10 @@ def run_voc07(
     version = require_sklearn()
     if world() > 1:
         raise UsageError("SVMs are trained by one process", remedy="run eval-ssl without torchrun; --workers")
-    encoder = load_encoder(config.checkpoint, config.device, config.backbone, seed=config.seed)
     train = open_voc(config.data, "trainval")
     test = open_voc(config.test or config.data, "test", train.classes)
+    check_counts(train.targets, train.classes, protocol)
+    encoder = load_encoder(config.checkpoint, config.device, config.backbone, seed=config.seed)
     asked = _facts(config, protocol, encoder, (train, test)) | {"scikit_learn": version}
     keeper = Keeper(config.output, asked, lambda text: say(f"warning: {text}"))
     done: dict[str, Any] = (keeper.load() or {"classes": {}})["classes"]
@@ -117,9 +119,8 @@ def run_voc07(
     for number, name in enumerate(train.classes):
         if name in done:
             continue
-        fitted = fit(
-            rows[0], train.targets[:, number], protocol, name, seed=config.seed, workers=config.workers
-        )
+        targets = train.targets[:, number]
+        fitted = fit(rows[0], targets, protocol, seed=config.seed, workers=config.workers)
         done[name] = judge(fitted, rows[1], test.targets[:, number], protocol)
         keeper.save(len(done), {"classes": done})
         say(f"class {len(done)}/{len(train.classes)}  {name}  {_shown(done[name], protocol)}")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import warnings
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -54,7 +55,37 @@ def require_sklearn() -> str:
     return str(sklearn.__version__)
 
 
-def fit(rows: Rows, targets: Targets, protocol: SvmProtocol, name: str, *, seed: int, workers: int) -> Fitted:
+def check_counts(targets: Targets, classes: Sequence[str], protocol: SvmProtocol) -> None:
+    """Refuse classes that no SVM can be trained for, before there is any other work.
+
+    Args:
+        targets: (n, C) of the training photos.
+        classes: C names.
+        protocol: whose costs are tried.
+
+    Raises:
+        UsageError: too few photos have a class, or lack it; all such classes are named.
+    """
+    least = FOLDS if len(protocol.costs) > 1 else 1
+    total, counts = len(targets), (targets == SHOWN).sum(0).tolist()
+    wrong = [
+        f"{name} ({count})"
+        for name, count in zip(classes, counts, strict=True)
+        if min(count, total - count) < least
+    ]
+    if wrong:
+        folds = least == FOLDS
+        raise UsageError(
+            f"of {total} training photos too few have a class, or lack it: {', '.join(wrong)}",
+            cause=f"{least} with it and {least} without are needed" + (" for three folds" if folds else ""),
+            remedy="add photos"
+            + (", give a single --cost, which needs no folds" if folds else "")
+            + ", or put lists of the other classes alone into ImageSets/Main, as cat_trainval.txt and "
+            "cat_test.txt",
+        )
+
+
+def fit(rows: Rows, targets: Targets, protocol: SvmProtocol, *, seed: int, workers: int) -> Fitted:
     """Train a class's SVM; photos whose objects are all difficult are negatives.
 
     The folds keep the order of the photos and the share of positives (scikit-learn's StratifiedKFold). Of
@@ -62,28 +93,16 @@ def fit(rows: Rows, targets: Targets, protocol: SvmProtocol, name: str, *, seed:
 
     Args:
         rows: (n, D) features.
-        targets: (n,) of the class.
+        targets: (n,) of the class, see `check_counts`.
         protocol: whose costs and settings.
-        name: of the class, for errors.
         seed: of the solver's order.
         workers: processes that fit folds.
-
-    Raises:
-        UsageError: there are too few photos with or without the class.
     """
     from sklearn.exceptions import ConvergenceWarning
     from sklearn.model_selection import GridSearchCV
     from sklearn.svm import LinearSVC
 
     labels = np.where(targets == SHOWN, 1, -1)
-    several = len(protocol.costs) > 1
-    least = FOLDS if several else 1
-    if min((labels > 0).sum(), (labels < 0).sum()) < least:
-        raise UsageError(
-            f"{name} is in {(labels > 0).sum()} of {len(labels)} training photos",
-            cause=f"{least} with it and {least} without are needed" + (" for three folds" if several else ""),
-            remedy="more training photos" + (", or a single --cost, which needs no folds" if several else ""),
-        )
     kind: Any = LinearSVC  # stubs that come with a checker narrow its arguments wrongly
     model = kind(
         C=protocol.costs[0],
@@ -97,7 +116,7 @@ def fit(rows: Rows, targets: Targets, protocol: SvmProtocol, name: str, *, seed:
     )
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", ConvergenceWarning)  # told by `converged`
-        if not several:
+        if len(protocol.costs) == 1:
             return Fitted(model.fit(rows, labels), protocol.costs[0], {})
         searcher: Any = GridSearchCV
         search = searcher(

@@ -12,8 +12,9 @@ import pytest
 import torch
 from voc_kit import write_voc
 
-from maskgen.errors import Interrupted
+from maskgen.errors import Interrupted, UsageError
 from maskgen.processes.signals import StopSignals
+from maskgen.trainers.datasets.voc import open_voc
 from maskgen.trainers.evaluations.voc07 import run
 from maskgen.trainers.evaluations.voc07.precision import all_point
 from maskgen.trainers.evaluations.voc07.protocols import find_svm_protocol
@@ -64,6 +65,13 @@ def test_a_result_is_what_scikit_learn_makes_of_the_features(tmp_path: Path) -> 
     assert (result["images"], result["test_images"], result["backbone"]) == (45, 30, "tiny")
 
 
+def test_a_class_of_too_few_photos_is_told_before_any_work(tmp_path: Path) -> None:
+    write_voc(tmp_path, {"trainval": 2, "test": 3})
+    with pytest.raises(UsageError, match="of 2 training photos too few have a class"):
+        run_voc07(config(tmp_path), find_svm_protocol("fair"), say=lambda _: None)
+    assert not (tmp_path / "out").exists()
+
+
 def test_folds_in_other_processes_find_the_same(tmp_path: Path) -> None:
     write_voc(tmp_path, SPLITS)
     protocol = find_svm_protocol("cast")
@@ -78,9 +86,11 @@ def test_what_is_done_is_not_done_again(tmp_path: Path, monkeypatch: pytest.Monk
     protocol = find_svm_protocol("vissl", (0.1, 1.0))
     whole = run_voc07(config(tmp_path, output=tmp_path / "whole"), protocol, say=lambda _: None)
     fitted = []
+    train = open_voc(tmp_path, "trainval")
+    names = {column.tobytes(): name for column, name in zip(train.targets.T, train.classes, strict=True)}
 
     def count(*args: Any, **kwargs: Any) -> Any:
-        fitted.append(args[3])
+        fitted.append(names[args[1].tobytes()])
         return fit(*args, **kwargs)
 
     fit = run.fit

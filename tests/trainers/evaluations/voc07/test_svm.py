@@ -10,7 +10,7 @@ import pytest
 
 from maskgen.errors import EnvironmentFault, UsageError
 from maskgen.trainers.evaluations.voc07.protocols import find_svm_protocol
-from maskgen.trainers.evaluations.voc07.svm import fit, judge, require_sklearn
+from maskgen.trainers.evaluations.voc07.svm import check_counts, fit, judge, require_sklearn
 
 svm = pytest.importorskip("sklearn.svm", reason="scikit-learn is an extra")
 FAIR = find_svm_protocol("fair")
@@ -29,7 +29,7 @@ def test_the_cost_is_the_best_of_three_folds() -> None:
     from sklearn.model_selection import cross_val_score
 
     rows, targets = photos(150, 0)
-    found = fit(rows, targets, FAIR, "cat", seed=3, workers=1)
+    found = fit(rows, targets, FAIR, seed=3, workers=1)
     labels = np.where(targets == 1, 1, -1)  # difficult ones are negatives
 
     def model(cost: float) -> svm.LinearSVC:
@@ -50,7 +50,7 @@ def test_the_cost_is_the_best_of_three_folds() -> None:
 def test_difficult_photos_are_left_out_of_the_test_or_are_negatives() -> None:
     rows, targets = photos(150, 0)
     one = replace(FAIR, costs=(0.5,))
-    found = fit(rows, targets, one, "cat", seed=0, workers=1)
+    found = fit(rows, targets, one, seed=0, workers=1)
     test, marks = photos(90, 1)
     dropped = judge(found, test, marks, one)
     kept = judge(found, test, marks, replace(one, drop_difficult=False))
@@ -66,10 +66,17 @@ def test_what_cannot_be_trained_is_said() -> None:
     rows, targets = photos(40, 0)
     targets[:] = -1
     targets[:2] = 1
-    with pytest.raises(UsageError, match="cat is in 2 of 40 training photos") as caught:
-        fit(rows, targets, FAIR, "cat", seed=0, workers=1)
+    table = np.stack([targets, -targets, -np.ones(40, np.int8)], axis=1)
+    with pytest.raises(
+        UsageError, match=r"of 40 training .* lack it: cat \(2\), dog \(38\), cow \(0\)"
+    ) as caught:
+        check_counts(table, ("cat", "dog", "cow"), FAIR)
     assert "--cost" in str(caught.value)
-    assert fit(rows, targets, replace(FAIR, costs=(1.0,)), "cat", seed=0, workers=1).cost == 1.0
+    one = replace(FAIR, costs=(1.0,))
+    check_counts(table[:, :2], ("cat", "dog"), one)
+    with pytest.raises(UsageError, match=r"lack it: cow \(0\)"):
+        check_counts(table, ("cat", "dog", "cow"), one)
+    assert fit(rows, targets, one, seed=0, workers=1).cost == 1.0
 
 
 def test_without_scikit_learn_it_says_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:
