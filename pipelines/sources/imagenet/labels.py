@@ -2,23 +2,15 @@
 
 from __future__ import annotations
 
-import re
 from typing import NamedTuple
 
 from maskgen.errors import SourceFault
 from maskgen.io.storage.location import Location
 from maskgen.io.storage.reading import read_whole
+from maskgen.io.wnids import BY_NAME, IN_ORDER, NUMBERS, WNID, Row, split_rows
 
 from ..listing import is_image_name, split_name
 
-_WNID = re.compile(r"n\d{8}")
-_FILES = (
-    "val_labels.txt",
-    "val_annotations.txt",
-    "LOC_val_solution.csv",
-    "imagenet_2012_validation_synset_labels.txt",
-)
-_INTEGERS = ("ILSVRC2012_validation_ground_truth.txt",)
 _MAX_BYTES = 64 << 20
 
 
@@ -51,7 +43,7 @@ def find_classes(place: Location, root: Location, names: list[str]) -> PhotoClas
     folders = [place] if place.is_dir() else []
     folders += [place.parent] if place != root else []
     folders += [root]
-    for file in (folder / name for name in (*_FILES, *_INTEGERS) for folder in folders):
+    for file in (folder / name for name in (*BY_NAME, IN_ORDER, NUMBERS) for folder in folders):
         if file.is_file():
             rows = _rows(file)
             ordered = all(not name for name, _ in rows)
@@ -77,27 +69,24 @@ def _rows(file: Location) -> list[tuple[str, str]]:
             cause=str(error),
             remedy="write it again as UTF-8 text, with lines 'name wnid'",
         ) from error
-    if lines and lines[0].startswith("ImageId,"):
-        lines = ["", *lines[1:]]
-    return [_row(line, number, file) for number, line in enumerate(lines, 1) if line.strip()]
+    return [_pair(row, file) for row in split_rows(lines)]
 
 
-def _row(line: str, number: int, file: Location) -> tuple[str, str]:
-    parts = line.replace(",", " ").split()
-    name, wnid = (parts[0], parts[1]) if len(parts) > 1 else ("", parts[0])
-    if _WNID.fullmatch(wnid):
-        return (split_name(name)[0] if is_image_name(name) else name), wnid
-    if wnid.isdecimal():
+def _pair(row: Row, file: Location) -> tuple[str, str]:
+    name, where = row.name, f"{file}, line {row.number}"
+    if WNID.fullmatch(row.wnid):
+        return (split_name(name)[0] if is_image_name(name) else name), row.wnid
+    if row.wnid.isdecimal():
         raise SourceFault(
             "integer labels cannot be told apart",
-            where=f"{file}, line {number}",
+            where=where,
             cause="the devkit's ILSVRC ids are not the order of the wnids",
             remedy="write val_labels.txt with lines 'ILSVRC2012_val_00000001 n01751748' from the devkit's "
             "meta data",
         )
     raise SourceFault(
-        f"a line without a wnid: {line[:80]!r}",
-        where=f"{file}, line {number}",
+        f"a line without a wnid: {row.text[:80]!r}",
+        where=where,
         remedy="write lines 'name wnid'",
     )
 

@@ -5,13 +5,13 @@ Class folders, the original tars unpacked or not, flat folders, tiny-imagenet.
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Iterator
 from functools import partial
 
 from maskgen.errors import SourceFault
 from maskgen.io.folders import entries
 from maskgen.io.storage.location import Location
+from maskgen.io.wnids import WNID
 from maskgen.types import SourceItem
 
 from ..containers.tars import is_gzip
@@ -28,7 +28,6 @@ from ..parts import Lister, Notes, Recall, file_part
 from .labels import PhotoClasses, find_classes
 from .tars import class_tar_photos, class_tars, flat_tar_photos
 
-_WNID = re.compile(r"n\d{8}")
 _NO_CLASS = (
     "folder that is no class (n and eight digits) was left out",
     "folders that are no class (n and eight digits) were left out",
@@ -103,7 +102,7 @@ def _class_folders(place: Location) -> list[str]:
 
     A linked class folder is how subsets such as ImageNet-100 are made; one level cannot loop.
     """
-    return containers(place, lambda name: bool(_WNID.fullmatch(name)), ("folder", "linked folder"))
+    return containers(place, lambda name: bool(WNID.fullmatch(name)), ("folder", "linked folder"))
 
 
 def _class_folder_photos(folder: Location, root: Location, notes: Notes) -> list[Photo]:
@@ -137,7 +136,7 @@ def _training_classes(place: Location, recall: Recall) -> list[str]:
     if place in (folder, archive) or place.name not in ("val", _tar_name("val")):
         return []
     if folder.is_dir():
-        return [e.name for e in entries(folder) if e.kind != "file" and _WNID.fullmatch(e.name)]
+        return [e.name for e in entries(folder) if e.kind != "file" and WNID.fullmatch(e.name)]
     return [tar.wnid for tar in class_tars(archive, recall)] if archive.is_file() else []
 
 
@@ -186,7 +185,7 @@ def _prefixes(photos: list[Photo], place: Location) -> PhotoClasses:
     """The class that each name begins with (``n01440764_tench``)."""
     wnids = [photo.name.split("_", 1)[0] for photo in photos]
     for photo, wnid in zip(photos, wnids, strict=True):
-        if not _WNID.fullmatch(wnid):
+        if not WNID.fullmatch(wnid):
             raise SourceFault(
                 f"the class of {photo.name!r} is unknown",
                 where=str(place),

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from pathlib import Path, PurePosixPath
 
 from maskgen.io.folders import walk_folder
+from maskgen.io.wnids import BY_NAME, IN_ORDER, NUMBERS, WNID, split_rows
 
 from .folder import Pictures, SetFolder
 
@@ -14,12 +15,7 @@ _ENDINGS = {".jpg", ".jpeg", ".png", ".webp"}
 _INNER = ("val", "ILSVRC/Data/CLS-LOC/val", "Data/CLS-LOC/val")
 _ABOVE = 4
 """Folders above the photos that are looked in: from Kaggle's to the one it was unpacked in."""
-_WNID = re.compile(r"n\d{8}")
 _PHOTO = re.compile(r"ILSVRC2012_val_(\d{8})", re.IGNORECASE)
-_TRUTH = "ILSVRC2012_validation_ground_truth.txt"
-_KAGGLE = "LOC_val_solution.csv"
-_BY_NAME = ("val_labels.txt", "val_annotations.txt")
-_IN_ORDER = ("imagenet_2012_validation_synset_labels.txt",)
 
 
 def read_imagenet_val(home: SetFolder, _split: str, _partition: int) -> Pictures:
@@ -89,7 +85,7 @@ def validation_wnids(home: SetFolder, place: Path, photos: Sequence[str]) -> tup
     """
     paths = [PurePosixPath(photo) for photo in photos]
     for depth, named in ((2, [path.parts[0] for path in paths]), (1, [path.name[:9] for path in paths])):
-        if all(len(path.parts) == depth for path in paths) and all(map(_WNID.fullmatch, named)):
+        if all(len(path.parts) == depth for path in paths) and all(map(WNID.fullmatch, named)):
             return named, set(named)
     if odd := [path for path in paths if len(path.parts) > 1 or not photo_number(path.name)]:
         raise home.fault(
@@ -111,11 +107,11 @@ def _listed(home: SetFolder, place: Path, photos: list[str]) -> dict[str, str]:
     def find(*names: str) -> Path | None:
         return next((folder / one for one in names for folder in folders if (folder / one).is_file()), None)
 
-    if path := find(_KAGGLE, *_BY_NAME):
+    if path := find(*BY_NAME):
         return _pairs(home, path)
-    if path := find(*_IN_ORDER):
+    if path := find(IN_ORDER):
         return _ordered(home, path, photos, _lines(home, path))
-    if path := find(_TRUTH):
+    if path := find(NUMBERS):
         meta = find("meta.mat")
         if meta is None:
             cause = "meta.mat says which wnid each of the devkit's numbers is, and it is not there"
@@ -125,7 +121,7 @@ def _listed(home: SetFolder, place: Path, photos: list[str]) -> dict[str, str]:
         if odd := [one for one in numbers if one not in wnids]:
             raise home.fault(f"{odd[0][:20]!r} is no number of a class in meta.mat", path)
         return _ordered(home, path, photos, [wnids[one] for one in numbers])
-    raise home.fault("nothing says the classes of the validation photos", place, f"no {_TRUTH}")
+    raise home.fault("nothing says the classes of the validation photos", place, f"no {NUMBERS}")
 
 
 def _lines(home: SetFolder, path: Path) -> list[str]:
@@ -135,19 +131,16 @@ def _lines(home: SetFolder, path: Path) -> list[str]:
 def _pairs(home: SetFolder, path: Path) -> dict[str, str]:
     """Lines ``name wnid ...``, with spaces, tabs or a comma."""
     found = {}
-    for line in _lines(home, path):
-        words = line.replace(",", " ").split()
-        if words[0] == "ImageId":
-            continue
-        if len(words) < 2 or not _WNID.fullmatch(words[1]):
-            raise home.fault(f"a line without a name and a wnid: {line[:80]!r}", path)
-        found[words[0].removesuffix(".JPEG")] = words[1]
+    for row in split_rows(_lines(home, path)):
+        if not row.name or not WNID.fullmatch(row.wnid):
+            raise home.fault(f"a line without a name and a wnid: {row.text[:80]!r}", path)
+        found[row.name.removesuffix(".JPEG")] = row.wnid
     return found
 
 
 def _ordered(home: SetFolder, path: Path, photos: list[str], wnids: list[str]) -> dict[str, str]:
     """By the photos' numbers, which count from 1; a part of the photos will do."""
-    if odd := [one for one in wnids if not _WNID.fullmatch(one)]:
+    if odd := [one for one in wnids if not WNID.fullmatch(one)]:
         raise home.fault(f"a line that is no wnid: {odd[0][:80]!r}", path)
     numbers = {PurePosixPath(name).stem: photo_number(name) for name in photos}
     if max(numbers.values()) > len(wnids):

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import re
 from pathlib import Path
 
 import numpy as np
 
 from maskgen.errors import UsageError
+from maskgen.io.wnids import WNID
 
 from ..classes import imagenet_wnids
 from ..judges import ByClass
@@ -28,7 +28,6 @@ C = Layout(
     1000,
 )
 V2_SETS = ("matched-frequency", "threshold0.7", "top-images")
-_WNID = re.compile(r"n\d{8}")
 
 
 def open_v2(request: Request) -> Parts:
@@ -105,7 +104,7 @@ def _of_wnids(request: Request, kind: str, layout: Layout, *, restricted: bool) 
     """Photos in folders that are named by their wnids."""
     found = Pictures.below(request.folder)
     require_whole(found, kind, layout, partial=request.partial)
-    if not all(map(_WNID.fullmatch, found.folders)):
+    if not all(map(WNID.fullmatch, found.folders)):
         raise _wrong_folders(request.folder, layout)
     labels = outputs_of(found.folders, request.classes, request.folder)
     members = np.unique(labels) if restricted else None
