@@ -27,6 +27,8 @@ from .loaded import loaded_views
 
 Network = Callable[[Tensor], Tensor]
 _CHUNK = 4096
+_KEPT = 2048
+"""Photos of each rank whose features an interruption can lose."""
 T = TypeVar("T")
 
 
@@ -83,11 +85,24 @@ class Extractor:
     threads: int = 2
     normalize: Network = normalize
 
-    def part(self, images: Images, transform: InputTransform) -> tuple[NDArray[np.int64], Tensor]:
-        """The numbers (n,) of the images that fall to this rank, and their features (n, D) on the CPU."""
+    def part(
+        self, images: Images, transform: InputTransform, path: Path | None = None
+    ) -> tuple[NDArray[np.int64], Tensor]:
+        """The numbers (n,) of the images that fall to this rank, and their features (n, D) on the CPU.
+
+        Args:
+            images: of which they are.
+            transform: how they are fed.
+            path: of all features; beside it lies what is done of photos, so that an interrupted call goes on.
+                None: nothing is kept.
+        """
         if transform.views == "photos" or transform.augmented is None:
             own = np.array(own_range(len(images)), np.int64)
-            return own, self.rows(images, own, transform)
+            size = -(-_KEPT // self.batch_size) * self.batch_size  # so that batches are the same
+            each = [own[first : first + size] for first in range(0, len(own), size)]
+            if path is None or len(each) < 2:
+                return own, self.rows(images, own, transform)
+            return own, torch.cat([self._kept_rows(images, part, transform, path) for part in each])
         views = loaded_views(
             images,
             transform.views,
@@ -102,6 +117,20 @@ class Extractor:
         if not parts:
             return np.zeros(0, np.int64), torch.zeros(0, 0)
         return np.concatenate([numbers for numbers, _ in parts]), torch.cat([rows for _, rows in parts])
+
+    def _kept_rows(
+        self, images: Images, numbers: NDArray[np.int64], transform: InputTransform, path: Path
+    ) -> Tensor:
+        """`rows`, read where an interrupted call has left them, else made and left."""
+        file = path.with_suffix(f".{numbers[0]}-to-{numbers[-1]}.npy")
+        with contextlib.suppress(OSError, ValueError, EOFError):
+            return torch.from_numpy(np.load(file))
+        made = self.rows(images, numbers, transform)
+        with PartialFile(file) as partial:
+            np.save(partial, made.numpy())
+            partial.sync()
+            partial.put()
+        return made
 
     @torch.no_grad()
     def rows(self, images: Images, numbers: NDArray[np.int64], transform: InputTransform) -> Tensor:
@@ -232,7 +261,7 @@ class FeatureStore:
         path.parent.mkdir(parents=True, exist_ok=True)
         parts = [path.with_suffix(f".{number}-of-{world()}.npy") for number in range(world())]
         places = [part.with_suffix(".rows.npy") for part in parts]
-        numbers, own = self._extractor.part(images, transform)
+        numbers, own = self._extractor.part(images, transform, path)
         np.save(places[rank()], numbers)
         np.save(parts[rank()], own.numpy())
         all_sum(torch.zeros(1))
@@ -249,7 +278,7 @@ class FeatureStore:
                     **asdict(transform),
                 }
             write_atomic(path.with_suffix(".json"), sealed_json.render(record))
-            for name in (*parts, *places):
+            for name in (*parts, *places, *path.parent.glob(f"{path.stem}.*-to-*.npy")):
                 name.unlink()
         all_sum(torch.zeros(1))
 

@@ -8,8 +8,10 @@ import numpy as np
 import pytest
 import torch
 
-from maskgen.errors import MaskgenError
+from maskgen.errors import Interrupted, MaskgenError
+from maskgen.processes.signals import interrupted
 from maskgen.trainers.datasets.images import open_images
+from maskgen.trainers.probes import features
 from maskgen.trainers.probes.features import Extractor, FeatureStore, InputTransform, default_share
 
 
@@ -40,6 +42,32 @@ def test_features_are_kept_and_damaged_ones_made_again(photo_folder: Path, tmp_p
     path.write_bytes(data)
     assert np.array_equal(store.get(images, transform), first)
     assert network.images == 108
+
+
+def test_an_interrupted_pass_goes_on(
+    photo_folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(features, "_KEPT", 20)
+    images, network, transform = open_images(photo_folder), Counted(), InputTransform(side=16, share=1.0)
+
+    def interrupt(inputs: torch.Tensor) -> torch.Tensor:
+        if network.images > 40:
+            raise interrupted()
+        return network(inputs)
+
+    def store(folder: str, network: features.Network) -> FeatureStore:
+        return FeatureStore(tmp_path / folder, "net", Extractor(network, torch.device("cpu"), batch_size=7))
+
+    with pytest.raises(Interrupted):
+        store("twice", interrupt).get(images, transform)
+    kept = sorted((tmp_path / "twice").glob("*-to-*.npy"))
+    assert [path.name.partition(".")[2] for path in kept] == ["0-to-20.npy", "21-to-41.npy"]
+    kept[1].write_bytes(kept[1].read_bytes()[:-30])
+    network.images = 0
+    found = store("twice", network).get(images, transform)
+    assert network.images == 54 - 21
+    assert np.array_equal(found, store("whole", Counted()).get(images, transform))
+    assert len(list((tmp_path / "twice").iterdir())) == 2
 
 
 def test_augmented_passes_differ_and_repeat(photo_folder: Path, tmp_path: Path) -> None:
