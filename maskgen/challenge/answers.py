@@ -48,8 +48,16 @@ class Challenge:
         """The challenge in a folder.
 
         Raises:
-            ShardFault: there is none, or it is not finished.
+            UsageError: there is none, or it is not finished.
+            ShardFault: it is damaged.
         """
+        if not (folder / REPORT).is_file():
+            raise UsageError(
+                "the folder holds no finished challenge",
+                where=str(folder),
+                cause=f"there is no {REPORT}",
+                remedy="give the folder that maskgen challenge made; where it was stopped, run it again",
+            )
         facts = sealed_json.read(folder / REPORT)
         with (folder / PHOTOS).open(newline="") as file:
             labels = {row["key"]: int(row["label"]) for row in csv.DictReader(file) if not row["left_out"]}
@@ -88,7 +96,7 @@ def read_answers(path: Path, challenge: Challenge) -> dict[str, dict[str, bool]]
     found: dict[str, dict[str, bool]] = {}
     known = (*challenge.variants, PAIRS)
     try:
-        with path.open(newline="") as file:
+        with path.open(newline="", encoding="utf-8-sig") as file:  # spreadsheets put a mark before UTF-8
             table = csv.DictReader(file)
             if not set(COLUMNS) <= set(table.fieldnames or ()):
                 raise UsageError("no table of answers", where=str(path), remedy=f"give {_HELP}")

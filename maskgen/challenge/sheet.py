@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 
 from ..drawing.grid import Cell, Column, encode_grid, render_grid, resize_picture
+from ..errors import ShardFault
 from ..io.images.stored import decode_photo
 from ..shards import manifest, naming, reader, sealed_json
 from ..types import RGB
@@ -49,10 +50,7 @@ def draw_sheet(output: Path, ending: str, rows: int = ROWS) -> bytes:
 def _read(output: Path, variant: str, shown: dict[str, str]) -> dict[str, RGB]:
     """Some pictures of a variant by key, from its folders, or from its shards where there are none."""
     if (output / variant).is_dir():
-        found = {
-            key: next((output / variant / SPLIT / folder).glob(f"{key}.*")) for key, folder in shown.items()
-        }
-        return {key: decode_photo(path.read_bytes()) for key, path in found.items()}
+        return {key: _read_picture(output / variant / SPLIT / folder, key) for key, folder in shown.items()}
     folder = output / FOLDER / variant
     whole = manifest.read(folder)
     photo = naming.stored_ext(naming.PHOTO, whole.members)
@@ -62,3 +60,15 @@ def _read(output: Path, variant: str, shown: dict[str, str]) -> dict[str, RGB]:
         for sample in reader.read_samples(folder, record, (photo,), set(shown))
     )
     return {sample.key: decode_photo(sample.members[photo]) for sample in samples}
+
+
+def _read_picture(folder: Path, key: str) -> RGB:
+    path = next(folder.glob(f"{key}.*"), None)
+    if path is None:
+        raise ShardFault(
+            "a picture of the challenge is missing",
+            where=str(folder / key),
+            cause="it was removed, or not copied",
+            remedy="sha256sum -c --quiet SHA256SUMS names what is missing; make it again in a new folder",
+        )
+    return decode_photo(path.read_bytes())

@@ -14,7 +14,7 @@ from challenge_kit import BOX, CLASSES, DRAWINGS, SETTINGS, Drawing, H
 
 from maskgen.challenge.answers import Challenge, read_answers, score, score_maps
 from maskgen.challenge.make import make_challenge
-from maskgen.errors import ShardFault, UsageError
+from maskgen.errors import UsageError
 from maskgen.loaders import Dataset
 
 
@@ -52,6 +52,13 @@ def test_classes_may_be_called_by_their_folders_and_other_answers_are_wrong(
     rows = [("only_fg", one.key, folders[int(one.label)]) for one in DRAWINGS]  # type: ignore[arg-type]
     found = score(opened, read_answers(write(tmp_path / "a.csv", rows), opened))
     assert found == {"accuracy": {"only_fg": 7 / 12}}
+
+
+def test_a_table_of_a_spreadsheet_is_read(challenge: Path, tmp_path: Path) -> None:
+    opened = Challenge.open(challenge)
+    path = write(tmp_path / "a.csv", [("only_fg", one.key, one.label) for one in DRAWINGS])
+    path.write_text(path.read_text(), encoding="utf-8-sig")
+    assert score(opened, read_answers(path, opened)) == {"accuracy": {"only_fg": 1}}
 
 
 @pytest.mark.parametrize(
@@ -130,5 +137,5 @@ def test_masks_come_from_shards_where_there_are_no_folders(challenge: Path, tmp_
 
 
 def test_an_unfinished_challenge_is_told(tmp_path: Path) -> None:
-    with pytest.raises(ShardFault):
+    with pytest.raises(UsageError, match="holds no finished challenge"):
         Challenge.open(tmp_path)

@@ -37,6 +37,14 @@ def test_each_row_shows_a_photo_in_all_variants(folders: bool, challenge: Path, 
         assert not set(corner[5:]) & {own, 0, FOREGROUND}
 
 
+def test_a_picture_that_is_missing_is_named(challenge: Path, tmp_path: Path) -> None:
+    output = tmp_path / "out"
+    shutil.copytree(challenge, output)
+    next((output / "no_fg" / "val").glob("*/k01.png")).unlink()
+    with pytest.raises(ShardFault, match=r"a picture of the challenge is missing: .*no_fg.*k01"):
+        draw_sheet(output, ".png")
+
+
 def test_an_unfinished_challenge_has_no_sheet(tmp_path: Path) -> None:
     with pytest.raises(ShardFault):
         draw_sheet(tmp_path, ".png")
