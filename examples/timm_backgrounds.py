@@ -43,7 +43,8 @@ views = [
 ]
 data = ShardDataset(words.shards, hard=True, transform=v2.Compose(views))
 loader = DataLoader(data, words.batch_size, shuffle=True, drop_last=True)
-classes = 1 + int(plain.labels.max())
+if not (classes := 1 + int(plain.labels.max())):
+    raise SystemExit("these shards have no labels: maskgen run --labels folder takes them from folders")
 model = create_model(words.model, num_classes=classes)
 optimizer = create_optimizer_v2(model, opt="lamb", lr=5e-3, weight_decay=0.02)
 scheduler, epochs = create_scheduler_v2(optimizer, num_epochs=words.epochs, warmup_epochs=0)

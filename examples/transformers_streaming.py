@@ -47,6 +47,8 @@ def view(row: dict[str, Any]) -> dict[str, Any]:
 
 
 rows = load_dataset("webdataset", data_files={"train": words.files}, split="train", streaming=True)
+if "cls" not in rows.column_names:
+    raise SystemExit("these shards have no labels: maskgen run --labels folder takes them from folders")
 rows = rows.shuffle(seed=0, buffer_size=1000).map(view, remove_columns=rows.column_names)
 size = {"hidden_size": 192, "num_hidden_layers": 12, "num_attention_heads": 3, "intermediate_size": 768}
 model = ViTForImageClassification(ViTConfig(num_labels=words.classes, **size))  # ViT-Ti

@@ -22,7 +22,7 @@ ROOT = Path(__file__).resolve().parents[1]
 EXAMPLES = ROOT / "examples"
 
 
-SAMPLE = ROOT / "maskgen" / "release" / "photos"
+PAGE = ROOT / "docs" / "how-to" / "frameworks.md"
 QUIET = {"LIGHTLY_DID_VERSION_CHECK": "1", "HF_HUB_OFFLINE": "1"}
 """No example asks the network."""
 
@@ -125,6 +125,32 @@ def test_transformers_train_on_streamed_shards(labeled: Path) -> None:
 
 
 @pytest.mark.slow
+@pytest.mark.parametrize(
+    ("name", "needed", "files"),
+    [
+        ("timm_backgrounds.py", ("timm",), ""),
+        ("transformers_streaming.py", ("datasets", "transformers", "accelerate"), "*.tar"),
+    ],
+)
+def test_shards_without_labels_are_told_in_a_sentence(
+    discs: Path, tmp_path: Path, name: str, needed: tuple[str, ...], files: str
+) -> None:
+    for package in needed:
+        pytest.importorskip(package)
+    shards = tmp_path / "shards"
+    maskgen.run(
+        dataset="folder", input=str(discs), output=str(shards), method="box", background="tiled", workers=1
+    )
+    command = [sys.executable, str(EXAMPLES / name), str(shards / files)]
+    done = subprocess.run(
+        command, capture_output=True, text=True, check=False, env={**os.environ, **QUIET}, cwd=tmp_path
+    )
+    assert done.returncode == 1
+    assert "these shards have no labels: maskgen run --labels folder" in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+@pytest.mark.slow
 def test_mask_rcnn_trains_on_exported_masks(labeled: Path, tmp_path: Path) -> None:
     pytest.importorskip("torchvision")
     pytest.importorskip("pycocotools")
@@ -139,9 +165,12 @@ def test_mask_rcnn_trains_on_exported_masks(labeled: Path, tmp_path: Path) -> No
         str(tmp_path / "coco"),
     ]
     subprocess.run(command, check=True, capture_output=True)
-    photos, annotations = SAMPLE, tmp_path / "coco" / "annotations.json"
-    printed = call("detection.py", photos, annotations, "--steps", 2, "--side", 96)
-    steps = [line for line in printed if line.startswith("step ")]
+    (line,) = (line for line in PAGE.read_text().splitlines() if line.startswith("python examples/detection"))
+    line = line.replace("python ", f"{sys.executable} ").replace("examples/", f"{EXAMPLES}/")
+    line = line.replace("--steps 10 --side 200", "--steps 2 --side 96")
+    done = subprocess.run(["bash", "-c", line], cwd=tmp_path, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    steps = [line for line in done.stdout.splitlines() if line.startswith("step ")]
     assert len(steps) == 2
     values = {name: float(value) for name, value in re.findall(r"(loss_\w+) ([\d.]+)", steps[0])}
     assert set(values) == {
@@ -164,6 +193,7 @@ def test_the_notebook_runs(tmp_path: Path) -> None:
     nbclient.NotebookClient(notebook, timeout=200, resources={"metadata": {"path": str(tmp_path)}}).execute()
     outputs = [output for cell in notebook.cells for output in cell.get("outputs", ())]
     assert sum("image/png" in output.get("data", {}) for output in outputs) == 2
+    assert outputs[0]["text"] == "16 masks, 0 photos in quarantine\n"
     assert "% foreground" in outputs[-1]["text"]
 
 
