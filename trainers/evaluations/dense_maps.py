@@ -45,7 +45,8 @@ class DenseMaps:
         self._network = with_stride(network, stride, dilate=dilate) if stride else network
         known = dict(self._network.named_modules())
         if layer not in known:
-            raise UsageError(f"the network has no layer {layer!r}", remedy=nearest(layer, [*known]))
+            remedy = nearest(layer, filter(None, known))
+            raise UsageError(f"the network has no layer {layer!r}", remedy=remedy)
         self._layer, self._name = known[layer], layer
 
     @torch.no_grad()

@@ -51,7 +51,11 @@ def test_what_cannot_be_is_refused() -> None:
     for stride in (2, 12):
         with pytest.raises(UsageError, match=f"cannot have stride {stride}"):
             DenseMaps(resnet, "layer4", stride=stride)
-    with pytest.raises(UsageError, match="no layer 'layer5'"):
+    with pytest.raises(UsageError, match="no layer 'layer5'") as caught:
         DenseMaps(resnet, "layer5")
+    assert "layer4" in caught.value.remedy
+    with pytest.raises(UsageError, match="no layer 'x'") as caught:
+        DenseMaps(resnet, "x")
+    assert caught.value.remedy.startswith("known: avgpool, bn1, ")
     with pytest.raises(UsageError, match="gives no"):
         DenseMaps(resnet, "fc")(IMAGES)

@@ -79,7 +79,8 @@ class GradCam:
     def __init__(self, network: nn.Module, layer: str) -> None:
         known = dict(network.named_modules())
         if layer not in known:
-            raise UsageError(f"the network has no layer {layer!r}", remedy=nearest(layer, [*known]))
+            remedy = nearest(layer, filter(None, known))
+            raise UsageError(f"the network has no layer {layer!r}", remedy=remedy)
         self._network, self._layer = network, known[layer]
 
     def __call__(self, images: Tensor, score: Callable[[Tensor], Tensor]) -> Tensor:
