@@ -14,11 +14,13 @@ from __future__ import annotations
 import argparse
 import json
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import evidence_data as data
 from evidence_forks import forking, run_sweep
 from evidence_report import Found, draw_masks, draw_p, mask_iou, read_found, table
+from shortcut_photos import PLACES
 
 from maskgen.io.atomic import make_folder, write_atomic
 from maskgen.trainers.experiments.read import read_experiment
@@ -32,7 +34,7 @@ REAL_METHODS = ("u2netp", "box")
 
 def main() -> None:
     options = parse()
-    size = data.SMALL if options.smoke else data.Size()
+    size = replace(data.SMALL if options.smoke else data.Size(), place=options.place)
     kinds = [options.only] if options.only else ["shortcut", *(["photos"] if options.photos else [])]
     lines: list[str] = []
     for kind in kinds:
@@ -109,6 +111,9 @@ def parse(words: Sequence[str] | None = None) -> argparse.Namespace:
     parser.add_argument("--methods", type=names, default=list(METHODS), help="of masks, beside the true ones")
     parser.add_argument("--weights", type=Path, help="of U²-Net-p  [default: they are fetched]")
     parser.add_argument("--photos", type=Path, help="Tiny ImageNet's folder: real photos as well")
+    parser.add_argument(
+        "--place", choices=sorted(PLACES), default="anywhere", help="where synthetic objects lie"
+    )
     parser.add_argument("--only", choices=("shortcut", "photos"), help="one of the two experiments")
     parser.add_argument("--report", action="store_true", help="only report what is there")
     parser.add_argument("--smoke", action="store_true", help="a few photos and steps: shows that it runs")

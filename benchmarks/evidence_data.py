@@ -14,7 +14,7 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from shortcut_photos import ANYWHERE, compose, write_mask, write_photo
+from shortcut_photos import PLACES, compose, write_mask, write_photo
 
 from maskgen.io.atomic import write_atomic
 
@@ -25,12 +25,13 @@ QUALITY = "quality.json"
 
 @dataclass(frozen=True, kw_only=True)
 class Size:
-    """How much of all there is.
+    """How much of all there is, and where synthetic objects lie.
 
     Args:
         train: synthetic training photos.
         test: synthetic test photos, each in all variants.
         side: of a synthetic photo, px.
+        place: of the objects in them, one of `PLACES`.
         per_class: real training photos of each class.
         test_per_class: real test photos of each class.
     """
@@ -38,6 +39,7 @@ class Size:
     train: int = 3000
     test: int = 800
     side: int = 96
+    place: str = "anywhere"
     per_class: int = 120
     test_per_class: int = 40
 
@@ -101,7 +103,7 @@ def make_photos(
 
 def _compose(folder: Path, size: Size) -> None:
     for split, count in (("train", size.train), ("test", size.test)):
-        scenes = compose(count, size.side, train=split == "train", seed=0, place=ANYWHERE)
+        scenes = compose(count, size.side, train=split == "train", seed=0, place=PLACES[size.place])
         for number, scene in enumerate(scenes):
             name = f"{scene.label:02d}/{number:06d}"
             write_photo(folder / split / "photos" / f"{name}.jpg", scene.image)

@@ -64,9 +64,8 @@ class Place:
     reach: float
 
 
-MIDDLE = Place((0.2, 0.4), 0.2)
-ANYWHERE = Place((0.06, 0.16), 0.36)
-"""A box in the middle overlaps little with them."""
+PLACES = {"anywhere": Place((0.06, 0.16), 0.36), "middle": Place((0.2, 0.4), 0.2)}
+"""By name. A box in the middle overlaps little with objects that lie anywhere."""
 
 
 def sources(*, train: bool) -> tuple[list[RGB], list[RGB]]:
@@ -86,7 +85,7 @@ def _part(name: str, train: bool) -> RGB:
     return _resized(part, width, HEIGHT)
 
 
-def compose(count: int, side: int, *, train: bool, seed: int, place: Place = MIDDLE) -> Iterator[Scene]:
+def compose(count: int, side: int, *, train: bool, seed: int, place: Place) -> Iterator[Scene]:
     """Synthetic photos, their classes in turn.
 
     Args:
@@ -124,7 +123,7 @@ def _resized(picture: RGB, width: int, height: int) -> RGB:
     return np.asarray(cv2.resize(picture, (width, height), interpolation=cv2.INTER_AREA), np.uint8)
 
 
-def super_ellipse(side: int, rng: np.random.Generator, place: Place = MIDDLE) -> HardMask:
+def super_ellipse(side: int, rng: np.random.Generator, place: Place) -> HardMask:
     """|u / a|^n + |v / b|^n <= 1, turned, wholly inside the square: (side, side) bool."""
     places = np.arange(side) - (side - 1) / 2
     while True:

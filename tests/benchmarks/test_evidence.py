@@ -85,7 +85,7 @@ def test_plots_show_what_there_is() -> None:
     assert report.draw_masks(found(), {"bg-random": 1.0}) == report.draw_p({}) == ""
 
 
-@pytest.mark.parametrize("place", [photos.MIDDLE, photos.ANYWHERE], ids=["middle", "anywhere"])
+@pytest.mark.parametrize("place", photos.PLACES.values(), ids=photos.PLACES)
 def test_objects_lie_where_they_should(place: Any) -> None:
     masks = np.stack([photos.super_ellipse(64, np.random.default_rng(seed), place) for seed in range(60)])
     shares = masks.mean(axis=(1, 2))
