@@ -180,7 +180,7 @@ def test_an_unfinished_run_is_said_to_be_unfinished_and_nothing_else(
 ) -> None:
     make_set(tmp_path / "shards", task=(0, 2))
     (fault,) = faults(tmp_path / "shards", "full")
-    assert "the run has not ended" in str(fault)
+    assert "or one of its tasks, has not ended" in str(fault)
 
 
 def rename(output: Path, old: str, new: str, *, record: bool = False) -> None:

@@ -3,7 +3,8 @@
     python ranks.py RANK WORLD RENDEZVOUS INPUT OUTPUT
 
 INPUT holds, per case, the preset's name and changes, the seed of the weights, whether BatchNorm uses running
-statistics, whether two ranks save memory, and the joint batches; OUTPUT gets, per case, what `train` returns.
+statistics, whether two ranks save memory, whether all is in double precision, and the joint batches; OUTPUT
+gets, per case, what `train` returns.
 World 1 runs without a process group.
 """
 
@@ -28,15 +29,19 @@ from maskgen.trainers.presets import PRESETS, with_overrides
 
 
 def share(value: Any, rank: int, world: int) -> Any:
-    """This rank's rows of a joint batch."""
+    """This rank's rows of a joint batch, real numbers in the default precision."""
     if isinstance(value, tuple | list):
         return tuple(share(part, rank, world) for part in value)
-    return value.chunk(world)[rank].clone() if isinstance(value, Tensor) else value
+    if not isinstance(value, Tensor):
+        return value
+    rows = value.chunk(world)[rank].clone()
+    return rows.to(torch.get_default_dtype()) if rows.is_floating_point() else rows
 
 
 def train(case: dict[str, Any], rank: int, world: int) -> dict[str, Any]:
     """Losses of each step, the weights and buffers after the last, without BatchNorm's running statistics."""
     preset = with_overrides(PRESETS[case["method"]]["smoke"], case["changes"])
+    torch.set_default_dtype(torch.float64 if case["double"] else torch.float32)
     torch.manual_seed(case["seed"] + rank)  # DDP must make the ranks equal
     method = METHODS[case["method"]](preset, classes=5)
     with torch.no_grad():

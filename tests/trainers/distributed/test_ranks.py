@@ -45,6 +45,10 @@ CASES: dict[str, tuple[str, dict[str, str], bool]] = {
     "cast in less memory": ("cast", {"queue": "30"}, True),
 }
 
+# Still BatchNorm leaves this one's activations, and so its gradients, large: in three steps the rounding of
+# single precision moves weights by up to 4e-5, depending on the CPU. In double only the loss rounds.
+DOUBLE = ("supervised",)
+
 
 def case_of(name: str, make_views: MakeViews) -> dict[str, Any]:
     method, changes, still = CASES[name]
@@ -57,7 +61,7 @@ def case_of(name: str, make_views: MakeViews) -> dict[str, Any]:
             batch["matched"] = torch.ones(12, dtype=torch.bool)
         batches.append(batch)
     saves = "less memory" in name
-    found = {"method": method, "changes": changes, "still": still, "saves": saves}
+    found = {"method": method, "changes": changes, "still": still, "saves": saves, "double": name in DOUBLE}
     return {**found, "seed": 3, "batches": batches}
 
 
@@ -92,12 +96,13 @@ def results(tmp_path_factory: pytest.TempPathFactory, make_views: MakeViews) -> 
 def test_two_ranks_train_as_one_process_with_the_joint_batch(name: str, results: dict[str, Any]) -> None:
     ranks, alone = [rank[name] for rank in results["ranks"]], results["alone"][name]
     mean = torch.stack([rank["losses"] for rank in ranks]).mean(0)
-    torch.testing.assert_close(mean, alone["losses"], rtol=2e-5, atol=2e-5)
+    loose, close = (1e-6, 1e-6) if name in DOUBLE else (1e-4, 2e-5)
+    torch.testing.assert_close(mean, alone["losses"], rtol=close, atol=close)
     assert len(set(alone["losses"].tolist())) == 3
     for key, value in alone["state"].items():
         assert torch.equal(ranks[0]["state"][key], ranks[1]["state"][key]), key
         torch.testing.assert_close(
-            ranks[0]["state"][key], value, rtol=1e-4, atol=2e-5, msg=lambda m, key=key: f"{key}: {m}"
+            ranks[0]["state"][key], value, rtol=loose, atol=close, msg=lambda m, key=key: f"{key}: {m}"
         )
 
 
