@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Any
 
 from maskgen.errors import Interrupted
 
@@ -35,11 +36,12 @@ def ask_ray() -> dict[str, Machine]:
     Raises:
         TimeoutError: the head has not answered.
     """
-    import ray
+    from ray._private import worker
     from ray.exceptions import RpcError
 
+    connection: Any = worker.global_worker  # its annotations lack the client
     try:
-        found = ray._private.worker.global_worker.gcs_client.get_all_node_info(timeout=_ANSWER_S)
+        found = connection.gcs_client.get_all_node_info(timeout=_ANSWER_S)
     except RpcError as error:
         raise TimeoutError(str(error)) from error
     return {
