@@ -20,6 +20,19 @@ class _Reached(Exception):
         self.maps = maps
 
 
+def find_layer(network: nn.Module, layer: str) -> nn.Module:
+    """The module of a network that has a name.
+
+    Raises:
+        UsageError: there is none.
+    """
+    known: dict[str, nn.Module] = dict(network.named_modules())
+    if layer not in known:
+        remedy = nearest(layer, filter(None, known))
+        raise UsageError(f"the network has no layer {layer!r}", remedy=remedy)
+    return known[layer]
+
+
 class DenseMaps:
     """(B, 3, H, W) images to the (B, C, h, w) maps of a layer, without gradients.
 
@@ -43,11 +56,7 @@ class DenseMaps:
 
     def __init__(self, network: nn.Module, layer: str, *, stride: int = 0, dilate: bool = False) -> None:
         self._network = with_stride(network, stride, dilate=dilate) if stride else network
-        known = dict(self._network.named_modules())
-        if layer not in known:
-            remedy = nearest(layer, filter(None, known))
-            raise UsageError(f"the network has no layer {layer!r}", remedy=remedy)
-        self._layer, self._name = known[layer], layer
+        self._layer, self._name = find_layer(self._network, layer), layer
 
     @torch.no_grad()
     def __call__(self, images: Tensor) -> Tensor:

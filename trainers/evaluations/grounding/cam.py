@@ -9,9 +9,10 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from maskgen.config.suggest import nearest
 from maskgen.errors import UsageError
 from maskgen.trainers.losses import grad_cam, rectify, stretch
+
+from ..dense_maps import find_layer
 
 
 def last_maps(network: nn.Module, side: int, device: torch.device) -> str:
@@ -77,11 +78,7 @@ class GradCam:
     """
 
     def __init__(self, network: nn.Module, layer: str) -> None:
-        known = dict(network.named_modules())
-        if layer not in known:
-            remedy = nearest(layer, filter(None, known))
-            raise UsageError(f"the network has no layer {layer!r}", remedy=remedy)
-        self._network, self._layer = network, known[layer]
+        self._network, self._layer = network, find_layer(network, layer)
 
     def __call__(self, images: Tensor, score: Callable[[Tensor], Tensor]) -> Tensor:
         """The maps after their ReLU.
