@@ -162,7 +162,7 @@ def compute(work: WorkFolder, settings: Settings, workers: int, report: Report) 
     sources = photos.configs(settings.inputs, settings.dataset, settings.split)
     opened = Opened(sources)
     task: Maps | TeacherMaps = (
-        TeacherMaps(opened, settings.teachers, side)
+        TeacherMaps(opened, settings.teachers, side, settings.preset.mirror)
         if settings.teachers
         else Maps(opened, names, side, settings.preset.cut)
     )

@@ -13,7 +13,7 @@ from maskgen.errors import ImageFault
 from maskgen.io.images.encode import resize_mask
 from maskgen.methods import make_method
 from maskgen.pipelines.given.tree import SUFFIXES, MaskTree
-from maskgen.types import Method, SoftMask
+from maskgen.types import RGB, Method, SoftMask
 
 from ..settings.teachers import FILES, Teacher
 from .photos import Drawn, Opened
@@ -29,11 +29,14 @@ class TeacherMaps:
         opened: reads the photos.
         teachers: in the order of the result.
         side: of the square, px.
+        mirror: whether a method's map is the mean of the photo's and its mirror image's (`Preset.mirror`);
+            masks of a folder are taken as they are.
     """
 
     opened: Opened
     teachers: tuple[Teacher, ...]
     side: int
+    mirror: bool = False
     _methods: dict[str, Method] = field(default_factory=dict)
 
     def __call__(self, item: tuple[Drawn, str]) -> NDArray[np.uint8]:
@@ -53,8 +56,16 @@ class TeacherMaps:
                 continue
             if teacher.name not in self._methods:
                 self._methods[teacher.name] = make_method(teacher.method, teacher.options)
-            maps.append(self._methods[teacher.name](image))
+            maps.append(self._map(self._methods[teacher.name], image))
         return small_maps(maps, self.side)
+
+    def _map(self, method: Method, image: RGB) -> SoftMask:
+        """Of a photo in [0, 1], (H, W)."""
+        found = method(image)
+        if self.mirror:
+            mirrored = method(np.ascontiguousarray(image[:, ::-1]))[:, ::-1]
+            found = (found + mirrored) * np.float32(0.5)
+        return found
 
 
 def small_maps(maps: Sequence[NDArray[np.floating]], side: int) -> NDArray[np.uint8]:

@@ -174,6 +174,10 @@ class Preset:
     taught: bool = option(
         False, "Learn from the whole maps of given methods, soft as they are, in place of priors."
     )
+    mirror: bool = option(
+        False,
+        "Show a photo's mirror image to the teachers too, and learn the mean of both maps; twice the time.",
+    )
     held: float = option(
         0.0, "Share of the photos that is held back, to judge the network by.", bounds=between(0, 0.5)
     )

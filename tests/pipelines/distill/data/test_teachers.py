@@ -50,6 +50,23 @@ def test_a_method_and_a_folder_give_a_map_each(drawn: tuple[Opened, Drawn, str],
     assert found[1, :, 12:].min() == 255
 
 
+def test_the_mirror_image_is_shown_to_methods_too(drawn: tuple[Opened, Drawn, str], tmp_path: Path) -> None:
+    opened, photo, sha256 = drawn
+    half = np.zeros((48, 60), np.uint8)
+    half[:, 30:] = 255
+    write_png(tmp_path / "masks" / "n01" / "disc.png", half)
+    teachers = (Teacher("mr", "mr"), Teacher("files", "files", str(tmp_path / "masks")))
+    found = TeacherMaps(opened, teachers, SIDE, mirror=True)((photo, sha256))
+    image = opened(photo)[0]
+    left, right = mr(image), mr(np.ascontiguousarray(image[:, ::-1]))[:, ::-1]
+    assert np.abs(left - right).mean() > 0.001  # superpixels of a mirror image are others
+    wanted = cv2.resize((left + right) / 2, (SIDE, SIDE), interpolation=cv2.INTER_AREA) * 255
+    assert np.abs(found[0] - wanted).mean() < 1.5
+    assert np.abs(found[0] - TeacherMaps(opened, teachers, SIDE)((photo, sha256))[0]).max() > 0
+    assert found[1, :, :12].max() == 0  # masks of a folder are as they are
+    assert found[1, :, 12:].min() == 255
+
+
 def test_a_photo_that_has_changed_has_no_map(drawn: tuple[Opened, Drawn, str]) -> None:
     opened, photo, _ = drawn
     with pytest.raises(ImageFault, match="not those that were drawn"):
