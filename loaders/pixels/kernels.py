@@ -81,13 +81,28 @@ def cut_mask(mask: Picture, roi: Sequence[float], size: int) -> Picture:
 
     Bilinear at exact fractions of a pixel, without antialiasing: most views enlarge the 128 x 128 mask.
     """
-    height, width = mask.shape
-    down, across = (roi[2] - roi[0]) * height / size, (roi[3] - roi[1]) * width / size
-    first, start = roi[0] * height + down / 2 - 0.5, roi[1] * width + across / 2 - 0.5
-    matrix = np.array([[across, 0, start], [0, down, first]])
-    how = cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP
-    warped = cv2.warpAffine(mask, matrix, (size, size), flags=how, borderMode=cv2.BORDER_REPLICATE)
-    return np.asarray(warped, np.uint8)
+    columns = _places(roi[1], roi[3], mask.shape[1], size)
+    rows = _places(roi[0], roi[2], mask.shape[0], size)
+    across = _between(cv2.transpose(mask).astype(np.float32), *columns)
+    return np.asarray(cv2.convertScaleAbs(_between(cv2.transpose(across), *rows)), np.uint8)
+
+
+def _places(low: float, high: float, length: int, size: int) -> tuple[NDArray[np.intp], NDArray[np.float32]]:
+    """Where `size` pixels over a part of `length` lines lie: the line before, and (size, 1) the way on."""
+    step = (high - low) * length / size
+    places = (low * length + step / 2 - 0.5 + step * np.arange(size)).clip(0, length - 1)
+    first = places.astype(np.intp)
+    return first, (places - first).astype(np.float32)[:, None]
+
+
+def _between(lines: Any, first: NDArray[np.intp], on: NDArray[np.float32]) -> Any:
+    """(size, w) float32 between each `first` of (n, w) lines and the next, in less time than a warp."""
+    found = lines.take(np.minimum(first + 1, len(lines) - 1), axis=0)
+    before = lines.take(first, axis=0)
+    found -= before
+    found *= on
+    found += before
+    return found
 
 
 def keep_inside(mask: Picture, box: Sequence[float]) -> Picture:

@@ -7,6 +7,7 @@ way.
 
 from __future__ import annotations
 
+from functools import lru_cache
 from typing import TYPE_CHECKING
 
 import cv2
@@ -119,8 +120,12 @@ def cover(photo: RGB, tile: Box, region: Box, window: Box | None = None) -> RGB:
 def _repeats(photo: RGB, tile: Box, shown: Box) -> RGB:
     """What repeats of `tile` show in the box `shown`.
 
-    Along a side on which the tile reaches over all of it only these lines of the tile are looked at.
+    Along a side on which the tile reaches over all of it only these lines of the tile are looked at. Mostly
+    that leaves one mirror image of what lies beside it.
     """
+    beside = _mirror(tile, shown)
+    if beside is not None:
+        return np.asarray(cv2.flip(_part(photo, beside[0], Box(0, 0, *photo.shape[:2])), beside[1]), np.uint8)
     y0, y1 = (shown.y0, shown.y1) if tile.y0 <= shown.y0 and shown.y1 <= tile.y1 else (tile.y0, tile.y1)
     x0, x1 = (shown.x0, shown.x1) if tile.x0 <= shown.x0 and shown.x1 <= tile.x1 else (tile.x0, tile.x1)
     above, left = max(0, y0 - shown.y0), max(0, x0 - shown.x0)
@@ -128,6 +133,24 @@ def _repeats(photo: RGB, tile: Box, shown: Box) -> RGB:
     repeats = cv2.copyMakeBorder(photo[y0:y1, x0:x1], above, below, left, right, cv2.BORDER_REFLECT)
     grown = Box(y0 - above, x0 - left, y1 + below, x1 + right)
     return _part(np.asarray(repeats, np.uint8), shown, grown)
+
+
+def _mirror(tile: Box, shown: Box) -> tuple[Box, int] | None:
+    """The box inside `tile` whose mirror image is all that its repeats show in `shown`, and cv2.flip's code.
+
+    None where they show more than one, or no mirror image.
+    """
+    if tile.y0 <= shown.y0 and shown.y1 <= tile.y1:
+        edge = tile.x1 if shown.x0 >= tile.x1 else tile.x0
+        x0, x1 = 2 * edge - shown.x1, 2 * edge - shown.x0
+        if tile.x0 <= x0 and x1 <= tile.x1:
+            return Box(shown.y0, x0, shown.y1, x1), 1
+    if tile.x0 <= shown.x0 and shown.x1 <= tile.x1:
+        edge = tile.y1 if shown.y0 >= tile.y1 else tile.y0
+        y0, y1 = 2 * edge - shown.y1, 2 * edge - shown.y0
+        if tile.y0 <= y0 and y1 <= tile.y1:
+            return Box(y0, shown.x0, y1, shown.x1), 0
+    return None
 
 
 def _feather(photo: RGB, over: RGB, region: Box, shown: Box) -> None:
@@ -156,7 +179,7 @@ def _feather(photo: RGB, over: RGB, region: Box, shown: Box) -> None:
                 columns[part.x0 - region.x0 : part.x1 - region.x0],
             )
             upper, under = _part(over, part, shown), _part(photo, part, Box(0, 0, *photo.shape[:2]))
-            upper[:] = cv2.blendLinear(upper.copy(), under.copy(), share, 1 - share)
+            upper[:] = cv2.blendLinear(upper, under, share, 1 - share)
 
 
 def _overlap(one: Box, other: Box) -> Box:
@@ -174,6 +197,7 @@ def _inner_sides(region: Box, shape: Sequence[int]) -> tuple[bool, bool, bool, b
     return region.y0 > 0, region.y1 < shape[0], region.x0 > 0, region.x1 < shape[1]
 
 
+@lru_cache(maxsize=4096)
 def _ramp(length: int, seam: int, *, starts: bool, ends: bool) -> NDArray[np.float32]:
     """For each of `length` lines the share of what covers it: from 0 to 1 over `seam` lines, smoothly."""
     rise = (np.arange(min(seam, length), dtype=np.float32) + np.float32(0.5)) / np.float32(seam)
@@ -184,4 +208,5 @@ def _ramp(length: int, seam: int, *, starts: bool, ends: bool) -> NDArray[np.flo
         last = share[length - len(rise) :]
         np.minimum(last, rise[::-1], out=last)
     smooth: NDArray[np.float32] = share * share * (3 - 2 * share)
+    smooth.flags.writeable = False  # it is kept
     return smooth
