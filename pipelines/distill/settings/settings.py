@@ -14,7 +14,7 @@ from maskgen.config.claim import check_empty, claim_folder
 from maskgen.config.suggest import nearest
 from maskgen.errors import EnvironmentFault, ShardFault, UsageError
 from maskgen.io.atomic import file_sha256, make_folder, write_atomic
-from maskgen.methods.networks.student.method import STRIDE
+from maskgen.methods.networks.student.method import FAST_WEIGHTS, FREE_WEIGHTS, STRIDE
 from maskgen.shards import sealed_json
 from maskgen.version import __version__
 
@@ -25,6 +25,8 @@ from .teachers import Teacher, are_noisy, read_teachers
 
 DATASETS = ("folder", "imagenet", "coco", "jft", "webdataset", "sample")
 RANDOM = "random"
+_STARTS = {"fast": str(FAST_WEIGHTS), "free": str(FREE_WEIGHTS)}
+"""Students that come with maskgen, by the words that `--init` takes for them."""
 _LIBRARIES = ("numpy", "opencv-python-headless", "pillow", "scipy", "torch")
 _AVERAGE_BYTES = 4  # per value, at most
 _VALUE_BYTES = (
@@ -45,7 +47,8 @@ class Request:
         changes: ``name=value`` texts on top of it.
         teachers: words for `read_teachers`; none: the training is DeepUSPS's.
         accept_license: of the teachers' weights, where it forbids commercial use.
-        init: path of an encoder's weights, or ``random``.
+        init: path of an encoder's weights, or of a whole student's; ``fast`` or ``free`` for one that comes
+            with maskgen; or ``random``.
         seed: of the sampling, the weights and the order.
     """
 
@@ -139,7 +142,7 @@ def resolve_request(request: Request, source: dict[str, Any]) -> Settings:
         preset = dataclasses.replace(preset, priors=tuple(one.name for one in teachers))
     _check_passes(preset)
     _check_sides(preset)
-    init = request.init or _usual_init(preset) or RANDOM
+    init = _STARTS.get(request.init or "", request.init) or _usual_init(preset) or RANDOM
     if preset.needs_init and init == RANDOM and request.init is None:
         raise UsageError(
             f"--preset {preset.name} begins with an encoder that has been trained already",
@@ -148,7 +151,7 @@ def resolve_request(request: Request, source: dict[str, Any]) -> Settings:
         )
     path = Path(init)
     if init != RANDOM and not path.is_file():
-        raise UsageError("the encoder's weights are not there", where=init, remedy="check --init")
+        raise UsageError("the weights to begin with are not there", where=init, remedy="check --init")
     return Settings(
         preset,
         request.seed or 0,

@@ -11,7 +11,7 @@ from maskgen.methods.networks.deepusps.layers import enlarge, normalize_photos
 from maskgen.methods.networks.deepusps.network import build_network, load_start
 from maskgen.methods.networks.student.encoder import normalize_lite
 from maskgen.methods.networks.student.layers import Student
-from maskgen.methods.networks.student.weights import build_student, encoder_start
+from maskgen.methods.networks.student.weights import build_student, encoder_start, load_student
 from maskgen.methods.networks.u2net.weights import read_state
 
 from ..settings.presets import STUDENTS
@@ -38,17 +38,28 @@ def normalizer(name: str) -> Callable[[Tensor], Tensor]:
 
 
 def read_start(path: Path, name: str) -> dict[str, Tensor]:
-    """Weights to begin with, by the names of the network's encoder.
+    """Weights to begin with, by the names of the network's encoder, or of a whole student.
 
     Args:
-        path: a ResNet of `train-ssl` or torchvision; for a student a classifier of its own kind.
+        path: a ResNet of `train-ssl` or torchvision; for a student another one of its kind, or a classifier
+            of its encoder's.
         name: of the network.
 
     Raises:
         UsageError: they are not such weights.
         EnvironmentFault: the file cannot be opened.
     """
-    return encoder_start(read_state(path), name, str(path)) if is_student(name) else read_encoder(path)
+    if not is_student(name):
+        return read_encoder(path)
+    state = read_state(path)
+    if _is_whole(state):
+        return load_student(path, name).state_dict()
+    return encoder_start(state, name, str(path))
+
+
+def _is_whole(state: dict[str, Tensor]) -> bool:
+    """Whether weights are a student's own, and not its encoder's alone."""
+    return any(key.startswith("decoder.") for key in state)
 
 
 def put_start(network: nn.Module, weights: dict[str, Tensor], name: str) -> None:
@@ -58,7 +69,7 @@ def put_start(network: nn.Module, weights: dict[str, Tensor], name: str) -> None
         UsageError: they do not fit.
     """
     if isinstance(network, Student):
-        network.encoder.load_state_dict(weights)
+        (network if _is_whole(weights) else network.encoder).load_state_dict(weights)
     else:
         load_start(network, weights, name)
 

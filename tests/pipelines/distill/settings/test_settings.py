@@ -8,6 +8,7 @@ from typing import NamedTuple
 
 import pytest
 
+from maskgen import release
 from maskgen.errors import EnvironmentFault, ShardFault, UsageError
 from maskgen.pipelines.distill.settings.presets import FAST
 from maskgen.pipelines.distill.settings.settings import (
@@ -55,8 +56,18 @@ def test_weights_of_an_encoder_are_named_by_their_content(tmp_path: Path) -> Non
     file.write_bytes(b"weights")
     made = settings(tmp_path, init=str(file))
     assert (made.init, made.init_sha256) == (str(file), hashlib.sha256(b"weights").hexdigest())
-    with pytest.raises(UsageError, match="weights are not there"):
+    with pytest.raises(UsageError, match="weights to begin with are not there"):
         settings(tmp_path, init=str(tmp_path / "absent.pt"))
+
+
+def test_a_student_that_comes_with_maskgen_is_a_word(tmp_path: Path) -> None:
+    import hashlib
+
+    for word in ("fast", "free"):
+        made = settings(tmp_path, init=word)
+        data = (Path(release.__file__).parent / f"{word}.safetensors").read_bytes()
+        assert made.init_sha256 == hashlib.sha256(data).hexdigest()
+        assert Path(made.init).is_absolute()
 
 
 def test_a_preset_for_trained_encoders_needs_one_or_random_by_name(tmp_path: Path) -> None:

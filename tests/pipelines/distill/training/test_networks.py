@@ -7,7 +7,9 @@ from pathlib import Path
 import pytest
 
 torch = pytest.importorskip("torch")
+pytest.importorskip("safetensors")
 
+from safetensors.torch import save_file  # noqa: E402
 from student_kit import save_classifier  # noqa: E402
 
 from maskgen.errors import UsageError  # noqa: E402
@@ -62,6 +64,23 @@ def test_the_encoder_begins_with_the_classifier_and_the_rest_stays(tmp_path: Pat
     state = student.state_dict()
     assert all(torch.equal(state[f"encoder.{name}"], value) for name, value in wanted.items())
     assert torch.equal(state["decoder.down.0.weight"], before)
+
+
+def test_a_student_begins_where_another_one_stands(tmp_path: Path) -> None:
+    """Also one at half precision, as `maskgen distill` leaves it."""
+    torch.manual_seed(1)
+    other = {
+        key: value.half() if value.is_floating_point() else value
+        for key, value in build("lite0").state_dict().items()
+    }
+    save_file(other, tmp_path / "student.safetensors")
+    student = build("lite0")
+    put_start(student, read_start(tmp_path / "student.safetensors", "lite0"), "lite0")
+    state = student.state_dict()
+    assert state.keys() == other.keys()
+    assert all(torch.equal(state[key], value.to(state[key].dtype)) for key, value in other.items())
+    with pytest.raises(UsageError, match="not those of the student lite1"):
+        read_start(tmp_path / "student.safetensors", "lite1")
 
 
 def test_a_start_of_another_network_is_refused(tmp_path: Path) -> None:
