@@ -115,13 +115,22 @@ def show_result(result: Mapping[str, Any], *, width: int = 18, whole: bool = Fal
     Args:
         result: values by name.
         width: of the names.
-        whole: with lists and tables.
+        whole: with lists and tables; a table's values stand below its name, further in.
     """
     from maskgen.trainers.distributed.ranks import rank
 
-    for name, value in result.items() if rank() == 0 else ():
-        if whole or not isinstance(value, list | dict):
-            click.echo(f"{name:{width}} {format(value, '.4f') if isinstance(value, float) else value}")
+    values = result if whole else {k: v for k, v in result.items() if not isinstance(v, list | dict)}
+    for line in _lines(values, width) if rank() == 0 else ():
+        click.echo(line)
+
+
+def _lines(values: Mapping[str, Any], width: int, indent: str = "") -> Iterator[str]:
+    for name, value in values.items():
+        if isinstance(value, dict):
+            yield indent + name
+            yield from _lines(value, width, f"{indent}  ")
+        else:
+            yield f"{indent + name:{width}} {format(value, '.4f') if isinstance(value, float) else value}"
 
 
 def list_table(module: str, table: str, line: Callable[[str, Any], str]) -> Callable[..., None]:

@@ -32,11 +32,11 @@ def test_a_probe_is_asked_what_the_options_say() -> None:
 
 
 def test_tables_are_shown_where_they_are_asked_for(capsys: pytest.CaptureFixture[str]) -> None:
-    result = {"top1": 0.25, "images": 3, "classes": {"cat": 1}}
+    result = {"top1": 0.25, "images": 3, "classes": {"cat": 1, "dog": {"small": 0.5}}}
     show_result(result, width=8)
     assert capsys.readouterr().out == "top1     0.2500\nimages   3\n"
     show_result(result, width=8, whole=True)
-    assert capsys.readouterr().out.endswith("classes  {'cat': 1}\n")
+    assert capsys.readouterr().out.endswith("classes\n  cat    1\n  dog\n    small 0.5000\n")
 
 
 def test_a_list_ends_the_command() -> None:
