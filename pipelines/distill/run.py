@@ -193,6 +193,8 @@ def _words(work: WorkFolder, settings: Settings, step: str) -> str:
         record = work.record(priors.RECORD) or {}
         means = ", ".join(f"{name} {mean:.3f}" for name, mean in record["means"].items())
         held = f", {len(record['held'])} held back" if record["held"] else ""
+        if record.get("disputed"):
+            held += f", {len(record['disputed'])} left out on which teachers disagree"
         return f"{len(record['kept'])} photos{held}, {len(record['failed'])} failed; mean {means}"
     if step == "train":
         return f"{len(rounds(work, settings))} rounds"

@@ -24,13 +24,14 @@ from ..store import rows_sha256
 from ..work_folder import Facts, WorkFolder
 from . import photos
 from .photos import Drawn, Opened
-from .teachers import TeacherMaps, small_maps
+from .teachers import TeacherMaps, least_overlaps, small_maps
 
 if TYPE_CHECKING:
     from maskgen.methods.priors.scene import Scene
 
 RECORD = "priors"
 BATCH = 16  # photos between two commits
+PART = 256  # photos that are looked at together
 
 
 def array_of(prior: str) -> str:
@@ -133,13 +134,13 @@ class _Mapped:
         self.work.commit(RECORD, {**record, "sha256": self.hash.hexdigest()})
 
 
-def stack_maps(work: WorkFolder, names: tuple[str, ...], stop: int) -> NDArray[np.uint8]:
-    """(stop, priors, S, S) uint8 maps of the first photos.
+def stack_maps(work: WorkFolder, names: tuple[str, ...], stop: int, start: int = 0) -> NDArray[np.uint8]:
+    """(stop - start, priors, S, S) uint8 maps of some photos, by default the first.
 
     Raises:
         ShardFault: an array is damaged.
     """
-    return np.stack([work.store.read(array_of(name), 0, stop) for name in names], axis=1)
+    return np.stack([work.store.read(array_of(name), start, stop) for name in names], axis=1)
 
 
 def compute(work: WorkFolder, settings: Settings, workers: int, report: Report) -> None:
@@ -184,13 +185,15 @@ def _finish(mapped: _Mapped, settings: Settings) -> None:
     failed = {one["number"] for one in mapped.failed}
     usable = [number for number in range(mapped.done) if number not in failed]
     learned = len(usable) - round(len(usable) * settings.preset.held)
-    kept, held = usable[:learned], usable[learned:]  # the draw's order is one of chance
+    held = usable[learned:]  # the draw's order is one of chance
+    kept, disputed = _agreed(mapped, usable[:learned], settings.preset.agree)
     if len(kept) < settings.least_photos:
+        smaller = "--set agree" if disputed else "batch: --set fusion.batch_size=N"
         shown = "; ".join(f"{one['path']}: {one['why']}" for one in mapped.failed[:3])
         raise UsageError(
             f"too few photos: {len(kept)} have maps, and a batch takes {settings.least_photos}",
-            cause=shown,
-            remedy="give more photos, or a smaller batch: --set fusion.batch_size=N",
+            cause=f"of {len(disputed)} the teachers disagree" if disputed else shown,
+            remedy=f"give more photos, or a smaller {smaller}",
         )
     means, empty = {}, {}
     for name in mapped.names:
@@ -198,7 +201,22 @@ def _finish(mapped: _Mapped, settings: Settings) -> None:
         means[name] = float(maps.mean(dtype=np.float64)) / 255
         empty[name] = int((maps.max(axis=(1, 2)) == 0).sum())
         _check_useful(name, maps, settings.preset.threshold_of(name, means[name]))
-    mapped.commit(done=True, kept=kept, held=held, means=means, empty=empty)
+    mapped.commit(done=True, kept=kept, held=held, disputed=disputed, means=means, empty=empty)
+
+
+def _agreed(mapped: _Mapped, numbers: list[int], least: float) -> tuple[list[int], list[int]]:
+    """The photos whose teachers' masks overlap with at least this, and the others."""
+    if not least:
+        return numbers, []
+    overlaps = np.concatenate(
+        [
+            least_overlaps(stack_maps(mapped.work, mapped.names, min(start + PART, mapped.done), start))
+            for start in range(0, mapped.done, PART)
+        ]
+    )
+    chosen = zip(numbers, (overlaps[numbers] >= least).tolist(), strict=True)
+    agreed = [number for number, is_enough in chosen if is_enough]
+    return agreed, sorted({*numbers} - {*agreed})
 
 
 def _check_useful(name: str, maps: NDArray[np.uint8], threshold: float) -> None:

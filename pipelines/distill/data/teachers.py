@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -17,6 +19,9 @@ from maskgen.types import RGB, Method, SoftMask
 
 from ..settings.teachers import FILES, Teacher
 from .photos import Drawn, Opened
+
+HALF = 127.5
+"""Where maps of 0..255 are cut."""
 
 
 @dataclass
@@ -94,3 +99,26 @@ def read_mask(folder: Path, photo: str, max_bytes: int) -> SoftMask:
         raise ImageFault("no-mask", f"{folder.name} holds no {PurePosixPath(photo).with_suffix(SUFFIXES[0])}")
     mask: SoftMask = levels.astype(np.float32) / np.float32(255)
     return mask
+
+
+def overlaps(labels: NDArray[Any], found: NDArray[Any]) -> NDArray[np.float64]:
+    """(N,) intersection over union of two (N, S, S) maps, 0..255, cut in the middle; 1 if both are empty."""
+    one, other = labels > HALF, found > HALF
+    both, either = (one & other).sum((1, 2)), (one | other).sum((1, 2))
+    return np.where(either == 0, 1.0, both / np.maximum(either, 1))
+
+
+def least_overlaps(maps: NDArray[np.uint8]) -> NDArray[np.float64]:
+    """(N,) the least of `overlaps` between any two teachers' (N, teachers, S, S) maps; 1 for a single one.
+
+    Example:
+        >>> import numpy as np
+        >>> from maskgen.pipelines.distill.data.teachers import least_overlaps
+        >>> maps = np.array([[[[0, 255, 255, 255]], [[0, 0, 255, 255]]]], np.uint8)
+        >>> least_overlaps(maps).tolist()
+        [0.6666666666666666]
+    """
+    least = np.ones(len(maps))
+    for one, other in itertools.combinations(range(maps.shape[1]), 2):
+        least = np.minimum(least, overlaps(maps[:, one], maps[:, other]))
+    return least

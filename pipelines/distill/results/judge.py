@@ -16,9 +16,10 @@ from maskgen.types import ByteRef, Method
 
 from ..data import photos, priors
 from ..data.photos import Drawn, Opened, configs
+from ..data.teachers import overlaps
 from ..settings.settings import Settings
 from ..settings.teachers import FILES
-from ..training.phase import network_path, overlaps
+from ..training.phase import network_path
 from ..training.schedule import FUSION
 from ..work_folder import Facts, WorkFolder
 

@@ -178,6 +178,11 @@ class Preset:
         False,
         "Show a photo's mirror image to the teachers too, and learn the mean of both maps; twice the time.",
     )
+    agree: float = option(
+        0.0,
+        "Leave out the photos on which masks of two teachers overlap with less, as IoU.",
+        bounds=between(0, 1),
+    )
     held: float = option(
         0.0, "Share of the photos that is held back, to judge the network by.", bounds=between(0, 0.5)
     )
@@ -288,11 +293,13 @@ STUDENT = Preset(
     fusion=_TAUGHT,
     joint=True,
     taught=True,
+    agree=0.5,
     held=0.05,
 )
 
 NOISY = dataclasses.replace(
     STUDENT,
+    agree=0.0,  # its rounds find the photos on which a teacher is wrong
     name="noisy",
     summary="a student of noisy teachers: a first one says which of their maps the second should not see",
     rounds=(dataclasses.replace(_TAUGHT, epochs=8, agree=0.6, paste=0.0),),
@@ -307,6 +314,7 @@ PUPIL = dataclasses.replace(
     summary="six photos of 64 px, to try the steps: its masks are worth nothing",
     side=64,
     images=6,
+    agree=0.0,
     rounds=(dataclasses.replace(_TRIED, agree=0.01, paste=0.0),),
     fusion=dataclasses.replace(_TRIED, paste=0.5),
     held=0.3,

@@ -24,6 +24,7 @@ from maskgen.io.atomic import disk_errors, write_atomic
 
 from ..data import photos, priors
 from ..data.recut import recut
+from ..data.teachers import overlaps
 from ..progress import Pace
 from ..settings.settings import RANDOM, Settings
 from ..store import damaged, record_of, rows_sha256
@@ -32,9 +33,6 @@ from .schedule import ScheduledPhase
 
 if TYPE_CHECKING:
     from .loop import PhaseLoop
-
-HALF = 127.5
-"""Where maps of 0..255 are cut."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -330,13 +328,6 @@ def mix_labels(maps: NDArray[np.uint8], found: NDArray[np.uint8], share: float) 
     """
     mixed = (1 - share) * maps.swapaxes(0, 1).astype(np.float32) + share * found
     return np.asarray(np.rint(mixed), np.uint8)
-
-
-def overlaps(labels: NDArray[Any], found: NDArray[Any]) -> NDArray[np.float64]:
-    """(N,) intersection over union of two (N, S, S) maps, 0..255, cut in the middle; 1 if both are empty."""
-    one, other = labels > HALF, found > HALF
-    both, either = (one & other).sum((1, 2)), (one | other).sum((1, 2))
-    return np.where(either == 0, 1.0, both / np.maximum(either, 1))
 
 
 def _check_found(labels: NDArray[np.uint8], training: ScheduledPhase) -> None:
