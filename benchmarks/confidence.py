@@ -32,7 +32,7 @@ from maskgen.shards.confidence import KINDS, OTHERS, Line, Signs, mask_confidenc
 from maskgen.shards.coverage import small_mask
 from maskgen.shards.sample import cut_level, hard_mask
 
-METHODS = ("u2netp", "deepusps", "vote", "rbd", "mr", "mc", "dsr")
+METHODS = ("u2netp", "fast", "free", "deepusps", "vote", "rbd", "mr", "mc", "dsr")
 FITTED_ON = {
     kind: [name for name in METHODS if KINDS.get(name) == kind] for kind in sorted({*KINDS.values()})
 }
@@ -77,13 +77,22 @@ def open_dali(data: Path, work: Path) -> PhotoSet:
 
 
 def fit(found: Sequence[Judged], *, binary: bool) -> Line:
-    """Least squares with a little shrinkage; of binary masks the agreement says nothing."""
+    """Least squares with a little shrinkage; of binary masks the agreement says nothing.
+
+    Scatter and the sides touched can lower an estimate only: one whose weight would raise it is left out.
+    """
     known = [(signs, one.iou) for one in found if (signs := mask_signs(one.small, one.level))]
     x, y = np.array([signs for signs, _ in known]), np.array([iou for _, iou in known])
     used = np.array([not binary, *[True] * (len(Signs._fields) - 1)])
     scale = x.std(axis=0) + 1e-9
-    z = (x - x.mean(axis=0)) / scale * used
-    weights = np.linalg.solve(z.T @ z + SHRINKAGE * len(z) * np.eye(z.shape[1]), z.T @ (y - y.mean()))
+    while True:
+        z = (x - x.mean(axis=0)) / scale * used
+        weights = np.linalg.solve(z.T @ z + SHRINKAGE * len(z) * np.eye(z.shape[1]), z.T @ (y - y.mean()))
+        raising = weights > 0
+        raising[0] = False
+        if not raising.any():
+            break
+        used &= ~raising
     agreement, scatter, sides = (weights / scale * used).round(3).tolist()
     base = float(y.mean() - x.mean(axis=0) @ (agreement, scatter, sides))
     return Line(round(base, 3), (agreement, scatter, sides))
@@ -112,19 +121,23 @@ def main() -> None:
     parser.add_argument("--work", type=Path, required=True)
     parser.add_argument("--fit", action="store_true")
     parser.add_argument("--binary", action="store_true")
+    parser.add_argument("--methods", nargs="+", choices=METHODS, default=METHODS)
     parser.add_argument("--limit", type=int, default=0, help="photos of each set; 0: all")
     options = parser.parse_args()
-    candidates = [read_candidate(name) for name in (*u2netp(options.data), *METHODS[1:])]
+    named = [read_candidate(name) for name in (*u2netp(options.data), *METHODS[1:])]
+    candidates = [one for one in named if one.name in options.methods]
     half: Half = "choose" if options.fit else "judge"
     sets = [open_set(name, options.data, options.work, half, options.limit) for name in MEASURED]
     found = [one for photos in sets for one in judged(candidates, photos, options.work)]
     if options.fit:
         for kind, methods in FITTED_ON.items():
+            if not {*methods} <= {*options.methods}:
+                continue
             rows = [one for one in found if one.method in methods]
             for binary in (False, True):
                 print(kind, "binary" if binary else "soft", len(rows), fit(rows, binary=binary))
         return
-    few = [one for one in candidates if one.name in METHODS[:3]]  # the others take minutes on these photos
+    few = [one for one in candidates if one.name in METHODS[:5]]  # the others take minutes on these photos
     found += judged(few, open_dali(options.data, options.work), options.work)
     for one in candidates:
         for names in (("ecssd", "ecssd_hard", "pascal_s", "rbd108"), ("coco", "dali_coco")):

@@ -67,6 +67,7 @@ KINDS: Mapping[str, str] = {
     **dict.fromkeys(("u2net", "u2netp", "u2net-human", "silueta", "isnet"), "networks"),
     **dict.fromkeys(("birefnet", "birefnet-lite", "birefnet-portrait"), "networks"),
     **dict.fromkeys(("inspyrenet", "rmbg-1.4", "rmbg-2.0"), "networks"),
+    **dict.fromkeys(("fast", "free", "student"), "students"),
     **dict.fromkeys(("rbd", "mr", "mc", "dsr"), "priors"),
     **dict.fromkeys(("vote", "deepusps"), "sharpened"),
 }
@@ -78,6 +79,7 @@ of before keep theirs.
 
 LINES: Mapping[str, Mapping[int, tuple[Line, Line]]] = {
     "networks": {1: (Line(-0.535, (1.55, -0.186, -0.151)), Line(0.972, (0.0, -1.369, -0.071)))},
+    "students": {2: (Line(-0.468, (1.434, 0.0, -0.096)), Line(0.876, (0.0, -1.342, -0.073)))},
     "priors": {1: (Line(0.166, (0.677, -0.451, -0.286)), Line(0.628, (0.0, -0.964, -0.246)))},
     "sharpened": {1: (Line(-1.855, (2.621, -0.391, -0.608)), Line(0.739, (0.0, -1.117, -0.505)))},
     OTHERS: {1: (Line(0.293, (0.521, -0.837, -0.253)), Line(0.708, (0.0, -1.145, -0.134)))},
@@ -85,6 +87,7 @@ LINES: Mapping[str, Mapping[int, tuple[Line, Line]]] = {
 """By kind and by the version since which they hold: the weights for soft masks, and for binary ones.
 
 ``networks`` is fitted on U²-Net-p alone, and taken for networks of the same task that were not measured;
+``students`` on the two that come with maskgen, `fast` and `free`, and taken for those of one's own;
 ``sharpened`` on the two methods whose last step moves masks onto edges and leaves few pixels in doubt;
 ``others`` on all of these, so that it expects less of a good network than is true.
 """

@@ -96,8 +96,10 @@ def test_every_method_has_weights_and_what_is_unknown_those_of_others() -> None:
     assert set(KINDS) < set(METHODS)
     assert {*KINDS.values(), OTHERS} == set(LINES)
     for method in (*METHODS, "a method of tomorrow"):
-        assert line_of(method) == LINES[KINDS.get(method, OTHERS)][1][0]
-        assert line_of(method, binary=True) == LINES[KINDS.get(method, OTHERS)][1][1]
+        known = LINES[KINDS.get(method, OTHERS)]
+        assert line_of(method) == known[max(known)][0]
+        assert line_of(method, binary=True) == known[max(known)][1]
+    assert line_of("fast", version=1) == LINES[OTHERS][1][0]  # shards of before keep what they were made with
     assert max(since for known in LINES.values() for since in known) == CONFIDENCE_VERSION
 
 
@@ -105,16 +107,16 @@ def test_new_weights_leave_the_shards_of_before_theirs(monkeypatch: pytest.Monke
     new = (Line(0.5, (0.0, 0.0, 0.0)), Line(0.25, (0.0, 0.0, 0.0)))
     monkeypatch.setattr(
         "maskgen.shards.confidence.LINES",
-        {**LINES, "networks": {**LINES["networks"], 2: new}, "student": {2: new}},
+        {**LINES, "networks": {**LINES["networks"], 3: new}, "student": {3: new}},
     )
     monkeypatch.setattr("maskgen.shards.confidence.KINDS", {**KINDS, "student": "student"})
-    assert mask_confidence(disc(), 128, "u2netp", version=2) == 0.5
+    assert mask_confidence(disc(), 128, "u2netp", version=3) == 0.5
     assert (
-        mask_confidence(disc(), 128, "u2netp", version=1)
+        mask_confidence(disc(), 128, "u2netp", version=2)
         == mask_confidence(disc(), 128, "u2net", version=1)
         != 0.5
     )
-    assert mask_confidence(disc(), 128, "student", version=2, binary=True) == 0.25
+    assert mask_confidence(disc(), 128, "student", version=3, binary=True) == 0.25
     assert mask_confidence(disc(), 128, "student", version=1) == mask_confidence(
         disc(), 128, "onnx", version=1
     )
