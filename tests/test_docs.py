@@ -63,8 +63,8 @@ COMMANDS = {
 CLASSES = {
     "animals": ("chelsea",),
     "people": ("astronaut",),
-    "sky": ("hubble_deep_field", "moon", "rocket"),
-    "things": ("clock_motion", "coffee", "coins", "motorcycle_left", "retina"),
+    "things": ("clock_motion", "coffee", "coins", "hubble_deep_field", "moon", "retina"),
+    "vehicles": ("motorcycle_left", "rocket"),
 }
 INSTALLED = Path(sys.executable).parent
 COLD = "README.md"

@@ -93,7 +93,7 @@ METHODS: dict[str, MethodSpec] = {
         libraries=_NETWORK,
     ),
     "fast": MethodSpec(
-        summary="a small network taught by U²-Net-p; its weights come with maskgen",
+        summary="a small network taught by U²-Net-p and IS-Net; its weights come with maskgen",
         threshold=0.5,
         network=FAST,
         released=str(FAST_WEIGHTS),
