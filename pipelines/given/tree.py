@@ -20,6 +20,8 @@ SUFFIXES = (".png", ".webp", ".jpg", ".jpeg")
 _SPLITS = frozenset({"train", "val", "train2014", "val2014", "train2017", "val2017"})
 """Folders above photos that those above masks often lack."""
 _THREADS = 8
+BESIDE = 100
+"""Masks of a folder that are looked at where one is of levels 0 and 1."""
 MAX_BYTES = 1 << 28
 """The largest file that is read as a mask."""
 
@@ -35,6 +37,7 @@ class MaskTree:
     def __init__(self, folder: Path, max_bytes: int = MAX_BYTES) -> None:
         self._folder = folder
         self._max_bytes = max_bytes
+        self._goes_above_one: dict[Path, bool] = {}
 
     def find(self, photo: str, key: str = "") -> NDArray[np.uint8] | None:
         """The mask of a photo.
@@ -51,8 +54,8 @@ class MaskTree:
             (h, w) uint8, 255 is foreground; None where there is none.
 
         Raises:
-            ImageFault: the mask cannot be decoded, or is in color, transparent or of levels 0 and 1; the
-                photo's path leads out of the folder.
+            ImageFault: the mask cannot be decoded, or is in color, transparent or of levels 0 and 1, as
+                all beside it are; the photo's path leads out of the folder.
         """
         for name in _names(photo, key):
             path = self._folder / name
@@ -69,9 +72,22 @@ class MaskTree:
             raise ImageFault("no-mask", f"{path.name}: {error.strerror}") from error
         except ImageFault as fault:
             raise ImageFault("bad-mask", f"{path.name}: {fault}") from fault
-        if levels.max() == 1:
+        if levels.max() == 1 and not self._has_higher(path.parent):
             raise ImageFault("bad-mask", f"{path.name}: levels of 0 and 1; foreground is written as 255")
         return levels
+
+    def _has_higher(self, folder: Path) -> bool:
+        """Whether masks in this folder go above 1: one that does not is then one that found nothing."""
+        if folder not in self._goes_above_one:
+            beside = sorted(path for path in folder.iterdir() if path.suffix in SUFFIXES)[:BESIDE]
+            self._goes_above_one[folder] = any(self._is_higher(path) for path in beside)
+        return self._goes_above_one[folder]
+
+    def _is_higher(self, path: Path) -> bool:
+        try:
+            return path.stat().st_size <= self._max_bytes and int(decode_gray(path.read_bytes()).max()) > 1
+        except (OSError, ImageFault):
+            return False
 
 
 def _names(photo: str, key: str) -> Iterator[str]:

@@ -65,6 +65,22 @@ def test_what_is_no_mask_is_a_fault_that_names_it(
         MaskTree(tmp_path).find("a.jpg")
 
 
+def test_a_soft_mask_that_found_next_to_nothing_is_known_by_those_beside_it(tmp_path: Path) -> None:
+    """A network's map may reach 1 of 255; where no mask goes further, foreground is written as 1."""
+    put(tmp_path / "soft/faint.png", 1)
+    put(tmp_path / "soft/clear.png", 200)
+    put(tmp_path / "units/a.png", 1)
+    put(tmp_path / "units/b.png", 1)
+    (tmp_path / "soft/broken.png").write_bytes(b"no picture")
+    tree = MaskTree(tmp_path)
+    faint = tree.find("soft/faint.jpg")
+    assert faint is not None
+    assert int(faint.max()) == 1
+    for name in ("units/a.jpg", "units/b.jpg"):
+        with pytest.raises(ImageFault, match="levels of 0 and 1"):
+            tree.find(name)
+
+
 def test_colors_are_refused(tmp_path: Path) -> None:
     picture = np.zeros((4, 6, 3), np.uint8)
     picture[..., 0] = 200
