@@ -23,6 +23,7 @@ import numpy as np
 from mask_methods import Candidate, make_maps, maps_folder, read_candidate, u2netp
 from numpy.typing import NDArray
 from photo_sets import MEASURED, PhotoSet, open_set
+from scipy.optimize import lsq_linear
 from scipy.stats import spearmanr
 
 from maskgen.evaluation.coco import read_instances
@@ -79,20 +80,16 @@ def open_dali(data: Path, work: Path) -> PhotoSet:
 def fit(found: Sequence[Judged], *, binary: bool) -> Line:
     """Least squares with a little shrinkage; of binary masks the agreement says nothing.
 
-    Scatter and the sides touched can lower an estimate only: one whose weight would raise it is left out.
+    Scatter and the sides touched can lower an estimate only.
     """
     known = [(signs, one.iou) for one in found if (signs := mask_signs(one.small, one.level))]
     x, y = np.array([signs for signs, _ in known]), np.array([iou for _, iou in known])
     used = np.array([not binary, *[True] * (len(Signs._fields) - 1)])
     scale = x.std(axis=0) + 1e-9
-    while True:
-        z = (x - x.mean(axis=0)) / scale * used
-        weights = np.linalg.solve(z.T @ z + SHRINKAGE * len(z) * np.eye(z.shape[1]), z.T @ (y - y.mean()))
-        raising = weights > 0
-        raising[0] = False
-        if not raising.any():
-            break
-        used &= ~raising
+    z = (x - x.mean(axis=0)) / scale * used
+    shrinking = np.sqrt(SHRINKAGE * len(z)) * np.eye(z.shape[1])
+    wanted = np.concatenate([y - y.mean(), np.zeros(len(shrinking))])
+    weights = lsq_linear(np.concatenate([z, shrinking]), wanted, (-np.inf, [np.inf, 0, 0])).x
     agreement, scatter, sides = (weights / scale * used).round(3).tolist()
     base = float(y.mean() - x.mean(axis=0) @ (agreement, scatter, sides))
     return Line(round(base, 3), (agreement, scatter, sides))
