@@ -5,6 +5,7 @@ from __future__ import annotations
 import itertools
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from functools import lru_cache
 from pathlib import Path, PurePosixPath
 from typing import Any
 
@@ -94,11 +95,17 @@ def read_mask(folder: Path, photo: str, max_bytes: int) -> SoftMask:
     Raises:
         ImageFault: there is none, or it cannot be used.
     """
-    levels = MaskTree(folder, max_bytes).find(photo)
+    levels = _mask_tree(folder, max_bytes).find(photo)
     if levels is None:
         raise ImageFault("no-mask", f"{folder.name} holds no {PurePosixPath(photo).with_suffix(SUFFIXES[0])}")
     mask: SoftMask = levels.astype(np.float32) / np.float32(255)
     return mask
+
+
+@lru_cache(maxsize=16)
+def _mask_tree(folder: Path, max_bytes: int) -> MaskTree:
+    """One for all photos of a folder: it remembers what it has seen of the masks beside one."""
+    return MaskTree(folder, max_bytes)
 
 
 def overlaps(labels: NDArray[Any], found: NDArray[Any]) -> NDArray[np.float64]:

@@ -36,12 +36,19 @@ def drawn(tmp_path: Path) -> tuple[Opened, Drawn, str]:
     return Opened(sources), one, hashlib.sha256(path.read_bytes()).hexdigest()
 
 
-def test_a_method_and_a_folder_give_a_map_each(drawn: tuple[Opened, Drawn, str], tmp_path: Path) -> None:
-    opened, photo, sha256 = drawn
+@pytest.fixture
+def teachers(tmp_path: Path) -> tuple[Teacher, ...]:
+    """A method, and a folder with the photo's right half as its mask."""
     half = np.zeros((48, 60), np.uint8)
     half[:, 30:] = 255
     write_png(tmp_path / "masks" / "n01" / "disc.png", half)
-    teachers = (Teacher("mr", "mr"), Teacher("files", "files", str(tmp_path / "masks")))
+    return Teacher("mr", "mr"), Teacher("files", "files", str(tmp_path / "masks"))
+
+
+def test_a_method_and_a_folder_give_a_map_each(
+    drawn: tuple[Opened, Drawn, str], teachers: tuple[Teacher, ...]
+) -> None:
+    opened, photo, sha256 = drawn
     found = TeacherMaps(opened, teachers, SIDE)((photo, sha256))
     assert (found.shape, found.dtype) == ((2, SIDE, SIDE), np.uint8)
     wanted = cv2.resize(mr(opened(photo)[0]), (SIDE, SIDE), interpolation=cv2.INTER_AREA) * 255
@@ -50,12 +57,10 @@ def test_a_method_and_a_folder_give_a_map_each(drawn: tuple[Opened, Drawn, str],
     assert found[1, :, 12:].min() == 255
 
 
-def test_the_mirror_image_is_shown_to_methods_too(drawn: tuple[Opened, Drawn, str], tmp_path: Path) -> None:
+def test_the_mirror_image_is_shown_to_methods_too(
+    drawn: tuple[Opened, Drawn, str], teachers: tuple[Teacher, ...]
+) -> None:
     opened, photo, sha256 = drawn
-    half = np.zeros((48, 60), np.uint8)
-    half[:, 30:] = 255
-    write_png(tmp_path / "masks" / "n01" / "disc.png", half)
-    teachers = (Teacher("mr", "mr"), Teacher("files", "files", str(tmp_path / "masks")))
     found = TeacherMaps(opened, teachers, SIDE, mirror=True)((photo, sha256))
     image = opened(photo)[0]
     left, right = mr(image), mr(np.ascontiguousarray(image[:, ::-1]))[:, ::-1]
