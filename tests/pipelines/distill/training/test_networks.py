@@ -109,3 +109,37 @@ def test_logits_of_half_the_size_meet_their_labels() -> None:
     assert torch.equal(at_size(logits, torch.zeros(1, 3, 2, 2)), logits)
     # bilinear, pixel centers: row 0 of 0 1 / 2 3 becomes 0, .25, .75, 1
     assert at_size(logits, torch.zeros(1, 4, 4))[0, 0].tolist() == [0, 0.25, 0.75, 1]
+
+
+def test_a_student_begins_with_a_backbone_that_train_ssl_exported(tmp_path: Path) -> None:
+    timm = pytest.importorskip("timm")
+    learned = {
+        key: value.clone() for key, value in timm.create_model("tf_efficientnet_lite0").state_dict().items()
+    }
+    facts = {"backbone": "timm/tf_efficientnet_lite0", "mean": "[0.5, 0.25, 0.5]", "std": "[0.25, 0.5, 0.25]"}
+    save_file(learned, tmp_path / "own.safetensors", facts)
+    save_file(learned, tmp_path / "theirs.safetensors")
+    mine, plain = (read_start(tmp_path / f"{name}.safetensors", "lite0") for name in ("own", "theirs"))
+    assert torch.equal(mine["stages.0.0.project.weight"], plain["stages.0.0.project.weight"])
+    ratio = (mine["stem.weight"] / plain["stem.weight"]).nanmedian(0).values.mean((1, 2))
+    assert ratio.tolist() == pytest.approx([128 / 255 / 0.25, 128 / 255 / 0.5, 128 / 255 / 0.25], rel=1e-5)
+    student = build("lite0")
+    put_start(student, mine, "lite0")
+    assert torch.equal(student.encoder.stem.weight, mine["stem.weight"])
+
+
+@pytest.mark.parametrize(
+    ("facts", "words"),
+    [
+        ({"mean": "[0.5]", "std": "[1.0, 1.0, 1.0]"}, "three numbers"),
+        ({"mean": "nothing", "std": "[1.0, 1.0, 1.0]"}, "numbers in"),
+    ],
+)
+def test_a_backbone_whose_normalization_is_not_known(
+    facts: dict[str, str], words: str, tmp_path: Path
+) -> None:
+    timm = pytest.importorskip("timm")
+    path = tmp_path / "own.safetensors"
+    save_file(timm.create_model("tf_efficientnet_lite0").state_dict(), path, facts)
+    with pytest.raises(UsageError, match=words):
+        read_start(path, "lite0")
