@@ -11,6 +11,7 @@ from typing import Any
 import click
 
 from ..config.options import option
+from ..io.storage.location import require_folder
 from .options import DataFolder, Json, click_command
 from .units import format_size
 
@@ -34,6 +35,7 @@ def command(options: InfoOptions) -> None:
     from ..shards.confidence import DOUBTFUL
 
     data = options.data
+    require_folder(data)
     whole = manifest.read(data)
     areas: list[float] = []
     confidences: list[float] = []

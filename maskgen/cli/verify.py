@@ -11,7 +11,7 @@ import click
 from ..config.counted import counted
 from ..config.options import option
 from ..errors import EXIT_FAULTS
-from ..io.storage.location import Location
+from ..io.storage.location import Location, require_folder
 from ..shards import naming
 from .options import DataFolder, Json, click_command
 from .progress import ProgressBar
@@ -46,6 +46,7 @@ def command(options: VerifyOptions) -> None:
     """
     from ..shards import verify
 
+    require_folder(options.data)
     if options.repair:
         _repair(options.data, options.source)
         return

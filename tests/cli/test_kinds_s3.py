@@ -131,3 +131,12 @@ def test_what_is_not_there_is_named(call: Call, data: Path, store: FaultyStore) 
         assert status in (1, 2)
         assert "s3://bucket/gone" in out + err
     assert not open_location("s3://bucket/gone").exists()
+
+
+@pytest.mark.usefixtures("store")
+@pytest.mark.parametrize("command", ["info", "status", "verify"])
+def test_an_address_with_nothing_below_it_is_a_wrong_word(call: Call, command: str) -> None:
+    status, out, err = call(command, "s3://bucket/deep/nothing")
+    assert (status, out) == (2, "")
+    wanted = "no run is here" if command == "status" else "there is no such folder"
+    assert err.startswith(f"maskgen: {wanted}: s3://bucket/deep/nothing\n")

@@ -8,8 +8,9 @@ from typing import Any
 import pytest
 from faulty_store import FaultyStore
 
+from maskgen.errors import ShardFault
 from maskgen.io.storage.location import ObjectLocation
-from maskgen.shards import naming, pulled
+from maskgen.shards import manifest, naming
 from maskgen.shards.pulled import pull_records
 
 pytestmark = pytest.mark.slow  # its fixture is
@@ -19,7 +20,7 @@ PREFIX = "deep/shards"
 @pytest.fixture
 def far(committed: Any, faulty_store: FaultyStore, monkeypatch: pytest.MonkeyPatch) -> Any:
     """The location of a data set of two shards; any number of records is looked up in its manifest."""
-    monkeypatch.setattr(pulled, "_FEW", 0)
+    monkeypatch.setattr(manifest, "_FEW", 0)
     faulty_store.upload(committed.path, PREFIX)
     return ObjectLocation("s3://bucket", PREFIX)
 
@@ -79,3 +80,21 @@ def test_without_a_sound_manifest_every_record_is_read(
     pull_records(far, own)
     assert len(asked(faulty_store)) == 2
     assert records(own) == records(committed.path)
+
+
+def test_a_merge_of_records_in_a_store_asks_for_those_alone_that_the_manifest_does_not_have(
+    far: Any, committed: Any, faulty_store: FaultyStore
+) -> None:
+    assert manifest.build(far).render() == manifest.build(committed.path).render()
+    assert asked(faulty_store) == []
+    name = committed.plan.shards[1].name
+    key = f"{PREFIX}/{naming.RECORDS}/{name}.json"
+    faulty_store.objects[key] = faulty_store.objects[key].replace(b'"samples": 1', b'"samples": 2')
+    with pytest.raises(ShardFault, match=name):
+        manifest.build(far)
+    assert asked(faulty_store) == [key]
+    del faulty_store.objects[key]
+    faulty_store.objects[f"{PREFIX}/{naming.RECORDS}/{name}.withdrawn"] = b"a table"
+    assert [record.name for record in manifest.build(far).shards] == [committed.plan.shards[0].name]
+    assert [record.name for record in manifest.build(far, names={name}).shards] == []
+    assert asked(faulty_store) == []

@@ -216,6 +216,19 @@ def no_bucket(place: Location) -> UsageError:
     return UsageError("there is no such bucket", where=str(place), remedy="make it, or check the address")
 
 
+def require_folder(place: Location) -> None:
+    """Refuse the address of a data set below which nothing lies; click has looked at paths already.
+
+    Raises:
+        UsageError: no such bucket, or nothing is there.
+        EnvironmentFault: the store cannot be reached or refuses.
+    """
+    if lacks_bucket(place):
+        raise no_bucket(place)
+    if not place.is_dir():
+        raise UsageError("there is no such folder", where=str(place), remedy="check the address")
+
+
 def file_sizes(folder: Location) -> dict[str, int]:
     """The files directly in a folder, by name, and their sizes in bytes; of an object store by one listing.
 
