@@ -7,6 +7,7 @@ The shards need labels. It needs datasets, transformers and accelerate.
 """
 
 import argparse
+from glob import glob
 from typing import Any
 
 import numpy as np
@@ -46,14 +47,14 @@ def view(row: dict[str, Any]) -> dict[str, Any]:
     return {"pixel_values": pixels, "labels": row["cls"]}
 
 
+if "://" not in words.files and not glob(words.files):  # noqa: PTH207 - the path may be absolute
+    raise SystemExit(f"no file fits {words.files}")
 rows = load_dataset("webdataset", data_files={"train": words.files}, split="train", streaming=True)
 if "cls" not in rows.column_names:
     raise SystemExit("these shards have no labels: maskgen run --labels folder takes them from folders")
 rows = rows.shuffle(seed=0, buffer_size=1000).map(view, remove_columns=rows.column_names)
 size = {"hidden_size": 192, "num_hidden_layers": 12, "num_attention_heads": 3, "intermediate_size": 768}
 model = ViTForImageClassification(ViTConfig(num_labels=words.classes, **size))  # ViT-Ti
-settings = TrainingArguments(
-    words.output, max_steps=words.steps, per_device_train_batch_size=words.batch_size, report_to="none"
-)
-trainer = Trainer(model, settings, train_dataset=rows)
-print(f"loss {trainer.train().training_loss:.4f}")
+counts = {"max_steps": words.steps, "per_device_train_batch_size": words.batch_size}
+settings = TrainingArguments(words.output, **counts, report_to="none")
+print(f"loss {Trainer(model, settings, train_dataset=rows).train().training_loss:.4f}")

@@ -122,6 +122,13 @@ def test_transformers_train_on_streamed_shards(labeled: Path) -> None:
     words = ["--classes", 4, "--steps", 2, "--batch-size", 4]
     (*_, loss) = call("transformers_streaming.py", f"{labeled}/*.tar", *words, cwd=labeled.parent)
     assert 0 < float(loss.removeprefix("loss ")) < 3 * math.log(4)
+    command = [sys.executable, str(EXAMPLES / "transformers_streaming.py"), "nothing/*.tar"]
+    none = subprocess.run(
+        command, capture_output=True, text=True, check=False, env={**os.environ, **QUIET}, cwd=labeled.parent
+    )
+    assert none.returncode == 1
+    assert none.stderr.splitlines()[-1] == "no file fits nothing/*.tar"
+    assert "Traceback" not in none.stderr
 
 
 @pytest.mark.slow

@@ -43,6 +43,7 @@ def make_challenge(
     *,
     report: Callable[[int, int], None] = lambda *_: None,
     threads: int = 0,
+    waiting: Callable[[], object] = lambda: None,
 ) -> dict[str, Any]:
     """Make all variants of all photos that are fit; the same call resumes.
 
@@ -52,6 +53,7 @@ def make_challenge(
         settings: what is made; None: the defaults.
         report: called with the number of photos that are done, and of all.
         threads: at work; 0: one for each core. The bytes are the same.
+        waiting: called once if another process makes it, before this one waits for that.
 
     Returns:
         What ``challenge.json`` says, see `report.summarize`.
@@ -86,7 +88,7 @@ def make_challenge(
         return sealed_json.read(output / REPORT)
     selection = select(dataset, settings)
     make_folder(output)
-    with folder_lock(output):
+    with folder_lock(output, waiting):
         if not _is_claimed(output, facts):
             write_atomic(output / SETTINGS, sealed_json.render(facts))
         make_folder(output / PARTS)

@@ -20,7 +20,7 @@ from .kinds import ENDINGS, OutputFile
 from .loader_options import open_with_photos
 from .options import DataFolder, Json, Spelling, click_command, nested
 from .progress import ProgressBar
-from .terminal import own_options
+from .terminal import echo_err, own_options
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -66,6 +66,7 @@ def command(options: ChallengeOptions) -> None:
             options.settings,
             report=lambda done, total: bar.show(done, total, f"{done} of {counted(total, 'photo')}"),
             threads=options.workers,
+            waiting=lambda: echo_err("maskgen: note: another process makes this challenge; waiting for it"),
         )
     if options.sheet:
         from ..challenge.sheet import draw_sheet

@@ -10,7 +10,9 @@ import shutil
 import signal
 import subprocess
 import sys
+import threading
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
 
@@ -24,6 +26,7 @@ from maskgen.challenge.report import PHOTOS, REPORT, SUMS
 from maskgen.challenge.report import SETTINGS as FILE
 from maskgen.challenge.variants import MIXED, VARIANTS
 from maskgen.errors import Interrupted, UsageError
+from maskgen.io.atomic import folder_lock
 from maskgen.loaders import Dataset, open_dataset
 from maskgen.processes.signals import StopSignals
 from maskgen.shards.verify import verify
@@ -223,3 +226,15 @@ def test_noise_and_pairs_are_made_on_request(draw_shards: Callable[..., Dataset]
     assert (tmp_path / "out" / SUMS).read_text().count("  pairs/") == 25
     with pytest.raises(UsageError, match="does not keep noise"):
         make_challenge(draw_shards(drawings, "more"), tmp_path / "x", replace(settings, photo_format="jpg"))
+
+
+def test_who_finds_another_at_work_says_so_and_waits(drawn: Dataset, challenge: Path, tmp_path: Path) -> None:
+    said, output = threading.Event(), tmp_path / "out"
+    output.mkdir()
+    with ThreadPoolExecutor(1) as pool:
+        with folder_lock(output):
+            second = pool.submit(make_challenge, drawn, output, SETTINGS, waiting=said.set)
+            assert said.wait(timeout=60)
+            assert not list(output.iterdir()), "it has begun"
+        second.result()
+    assert pictures(output) == pictures(challenge)
