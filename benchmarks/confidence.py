@@ -29,7 +29,7 @@ from scipy.stats import spearmanr
 from maskgen.evaluation.coco import read_instances
 from maskgen.evaluation.halves import Half
 from maskgen.evaluation.reading import read_truth
-from maskgen.shards.confidence import KINDS, OTHERS, Line, Signs, mask_confidence, mask_signs
+from maskgen.shards.confidence import KINDS, OTHERS, Line, Signs, line_of, mask_confidence, mask_signs
 from maskgen.shards.coverage import small_mask
 from maskgen.shards.sample import cut_level, hard_mask
 
@@ -77,12 +77,14 @@ def open_dali(data: Path, work: Path) -> PhotoSet:
     return replace(photos, photos={name: photos.photos[name] for name in known}, truths=known)
 
 
-def fit(found: Sequence[Judged], *, binary: bool) -> Line:
+def fit(found: Sequence[Judged], *, binary: bool, softened: bool = False) -> Line:
     """Least squares with a little shrinkage; of binary masks the agreement says nothing.
 
     Scatter and the sides touched can lower an estimate only.
     """
-    known = [(signs, one.iou) for one in found if (signs := mask_signs(one.small, one.level))]
+    known = [
+        (signs, one.iou) for one in found if (signs := mask_signs(one.small, one.level, softened=softened))
+    ]
     x, y = np.array([signs for signs, _ in known]), np.array([iou for _, iou in known])
     used = np.array([not binary, *[True] * (len(Signs._fields) - 1)])
     scale = x.std(axis=0) + 1e-9
@@ -92,7 +94,7 @@ def fit(found: Sequence[Judged], *, binary: bool) -> Line:
     weights = lsq_linear(np.concatenate([z, shrinking]), wanted, (-np.inf, [np.inf, 0, 0])).x
     agreement, scatter, sides = (weights / scale * used).round(3).tolist()
     base = float(y.mean() - x.mean(axis=0) @ (agreement, scatter, sides))
-    return Line(round(base, 3), (agreement, scatter, sides))
+    return Line(round(base, 3), (agreement, scatter, sides), softened=softened)
 
 
 def report(found: Sequence[Judged], method: str, title: str, *, binary: bool = False) -> None:
@@ -132,7 +134,9 @@ def main() -> None:
                 continue
             rows = [one for one in found if one.method in methods]
             for binary in (False, True):
-                print(kind, "binary" if binary else "soft", len(rows), fit(rows, binary=binary))
+                softened = line_of(methods[0], binary=binary).softened and kind != OTHERS
+                line = fit(rows, binary=binary, softened=softened)
+                print(kind, "binary" if binary else "soft", len(rows), line)
         return
     few = [one for one in candidates if one.name in METHODS[:5]]  # the others take minutes on these photos
     found += judged(few, open_dali(options.data, options.work), options.work)

@@ -24,7 +24,7 @@ REFINEMENTS = ("auto", "crf", "guided", "vote", "none")
 BACKGROUNDS = ("tiled", "telea", "onnx", "none")
 BACKGROUND_VERSIONS = {"tiled": 2}
 """Of backgrounds that are made in another way than once; 1 is that of all others."""
-CONFIDENCE_VERSION = 2
+CONFIDENCE_VERSION = 3
 """Of the curves of `shards.confidence`; one more with each curve that is added or mended there."""
 LEAN_MASK_VERSION = 3
 """Of how lean masks are made and packed: 2 packs the same pixels as 1, 3 has others."""

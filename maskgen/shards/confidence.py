@@ -49,10 +49,12 @@ class Line(NamedTuple):
     Args:
         base: what is added to the sum.
         weights: of `Signs`, in their order.
+        softened: whether the agreement is that of the mask whose logits are half of these, see `soften`.
     """
 
     base: float
     weights: tuple[float, float, float]
+    softened: bool = False
 
     def __call__(self, signs: Signs) -> float:
         """The estimate of the intersection over union, [0, 1]."""
@@ -79,7 +81,10 @@ of before keep theirs.
 
 LINES: Mapping[str, Mapping[int, tuple[Line, Line]]] = {
     "networks": {1: (Line(-0.535, (1.55, -0.186, -0.151)), Line(0.972, (0.0, -1.369, -0.071)))},
-    "students": {2: (Line(-0.468, (1.434, 0.0, -0.096)), Line(0.876, (0.0, -1.342, -0.073)))},
+    "students": {
+        2: (Line(-0.468, (1.434, 0.0, -0.096)), Line(0.876, (0.0, -1.342, -0.073))),
+        3: (Line(-0.489, (1.415, 0.0, -0.011), softened=True), Line(0.883, (0.0, -1.376, -0.037))),
+    },
     "priors": {1: (Line(0.166, (0.677, -0.451, -0.286)), Line(0.628, (0.0, -0.964, -0.246)))},
     "sharpened": {1: (Line(-1.855, (2.621, -0.391, -0.608)), Line(0.739, (0.0, -1.117, -0.505)))},
     OTHERS: {1: (Line(0.293, (0.521, -0.837, -0.253)), Line(0.708, (0.0, -1.145, -0.134)))},
@@ -87,7 +92,8 @@ LINES: Mapping[str, Mapping[int, tuple[Line, Line]]] = {
 """By kind and by the version since which they hold: the weights for soft masks, and for binary ones.
 
 ``networks`` is fitted on U²-Net-p alone, and taken for networks of the same task that were not measured;
-``students`` on the two that come with maskgen, `fast` and `free`, and taken for those of one's own;
+``students`` on the two that come with maskgen, `fast` and `free`, and taken for those of one's own (2 for
+those that were exported as they had learned, 3 for those with doubled logits);
 ``sharpened`` on the two methods whose last step moves masks onto edges and leaves few pixels in doubt;
 ``others`` on all of these, so that it expects less of a good network than is true.
 """
@@ -119,8 +125,9 @@ def mask_confidence(
         >>> mask_confidence(small, 128, "vote")
         0.0
     """
-    signs = mask_signs(small, level)
-    return round(line_of(method, binary=binary, version=version)(signs), _DIGITS) if signs else 0.0
+    line = line_of(method, binary=binary, version=version)
+    signs = mask_signs(small, level, softened=line.softened)
+    return round(line(signs), _DIGITS) if signs else 0.0
 
 
 def line_of(method: str, *, binary: bool = False, version: int = CONFIDENCE_VERSION) -> Line:
@@ -133,19 +140,20 @@ def line_of(method: str, *, binary: bool = False, version: int = CONFIDENCE_VERS
     raise ValueError(f"there are no weights of version {version}")
 
 
-def mask_signs(small: NDArray[np.uint8], level: int) -> Signs | None:
+def mask_signs(small: NDArray[np.uint8], level: int, *, softened: bool = False) -> Signs | None:
     """What a mask tells of itself; None of one without foreground.
 
     Args:
         small: (128, 128) uint8, see `mask_confidence`.
         level: the smallest value, 1..255, that counts as foreground.
+        softened: whether the agreement is that of the mask after `soften`.
     """
     hard = small >= level
     counts = np.bincount(small.ravel(), minlength=256)
     area = int(counts[level:].sum())
     if not area:
         return None
-    weighted = counts * _centered(level)
+    weighted = counts * _centered(level, softened)
     inside, everywhere = int(weighted[level:].sum()), int(weighted.sum())
     agreement = inside / (_STEPS * area + everywhere - inside)
     spread = 1
@@ -159,9 +167,24 @@ def mask_signs(small: NDArray[np.uint8], level: int) -> Signs | None:
 
 
 @cache
-def _centered(level: int) -> NDArray[np.int64]:
+def _centered(level: int, softened: bool) -> NDArray[np.int64]:
     """(256,) int64 0..1000: what each mask value becomes when `level` is moved to the middle."""
     values, half = np.arange(256, dtype=np.int64), _STEPS // 2
     below = half * values // level
     above = _STEPS - half * (255 - values) // max(1, 255 - level)
-    return np.where(values < level, below, above)
+    centered = np.where(values < level, below, above)
+    return np.array([round(_STEPS * soften(one / _STEPS)) for one in centered]) if softened else centered
+
+
+def soften(value: float) -> float:
+    """The sigmoid of half of a value's logit, [0, 1] to [0, 1].
+
+    Students are exported with doubled logits (`sharpen` of `maskgen distill`). How far a mask is to be
+    trusted shows in how soft it was before: what is nearly 0 or 1 by then is lost to the agreement otherwise.
+
+    Example:
+        >>> [round(soften(value), 6) for value in (0.0, 0.1, 0.5, 1.0)]
+        [0.0, 0.25, 0.5, 1.0]
+    """
+    here, there = sqrt(value), sqrt(1 - value)
+    return here / (here + there)

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from scipy import ndimage
 
 from maskgen.config.run_config import CONFIDENCE_VERSION, METHODS
-from maskgen.shards.confidence import KINDS, LINES, OTHERS, Line, line_of, mask_confidence, mask_signs
+from maskgen.shards.confidence import KINDS, LINES, OTHERS, Line, line_of, mask_confidence, mask_signs, soften
 
 
 def disc(center: tuple[float, float] = (64, 64), radius: float = 30, edge: float = 1) -> NDArray[np.uint8]:
@@ -107,21 +107,44 @@ def test_new_weights_leave_the_shards_of_before_theirs(monkeypatch: pytest.Monke
     new = (Line(0.5, (0.0, 0.0, 0.0)), Line(0.25, (0.0, 0.0, 0.0)))
     monkeypatch.setattr(
         "maskgen.shards.confidence.LINES",
-        {**LINES, "networks": {**LINES["networks"], 3: new}, "student": {3: new}},
+        {**LINES, "networks": {**LINES["networks"], 4: new}, "student": {4: new}},
     )
     monkeypatch.setattr("maskgen.shards.confidence.KINDS", {**KINDS, "student": "student"})
-    assert mask_confidence(disc(), 128, "u2netp", version=3) == 0.5
+    assert mask_confidence(disc(), 128, "u2netp", version=4) == 0.5
     assert (
         mask_confidence(disc(), 128, "u2netp", version=2)
         == mask_confidence(disc(), 128, "u2net", version=1)
         != 0.5
     )
-    assert mask_confidence(disc(), 128, "student", version=3, binary=True) == 0.25
+    assert mask_confidence(disc(), 128, "student", version=4, binary=True) == 0.25
     assert mask_confidence(disc(), 128, "student", version=1) == mask_confidence(
         disc(), 128, "onnx", version=1
     )
     with pytest.raises(ValueError, match="no weights of version 0"):
         line_of("vote", version=0)
+
+
+def halve_logit(level: int) -> int:
+    """0..1000 to 0..1000, by logarithms."""
+    if level in (0, 1000):
+        return level
+    return round(1000 / (1 + math.exp(-math.log(level / (1000 - level)) / 2)))
+
+
+def test_a_softened_mask_has_the_agreement_of_the_one_whose_logits_were_doubled() -> None:
+    rng = np.random.default_rng(0)
+    logits = ndimage.gaussian_filter(rng.normal(size=(128, 128)), 6) * 20
+    learned, doubled = (np.rint(255 / (1 + np.exp(-k * logits))).astype(np.uint8) for k in (1, 2))
+    of_learned, of_doubled = mask_signs(learned, 128), mask_signs(doubled, 128, softened=True)
+    as_it_is = mask_signs(doubled, 128)
+    assert of_learned is not None
+    assert of_doubled is not None
+    assert as_it_is is not None
+    assert of_doubled.agreement == pytest.approx(of_learned.agreement, abs=0.01)
+    assert as_it_is.agreement > of_learned.agreement + 0.05
+    assert of_doubled[1:] == as_it_is[1:] == of_learned[1:]
+    values = [soften(1 / (1 + math.exp(-2 * x))) for x in (-3, -0.5, 0, 1, 4)]
+    assert values == pytest.approx([1 / (1 + math.exp(-x)) for x in (-3, -0.5, 0, 1, 4)])
 
 
 def test_the_digits_are_those_of_every_machine() -> None:
@@ -135,8 +158,10 @@ def test_the_digits_are_those_of_every_machine() -> None:
         500 * v // level if v < level else 1000 - 500 * (255 - v) // (255 - level)
         for v in small.ravel().tolist()
     ]
-    inside = sum(v for v, h in zip(soft, hard.ravel().tolist(), strict=True) if h)
-    agreement = Fraction(inside, 1000 * n + sum(soft) - inside)
+    agreements = {}
+    for softened, levels in {False: soft, True: [halve_logit(v) for v in soft]}.items():
+        inside = sum(v for v, h in zip(levels, hard.ravel().tolist(), strict=True) if h)
+        agreements[softened] = Fraction(inside, 1000 * n + sum(levels) - inside)
     deviations = []
     for places in np.nonzero(hard):
         values = places.tolist()
@@ -145,7 +170,6 @@ def test_the_digits_are_those_of_every_machine() -> None:
     sides = Fraction(sum(bool(side.any()) for side in (hard[0], hard[-1], hard[:, 0], hard[:, -1])), 4)
     for method in METHODS:
         line = line_of(method)
-        exact = Fraction(line.base) + sum(
-            Fraction(w) * s for w, s in zip(line.weights, (agreement, scatter, sides), strict=True)
-        )
+        signs = (agreements[line.softened], scatter, sides)
+        exact = Fraction(line.base) + sum(Fraction(w) * s for w, s in zip(line.weights, signs, strict=True))
         assert mask_confidence(small, level, method) == round(float(min(max(exact, 0), 1)), 3)

@@ -75,12 +75,17 @@ def export(
             "same result",
         )
     make_folder(target.parent)
-    if half:
+    factor = settings.preset.sharpen if settings.method == "student" else 1.0
+    if half or factor != 1:
         from maskgen.methods.networks.checkpoint import read_metadata
 
-        from ..training.checkpoints import halve_weights
+        from ..training.checkpoints import SHARPEN, exported_weights
 
-        sha256 = save_network(target, halve_weights(source), read_metadata(settings.method, source))
+        weights = exported_weights(source, half=half, factor=factor)
+        metadata = read_metadata(settings.method, source)
+        if factor != 1:
+            metadata[SHARPEN] = str(factor)  # for those who begin with it
+        sha256 = save_network(target, weights, metadata)
     else:
         write_atomic(target, source.read_bytes())
         sha256 = record["network_sha256"]

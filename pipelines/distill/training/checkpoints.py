@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import math
 import re
 import zipfile
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -12,10 +14,13 @@ from torch import Tensor
 
 from maskgen.errors import EnvironmentFault, MaskgenError, ShardFault, UsageError
 from maskgen.io.atomic import PartialFile, fsync_folder, is_as_written, unhidden_disk_errors
+from maskgen.methods.networks.student.structure import HEAD
 from maskgen.methods.networks.u2net.weights import read_state
 
 Facts = dict[str, Any]
 
+SHARPEN = "sharpen"
+"""The metadata of a student's file that say what its logits were multiplied by."""
 _WRAPPERS = ("module.", "backbone.", "encoder.", "model.")
 _INNER = ("state_dict", "model", "teacher")
 _HEADS = re.compile(r"(fc|classifier|projection_head|projector|prototypes|head|predictor)\b.*")
@@ -153,15 +158,47 @@ def _torch_file(path: Path) -> dict[str, Tensor]:
     return {str(name): value for name, value in content.items() if isinstance(value, Tensor)}
 
 
-def halve_weights(path: Path) -> dict[str, Tensor]:
-    """The tensors of a .safetensors file, those of float32 as float16.
+def sharpen(state: Mapping[str, Tensor], factor: float) -> dict[str, Tensor]:
+    """The weights of a student whose logits are `factor` times those of the one given."""
+    return {**state, **{name: factor * state[name] for name in HEAD}}
+
+
+def read_factor(metadata: Mapping[str, str], where: str) -> float:
+    """What a student's logits were multiplied by when it was exported, as its file says; 1: it says nothing.
+
+    Raises:
+        UsageError: it is no number above 0.
+    """
+    text = metadata.get(SHARPEN, "1")
+    try:
+        factor = float(text)
+    except ValueError:
+        factor = 0.0
+    if not 0 < factor < math.inf:
+        raise UsageError(
+            f"the weights' metadata say {SHARPEN}={text!r}", where=where, remedy="a number above 0 is needed"
+        )
+    return factor
+
+
+def exported_weights(path: Path, *, half: bool = False, factor: float = 1.0) -> dict[str, Tensor]:
+    """The tensors of a .safetensors file as they are passed on.
+
+    Args:
+        path: of the file.
+        half: whether those of float32 are rounded to float16.
+        factor: what the logits of a student are multiplied by, in its last convolution.
 
     Raises:
         MaskgenError: a value is too large for float16.
     """
     state = read_state(path)
-    half = {name: value.half() if value.dtype == torch.float32 else value for name, value in state.items()}
-    broken = [name for name, value in half.items() if not bool(torch.isfinite(value).all())]
+    if factor != 1:
+        state = sharpen(state, factor)
+    if not half:
+        return state
+    rounded = {name: value.half() if value.dtype == torch.float32 else value for name, value in state.items()}
+    broken = [name for name, value in rounded.items() if not bool(torch.isfinite(value).all())]
     if broken:
         raise MaskgenError(
             "the weights cannot be rounded to float16",
@@ -169,4 +206,4 @@ def halve_weights(path: Path) -> dict[str, Tensor]:
             cause=f"values above 65 504 in {', '.join(broken[:3])}",
             remedy="export them without --half",
         )
-    return half
+    return rounded

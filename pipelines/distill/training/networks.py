@@ -15,7 +15,7 @@ from maskgen.methods.networks.student.weights import build_student, encoder_star
 from maskgen.methods.networks.u2net.weights import read_state
 
 from ..settings.presets import STUDENTS
-from .checkpoints import read_encoder
+from .checkpoints import read_encoder, read_factor, sharpen
 
 
 def is_student(name: str) -> bool:
@@ -51,10 +51,11 @@ def read_start(path: Path, name: str) -> dict[str, Tensor]:
     """
     if not is_student(name):
         return read_encoder(path)
-    state = read_state(path)
+    state, metadata = read_state(path), _metadata(path)
     if _is_whole(state):
-        return load_student(path, name).state_dict()
-    return encoder_start(state, name, str(path), _metadata(path))
+        whole = load_student(path, name).state_dict()
+        return sharpen(whole, 1 / read_factor(metadata, str(path)))  # as it had learned
+    return encoder_start(state, name, str(path), metadata)
 
 
 def _metadata(path: Path) -> dict[str, str]:

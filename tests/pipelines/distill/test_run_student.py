@@ -57,3 +57,17 @@ def test_the_files_say_what_they_were_made_of_and_give_one_mask(taught: Path, di
         make_method("onnx", MethodOptions(weights=model, network=declared, runtime="onnxruntime"))(photo),
     ]
     np.testing.assert_allclose(masks[0], masks[1], atol=1e-4)
+
+
+def test_what_is_exported_is_the_surer_by_the_factor(taught: Path, discs: Path) -> None:
+    sharpen = json.loads((taught / "student.json").read_text())["preset"]["sharpen"]
+    assert sharpen > 1
+    photo = np.ascontiguousarray(cv2.imread(str(discs / "a0.jpg"))[..., ::-1])
+    learned, exported = (
+        make_method("student", MethodOptions(weights=str(path)))(photo).astype(float)
+        for path in (taught / "networks" / "fusion.safetensors", taught / "student.safetensors")
+    )
+    assert np.ptp(learned) > 1e-3, "a map that says something"
+    assert np.array_equal(learned > 0.5, exported > 0.5)
+    logits = np.log(learned / (1 - learned))
+    np.testing.assert_allclose(exported, 1 / (1 + np.exp(-sharpen * logits)), atol=5e-3)  # half precision

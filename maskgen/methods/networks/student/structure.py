@@ -49,6 +49,8 @@ WIDTHS = (24, 48, 64, 96, 128)
 """Of the decoder's maps at strides 2, 4, 8, 16 and 32."""
 SIDES = (3, 5, 5, 5, 5)
 """Of the depthwise kernels of the decoder's separable convolutions, at the same strides."""
+HEAD = ("decoder.head.weight", "decoder.head.bias")
+"""The last convolution's tensors, which give the logits."""
 AUXILIARY = (2, 3)
 """Which of them also give a map while training: strides 8 and 16."""
 

@@ -16,7 +16,7 @@ from torchvision.models import resnet18
 from maskgen.errors import MaskgenError, ShardFault, UsageError
 from maskgen.methods.networks.deepusps.network import build_network, load_start
 from maskgen.pipelines.distill.training.checkpoints import (
-    halve_weights,
+    exported_weights,
     load_state,
     read_encoder,
     save_state,
@@ -127,13 +127,13 @@ def test_a_state_comes_back_and_a_damaged_one_does_not(tmp_path: Path) -> None:
 def test_halving_rounds_floats_and_leaves_counters(tmp_path: Path) -> None:
     path = tmp_path / "w.safetensors"
     save_file({"weight": torch.tensor([1.0, 1 / 3]), "count": torch.tensor([70_000])}, path)
-    found = halve_weights(path)
+    found = exported_weights(path, half=True)
     assert found["weight"].dtype == torch.float16
     assert found["weight"].tolist() == pytest.approx([1.0, 1 / 3], abs=1e-3)
     assert found["count"].tolist() == [70_000]
     save_file({"weight": torch.tensor([70_000.0])}, path)
     with pytest.raises(MaskgenError, match="cannot be rounded"):
-        halve_weights(path)
+        exported_weights(path, half=True)
 
 
 def test_a_state_of_the_right_hash_and_the_wrong_content_is_damaged(tmp_path: Path) -> None:

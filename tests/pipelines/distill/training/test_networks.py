@@ -143,3 +143,16 @@ def test_a_backbone_whose_normalization_is_not_known(
     save_file(timm.create_model("tf_efficientnet_lite0").state_dict(), path, facts)
     with pytest.raises(UsageError, match=words):
         read_start(path, "lite0")
+
+
+def test_a_student_that_was_exported_sharper_begins_as_it_had_learned(tmp_path: Path) -> None:
+    learned = build("lite0").state_dict()
+    doubled = {name: 2 * one if name.startswith("decoder.head.") else one for name, one in learned.items()}
+    save_file(doubled, tmp_path / "w.safetensors", {"sharpen": "2.0"})
+    start = read_start(tmp_path / "w.safetensors", "lite0")
+    assert start.keys() == learned.keys()
+    assert all(torch.equal(start[name], one) for name, one in learned.items())
+    for wrong in ("much", "0", "-1", "inf", "nan"):
+        save_file(learned, tmp_path / "w.safetensors", {"sharpen": wrong})
+        with pytest.raises(UsageError, match=f"sharpen='{wrong}'"):
+            read_start(tmp_path / "w.safetensors", "lite0")
