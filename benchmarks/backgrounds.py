@@ -31,6 +31,7 @@ from maskgen.backgrounds.region import fill_region, grow_mask, margin_px
 from maskgen.backgrounds.telea import telea
 from maskgen.backgrounds.tiled import tiled
 from maskgen.methods import METHODS, MethodOptions, make_method
+from maskgen.shards.confidence import suspected
 from maskgen.shards.coverage import small_mask
 from maskgen.types import RGB, Box, HardMask
 
@@ -122,7 +123,7 @@ def measure(options: argparse.Namespace) -> None:
         seen = judge(photo) >= judge_cut
         truth = load(options.truths / f"{path.stem}.png")[..., 0] >= 128 if options.truths else seen
         covered["the photo itself"].append(share(seen, truth))
-        mask, small = soft >= max(1, round(cut * 255)), small_mask(soft)
+        mask, small = soft >= max(1, round(cut * 255)), suspected(small_mask(soft), options.method)
         row = [photo, np.repeat(soft[..., None], 3, axis=2)]
         for name, make in MAKERS.items():
             started = time.thread_time()

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from maskgen.config.run_config import BACKGROUND_VERSIONS
 from maskgen.errors import UsageError
 from maskgen.shards import naming
+from maskgen.shards.confidence import suspected
 
 from ..dataset.dataset import Dataset
 from ..options import LoaderOptions
@@ -75,6 +76,8 @@ class SourceReader:
         self.reader = reader
         self.recipe = recipe
         self.tile = tile and _tiled_as_today(reader.dataset)
+        options = reader.dataset.manifest.identity["options"]
+        self._made_by = options["method"], options.get("confidence_version", 1)
 
     def read(self, wanted: NDArray[np.int64], seed: int, epoch: int) -> Sources:
         """The sources of one batch of (B,) samples, B >= 1.
@@ -105,7 +108,7 @@ class SourceReader:
         found = {}
         for row in rows:
             meta: np.void = taken.small.meta[row]  # pyright: ignore[reportAssignmentType]
-            how = tiling(meta, taken.small.fg[row]) if self.tile else None
+            how = tiling(meta, suspected(taken.small.fg[row], *self._made_by)) if self.tile else None
             if how is None:
                 found[row] = self.reader.encoded(int(taken.samples[row]), naming.BACKGROUND, meta)
             else:

@@ -32,7 +32,7 @@ def tiling(meta: np.void, small: NDArray[np.uint8]) -> Tiling | None:
 
     Args:
         meta: of the sample.
-        small: (128, 128) uint8, its KEY.fg.
+        small: (128, 128) uint8, `suspected` of its KEY.fg.
     """
     height, width = meta["size"].tolist()
     inner = Box(*meta["fg_box"].tolist())

@@ -83,7 +83,7 @@ LINES: Mapping[str, Mapping[int, tuple[Line, Line]]] = {
     "networks": {1: (Line(-0.535, (1.55, -0.186, -0.151)), Line(0.972, (0.0, -1.369, -0.071)))},
     "students": {
         2: (Line(-0.468, (1.434, 0.0, -0.096)), Line(0.876, (0.0, -1.342, -0.073))),
-        3: (Line(-0.489, (1.415, 0.0, -0.011), softened=True), Line(0.883, (0.0, -1.376, -0.037))),
+        3: (Line(-0.513, (1.496, 0.0, -0.064), softened=True), Line(0.908, (0.0, -1.31, -0.076))),
     },
     "priors": {1: (Line(0.166, (0.677, -0.451, -0.286)), Line(0.628, (0.0, -0.964, -0.246)))},
     "sharpened": {1: (Line(-1.855, (2.621, -0.391, -0.608)), Line(0.739, (0.0, -1.117, -0.505)))},
@@ -176,6 +176,20 @@ def _centered(level: int, softened: bool) -> NDArray[np.int64]:
     return np.array([round(_STEPS * soften(one / _STEPS)) for one in centered]) if softened else centered
 
 
+def suspected(small: NDArray[np.uint8], method: str, version: int = CONFIDENCE_VERSION) -> NDArray[np.uint8]:
+    """The small mask that says how much of a photo's parts a method takes for its object.
+
+    That of a student is softened, see `soften`: a strip of background that it suspects faintly is to be
+    avoided still (`backgrounds.choice`).
+
+    Args:
+        small: (128, 128) uint8, see `mask_confidence`.
+        method: that made the mask.
+        version: of the confidence's weights, as the manifest has it.
+    """
+    return np.asarray(_SOFTENED[small]) if line_of(method, version=version).softened else small
+
+
 def soften(value: float) -> float:
     """The sigmoid of half of a value's logit, [0, 1] to [0, 1].
 
@@ -188,3 +202,6 @@ def soften(value: float) -> float:
     """
     here, there = sqrt(value), sqrt(1 - value)
     return here / (here + there)
+
+
+_SOFTENED = np.array([round(255 * soften(value / 255)) for value in range(256)], np.uint8)

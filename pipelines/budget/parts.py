@@ -21,7 +21,7 @@ from maskgen.methods.networks.inpainting.model import load_inpainting
 from maskgen.methods.refine.registry import REFINEMENTS
 from maskgen.methods.resolve import load_network
 from maskgen.shards import coverage, naming, patch
-from maskgen.shards.confidence import mask_confidence
+from maskgen.shards.confidence import mask_confidence, suspected
 from maskgen.shards.plan import PlannedImage
 from maskgen.shards.sample import MaskPair, cut_level, hard_mask, mask_levels
 from maskgen.types import RGB, Background, Filled, HardMask, Method, SoftMask
@@ -53,13 +53,14 @@ class Sample:
     stored: NDArray[np.uint8] = field(default_factory=lambda: EMPTY)
     hard: HardMask = field(default_factory=lambda: np.zeros((1, 1), np.bool_))
     small: NDArray[np.uint8] = field(default_factory=lambda: EMPTY)
+    suspected: NDArray[np.uint8] = field(default_factory=lambda: EMPTY)
     filled: Filled | None = None
     members: dict[str, bytes] = field(default_factory=dict)
 
     @property
     def masks(self) -> MaskPair:
         """The mask as `encode_sample` takes it."""
-        return MaskPair(self.stored, self.hard, self.small)
+        return MaskPair(self.stored, self.hard, self.small, self.suspected)
 
 
 Step: TypeAlias = Callable[[Sample], None]
@@ -165,10 +166,11 @@ class OwnParts:
 
     def _fg(self, one: Sample) -> None:
         one.small = coverage.small_mask(one.stored)
+        one.suspected = suspected(one.small, self.options.method)
 
     def _fill(self, one: Sample) -> None:
         assert self._background  # noqa: S101 - for the type checker
-        one.filled = self._background(one.pixels, one.hard, one.small)
+        one.filled = self._background(one.pixels, one.hard, one.suspected)
 
     def _facts(self, one: Sample) -> None:
         largest_free_rectangle(one.hard)

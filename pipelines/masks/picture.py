@@ -57,7 +57,7 @@ class Picture:
         if self.kind == "cutout":
             return encode_cutout_png(np.dstack((photo, masks.stored)))
         if self.kind == "background":
-            return encode_photo_png(BACKGROUNDS[self.maker](photo, masks.hard, masks.small).image)
+            return encode_photo_png(BACKGROUNDS[self.maker](photo, masks.hard, masks.suspected).image)
         if self.kind == "overlay":
             from maskgen.drawing.contact_sheet import overlay
 

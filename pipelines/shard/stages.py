@@ -219,7 +219,7 @@ class Stages:
         masks = store_mask(masked.mask, self._options.threshold, self._options)
         filled = None
         if self._background:  # by the small mask that readers have, who may repeat the strip themselves
-            filled = self._background(masked.photo.image, masks.hard, masks.small)
+            filled = self._background(masked.photo.image, masks.hard, masks.suspected)
         return Replaced(masks, filled, largest_free_rectangle(masks.hard))
 
     def encode(self, masked: Masked, replaced: Replaced) -> Encoded:

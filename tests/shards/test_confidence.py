@@ -10,7 +10,17 @@ from numpy.typing import NDArray
 from scipy import ndimage
 
 from maskgen.config.run_config import CONFIDENCE_VERSION, METHODS
-from maskgen.shards.confidence import KINDS, LINES, OTHERS, Line, line_of, mask_confidence, mask_signs, soften
+from maskgen.shards.confidence import (
+    KINDS,
+    LINES,
+    OTHERS,
+    Line,
+    line_of,
+    mask_confidence,
+    mask_signs,
+    soften,
+    suspected,
+)
 
 
 def disc(center: tuple[float, float] = (64, 64), radius: float = 30, edge: float = 1) -> NDArray[np.uint8]:
@@ -173,3 +183,12 @@ def test_the_digits_are_those_of_every_machine() -> None:
         signs = (agreements[line.softened], scatter, sides)
         exact = Fraction(line.base) + sum(Fraction(w) * s for w, s in zip(line.weights, signs, strict=True))
         assert mask_confidence(small, level, method) == round(float(min(max(exact, 0), 1)), 3)
+
+
+def test_backgrounds_of_a_student_are_chosen_by_its_mask_as_it_was_learned() -> None:
+    small = np.arange(256, dtype=np.uint8).repeat(64).reshape(128, 128)
+    found = suspected(small, "fast")
+    wanted = [0, *(255 / (1 + math.exp(-math.log(v / (255 - v)) / 2)) for v in range(1, 255)), 255]
+    assert np.abs(found[::1, ::64].ravel() - np.array(wanted)).max() <= 0.5
+    for method, version in (("fast", 2), ("vote", CONFIDENCE_VERSION), ("mine", CONFIDENCE_VERSION)):
+        assert suspected(small, method, version) is small

@@ -2,11 +2,19 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
+import cv2
 import numpy as np
+import pytest
 from numpy.typing import NDArray
 
+import maskgen
 from maskgen.backgrounds.tiled import tiled
+from maskgen.loaders import Background, Recipe, SampleReader, View, open_dataset
+from maskgen.loaders.pixels.sources import SourceReader
 from maskgen.loaders.pixels.tiles import tile, tiling
+from maskgen.shards.confidence import suspected
 from maskgen.shards.coverage import foreground_box, small_mask
 from maskgen.shards.meta import pack_meta, unpack_meta
 from maskgen.types import Box
@@ -61,3 +69,27 @@ def test_nothing_to_repeat_beside_the_foreground() -> None:
     ):
         assert tiled(photo, mask).how == how
         assert tiling(meta_of(mask), small_mask(mask.astype(np.uint8) * 255)) is None
+
+
+@pytest.mark.slow
+def test_a_loader_repeats_the_strip_that_a_run_chose_where_logits_are_doubled(tmp_path: Path) -> None:
+    """On one photo of the sample it is another one than the stored mask itself would have."""
+    maskgen.run(dataset="sample", output=str(tmp_path), method="fast", background="tiled", workers=1)
+    donors = Recipe(views=(View(size=32, background=Background(replace="donor", p=1.0)),))
+    reader = SampleReader(open_dataset(tmp_path), ("jpg", "bg.jpg"))
+    sources = SourceReader(reader, donors, tile=True).read(np.arange(16), 0, 0)
+    chosen = {int(view.donor[row]) for view in sources.draws.views for row in range(16)}
+    assert not sources.backgrounds.keys() & chosen, "none of them is read"
+    apart, moved = [], 0
+    for row in range(16):
+        meta, fg = sources.taken.small.meta[row], sources.taken.small.fg[row]
+        how = tiling(meta, suspected(fg, "fast"))
+        assert how is not None
+        moved += tiling(meta, fg) != how
+        photo, stored = (
+            np.asarray(cv2.imdecode(data, cv2.IMREAD_COLOR_RGB), np.uint8)
+            for data in (sources.photos[row], reader.encoded(row, "bg.jpg", meta))
+        )
+        apart.append(float(np.abs(tile(photo, how.region, how.strip).astype(int) - stored).mean()))
+    assert moved
+    assert max(apart) < 3, "the noise of the stored JPEG"
