@@ -152,7 +152,8 @@ def _picture(options: MaskOptions, kind: str, config: ResolvedConfig) -> Picture
         from ..config.run_config import BACKGROUND_VERSIONS
 
         facts = {"maker": options.background, "version": BACKGROUND_VERSIONS.get(options.background, 1)}
-    return Picture(kind, config.options.binary, options.background or "", behind, facts)
+    known = config.options
+    return Picture(kind, known.binary, options.background or "", behind, facts, known.method)
 
 
 def _pipe(options: MaskOptions, config: ResolvedConfig, picture: Picture) -> int:

@@ -187,7 +187,7 @@ def suspected(small: NDArray[np.uint8], method: str, version: int = CONFIDENCE_V
         method: that made the mask.
         version: of the confidence's weights, as the manifest has it.
     """
-    return np.asarray(_SOFTENED[small]) if line_of(method, version=version).softened else small
+    return _SOFTENED.take(small) if line_of(method, version=version).softened else small
 
 
 def soften(value: float) -> float:

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Container, Iterator
 from dataclasses import dataclass
+from pathlib import Path
 
 from ..errors import ShardFault
-from ..io.storage.location import Location, Place
-from ..io.storage.reading import read_many
+from ..io.storage.location import Place
+from ..io.storage.reading import read_whole
 from . import sealed_json
 from .naming import KEY, RECORDS, SUFFIXES
 from .sealed_json import MEND
@@ -97,7 +98,7 @@ def check_types(record: Record, where: str) -> None:
         )
 
 
-def record_paths(output: Location, names: Container[str] | None = None) -> list[Location]:
+def record_paths(output: Path, names: Container[str] | None = None) -> list[Path]:
     """Where the records of an output folder lie, by name.
 
     Args:
@@ -108,7 +109,7 @@ def record_paths(output: Location, names: Container[str] | None = None) -> list[
     return sorted((path for path in found if names is None or path.stem in names), key=lambda p: p.name)
 
 
-def read_records(output: Location, names: Container[str] | None = None) -> Iterator[Record]:
+def read_records(output: Path, names: Container[str] | None = None) -> Iterator[Record]:
     """The records of an output folder, by name.
 
     Args:
@@ -118,11 +119,9 @@ def read_records(output: Location, names: Container[str] | None = None) -> Itera
     Raises:
         ShardFault: one is damaged, or is no file.
     """
-    paths = record_paths(output, names)
-    contents = read_many(paths)
-    for path in paths:
+    for path in record_paths(output, names):
         try:
-            data = next(contents)
+            data = read_whole(path)
         except OSError as error:
             raise ShardFault(
                 "cannot read a commit record", where=path.name, cause=str(error), remedy=MEND

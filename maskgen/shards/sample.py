@@ -17,7 +17,7 @@ from ..io.checksum import crc32c
 from ..io.images.encode import encode_jpeg, encode_lean_mask, encode_mask_png, encode_photo_png, resize_mask
 from ..types import RGB, Box, Filled, HardMask, Label, SoftMask
 from . import coverage, naming, patch
-from .confidence import mask_confidence, suspected
+from .confidence import mask_confidence
 from .meta import pack_meta
 
 if TYPE_CHECKING:
@@ -34,13 +34,11 @@ class MaskPair:
         stored: (h, w) uint8, soft 0..255, or 0 and 255 when binary.
         hard: (H, W) bool at the size of the stored photo, made from `stored` alone.
         small: (128, 128) uint8, `stored` squeezed to a square.
-        suspected: (128, 128) uint8, what backgrounds are chosen by, see `confidence.suspected`.
     """
 
     stored: NDArray[np.uint8]
     hard: HardMask
     small: NDArray[np.uint8]
-    suspected: NDArray[np.uint8]
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,7 +104,7 @@ def store_mask(mask: SoftMask, threshold: float, config: RunConfig) -> MaskPair:
     Args:
         mask: (H, W) float32 in [0, 1].
         threshold: mask value from which a pixel is foreground.
-        config: `binary`, `mask_side`, `members` and `method` are read.
+        config: `binary`, `mask_side` and `members` are read.
 
     Raises:
         ValueError: the mask is not finite: the method is at fault.
@@ -114,8 +112,7 @@ def store_mask(mask: SoftMask, threshold: float, config: RunConfig) -> MaskPair:
     size = (mask.shape[0], mask.shape[1])
     stored = mask_levels(mask, threshold, config)
     hard = hard_mask(stored, cut_level(threshold, binary=config.binary), size)
-    small = coverage.small_mask(stored)
-    return MaskPair(stored, hard, small, suspected(small, config.method))
+    return MaskPair(stored, hard, coverage.small_mask(stored))
 
 
 def mask_levels(mask: SoftMask, threshold: float, config: RunConfig) -> NDArray[np.uint8]:

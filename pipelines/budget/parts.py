@@ -53,14 +53,13 @@ class Sample:
     stored: NDArray[np.uint8] = field(default_factory=lambda: EMPTY)
     hard: HardMask = field(default_factory=lambda: np.zeros((1, 1), np.bool_))
     small: NDArray[np.uint8] = field(default_factory=lambda: EMPTY)
-    suspected: NDArray[np.uint8] = field(default_factory=lambda: EMPTY)
     filled: Filled | None = None
     members: dict[str, bytes] = field(default_factory=dict)
 
     @property
     def masks(self) -> MaskPair:
         """The mask as `encode_sample` takes it."""
-        return MaskPair(self.stored, self.hard, self.small, self.suspected)
+        return MaskPair(self.stored, self.hard, self.small)
 
 
 Step: TypeAlias = Callable[[Sample], None]
@@ -166,11 +165,11 @@ class OwnParts:
 
     def _fg(self, one: Sample) -> None:
         one.small = coverage.small_mask(one.stored)
-        one.suspected = suspected(one.small, self.options.method)
 
     def _fill(self, one: Sample) -> None:
         assert self._background  # noqa: S101 - for the type checker
-        one.filled = self._background(one.pixels, one.hard, one.suspected)
+        small = suspected(one.small, self.options.method)
+        one.filled = self._background(one.pixels, one.hard, small)
 
     def _facts(self, one: Sample) -> None:
         largest_free_rectangle(one.hard)

@@ -14,6 +14,7 @@ from maskgen.backgrounds.make import BACKGROUNDS
 from maskgen.errors import ImageFault, UsageError
 from maskgen.io.images.decode import Limits, decode
 from maskgen.io.images.encode import encode_cutout_png, encode_mask_png, encode_photo_png, resize_image
+from maskgen.shards.confidence import suspected
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -34,6 +35,7 @@ class Picture:
         maker: of ``background``, a name of `BACKGROUNDS`.
         behind: of ``onto``, what the object is put on: (1, 1, 3) of one color, or (H, W, 3) uint8 RGB.
         facts: what of it shapes the pixels, as JSON values.
+        method: of ``background``, that made the masks.
     """
 
     kind: str = "mask"
@@ -41,6 +43,7 @@ class Picture:
     maker: str = ""
     behind: RGB | None = None
     facts: dict[str, Any] = field(default_factory=dict)
+    method: str = ""
 
     def render(self, photo: RGB, masks: MaskPair) -> bytes:
         """The picture as a PNG.
@@ -57,7 +60,8 @@ class Picture:
         if self.kind == "cutout":
             return encode_cutout_png(np.dstack((photo, masks.stored)))
         if self.kind == "background":
-            return encode_photo_png(BACKGROUNDS[self.maker](photo, masks.hard, masks.suspected).image)
+            small = suspected(masks.small, self.method)
+            return encode_photo_png(BACKGROUNDS[self.maker](photo, masks.hard, small).image)
         if self.kind == "overlay":
             from maskgen.drawing.contact_sheet import overlay
 

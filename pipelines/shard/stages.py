@@ -23,6 +23,7 @@ from maskgen.methods.networks.inpainting.model import load_inpainting
 from maskgen.methods.refine.registry import REFINEMENTS
 from maskgen.processes.watch import Watch
 from maskgen.shards import naming
+from maskgen.shards.confidence import suspected
 from maskgen.shards.plan import PlannedImage
 from maskgen.shards.sample import Encoded, MaskPair, SampleId, StoredPhoto, encode_sample, store_mask
 from maskgen.types import RGB, Background, Box, Filled, Method, SoftMask
@@ -219,7 +220,8 @@ class Stages:
         masks = store_mask(masked.mask, self._options.threshold, self._options)
         filled = None
         if self._background:  # by the small mask that readers have, who may repeat the strip themselves
-            filled = self._background(masked.photo.image, masks.hard, masks.suspected)
+            small = suspected(masks.small, self._options.method)
+            filled = self._background(masked.photo.image, masks.hard, small)
         return Replaced(masks, filled, largest_free_rectangle(masks.hard))
 
     def encode(self, masked: Masked, replaced: Replaced) -> Encoded:

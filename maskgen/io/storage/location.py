@@ -223,10 +223,11 @@ def require_folder(place: Location) -> None:
         UsageError: no such bucket, or nothing is there.
         EnvironmentFault: the store cannot be reached or refuses.
     """
+    if place.is_dir():
+        return
     if lacks_bucket(place):
         raise no_bucket(place)
-    if not place.is_dir():
-        raise UsageError("there is no such folder", where=str(place), remedy="check the address")
+    raise UsageError("there is no such folder", where=str(place), remedy="check the address")
 
 
 def file_sizes(folder: Location) -> dict[str, int]:
